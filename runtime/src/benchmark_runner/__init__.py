@@ -1,0 +1,71 @@
+"""Make and run an LLM benchmark: generate, grade over HTTP, score, resume.
+
+An author subclasses :class:`BenchmarkRunner` and hands it to :func:`make_cli`. Names are
+imported on first use, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.cli import make_cli
+    from benchmark_runner.client import BenchmarkServiceClient, build_client
+    from benchmark_runner.llm import LLMConfig, build_llm_config
+    from benchmark_runner.schemas import (
+        EvalResult,
+        EvalResultData,
+        EvalStatus,
+        EvaluateResponseRequest,
+        FinalScoreResponse,
+        GenerationResult,
+        GenerationStatus,
+        ScoreResult,
+        Task,
+        TokenUsage,
+    )
+
+__all__ = [
+    "BenchmarkRunner",
+    "BenchmarkServiceClient",
+    "EvalResult",
+    "EvalResultData",
+    "EvalStatus",
+    "EvaluateResponseRequest",
+    "FinalScoreResponse",
+    "GenerationResult",
+    "GenerationStatus",
+    "LLMConfig",
+    "RunArtifacts",
+    "ScoreResult",
+    "Task",
+    "TokenUsage",
+    "build_client",
+    "build_llm_config",
+    "make_cli",
+]
+
+_HOME_OF = {
+    "BenchmarkRunner": "base",
+    "BenchmarkServiceClient": "client",
+    "LLMConfig": "llm",
+    "RunArtifacts": "artifacts",
+    "build_client": "client",
+    "build_llm_config": "llm",
+    "make_cli": "cli",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module = import_module(f"{__name__}.{_HOME_OF.get(name, 'schemas')}")
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
