@@ -1,0 +1,157 @@
+"""Where the benchmark service is, and the key that it gets."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from benchmark_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DESCOPE_HEADER = "x-descope-api-key"
+#: In order of precedence; the first two are names of the same key.
+_DESCOPE_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY")
+BEARER_VARIABLE = "BENCHMARK_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A checked service URL and what is sent to it.
+
+    Attributes:
+        url: The URL without user info and final slash.
+        host: Its host, an IPv6 address in brackets.
+        headers: Sent with every request.
+        auth_name: What messages call the key; ``None`` without one.
+        secrets: Texts that no message may show.
+        is_loopback: Whether it is on this machine.
+        is_private: Whether nobody can read along.
+    """
+
+    url: str
+    host: str
+    headers: dict[str, str]
+    auth_name: str | None
+    secrets: frozenset[str]
+    is_loopback: bool
+    is_private: bool
+
+    @classmethod
+    def of(
+        cls, base_url: str, headers: Mapping[str, str], auth_name: str | None, *, trusted: bool
+    ) -> Self:
+        """Check a service URL and the headers for it.
+
+        User info in the URL becomes basic authentication, unless a header says otherwise.
+
+        Args:
+            base_url: As a person gave it.
+            headers: Keys; every value is a secret.
+            auth_name: What messages call the key.
+            trusted: Whether requests never leave this process.
+
+        Raises:
+            UsageError: the URL is none, or a key can't be sent.
+        """
+        url = _parsed(base_url)
+        sent = {name.lower(): value for name, value in headers.items()}
+        secrets: set[str] = set()
+        if url.userinfo:
+            secrets |= {url.username, url.password, url.userinfo.decode()}
+            if "authorization" not in sent:
+                pair = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+                sent["authorization"] = f"Basic {pair}"
+                auth_name = auth_name or "the service URL"
+        if sent and auth_name is None:
+            auth_name = f"the {', '.join(sent)} header"
+        for value in sent.values():
+            _refuse_illegal(value, auth_name)
+            secrets |= {value, value.partition(" ")[2]}
+        loopback = _is_loopback(url.host)
+        return cls(
+            url=str(url.copy_with(username=None, password=None)).rstrip("/"),
+            host=f"[{url.host}]" if ":" in url.host else url.host,
+            headers=sent,
+            auth_name=auth_name,
+            secrets=frozenset(secrets - {""}),
+            is_loopback=loopback,
+            is_private=trusted or loopback or url.scheme == "https",
+        )
+
+    @property
+    def bearer(self) -> bool:
+        """Whether the key goes out as a legacy bearer token."""
+        authorization = self.headers.get("authorization", "")
+        return DESCOPE_HEADER not in self.headers and authorization.lower().startswith("bearer ")
+
+    def refuse_exposed_key(self) -> None:
+        """Raise a ``UsageError`` if a key would cross a network unencrypted."""
+        if self.headers and not self.is_private:
+            raise UsageError(
+                f"the key in {self.auth_name} would go unencrypted to {self.url}",
+                hint="Use an https URL, or allow this with --allow-insecure-http.",
+            )
+
+
+def headers_from_environment() -> tuple[dict[str, str], str | None]:
+    """The header with the key of the environment, and the variable that it is from."""
+    variable = describe_auth()
+    if variable is None:
+        return {}, None
+    key = os.environ[variable].strip()
+    if variable == BEARER_VARIABLE:
+        return {"authorization": f"Bearer {key}"}, variable
+    return {DESCOPE_HEADER: key}, variable
+
+
+def describe_auth() -> str | None:
+    """The environment variable whose key is sent; ``None`` without one. Never the key."""
+    for variable in (*_DESCOPE_VARIABLES, BEARER_VARIABLE):
+        if os.environ.get(variable, "").strip():
+            return variable
+    return None
+
+
+def _parsed(given: str) -> httpx.URL:
+    hint = "Set SERVICE_URL or give --service-url, for example https://benchmark.example.com."
+    text = given.strip()
+    if not text:
+        raise UsageError("no benchmark service is set", hint=hint)
+    shown = repr(re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1", text, flags=re.IGNORECASE))
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise UsageError(f"the service URL {shown} is not a URL", hint=hint) from None
+    if url.scheme not in ("http", "https") or not url.host:
+        message = f"the service URL {shown} is not an http or https URL with a host"
+        raise UsageError(message, hint=hint)
+    if url.query or url.fragment:
+        shown = str(url.copy_with(username=None, password=None, query=None, fragment=None))
+        raise UsageError(f"the service URL {shown!r} has a query or fragment", hint=hint)
+    return url
+
+
+def _refuse_illegal(value: str, auth_name: str | None) -> None:
+    # An illegal value would end up in the HTTP library's own error message.
+    if not (value.isascii() and value.isprintable() and value == value.strip()):
+        raise UsageError(
+            f"the key in {auth_name} holds white space or characters that no header can carry",
+            hint="Set the key again, without quotes, line breaks or invisible characters.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
