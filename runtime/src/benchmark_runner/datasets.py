@@ -1,0 +1,236 @@
+"""Tasks from a file: JSON, JSONL or CSV, in the file's order.
+
+A JSON file is ``{"dataset_name": …, "tests": [{"id", "question", "timeout"?, …}]}`` or just
+the list; JSONL has one such object a line; CSV has a header with at least ``id`` and
+``question``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from benchmark_runner.errors import DatasetError
+from benchmark_runner.schemas import Task, safe_path_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+#: File name endings that :func:`read_dataset` understands.
+DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
+
+_SHOWN_PROBLEMS = 5
+
+Row = dict[str, JsonValue]
+#: Tells an entry's line in its file; a call, because finding it costs a second read.
+Line = Callable[[], int]
+_ROW: TypeAdapter[Row] = TypeAdapter(Row)
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """A dataset as it stands in a file, reference answers included.
+
+    Attributes:
+        path: The file.
+        name: ``declared_name``, else the file's name without its ending.
+        declared_name: The file's ``dataset_name``; only JSON objects have one.
+        rows: The raw tasks in the file's order; each has a unique, safe ``id``.
+    """
+
+    path: Path
+    name: str
+    declared_name: str | None
+    rows: list[Row]
+
+
+def read_dataset(path: Path) -> DatasetFile:
+    """Read the tasks of a JSON, JSONL or CSV file.
+
+    Raises:
+        DatasetError: the file is missing, malformed, empty, or a task in it has no usable
+            or unique ``id``; the message names the file and the line.
+    """
+    text = _read_text(path)
+    declared: str | None = None
+    match path.suffix.lower():
+        case ".json":
+            declared, entries = _parse_json(path, text)
+        case ".jsonl":
+            entries = list(_parse_jsonl(path, text))
+        case ".csv":
+            entries = list(_parse_csv(path, text))
+        case other:
+            message = f"{path}: {other or 'no'} file ending; a dataset is .json, .jsonl or .csv"
+            raise DatasetError(message, hint="Rename or convert the file.")
+    if not entries:
+        raise DatasetError(f"{path}: holds no tasks", hint="Add at least one task to it.")
+    rows = _with_unique_ids(path, entries)
+    return DatasetFile(path=path, name=declared or path.stem, declared_name=declared, rows=rows)
+
+
+def build_tasks(
+    rows: Iterable[Row],
+    model: type[TaskT],
+    evaluator_fields: frozenset[str],
+    source: str,
+) -> list[TaskT]:
+    """Validate raw rows as tasks, without the fields that only the grader may see.
+
+    Args:
+        rows: Raw tasks, of a file or of a service.
+        model: The ``Task`` class to validate with.
+        evaluator_fields: Names dropped before a task exists.
+        source: Where the rows are from, for the error message.
+
+    Raises:
+        DatasetError: rows do not fit the model; the message names tasks and fields.
+    """
+    tasks: list[TaskT] = []
+    problems: list[str] = []
+    for position, row in enumerate(rows):
+        visible = {name: value for name, value in row.items() if name not in evaluator_fields}
+        try:
+            tasks.append(model.model_validate(visible))
+        except ValidationError as error:
+            label = repr(row["id"]) if "id" in row else f"number {position + 1}"
+            for fault in error.errors(include_url=False, include_input=False):
+                field = ".".join(map(str, fault["loc"])) or "(task)"
+                problems.append(f"task {label}, field {field}: {fault['msg']}")
+    if problems:
+        shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
+        more = len(problems) - _SHOWN_PROBLEMS
+        rest = f"\n  … and {more} more" if more > 0 else ""
+        raise DatasetError(
+            f"{source}: {len(problems)} field(s) do not fit {model.__name__}:\n{shown}{rest}",
+            hint=f"Correct the dataset, or the fields of {model.__name__}.",
+        )
+    return tasks
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{path}: no such file", hint="Check the path; relative ones start at this folder."
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DatasetError(
+            f"{path}, line {line}: not UTF-8 text", hint="Save the file as UTF-8."
+        ) from None
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror or error}") from None
+
+
+def _parse_json(path: Path, text: str) -> tuple[str | None, list[tuple[Line, JsonValue]]]:
+    document = _from_json(path, text, "")
+    declared: str | None = None
+    rows: JsonValue = document
+    if isinstance(document, dict):
+        name = document.get("dataset_name")
+        if name is not None and (not isinstance(name, str) or not name.strip()):
+            raise DatasetError(f"{path}, field dataset_name: must be a non-empty text")
+        declared = name
+        rows = document.get("tests", document.get("tasks"))
+    if not isinstance(rows, list):
+        raise DatasetError(
+            f"{path}, field tests: missing, or not a list",
+            hint='Use {"dataset_name": "…", "tests": [{"id": "…", "question": "…"}]}.',
+        )
+    return declared, [(partial(_json_line, text, index), row) for index, row in enumerate(rows)]
+
+
+def _json_line(text: str, index: int) -> int:
+    """Line of the task at ``index``: found by reading again, as only an error needs it."""
+    start = re.search(r'^\s*\[|"(?:tests|tasks)"\s*:\s*\[', text)
+    position = start.end() if start else 0
+    between = re.compile(r"[\s,]*")
+    decoder = json.JSONDecoder()
+    for current in range(index + 1):
+        gap = between.match(text, position)
+        position = gap.end() if gap else position
+        if current < index:
+            _, position = cast("tuple[object, int]", decoder.raw_decode(text, position))
+    return text.count("\n", 0, position) + 1
+
+
+def _parse_jsonl(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield partial(int, number), _from_json(path, line, f", line {number}")
+
+
+def _parse_csv(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        for cells in reader:
+            if not any(cells):
+                continue
+            if len(cells) != len(header):
+                raise DatasetError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells, "
+                    f"where the header has {len(header)}",
+                    hint="Quote cells that hold commas or line breaks.",
+                )
+            # An empty cell is a field that was left out.
+            row: Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+            yield partial(int, reader.line_num), row
+    except csv.Error as error:
+        raise DatasetError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def _from_json(path: Path, text: str, place: str) -> JsonValue:
+    try:
+        return cast("JsonValue", from_json(text, allow_inf_nan=False))
+    except ValueError as error:
+        raise DatasetError(
+            f"{path}{place}: not valid JSON: {error}", hint="Correct the file at that place."
+        ) from None
+
+
+def _with_unique_ids(path: Path, entries: list[tuple[Line, JsonValue]]) -> list[Row]:
+    rows: list[Row] = []
+    lines: dict[str, Line] = {}
+    for line, entry in entries:
+        try:
+            row = _ROW.validate_python(entry)
+        except ValidationError:
+            message = f"{path}, line {line()}: a task must be an object with id and question"
+            raise DatasetError(message) from None
+        task_id = row.get("id")
+        if isinstance(task_id, int) and not isinstance(task_id, bool):
+            task_id = row["id"] = str(task_id)
+        if not isinstance(task_id, str):
+            problem = "missing" if task_id is None else "must be a text"
+            raise DatasetError(f"{path}, line {line()}, field id: {problem}")
+        try:
+            safe_path_segment(task_id)
+        except ValueError as error:
+            raise DatasetError(
+                f"{path}, line {line()}, field id: {error}",
+                hint="Each task gets a folder named by its id.",
+            ) from None
+        if task_id in lines:
+            raise DatasetError(
+                f"{path}, line {line()}, field id: {task_id!r} is taken by line {lines[task_id]()}",
+                hint="Give each task an id of its own.",
+            )
+        lines[task_id] = line
+        rows.append(row)
+    return rows

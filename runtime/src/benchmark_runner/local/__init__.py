@@ -1,0 +1,48 @@
+"""The embedded benchmark service: grades on this machine, in-process or on a port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.local.service import LocalService
+    from benchmark_runner.retries import RetryNotice, RetryPolicy
+
+
+def local_client(
+    service: LocalService,
+    timeout: float = 300.0,
+    *,
+    retry: RetryPolicy | None = None,
+    max_connections: int = 1000,
+    on_retry: Callable[[RetryNotice], None] | None = None,
+) -> BenchmarkServiceClient:
+    """Make a client that reaches ``service`` in this process, by the same HTTP requests.
+
+    Args:
+        service: The embedded service.
+        timeout: Seconds for one grading or scoring call.
+        retry: How often to retry; by default never, as no network is in between and a
+            grader that fails on a response is likely to fail on it again.
+        max_connections: The most requests at a time.
+        on_retry: Called before each wait for another try.
+    """
+    import httpx
+
+    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.endpoint import DESCOPE_HEADER
+    from benchmark_runner.retries import RetryPolicy
+
+    return BenchmarkServiceClient(
+        "http://local",
+        headers={DESCOPE_HEADER: service.key} if service.key is not None else None,
+        timeout=timeout,
+        retry=retry or RetryPolicy(attempts=1),
+        transport=httpx.ASGITransport(app=service, raise_app_exceptions=False),
+        max_connections=max_connections,
+        local=True,
+        on_retry=on_retry,
+    )

@@ -1,0 +1,71 @@
+"""Calls an author's grader so that neither its slowness nor its faults hurt the service."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from benchmark_runner.threads import call_either
+
+#: Gets the whole raw task, references included, and the response; returns any JSON.
+Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]
+
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> JsonValue:
+    """Return what the grader makes of a response.
+
+    A plain function runs in a thread of its own, a coroutine function on the event loop.
+
+    Raises:
+        Exception: whatever the grader raises.
+        TypeError: the grader returned something that is not JSON.
+    """
+    # A grader that changes the task must not change the dataset.
+    call = functools.partial(grader, copy.deepcopy(task), response)
+    return _checked(await call_either(grader, call, "the grader"))
+
+
+def source_hash(grader: Grader) -> str:
+    """A hash of the source file that the grader is written in, helpers included."""
+    target: object = inspect.unwrap(grader)
+    while isinstance(target, functools.partial):
+        target = cast("object", target.func)
+    if not (inspect.isroutine(target) or inspect.isclass(target)):
+        target = type(target)
+    try:
+        source = Path(inspect.getfile(cast("Callable[..., object]", target))).read_bytes()
+    except (OSError, TypeError):  # made in an interactive session, or built in
+        source = f"{target.__module__}.{getattr(target, '__qualname__', '')}".encode()
+    return hashlib.sha256(source).hexdigest()[:16]
+
+
+def _checked(result: object) -> JsonValue:
+    try:
+        value = _JSON.validate_python(result)
+        to_json(value)  # fails on text that is not valid Unicode
+    except (ValidationError, PydanticSerializationError, RecursionError):
+        message = f"the grader returned {type(result).__name__}, which is not plain JSON"
+        raise TypeError(message) from None
+    if _has_non_finite(value):
+        message = "the grader returned a number that is not finite, which JSON can't hold"
+        raise TypeError(message)
+    return value
+
+
+def _has_non_finite(value: JsonValue) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_non_finite, value.values()))
+    return any(map(_has_non_finite, value)) if isinstance(value, list) else False

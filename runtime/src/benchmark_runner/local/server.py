@@ -1,0 +1,124 @@
+"""The embedded service on a port, for a team, a container or a test."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from benchmark_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import FrameType
+
+    from benchmark_runner.local.service import LocalService
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds that gradings under way get to finish after a signal.
+_GRACE = 5
+
+
+def serve(
+    service: LocalService,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    on_ready: Callable[[str], None] | None = None,
+) -> int | None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way and return.
+
+    Args:
+        service: The embedded service.
+        host: A name or address of this machine.
+        port: 0 takes a free one.
+        on_ready: Called with the URL once it answers.
+
+    Returns:
+        The number of the signal that ended it; ``None`` if something else did.
+
+    Raises:
+        UsageError: the host or port can't be listened on.
+    """
+    with contextlib.closing(_listener(host, port)) as listener:
+        server = Server(service, listener, on_ready)
+        server.run(sockets=[listener])
+        return server.ended_by
+
+
+class Server(uvicorn.Server):
+    """A quiet uvicorn that says when it answers, and on which URL.
+
+    Args:
+        service: The embedded service.
+        listener: A bound socket.
+        on_ready: Called with the URL once it answers.
+    """
+
+    def __init__(
+        self,
+        service: LocalService,
+        listener: socket.socket,
+        on_ready: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                service,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self.ended_by: int | None = None
+        self._url = _url(listener)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets=sockets)
+        if self._on_ready is not None:
+            self._on_ready(self._url)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Stop at a signal, without raising it again afterwards as uvicorn would.
+
+        That would end the process before the caller can say how it ended.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self.ended_by = self.ended_by or number
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"could not listen on {host} port {port}: {reason}",
+            hint="Choose another --port (0 takes a free one) or --host.",
+        ) from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

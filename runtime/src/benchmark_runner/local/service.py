@@ -1,0 +1,354 @@
+"""The embedded benchmark service: the HTTP surface of the service contract as an ASGI app.
+
+It is asked by the same client as a deployed service, in-process or on a port, and answers
+as that would: authentication first, then the path, then the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import math
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, JsonValue, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from benchmark_runner.errors import DatasetError, UsageError, describe
+from benchmark_runner.local.bodies import InvalidBodyError, invalid_body, read_body
+from benchmark_runner.local.data import LocalDataset, LocalDatasets, fingerprint
+from benchmark_runner.local.grading import Grader, grade, source_hash
+from benchmark_runner.schemas import (
+    EvalStatus,
+    EvaluateResponseRequest,
+    FinalScoreRequest,
+    FinalScoreResponse,
+    Payload,
+    TaskListResponse,
+    V1EvaluateRequest,
+    V1EvaluateResponse,
+    V1ScoreRequest,
+    V1ScoreResponse,
+    VerifyTaskIdsResponse,
+    VersionResponse,
+)
+from benchmark_runner.scoring import default_task_score, mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+_DEFAULT_DATASET = "default"
+_OPEN_PATHS = frozenset({"/health", "/version"})
+_BEARER_ON_V1 = (
+    "The /v1/ surface requires Descope authentication; legacy bearer auth is not accepted."
+)
+_SLICE_PARTS = (2, 3)
+_TEXT_SCHEMA = re.compile(r".+\.text\.v[0-9]+")
+
+
+class EvalEnvelope(BaseModel):
+    """A submitted eval, as far as scoring reads it."""
+
+    status: EvalStatus
+    result: JsonValue = None
+
+
+class LocalService:
+    """An ASGI app that grades with an author's grader.
+
+    Args:
+        name: The benchmark's name.
+        datasets: What can be graded.
+        grader: Gets the whole raw task and the response, returns any JSON. A plain function
+            runs in a thread of its own.
+        key: What clients must send as ``x-descope-api-key`` (a bearer key on the legacy
+            paths only); ``None`` lets everyone in.
+        default_dataset: The dataset meant by a request without one, where none is named
+            ``default``.
+        task_score: What a grader's result counts; ``None`` counts 0.
+
+    Raises:
+        UsageError: no client could send that key.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        datasets: LocalDatasets,
+        grader: Grader,
+        *,
+        key: str | None = None,
+        default_dataset: str | None = None,
+        task_score: Callable[[JsonValue], float | None] = default_task_score,
+    ) -> None:
+        # An empty key would be "sent" by everyone.
+        if key is not None and not (key.strip() == key != "" and key.isascii()):
+            raise UsageError(
+                "the key is empty, or holds characters that no header can carry",
+                hint="Give --key letters and digits, or leave it out to let everyone in.",
+            )
+        self.name = name
+        self.datasets = datasets
+        self.key = key
+        self._grader = grader
+        self._default_dataset = default_dataset
+        self._task_score = task_score
+        self._grader_version = source_hash(grader)
+        self._found: dict[str | None, LocalDataset] = {}
+        self._being_graded: set[tuple[str, str, str]] = set()
+        self._app = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/version", self._version),
+                Route("/verify-task-ids", self._verify_task_ids),
+                Route("/v1/datasets/{dataset:path}/tasks", self._list_tasks),
+                Route("/evaluate-response/", self._evaluate_response, methods=["POST"]),
+                Route("/final-score/", self._final_score, methods=["POST"]),
+                Route("/v1/evaluate", self._evaluate, methods=["POST"]),
+                Route("/v1/score", self._score, methods=["POST"]),
+            ],
+            exception_handlers={
+                HTTPException: _http_error,
+                InvalidBodyError: invalid_body,
+                DatasetError: _fault,
+                Exception: _fault,
+            },
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        app = self._app if scope["type"] != "http" else self._refusal(scope) or self._app
+        await app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        path: str = scope["path"]
+        if self.key is None or path in _OPEN_PATHS:
+            return None
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        sent = dict(headers)
+        # Both are always compared, so that the time taken tells nothing.
+        by_header = self._is_key(sent.get(b"x-descope-api-key", b""))
+        scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
+        by_bearer = self._is_key(token.strip()) and scheme.lower() == b"bearer"
+        if by_header:
+            return None
+        if b"x-descope-api-key" in sent or not by_bearer:
+            return JSONResponse({"detail": "Unauthorized"}, status_code=401)
+        if path.startswith("/v1/"):
+            return JSONResponse({"detail": _BEARER_ON_V1}, status_code=403)
+        return None
+
+    def _is_key(self, sent: bytes) -> bool:
+        return hmac.compare_digest(sent, (self.key or "").encode())
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _version(self, request: Request) -> Response:
+        # What can't be told is null, also when the dataset is unknown or malformed.
+        dataset: LocalDataset | None = None
+        with contextlib.suppress(HTTPException, DatasetError):
+            dataset = await self._dataset(request.query_params.get("dataset"))
+        return _json(
+            VersionResponse(
+                framework_version=_framework_version(),
+                service_name=f"{self.name} (local)",
+                service_version=self._evaluator_version(dataset) if dataset else None,
+                dataset_version=dataset.version if dataset else None,
+                eval_mode="local",
+                dataset_version_selection=False,
+            )
+        )
+
+    async def _verify_task_ids(self, request: Request) -> Response:
+        dataset = await self._dataset(request.query_params.get("dataset"))
+        asked = request.query_params.getlist("task_ids")
+        for task_id in asked:
+            _row(dataset, task_id)
+        chosen = _sliced(asked or list(dataset.rows), request.query_params.get("slice"))
+        return _json(VerifyTaskIdsResponse(task_ids=chosen))
+
+    async def _list_tasks(self, request: Request) -> Response:
+        dataset = await self._dataset(request.path_params["dataset"])
+        return _json(
+            TaskListResponse(
+                dataset=dataset.name, dataset_version=dataset.version, tasks=dataset.tasks
+            )
+        )
+
+    async def _evaluate_response(self, request: Request) -> Response:
+        body = await read_body(request, EvaluateResponseRequest)
+        row = _row(await self._dataset(body.dataset), body.task_id)
+        try:
+            result = await grade(self._grader, row, body.response)
+        except Exception as error:  # noqa: BLE001 (the author's code)
+            raise HTTPException(500, describe(error)) from None
+        return JSONResponse(result)
+
+    async def _final_score(self, request: Request) -> Response:
+        body = await read_body(request, FinalScoreRequest)
+        return _json(await self._summed_up(body, bare_results=True))
+
+    async def _evaluate(self, request: Request) -> Response:
+        body = await read_body(request, V1EvaluateRequest)
+        _check_payload(body.payload)
+        answer = V1EvaluateResponse(
+            run_id=body.run_id, task_id=body.task_id, status=EvalStatus.ERROR
+        )
+        try:
+            dataset = await self._dataset(body.dataset)
+            row = _row(dataset, body.task_id)
+        except (HTTPException, DatasetError) as error:
+            reason = error.detail if isinstance(error, HTTPException) else describe(error)
+            return _json(answer.model_copy(update={"errors": [reason]}))
+        answer.evaluator_version = self._evaluator_version(dataset)
+        with self._alone(body.run_id, dataset.name, body.task_id):
+            try:
+                answer.result = await grade(self._grader, row, body.payload.data)
+            except Exception as error:  # noqa: BLE001 (the author's code)
+                answer.errors = [describe(error)]
+            else:
+                answer.status = EvalStatus.EVALUATED
+        return _json(answer)
+
+    async def _score(self, request: Request) -> Response:
+        body = await read_body(request, V1ScoreRequest)
+        score = await self._summed_up(body, bare_results=False)
+        return _json(V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
+
+    async def _summed_up(
+        self, body: FinalScoreRequest, *, bare_results: bool
+    ) -> FinalScoreResponse:
+        dataset = await self._dataset(body.dataset)
+        for task_id in body.evaluation_results:
+            _row(dataset, task_id)
+        scores: list[float] = []
+        evaluated = 0
+        for task_id, submitted in body.evaluation_results.items():
+            envelope = _envelope(task_id, submitted, bare_results=bare_results)
+            score = 0.0
+            if envelope is not None and envelope.status is EvalStatus.EVALUATED:
+                evaluated += 1
+                score = self._counted(envelope.result)
+            scores.append(score)
+        return FinalScoreResponse(
+            tasks_evaluated=list(body.evaluation_results),
+            final_score=mean(scores) or 0.0,
+            metadata={
+                "submitted": len(scores),
+                "evaluated": evaluated,
+                "counted_as_zero": len(scores) - evaluated,
+                "tasks_in_dataset": len(dataset.rows),
+            },
+        )
+
+    def _counted(self, result: JsonValue) -> float:
+        try:
+            score = self._task_score(result)
+        except Exception as error:  # noqa: BLE001 (the author's code)
+            raise HTTPException(500, f"task_score() raised {describe(error)}") from None
+        return score if score is not None and math.isfinite(score) else 0.0
+
+    async def _dataset(self, name: str | None) -> LocalDataset:
+        if name not in self._found:
+            found = await asyncio.to_thread(self._find, name)
+            if found is None:
+                missing = name if name is not None else self._default_dataset or _DEFAULT_DATASET
+                raise HTTPException(404, f"Dataset not found: {missing}")
+            self._found[name] = found
+        return self._found[name]
+
+    def _find(self, name: str | None) -> LocalDataset | None:
+        if name is not None:
+            return self.datasets.get(name)
+        found = self.datasets.get(_DEFAULT_DATASET)
+        if found is None and self._default_dataset is not None:
+            return self.datasets.get(self._default_dataset)
+        return found or self.datasets.only()
+
+    def _evaluator_version(self, dataset: LocalDataset) -> str:
+        return fingerprint([self._grader_version, dataset.reference_version])
+
+    @contextlib.contextmanager
+    def _alone(self, run_id: str, dataset: str, task_id: str) -> Generator[None]:
+        grading = (run_id, dataset, task_id)
+        if grading in self._being_graded:
+            raise HTTPException(409, f"Task {task_id} of run {run_id} is being graded right now")
+        self._being_graded.add(grading)
+        try:
+            yield
+        finally:
+            self._being_graded.discard(grading)
+
+
+def _envelope(task_id: str, submitted: JsonValue, *, bare_results: bool) -> EvalEnvelope | None:
+    """Read a submitted eval; ``None`` is a task that has none.
+
+    On the legacy path older runners submit the grader's result as it is.
+    """
+    if submitted is None:
+        return None
+    try:
+        return EvalEnvelope.model_validate(submitted)
+    except ValidationError as error:
+        if bare_results and isinstance(submitted, dict):
+            return EvalEnvelope(status=EvalStatus.EVALUATED, result=submitted)
+        raise InvalidBodyError.of(error, "evaluation_results", task_id) from None
+
+
+def _row(dataset: LocalDataset, task_id: str) -> dict[str, JsonValue]:
+    row = dataset.rows.get(task_id)
+    if row is None:
+        raise HTTPException(400, f"Task ID not found: {task_id}")
+    return row
+
+
+def _check_payload(payload: Payload) -> None:
+    if payload.type != "text":
+        raise HTTPException(400, f"Payload type not accepted: {payload.type}")
+    if not _TEXT_SCHEMA.fullmatch(payload.schema_id):
+        raise HTTPException(400, f"Payload schema not accepted: {payload.schema_id}")
+
+
+def _sliced(task_ids: list[str], text: str | None) -> list[str]:
+    if text is None:
+        return task_ids
+    try:
+        bounds = [int(part) if part else None for part in text.split(":")]
+        if len(bounds) in _SLICE_PARTS:
+            return task_ids[slice(*bounds)]
+    except ValueError:  # not a number, or a step of 0
+        pass
+    raise HTTPException(400, f"Invalid slice: {text}")
+
+
+def _json(answer: BaseModel) -> Response:
+    return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _http_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse(
+        {"detail": error.detail}, status_code=error.status_code, headers=error.headers
+    )
+
+
+def _fault(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": describe(error)}, status_code=500)
+
+
+def _framework_version() -> str | None:
+    try:
+        return version("vals-benchmark-runner")
+    except PackageNotFoundError:  # run from a source tree
+        return None

@@ -1,0 +1,76 @@
+"""Run an author's plain function in a thread, beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import inspect
+import threading
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from benchmark_runner.errors import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+#: Raised through a future, they would end the event loop or leave the caller waiting.
+_UNFIT_FOR_A_FUTURE = (
+    StopIteration,
+    SystemExit,
+    KeyboardInterrupt,
+    asyncio.CancelledError,
+    concurrent.futures.CancelledError,
+)
+
+
+async def call_either(
+    function: Callable[..., object], call: Callable[[], Awaitable[T] | T], name: str
+) -> T:
+    """Await ``call()`` on the loop if ``function`` is a coroutine function, else in a thread.
+
+    Args:
+        function: What the author wrote.
+        call: Calls it with its arguments.
+        name: What to call it in messages, and the thread.
+
+    Raises:
+        RuntimeError: it tried to end the process.
+        Exception: whatever it raises.
+    """
+    try:
+        if _is_coroutine_function(function):
+            outcome = call()
+        else:
+            outcome = await _in_thread(call, name)
+        if inspect.isawaitable(outcome):
+            return await cast("Awaitable[T]", outcome)
+        return cast("T", outcome)
+    except SystemExit as error:
+        raise RuntimeError(f"{name} raised {describe(error)}") from error
+
+
+def _is_coroutine_function(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 (not whether, but how it is callable)
+    )
+
+
+async def _in_thread(call: Callable[[], T], name: str) -> T:
+    """Like ``asyncio.to_thread``, but a call that hangs blocks neither others nor the exit."""
+    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+    done.set_running_or_notify_cancel()  # a caller that gives up does not wait, nor cancel
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            done.set_result(context.run(call))
+        except _UNFIT_FOR_A_FUTURE as error:
+            done.set_exception(RuntimeError(f"{name} raised {describe(error)}"))
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+            done.set_exception(error)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await asyncio.wrap_future(done)
