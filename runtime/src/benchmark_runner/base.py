@@ -1,0 +1,317 @@
+"""What an author subclasses: tasks in, a generation out; grading and scoring have defaults."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from benchmark_runner.client import build_client
+from benchmark_runner.datasets import build_tasks, read_dataset
+from benchmark_runner.errors import DatasetError
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Payload,
+    ScoreResult,
+    Task,
+    V1EvaluateRequest,
+    V1ScoreRequest,
+)
+from benchmark_runner.scoring import default_task_score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.llm import LLMConfig
+
+
+class NoOptions(BaseModel):
+    """What a runner without options of its own accepts: nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BenchmarkRunner(ABC):
+    """A benchmark: subclass it, set the names below and write ``generate()``.
+
+    ``load_tasks()``, ``evaluate()``, ``score()`` and ``task_score()`` have defaults that suit
+    a dataset file and a benchmark service; override what differs.
+
+    Args:
+        service_url: The benchmark service, or ``local`` for the embedded one.
+        dataset_name: The service's name of the dataset; ``load_tasks()`` may set it, too.
+        eval_concurrency: The most gradings at a time (kept for overridden ``evaluate()``
+            methods; the engine has a limit of its own).
+    """
+
+    NAME: ClassVar[str]
+    """The benchmark's name, for example ``my-bench``."""
+    PAYLOAD_TYPE: ClassVar[str] = "text"
+    PAYLOAD_SCHEMA_VERSION: ClassVar[int] = 1
+    GENERATION_VERSION_ENV: ClassVar[str] = ""
+    """The environment variable that stamps generations with a version."""
+    TASK_MODEL: ClassVar[type[Task]] = Task
+    """Validates the tasks."""
+    EVALUATION_API: ClassVar[str] = "legacy"
+    """``legacy`` (``/evaluate-response/``) or ``v1`` (``/v1/evaluate``)."""
+    EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"answer"})
+    """Fields of a dataset that only the grader may see; dropped before a task exists."""
+    OPTIONS_MODEL: ClassVar[type[BaseModel]] = NoOptions
+    """Declares what ``--option KEY=VALUE`` may set; validated into ``self.options``."""
+
+    def __init__(
+        self,
+        service_url: str,
+        dataset_name: str | None = None,
+        eval_concurrency: int = 10,
+    ) -> None:
+        self.service_url = service_url
+        self.run_id = ""
+        self.options: BaseModel = NoOptions()
+        self._dataset = dataset_name
+        self._tasks: dict[str, Task] = {}
+        self._service_client: BenchmarkServiceClient | None = None
+        self._eval_sem = asyncio.Semaphore(eval_concurrency)
+
+    @abstractmethod
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        """Run the agent on one task.
+
+        A plain ``def`` works as well; it is then called in a thread.
+
+        Args:
+            task: The task, without the fields that only the grader may see.
+            model: What ``--model`` said.
+            llm_config: Sampling and endpoint settings of the command line.
+            log_dir: An existing folder of this task's own, for whatever is worth keeping.
+
+        Returns:
+            The answer. ``GenerationResult(answer=…)`` is enough.
+
+        Raises:
+            Exception: anything; it becomes this task's ``error``, and the others go on.
+        """
+
+    def load_tasks(self, dataset_file: str | None) -> list[Task]:
+        """Return the tasks of a JSON, JSONL or CSV file, in its order.
+
+        An override may read anything; it sets ``self._dataset`` to the name that the
+        benchmark service knows the dataset by.
+
+        Raises:
+            DatasetError: the file is missing or malformed, or a task does not fit
+                ``TASK_MODEL``.
+        """
+        if dataset_file is None:
+            raise DatasetError(
+                "no dataset was given",
+                hint="Give --dataset-file FILE or --dataset-name NAME, "
+                "or set default_dataset_file in runner/cli.py.",
+            )
+        dataset = read_dataset(Path(dataset_file))
+        self._dataset = dataset.declared_name
+        return list(
+            build_tasks(dataset.rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(dataset.path))
+        )
+
+    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        """Have one generation graded by the benchmark service.
+
+        A generation that ran out of time or turns did not complete, and one that failed has
+        nothing to grade: neither is sent.
+
+        Raises:
+            ServiceError: the service can't grade it; the engine records why.
+        """
+        if (ungraded := evaluate_without_service(task_id, generation)) is not None:
+            return ungraded
+        async with self._eval_sem:
+            if self.EVALUATION_API == "v1":
+                return await self._evaluate_v1(task_id, generation)
+            result = await self.service.evaluate_response(
+                task_id=task_id, response=generation.data, dataset=self._dataset
+            )
+        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
+
+    async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
+        """Have the benchmark service sum up the evals.
+
+        A registered task without an eval is submitted as ``null``: leaving it out would
+        inflate the score.
+
+        Raises:
+            ServiceError: the service can't score them.
+        """
+        by_id = {result.task_id: result for result in eval_results}
+        task_ids = [*self._tasks, *(task_id for task_id in by_id if task_id not in self._tasks)]
+        if self.EVALUATION_API == "v1":
+            response = await self.service.score(
+                V1ScoreRequest(
+                    run_id=self.run_id,
+                    dataset=self._dataset,
+                    evaluation_results={
+                        task_id: _v1_envelope(by_id[task_id]) if task_id in by_id else None
+                        for task_id in task_ids
+                    },
+                )
+            )
+        else:
+            response = await self.service.final_score(
+                {
+                    task_id: _legacy_envelope(by_id[task_id]) if task_id in by_id else None
+                    for task_id in task_ids
+                },
+                dataset=self._dataset,
+            )
+        return ScoreResult(
+            tasks_evaluated=response.tasks_evaluated,
+            final_score=response.final_score,
+            metadata=response.metadata,
+        )
+
+    def task_score(self, result: JsonValue) -> float | None:
+        """What one graded task counts; ``None`` where that is not known.
+
+        The default is a number or bool itself, else ``result["pass_percentage"]``, else
+        ``result["score"]``, never rescaled.
+        """
+        return default_task_score(result)
+
+    def add_task(self, task: Task) -> None:
+        """Register one task.
+
+        Raises:
+            DatasetError: its id is taken.
+        """
+        if task.id in self._tasks:
+            raise DatasetError(
+                f"the task id {task.id!r} is there twice", hint="Give each task an id of its own."
+            )
+        self._tasks[task.id] = task
+
+    def register_tasks(self, tasks: Iterable[Task]) -> None:
+        """Make these the runner's tasks, in this order, without the evaluator's fields.
+
+        Raises:
+            DatasetError: an id is there twice.
+        """
+        self._tasks = {}
+        for task in tasks:
+            self.add_task(_without_evaluator_fields(task, self.EVALUATOR_FIELDS))
+
+    def get_tasks(self) -> list[Task]:
+        """Return the registered tasks in the dataset's order."""
+        return list(self._tasks.values())
+
+    @property
+    def dataset_name(self) -> str | None:
+        """The service's name of the dataset, ``None`` for its default one."""
+        return self._dataset
+
+    def select_dataset(self, name: str | None) -> None:
+        """Set the service's name of the dataset."""
+        self._dataset = name
+
+    @property
+    def payload_schema(self) -> str:
+        """What identifies the shape of a response, for example ``my-bench.text.v1``."""
+        return f"{self.NAME}.{self.PAYLOAD_TYPE}.v{self.PAYLOAD_SCHEMA_VERSION}"
+
+    @property
+    def generation_version(self) -> str:
+        """The provenance stamp of generations: an environment variable, else ``dev``."""
+        stamp = os.environ.get(self.GENERATION_VERSION_ENV) if self.GENERATION_VERSION_ENV else None
+        return stamp or "dev"
+
+    @property
+    def service(self) -> BenchmarkServiceClient:
+        """The door to the benchmark service; settable."""
+        if self._service_client is None:
+            self._service_client = build_client(self.service_url)
+        return self._service_client
+
+    @service.setter
+    def service(self, client: BenchmarkServiceClient) -> None:
+        self._service_client = client
+
+    async def aclose(self) -> None:
+        """Close the connections to the benchmark service."""
+        if self._service_client is not None:
+            await self._service_client.aclose()
+
+    @property
+    def _client(self) -> BenchmarkServiceClient:
+        # The name that runners of the earlier framework use in their own evaluate().
+        return self.service
+
+    async def _evaluate_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        response = await self.service.evaluate(
+            V1EvaluateRequest(
+                run_id=self.run_id,
+                task_id=task_id,
+                dataset=self._dataset,
+                payload=Payload(
+                    type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data
+                ),
+                versions={"runner": generation.generation_version or self.generation_version},
+            )
+        )
+        failed = response.status is EvalStatus.ERROR
+        return EvalResult(
+            task_id=task_id,
+            status=response.status,
+            result=response.result,
+            errors=response.errors,
+            error="; ".join(response.errors) or "the service gave no reason" if failed else None,
+            evaluator_version=response.evaluator_version,
+        )
+
+
+def evaluate_without_service(task_id: str, generation: GenerationResult) -> EvalResult | None:
+    """Return the eval of a generation that has nothing to grade, else ``None``."""
+    match generation.status:
+        case GenerationStatus.SUCCESS:
+            return None
+        case GenerationStatus.MAX_TIME | GenerationStatus.MAX_TURNS:
+            return EvalResult(task_id=task_id, status=EvalStatus.DID_NOT_COMPLETE)
+        case GenerationStatus.ERROR:
+            return EvalResult(
+                task_id=task_id, status=EvalStatus.GENERATION_ERROR, error=generation.error
+            )
+
+
+def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:
+    extra = task.model_extra or {}
+    hidden = evaluator_fields.intersection(extra)
+    if not hidden:
+        return task
+    kept = {name: value for name, value in task if name not in hidden}
+    return type(task).model_construct(_fields_set=task.model_fields_set - hidden, **kept)
+
+
+def _legacy_envelope(result: EvalResult) -> JsonValue:
+    return {
+        "task_id": result.task_id,
+        "status": result.status.value,
+        "result": result.result_json(),
+        "error": result.error,
+    }
+
+
+def _v1_envelope(result: EvalResult) -> JsonValue:
+    errors: list[JsonValue] = [*(result.errors or ([result.error] if result.error else []))]
+    return {"status": result.status.value, "result": result.result_json(), "errors": errors}

@@ -1,0 +1,57 @@
+"""Call an author's method under the framework's own deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from benchmark_runner.threads import call_either
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+ResultT = TypeVar("ResultT")
+
+#: Seconds that a cancelled call gets to clean up before it is left behind.
+CANCEL_GRACE = 5.0
+
+
+class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not a fault)
+    """The framework's time limit was reached; never raised for the author's own time-outs."""
+
+
+async def call_within(
+    function: Callable[..., object],
+    call: Callable[[], Awaitable[ResultT] | ResultT],
+    seconds: float | None,
+) -> ResultT:
+    """Call an author's method, in a thread where it is not a coroutine function.
+
+    Args:
+        function: The method; a ``TimeoutError`` of its own passes through unchanged.
+        call: Calls it with its arguments.
+        seconds: The time limit; ``None`` or 0 or less means none.
+
+    Raises:
+        DeadlineExceeded: the limit was reached; the call was cancelled, or left behind in its
+            thread, where nothing can cancel it.
+    """
+    name = f"{function.__name__}()"
+    running = asyncio.ensure_future(call_either(function, call, name))
+    limit = seconds if seconds is not None and seconds > 0 else None
+    try:
+        done, _ = await asyncio.wait({running}, timeout=limit)
+    except asyncio.CancelledError:
+        await _cancel(running)
+        raise
+    if not done:
+        await _cancel(running)
+        raise DeadlineExceeded
+    return running.result()
+
+
+async def _cancel(running: asyncio.Future[ResultT]) -> None:
+    running.cancel()
+    await asyncio.wait({running}, timeout=CANCEL_GRACE)
+    if running.done() and not running.cancelled():
+        running.exception()  # Retrieved, so that asyncio does not complain about it.

@@ -1,0 +1,87 @@
+"""Sampling and endpoint settings, on their way from the flags to ``generate()``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
+
+from benchmark_runner.errors import UsageError
+
+
+class LLMConfig(BaseModel):
+    """How to call the model, with the field names of Vals' model library.
+
+    ``None`` leaves a setting to the provider. The key is wrapped: neither ``repr()`` nor a
+    dump shows it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    reasoning: bool = False
+    reasoning_effort: str | bool | None = None
+    compute_effort: str | int | None = None
+    native: bool = True
+    """``False`` asks for the OpenAI-compatible chat completions API."""
+    provider_config: dict[str, JsonValue] | None = None
+    """Settings of one provider; ``{"stream_completions": False}`` turns streaming off."""
+    custom_api_key: SecretStr | None = None
+    custom_endpoint: str | None = None
+
+    def to_model_library(self) -> Any:
+        """Return the same settings as ``model_library.base.LLMConfig``.
+
+        The return type is open because that library is optional. Only what was set is passed
+        on, so that the library's own defaults hold for the rest.
+
+        Raises:
+            UsageError: ``model-library`` is not installed.
+        """
+        try:
+            library = import_module("model_library.base")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "model_library":
+                raise
+            raise UsageError(
+                "model-library is not installed",
+                hint='Add "model-library" to the dependencies in pyproject.toml.',
+            ) from None
+        settings = {name: getattr(self, name) for name in self.model_fields_set}
+        return library.LLMConfig(**settings)
+
+
+def build_llm_config(
+    *,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    top_k: int | None = None,
+    reasoning_effort: str | None = None,
+    custom_endpoint: str | None = None,
+    custom_api_key: str | None = None,
+    chat_completions: bool = False,
+    disable_streaming: bool = False,
+) -> LLMConfig:
+    """Build the settings from the values of the command line's flags.
+
+    ``None`` (and ``False``) leaves a setting unset, so that the model's own default holds.
+    """
+    given: dict[str, object] = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": top_k,
+        "reasoning_effort": reasoning_effort,
+        "custom_endpoint": custom_endpoint or None,
+        "custom_api_key": SecretStr(custom_api_key) if custom_api_key else None,
+        "native": False if chat_completions else None,
+        "provider_config": {"stream_completions": False} if disable_streaming else None,
+    }
+    return LLMConfig.model_validate(
+        {key: value for key, value in given.items() if value is not None}
+    )

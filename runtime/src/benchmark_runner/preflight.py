@@ -1,0 +1,65 @@
+"""Ask the service, before anything is paid for, whether grading can work at all.
+
+The order is that of the runner's contract: ``/health``, then one authenticated call that
+costs no quota. Only a clear "no" stops the run; other answers there are inconclusive,
+because trial tenants and older services do not offer the path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.endpoint import BEARER_VARIABLE
+from benchmark_runner.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.schemas import VersionResponse
+
+
+async def check_service(
+    client: BenchmarkServiceClient, task_id: str, dataset_name: str | None, evaluation_api: str
+) -> None:
+    """Stop a run whose grading could not work.
+
+    Args:
+        client: The door to the service.
+        task_id: Any one task of the run.
+        dataset_name: The dataset it is in; ``None`` for the service's default one.
+        evaluation_api: ``legacy`` or ``v1``.
+
+    Raises:
+        ServiceUnavailableError: nobody answers.
+        AuthenticationError: the key is not accepted, or one is wanted.
+        PermissionDeniedError: the key may not use this dataset, or not this API.
+    """
+    await client.health()
+    if evaluation_api == "v1" and client.auth_name == BEARER_VARIABLE:
+        raise PermissionDeniedError(
+            f"the /v1 API of {client.base_url} does not accept the legacy key in {BEARER_VARIABLE}",
+            hint="Set VALS_AUTH_KEY.",
+        )
+    try:
+        await client.verify_task_ids([task_id], dataset=dataset_name)
+    except (AuthenticationError, ServiceUnavailableError):
+        raise
+    except PermissionDeniedError as error:
+        if "dataset" in (error.detail or "").lower():
+            raise
+    except ServiceError:
+        return
+
+
+async def fetch_version(
+    client: BenchmarkServiceClient, dataset_name: str | None
+) -> VersionResponse | None:
+    """Return what the service says of its version; ``None`` where it says nothing usable."""
+    try:
+        return await client.version(dataset_name)
+    except ServiceError:
+        return None

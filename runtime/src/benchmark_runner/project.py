@@ -1,0 +1,62 @@
+"""Where a runner's files are: its project root, its package, its data and its ``.env``."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT_MARKERS = (".copier-answers.yml", "pyproject.toml")
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The folders of one runner.
+
+    Attributes:
+        root: The nearest parent of the runner's module with a ``.copier-answers.yml`` or a
+            ``pyproject.toml``; ``None`` for an installed wheel.
+        package: The folder of the runner's module.
+    """
+
+    root: Path | None
+    package: Path
+
+    @classmethod
+    def of(cls, runner_class: type) -> Project:
+        """Find the project that ``runner_class`` is written in."""
+        module = sys.modules.get(runner_class.__module__)
+        return cls.of_file(Path(getattr(module, "__file__", None) or inspect.getfile(runner_class)))
+
+    @classmethod
+    def of_file(cls, module_file: Path) -> Project:
+        """Find the project that a module's file belongs to."""
+        package = module_file.resolve().parent
+        return cls(root=_root_above(package), package=package)
+
+    def data_path(self, relative: str) -> Path:
+        """Return where the project keeps ``relative``: below its root, else in its package."""
+        candidates = [base / relative for base in (self.root, self.package) if base is not None]
+        return next((path for path in candidates if path.exists()), candidates[0])
+
+    def results_path(self, relative: str) -> Path:
+        """Return the default results folder: below the root, else in the working directory."""
+        return (self.root or Path.cwd()) / relative
+
+    def load_env(self) -> None:
+        """Take what ``.env`` at the project root says, where the environment says nothing."""
+        if self.root is not None and (self.root / ".env").is_file():
+            from dotenv import load_dotenv
+
+            load_dotenv(self.root / ".env", override=False)
+
+
+def _root_above(package: Path) -> Path | None:
+    for folder in (package, *package.parents):
+        if folder.name in _INSTALLED:
+            return None
+        if any((folder / marker).is_file() for marker in _ROOT_MARKERS):
+            return folder
+    return None

@@ -1,0 +1,135 @@
+"""How a run stands, from what is on disk: counts, the mean score and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from benchmark_runner.checkpoint import is_eval_owed
+from benchmark_runner.errors import RunnerDefinitionError, describe
+from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationStatus, ScoreCounts
+from benchmark_runner.scoring import mean, standard_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+
+Phase = Literal["generate", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Tasks that failed in the same phase for the same reason."""
+
+    phase: Phase
+    error: str
+    task_ids: list[str]
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """How the tasks that were looked at stand.
+
+    Attributes:
+        counts: How many there are of each outcome.
+        scores: What each task counts, where that is known.
+        failures: What went wrong, grouped, the largest group first.
+        without_generation: Tasks that have none.
+        without_eval: Tasks whose generation is not graded yet.
+    """
+
+    counts: ScoreCounts = field(default_factory=ScoreCounts)
+    scores: list[float] = field(default_factory=list[float])
+    failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
+    without_generation: list[str] = field(default_factory=list[str])
+    without_eval: list[str] = field(default_factory=list[str])
+
+    @property
+    def complete(self) -> bool:
+        """Whether each task has a grade, or ran out of time or turns."""
+        return not (self.failures or self.without_generation or self.without_eval)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the scores; ``None`` without any."""
+        return mean(self.scores)
+
+    @property
+    def stderr(self) -> float | None:
+        """Standard error of the mean; ``None`` with fewer than two scores."""
+        return standard_error(self.scores)
+
+
+def summarise(
+    runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str]
+) -> RunSummary:
+    """Read how the tasks stand.
+
+    Raises:
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    summary = RunSummary()
+    counts = summary.counts
+    failed: dict[tuple[Phase, str], list[str]] = {}
+    for task_id in task_ids:
+        counts.total += 1
+        generation, content_hash = artifacts.load_generation_and_hash(task_id)
+        if generation is None:
+            summary.without_generation.append(task_id)
+            continue
+        counts.attempted += 1
+        if generation.status is GenerationStatus.ERROR:
+            counts.error += 1
+            reason = generation.error or "no reason given"
+            failed.setdefault(("generate", reason), []).append(task_id)
+            continue
+        counts.max_time += generation.status is GenerationStatus.MAX_TIME
+        counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
+        result = artifacts.load_eval(task_id)
+        if result is not None and result.status is EvalStatus.ERROR:
+            counts.error += 1
+            reason = result.error or "no reason given"
+            failed.setdefault(("evaluate", reason), []).append(task_id)
+        elif result is None or is_eval_owed(result, content_hash):
+            summary.without_eval.append(task_id)
+        else:
+            counts.scored += result.status is EvalStatus.EVALUATED
+            if (score := task_value(runner, result)) is not None:
+                summary.scores.append(score)
+    groups = [FailureGroup(phase, error, ids) for (phase, error), ids in failed.items()]
+    summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
+    return summary
+
+
+def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
+    """What a task counts: its score, 0 where it did not complete, else unknown.
+
+    Raises:
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    if result.status is EvalStatus.DID_NOT_COMPLETE:
+        return 0.0
+    if result.status is not EvalStatus.EVALUATED:
+        return None
+    try:
+        return runner.task_score(result.result_json())
+    except Exception as error:
+        raise RunnerDefinitionError(
+            f"task_score() failed on task {result.task_id!r}: {describe(error)}",
+            hint="Correct task_score() in runner/benchmark.py; the grades are on disk.",
+        ) from error
+
+
+def current_evals(artifacts: RunArtifacts, task_ids: Iterable[str]) -> list[EvalResult]:
+    """Return the evals that belong to the generations on disk."""
+    evals: list[EvalResult] = []
+    for task_id in task_ids:
+        result = artifacts.load_eval(task_id)
+        if result is None:
+            continue
+        _, content_hash = artifacts.load_generation_and_hash(task_id)
+        if result.generation_hash in (None, content_hash):
+            evals.append(result)
+    return evals

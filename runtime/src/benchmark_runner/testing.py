@@ -1,0 +1,80 @@
+"""Contract tests for an author's runner; a generated repository runs them on its own.
+
+.. code-block:: python
+
+    from benchmark_runner.testing import RunnerContract
+
+    from runner.benchmark import MyBenchRunner
+
+
+    class TestRunnerContract(RunnerContract):
+        runner_class = MyBenchRunner
+        dataset_file = "data/validation.json"
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, ClassVar
+
+from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
+from benchmark_runner.definition import check_definition, parse_options
+from benchmark_runner.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.schemas import Task
+
+_GENERATE_PARAMETERS = ("task", "model", "llm_config", "log_dir")
+
+
+class RunnerContract:
+    """What the framework relies on; pytest collects it through a subclass named ``Test…``.
+
+    Set both attributes. No test calls a model or the network.
+    """
+
+    runner_class: ClassVar[type[BenchmarkRunner]]
+    """The runner under test."""
+    dataset_file: ClassVar[str]
+    """Its default dataset; relative to the project."""
+
+    def _dataset_path(self) -> Path:
+        return Project.of(self.runner_class).data_path(self.dataset_file)
+
+    def _tasks(self) -> list[Task]:
+        runner = self.runner_class(service_url="local")
+        runner.register_tasks(runner.load_tasks(str(self._dataset_path())))
+        return runner.get_tasks()
+
+    def test_the_runner_class_is_complete(self) -> None:
+        """Names, APIs and fields are ones that the framework supports."""
+        check_definition(self.runner_class)
+
+    def test_generate_takes_what_the_framework_passes(self) -> None:
+        """``generate(task, model, llm_config=…, log_dir=…)`` can be called."""
+        parameters = inspect.signature(self.runner_class.generate).parameters
+        missing = [name for name in _GENERATE_PARAMETERS if name not in parameters]
+        assert not missing, f"generate() lacks the parameter(s) {', '.join(missing)}"
+
+    def test_the_dataset_loads(self) -> None:
+        """Every task is valid, with an id of its own."""
+        assert self._tasks(), f"{self.dataset_file} holds no tasks"
+
+    def test_loading_again_gives_the_same_tasks(self) -> None:
+        """A resume recognises its tasks: same ids, same content, same order."""
+        assert self._tasks() == self._tasks()
+
+    def test_the_dataset_holds_references_for_the_grader(self) -> None:
+        """With evaluator fields declared, each task of a dataset file has at least one."""
+        hidden = self.runner_class.EVALUATOR_FIELDS
+        path = self._dataset_path()
+        if hidden and path.suffix in DATASET_SUFFIXES:
+            bare = [str(row["id"]) for row in read_dataset(path).rows if not hidden & row.keys()]
+            assert not bare, f"without {', '.join(sorted(hidden))}: {', '.join(bare)}"
+
+    def test_options_have_defaults(self) -> None:
+        """``run`` works without any ``--option``."""
+        parse_options(self.runner_class.OPTIONS_MODEL, [])
