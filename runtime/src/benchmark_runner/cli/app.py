@@ -1,0 +1,64 @@
+"""The group that all commands belong to, and how it ends: with a sentence and a code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from benchmark_runner.cli.output import print_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class RunnerGroup(TyperGroup):
+    """Says with ``--json`` also what is wrong with the command line itself."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Parse and run; see :class:`typer.core.TyperGroup`."""
+        given = sys.argv[1:] if args is None else list(args)
+        as_json = standalone_mode and "--json" in given
+        try:
+            code = super().main(
+                args=given,
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=standalone_mode and not as_json,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except typer.TyperException as error:
+            if not as_json:
+                raise
+            command = next((word for word in given if word in self.commands), "")
+            print_failure(
+                command, "UsageError", error.format_message(), "See --help.", as_json=True
+            )
+            sys.exit(error.exit_code)
+        if as_json:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
+
+def print_version(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version of the runtime and exit.")
+    ] = False,
+) -> None:
+    """Run this benchmark: generate answers, have them graded, get a score."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"vals-benchmark-runner {installed('vals-benchmark-runner')}")
+        raise typer.Exit

@@ -1,0 +1,69 @@
+"""``evaluate``: have the generations graded that are on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.options import (
+    AllowInsecureHttp,
+    AsJson,
+    DatasetFile,
+    EvalParallelism,
+    EvalTimeout,
+    Quiet,
+    ResultsDir,
+    RunId,
+    ServiceAttempts,
+    ServiceRetryTime,
+    ServiceUrl,
+)
+from benchmark_runner.cli.output import failures_as_messages
+
+if TYPE_CHECKING:
+    from benchmark_runner.cli.settings import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def evaluate(
+        run_id: RunId,
+        regrade: Annotated[
+            bool, typer.Option("--regrade", help="Grade again what has a grade.")
+        ] = False,
+        results_dir: ResultsDir = None,
+        service_url: ServiceUrl = None,
+        dataset_file: DatasetFile = None,
+        eval_parallelism: EvalParallelism = 10,
+        eval_timeout: EvalTimeout = 300,
+        service_attempts: ServiceAttempts = 8,
+        service_retry_time: ServiceRetryTime = 300,
+        allow_insecure_http: AllowInsecureHttp = False,
+        quiet: Quiet = False,
+        json: AsJson = False,
+    ) -> None:
+        """Have the generations on disk graded; generate nothing."""
+        with failures_as_messages("evaluate", as_json=json):
+            from benchmark_runner.cli.grading import GradingFlags, work_on_disk
+
+            work_on_disk(
+                settings,
+                GradingFlags(
+                    command="evaluate",
+                    run_id=run_id,
+                    results_dir=results_dir,
+                    service_url=service_url,
+                    dataset_file=dataset_file,
+                    eval_parallelism=eval_parallelism,
+                    eval_timeout=eval_timeout,
+                    service_attempts=service_attempts,
+                    service_retry_time=service_retry_time,
+                    allow_insecure_http=allow_insecure_http,
+                    regrade=regrade,
+                    quiet=quiet,
+                    json=json,
+                ),
+            )

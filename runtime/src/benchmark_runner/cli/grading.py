@@ -1,0 +1,79 @@
+"""What ``evaluate`` and ``score`` do alike: work on a run with what is on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
+from benchmark_runner.cli.command import run_command
+from benchmark_runner.cli.requests import resume_arguments
+from benchmark_runner.cli.workflow import Workflow, WorkSettings
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.retries import RetryPolicy
+from benchmark_runner.session import RunRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.cli.settings import CliSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradingFlags:
+    """The flags of the two commands, whose ``--help`` describes them."""
+
+    command: Literal["evaluate", "score"]
+    run_id: str
+    results_dir: Path | None
+    service_url: str | None
+    dataset_file: Path | None
+    eval_timeout: float
+    service_attempts: int
+    service_retry_time: float
+    allow_insecure_http: bool
+    json: bool
+    eval_parallelism: int = 1
+    regrade: bool = False
+    force: bool = False
+    quiet: bool = False
+
+
+def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
+    """Carry out the command and end it.
+
+    Raises:
+        BenchmarkRunnerError: it can't be done; the class says why.
+        typer.Exit: with the command's exit code.
+    """
+    benchmark = open_benchmark(settings)
+    service = ServiceSettings(
+        url=benchmark.service_url(flags.service_url),
+        eval_parallelism=flags.eval_parallelism,
+        eval_timeout=flags.eval_timeout,
+        retry=RetryPolicy(attempts=flags.service_attempts, total_time=flags.service_retry_time),
+        allow_insecure_http=flags.allow_insecure_http,
+    )
+    request = RunRequest(
+        llm_config=LLMConfig(),
+        dataset_file=flags.dataset_file,
+        default_file=benchmark.default_dataset_file,
+        local=service.local,
+    )
+    work = WorkSettings(
+        command=flags.command, regrade=flags.regrade, force=flags.force, quiet=flags.quiet
+    )
+    workflow = Workflow(
+        benchmark, request, service, work, benchmark.results_dir(flags.results_dir), flags.run_id
+    )
+    resume = resume_arguments(
+        "run",
+        flags.run_id,
+        {
+            "--results-dir": flags.results_dir,
+            "--service-url": flags.service_url,
+            "--allow-insecure-http": flags.allow_insecure_http,
+        },
+        (),
+    )
+    run_command(workflow, benchmark, service, work, resume=resume, json=flags.json)

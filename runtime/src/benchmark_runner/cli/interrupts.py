@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM: stop in order at the first, at once at the second."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+ResultT = TypeVar("ResultT")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):  # noqa: N818 (a person's wish, not a fault)
+    """A signal stopped the work; what was finished is on disk."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.exit_code = 128 + signal_number
+
+
+def run_interruptible(work: Coroutine[None, None, ResultT]) -> ResultT:
+    """Run ``work`` in an event loop until it is done or a signal cancels it.
+
+    Raises:
+        Interrupted: SIGINT or SIGTERM came.
+    """
+    received: list[int] = []
+
+    async def main() -> ResultT:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+
+        def on_signal(number: int) -> None:
+            if received:
+                os._exit(128 + number)
+            received.append(number)
+            task.cancel()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, on_signal, number)
+        try:
+            return await task
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        raise Interrupted(received[0]) from None

@@ -1,0 +1,241 @@
+"""``run``: generate answers, have them graded, and score; what is finished is not redone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark_runner.cli.options import (
+    AllowInsecureHttp,
+    AsJson,
+    DatasetFile,
+    EvalParallelism,
+    EvalTimeout,
+    Quiet,
+    ResultsDir,
+    ServiceAttempts,
+    ServiceRetryTime,
+    ServiceUrl,
+)
+from benchmark_runner.cli.output import failures_as_messages
+from benchmark_runner.cli.settings import CliSettings
+
+_MODEL = "Model settings"
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def run(
+        task_ids: Annotated[
+            list[str] | None,
+            typer.Argument(
+                metavar="TASK_IDS", help="Work on these tasks only.", show_default=False
+            ),
+        ] = None,
+        model: Annotated[
+            str | None,
+            typer.Option("--model", metavar="M", help=_model_help(settings.default_model)),
+        ] = None,
+        run_id: Annotated[
+            str | None,
+            typer.Option(
+                "--run-id", metavar="R", help="Name the run, or go on with it; made up if left out."
+            ),
+        ] = None,
+        dataset_file: DatasetFile = None,
+        dataset_name: Annotated[
+            str | None,
+            typer.Option(
+                "--dataset-name", metavar="N", help="Take the tasks from the service's dataset."
+            ),
+        ] = None,
+        problem: Annotated[
+            Path | None,
+            typer.Option(
+                "--problem", metavar="PATH", help="Ask what this file says; needs one TASK_ID."
+            ),
+        ] = None,
+        task_file: Annotated[
+            Path | None,
+            typer.Option("--task-file", metavar="F", help="Task ids to work on, one a line."),
+        ] = None,
+        limit: Annotated[
+            int | None,
+            typer.Option("--limit", metavar="N", min=1, help="Only the dataset's first N tasks."),
+        ] = None,
+        skip_eval: Annotated[
+            bool, typer.Option("--skip-eval", help="Generate only; grade nothing.")
+        ] = False,
+        parallelism: Annotated[
+            int,
+            typer.Option(
+                "--parallelism", metavar="N", min=1, help="The most generations at a time."
+            ),
+        ] = settings.default_parallelism,
+        timeout: Annotated[
+            float | None,
+            typer.Option(
+                "--timeout",
+                metavar="SECONDS",
+                help="The time limit of a task that sets none; 0 means none.",
+            ),
+        ] = settings.default_timeout,
+        option: Annotated[
+            list[str] | None,
+            typer.Option("--option", metavar="KEY=VALUE", help="An option of this benchmark."),
+        ] = None,
+        results_dir: ResultsDir = None,
+        quiet: Quiet = False,
+        json: AsJson = False,
+        max_tokens: Annotated[
+            int | None,
+            typer.Option("--max-tokens", metavar="N", min=1, rich_help_panel=_MODEL),
+        ] = None,
+        temperature: Annotated[
+            float | None, typer.Option("--temperature", metavar="F", rich_help_panel=_MODEL)
+        ] = None,
+        top_p: Annotated[
+            float | None, typer.Option("--top-p", metavar="F", rich_help_panel=_MODEL)
+        ] = None,
+        top_k: Annotated[
+            int | None, typer.Option("--top-k", metavar="N", rich_help_panel=_MODEL)
+        ] = None,
+        reasoning_effort: Annotated[
+            str | None, typer.Option("--reasoning-effort", metavar="S", rich_help_panel=_MODEL)
+        ] = None,
+        custom_endpoint: Annotated[
+            str | None,
+            typer.Option(
+                "--custom-endpoint",
+                metavar="URL",
+                help=r"Where the model is.  \[env: CUSTOM_ENDPOINT]",
+                rich_help_panel=_MODEL,
+            ),
+        ] = None,
+        custom_api_key: Annotated[
+            str | None,
+            typer.Option(
+                "--custom-api-key",
+                metavar="KEY",
+                help=r"Its key; the environment is safer.  \[env: CUSTOM_API_KEY]",
+                rich_help_panel=_MODEL,
+            ),
+        ] = None,
+        chat_completions: Annotated[
+            bool,
+            typer.Option(
+                "--chat-completions",
+                help="Use the OpenAI-compatible chat completions API.",
+                rich_help_panel=_MODEL,
+            ),
+        ] = False,
+        disable_streaming: Annotated[
+            bool,
+            typer.Option(
+                "--disable-streaming",
+                help="Do not stream; needs --chat-completions.",
+                rich_help_panel=_MODEL,
+            ),
+        ] = False,
+        service_url: ServiceUrl = None,
+        eval_parallelism: EvalParallelism = 10,
+        eval_timeout: EvalTimeout = 300,
+        service_attempts: ServiceAttempts = 8,
+        service_retry_time: ServiceRetryTime = 300,
+        allow_insecure_http: AllowInsecureHttp = False,
+    ) -> None:
+        """Generate answers, have them graded, and score them.
+
+        What is finished is never done again: the same command goes on where it stopped.
+        """
+        with failures_as_messages("run", as_json=json):
+            from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
+            from benchmark_runner.cli.command import run_command
+            from benchmark_runner.cli.requests import (
+                check_run_flags,
+                environment,
+                named_tasks,
+                new_run_id,
+                resume_arguments,
+            )
+            from benchmark_runner.cli.workflow import Workflow, WorkSettings
+            from benchmark_runner.llm import build_llm_config
+            from benchmark_runner.retries import RetryPolicy
+            from benchmark_runner.session import RunRequest
+
+            named = named_tasks(task_ids or [], task_file)
+            check_run_flags(
+                task_ids=named,
+                dataset_file=dataset_file,
+                dataset_name=dataset_name,
+                problem=problem,
+                limit=limit,
+                chat_completions=chat_completions,
+                disable_streaming=disable_streaming,
+            )
+            benchmark = open_benchmark(settings, use_env_file=problem is None)
+            service = ServiceSettings(
+                url=benchmark.service_url(service_url),
+                eval_parallelism=eval_parallelism,
+                eval_timeout=eval_timeout,
+                retry=RetryPolicy(attempts=service_attempts, total_time=service_retry_time),
+                allow_insecure_http=allow_insecure_http,
+            )
+            request = RunRequest(
+                model=model,
+                default_model=settings.default_model,
+                llm_config=build_llm_config(
+                    max_tokens=max_tokens,
+                    temperature=temperature,
+                    top_p=top_p,
+                    top_k=top_k,
+                    reasoning_effort=reasoning_effort,
+                    custom_endpoint=custom_endpoint or environment("CUSTOM_ENDPOINT"),
+                    custom_api_key=custom_api_key or environment("CUSTOM_API_KEY"),
+                    chat_completions=chat_completions,
+                    disable_streaming=disable_streaming,
+                ),
+                options=option or [],
+                dataset_file=dataset_file,
+                dataset_name=dataset_name,
+                problem=problem,
+                default_file=benchmark.default_dataset_file,
+                task_ids=named,
+                limit=limit,
+                local=service.local,
+            )
+            work = WorkSettings(
+                command="run",
+                parallelism=parallelism,
+                timeout=timeout,
+                skip_eval=skip_eval,
+                quiet=quiet,
+            )
+            workflow = Workflow(
+                benchmark,
+                request,
+                service,
+                work,
+                benchmark.results_dir(results_dir),
+                new_run_id() if run_id is None else run_id,
+            )
+            resume = resume_arguments(
+                "run",
+                workflow.artifacts.run_id,
+                {
+                    "--problem": problem,
+                    "--task-file": task_file,
+                    "--results-dir": results_dir,
+                    "--service-url": service_url,
+                    "--skip-eval": skip_eval,
+                    "--allow-insecure-http": allow_insecure_http,
+                },
+                task_ids or [],
+            )
+            run_command(workflow, benchmark, service, work, resume=resume, json=json)
+
+
+def _model_help(default: str | None) -> str:
+    return rf"The model.  \[default: {default}]" if default else "The model."
