@@ -1,0 +1,73 @@
+"""Every check and every chore of this repository, by name: ``nox --list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+nox.options.default_venv_backend = "uv|venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install a dependency group of the root ``pyproject.toml``, and the runtime."""
+    session.install(*nox.project.dependency_groups(PROJECT, group), "-e", "./runtime")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Test every behaviour, and samples of the large matrices, on each Python there is."""
+    install(session, "test")
+    session.run("pytest", "-m", "not full", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def full(session: nox.Session) -> None:
+    """Test everything, the whole of the large matrices included."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the format, and lint."""
+    install(session, "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types of the runtime, strictly."""
+    install(session, "typecheck")
+    session.run("pyright")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Copy the template, install the copy, and run its benchmark to a score."""
+    session.install("copier", "uv")
+    project = Path(session.posargs[0] if session.posargs else ROOT / "demo" / "my-bench").resolve()
+    if not project.exists():
+        session.run("copier", "copy", "--defaults", "--vcs-ref", "HEAD", str(ROOT), str(project))
+    session.chdir(project)
+    # The copy gets a .venv of its own, as `make install` would give it.
+    own = {"UV_PROJECT_ENVIRONMENT": None, "VIRTUAL_ENV": None}
+    session.run("uv", "sync", "--quiet", env=own)
+    session.run("uv", "run", "my-bench-runner", "run", "--dataset-name", "validation", env=own)
+    session.log(f"Go on in {project}: its README says how, and runner/benchmark.py is yours.")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the runtime's sdist and wheel into dist/."""
+    session.install("uv")
+    session.run("uv", "build", "--quiet", "--out-dir", "dist", "runtime")
+    for artifact in sorted((ROOT / "dist").iterdir()):
+        session.log(artifact.name)
