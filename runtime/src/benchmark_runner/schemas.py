@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -140,6 +140,31 @@ class GenerationResult(BaseModel):
     stop_reason: str | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     """Anything else the author wants to keep."""
+
+    if TYPE_CHECKING:
+        # Pydantic tells type checkers of one name a field; this one has two.
+        def __init__(
+            self,
+            *,
+            answer: str = "",
+            data: str = "",
+            task_id: str = "",
+            status: GenerationStatus | str = GenerationStatus.SUCCESS,
+            question: str | None = None,
+            model: str | None = None,
+            total_turns: int | None = None,
+            error: str | None = None,
+            log_dir: str | None = None,
+            generation_version: str | None = None,
+            started_at: datetime | None = None,
+            ended_at: datetime | None = None,
+            duration: float | None = None,
+            attempts: int | None = None,
+            usage: TokenUsage | None = None,
+            cost: float | None = None,
+            stop_reason: str | None = None,
+            metadata: dict[str, JsonValue] = ...,
+        ) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from benchmark_runner.cli.output import print_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class RunnerGroup(TyperGroup):
@@ -38,14 +38,14 @@ class RunnerGroup(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
-        except typer.TyperException as error:
-            if not as_json:
+        except Exception as error:
+            # What Typer and Click raise for a command line share no class in all versions.
+            format_message: Callable[[], str] | None = getattr(error, "format_message", None)
+            if not as_json or format_message is None:
                 raise
             command = next((word for word in given if word in self.commands), "")
-            print_failure(
-                command, "UsageError", error.format_message(), "See --help.", as_json=True
-            )
-            sys.exit(error.exit_code)
+            print_failure(command, "UsageError", format_message(), "See --help.", as_json=True)
+            sys.exit(getattr(error, "exit_code", 2))
         if as_json:
             sys.exit(code if isinstance(code, int) else 0)
         return code

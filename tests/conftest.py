@@ -1,0 +1,111 @@
+"""What the tests of the template and those of the documents share: a clone, and a shell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+
+GIT_CONFIG = """\
+[user]
+    name = A Tester
+    email = tester@example.com
+[init]
+    defaultBranch = main
+[commit]
+    gpgSign = false
+[protocol "file"]
+    allow = always
+"""
+
+# What the machine has set must not decide how a test ends.
+UNSET = (
+    "BENCHMARK_API_KEY",
+    "CUSTOM_API_KEY",
+    "CUSTOM_ENDPOINT",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "PYTHONPATH",
+    "RESULTS_DIR",
+    "SERVICE_URL",
+    "UV_PROJECT_ENVIRONMENT",
+    "VALS_API_KEY",
+    "VALS_AUTH_KEY",
+    "VIRTUAL_ENV",
+)
+
+
+class Run(Protocol):
+    """Runs a command and returns what it printed; fails the test on another exit code."""
+
+    def __call__(
+        self, *command: str | Path, cwd: Path, code: int = 0, env: dict[str, str] | None = None
+    ) -> str: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("isolation")
+    (home / "gitconfig").write_text(GIT_CONFIG)
+    (home / "settings.yml").write_text("{}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("COPIER_SETTINGS_PATH", str(home / "settings.yml"))
+        patch.setenv("COPIER_CACHE_DIR", str(home / "copier"))
+        # The tools of this environment, and generated projects on this Python.
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("UV_PYTHON", sys.executable)
+        for name in UNSET:
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    def run(
+        *command: str | Path, cwd: Path, code: int = 0, env: dict[str, str] | None = None
+    ) -> str:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"exit code {done.returncode} of {command}:\n{done.stdout}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def template_repo(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """A git repository without tags that holds the working tree, committed or not."""
+    repo = tmp_path_factory.mktemp("template") / "create-benchmark-runner"
+    listing = run(
+        "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT
+    )  # fmt: skip
+    for name in filter(None, listing.split("\0")):
+        if (ROOT / name).is_file():
+            (repo / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, repo / name)
+    run("git", "init", "--quiet", cwd=repo)
+    run("git", "add", "--all", cwd=repo)
+    run("git", "commit", "--quiet", "--message", "The working tree", cwd=repo)
+    return repo

@@ -1,0 +1,40 @@
+"""Copies of the template, made as a user would."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import copier
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class CopyTemplate(Protocol):
+    """Copies the template with these answers, defaults for the rest, and without trust."""
+
+    def __call__(self, destination: Path, /, **answers: object) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def copy_template(template_repo: Path) -> CopyTemplate:
+    def copy_template(destination: Path, /, **answers: object) -> Path:
+        copier.run_copy(
+            str(template_repo),
+            destination,
+            data=answers,
+            defaults=True,
+            vcs_ref="HEAD",
+            quiet=True,
+            unsafe=False,
+        )
+        return destination
+
+    return copy_template
+
+
+@pytest.fixture(scope="session")
+def project(copy_template: CopyTemplate, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with the defaults, to be read only."""
+    return copy_template(tmp_path_factory.mktemp("default") / "my-bench")

@@ -1,0 +1,288 @@
+"""A copy is installed, checked and run for real, with the commands that its README names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+    from tests.template.conftest import CopyTemplate
+
+ROOT = Path(__file__).parents[2]
+AGENTS = list(yaml.safe_load((ROOT / "copier.yml").read_text())["sample_agent"]["choices"].values())
+#: In the order of cost: what runs by default is one of each.
+SAMPLE = "baseline"
+
+
+@pytest.fixture(scope="session")
+def wheels(template_repo: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runtime's wheel, as a package index would have it."""
+    folder = tmp_path_factory.mktemp("wheels")
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, "runtime", cwd=template_repo)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(
+    copy_template: CopyTemplate, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy with the defaults after `make install`; tests write below its results/ only."""
+    project = copy_template(tmp_path_factory.mktemp("installed") / "my-bench")
+    printed = run("make", "install", cwd=project)
+    assert "Next: uv run my-bench-runner run --dataset-name validation" in printed
+    return project
+
+
+@pytest.fixture
+def path_without_uv(tmp_path: Path) -> str:
+    """A PATH with the commands that `make install` needs, and without uv."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("awk", "echo", "git", "make", "rm", "sh", "test"):
+        if (found := shutil.which(name)) is not None:
+            (tools / name).symlink_to(found)
+    return str(tools)
+
+
+def run_result(results: Path) -> dict[str, object]:
+    (run_folder,) = results.iterdir()
+    names = {path.name for path in run_folder.iterdir() if path.is_file()}
+    assert {"run_config.json", "final_score.json"} <= names
+    return json.loads((run_folder / "final_score.json").read_text())
+
+
+def test_a_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:
+    printed = run("make", "test", "lint", "typecheck", cwd=installed)
+    assert re.search(r"\d+ passed", printed)
+    assert "0 errors" in printed
+
+
+def test_the_first_run_ends_in_a_score_between_none_and_all(
+    installed: Path, run: Run, tmp_path: Path
+) -> None:
+    run(
+        "uv", "run", "my-bench-runner", "run", "--dataset-name", "validation",
+        "--results-dir", tmp_path / "results",
+        cwd=installed,
+    )  # fmt: skip
+    score = run_result(tmp_path / "results")
+    assert score["complete"] is True
+    assert score["local"] is True
+    assert 0.2 < float(str(score["final_score"])) < 0.8
+
+
+def test_the_run_works_from_any_folder(installed: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SERVICE_URL=http://127.0.0.1:1\n")
+    run(
+        installed / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
+        "--limit", "2", "--results-dir", "results",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert run_result(tmp_path / "results")["complete"] is True
+
+
+def test_make_run_passes_its_arguments_on(installed: Path, run: Run, tmp_path: Path) -> None:
+    arguments = f"--dataset-name validation --limit 1 --results-dir {tmp_path}/results"
+    run("make", "run", f"ARGS={arguments}", cwd=installed)
+    assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
+
+
+def test_a_wheel_and_an_sdist_carry_the_data(installed: Path, run: Run, tmp_path: Path) -> None:
+    run("uv", "build", "--quiet", "--out-dir", tmp_path, ".", cwd=installed)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "runner/data/validation.json" in names
+    assert not [name for name in names if name.startswith(("tests/", "data/"))]
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        kept = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"data/validation.json", "runner/benchmark.py", "tests/test_grader.py"} <= kept
+    assert not [name for name in kept if name.startswith((".venv", "results", "vendor"))]
+
+
+def test_an_installed_wheel_finds_its_data_from_any_folder(
+    installed: Path, wheels: Path, run: Run, tmp_path: Path
+) -> None:
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, ".", cwd=installed)
+    (wheel,) = tmp_path.glob("*.whl")
+    (runtime,) = wheels.glob("*.whl")
+    run("uv", "venv", "--quiet", "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    run("uv", "pip", "install", "--quiet", "--python", python, runtime, wheel, cwd=tmp_path)
+    run(
+        python.with_name("my-bench-runner"), "run", "--dataset-name", "validation",
+        "--limit", "2",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert run_result(tmp_path / "results")["complete"] is True
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [pytest.param(agent, marks=pytest.mark.full) for agent in AGENTS if agent != SAMPLE],
+)
+def test_each_agent_passes_its_own_checks(
+    agent: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", sample_agent=agent)
+    printed = run("make", "install", "test", "lint", "typecheck", cwd=project)
+    assert re.search(r"\d+ passed", printed)
+    assert "0 errors" in printed
+    assert "run" in run("uv", "run", "my-bench-runner", "--help", cwd=project)
+
+
+@pytest.mark.full
+def test_without_an_agent_a_run_says_what_to_write(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", sample_agent="blank")
+    run("make", "install", cwd=project)
+    printed = run("make", "run", cwd=project, code=2)
+    assert "write generate() in runner/benchmark.py" in " ".join(printed.split())
+
+
+@pytest.mark.full
+def test_without_uv_the_install_uses_venv_and_pip(
+    copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    env = {"PATH": path_without_uv}
+    printed = run("make", "install", f"PYTHON={sys.executable}", cwd=project, env=env)
+    assert "Next: .venv/bin/my-bench-runner run --dataset-name validation" in printed
+    run("make", "test", "lint", "typecheck", cwd=project, env=env)
+    run("make", "run", "ARGS=--dataset-name validation", cwd=project, env=env)
+    assert run_result(project / "results")["complete"] is True
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
+@pytest.mark.parametrize("source", ["git", "index", "vendor"])
+def test_the_runtime_is_installed_from_each_source(
+    source: str,
+    uv: bool,
+    copy_template: CopyTemplate,
+    template_repo: Path,
+    wheels: Path,
+    run: Run,
+    path_without_uv: str,
+    tmp_path: Path,
+) -> None:
+    answers = {
+        "git": {"runtime_source": "git", "runtime_git_url": f"file://{template_repo}"},
+        "index": {"runtime_source": "index"},
+        "vendor": {"runtime_source": "clone", "clone_path": str(tmp_path / "moved away")},
+    }[source]
+    project = copy_template(tmp_path / "my-bench", **answers)
+    env = {} if uv else {"PATH": path_without_uv}
+    if source == "index":
+        env |= {"UV_FIND_LINKS": str(wheels), "PIP_FIND_LINKS": str(wheels)}
+    elif source == "vendor":
+        shutil.copytree(wheels, project / "vendor")
+    run("make", "install", f"PYTHON={sys.executable}", cwd=project, env=env)
+    run("make", "test", cwd=project, env=env)
+
+
+@pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
+def test_without_the_clone_and_without_a_wheel_the_install_says_what_to_do(
+    uv: bool, copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", clone_path=str(tmp_path / "moved away"))
+    env = {} if uv else {"PATH": path_without_uv}
+    printed = run("make", "install", cwd=project, env=env, code=2)
+    assert f"The runtime's clone is not at {tmp_path}/moved away" in printed
+    assert "--data runtime_source=git" in printed
+    assert not (project / ".venv").exists()
+
+
+def test_an_old_python_is_refused_before_anything_is_made(
+    copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    env = {"PATH": path_without_uv}
+    printed = run("make", "install", "PYTHON=false", cwd=project, env=env, code=2)
+    assert "Python 3.11 or newer is needed" in printed
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("locked", [True, False], ids=["with a lock", "without a lock"])
+@pytest.mark.parametrize("source", ["clone", "git"])
+def test_the_steps_of_the_dockerfile_make_a_runner(
+    source: str,
+    locked: bool,
+    copy_template: CopyTemplate,
+    template_repo: Path,
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    project = copy_template(
+        tmp_path / "my-bench",
+        runtime_source=source,
+        **({"runtime_git_url": f"file://{template_repo}"} if source == "git" else {}),
+    )
+    if locked:
+        run("uv", "lock", "--quiet", cwd=project)
+    if source == "clone":
+        run("make", "vendor", cwd=project)
+    image = Image(tmp_path / "image", run)
+    image.build(project)
+    printed = run(image.app / ".venv/bin/my-bench-runner", "--help", cwd=tmp_path)
+    assert "run" in printed
+    run(
+        image.app / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
+        "--limit", "2", "--results-dir", tmp_path / "results",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert run_result(tmp_path / "results")["complete"] is True
+
+
+def test_an_image_without_the_runtimes_wheel_stops_with_what_to_do(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    image = Image(tmp_path / "image", run)
+    assert "build the image with 'make docker-build'" in image.build(project, code=1)
+
+
+class Image:
+    """Carries out the COPY and RUN steps that concern the project, and keeps .venv only."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        self.app = folder
+        self.app.mkdir()
+        self.run = run
+
+    def build(self, project: Path, code: int = 0) -> str:
+        text = (project / "Dockerfile").read_text()
+        stage = text.split(" AS build\n")[1].split("\nFROM ")[0]
+        steps = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", stage)).splitlines()
+        printed = ""
+        for step in steps:
+            if step.startswith("COPY . ."):
+                ignore = shutil.ignore_patterns(".venv", ".git", "tests", "results")
+                shutil.copytree(project, self.app, dirs_exist_ok=True, ignore=ignore)
+            elif step.startswith("COPY pyproject.toml uv.lock* ./"):
+                for path in (project / "pyproject.toml", *project.glob("uv.lock*")):
+                    shutil.copy(path, self.app)
+            elif step.startswith("RUN ") and ("uv sync" in step or "uv venv" in step):
+                env = {"UV_PROJECT_ENVIRONMENT": str(self.app / ".venv")}
+                shell = step.removeprefix("RUN ")
+                printed += self.run("sh", "-c", shell, cwd=self.app, env=env, code=code)
+        assert printed
+        for path in self.app.iterdir():
+            if path.is_file():
+                path.unlink()
+            elif path.name != ".venv":
+                shutil.rmtree(path)
+        return printed

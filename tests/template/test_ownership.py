@@ -1,0 +1,212 @@
+"""Whose files are whose: what an update changes, and what it never touches."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import copier
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Run
+
+AUTHORS_FILES = [
+    ".env.example",
+    "README.md",
+    "data/validation.json",
+    "runner/__init__.py",
+    "runner/benchmark.py",
+    "runner/cli.py",
+    "runner/grader.py",
+    "tests/__init__.py",
+    "tests/test_benchmark.py",
+    "tests/test_grader.py",
+]
+ANCHORS = {
+    "pyproject.toml": [
+        ("    # Your own dependencies go below this line.\n", '    "numpy>=2",\n'),
+        ("# Your own scripts go below this line.\n", 'my-tool = "runner.tool:main"\n'),
+        ("    # Your own development tools go below this line.\n", '    "ipython",\n'),
+        ("# Your own sources go below this line.\n", "thing = { workspace = true }\n"),
+        ("# Your own tool settings go below this line.\n", "\n[tool.mine]\nx = 1\n"),
+    ],
+    ".gitignore": [("# Your own patterns go below this line.\n", "*.parquet\n")],
+    ".dockerignore": [("# Your own patterns go below this line.\n", "notebooks\n")],
+    "Dockerfile": [
+        ("# Your own system packages go below this line.\n", "RUN apt-get update\n"),
+        ("# Your own files go below this line.\n", "COPY prompts /app/prompts\n"),
+    ],
+    "AGENTS.md": [("<!-- Your own notes go below this line. -->\n", "\nBe kind.\n")],
+}
+
+
+@pytest.fixture
+def template(template_repo: Path, run: Run, tmp_path: Path) -> Path:
+    """A template with one release, to be evolved by the test."""
+    template = tmp_path / "template"
+    run("git", "clone", "--quiet", template_repo, template, cwd=tmp_path)
+    run("git", "tag", "v0.1.0", cwd=template)
+    return template
+
+
+@pytest.fixture
+def author_project(template: Path, run: Run, tmp_path: Path) -> Path:
+    """A copy of the release, committed by its author."""
+    project = tmp_path / "my-bench"
+    copier.run_copy(str(template), project, defaults=True, quiet=True, unsafe=False)
+    run("git", "init", "--quiet", cwd=project)
+    commit(project, run)
+    return project
+
+
+@pytest.fixture
+def release(template: Path, run: Run) -> Callable[[], None]:
+    """Release a version in which every file has changed, and a starter file is gone."""
+
+    def release() -> None:
+        for path in (template / "template").rglob("*.py*"):
+            path.write_text(f"{path.read_text()}# New.\n")
+        replace(template / "template/.gitignore.jinja", "\n.venv/\n", "\n.venv/\n.cache/\n")
+        replace(template / "template/Makefile.jinja", "-m pytest\n", "-m pytest --quiet\n")
+        replace(template / "template/pyproject.toml.jinja", '"pytest>=8.3"', '"pytest>=9"')
+        replace(template / "template/README.md.jinja", "## Run it", "## Run it now")
+        replace(template / "template/data/validation.json", "Fe", "FE")
+        replace(template / "runtime/pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
+        (template / "template/.env.example.jinja").unlink()
+        commit(template, run)
+        run("git", "tag", "v0.2.0", cwd=template)
+
+    return release
+
+
+def commit(repo: Path, run: Run) -> None:
+    run("git", "add", "--all", cwd=repo)
+    run("git", "commit", "--quiet", "--message", "Work", cwd=repo)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, (path, old)
+    path.write_text(text.replace(old, new, 1))
+
+
+def update(project: Path) -> None:
+    """Update as a bot would."""
+    copier.run_update(
+        project, defaults=True, skip_answered=True, overwrite=True, quiet=True, unsafe=False
+    )
+
+
+def assert_merged(project: Path, run: Run) -> None:
+    assert "U" not in {line[0] for line in run("git", "status", "-s", cwd=project).splitlines()}
+    assert not list(project.rglob("*.rej"))
+    run("git", "diff", "--check", cwd=project)
+    run("make", "conflicts", cwd=project)
+
+
+def test_an_update_brings_the_frameworks_files_and_the_runtimes_version(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    release()
+    update(author_project)
+    assert_merged(author_project, run)
+    assert "-m pytest --quiet" in (author_project / "Makefile").read_text()
+    contract = (author_project / "tests" / "test_runner_contract.py").read_text()
+    assert contract.endswith("# New.\n")
+    metadata = (author_project / "pyproject.toml").read_text()
+    assert '"vals-benchmark-runner>=0.2.0,<0.3"' in metadata
+    assert '"pytest>=9"' in metadata
+
+
+def test_an_update_leaves_the_authors_files_as_they_are(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    before = {name: (author_project / name).read_bytes() for name in AUTHORS_FILES}
+    release()
+    update(author_project)
+    assert {name: (author_project / name).read_bytes() for name in AUTHORS_FILES} == before
+
+
+def test_an_update_keeps_the_authors_edits_in_every_file(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    for name in AUTHORS_FILES:
+        (author_project / name).write_text(f"mine: {name}\n")
+    for name, additions in ANCHORS.items():
+        for anchor, addition in additions:
+            replace(author_project / name, anchor, anchor + addition)
+    (author_project / "project.mk").write_text("mine:\n\techo mine\n")
+    commit(author_project, run)
+    release()
+    update(author_project)
+    assert_merged(author_project, run)
+    for name in AUTHORS_FILES:
+        assert (author_project / name).read_text() == f"mine: {name}\n"
+    for name, additions in ANCHORS.items():
+        text = (author_project / name).read_text()
+        for anchor, addition in additions:
+            assert anchor + addition in text, name
+    assert (author_project / "project.mk").exists()
+
+
+def test_an_update_does_not_bring_back_what_the_author_deleted(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    deleted = [name for name in AUTHORS_FILES if name != "runner/cli.py"]
+    for name in deleted:
+        (author_project / name).unlink()
+    shutil.rmtree(author_project / "data")
+    commit(author_project, run)
+    release()
+    update(author_project)
+    assert_merged(author_project, run)
+    assert [name for name in deleted if (author_project / name).exists()] == []
+
+
+def test_a_second_update_changes_nothing(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    release()
+    update(author_project)
+    commit(author_project, run)
+    update(author_project)
+    assert run("git", "status", "--short", cwd=author_project) == ""
+
+
+def test_a_clone_in_another_folder_keeps_its_name(
+    author_project: Path, release: Callable[[], None], run: Run, tmp_path: Path
+) -> None:
+    clone = tmp_path / "elsewhere"
+    run("git", "clone", "--quiet", author_project, clone, cwd=tmp_path)
+    release()
+    update(clone)
+    assert_merged(clone, run)
+    assert 'name = "my-bench-runner"' in (clone / "pyproject.toml").read_text()
+
+
+def test_a_recopy_keeps_the_authors_edits(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    for name in AUTHORS_FILES:
+        (author_project / name).write_text(f"mine: {name}\n")
+    commit(author_project, run)
+    release()
+    copier.run_recopy(
+        author_project, defaults=True, skip_answered=True, overwrite=True, quiet=True, unsafe=False
+    )
+    for name in AUTHORS_FILES:
+        assert (author_project / name).read_text() == f"mine: {name}\n"
+
+
+def test_after_an_update_the_next_steps_are_printed(
+    author_project: Path, release: Callable[[], None], run: Run
+) -> None:
+    release()
+    printed = run("make", "update", cwd=author_project)
+    assert "git diff --check" in printed
+    assert "make install test" in printed
+    assert "CHANGELOG.md" in printed

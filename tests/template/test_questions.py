@@ -1,0 +1,277 @@
+"""What a user may answer, and what is made of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import copier
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+    from tests.template.conftest import CopyTemplate
+
+ROOT = Path(__file__).parents[2]
+QUESTIONS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text())
+
+
+def answers_of(project: Path) -> dict[str, Any]:
+    return yaml.safe_load((project / ".copier-answers.yml").read_text())
+
+
+def metadata_of(project: Path) -> dict[str, Any]:
+    return tomllib.loads((project / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("name", ["my-bench", "x", "swe-2-hard", "a1", "benchmark-of-mine"])
+def test_a_good_name_is_taken_as_it_is(
+    name: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "folder", benchmark_name=name)
+    assert answers_of(project)["benchmark_name"] == name
+    assert list(metadata_of(project)["project"]["scripts"]) == [f"{name}-runner"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "can't be empty"),
+        ("bad name!", "lower-case letters, digits and single hyphens only"),
+        ("3-things", "must start with a lower-case letter"),
+        ("json", "module of Python's standard library"),
+        ("My-Bench", "must start with a lower-case letter"),
+        ("my_bench", "lower-case letters, digits and single hyphens only"),
+        ("my--bench", "single hyphens"),
+        ("bench-", "single hyphens"),
+        ("bench\n", "single hyphens"),
+        ("my-bench-runner", "Leave out the ending -runner"),
+        ("vals-benchmark", "the name of another package"),
+        ("benchmark", "the name of another package"),
+        ("a" * 41, "40 characters at most"),
+    ],
+)
+def test_a_bad_name_is_refused_with_the_reason(
+    name: str, reason: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        copy_template(tmp_path / "folder", benchmark_name=name)
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("my-bench", "my-bench"),
+        ("my-bench-runner", "my-bench"),
+        ("My_Bench", "my-bench"),
+        ("My Bench (v2)", "my-bench-v2"),
+        ("3-things", "bench-3-things"),
+        ("json", "json-tasks"),
+        ("vals-benchmark-runner", "vals-benchmark-tasks"),
+        ("Größe", "gr-e"),
+        ("試験", "my-bench"),
+        ("a" * 80, "a" * 32),
+    ],
+)
+def test_the_default_name_comes_from_the_folder(
+    folder: str, name: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    assert answers_of(copy_template(tmp_path / folder))["benchmark_name"] == name
+
+
+def test_the_folder_may_be_the_current_one(template_repo: Path, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "My_Bench"
+    folder.mkdir()
+    printed = run(
+        sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", "HEAD",
+        template_repo, ".",
+        cwd=folder,
+    )  # fmt: skip
+    assert answers_of(folder)["benchmark_name"] == "my-bench"
+    assert "    make install\n    uv run my-bench-runner run" in printed
+    assert "    cd " not in printed
+
+
+def test_the_name_is_spelled_as_each_place_wants_it(
+    copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench-runner")
+    benchmark = (project / "runner" / "benchmark.py").read_text()
+    assert metadata_of(project)["project"]["name"] == "my-bench-runner"
+    assert metadata_of(project)["project"]["scripts"] == {"my-bench-runner": "runner.cli:cli"}
+    assert "class MyBenchRunner(BenchmarkRunner):" in benchmark
+    assert 'NAME = "my-bench"' in benchmark
+    assert 'GENERATION_VERSION_ENV = "MY_BENCH_GENERATION_VERSION"' in benchmark
+    assert "MY_BENCH_GENERATION_VERSION=" in (project / "Dockerfile").read_text()
+
+
+def test_every_standard_library_module_is_known() -> None:
+    known = yaml.safe_load(QUESTIONS["stdlib_modules"]["default"])
+    public = {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}
+    assert public <= set(known)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        """It's "quoted" with 'both' kinds""",
+        r"A back\slash, a tab's \t and C:\new",
+        "Braces {{ benchmark_name }} {% if x %} {# not a comment #} ${HOME}",
+        "Emoji 🎯, Umlaute äöü, 漢字",
+        "colon: here # not a comment, - [ ] & * ! | > % @ `",
+        "yes",
+        "1.0",
+    ],
+)
+def test_a_description_arrives_as_it_was_written(
+    description: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", description=description)
+    assert answers_of(project)["description"] == description
+    assert metadata_of(project)["project"]["description"] == description
+    assert f"\n{description}\n" in (project / "README.md").read_text()
+
+
+@pytest.mark.parametrize("description", ["", "   ", "two\nlines", "a bell \a"])
+def test_a_description_that_is_not_one_line_of_text_is_refused(
+    description: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="description"):
+        copy_template(tmp_path / "my-bench", description=description)
+
+
+@pytest.mark.parametrize(
+    "url", ["local", "http://localhost:8000", "https://my-bench.example.com/a/b", "http://[::1]:80"]
+)
+def test_a_service_url_becomes_the_default_of_the_command_line(
+    url: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", service_url=url)
+    assert f'default_service_url="{url}"' in (project / "runner" / "cli.py").read_text()
+
+
+@pytest.mark.parametrize("url", ["", "example.com", "ftp://x", 'http://x"', "http://x y"])
+def test_what_is_no_service_url_is_refused(
+    url: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="Give local, or a URL"):
+        copy_template(tmp_path / "my-bench", service_url=url)
+
+
+def test_a_copy_from_a_local_clone_takes_the_runtime_from_that_clone(
+    project: Path, template_repo: Path
+) -> None:
+    answers = answers_of(project)
+    assert answers["runtime_source"] == "clone"
+    assert answers["clone_path"] == str(template_repo)
+    assert "runtime_git_url" not in answers
+    assert metadata_of(project)["tool"]["uv"]["sources"] == {
+        "vals-benchmark-runner": {"path": f"{template_repo}/runtime", "editable": True}
+    }
+
+
+def test_the_git_source_is_pinned_to_the_commit_of_the_template(
+    copy_template: CopyTemplate, template_repo: Path, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", runtime_source="git")
+    commit = run("git", "rev-parse", "HEAD", cwd=template_repo).strip()
+    assert metadata_of(project)["tool"]["uv"]["sources"] == {
+        "vals-benchmark-runner": {
+            "git": "https://github.com/vals-ai/create-benchmark-runner.git",
+            "rev": commit,
+            "subdirectory": "runtime",
+        }
+    }
+    assert f"@{commit}#subdirectory=runtime" in (project / "Makefile").read_text()
+
+
+def test_the_package_index_needs_no_source(copy_template: CopyTemplate, tmp_path: Path) -> None:
+    project = copy_template(tmp_path / "my-bench", runtime_source="index")
+    assert metadata_of(project)["tool"]["uv"]["sources"] == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "runtime_source", "git_url"),
+    [
+        ("gh:vals-ai/thing", "git", "https://github.com/vals-ai/thing.git"),
+        ("gl:vals-ai/thing.git", "git", "https://gitlab.com/vals-ai/thing.git"),
+        ("git+https://example.com/t.git", "git", "https://example.com/t.git"),
+        ("https://example.com/t.git", "git", "https://example.com/t.git"),
+        ("git@example.com:me/t.git", "git", "ssh://git@example.com/me/t.git"),
+        ("/home/me/clone", "clone", None),
+    ],
+)
+def test_the_default_source_follows_where_the_template_came_from(
+    source: str, runtime_source: str, git_url: str | None, tmp_path: Path
+) -> None:
+    answers = ask_with_source(source, tmp_path)
+    assert answers["runtime_source"] == runtime_source
+    assert answers.get("runtime_git_url") == git_url
+
+
+def ask_with_source(source: str, tmp_path: Path) -> dict[str, Any]:
+    """Answer the two questions alone in a template whose source is taken to be ``source``."""
+    names = ("runtime_source", "clone_path", "runtime_git_url")
+    questions = {
+        name: {
+            key: value.replace("_copier_answers._src_path", f"'{source}'")
+            if isinstance(value, str)
+            else value
+            for key, value in QUESTIONS[name].items()
+        }
+        for name in names
+    }
+    template = tmp_path / "template"
+    template.mkdir()
+    (template / "copier.yml").write_text(yaml.safe_dump(questions, sort_keys=False))
+    (template / "answers.yml.jinja").write_text("{{ _copier_answers | to_nice_yaml }}")
+    copier.run_copy(str(template), tmp_path / "copy", defaults=True, quiet=True)
+    return yaml.safe_load((tmp_path / "copy" / "answers.yml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("version", "requirement"),
+    [
+        ("0.1.0", "vals-benchmark-runner>=0.1.0,<0.2"),
+        ("0.12.3", "vals-benchmark-runner>=0.12.3,<0.13"),
+        ("1.4.2", "vals-benchmark-runner>=1.4.2,<2"),
+    ],
+)
+def test_the_runtime_is_wanted_up_to_the_next_release_that_may_break(
+    version: str, requirement: str, template_repo: Path, run: Run, tmp_path: Path
+) -> None:
+    template = tmp_path / "template"
+    run("git", "clone", "--quiet", template_repo, template, cwd=tmp_path)
+    runtime = template / "runtime" / "pyproject.toml"
+    stated = tomllib.loads(runtime.read_text())["project"]["version"]
+    runtime.write_text(runtime.read_text().replace(f'"{stated}"', f'"{version}"', 1))
+    run("git", "commit", "--all", "--allow-empty", "--message", "Release", cwd=template)
+    project = tmp_path / "my-bench"
+    copier.run_copy(str(template), project, defaults=True, vcs_ref="HEAD", quiet=True)
+    assert metadata_of(project)["project"]["dependencies"] == [requirement]
+
+
+def test_nothing_asks_for_trust(template_repo: Path) -> None:
+    unsafe = {"_tasks", "_migrations", "_jinja_extensions", "_external_data"}
+    assert unsafe.isdisjoint(QUESTIONS)
+    for path in template_repo.rglob("copier.y*ml"):
+        assert path == template_repo / "copier.yml"
+
+
+def test_after_a_copy_the_next_steps_are_printed(template_repo: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", "HEAD",
+         template_repo, "my bench"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    steps = "\n".join(line.strip() for line in done.stderr.splitlines())
+    assert "bench'\nmake install\nuv run my-bench-runner run --dataset-name validation" in steps
+    assert "runner/benchmark.py" in steps

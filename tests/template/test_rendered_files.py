@@ -1,0 +1,235 @@
+"""What a copy holds, and that it is clean before anybody has touched it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+    from tests.template.conftest import CopyTemplate
+
+ROOT = Path(__file__).parents[2]
+QUESTIONS = yaml.safe_load((ROOT / "copier.yml").read_text())
+AGENTS = list(QUESTIONS["sample_agent"]["choices"].values())
+SOURCES = list(QUESTIONS["runtime_source"]["choices"].values())
+
+ALWAYS = {
+    ".copier-answers.yml",
+    ".env.example",
+    ".gitignore",
+    "AGENTS.md",
+    "Makefile",
+    "README.md",
+    "data/validation.json",
+    "pyproject.toml",
+    "runner/__init__.py",
+    "runner/benchmark.py",
+    "runner/cli.py",
+    "runner/grader.py",
+    "tests/__init__.py",
+    "tests/test_benchmark.py",
+    "tests/test_grader.py",
+    "tests/test_runner_contract.py",
+}
+DOCKER = {"Dockerfile", ".dockerignore"}
+CI = {".github/workflows/ci.yml"}
+#: Forty characters, the longest name allowed: no line may grow too long with it.
+LONGEST_NAME = "a-benchmark-with-the-longest-of-names-ok"
+
+
+def files_of(project: Path) -> set[str]:
+    return {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
+
+
+def test_a_copy_with_the_defaults_holds_these_files(project: Path) -> None:
+    assert files_of(project) == ALWAYS | DOCKER | CI
+
+
+def test_without_docker_and_ci_their_files_are_left_out(
+    copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", docker=False, ci=False)
+    assert files_of(project) == ALWAYS
+    assert not (project / ".github").exists()
+    for page in ("Makefile", "README.md"):
+        assert "docker" not in (project / page).read_text().lower()
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_each_agent_brings_its_own_dependency_and_no_other(
+    agent: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", sample_agent=agent)
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())
+    names = {re.split(r"[<>=]", spec)[0] for spec in metadata["project"]["dependencies"]}
+    extra = {"chat": {"openai"}, "model-library": {"model-library"}}.get(agent, set())
+    assert names == {"vals-benchmark-runner"} | extra
+    assert files_of(project) - ALWAYS - DOCKER - CI == (
+        {"tests/chat_server.py"} if agent == "chat" else set()
+    )
+
+
+def test_the_answers_are_kept_and_nothing_else(
+    copy_template: CopyTemplate, template_repo: Path, run: Run, tmp_path: Path
+) -> None:
+    given = {
+        "benchmark_name": "a-name",
+        "description": "Measures it.",
+        "service_url": "https://example.com",
+        "sample_agent": "blank",
+        "docker": False,
+        "ci": False,
+        "runtime_source": "index",
+    }
+    project = copy_template(tmp_path / "my-bench", **given)
+    assert yaml.safe_load((project / ".copier-answers.yml").read_text()) == given | {
+        "_commit": run("git", "describe", "--tags", "--always", cwd=template_repo).strip(),
+        "_src_path": str(template_repo),
+    }
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_nothing_of_the_template_leaks_into_a_copy(
+    agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "folder-name", sample_agent=agent, benchmark_name="bench-x")
+    for name in files_of(project):
+        text = (project / name).read_text()
+        # A workflow's own expressions are the only braces that may be left.
+        text = re.sub(r"\$\{\{ [\w.-]+ \}\}", "", text)
+        assert not re.search(r"\{\{|\{%|\{#|%\}|#\}", text), name
+        assert "_agents" not in text, name
+        assert "folder-name" not in text, name
+        assert str(tmp_path) not in text, name
+        if name not in {".copier-answers.yml", "Makefile", "pyproject.toml"}:
+            assert str(template_repo) not in text, name
+        assert text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+
+
+def test_file_names_are_safe_on_windows(template_repo: Path) -> None:
+    for path in (template_repo / "template").rglob("*"):
+        assert not re.search(r'[<>:"\\|?*]', path.name), path
+        assert not path.name.endswith((".", " ")), path
+
+
+def test_the_framework_says_at_the_top_which_files_are_its_own(project: Path) -> None:
+    for name in ("Makefile", "tests/test_runner_contract.py", *DOCKER, *CI, ".gitignore"):
+        assert (project / name).read_text().startswith("# Owned by the framework"), name
+    assert (project / "pyproject.toml").read_text().startswith("# Shared: ")
+
+
+def test_the_dataset_is_varied_and_has_reference_answers(project: Path) -> None:
+    dataset = json.loads((project / "data" / "validation.json").read_text())
+    tasks = dataset["tests"]
+    assert dataset["dataset_name"] == "validation"
+    assert len(tasks) >= 12
+    assert len({task["id"] for task in tasks}) == len(tasks)
+    assert len({task["category"] for task in tasks}) >= 5
+    assert all(task["question"] and task["answer"] for task in tasks)
+    assert any("timeout" in task for task in tasks)
+
+
+def test_the_python_versions_agree(project: Path) -> None:
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())
+    runtime = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())
+    workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text())
+    tested = workflow["jobs"]["check"]["strategy"]["matrix"]["python-version"]
+    assert metadata["project"]["requires-python"] == runtime["project"]["requires-python"]
+    assert metadata["project"]["requires-python"] == f">={tested[0]}"
+    supported = re.findall(r"Python :: (3\.\d+)", "\n".join(runtime["project"]["classifiers"]))
+    assert tested == supported
+    newest = re.search(r"ARG PYTHON_VERSION=(\S+)", (project / "Dockerfile").read_text())
+    assert newest is not None
+    assert newest[1] == tested[-1]
+
+
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(project: Path) -> None:
+    text = (project / ".github" / "workflows" / "ci.yml").read_text()
+    used = re.findall(r"uses: (.+)", text)
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"), [*((agent, "my-bench") for agent in AGENTS), ("baseline", LONGEST_NAME)]
+)
+def test_a_copy_is_formatted_and_lints(
+    agent: str, name: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "copy", sample_agent=agent, benchmark_name=name)
+    run("ruff", "format", "--check", "--no-cache", ".", cwd=project)
+    run("ruff", "check", "--no-cache", ".", cwd=project)
+
+
+@pytest.mark.parametrize("name", ["x", LONGEST_NAME])
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.full
+def test_a_copy_is_formatted_and_lints_with_any_length_of_name(
+    agent: str, name: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "copy", sample_agent=agent, benchmark_name=name)
+    run("ruff", "format", "--check", "--no-cache", ".", cwd=project)
+    run("ruff", "check", "--no-cache", ".", cwd=project)
+
+
+@pytest.mark.parametrize(("agent", "source"), list(product(AGENTS, SOURCES)))
+@pytest.mark.full
+def test_each_choice_renders(
+    agent: str, source: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "copy", sample_agent=agent, runtime_source=source)
+    assert files_of(project) >= ALWAYS | DOCKER | CI
+    tomllib.loads((project / "pyproject.toml").read_text())
+    run("make", "--dry-run", "install", "test", "lint", "typecheck", "run", cwd=project)
+
+
+def test_the_workflow_passes_its_linters(project: Path, run: Run) -> None:
+    run("check-jsonschema", "--builtin-schema", "vendor.github-workflows",
+        ".github/workflows/ci.yml", cwd=project)  # fmt: skip
+    run("zizmor", "--offline", "--pedantic", ".github/workflows", cwd=project)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_dockerfile_passes_its_linter(
+    source: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", runtime_source=source)
+    run("hadolint", "Dockerfile", cwd=project)
+
+
+def test_make_help_lists_every_target_and_the_authors_own(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    (project / "project.mk").write_text("figures: ## Draw the figures\n\techo drawn\n")
+    listed = {line.split()[0] for line in run("make", "help", cwd=project).splitlines()}
+    targets = {"install", "test", "lint", "typecheck", "run", "docker-build", "update", "help"}
+    assert targets | {"figures"} <= listed
+    assert "drawn" in run("make", "figures", cwd=project)
+
+
+def test_make_says_what_is_missing_before_the_install(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    assert "make it with: make install" in run("make", "test", cwd=project, code=2)
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<< before updating", ">>>>>>> after updating"])
+def test_make_finds_the_conflict_markers_of_an_update(
+    marker: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    run("make", "conflicts", cwd=project)
+    (project / "README.md").write_text(f"# Title\n{marker}\n")
+    assert f"README.md:2:{marker}" in run("make", "conflicts", cwd=project, code=2)
