@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -31,7 +31,7 @@ from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -137,7 +137,8 @@ class RunArtifacts:
 
     def remove_final_score(self) -> None:
         """Take away a score that no longer sums what is on disk."""
-        self.final_score_path.unlink(missing_ok=True)
+        with _writing(self.final_score_path):
+            self.final_score_path.unlink(missing_ok=True)
 
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""
@@ -153,19 +154,20 @@ class RunArtifacts:
         """
         task_dir = self.task_dir(task_id)
         attempts = task_dir / "attempts"
-        earlier = [int(entry.name) for entry in _entries(attempts) if entry.name.isdigit()]
-        number = max(earlier, default=0) + 1
-        # The generation goes last: until then it still stands for the whole attempt.
-        kept = [task_dir / name for name in ("agent_logs", "eval.json", "generation.json")]
-        if any(path.exists() for path in kept):
-            target = attempts / str(number)
-            target.mkdir(parents=True)
-            for path in kept:
-                if path.exists():
-                    path.rename(target / path.name)
-            number += 1
         logs = self.agent_logs_dir(task_id)
-        logs.mkdir(parents=True, exist_ok=True)
+        with _writing(task_dir):
+            earlier = [int(entry.name) for entry in _entries(attempts) if entry.name.isdigit()]
+            number = max(earlier, default=0) + 1
+            # The generation goes last: until then it still stands for the whole attempt.
+            kept = [task_dir / name for name in ("agent_logs", "eval.json", "generation.json")]
+            if any(path.exists() for path in kept):
+                target = attempts / str(number)
+                target.mkdir(parents=True)
+                for path in kept:
+                    if path.exists():
+                        path.rename(target / path.name)
+                number += 1
+            logs.mkdir(parents=True, exist_ok=True)
         return logs, number
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
@@ -195,7 +197,8 @@ class RunArtifacts:
         number = 1
         while (target := path.with_name(f"{path.name}.corrupt-{number}")).exists():
             number += 1
-        path.rename(target)
+        with _writing(path):
+            path.rename(target)
         self.set_aside.append(target)
 
 
@@ -235,13 +238,22 @@ def _to_json(content: BaseModel) -> bytes:
 
 def _write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextmanager
+def _writing(path: Path) -> Generator[None]:
+    try:
+        yield
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise ArtifactError(
             f"{path}: can't be written: {error.strerror or error}",
             hint="Free space or correct the permissions, then run the same command again.",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, read_dataset
-from benchmark_runner.errors import DatasetError
+from benchmark_runner.errors import DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -123,7 +123,7 @@ class BenchmarkRunner(ABC):
                 "or set default_dataset_file in runner/cli.py.",
             )
         dataset = read_dataset(Path(dataset_file))
-        self._dataset = dataset.declared_name
+        self._dataset = dataset.declared_name or self._dataset
         return list(
             build_tasks(dataset.rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(dataset.path))
         )
@@ -208,6 +208,7 @@ class BenchmarkRunner(ABC):
 
         Raises:
             DatasetError: an id is there twice.
+            RunnerDefinitionError: a task declares a field that only the grader may see.
         """
         self._tasks = {}
         for task in tasks:
@@ -295,8 +296,13 @@ def evaluate_without_service(task_id: str, generation: GenerationResult) -> Eval
 
 
 def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:
-    extra = task.model_extra or {}
-    hidden = evaluator_fields.intersection(extra)
+    if declared := sorted(evaluator_fields.intersection(type(task).model_fields)):
+        raise RunnerDefinitionError(
+            f"{type(task).__name__} declares {', '.join(declared)}, which EVALUATOR_FIELDS "
+            "keeps from generate()",
+            hint="Take it out of one of the two in runner/benchmark.py.",
+        )
+    hidden = evaluator_fields.intersection(task.model_extra or {})
     if not hidden:
         return task
     kept = {name: value for name, value in task if name not in hidden}

@@ -7,11 +7,13 @@ a resume and never overwritten; everything else may change between invocations.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from benchmark_runner.errors import ArtifactError, RunIdentityError, describe
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
@@ -191,8 +193,11 @@ def is_eval_owed(result: EvalResult, generation_hash: str | None) -> bool:
 
 def task_hash(task: Task) -> str:
     """SHA-256 of a task as ``generate()`` receives it, its time limit left out."""
-    content = task.model_dump_json(exclude={"timeout"})
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    try:
+        content = task.model_dump_json(exclude={"timeout"})
+    except PydanticSerializationError:  # half a surrogate pair
+        content = json.dumps(task.model_dump(exclude={"timeout"}), default=repr)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def check_same_settings(
@@ -259,7 +264,7 @@ def check_same_tasks(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool
         complete: Whether ``tasks`` should be all of the run's tasks.
 
     Raises:
-        RunIdentityError: tasks were changed, added, removed or reordered.
+        RunIdentityError: tasks were changed, added or removed.
     """
     now = [task.id for task in tasks]
     known = set(frozen.tasks)

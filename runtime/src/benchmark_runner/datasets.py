@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -138,47 +137,78 @@ def _read_text(path: Path) -> str:
 def _parse_json(path: Path, text: str) -> tuple[str | None, list[tuple[Line, JsonValue]]]:
     document = _from_json(path, text, "")
     declared: str | None = None
+    key: str | None = None
     rows: JsonValue = document
     if isinstance(document, dict):
         name = document.get("dataset_name")
         if name is not None and (not isinstance(name, str) or not name.strip()):
             raise DatasetError(f"{path}, field dataset_name: must be a non-empty text")
         declared = name
-        rows = document.get("tests", document.get("tasks"))
+        key = "tests" if document.get("tests") is not None else "tasks"
+        rows = document.get(key)
     if not isinstance(rows, list):
         raise DatasetError(
             f"{path}, field tests: missing, or not a list",
             hint='Use {"dataset_name": "…", "tests": [{"id": "…", "question": "…"}]}.',
         )
-    return declared, [(partial(_json_line, text, index), row) for index, row in enumerate(rows)]
+    return declared, [
+        (partial(_json_line, text, key, index), row) for index, row in enumerate(rows)
+    ]
 
 
-def _json_line(text: str, index: int) -> int:
+def _json_line(text: str, key: str | None, index: int) -> int:
     """Line of the task at ``index``: found by reading again, as only an error needs it."""
-    start = re.search(r'^\s*\[|"(?:tests|tasks)"\s*:\s*\[', text)
-    position = start.end() if start else 0
-    between = re.compile(r"[\s,]*")
-    decoder = json.JSONDecoder()
+    position = _list_start(text, key)
     for current in range(index + 1):
-        gap = between.match(text, position)
-        position = gap.end() if gap else position
+        position = _skip(text, position, "[,")
         if current < index:
-            _, position = cast("tuple[object, int]", decoder.raw_decode(text, position))
+            _, position = _decode(text, position)
     return text.count("\n", 0, position) + 1
 
 
+def _list_start(text: str, key: str | None) -> int:
+    """Where the list of tasks begins: the text itself, or the last value of ``key`` in it."""
+    position = start = _skip(text, 0, "")
+    if key is None:
+        return start
+    while text[position := _skip(text, position, "{,")] != "}":
+        name, position = _decode(text, position)
+        position = _skip(text, position, ":")
+        if name == key:
+            start = position
+        _, position = _decode(text, position)
+    return start
+
+
+def _skip(text: str, position: int, marks: str) -> int:
+    while text[position].isspace() or text[position] in marks:
+        position += 1
+    return position
+
+
+def _decode(text: str, position: int) -> tuple[object, int]:
+    return cast("tuple[object, int]", json.JSONDecoder().raw_decode(text, position))
+
+
 def _parse_jsonl(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield partial(int, number), _from_json(path, line, f", line {number}")
 
 
 def _parse_csv(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
+    # A question may be longer than what the module allows by default.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, None)
         if header is None:
             return
+        if repeated := sorted({name for name in header if header.count(name) > 1}):
+            raise DatasetError(
+                f"{path}, line {reader.line_num}: the header names {', '.join(repeated)} twice",
+                hint="Give each column a name of its own.",
+            )
         for cells in reader:
             if not any(cells):
                 continue

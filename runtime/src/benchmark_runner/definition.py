@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError, UsageError
+from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pydantic import BaseModel
+    from collections.abc import Mapping, Sequence
 
 EVALUATION_APIS = ("legacy", "v1")
 
@@ -75,48 +74,82 @@ def check_definition(runner_class: type[BenchmarkRunner]) -> None:
     Raises:
         RunnerDefinitionError: a name is missing or has a value that nothing supports.
     """
-    name = runner_class.__name__
-    problem: str | None = None
-    if missing := sorted(getattr(runner_class, "__abstractmethods__", ())):
-        problem = f"{name} does not define {', '.join(missing)}()"
-    elif not getattr(runner_class, "NAME", ""):
-        problem = f'{name} has no NAME, for example NAME = "my-bench"'
-    elif runner_class.PAYLOAD_TYPE == "artifact":
-        problem = f'{name}.PAYLOAD_TYPE is "artifact", which is not supported yet; use "text"'
-    elif runner_class.EVALUATION_API not in EVALUATION_APIS:
-        known = " or ".join(f'"{api}"' for api in EVALUATION_APIS)
-        problem = f"{name}.EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
-    elif shown := sorted(runner_class.EVALUATOR_FIELDS & set(runner_class.TASK_MODEL.model_fields)):
-        problem = (
-            f"{runner_class.TASK_MODEL.__name__} declares {', '.join(shown)}, which {name}."
-            "EVALUATOR_FIELDS keeps from generate(); take it out of one of the two"
-        )
+    problem = _missing_name(runner_class) or _wrong_type(runner_class) or _conflict(runner_class)
     if problem is not None:
-        raise RunnerDefinitionError(problem, hint="Correct the class in runner/benchmark.py.")
+        raise RunnerDefinitionError(
+            f"{runner_class.__name__}{problem}", hint="Correct the class in runner/benchmark.py."
+        )
 
 
-def parse_options(model: type[BaseModel], given: Sequence[str]) -> BaseModel:
-    """Validate ``KEY=VALUE`` texts with the author's model.
+def _missing_name(runner_class: type[BenchmarkRunner]) -> str | None:
+    if missing := sorted(getattr(runner_class, "__abstractmethods__", ())):
+        return f" does not define {', '.join(missing)}()"
+    name: object = getattr(runner_class, "NAME", None)
+    if not isinstance(name, str) or not name:
+        return ' has no NAME, for example NAME = "my-bench"'
+    return None
+
+
+def _wrong_type(runner_class: type[BenchmarkRunner]) -> str | None:
+    for attribute, base in (("TASK_MODEL", Task), ("OPTIONS_MODEL", BaseModel)):
+        model: object = getattr(runner_class, attribute)
+        if not isinstance(model, type) or not issubclass(model, base):
+            return f".{attribute} is {model!r}, not a subclass of {base.__name__}"
+    fields = cast("object", runner_class.EVALUATOR_FIELDS)
+    if not isinstance(fields, (set, frozenset)):
+        return f'.EVALUATOR_FIELDS is {fields!r}, not a set such as frozenset({{"answer"}})'
+    return None
+
+
+def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
+    if (payload_type := runner_class.PAYLOAD_TYPE) != "text":
+        return f'.PAYLOAD_TYPE is "{payload_type}", which is not supported yet; use "text"'
+    if runner_class.EVALUATION_API not in EVALUATION_APIS:
+        known = " or ".join(f'"{api}"' for api in EVALUATION_APIS)
+        return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
+    model = runner_class.TASK_MODEL
+    if shown := sorted(runner_class.EVALUATOR_FIELDS & set(model.model_fields)):
+        return (
+            f".EVALUATOR_FIELDS is kept from generate(), yet {model.__name__} declares "
+            f"{', '.join(shown)}; take it out of one of the two"
+        )
+    return None
+
+
+def split_options(given: Sequence[str]) -> dict[str, str]:
+    """Take ``KEY=VALUE`` texts apart.
 
     Raises:
-        UsageError: one is malformed, given twice, unknown, or refused by the model.
+        UsageError: one is malformed or given twice.
     """
-    values: dict[str, str] = {}
-    known = ", ".join(model.model_fields) or "none: the runner sets no OPTIONS_MODEL"
+    options: dict[str, str] = {}
     for item in given:
         key, equals, value = item.partition("=")
         if not equals or not key:
-            raise UsageError(f"--option {item!r}: not KEY=VALUE", hint=f"Known options: {known}.")
-        if key not in model.model_fields:
-            raise UsageError(f"--option {key}: unknown option", hint=f"Known options: {known}.")
-        if key in values:
-            raise UsageError(f"--option {key}: given twice")
-        values[key] = value
+            raise UsageError(
+                f"--option {item!r}: not KEY=VALUE", hint="Write it as --option KEY=VALUE."
+            )
+        if key in options:
+            raise UsageError(f"--option {key}: given twice", hint="Give each option once.")
+        options[key] = value
+    return options
+
+
+def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseModel:
+    """Validate the author's options with the author's model.
+
+    Raises:
+        UsageError: one is unknown or missing, or the model refuses it.
+    """
+    known = ", ".join(model.model_fields) or "none: the runner sets no OPTIONS_MODEL"
+    hint = f"Known options: {known}."
+    if unknown := [name for name in options if name not in model.model_fields]:
+        raise UsageError(f"--option {unknown[0]}: unknown option", hint=hint)
     try:
-        return model.model_validate(values)
+        return model.model_validate(options)
     except ValidationError as error:
         reasons = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False)
         )
-        raise UsageError(f"--option {reasons}", hint=f"Known options: {known}.") from None
+        raise UsageError(f"--option {reasons}", hint=hint) from None

@@ -68,6 +68,7 @@ class Tally:
             case RetryScheduled(reason=reason, wait=wait):
                 self.waiting = f"retry in {wait:.0f} s: {reason}"
             case EvaluationStopped():
+                self.grading -= 1
                 self.waiting = "the service refuses; finishing what is running"
 
     def __str__(self) -> str:

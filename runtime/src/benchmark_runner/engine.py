@@ -248,15 +248,16 @@ class Engine:
         self._emit(EvaluationFinished(task_id, result.status, result.error, self._score_of(result)))
 
     async def _call_evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult | None:
+        call = partial(self._runner.evaluate, task_id, generation)
         try:
-            return await call_within(
-                self._runner.evaluate,
-                partial(self._runner.evaluate, task_id, generation),
-                self._settings.eval_deadline,
+            result = cast(
+                "object",
+                await call_within(self._runner.evaluate, call, self._settings.eval_deadline),
             )
         except ServiceError as error:
             if error.stops_evaluation:
-                self._stop(error)
+                self._stopped_by = self._stopped_by or error
+                self._emit(EvaluationStopped(task_id, error))
                 return None
             return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
         except DeadlineExceeded:
@@ -267,11 +268,10 @@ class Engine:
                 self._artifacts.write_log, task_id, EVAL_TRACEBACK_LOG, _traceback_of(error)
             )
             return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
-
-    def _stop(self, error: ServiceError) -> None:
-        if self._stopped_by is None:
-            self._stopped_by = error
-            self._emit(EvaluationStopped(error))
+        if not isinstance(result, EvalResult):
+            reason = f"TypeError: evaluate() returned {type(result).__name__}, not EvalResult"
+            return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=reason)
+        return result
 
     def _score_of(self, result: EvalResult) -> float | None:
         try:

@@ -55,8 +55,9 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStopped:
-    """The service refuses all further grading; no new task starts."""
+    """The service refused this grading, and will refuse all others; no new task starts."""
 
+    task_id: str
     error: ServiceError
 
 

@@ -36,7 +36,7 @@ async def call_within(
         DeadlineExceeded: the limit was reached; the call was cancelled, or left behind in its
             thread, where nothing can cancel it.
     """
-    name = f"{function.__name__}()"
+    name = f"{getattr(function, '__name__', type(function).__name__)}()"
     running = asyncio.ensure_future(call_either(function, call, name))
     limit = seconds if seconds is not None and seconds > 0 else None
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from benchmark_runner.errors import UsageError
 
@@ -17,7 +17,7 @@ class LLMConfig(BaseModel):
     dump shows it.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -31,7 +31,8 @@ class LLMConfig(BaseModel):
     provider_config: dict[str, JsonValue] | None = None
     """Settings of one provider; ``{"stream_completions": False}`` turns streaming off."""
     custom_api_key: SecretStr | None = None
-    custom_endpoint: str | None = None
+    custom_endpoint: Annotated[str | None, Field(repr=False)] = None
+    """May hold a password, and so is not in the ``repr()``."""
 
     def to_model_library(self) -> Any:
         """Return the same settings as ``model_library.base.LLMConfig``.

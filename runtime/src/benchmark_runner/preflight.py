@@ -14,7 +14,6 @@ from benchmark_runner.errors import (
     AuthenticationError,
     PermissionDeniedError,
     ServiceError,
-    ServiceUnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ async def check_service(
         )
     try:
         await client.verify_task_ids([task_id], dataset=dataset_name)
-    except (AuthenticationError, ServiceUnavailableError):
+    except AuthenticationError:
         raise
     except PermissionDeniedError as error:
         if "dataset" in (error.detail or "").lower():

@@ -17,10 +17,8 @@ from pydantic import (
     Field,
     JsonValue,
     SerializeAsAny,
-    SerializerFunctionWrapHandler,
     computed_field,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -193,17 +191,23 @@ class EvalStatus(StrEnum):
 
 
 class EvalResultData(BaseModel):
-    """A grader's result where it is an object; its other fields are kept as they came."""
+    """A grader's result where it is an object: every field as it came, in its order.
+
+    ``pass_percentage`` and ``eval_version`` are ``None`` where the grader gave none. A
+    subclass may declare fields of its own, which are then validated.
+    """
 
     model_config = ConfigDict(extra="allow")
 
-    pass_percentage: float | None = None
-    eval_version: str | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_it_came(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = handler(self)
-        return {name: value for name, value in dumped.items() if name in self.model_fields_set}
+    if TYPE_CHECKING:
+        pass_percentage: float | None = None
+        eval_version: str | None = None
+    else:
+        # Declared as fields they would be converted, and moved to the front.
+        def __getattr__(self, name: str) -> object:
+            if name in {"pass_percentage", "eval_version"} and name not in self.model_extra:
+                return None
+            return super().__getattr__(name)
 
 
 class EvalResult(BaseModel):

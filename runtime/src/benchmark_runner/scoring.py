@@ -21,11 +21,19 @@ def default_task_score(result: JsonValue) -> float | None:
         The number, never rescaled; ``None`` where there is no finite one.
     """
     if isinstance(result, dict):
-        value = result.get("pass_percentage")
-        return default_task_score(result.get("score") if value is None else value)
-    if isinstance(result, (bool, int, float)):
-        return float(result) if math.isfinite(result) else None
-    return None
+        named = (finite(result.get(name)) for name in ("pass_percentage", "score"))
+        return next((score for score in named if score is not None), None)
+    return finite(result)
+
+
+def finite(value: object) -> float | None:
+    """``value`` as a float if it is a finite number or a bool, else ``None``."""
+    if not isinstance(value, (bool, int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def mean(scores: Sequence[float]) -> float | None:

@@ -20,14 +20,14 @@ from benchmark_runner.checkpoint import (
     some_ids,
     task_hash,
 )
-from benchmark_runner.definition import parse_options
+from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from benchmark_runner.artifacts import RunArtifacts
@@ -115,17 +115,19 @@ async def open_run(
         ServiceError: the service does not list the dataset.
     """
     frozen = load_run_config(artifacts)
-    sampling, options = _public_sampling(request.llm_config), _raw_options(runner, request.options)
+    sampling, given = _public_sampling(request.llm_config), split_options(request.options)
+    options = (frozen.options if frozen else {}) | given
+    runner.options = parse_options(runner.OPTIONS_MODEL, options)
     if frozen is not None:
         check_same_settings(
             frozen,
             model=request.model,
             sampling=sampling,
-            options=options,
+            options=_public_options(runner, given),
             payload_schema=runner.payload_schema,
         )
         check_same_limit(frozen, request.limit)
-        sampling, options = frozen.sampling | sampling, frozen.options | options
+        sampling = frozen.sampling | sampling
     source = choose_source(
         frozen,
         dataset_file=request.dataset_file,
@@ -134,9 +136,6 @@ async def open_run(
         default_file=request.default_file,
     )
     runner.run_id = artifacts.run_id
-    named = {item.partition("=")[0] for item in request.options}
-    kept = [f"{key}={value}" for key, value in options.items() if key not in named]
-    runner.options = parse_options(runner.OPTIONS_MODEL, [*kept, *request.options])
     if source.kind == "service":
         runner.service = connect(runner, source)
     tasks = await load_tasks(runner, source, request.task_ids)
@@ -148,7 +147,7 @@ async def open_run(
     if frozen is None:
         limit = request.limit if source.kind != "problem" else None
         config = _new_config(runner, artifacts.run_id, model, source, tasks[:limit])
-        config.sampling, config.options = sampling, options
+        config.sampling, config.options = sampling, _public_options(runner, options)
         config.limit, config.dataset_size, config.local = limit, len(tasks), request.local
         runner.register_tasks(tasks[:limit])
     else:
@@ -190,9 +189,7 @@ async def open_graded_run(
         )
     source = _source_of(frozen, request)
     runner.run_id = artifacts.run_id
-    runner.options = parse_options(
-        runner.OPTIONS_MODEL, [f"{key}={value}" for key, value in frozen.options.items()]
-    )
+    runner.options = parse_options(runner.OPTIONS_MODEL, frozen.options)
     given = request.dataset_file is not None
     if source.kind == "file" and (needs_file or given or _is_there(source.file)):
         _same_run(frozen, runner, source, await load_tasks(runner, source, ()))
@@ -302,12 +299,12 @@ def without_user_info(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _raw_options(runner: BenchmarkRunner, given: Sequence[str]) -> dict[str, str]:
-    validated = parse_options(runner.OPTIONS_MODEL, given)
+def _public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
+    secrets = (SecretStr, SecretBytes)
     return {
-        key: value
-        for key, _, value in (item.partition("=") for item in given)
-        if not isinstance(getattr(validated, key), (SecretStr, SecretBytes))
+        name: value
+        for name, value in options.items()
+        if not isinstance(getattr(runner.options, name), secrets)
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from benchmark_runner.checkpoint import is_eval_owed
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationStatus, ScoreCounts
-from benchmark_runner.scoring import mean, standard_error
+from benchmark_runner.scoring import finite, mean, standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
 
 Phase = Literal["generate", "evaluate"]
+
+_CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,19 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
     if result.status is not EvalStatus.EVALUATED:
         return None
     try:
-        return runner.task_score(result.result_json())
+        score = cast("object", runner.task_score(result.result_json()))
     except Exception as error:
         raise RunnerDefinitionError(
             f"task_score() failed on task {result.task_id!r}: {describe(error)}",
-            hint="Correct task_score() in runner/benchmark.py; the grades are on disk.",
+            hint=_CORRECT_TASK_SCORE,
         ) from error
+    if score is not None and not isinstance(score, (bool, int, float)):
+        raise RunnerDefinitionError(
+            f"task_score() returned {type(score).__name__} for task {result.task_id!r}, "
+            "not a number or None",
+            hint=_CORRECT_TASK_SCORE,
+        )
+    return finite(score)
 
 
 def current_evals(artifacts: RunArtifacts, task_ids: Iterable[str]) -> list[EvalResult]:
