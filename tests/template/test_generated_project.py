@@ -36,10 +36,9 @@ def wheels(template_repo: Path, run: Run, tmp_path_factory: pytest.TempPathFacto
 def installed(
     copy_template: CopyTemplate, run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A copy with the defaults after `make install`; tests write below its results/ only."""
+    """A copy with the defaults and its .venv; tests write below its results/ only."""
     project = copy_template(tmp_path_factory.mktemp("installed") / "my-bench")
-    printed = run("make", "install", cwd=project)
-    assert "Next: uv run my-bench-runner run --dataset-name validation" in printed
+    run("uv", "sync", cwd=project)
     return project
 
 
@@ -59,6 +58,11 @@ def run_result(results: Path) -> dict[str, object]:
     names = {path.name for path in run_folder.iterdir() if path.is_file()}
     assert {"run_config.json", "final_score.json"} <= names
     return json.loads((run_folder / "final_score.json").read_text())
+
+
+def test_make_install_says_what_to_run_next(installed: Path, run: Run) -> None:
+    printed = run("make", "install", cwd=installed)
+    assert "Next: uv run my-bench-runner run --dataset-name validation" in printed
 
 
 def test_a_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    ScoreResult,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNSAFE = ["", ".", "..", "../up", "a/b", "/etc", "a\\b", "a\nb", " a", "final_score.json"]
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestLayout:
+    def test_every_file_is_where_the_contract_says(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="42"))
+        artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED))
+        artifacts.save_final_score(ScoreResult(tasks_evaluated=["t1"], final_score=1.0))
+        artifacts.write_log("t1", "traceback.log", "Traceback")
+
+        assert files_below(artifacts.results_dir) == [
+            "run-1/final_score.json",
+            "run-1/t1/agent_logs/traceback.log",
+            "run-1/t1/eval.json",
+            "run-1/t1/generation.json",
+        ]
+        assert artifacts.run_config_path == artifacts.results_dir / "run-1" / "run_config.json"
+
+    def test_nothing_is_written_by_looking(self, artifacts: RunArtifacts) -> None:
+        assert artifacts.load_generation("t1") is None
+        assert artifacts.load_eval("t1") is None
+        assert artifacts.load_final_score() is None
+        assert artifacts.load_generation_and_hash("t1") == (None, None)
+        assert not artifacts.results_dir.exists()
+
+    @pytest.mark.parametrize("run_id", UNSAFE)
+    def test_a_run_id_that_is_no_safe_folder_name_is_refused(
+        self, tmp_path: Path, run_id: str
+    ) -> None:
+        with pytest.raises(UsageError, match="run id"):
+            RunArtifacts(tmp_path, run_id)
+
+    @pytest.mark.parametrize("task_id", UNSAFE)
+    def test_a_task_id_that_is_no_safe_folder_name_is_refused(
+        self, artifacts: RunArtifacts, task_id: str
+    ) -> None:
+        with pytest.raises(UsageError, match="task id"):
+            artifacts.save_generation(task_id, GenerationResult())
+
+        assert not artifacts.results_dir.exists()
+
+
+class TestReadingBack:
+    def test_what_was_saved_is_read_back(self, artifacts: RunArtifacts) -> None:
+        generation = GenerationResult(task_id="t1", data="ü\u2028\n", status=GenerationStatus.ERROR)
+        result = EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result={"score": [1, None]})
+        score = ScoreResult(tasks_evaluated=["t1"], final_score=0.5, metadata={"k": 1})
+
+        artifacts.save_generation("t1", generation)
+        artifacts.save_eval("t1", result)
+        artifacts.save_final_score(score)
+
+        assert artifacts.load_generation("t1") == generation
+        assert artifacts.load_eval("t1") == result
+        assert artifacts.load_final_score() == score
+        assert artifacts.set_aside == []
+
+    def test_the_hash_is_that_of_the_file(self, artifacts: RunArtifacts) -> None:
+        saved = artifacts.save_generation("t1", GenerationResult(data="42"))
+
+        content = artifacts.generation_path("t1").read_bytes()
+        _, loaded = artifacts.load_generation_and_hash("t1")
+        assert saved == loaded == hashlib.sha256(content).hexdigest()
+
+    def test_an_answer_that_is_no_valid_unicode_is_kept_as_far_as_it_goes(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="before \ud83d after", cost=0.5))
+
+        loaded = artifacts.load_generation("t1")
+
+        assert loaded is not None
+        assert loaded.data.startswith("before ")
+        assert loaded.data.endswith(" after")
+        assert loaded.cost == 0.5
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b'{"task_id": "t1", "status": "succ',
+            b"not json",
+            b"\xff\xfe",
+            b"null",
+            b"[]",
+            b'{"status": "finished"}',
+            b"\0" * 100,
+        ],
+    )
+    def test_what_can_not_be_read_is_set_aside_and_counts_as_missing(
+        self, artifacts: RunArtifacts, content: bytes
+    ) -> None:
+        path = artifacts.generation_path("t1")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+
+        assert artifacts.load_generation("t1") is None
+
+        aside = path.with_name("generation.json.corrupt-1")
+        assert aside.read_bytes() == content
+        assert not path.exists()
+        assert artifacts.set_aside == [aside]
+
+    def test_each_corrupt_file_gets_a_number_of_its_own(self, artifacts: RunArtifacts) -> None:
+        path = artifacts.eval_path("t1")
+        path.parent.mkdir(parents=True)
+        for content in ("one", "two", "three"):
+            path.write_text(content)
+            assert artifacts.load_eval("t1") is None
+
+        kept = {entry.name: entry.read_text() for entry in path.parent.iterdir()}
+        assert kept == {
+            "eval.json.corrupt-1": "one",
+            "eval.json.corrupt-2": "two",
+            "eval.json.corrupt-3": "three",
+        }
+
+    def test_a_corrupt_score_is_set_aside_too(self, artifacts: RunArtifacts) -> None:
+        artifacts.run_dir.mkdir(parents=True)
+        artifacts.final_score_path.write_text("{")
+
+        assert artifacts.load_final_score() is None
+        assert (artifacts.run_dir / "final_score.json.corrupt-1").exists()
+
+    def test_a_folder_in_a_files_place_is_an_error_that_names_it(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        artifacts.generation_path("t1").mkdir(parents=True)
+
+        with pytest.raises(ArtifactError, match=r"t1/generation\.json: can't be read"):
+            artifacts.load_generation("t1")
+
+
+class TestWriting:
+    def test_a_write_that_fails_at_the_last_step_leaves_nothing_behind(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        inside = artifacts.generation_path("t1") / "inside"
+        inside.mkdir(parents=True)
+
+        with pytest.raises(ArtifactError, match=r"t1/generation\.json: can't be written"):
+            artifacts.save_generation("t1", GenerationResult())
+
+        assert [path.name for path in artifacts.task_dir("t1").iterdir()] == ["generation.json"]
+        assert inside.is_dir()
+
+    def test_a_results_folder_that_is_a_file_is_an_error_with_a_way_out(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "results").write_text("a file")
+
+        with pytest.raises(ArtifactError, match="can't be written") as caught:
+            RunArtifacts(tmp_path / "results", "run-1").save_final_score(
+                ScoreResult(tasks_evaluated=[], final_score=0)
+            )
+
+        assert caught.value.hint
+        assert (tmp_path / "results").read_text() == "a file"
+
+    def test_a_full_disk_leaves_the_old_content(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="old"))
+        program = """
+import resource, signal, sys
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.errors import ArtifactError
+from benchmark_runner.schemas import GenerationResult
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    RunArtifacts(sys.argv[1], "run-1").save_generation("t1", GenerationResult(data="x" * 9000))
+except ArtifactError as error:
+    print(error.message)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program, artifacts.results_dir],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+        assert "generation.json: can't be written" in done.stdout
+        loaded = artifacts.load_generation("t1")
+        assert loaded is not None
+        assert loaded.data == "old"
+        assert files_below(artifacts.run_dir) == ["t1/generation.json"]
+
+    def test_a_kill_in_the_middle_leaves_whole_files_only(self, artifacts: RunArtifacts) -> None:
+        program = """
+import sys
+from itertools import cycle
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.schemas import GenerationResult
+artifacts = RunArtifacts(sys.argv[1], "run-1")
+for letter in cycle("ab"):
+    artifacts.save_generation("t1", GenerationResult(data=letter * 3_000_000))
+    print("saved", flush=True)
+"""
+        with subprocess.Popen(
+            [sys.executable, "-c", program, artifacts.results_dir],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(3):
+                assert process.stdout.readline() == b"saved\n"
+            process.send_signal(signal.SIGKILL)
+
+        loaded = artifacts.load_generation("t1")
+        assert loaded is not None
+        assert len(loaded.data) == 3_000_000
+        assert artifacts.set_aside == []
+
+    def test_a_reader_never_sees_a_part(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="a" * 500_000))
+        path = artifacts.generation_path("t1")
+
+        def write() -> None:
+            for letter in "bcbcbcbcbc":
+                artifacts.save_generation("t1", GenerationResult(data=letter * 500_000))
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        reads = 0
+        while writer.is_alive() or reads == 0:
+            assert len(json.loads(path.read_bytes())["data"]) == 500_000
+            reads += 1
+        writer.join()
+
+    def test_a_log_may_hold_any_text(self, artifacts: RunArtifacts) -> None:
+        path = artifacts.write_log("t1", "traceback.log", "ValueError: \ud83d ü")
+
+        assert path == artifacts.agent_logs_dir("t1") / "traceback.log"
+        assert path.read_text(encoding="utf-8").startswith("ValueError: ")
+
+
+class TestAttempts:
+    def test_the_first_attempt_gets_an_empty_log_folder(self, artifacts: RunArtifacts) -> None:
+        logs, number = artifacts.prepare_task("t1")
+
+        assert number == 1
+        assert logs == artifacts.agent_logs_dir("t1")
+        assert list(logs.iterdir()) == []
+        assert not (artifacts.task_dir("t1") / "attempts").exists()
+
+    def test_earlier_attempts_are_kept_whole_and_counted(self, artifacts: RunArtifacts) -> None:
+        for number in (1, 2, 3):
+            logs, counted = artifacts.prepare_task("t1")
+            assert counted == number
+            (logs / "deep").mkdir()
+            (logs / "deep" / "trace.txt").write_text(f"log {number}")
+            artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
+            artifacts.save_eval(
+                "t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=number)
+            )
+
+        task_dir = artifacts.task_dir("t1")
+        for number in (1, 2):
+            kept = task_dir / "attempts" / str(number)
+            assert files_below(kept) == [
+                "agent_logs/deep/trace.txt",
+                "eval.json",
+                "generation.json",
+            ]
+            assert (kept / "agent_logs/deep/trace.txt").read_text() == f"log {number}"
+            assert json.loads((kept / "generation.json").read_text())["data"] == f"answer {number}"
+            assert json.loads((kept / "eval.json").read_text())["result"] == number
+        loaded = artifacts.load_generation("t1")
+        assert loaded is not None
+        assert loaded.data == "answer 3"
+
+    def test_a_new_attempt_has_neither_the_old_eval_nor_the_old_logs(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        logs, _ = artifacts.prepare_task("t1")
+        (logs / "trace.txt").touch()
+        artifacts.save_generation("t1", GenerationResult())
+        artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.ERROR))
+
+        artifacts.prepare_task("t1")
+
+        assert artifacts.load_generation("t1") is None
+        assert artifacts.load_eval("t1") is None
+        assert list(artifacts.agent_logs_dir("t1").iterdir()) == []
+
+    def test_an_attempt_that_was_killed_is_kept_and_counted(self, artifacts: RunArtifacts) -> None:
+        logs, _ = artifacts.prepare_task("t1")
+        (logs / "half.txt").write_text("half")
+
+        _, number = artifacts.prepare_task("t1")
+
+        assert number == 2
+        kept = artifacts.task_dir("t1") / "attempts" / "1" / "agent_logs" / "half.txt"
+        assert kept.read_text() == "half"
+
+    def test_an_attempt_that_was_being_put_away_is_not_overwritten(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        kept = artifacts.task_dir("t1") / "attempts" / "1"
+        (kept / "agent_logs").mkdir(parents=True)
+        (kept / "agent_logs" / "trace.txt").touch()
+        artifacts.save_generation("t1", GenerationResult(data="old"))
+
+        _, number = artifacts.prepare_task("t1")
+
+        assert number == 3
+        assert files_below(artifacts.task_dir("t1")) == [
+            "attempts/1/agent_logs/trace.txt",
+            "attempts/2/generation.json",
+        ]
+
+    def test_what_an_author_put_beside_the_attempts_does_no_harm(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        attempts = artifacts.task_dir("t1") / "attempts"
+        attempts.mkdir(parents=True)
+        (attempts / "notes.txt").touch()
+        (attempts / "12").mkdir()
+
+        _, number = artifacts.prepare_task("t1")
+
+        assert number == 13
+
+    @pytest.mark.parametrize("blocked", ["", "attempts"])
+    def test_a_file_in_a_folders_place_is_an_error_that_names_it(
+        self, artifacts: RunArtifacts, blocked: str
+    ) -> None:
+        path = artifacts.task_dir("t1") / blocked
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a file")
+
+        with pytest.raises(ArtifactError, match="t1"):
+            artifacts.prepare_task("t1")
+
+
+class TestTheHashOfTheEvals:
+    def save(self, artifacts: RunArtifacts, task_id: str, score: float) -> None:
+        artifacts.save_eval(
+            task_id, EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=score)
+        )
+
+    def test_it_stays_while_the_evals_stay(self, artifacts: RunArtifacts) -> None:
+        self.save(artifacts, "t1", 1)
+        before = artifacts.evals_hash(["t1", "t2"])
+        self.save(artifacts, "t1", 1)
+
+        assert artifacts.evals_hash(["t1", "t2"]) == before
+
+    def test_it_changes_with_any_eval(self, artifacts: RunArtifacts) -> None:
+        tasks = ["t1", "t2"]
+        seen = {artifacts.evals_hash(tasks)}
+        self.save(artifacts, "t1", 1)
+        seen.add(artifacts.evals_hash(tasks))
+        self.save(artifacts, "t1", 0)
+        seen.add(artifacts.evals_hash(tasks))
+        self.save(artifacts, "t2", 0)
+        seen.add(artifacts.evals_hash(tasks))
+        artifacts.eval_path("t1").unlink()
+        seen.add(artifacts.evals_hash(tasks))
+
+        assert len(seen) == 5
+
+    def test_a_score_that_is_gone_can_be_removed_again(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_final_score(ScoreResult(tasks_evaluated=[], final_score=0))
+
+        artifacts.remove_final_score()
+        artifacts.remove_final_score()
+
+        assert artifacts.load_final_score() is None

@@ -1,0 +1,450 @@
+from __future__ import annotations
+
+import inspect
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from starlette.responses import JSONResponse
+
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import BenchmarkRunnerError, DatasetError
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from benchmark_runner.llm import LLMConfig
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "the-reference-answer"
+SCORE = {"tasks_evaluated": ["t1"], "final_score": 0.5, "metadata": {"k": 1}}
+
+
+class Runner(BenchmarkRunner):
+    NAME = "my-bench"
+    GENERATION_VERSION_ENV = "MY_BENCH_GENERATION_VERSION"
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(data=task.question)
+
+
+class V1Runner(Runner):
+    EVALUATION_API = "v1"
+    PAYLOAD_SCHEMA_VERSION = 3
+
+
+class Recorder:
+    """A service that gives the one answer it is told to, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer: object = {}
+        self.asked: list[tuple[str, dict[str, object]]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.asked.append((scope["path"], json.loads(body)))
+        await JSONResponse(self.answer)(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def recorder_and_url(serve_app: Callable[[ASGIApp], str]) -> tuple[Recorder, str]:
+    recorder = Recorder()
+    return recorder, serve_app(recorder)
+
+
+@pytest.fixture
+def recorder(recorder_and_url: tuple[Recorder, str], monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    recorder, _ = recorder_and_url
+    recorder.answer, recorder.asked = {}, []
+    return recorder
+
+
+@pytest.fixture
+async def legacy(
+    recorder: Recorder, recorder_and_url: tuple[Recorder, str]
+) -> AsyncIterator[Runner]:
+    runner = Runner(recorder_and_url[1], dataset_name="validation")
+    yield runner
+    await runner.aclose()
+
+
+@pytest.fixture
+async def v1(recorder: Recorder, recorder_and_url: tuple[Recorder, str]) -> AsyncIterator[Runner]:
+    runner = V1Runner(recorder_and_url[1], dataset_name="validation")
+    runner.run_id = "run-1"
+    yield runner
+    await runner.aclose()
+
+
+def task(task_id: str, **extra: object) -> Task:
+    return Task.model_validate({"id": task_id, "question": "q", **extra})
+
+
+class TestTheAuthorsNames:
+    def test_the_constructor_takes_what_the_contract_says(self) -> None:
+        parameters = inspect.signature(BenchmarkRunner).parameters
+
+        assert list(parameters) == ["service_url", "dataset_name", "eval_concurrency"]
+        assert parameters["dataset_name"].default is None
+        assert parameters["eval_concurrency"].default == 10
+
+    def test_a_name_and_generate_are_all_that_an_author_must_write(self) -> None:
+        class Least(BenchmarkRunner):
+            NAME = "least"
+
+            async def generate(  # pyright: ignore[reportIncompatibleMethodOverride]
+                self, task: Task, model: str, **settings: object
+            ) -> GenerationResult:
+                return GenerationResult()
+
+        runner = Least("local")
+
+        assert runner.payload_schema == "least.text.v1"
+        assert runner.generation_version == "dev"
+        assert (Task, "legacy") == (runner.TASK_MODEL, runner.EVALUATION_API)
+        assert {"answer"} == runner.EVALUATOR_FIELDS
+
+    @pytest.mark.parametrize(
+        ("kind", "schema"), [(Runner, "my-bench.text.v1"), (V1Runner, "my-bench.text.v3")]
+    )
+    def test_the_payload_schema_is_name_type_and_version(
+        self, kind: type[Runner], schema: str
+    ) -> None:
+        assert kind("local").payload_schema == schema
+
+    def test_the_generation_version_is_stamped_by_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", "abc123")
+
+        assert Runner("local").generation_version == "abc123"
+
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_without_a_stamp_the_generation_version_is_dev(
+        self, monkeypatch: pytest.MonkeyPatch, value: str | None
+    ) -> None:
+        monkeypatch.delenv("MY_BENCH_GENERATION_VERSION", raising=False)
+        if value is not None:
+            monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", value)
+
+        assert Runner("local").generation_version == "dev"
+
+    def test_a_task_counts_its_score_unless_the_author_says_otherwise(self) -> None:
+        class Percent(Runner):
+            def task_score(self, result: object) -> float | None:
+                return 0.5
+
+        assert Runner("local").task_score({"pass_percentage": 80}) == 80.0
+        assert Percent("local").task_score({"pass_percentage": 80}) == 0.5
+
+
+class TestLoadingTasks:
+    def test_the_file_names_the_dataset(self, tmp_path: Path) -> None:
+        file = tmp_path / "data.json"
+        tests = [{"id": "b", "question": "q", "timeout": 5}, {"id": "a", "question": "q"}]
+        file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
+        runner = Runner("local")
+
+        tasks = runner.load_tasks(str(file))
+
+        assert [(one.id, one.timeout) for one in tasks] == [("b", 5.0), ("a", None)]
+        assert runner.dataset_name == "validation"
+
+    def test_the_reference_answer_reaches_no_task(self, tmp_path: Path) -> None:
+        file = tmp_path / "data.jsonl"
+        file.write_text(json.dumps({"id": "t1", "question": "q", "answer": CANARY, "level": 1}))
+
+        (one,) = Runner("local").load_tasks(str(file))
+
+        assert CANARY not in repr(one)
+        assert CANARY not in one.model_dump_json()
+        assert one.model_extra == {"level": 1}
+
+    def test_the_fields_that_are_hidden_are_the_runners(self, tmp_path: Path) -> None:
+        class Rubric(Runner):
+            EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"rubric"})
+
+        file = tmp_path / "data.jsonl"
+        row = {"id": "t1", "question": "q", "answer": "shown", "rubric": CANARY}
+        file.write_text(json.dumps(row))
+
+        (one,) = Rubric("local").load_tasks(str(file))
+
+        assert one.model_extra == {"answer": "shown"}
+
+    def test_tasks_are_validated_with_the_runners_model(self, tmp_path: Path) -> None:
+        class DockerTask(Task):
+            docker_image: str
+
+        class Docker(Runner):
+            TASK_MODEL: ClassVar[type[Task]] = DockerTask
+
+        file = tmp_path / "data.csv"
+        file.write_text("id,question,docker_image\nt1,q,img\nt2,q,\n")
+
+        with pytest.raises(DatasetError, match="task 't2', field docker_image"):
+            Docker("local").load_tasks(str(file))
+
+        file.write_text("id,question,docker_image\nt1,q,img\n")
+        (one,) = Docker("local").load_tasks(str(file))
+        assert isinstance(one, DockerTask)
+        assert one.docker_image == "img"
+
+    def test_no_dataset_is_told_with_the_way_out(self) -> None:
+        with pytest.raises(DatasetError, match="no dataset was given") as caught:
+            Runner("local").load_tasks(None)
+
+        assert "--dataset-file" in str(caught.value.hint)
+
+
+class TestRegisteringTasks:
+    def test_tasks_are_kept_in_order(self) -> None:
+        runner = Runner("local")
+        for name in ("z", "a", "10", "9"):
+            runner.add_task(task(name))
+
+        assert [one.id for one in runner.get_tasks()] == ["z", "a", "10", "9"]
+
+    def test_a_repeated_id_is_refused(self) -> None:
+        runner = Runner("local")
+        runner.add_task(task("t1"))
+
+        with pytest.raises(DatasetError, match="'t1' is there twice"):
+            runner.add_task(task("t1"))
+        with pytest.raises(DatasetError, match="'t2' is there twice"):
+            runner.register_tasks([task("t2"), task("t2")])
+
+    def test_registering_replaces_what_was_there(self) -> None:
+        runner = Runner("local")
+        runner.add_task(task("old"))
+        runner.register_tasks([task("new")])
+
+        assert [one.id for one in runner.get_tasks()] == ["new"]
+
+    def test_what_an_authors_own_loader_left_in_a_task_is_taken_out(self) -> None:
+        runner = Runner("local")
+        runner.register_tasks([task("t1", answer=CANARY, level=2, timeout=5)])
+
+        (one,) = runner.get_tasks()
+
+        assert CANARY not in repr(one)
+        assert (one.id, one.question, one.timeout) == ("t1", "q", 5.0)
+        assert one.model_extra == {"level": 2}
+
+    def test_a_task_keeps_its_class_when_fields_are_taken_out(self) -> None:
+        class DockerTask(Task):
+            docker_image: str
+
+        runner = Runner("local")
+        fields = {"id": "t1", "question": "q", "docker_image": "img", "answer": CANARY}
+        runner.register_tasks([DockerTask.model_validate(fields)])
+
+        (one,) = runner.get_tasks()
+        assert isinstance(one, DockerTask)
+        assert one.docker_image == "img"
+        assert CANARY not in repr(one)
+
+    def test_a_reference_that_a_loaders_own_task_class_declares_does_not_pass(self) -> None:
+        class Answered(Task):
+            answer: str
+
+        runner = Runner("local")
+        with suppress(BenchmarkRunnerError):
+            runner.register_tasks([Answered(id="t1", question="q", answer=CANARY)])
+
+        assert CANARY not in repr(runner.get_tasks())
+
+
+class TestEvaluating:
+    @pytest.mark.parametrize(
+        ("status", "graded"),
+        [
+            (GenerationStatus.MAX_TIME, EvalStatus.DID_NOT_COMPLETE),
+            (GenerationStatus.MAX_TURNS, EvalStatus.DID_NOT_COMPLETE),
+            (GenerationStatus.ERROR, EvalStatus.GENERATION_ERROR),
+        ],
+    )
+    @pytest.mark.parametrize("kind", [Runner, V1Runner])
+    async def test_what_has_nothing_to_grade_is_not_sent(
+        self,
+        recorder: Recorder,
+        recorder_and_url: tuple[Recorder, str],
+        kind: type[Runner],
+        status: GenerationStatus,
+        graded: EvalStatus,
+    ) -> None:
+        runner = kind(recorder_and_url[1])
+        generation = GenerationResult(task_id="t1", status=status, data="half", error="why")
+
+        result = await runner.evaluate("t1", generation)
+        await runner.aclose()
+
+        assert (result.task_id, result.status, result.result) == ("t1", graded, None)
+        assert recorder.asked == []
+
+    async def test_the_error_of_a_generation_is_kept(self, legacy: Runner) -> None:
+        generation = GenerationResult(status=GenerationStatus.ERROR, error="ValueError: no")
+
+        assert (await legacy.evaluate("t1", generation)).error == "ValueError: no"
+
+    @pytest.mark.parametrize(
+        "grade", [{"pass_percentage": 1.0, "why": ["x"]}, 0.5, True, None, "good", [1, 2]]
+    )
+    async def test_the_legacy_api_gets_the_response_and_its_json_is_the_result(
+        self, legacy: Runner, recorder: Recorder, grade: object
+    ) -> None:
+        recorder.answer = grade
+
+        result = await legacy.evaluate("t1", GenerationResult(data="42"))
+
+        assert result.status is EvalStatus.EVALUATED
+        assert result.result_json() == grade
+        assert recorder.asked == [
+            (
+                "/evaluate-response/",
+                {"task_id": "t1", "response": "42", "dataset": "validation"},
+            )
+        ]
+
+    async def test_an_empty_response_is_graded(self, legacy: Runner, recorder: Recorder) -> None:
+        recorder.answer = 0
+        await legacy.evaluate("t1", GenerationResult(data=""))
+
+        assert recorder.asked[0][1]["response"] == ""
+
+    async def test_the_v1_api_gets_the_payload_with_its_schema(
+        self, v1: Runner, recorder: Recorder
+    ) -> None:
+        recorder.answer = {
+            "run_id": "run-1",
+            "task_id": "t1",
+            "status": "evaluated",
+            "evaluator_version": "e7",
+            "result": {"pass_percentage": 1.0},
+            "errors": [],
+        }
+
+        result = await v1.evaluate("t1", GenerationResult(data="42", generation_version="g5"))
+
+        assert (result.status, result.evaluator_version) == (EvalStatus.EVALUATED, "e7")
+        assert result.result_json() == {"pass_percentage": 1.0}
+        assert result.error is None
+        assert recorder.asked == [
+            (
+                "/v1/evaluate",
+                {
+                    "run_id": "run-1",
+                    "task_id": "t1",
+                    "dataset": "validation",
+                    "payload": {"type": "text", "schema": "my-bench.text.v3", "data": "42"},
+                    "versions": {"runner": "g5"},
+                },
+            )
+        ]
+
+    async def test_a_v1_grader_that_failed_is_an_error_with_its_reasons(
+        self, v1: Runner, recorder: Recorder
+    ) -> None:
+        recorder.answer = {"status": "error", "errors": ["429: slow down", "gave up"]}
+
+        result = await v1.evaluate("t1", GenerationResult(data="42"))
+
+        assert result.status is EvalStatus.ERROR
+        assert result.errors == ["429: slow down", "gave up"]
+        assert result.error == "429: slow down; gave up"
+
+    async def test_a_v1_grader_that_failed_silently_still_has_an_error(
+        self, v1: Runner, recorder: Recorder
+    ) -> None:
+        recorder.answer = {"status": "error"}
+
+        assert (await v1.evaluate("t1", GenerationResult(data="42"))).error
+
+
+class TestScoring:
+    EVALS: ClassVar[list[EvalResult]] = [
+        EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result={"pass_percentage": 1.0}),
+        EvalResult(task_id="t2", status=EvalStatus.DID_NOT_COMPLETE),
+        EvalResult(task_id="t3", status=EvalStatus.ERROR, error="why"),
+    ]
+
+    async def test_the_legacy_api_gets_whole_envelopes_and_null_for_what_is_missing(
+        self, legacy: Runner, recorder: Recorder
+    ) -> None:
+        recorder.answer = SCORE
+        legacy.register_tasks([task(name) for name in ("t0", "t1", "t2", "t3")])
+
+        score = await legacy.score(self.EVALS)
+
+        assert (score.tasks_evaluated, score.final_score) == (["t1"], 0.5)
+        assert score.metadata == {"k": 1}
+        path, body = recorder.asked[0]
+        assert path == "/final-score/"
+        assert body["dataset"] == "validation"
+        assert body["evaluation_results"] == {
+            "t0": None,
+            "t1": {
+                "task_id": "t1",
+                "status": "evaluated",
+                "result": {"pass_percentage": 1.0},
+                "error": None,
+            },
+            "t2": {
+                "task_id": "t2",
+                "status": "did_not_complete",
+                "result": None,
+                "error": None,
+            },
+            "t3": {"task_id": "t3", "status": "error", "result": None, "error": "why"},
+        }
+
+    async def test_the_v1_api_gets_its_own_envelopes(self, v1: Runner, recorder: Recorder) -> None:
+        recorder.answer = SCORE
+        v1.register_tasks([task("t0")])
+
+        await v1.score(self.EVALS)
+
+        path, body = recorder.asked[0]
+        assert path == "/v1/score"
+        assert (body["run_id"], body["dataset"]) == ("run-1", "validation")
+        assert body["evaluation_results"] == {
+            "t0": None,
+            "t1": {"status": "evaluated", "result": {"pass_percentage": 1.0}, "errors": []},
+            "t2": {"status": "did_not_complete", "result": None, "errors": []},
+            "t3": {"status": "error", "result": None, "errors": ["why"]},
+        }
+
+    async def test_without_a_dataset_the_services_default_is_meant(
+        self, recorder: Recorder, recorder_and_url: tuple[Recorder, str]
+    ) -> None:
+        recorder.answer = SCORE
+        runner = Runner(recorder_and_url[1])
+        await runner.score([])
+        await runner.aclose()
+
+        assert "dataset" not in recorder.asked[0][1]

@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.datasets import build_tasks, read_dataset
+from benchmark_runner.errors import DatasetError
+from benchmark_runner.schemas import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[[str, str | bytes], Path]
+
+CANARY = "the-reference-answer"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DatasetError) as caught:
+        read_dataset(path)
+    return caught.value.message
+
+
+def ids(path: Path) -> list[object]:
+    return [row["id"] for row in read_dataset(path).rows]
+
+
+class TestReading:
+    def test_json_is_read_in_the_files_order(self, write: Write) -> None:
+        tests = [{"id": name, "question": f"{name}?"} for name in ("z", "a", "10", "9")]
+        path = write("data.json", json.dumps({"dataset_name": "validation", "tests": tests}))
+
+        dataset = read_dataset(path)
+
+        assert dataset.rows == tests
+        assert (dataset.name, dataset.declared_name) == ("validation", "validation")
+
+    def test_json_may_be_just_the_list(self, write: Write) -> None:
+        path = write("hard.json", '[{"id": "b", "question": "q"}, {"id": "a", "question": "q"}]')
+
+        assert ids(path) == ["b", "a"]
+        assert (read_dataset(path).name, read_dataset(path).declared_name) == ("hard", None)
+
+    def test_jsonl_is_read_in_the_files_order_without_its_blank_lines(self, write: Write) -> None:
+        path = write("data.jsonl", '{"id": "b", "question": "q"}\n\n  \r\n{"id": "a"}\r\n')
+
+        assert ids(path) == ["b", "a"]
+
+    def test_csv_is_read_in_the_files_order_with_quoted_cells(self, write: Write) -> None:
+        path = write(
+            "data.csv", 'id,question,level\r\nb,"one, or\ntwo?",3\r\n\r\na,"say ""x""",\r\n'
+        )
+
+        assert read_dataset(path).rows == [
+            {"id": "b", "question": "one, or\ntwo?", "level": "3"},
+            {"id": "a", "question": 'say "x"'},
+        ]
+
+    def test_an_empty_cell_is_a_field_that_was_left_out(self, write: Write) -> None:
+        path = write("data.csv", "id,question,timeout\nt1,q,\nt2,q,5\n")
+
+        tasks = build_tasks(read_dataset(path).rows, Task, frozenset(), str(path))
+
+        assert [task.timeout for task in tasks] == [None, 5.0]
+
+    @pytest.mark.parametrize("name", ["DATA.JSON", "data.Jsonl", "Data.CSV"])
+    def test_the_case_of_the_file_ending_does_not_matter(self, write: Write, name: str) -> None:
+        content = "id,question\nt1,q\n" if name.endswith("CSV") else '{"id": "t1"}'
+        path = write(name, f"[{content}]" if name.endswith("JSON") else content)
+
+        assert ids(path) == ["t1"]
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("data.json", '{"tests": [{"id": "ü", "question": "q"}]}'),
+            ("data.jsonl", '{"id": "ü", "question": "q"}'),
+            ("data.csv", "id,question\nü,q"),
+        ],
+    )
+    def test_a_byte_order_mark_is_not_part_of_the_data(
+        self, write: Write, name: str, content: str
+    ) -> None:
+        path = write(name, b"\xef\xbb\xbf" + content.encode())
+
+        assert read_dataset(path).rows == [{"id": "ü", "question": "q"}]
+
+    @pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85"])
+    def test_a_line_of_jsonl_ends_with_a_line_feed_and_nothing_else(
+        self, write: Write, character: str
+    ) -> None:
+        row = {"id": "t1", "question": f"one{character}two"}
+        path = write("data.jsonl", json.dumps(row, ensure_ascii=False) + "\n")
+
+        assert read_dataset(path).rows == [row]
+
+    def test_a_long_question_is_read_from_csv_as_from_json(self, write: Write) -> None:
+        question = "x" * 200_000
+        path = write("data.csv", f"id,question\nt1,{question}\n")
+
+        assert read_dataset(path).rows == [{"id": "t1", "question": question}]
+
+    def test_a_whole_number_as_id_becomes_its_digits(self, write: Write) -> None:
+        assert ids(write("data.json", '[{"id": 7}, {"id": "007"}]')) == ["7", "007"]
+
+    def test_values_keep_their_json_type(self, write: Write) -> None:
+        row = {"id": "t1", "question": "q", "n": 1, "x": 1.0, "yes": True, "no": None, "l": [{}]}
+        path = write("data.json", json.dumps([row]))
+
+        assert json.dumps(read_dataset(path).rows[0]) == json.dumps(row)
+
+
+class TestRefusals:
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "nowhere.json"
+
+        assert refusal(path) == f"{path}: no such file"
+
+    def test_a_folder_is_no_dataset(self, tmp_path: Path) -> None:
+        path = tmp_path / "data.json"
+        path.mkdir()
+
+        assert refusal(path).startswith(f"{path}: ")
+
+    @pytest.mark.parametrize("name", ["data.yaml", "data", "data.json.gz"])
+    def test_another_file_ending_is_refused_with_those_that_work(
+        self, write: Write, name: str
+    ) -> None:
+        message = refusal(write(name, "[]"))
+
+        assert name in message
+        assert ".json, .jsonl or .csv" in message
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("data.json", "[]"),
+            ("data.json", '{"tests": []}'),
+            ("data.jsonl", ""),
+            ("data.jsonl", "\n\n"),
+            ("data.csv", ""),
+            ("data.csv", "id,question\n"),
+        ],
+    )
+    def test_a_dataset_without_tasks_is_refused(
+        self, write: Write, name: str, content: str
+    ) -> None:
+        assert refusal(write(name, content)).endswith("holds no tasks")
+
+    @pytest.mark.parametrize(
+        ("name", "content", "line"),
+        [
+            ("data.json", b'[{"id": "a"},\n {"id": "\xff"}]', 2),
+            ("data.jsonl", b'{"id": "a"}\n\n{"id": "\xe4"}\n', 3),
+            ("data.csv", b"id,question\na,q\nb,\xfc\n", 3),
+            ("data.json", "[]".encode("utf-16"), 1),
+        ],
+    )
+    def test_text_that_is_not_utf8_is_refused_with_its_line(
+        self, write: Write, name: str, content: bytes, line: int
+    ) -> None:
+        path = write(name, content)
+
+        assert refusal(path) == f"{path}, line {line}: not UTF-8 text"
+
+    def test_broken_json_is_refused_with_the_place(self, write: Write) -> None:
+        message = refusal(write("data.json", '[{"id": "a"},\n{"id": b}]'))
+
+        assert "not valid JSON" in message
+        assert "line 2" in message
+
+    def test_an_empty_json_file_is_refused(self, write: Write) -> None:
+        assert "not valid JSON" in refusal(write("data.json", ""))
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+    def test_numbers_that_json_does_not_have_are_refused(self, write: Write, number: str) -> None:
+        assert "not valid JSON" in refusal(write("data.json", f'[{{"id": "a", "n": {number}}}]'))
+
+    def test_a_broken_line_of_jsonl_is_refused_with_its_number(self, write: Write) -> None:
+        path = write("data.jsonl", '{"id": "a"}\n\n{"id": "b"\n')
+
+        assert refusal(path).startswith(f"{path}, line 3: not valid JSON")
+
+    @pytest.mark.parametrize(
+        "content", ['"text"', "5", "null", "{}", '{"tests": {"a": 1}}', '{"tests": "a"}']
+    )
+    def test_json_without_a_list_of_tests_is_refused(self, write: Write, content: str) -> None:
+        assert "field tests" in refusal(write("data.json", content))
+
+    @pytest.mark.parametrize("name", ["3", '""', '" "', "[]"])
+    def test_a_dataset_name_that_is_no_text_is_refused(self, write: Write, name: str) -> None:
+        content = f'{{"dataset_name": {name}, "tests": [{{"id": "a"}}]}}'
+
+        assert "field dataset_name" in refusal(write("data.json", content))
+
+    @pytest.mark.parametrize(
+        ("name", "content", "line"),
+        [
+            ("data.json", '[\n  {"id": "a"},\n\n  5\n]', 4),
+            ("data.json", '{"tests": [{\n"id": "a"\n},\n"b"]}', 4),
+            ("data.jsonl", '{"id": "a"}\n["b"]\n', 2),
+        ],
+    )
+    def test_a_task_that_is_no_object_is_refused_with_its_line(
+        self, write: Write, name: str, content: str, line: int
+    ) -> None:
+        assert f"line {line}: a task must be an object" in refusal(write(name, content))
+
+    @pytest.mark.parametrize(
+        ("name", "content", "line"),
+        [
+            ("data.json", '[\n {\n  "id": "a"\n },\n {\n  "question": "q"\n }\n]', 5),
+            ("data.jsonl", '{"id": "a"}\n{"question": "q"}', 2),
+            ("data.csv", 'id,question\na,"two\nlines"\n,q\n', 4),
+        ],
+    )
+    def test_a_task_without_an_id_is_refused_with_line_and_field(
+        self, write: Write, name: str, content: str, line: int
+    ) -> None:
+        assert f"line {line}, field id: missing" in refusal(write(name, content))
+
+    @pytest.mark.parametrize("value", ["true", "1.5", "[]", "{}"])
+    def test_an_id_of_another_type_is_refused(self, write: Write, value: str) -> None:
+        message = refusal(write("data.json", f'[\n{{"id": {value}, "question": "q"}}]'))
+
+        assert "line 2, field id: must be a text" in message
+
+    @pytest.mark.parametrize("value", ["../up", "a/b", "", "..", "a\\b", "run_config.json"])
+    def test_an_id_that_is_no_safe_folder_name_is_refused(self, write: Write, value: str) -> None:
+        content = json.dumps([{"id": "a"}, {"id": value}], indent=1)
+
+        assert "line 5, field id: " in refusal(write("data.json", content))
+
+    @pytest.mark.parametrize(
+        ("name", "content", "first", "second"),
+        [
+            ("data.json", '[{"id": "a"},\n{"id": "b"},\n\n{"id": "a"}]', 1, 4),
+            ("data.json", '{"dataset_name": "x",\n"tests": [{"id": 1},\n{"id": "1"}]}', 2, 3),
+            ("data.jsonl", '{"id": "a"}\n{"id": "b"}\n{"id": "a"}\n', 1, 3),
+            ("data.csv", "id,question\na,q\nb,q\na,q\n", 2, 4),
+        ],
+    )
+    def test_a_repeated_id_is_refused_with_both_lines(
+        self, write: Write, name: str, content: str, first: int, second: int
+    ) -> None:
+        message = refusal(write(name, content))
+
+        assert f"line {second}, field id: " in message
+        assert f"taken by line {first}" in message
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            '{"about": {"tests": []},\n"tests": [{"id": "a"},\n{"id": "a"}]}',
+            '{"about": {"tasks": [1, 2, 3]},\n"tests": [{"id": "a"},\n{"id": "a"}]}',
+            '{"tasks": [{"id": "x"}],\n"tests": [{"id": "a"},\n{"id": "a"}]}',
+        ],
+    )
+    def test_other_lists_of_the_file_do_not_mislead_the_line(
+        self, write: Write, content: str
+    ) -> None:
+        assert "line 3, field id: 'a' is taken by line 2" in refusal(write("data.json", content))
+
+    @pytest.mark.parametrize("row", ["a,q,extra", "a"])
+    def test_a_csv_row_with_another_number_of_cells_is_refused_with_its_line(
+        self, write: Write, row: str
+    ) -> None:
+        assert "line 3: " in refusal(write("data.csv", f"id,question\nb,q\n{row}\n"))
+
+    def test_an_unclosed_quote_in_csv_is_refused(self, write: Write) -> None:
+        assert "line 2: " in refusal(write("data.csv", 'id,question\na,"b\n'))
+
+    def test_a_csv_column_that_is_there_twice_is_refused(self, write: Write) -> None:
+        assert "question" in refusal(write("data.csv", "id,question,question\na,lost,kept\n"))
+
+
+class TestTasks:
+    def test_tasks_are_built_in_order_with_their_extra_fields(self) -> None:
+        rows = [{"id": "b", "question": "q", "timeout": 5, "level": 2}, {"id": "a", "question": ""}]
+
+        tasks = build_tasks(rows, Task, frozenset(), "data.json")
+
+        assert [(task.id, task.timeout, task.model_extra) for task in tasks] == [
+            ("b", 5.0, {"level": 2}),
+            ("a", None, {}),
+        ]
+
+    def test_what_only_the_grader_may_see_is_dropped_before_a_task_exists(self) -> None:
+        seen: list[object] = []
+
+        class Watching(Task):
+            def __init__(self, **fields: object) -> None:
+                seen.append(fields)
+                super().__init__(**fields)  # pyright: ignore[reportArgumentType]
+
+        rows = [{"id": "t1", "question": "q", "answer": CANARY, "rubric": [CANARY], "level": 2}]
+        tasks = build_tasks(rows, Watching, frozenset({"answer", "rubric"}), "data.json")
+
+        assert CANARY not in repr(tasks)
+        assert CANARY not in repr(seen)
+        assert tasks[0].model_extra == {"level": 2}
+        assert rows[0]["answer"] == CANARY
+
+    def test_a_mismatch_names_the_task_the_field_and_the_model(self) -> None:
+        class DockerTask(Task):
+            docker_image: str
+            cpus: int = 1
+
+        rows = [
+            {"id": "fine", "question": "q", "docker_image": "x"},
+            {"id": "bare", "question": "q"},
+            {"id": "odd", "question": "q", "docker_image": "x", "cpus": "many"},
+        ]
+
+        with pytest.raises(DatasetError) as caught:
+            build_tasks(rows, DockerTask, frozenset(), "data.json")
+
+        message = caught.value.message
+        assert message.startswith("data.json: 2 field(s) do not fit DockerTask")
+        assert "task 'bare', field docker_image: " in message
+        assert "task 'odd', field cpus: " in message
+        assert "fine" not in message
+
+    def test_a_question_of_another_type_is_refused(self) -> None:
+        with pytest.raises(DatasetError, match="task 't1', field question"):
+            build_tasks([{"id": "t1", "question": 5}], Task, frozenset(), "data.json")
+
+    def test_a_row_of_a_service_without_an_id_is_named_by_its_position(self) -> None:
+        with pytest.raises(DatasetError, match="task number 2, field id"):
+            build_tasks(
+                [{"id": "t1", "question": "q"}, {"question": "q"}], Task, frozenset(), "service"
+            )
+
+    def test_an_unsafe_id_of_a_service_is_refused(self) -> None:
+        with pytest.raises(DatasetError, match="field id"):
+            build_tasks([{"id": "../up", "question": "q"}], Task, frozenset(), "service")
+
+    def test_many_mismatches_are_counted_and_a_few_are_shown(self) -> None:
+        rows = [{"id": f"t{index}"} for index in range(100)]
+
+        with pytest.raises(DatasetError) as caught:
+            build_tasks(rows, Task, frozenset(), "data.json")
+
+        assert "100 field(s)" in caught.value.message
+        assert len(caught.value.message.splitlines()) < 10
+
+    def test_a_mismatch_does_not_show_what_only_the_grader_may_see(self) -> None:
+        with pytest.raises(DatasetError) as caught:
+            build_tasks([{"id": "t1", "answer": CANARY}], Task, frozenset({"answer"}), "data.json")
+
+        assert CANARY not in caught.value.message

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.final_score import make_score, standing_score
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    ScoreResult,
+    Task,
+)
+from benchmark_runner.summary import summarise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.llm import LLMConfig
+
+pytestmark = pytest.mark.anyio
+
+TASKS = ["t2", "t1", "t3"]
+
+
+class Runner(BenchmarkRunner):
+    """Scores by itself, and keeps what it was given."""
+
+    NAME = "my-bench"
+
+    def __init__(self) -> None:
+        super().__init__("https://bench.example.com")
+        self.scored: list[list[str]] = []
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(data=task.question)
+
+    async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
+        self.scored.append([result.task_id for result in eval_results])
+        return ScoreResult(tasks_evaluated=["t1"], final_score=80.0, metadata={"by": "area"})
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def grade(artifacts: RunArtifacts, task_id: str, score: float) -> None:
+    content_hash = artifacts.save_generation(task_id, GenerationResult())
+    artifacts.save_eval(
+        task_id,
+        EvalResult(
+            task_id=task_id,
+            status=EvalStatus.EVALUATED,
+            result=score,
+            generation_hash=content_hash,
+        ),
+    )
+
+
+async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
+    summary = summarise(runner, artifacts, TASKS)
+    return await make_score(runner, artifacts, TASKS, summary, local=local)
+
+
+@pytest.mark.parametrize("local", [True, False])
+async def test_the_score_is_written_with_what_it_was_made_from(
+    artifacts: RunArtifacts, local: bool
+) -> None:
+    for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
+        grade(artifacts, task_id, value)
+    runner = Runner()
+
+    made = await score(runner, artifacts, local=local)
+
+    written = json.loads(artifacts.final_score_path.read_text())
+    assert written == json.loads(made.model_dump_json())
+    assert written["tasks_evaluated"] == ["t1"]
+    assert written["final_score"] == 80.0
+    assert written["metadata"] == {"by": "area"}
+    assert written["complete"] is True
+    assert written["local"] is local
+    assert written["service_url"] == "https://bench.example.com"
+    assert written["counts"]["scored"] == 3
+    assert runner.scored == [TASKS]
+
+
+async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
+    artifacts: RunArtifacts,
+) -> None:
+    for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
+        grade(artifacts, task_id, value)
+
+    made = await score(Runner(), artifacts)
+
+    assert (made.final_score, made.mean) == (80.0, 0.5)
+    assert made.stderr == pytest.approx(0.5 / math.sqrt(3))
+
+
+async def test_the_score_of_an_incomplete_run_is_marked(artifacts: RunArtifacts) -> None:
+    grade(artifacts, "t1", 1.0)
+    runner = Runner()
+
+    made = await score(runner, artifacts)
+
+    assert made.complete is False
+    assert (made.mean, made.stderr) == (1.0, None)
+    assert runner.scored == [["t1"]]
+
+
+async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> None:
+    for task_id in TASKS:
+        grade(artifacts, task_id, 1.0)
+    made = await score(Runner(), artifacts)
+
+    assert standing_score(artifacts, TASKS) == made
+
+
+@pytest.mark.parametrize("change", ["regraded", "removed", "added"])
+async def test_a_score_falls_when_the_evals_change(artifacts: RunArtifacts, change: str) -> None:
+    for task_id in TASKS:
+        grade(artifacts, task_id, 1.0)
+    await score(Runner(), artifacts)
+
+    tasks = TASKS
+    match change:
+        case "regraded":
+            grade(artifacts, "t1", 0.0)
+        case "removed":
+            artifacts.eval_path("t1").unlink()
+        case _:
+            tasks = [*TASKS, "t4"]
+
+    assert standing_score(artifacts, tasks) is None
+
+
+async def test_the_score_of_an_incomplete_run_does_not_stand(artifacts: RunArtifacts) -> None:
+    grade(artifacts, "t1", 1.0)
+    await score(Runner(), artifacts)
+
+    assert standing_score(artifacts, TASKS) is None
+
+
+def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
+    assert standing_score(artifacts, TASKS) is None
+    artifacts.run_dir.mkdir(parents=True)
+    artifacts.final_score_path.write_text("{")
+
+    assert standing_score(artifacts, TASKS) is None

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def module_file(tmp_path: Path) -> Path:
+    """A runner's module, three folders deep in a place without any project."""
+    file = tmp_path / "outer" / "my-bench" / "runner" / "benchmark.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("class MyBenchRunner: ...\n")
+    return file
+
+
+class TestRoot:
+    @pytest.mark.parametrize("marker", [".copier-answers.yml", "pyproject.toml"])
+    def test_it_is_the_parent_with_a_marker(self, module_file: Path, marker: str) -> None:
+        root = module_file.parents[1]
+        (root / marker).touch()
+
+        project = Project.of_file(module_file)
+
+        assert project.root == root
+        assert project.package == module_file.parent
+
+    @pytest.mark.parametrize(
+        ("near", "far"),
+        [
+            ("pyproject.toml", ".copier-answers.yml"),
+            (".copier-answers.yml", "pyproject.toml"),
+            ("pyproject.toml", "pyproject.toml"),
+        ],
+    )
+    def test_the_nearest_parent_wins_whichever_marker_it_has(
+        self, module_file: Path, near: str, far: str
+    ) -> None:
+        (module_file.parents[1] / near).touch()
+        (module_file.parents[2] / far).touch()
+
+        assert Project.of_file(module_file).root == module_file.parents[1]
+
+    def test_the_modules_own_folder_counts(self, module_file: Path) -> None:
+        (module_file.parent / "pyproject.toml").touch()
+        (module_file.parents[1] / "pyproject.toml").touch()
+
+        assert Project.of_file(module_file).root == module_file.parent
+
+    def test_a_folder_that_has_a_markers_name_is_none(self, module_file: Path) -> None:
+        (module_file.parent / "pyproject.toml").mkdir()
+        (module_file.parents[1] / "pyproject.toml").touch()
+
+        assert Project.of_file(module_file).root == module_file.parents[1]
+
+    @pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+    def test_an_installed_package_has_none_whatever_is_above_it(
+        self, tmp_path: Path, folder: str
+    ) -> None:
+        (tmp_path / "pyproject.toml").touch()
+        package = tmp_path / ".venv" / "lib" / folder / "runner"
+        package.mkdir(parents=True)
+
+        assert Project.of_file(package / "benchmark.py").root is None
+
+    def test_a_link_to_the_module_leads_to_where_it_really_is(
+        self, module_file: Path, tmp_path: Path
+    ) -> None:
+        (module_file.parents[1] / "pyproject.toml").touch()
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "pyproject.toml").touch()
+        (elsewhere / "runner").symlink_to(module_file.parent)
+
+        root = Project.of_file(elsewhere / "runner" / "benchmark.py").root
+
+        assert root == module_file.parents[1]
+
+    def test_the_working_directory_has_no_say(
+        self, module_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (module_file.parents[1] / "pyproject.toml").touch()
+        elsewhere = tmp_path / "task"
+        elsewhere.mkdir()
+        (elsewhere / "pyproject.toml").touch()
+        monkeypatch.chdir(elsewhere)
+
+        assert Project.of_file(module_file).root == module_file.parents[1]
+
+    def test_it_is_found_from_the_class(
+        self, module_file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (module_file.parents[1] / "pyproject.toml").touch()
+        spec = spec_from_file_location("a_runner_of_its_own", module_file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+
+        assert Project.of(module.MyBenchRunner).root == module_file.parents[1]
+
+
+class TestFiles:
+    def test_data_is_at_the_root(self, module_file: Path) -> None:
+        root = module_file.parents[1]
+        (root / "pyproject.toml").touch()
+        for folder in (root, module_file.parent):
+            (folder / "data").mkdir()
+            (folder / "data" / "validation.json").touch()
+
+        data = Project.of_file(module_file).data_path("data/validation.json")
+
+        assert data == root / "data" / "validation.json"
+
+    def test_an_installed_wheel_finds_its_data_in_the_package(self, tmp_path: Path) -> None:
+        package = tmp_path / "site-packages" / "runner"
+        (package / "data").mkdir(parents=True)
+        (package / "data" / "validation.json").touch()
+
+        data = Project.of_file(package / "benchmark.py").data_path("data/validation.json")
+
+        assert data == package / "data" / "validation.json"
+
+    def test_data_that_is_nowhere_is_expected_at_the_root(self, module_file: Path) -> None:
+        root = module_file.parents[1]
+        (root / "pyproject.toml").touch()
+
+        assert Project.of_file(module_file).data_path("data/x.json") == root / "data" / "x.json"
+
+    def test_results_are_at_the_root(
+        self, module_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = module_file.parents[1]
+        (root / "pyproject.toml").touch()
+        monkeypatch.chdir(tmp_path)
+
+        assert Project.of_file(module_file).results_path("results") == root / "results"
+
+    def test_without_a_root_results_are_in_the_working_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        project = Project(root=None, package=tmp_path / "site-packages" / "runner")
+
+        assert project.results_path("results") == tmp_path / "results"
+
+
+class TestDotEnv:
+    @pytest.fixture
+    def project(self, module_file: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+        for name in ("GREETING", "SERVICE_URL"):
+            # Registers the name, so that what the file sets is taken back.
+            monkeypatch.setenv(name, "")
+            monkeypatch.delenv(name)
+        (module_file.parents[1] / "pyproject.toml").touch()
+        return Project.of_file(module_file)
+
+    def test_it_fills_in_what_the_environment_lacks(self, project: Project) -> None:
+        assert project.root is not None
+        (project.root / ".env").write_text('GREETING="hello"\n# a comment\n')
+
+        project.load_env()
+
+        assert os.environ["GREETING"] == "hello"
+
+    @pytest.mark.parametrize("value", ["https://real.example.com", ""])
+    def test_it_never_overrides_the_environment(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        assert project.root is not None
+        (project.root / ".env").write_text("SERVICE_URL=https://file.example.com\n")
+        monkeypatch.setenv("SERVICE_URL", value)
+
+        project.load_env()
+
+        assert os.environ["SERVICE_URL"] == value
+
+    def test_the_one_of_the_working_directory_is_not_read(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hostile = tmp_path / "task"
+        hostile.mkdir()
+        (hostile / ".env").write_text("GREETING=hostile\n")
+        monkeypatch.chdir(hostile)
+
+        project.load_env()
+        Project(root=None, package=hostile).load_env()
+
+        assert "GREETING" not in os.environ

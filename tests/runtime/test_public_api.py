@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from importlib import resources
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+import benchmark_runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = [
+    "BenchmarkRunner",
+    "EvalResult",
+    "EvalResultData",
+    "EvalStatus",
+    "EvaluateResponseRequest",
+    "FinalScoreResponse",
+    "GenerationResult",
+    "GenerationStatus",
+    "LLMConfig",
+    "RunArtifacts",
+    "ScoreResult",
+    "Task",
+    "build_client",
+    "build_llm_config",
+    "make_cli",
+]
+MODULES = ["schemas", "base", "cli", "artifacts", "checkpoint", "client", "llm"]
+HOMES = {
+    "BenchmarkRunner": "base",
+    "EvalResult": "schemas",
+    "GenerationResult": "schemas",
+    "LLMConfig": "llm",
+    "RunArtifacts": "artifacts",
+    "ScoreResult": "schemas",
+    "Task": "schemas",
+    "build_client": "client",
+    "build_llm_config": "llm",
+    "make_cli": "cli",
+}
+HEAVY = {"httpx", "pydantic", "rich", "starlette", "tenacity", "typer", "uvicorn"}
+
+
+def modules_after(program: str, folder: Path | None = None) -> set[str]:
+    """The modules that a fresh interpreter has imported when the program has ended."""
+    # Nobody's start-up files: what they import is not ours to answer for.
+    code = f"""
+import json, sys
+sys.path[:] = {[str(folder), *sys.path] if folder else sys.path!r}
+before = set(sys.modules)
+{dedent(program)}
+print("\\n" + json.dumps(sorted(set(sys.modules) - before)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_it_is_importable_from_the_package(self, name: str) -> None:
+        assert getattr(benchmark_runner, name).__name__ == name
+        assert name in benchmark_runner.__all__
+        assert name in dir(benchmark_runner)
+
+    @pytest.mark.parametrize("name", benchmark_runner.__all__)
+    def test_what_is_announced_is_there(self, name: str) -> None:
+        assert getattr(benchmark_runner, name) is not None
+
+    @pytest.mark.parametrize("module", MODULES)
+    def test_the_module_is_importable(self, module: str) -> None:
+        assert importlib.import_module(f"benchmark_runner.{module}").__doc__
+
+    @pytest.mark.parametrize(("name", "module"), HOMES.items())
+    def test_it_is_the_same_by_either_way(self, name: str, module: str) -> None:
+        home = importlib.import_module(f"benchmark_runner.{module}")
+
+        assert getattr(home, name) is getattr(benchmark_runner, name)
+
+    def test_a_name_that_is_not_there_is_an_attribute_error(self) -> None:
+        assert not hasattr(benchmark_runner, "BenchmarkRuner")
+        with pytest.raises(ImportError, match="BenchmarkRuner"):
+            exec("from benchmark_runner import BenchmarkRuner")
+
+    def test_a_star_import_gives_every_name(self) -> None:
+        found: dict[str, object] = {}
+        exec("from benchmark_runner import *", found)
+
+        assert set(NAMES) <= found.keys()
+
+    def test_the_package_is_typed(self) -> None:
+        assert resources.files(benchmark_runner).joinpath("py.typed").is_file()
+
+
+class TestSignatures:
+    @pytest.mark.parametrize(
+        ("owner", "names"),
+        [
+            (benchmark_runner.BenchmarkRunner.load_tasks, ["self", "dataset_file"]),
+            (
+                benchmark_runner.BenchmarkRunner.generate,
+                ["self", "task", "model", "llm_config", "log_dir"],
+            ),
+            (benchmark_runner.BenchmarkRunner.evaluate, ["self", "task_id", "generation"]),
+            (benchmark_runner.BenchmarkRunner.task_score, ["self", "result"]),
+        ],
+    )
+    def test_an_authors_methods_take_what_the_contract_says(
+        self, owner: object, names: list[str]
+    ) -> None:
+        assert callable(owner)
+        assert list(inspect.signature(owner).parameters) == names
+
+    @pytest.mark.parametrize("name", ["generate", "evaluate", "score"])
+    def test_what_waits_for_others_is_a_coroutine(self, name: str) -> None:
+        assert inspect.iscoroutinefunction(getattr(benchmark_runner.BenchmarkRunner, name))
+
+    @pytest.mark.parametrize("name", ["add_task", "get_tasks"])
+    def test_the_task_list_can_be_worked_on(self, name: str) -> None:
+        assert callable(getattr(benchmark_runner.BenchmarkRunner, name))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "default_dataset_file",
+            "default_results_dir",
+            "default_parallelism",
+            "default_timeout",
+        ],
+    )
+    def test_the_defaults_of_the_command_line_can_be_set(self, name: str) -> None:
+        assert name in inspect.signature(benchmark_runner.make_cli).parameters
+
+    def test_make_cli_returns_the_typer_app(self) -> None:
+        assert isinstance(benchmark_runner.make_cli("runner.benchmark:X"), typer.Typer)
+
+
+class TestWhatIsImported:
+    def test_importing_the_package_imports_nothing_heavy(self) -> None:
+        found = modules_after("import benchmark_runner")
+
+        assert {module for module in found if module.startswith("benchmark_runner.")} == set()
+        assert packages(found) & (HEAVY | {"asyncio", "dotenv"}) == set()
+
+    def test_the_shapes_need_no_network(self) -> None:
+        found = modules_after("from benchmark_runner import GenerationResult, Task")
+
+        assert packages(found) & (HEAVY - {"pydantic"}) == set()
+
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["run", "--help"], ["score", "--help"], ["serve", "--help"]]
+    )
+    def test_help_imports_nothing_heavy_that_typer_does_not(
+        self, tmp_path: Path, arguments: list[str]
+    ) -> None:
+        (tmp_path / "the_authors.py").write_text("raise RuntimeError('imported')\n")
+        end = f"""
+            try:
+                app({arguments!r}, prog_name="x")
+            except SystemExit as ended:
+                assert ended.code in (0, None), ended.code
+        """
+        bare = """
+            from pathlib import Path
+            from typing import Annotated, Optional
+            import typer
+
+            app = typer.Typer()
+
+            def command(
+                names: Annotated[Optional[list[str]], typer.Argument()] = None,
+                path: Annotated[Optional[Path], typer.Option("--path")] = None,
+                number: Annotated[int, typer.Option("--number", min=1)] = 10,
+                seconds: Annotated[float, typer.Option("--seconds", min=0.0)] = 10.0,
+                flag: Annotated[bool, typer.Option("--flag")] = False,
+            ) -> None:
+                pass
+
+            for name in ("run", "score", "serve"):
+                app.command(name)(command)
+        """
+        ours = """
+            from benchmark_runner import make_cli
+
+            app = make_cli("the_authors:Runner", grader="the_authors:grade")
+        """
+
+        typers = packages(modules_after(dedent(bare) + dedent(end)))
+        found = modules_after(dedent(ours) + dedent(end), tmp_path)
+
+        assert "the_authors" not in found
+        assert packages(found) & HEAVY <= typers
+        assert not {"benchmark_runner.base", "benchmark_runner.client"} & found
+
+    def test_what_the_author_misspelt_is_still_only_told_when_a_command_runs(
+        self, tmp_path: Path
+    ) -> None:
+        found = modules_after(
+            """
+            from benchmark_runner import make_cli
+
+            make_cli("nowhere_at_all:Runner")
+            """,
+            tmp_path,
+        )
+
+        assert "benchmark_runner.cli" in found

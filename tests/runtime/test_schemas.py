@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalResultData,
+    EvalStatus,
+    FinalScoreRequest,
+    FinalScoreResponse,
+    GenerationResult,
+    GenerationStatus,
+    Payload,
+    ScoreResult,
+    Task,
+    TaskListResponse,
+    TokenUsage,
+    V1EvaluateRequest,
+    V1EvaluateResponse,
+    V1ScoreResponse,
+    VersionResponse,
+    safe_path_segment,
+)
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+
+class TestIds:
+    @pytest.mark.parametrize(
+        "value", ["t1", "task-1.2_x", "frage-ü", "日本語", ".hidden", "with space", "x" * 200]
+    )
+    def test_what_can_name_a_folder_is_an_id(self, value: str) -> None:
+        assert safe_path_segment(value) == value
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "/etc",
+            "../up",
+            "a\\b",
+            "a\nb",
+            "a\0b",
+            "a\x1b[31m",
+            "a\u202eb",
+            " a",
+            "a ",
+            "\ud800",
+            "x" * 201,
+            "é" * 101,
+        ],
+    )
+    def test_what_can_not_name_a_folder_is_no_id(self, value: str) -> None:
+        with pytest.raises(ValueError, match="id"):
+            safe_path_segment(value)
+
+    @pytest.mark.parametrize("value", ["run_config.json", "final_score.json", "Final_Score.JSON"])
+    def test_a_file_of_the_framework_is_no_id_in_any_spelling(self, value: str) -> None:
+        with pytest.raises(ValueError, match="framework uses itself"):
+            safe_path_segment(value)
+
+
+class TestTask:
+    def test_a_task_needs_an_id_and_a_question_only(self) -> None:
+        task = Task(id="t1", question="2+2?")
+
+        assert (task.id, task.question, task.timeout) == ("t1", "2+2?", None)
+
+    def test_extra_fields_of_the_dataset_are_kept(self) -> None:
+        task = Task.model_validate({"id": "t1", "question": "q", "category": {"level": [1, 2]}})
+
+        assert task.model_extra == {"category": {"level": [1, 2]}}
+
+    def test_a_whole_number_as_id_becomes_its_digits(self) -> None:
+        assert Task.model_validate({"id": 7, "question": "q"}).id == "7"
+
+    @pytest.mark.parametrize("value", [True, None, 1.0, ["t1"], "a/b", ""])
+    def test_anything_else_that_is_no_safe_id_is_refused(self, value: object) -> None:
+        with pytest.raises(ValidationError, match="id"):
+            Task.model_validate({"id": value, "question": "q"})
+
+    @pytest.mark.parametrize(("given", "seconds"), [(30, 30.0), (0.5, 0.5), (0, 0.0), (-1, -1.0)])
+    def test_the_time_limit_is_kept_as_given(self, given: float, seconds: float) -> None:
+        assert Task(id="t1", question="q", timeout=given).timeout == seconds
+
+    def test_a_field_that_an_author_declares_is_validated(self) -> None:
+        class DockerTask(Task):
+            docker_image: str
+
+        with pytest.raises(ValidationError, match="docker_image"):
+            DockerTask.model_validate({"id": "t1", "question": "q"})
+
+
+class TestGenerationResult:
+    def test_answer_is_another_name_for_data_on_input(self) -> None:
+        assert GenerationResult.model_validate({"answer": "42"}).data == "42"
+        assert GenerationResult(answer="42").data == "42"  # pyright: ignore[reportCallIssue]
+
+    def test_data_wins_where_both_are_given(self) -> None:
+        assert GenerationResult.model_validate({"answer": "old", "data": "new"}).data == "new"
+
+    def test_answer_is_written_beside_data(self) -> None:
+        written = json.loads(GenerationResult(data="42").model_dump_json())
+
+        assert written["data"] == written["answer"] == "42"
+
+    def test_answer_follows_data(self) -> None:
+        result = GenerationResult(data="old").model_copy(update={"data": "new"})
+
+        assert result.answer == "new"
+        assert result.model_dump()["answer"] == "new"
+
+    def test_the_input_of_the_caller_is_left_as_it_was(self) -> None:
+        given = {"answer": "42"}
+        GenerationResult.model_validate(given)
+
+        assert given == {"answer": "42"}
+
+    def test_everything_is_optional(self) -> None:
+        result = GenerationResult()
+
+        assert (result.status, result.data, result.metadata) == ("success", "", {})
+        assert result.usage is None
+        assert result.cost is None
+
+    def test_it_comes_back_as_it_was_written(self) -> None:
+        result = GenerationResult(
+            task_id="t1",
+            status=GenerationStatus.MAX_TURNS,
+            data="half\nan answer ü \u2028",
+            question="q",
+            model="m",
+            total_turns=3,
+            error="none",
+            log_dir="logs",
+            generation_version="v7",
+            started_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+            ended_at=datetime(2026, 1, 2, 3, 5, tzinfo=UTC),
+            duration=54.25,
+            attempts=2,
+            usage=TokenUsage(input=10, output=0, reasoning=None, cache_read=4, cache_write=1),
+            cost=0.0,
+            stop_reason="max_turns",
+            metadata={"steps": [1, None, {"x": "y"}]},
+        )
+
+        assert GenerationResult.model_validate_json(result.model_dump_json()) == result
+
+    def test_an_unknown_number_of_tokens_and_an_unknown_cost_are_null_and_not_zero(self) -> None:
+        written = json.loads(GenerationResult(usage=TokenUsage(input=0)).model_dump_json())
+
+        assert written["usage"]["input"] == 0
+        assert written["usage"]["output"] is None
+        assert written["cost"] is None
+
+    def test_a_file_of_an_earlier_framework_is_read(self) -> None:
+        result = GenerationResult.model_validate_json(
+            '{"task_id": "t1", "status": "success", "answer": "42", "unheard_of": 1}'
+        )
+
+        assert (result.task_id, result.data) == ("t1", "42")
+
+    def test_there_are_four_ways_to_end(self) -> None:
+        assert {status.value for status in GenerationStatus} == {
+            "success",
+            "max_time",
+            "max_turns",
+            "error",
+        }
+
+
+class TestEvalResult:
+    @pytest.mark.parametrize(
+        "result",
+        [
+            "null",
+            "true",
+            "0",
+            "1",
+            "1.0",
+            "0.1",
+            "123456789012345678901234567890",
+            '""',
+            '"good"',
+            '"ü and \u2028"',
+            "[]",
+            '[1,1.0,"a",null,{"b":[]}]',
+            "{}",
+            '{"pass_percentage":0.5}',
+            '{"pass_percentage":null}',
+            '{"pass_percentage":1}',
+            '{"pass_percentage":100}',
+            '{"pass_percentage":true}',
+            '{"pass_percentage":"0.5"}',
+            '{"pass_percentage":"n/a"}',
+            '{"pass_percentage":[1]}',
+            '{"eval_version":3}',
+            '{"score":1,"judge":{"reason":"x","votes":[true,false,null]}}',
+            '{"rationale":"first","pass_percentage":0.5}',
+            '{"model_config":1,"model_fields_set":2,"self":3,"":4}',
+        ],
+    )
+    def test_a_graders_json_of_any_type_comes_back_byte_for_byte(self, result: str) -> None:
+        given = f'{{"task_id":"t1","status":"evaluated","result":{result}}}'
+
+        once = EvalResult.model_validate_json(given)
+        again = EvalResult.model_validate_json(once.model_dump_json())
+
+        for copy in (once, again):
+            said = json.dumps(copy.result_json(), ensure_ascii=False, separators=(",", ":"))
+            assert said == result
+
+    @pytest.mark.parametrize(
+        "result", [None, True, 0, 0.5, "good", [1, {"a": None}], {"score": 1, "x": [2]}]
+    )
+    def test_what_an_author_returns_is_written_as_it_is(self, result: JsonValue) -> None:
+        written = json.loads(
+            EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=result).model_dump_json()
+        )
+
+        assert written["result"] == result
+        assert type(written["result"]) is type(result)
+
+    def test_an_author_may_return_a_data_object_with_fields_of_its_own(self) -> None:
+        class Rubric(EvalResultData):
+            criteria: int
+
+        data = Rubric.model_validate({"pass_percentage": 0.5, "criteria": 4, "notes": ["x"]})
+        result = EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=data)
+
+        assert json.loads(result.model_dump_json())["result"] == {
+            "pass_percentage": 0.5,
+            "criteria": 4,
+            "notes": ["x"],
+        }
+
+    def test_fields_that_the_grader_left_out_stay_left_out(self) -> None:
+        assert EvalResultData(pass_percentage=1.0).model_dump() == {"pass_percentage": 1.0}
+
+    def test_a_status_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="status"):
+            EvalResult.model_validate({"task_id": "t1", "status": "passed"})
+
+    def test_a_file_of_an_earlier_framework_is_read(self) -> None:
+        result = EvalResult.model_validate_json(
+            '{"task_id": "t1", "status": "evaluated", "result": 1.0, "error": null}'
+        )
+
+        assert (result.errors, result.generation_hash, result.local) == ([], None, None)
+
+
+class TestScore:
+    def test_a_score_needs_the_tasks_and_the_number_only(self) -> None:
+        score = ScoreResult(tasks_evaluated=["t1"], final_score=0.5)
+
+        assert (score.metadata, score.complete, score.stderr) == ({}, False, None)
+
+    @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+    def test_a_service_score_that_is_not_finite_is_refused(self, number: str) -> None:
+        with pytest.raises(ValidationError, match="not a finite number"):
+            FinalScoreResponse(final_score=float(number))
+
+    def test_a_task_without_an_eval_is_sent_as_null(self) -> None:
+        request = FinalScoreRequest(evaluation_results={"t1": None, "t2": {"result": 1}})
+
+        assert json.loads(request.model_dump_json())["evaluation_results"] == {
+            "t1": None,
+            "t2": {"result": 1},
+        }
+
+
+class TestWire:
+    def test_the_payload_names_its_schema_on_the_wire(self) -> None:
+        payload = Payload(type="text", schema="my-bench.text.v1", data="42")
+        request = V1EvaluateRequest(run_id="r", task_id="t1", payload=payload)
+
+        assert json.loads(request.model_dump_json(by_alias=True))["payload"] == {
+            "type": "text",
+            "schema": "my-bench.text.v1",
+            "data": "42",
+        }
+
+    def test_the_reduced_answer_of_a_trial_tenant_is_understood(self) -> None:
+        answer = V1EvaluateResponse.model_validate({"status": "error", "errors": "error"})
+
+        assert (answer.status, answer.errors, answer.result) == ("error", ["error"], None)
+        assert V1ScoreResponse.model_validate({"final_score": 0.5}).metadata == {}
+
+    def test_any_field_of_the_version_may_be_null(self) -> None:
+        assert VersionResponse.model_validate({"service_version": None}).service_version is None
+
+    def test_unknown_extra_fields_of_an_answer_are_accepted(self) -> None:
+        answer = TaskListResponse.model_validate({"tasks": [{"id": "t1"}], "next_page": None})
+
+        assert answer.tasks == [{"id": "t1"}]

@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.errors import (
+    DatasetError,
+    NotFoundError,
+    RunIdentityError,
+    RunnerDefinitionError,
+    UsageError,
+)
+from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.sources import TaskSource, choose_source, load_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from benchmark_runner.llm import LLMConfig
+
+    Load = Callable[..., Awaitable[BenchmarkRunner]]
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "the-reference-answer"
+
+
+class Runner(BenchmarkRunner):
+    NAME = "my-bench"
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(data=task.question)
+
+
+def runner_that_loads(loaded: object) -> BenchmarkRunner:
+    class Loading(Runner):
+        def load_tasks(self, dataset_file: str | None) -> list[Task]:
+            if isinstance(loaded, Exception):
+                raise loaded
+            return loaded  # pyright: ignore[reportReturnType]
+
+    return Loading("local")
+
+
+def config(**fields: object) -> RunConfig:
+    return RunConfig.model_validate({"run_id": "r", "model": "m", "tasks": ["t1"], **fields})
+
+
+def choose(
+    frozen: RunConfig | None,
+    *,
+    dataset_file: Path | None = None,
+    dataset_name: str | None = None,
+    problem: Path | None = None,
+    default_file: Path | None = None,
+) -> TaskSource:
+    return choose_source(
+        frozen,
+        dataset_file=dataset_file,
+        dataset_name=dataset_name,
+        problem=problem,
+        default_file=default_file,
+    )
+
+
+class TestChoosing:
+    def test_what_is_asked_for_wins_over_the_default(self, tmp_path: Path) -> None:
+        default, given = tmp_path / "default.json", tmp_path / "given.json"
+
+        assert choose(None, default_file=default) == TaskSource("file", file=default)
+        assert choose(None, default_file=default, dataset_file=given).file == given
+        assert choose(None, default_file=default, dataset_name="x") == TaskSource(
+            "service", dataset_name="x"
+        )
+        assert choose(None, default_file=default, problem=given) == TaskSource(
+            "problem", file=given
+        )
+
+    def test_a_resume_rereads_its_own_file_and_never_the_default(self, tmp_path: Path) -> None:
+        own = tmp_path / "own.json"
+
+        source = choose(config(dataset_file=str(own)), default_file=tmp_path / "default.json")
+
+        assert source == TaskSource("file", file=own)
+
+    def test_a_resume_asks_the_service_for_its_own_dataset(self, tmp_path: Path) -> None:
+        frozen = config(task_source="service", dataset_name="validation")
+
+        source = choose(frozen, default_file=tmp_path / "default.json")
+
+        assert source == TaskSource("service", dataset_name="validation")
+
+    def test_a_resume_may_name_where_its_file_is_now(self, tmp_path: Path) -> None:
+        moved = tmp_path / "moved.json"
+
+        assert choose(config(dataset_file="/gone.json"), dataset_file=moved).file == moved
+
+    def test_a_resume_with_another_kind_of_source_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(RunIdentityError):
+            choose(config(dataset_file="/own.json"), dataset_name="validation")
+        with pytest.raises(RunIdentityError):
+            choose(config(task_source="service", dataset_name="a"), dataset_name="b")
+        with pytest.raises(RunIdentityError):
+            choose(config(task_source="problem"), dataset_file=tmp_path / "x.json")
+
+    def test_a_run_of_problems_wants_the_problem_again(self) -> None:
+        with pytest.raises(UsageError, match="--problem") as caught:
+            choose(config(task_source="problem"))
+
+        assert "TASK_ID" in str(caught.value.hint)
+
+
+class TestProblem:
+    async def load(self, file: Path, task_id: str = "t1") -> list[Task]:
+        return await load_tasks(Runner("local"), TaskSource("problem", file=file), [task_id])
+
+    async def test_the_files_text_is_the_question_without_the_white_space_around_it(
+        self, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "problem.txt"
+        file.write_bytes(b"\xef\xbb\xbf\n  What is\n\n  2 + 2?  \n\n")
+
+        tasks = await self.load(file)
+
+        assert tasks == [Task(id="t1", question="What is\n\n  2 + 2?")]
+
+    async def test_a_missing_file_is_bad_input(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"--problem .*nowhere\.txt: No such file"):
+            await self.load(tmp_path / "nowhere.txt")
+
+    async def test_a_folder_is_bad_input(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="--problem"):
+            await self.load(tmp_path)
+
+    async def test_a_file_that_is_no_text_is_bad_input(self, tmp_path: Path) -> None:
+        (tmp_path / "problem.txt").write_bytes(b"\xff\xfe\x00")
+
+        with pytest.raises(UsageError, match="not UTF-8"):
+            await self.load(tmp_path / "problem.txt")
+
+    @pytest.mark.parametrize("task_id", ["../up", "a/b", "", "run_config.json"])
+    async def test_an_id_that_is_no_safe_folder_name_is_bad_input(
+        self, tmp_path: Path, task_id: str
+    ) -> None:
+        (tmp_path / "problem.txt").write_text("q")
+
+        with pytest.raises(UsageError, match="can't name a folder"):
+            await self.load(tmp_path / "problem.txt", task_id)
+
+
+class TestFile:
+    async def test_tasks_are_registered_in_the_files_order(self, tmp_path: Path) -> None:
+        file = tmp_path / "data.json"
+        tests = [{"id": name, "question": "q", "answer": CANARY} for name in ("z", "a", "m")]
+        file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
+        runner = Runner("local")
+
+        tasks = await load_tasks(runner, TaskSource("file", file=file), [])
+
+        assert [task.id for task in tasks] == ["z", "a", "m"]
+        assert tasks == runner.get_tasks()
+        assert runner.dataset_name == "validation"
+        assert CANARY not in repr(tasks)
+
+    async def test_a_missing_dataset_file_is_named_in_the_error(self, tmp_path: Path) -> None:
+        with pytest.raises(DatasetError, match=r"nowhere\.json: no such file") as caught:
+            await load_tasks(
+                runner_that_loads([]), TaskSource("file", file=tmp_path / "nowhere.json"), []
+            )
+
+        assert "--dataset-file" in str(caught.value.hint)
+
+    async def test_a_loader_of_the_authors_own_may_need_no_file(self) -> None:
+        tasks = [Task(id="t1", question="q")]
+
+        assert await load_tasks(runner_that_loads(tasks), TaskSource("file"), []) == tasks
+
+    async def test_what_the_authors_loader_leaves_in_a_task_is_taken_out(self) -> None:
+        task = Task.model_validate({"id": "t1", "question": "q", "answer": CANARY})
+
+        tasks = await load_tasks(runner_that_loads([task]), TaskSource("file"), [])
+
+        assert CANARY not in repr(tasks)
+
+    async def test_a_loader_that_fails_is_told_with_the_place_in_its_code(self) -> None:
+        with pytest.raises(RunnerDefinitionError) as caught:
+            await load_tasks(runner_that_loads(KeyError("question")), TaskSource("file"), [])
+
+        assert "load_tasks() failed: KeyError: 'question'" in caught.value.message
+        assert "test_sources.py, line " in caught.value.message
+
+    async def test_a_loaders_own_refusal_is_kept(self) -> None:
+        refusal = DatasetError("row 7 has no picture")
+
+        with pytest.raises(DatasetError, match="row 7 has no picture"):
+            await load_tasks(runner_that_loads(refusal), TaskSource("file"), [])
+
+    @pytest.mark.parametrize("loaded", [None, {}, "t1", [{"id": "t1"}], [None]])
+    async def test_a_loader_that_returns_no_list_of_tasks_is_refused(self, loaded: object) -> None:
+        with pytest.raises(RunnerDefinitionError, match="not a list of Task"):
+            await load_tasks(runner_that_loads(loaded), TaskSource("file"), [])
+
+    async def test_a_loader_that_returns_no_tasks_is_refused(self) -> None:
+        with pytest.raises(DatasetError, match="holds no tasks"):
+            await load_tasks(runner_that_loads([]), TaskSource("file"), [])
+
+    async def test_a_loader_that_repeats_an_id_is_refused(self) -> None:
+        tasks = [Task(id="t1", question="one"), Task(id="t1", question="two")]
+
+        with pytest.raises(DatasetError, match="'t1' is there twice"):
+            await load_tasks(runner_that_loads(tasks), TaskSource("file"), [])
+
+
+@pytest.fixture(scope="module")
+def service(serve_app: Callable[[ASGIApp], str]) -> tuple[str, list[object]]:
+    """The URL of a service that knows one dataset, and that dataset's tasks, to be set."""
+    rows: list[object] = []
+
+    async def tasks(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        if name != "a b/c":
+            return JSONResponse({"detail": f"Dataset not found: {name}"}, 404)
+        return JSONResponse({"dataset": name, "dataset_version": None, "tasks": rows})
+
+    return serve_app(Starlette(routes=[Route("/v1/datasets/{name:path}/tasks", tasks)])), rows
+
+
+class TestService:
+    @pytest.fixture
+    def load(self, service: tuple[str, list[object]], monkeypatch: pytest.MonkeyPatch) -> Load:
+        for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        url, rows = service
+
+        async def load(*given: object, name: str = "a b/c") -> BenchmarkRunner:
+            rows[:] = given
+            runner = Runner(url)
+            try:
+                loaded = await load_tasks(runner, TaskSource("service", dataset_name=name), [])
+            finally:
+                await runner.aclose()
+            assert loaded == runner.get_tasks()
+            return runner
+
+        return load
+
+    async def test_tasks_come_in_the_services_order(self, load: Load) -> None:
+        runner = await load(
+            {"id": "z", "question": "q", "timeout": None, "level": 1},
+            {"id": "a", "question": "q", "timeout": 5},
+        )
+
+        tasks = runner.get_tasks()
+        assert [(task.id, task.timeout) for task in tasks] == [("z", None), ("a", 5.0)]
+        assert runner.dataset_name == "a b/c"
+        assert tasks[0].model_extra == {"level": 1}
+
+    async def test_a_reference_that_the_service_sends_reaches_no_task(self, load: Load) -> None:
+        runner = await load({"id": "t1", "question": "q", "answer": CANARY})
+
+        assert CANARY not in repr(runner.get_tasks())
+
+    async def test_a_mismatch_names_dataset_task_and_field(self, load: Load) -> None:
+        with pytest.raises(DatasetError) as caught:
+            await load({"id": "t1"})
+
+        assert "dataset 'a b/c' of the service" in caught.value.message
+        assert "task 't1', field question" in caught.value.message
+
+    async def test_a_repeated_id_is_refused(self, load: Load) -> None:
+        with pytest.raises(DatasetError, match="'t1' is there twice"):
+            await load({"id": "t1", "question": "a"}, {"id": "t1", "question": "b"})
+
+    async def test_a_dataset_without_tasks_is_refused(self, load: Load) -> None:
+        with pytest.raises(DatasetError, match="holds no tasks"):
+            await load()
+
+    async def test_an_unknown_dataset_is_named(self, load: Load) -> None:
+        with pytest.raises(NotFoundError, match="'nope'"):
+            await load(name="nope")

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import RunnerDefinitionError
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    ScoreCounts,
+    Task,
+)
+from benchmark_runner.summary import current_evals, summarise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.llm import LLMConfig
+
+
+class Runner(BenchmarkRunner):
+    NAME = "my-bench"
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(data=task.question)
+
+
+class RunFolder:
+    """Puts a run's results on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.artifacts = RunArtifacts(folder, "run-1")
+        self.tasks: list[str] = []
+
+    def generated(
+        self,
+        task_id: str,
+        status: GenerationStatus = GenerationStatus.SUCCESS,
+        error: str | None = None,
+    ) -> str:
+        self.tasks.append(task_id)
+        generation = GenerationResult(task_id=task_id, status=status, error=error)
+        return self.artifacts.save_generation(task_id, generation)
+
+    def graded(
+        self,
+        task_id: str,
+        result: JsonValue = None,
+        status: EvalStatus = EvalStatus.EVALUATED,
+        generated: GenerationStatus = GenerationStatus.SUCCESS,
+        error: str | None = None,
+    ) -> None:
+        content_hash = self.generated(task_id, generated)
+        self.artifacts.save_eval(
+            task_id,
+            EvalResult(
+                task_id=task_id,
+                status=status,
+                result=result,
+                error=error,
+                generation_hash=content_hash,
+            ),
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "results")
+
+
+class TestCounts:
+    def test_every_outcome_is_counted(self, run: RunFolder) -> None:
+        run.graded("right", 1.0)
+        run.graded("wrong", 0.0)
+        run.graded(
+            "slow",
+            status=EvalStatus.DID_NOT_COMPLETE,
+            generated=GenerationStatus.MAX_TIME,
+        )
+        run.graded(
+            "chatty",
+            status=EvalStatus.DID_NOT_COMPLETE,
+            generated=GenerationStatus.MAX_TURNS,
+        )
+        run.generated("broken", GenerationStatus.ERROR, "ValueError: no")
+        run.graded("ungradable", status=EvalStatus.ERROR, error="ServiceError: no")
+        run.generated("ungraded")
+
+        summary = summarise(Runner("local"), run.artifacts, [*run.tasks, "missing"])
+
+        assert summary.counts == ScoreCounts(
+            total=8, attempted=7, scored=2, error=2, max_time=1, max_turns=1
+        )
+        assert summary.without_generation == ["missing"]
+        assert summary.without_eval == ["ungraded"]
+        assert not summary.complete
+
+    def test_a_run_without_tasks_has_nothing(self, run: RunFolder) -> None:
+        summary = summarise(Runner("local"), run.artifacts, [])
+
+        assert summary.counts == ScoreCounts()
+        assert (summary.mean, summary.stderr) == (None, None)
+
+
+class TestCompleteness:
+    def test_grades_and_what_ran_out_of_time_or_turns_make_a_run_complete(
+        self, run: RunFolder
+    ) -> None:
+        run.graded("t1", 0.0)
+        run.graded("t2", None)
+        for status in (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS):
+            run.graded(status.value, status=EvalStatus.DID_NOT_COMPLETE, generated=status)
+
+        assert summarise(Runner("local"), run.artifacts, run.tasks).complete
+
+    @pytest.mark.parametrize("status", [EvalStatus.ERROR, EvalStatus.GENERATION_ERROR])
+    def test_an_eval_that_failed_makes_it_incomplete(
+        self, run: RunFolder, status: EvalStatus
+    ) -> None:
+        run.graded("t1", 1.0)
+        run.graded("t2", status=status)
+
+        assert not summarise(Runner("local"), run.artifacts, run.tasks).complete
+
+    def test_a_generation_that_failed_makes_it_incomplete(self, run: RunFolder) -> None:
+        run.graded("t1", status=EvalStatus.GENERATION_ERROR, generated=GenerationStatus.ERROR)
+
+        assert not summarise(Runner("local"), run.artifacts, run.tasks).complete
+
+    def test_a_task_that_has_nothing_makes_it_incomplete(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+
+        assert not summarise(Runner("local"), run.artifacts, ["t1", "t2"]).complete
+
+    def test_an_eval_of_another_generation_makes_it_incomplete(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.artifacts.save_generation("t1", GenerationResult(data="new"))
+
+        summary = summarise(Runner("local"), run.artifacts, ["t1"])
+
+        assert not summary.complete
+        assert summary.without_eval == ["t1"]
+        assert summary.scores == []
+
+
+class TestMean:
+    def test_it_and_its_standard_error_are_over_the_tasks_that_have_a_score(
+        self, run: RunFolder
+    ) -> None:
+        scores = [1.0, 0.0, 0.25, 1.0, 0.5]
+        for index, score in enumerate(scores):
+            run.graded(f"t{index}", {"pass_percentage": score})
+        run.graded("unknown", "no number")
+        run.graded("failed", status=EvalStatus.ERROR)
+
+        summary = summarise(Runner("local"), run.artifacts, run.tasks)
+
+        assert summary.mean == pytest.approx(statistics.fmean(scores))
+        assert summary.stderr == pytest.approx(statistics.stdev(scores) / math.sqrt(len(scores)))
+
+    def test_a_task_that_did_not_complete_counts_zero(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.graded("t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME)
+
+        assert summarise(Runner("local"), run.artifacts, run.tasks).mean == 0.5
+
+    def test_an_error_counts_as_unknown(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.graded("t2", status=EvalStatus.ERROR)
+        run.generated("t3", GenerationStatus.ERROR)
+
+        assert summarise(Runner("local"), run.artifacts, run.tasks).scores == [1.0]
+
+    def test_without_any_score_there_is_no_standard_error(self, run: RunFolder) -> None:
+        run.graded("t1", {"verdict": "good"})
+        run.graded("t2", {"verdict": "bad"})
+
+        summary = summarise(Runner("local"), run.artifacts, run.tasks)
+
+        assert (summary.mean, summary.stderr) == (None, None)
+        assert summary.counts.scored == 2
+        assert summary.complete
+
+    def test_the_author_says_what_a_task_counts(self, run: RunFolder) -> None:
+        class Verdict(Runner):
+            def task_score(self, result: JsonValue) -> float | None:
+                return 1.0 if result == {"verdict": "good"} else None
+
+        run.graded("t1", {"verdict": "good"})
+        run.graded("t2", {"verdict": "odd"})
+
+        assert summarise(Verdict("local"), run.artifacts, run.tasks).scores == [1.0]
+
+    def test_an_authors_score_that_fails_is_told_with_the_task(self, run: RunFolder) -> None:
+        class Failing(Runner):
+            def task_score(self, result: JsonValue) -> float | None:
+                raise KeyError("verdict")
+
+        run.graded("t1", {})
+
+        with pytest.raises(RunnerDefinitionError) as caught:
+            summarise(Failing("local"), run.artifacts, run.tasks)
+
+        assert "task_score() failed on task 't1': KeyError: 'verdict'" in caught.value.message
+
+    @pytest.mark.parametrize("value", ["high", [1.0], {"score": 1.0}])
+    def test_an_authors_score_that_is_no_number_is_told_with_the_task(
+        self, run: RunFolder, value: object
+    ) -> None:
+        class Odd(Runner):
+            def task_score(self, result: JsonValue) -> float | None:
+                return value  # pyright: ignore[reportReturnType]
+
+        run.graded("t1", {})
+        run.graded("t2", {})
+
+        with pytest.raises(RunnerDefinitionError, match=r"task_score\(\).*'t1'"):
+            _ = summarise(Odd("local"), run.artifacts, run.tasks).mean
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_an_authors_score_that_is_not_finite_counts_as_unknown(
+        self, run: RunFolder, value: float
+    ) -> None:
+        class Odd(Runner):
+            def task_score(self, result: JsonValue) -> float | None:
+                return value if result == "odd" else 0.5
+
+        run.graded("t1", "odd")
+        run.graded("t2", "fine")
+
+        assert summarise(Odd("local"), run.artifacts, run.tasks).mean == 0.5
+
+
+class TestFailures:
+    def test_they_are_grouped_by_reason_the_largest_group_first(self, run: RunFolder) -> None:
+        run.generated("t0", GenerationStatus.ERROR, "ValueError: once")
+        for index in range(1, 101):
+            run.generated(f"t{index}", GenerationStatus.ERROR, "TimeoutError")
+        run.graded("t101", status=EvalStatus.ERROR, error="ServiceUnavailableError: down")
+        run.graded("t102", status=EvalStatus.ERROR, error="ServiceUnavailableError: down")
+
+        groups = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert [(group.phase, group.error, len(group.task_ids)) for group in groups] == [
+            ("generate", "TimeoutError", 100),
+            ("evaluate", "ServiceUnavailableError: down", 2),
+            ("generate", "ValueError: once", 1),
+        ]
+        assert groups[0].task_ids[:2] == ["t1", "t2"]
+
+    def test_the_same_reason_in_another_phase_is_another_group(self, run: RunFolder) -> None:
+        run.generated("t1", GenerationStatus.ERROR, "TimeoutError")
+        run.graded("t2", status=EvalStatus.ERROR, error="TimeoutError")
+
+        assert len(summarise(Runner("local"), run.artifacts, run.tasks).failures) == 2
+
+    def test_a_failure_without_a_reason_is_still_told(self, run: RunFolder) -> None:
+        run.generated("t1", GenerationStatus.ERROR)
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert group.error
+
+
+class TestCurrentEvals:
+    def test_they_come_in_the_order_of_the_tasks(self, run: RunFolder) -> None:
+        for task_id in ("z", "a", "m"):
+            run.graded(task_id, 1.0)
+
+        evals = current_evals(run.artifacts, ["m", "z", "nothing", "a"])
+
+        assert [result.task_id for result in evals] == ["m", "z", "a"]
+
+    def test_an_eval_of_another_generation_is_not_among_them(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.artifacts.save_generation("t1", GenerationResult(data="new"))
+        run.graded("t2", 1.0)
+        run.artifacts.generation_path("t2").unlink()
+
+        assert current_evals(run.artifacts, run.tasks) == []
