@@ -736,6 +736,7 @@ class TestEvents:
 class TestEnding:
     async def test_cancelling_the_run_keeps_what_is_finished(self, run: Run) -> None:
         waiting, graded, kept = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        both = asyncio.Barrier(2)
         cleaned: list[str] = []
 
         def listen(event: Event) -> None:
@@ -746,8 +747,9 @@ class TestEnding:
             if task.id == "t1":
                 return await answer(task)
             await graded.wait()
-            waiting.set()
             try:
+                await both.wait()
+                waiting.set()
                 await asyncio.sleep(TOO_LONG)
             finally:
                 cleaned.append(task.id)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 TASKS = ["t2", "t1", "t3"]
+SERVICE = "https://bench.example.com"
 
 
 class Runner(BenchmarkRunner):
@@ -71,7 +72,7 @@ def grade(artifacts: RunArtifacts, task_id: str, score: float) -> None:
 
 async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
     summary = summarise(runner, artifacts, TASKS)
-    return await make_score(runner, artifacts, TASKS, summary, local=local)
+    return await make_score(runner, artifacts, TASKS, summary, service_url=SERVICE, local=local)
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -91,7 +92,7 @@ async def test_the_score_is_written_with_what_it_was_made_from(
     assert written["metadata"] == {"by": "area"}
     assert written["complete"] is True
     assert written["local"] is local
-    assert written["service_url"] == "https://bench.example.com"
+    assert written["service_url"] == SERVICE
     assert written["counts"]["scored"] == 3
     assert runner.scored == [TASKS]
 

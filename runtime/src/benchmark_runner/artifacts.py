@@ -28,6 +28,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class RunArtifacts:
     Args:
         results_dir: The folder that holds a folder for each run.
         run_id: The run, and the name of its folder.
+        redactor: Masks secrets in everything that is written.
 
     Attributes:
         set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``.
@@ -54,10 +56,13 @@ class RunArtifacts:
         UsageError: ``run_id`` can't name a folder.
     """
 
-    def __init__(self, results_dir: Path | str, run_id: str) -> None:
+    def __init__(
+        self, results_dir: Path | str, run_id: str, redactor: Redactor | None = None
+    ) -> None:
         self.results_dir = Path(results_dir)
         self.run_id = _checked(run_id, "run id")
         self.set_aside: list[Path] = []
+        self._redactor = redactor or Redactor()
 
     @property
     def run_dir(self) -> Path:
@@ -143,7 +148,8 @@ class RunArtifacts:
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""
         path = self.agent_logs_dir(task_id) / name
-        _write_atomically(path, text.encode("utf-8", "backslashreplace"))
+        data = text.encode("utf-8", "backslashreplace")
+        _write_atomically(path, self._redactor.clean(data))
         return path
 
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
@@ -180,7 +186,7 @@ class RunArtifacts:
         Raises:
             ArtifactError: the disk refuses.
         """
-        data = _to_json(content)
+        data = self._redactor.clean(_to_json(content))
         _write_atomically(path, data)
         return hashlib.sha256(data).hexdigest()
 

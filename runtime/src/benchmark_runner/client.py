@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
+from benchmark_runner.redaction import forms_of
 from benchmark_runner.retries import (
     RetryNotice,
     RetryPolicy,
@@ -40,7 +41,6 @@ from benchmark_runner.service_errors import (
     Call,
     Service,
     bad_response,
-    forms_of,
     refusal,
     unavailable,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
+from benchmark_runner.schemas import ScoreResult
 from benchmark_runner.summary import current_evals
 
 if TYPE_CHECKING:
@@ -12,8 +14,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.schemas import ScoreResult
+    from benchmark_runner.schemas import EvalResult
     from benchmark_runner.summary import RunSummary
+
+_CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 
 
 def standing_score(artifacts: RunArtifacts, task_ids: Sequence[str]) -> ScoreResult | None:
@@ -30,6 +34,7 @@ async def make_score(
     task_ids: Sequence[str],
     summary: RunSummary,
     *,
+    service_url: str | None,
     local: bool,
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
@@ -39,18 +44,20 @@ async def make_score(
         artifacts: The files of the run.
         task_ids: The frozen task list.
         summary: How those tasks stand.
-        local: Whether the embedded service scores.
+        service_url: The service that scores, without user info.
+        local: Whether that is the embedded one.
 
     Raises:
         ServiceError: the service can't score them.
+        RunnerDefinitionError: the author's ``score()`` fails.
     """
     evals = await asyncio.to_thread(current_evals, artifacts, task_ids)
-    scored = await runner.score(evals)
+    scored = await _call_score(runner, evals)
     score = scored.model_copy(
         update={
             "complete": summary.complete,
             "local": local,
-            "service_url": runner.service_url,
+            "service_url": service_url,
             "mean": summary.mean,
             "stderr": summary.stderr,
             "counts": summary.counts,
@@ -59,3 +66,19 @@ async def make_score(
     )
     await asyncio.to_thread(artifacts.save_final_score, score)
     return score
+
+
+async def _call_score(runner: BenchmarkRunner, evals: list[EvalResult]) -> ScoreResult:
+    try:
+        scored = cast("object", await runner.score(evals))
+    except BenchmarkRunnerError:
+        raise
+    except Exception as error:
+        raise RunnerDefinitionError(
+            f"score() failed: {describe(error)}", hint=_CORRECT_SCORE
+        ) from error
+    if not isinstance(scored, ScoreResult):
+        raise RunnerDefinitionError(
+            f"score() returned {type(scored).__name__}, not ScoreResult", hint=_CORRECT_SCORE
+        )
+    return scored

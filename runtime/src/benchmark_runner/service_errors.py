@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pydantic_core import from_json
 
@@ -23,7 +23,7 @@ from benchmark_runner.errors import (
 from benchmark_runner.retries import TransientError, error_class, retry_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pydantic import JsonValue
 
@@ -57,14 +57,6 @@ class Service:
 
     def __str__(self) -> str:
         return "with the local service" if self.local else f"at {self.url}"
-
-
-def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Every way a service may echo a secret: plain, inside JSON, inside a URL; longest first."""
-    forms: set[str] = set()
-    for secret in secrets:
-        forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
-    return tuple(sorted(forms - {""}, key=len, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import JsonValue, SecretBytes, SecretStr
 
@@ -23,6 +22,7 @@ from benchmark_runner.checkpoint import (
 from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
+from benchmark_runner.redaction import without_user_info
 from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
@@ -291,12 +291,6 @@ def _public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
     if config.custom_endpoint is not None:
         settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
     return settings
-
-
-def without_user_info(url: str) -> str:
-    """Return ``url`` without a user name or password in it."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def summarise(
         counts.attempted += 1
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            reason = generation.error or "no reason given"
+            reason = _reason(generation.error, task_id)
             failed.setdefault(("generate", reason), []).append(task_id)
             continue
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
@@ -92,7 +92,7 @@ def summarise(
         result = artifacts.load_eval(task_id)
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            reason = result.error or "no reason given"
+            reason = _reason(result.error, task_id)
             failed.setdefault(("evaluate", reason), []).append(task_id)
         elif result is None or is_eval_owed(result, content_hash):
             summary.without_eval.append(task_id)
@@ -103,6 +103,11 @@ def summarise(
     groups = [FailureGroup(phase, error, ids) for (phase, error), ids in failed.items()]
     summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
     return summary
+
+
+def _reason(error: str | None, task_id: str) -> str:
+    """The reason without the task's own name, so that many of a kind are one group."""
+    return (error or "no reason given").replace(repr(task_id), "…")
 
 
 def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:

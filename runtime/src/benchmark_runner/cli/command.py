@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import typer
 
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
-from benchmark_runner.cli.output import note, print_failure, print_json, say
+from benchmark_runner.cli.output import (
+    note,
+    print_failure,
+    print_json,
+    say,
+    standard_output_reserved,
+)
 from benchmark_runner.cli.report import as_json, closing, exit_code, opening
 from benchmark_runner.cli.shell import command_line
 
@@ -51,7 +58,8 @@ def run_command(
 
     interrupted: Interrupted | None = None
     try:
-        outcome = run_interruptible(workflow.carry_out(announce))
+        with standard_output_reserved() if json else nullcontext():
+            outcome = run_interruptible(workflow.carry_out(announce))
     except Interrupted as error:
         if workflow.session is None:
             print_failure(

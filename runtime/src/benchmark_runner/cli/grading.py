@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
 from benchmark_runner.cli.command import run_command
-from benchmark_runner.cli.requests import resume_arguments
+from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.workflow import Workflow, WorkSettings
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.retries import RetryPolicy
@@ -63,17 +63,16 @@ def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
     work = WorkSettings(
         command=flags.command, regrade=flags.regrade, force=flags.force, quiet=flags.quiet
     )
+    results = benchmark.results_dir(flags.results_dir)
     workflow = Workflow(
-        benchmark, request, service, work, benchmark.results_dir(flags.results_dir), flags.run_id
-    )
-    resume = resume_arguments(
-        "run",
+        benchmark,
+        request,
+        service,
+        work,
+        results,
         flags.run_id,
-        {
-            "--results-dir": flags.results_dir,
-            "--service-url": flags.service_url,
-            "--allow-insecure-http": flags.allow_insecure_http,
-        },
-        (),
+        known_secrets(request.llm_config, service.url),
     )
+    resume = ["run", "--run-id", flags.run_id, *where_arguments(benchmark, results, service.url)]
+    resume += ["--allow-insecure-http"] if flags.allow_insecure_http else []
     run_command(workflow, benchmark, service, work, resume=resume, json=flags.json)

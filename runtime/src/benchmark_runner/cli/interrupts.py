@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds that tasks left behind get to react to a second cancellation.
+_LEAVE_GRACE = 1.0
 
 
 class Interrupted(Exception):  # noqa: N818 (a person's wish, not a fault)
@@ -43,15 +45,27 @@ def run_interruptible(work: Coroutine[None, None, ResultT]) -> ResultT:
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, on_signal, number)
-        try:
-            return await task
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+        return await task
 
+    loop = asyncio.new_event_loop()
     try:
-        return asyncio.run(main())
+        return loop.run_until_complete(main())
     except asyncio.CancelledError:
         if not received:
             raise
         raise Interrupted(received[0]) from None
+    finally:
+        _leave(loop)
+
+
+def _leave(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the loop; unlike ``asyncio.run()``, don't wait for what ignores its cancellation."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=_LEAVE_GRACE))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    # The engine has given up on what is still there; nobody needs to hear of it again.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    loop.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 import typer
@@ -43,6 +44,24 @@ def print_failure(
     note(f"{label} {message}")
     if hint:
         note(hint)
+
+
+@contextmanager
+def standard_output_reserved() -> Generator[None]:
+    """Send to standard error what others print, so that one JSON object stands alone.
+
+    That is the author's code, and the processes it starts.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextmanager

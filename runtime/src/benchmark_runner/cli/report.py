@@ -92,7 +92,7 @@ def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> It
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
         yield from _score_lines(outcome, outcome.score)
-    yield f"Tasks    {_counts_in_words(summary.counts)}"
+    yield f"Tasks    {_counts_in_words(summary.counts, session)}"
     for group in summary.failures[:_MAX_GROUPS]:
         yield from _failure_lines(group, session)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
@@ -146,9 +146,15 @@ def _tasks_in_words(session: Session) -> str:
     return f"{number}, from {origin}"
 
 
-def _counts_in_words(counts: ScoreCounts) -> str:
+def _counts_in_words(counts: ScoreCounts, session: Session) -> str:
+    config = session.config
+    whole = (
+        f"first {counts.total} of {config.dataset_size}"
+        if config.limit
+        else f"{counts.total} in all"
+    )
     return (
-        f"{counts.total} in all: {counts.attempted} attempted, {counts.scored} scored, "
+        f"{whole}: {counts.attempted} attempted, {counts.scored} scored, "
         f"{counts.max_time} timed out, {counts.max_turns} out of turns, {counts.error} failed"
     )
 

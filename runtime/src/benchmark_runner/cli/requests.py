@@ -8,16 +8,31 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmark_runner.checkpoint import some_ids
+from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError
+from benchmark_runner.redaction import Redactor, user_info, without_user_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from benchmark_runner.cli.benchmark import Benchmark
+    from benchmark_runner.llm import LLMConfig
+
+_KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY", "CUSTOM_API_KEY")
 
 
 def environment(variable: str) -> str | None:
     """Return a variable's value; ``None`` where it is unset or empty."""
     return os.environ.get(variable) or None
+
+
+def known_secrets(config: LLMConfig, service_url: str) -> Redactor:
+    """Make what masks the keys of this invocation: of the environment, the flags and the URLs."""
+    keys = [environment(variable) for variable in _KEY_VARIABLES]
+    key = config.custom_api_key
+    passwords = [*user_info(service_url), *user_info(config.custom_endpoint or "")]
+    return Redactor([*keys, key.get_secret_value() if key else None, *passwords])
 
 
 def new_run_id() -> str:
@@ -92,21 +107,12 @@ def check_run_flags(
         )
 
 
-def resume_arguments(
-    command: str,
-    run_id: str,
-    flags: Mapping[str, Path | str | bool | None],
-    task_ids: Sequence[str],
-) -> list[str]:
-    """Return the arguments that go on with the same work.
-
-    The run's own settings are frozen on disk, so that only what says where to look, and how
-    far to go, is repeated; keys never are.
-    """
-    arguments = [command, "--run-id", run_id]
-    for flag, value in flags.items():
-        if value is True:
-            arguments.append(flag)
-        elif value:
-            arguments += [flag, str(value)]
-    return [*arguments, *task_ids]
+def where_arguments(benchmark: Benchmark, results_dir: Path, service_url: str) -> list[str]:
+    """Return the flags that find the same run and service in a shell without this environment."""
+    settings = benchmark.settings
+    arguments: list[str] = []
+    if results_dir != benchmark.project.results_path(settings.default_results_dir):
+        arguments += ["--results-dir", short_path(results_dir)]
+    if service_url and service_url != settings.default_service_url:
+        arguments += ["--service-url", without_user_info(service_url)]
+    return arguments

@@ -156,9 +156,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.requests import (
                 check_run_flags,
                 environment,
+                known_secrets,
                 named_tasks,
                 new_run_id,
-                resume_arguments,
+                where_arguments,
             )
             from benchmark_runner.cli.workflow import Workflow, WorkSettings
             from benchmark_runner.llm import build_llm_config
@@ -213,27 +214,23 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 skip_eval=skip_eval,
                 quiet=quiet,
             )
+            results = benchmark.results_dir(results_dir)
             workflow = Workflow(
                 benchmark,
                 request,
                 service,
                 work,
-                benchmark.results_dir(results_dir),
+                results,
                 new_run_id() if run_id is None else run_id,
+                known_secrets(request.llm_config, service.url),
             )
-            resume = resume_arguments(
-                "run",
-                workflow.artifacts.run_id,
-                {
-                    "--problem": problem,
-                    "--task-file": task_file,
-                    "--results-dir": results_dir,
-                    "--service-url": service_url,
-                    "--skip-eval": skip_eval,
-                    "--allow-insecure-http": allow_insecure_http,
-                },
-                task_ids or [],
-            )
+            resume = ["run", "--run-id", workflow.artifacts.run_id]
+            resume += where_arguments(benchmark, results, service.url)
+            resume += ["--problem", str(problem)] if problem else []
+            resume += ["--task-file", str(task_file)] if task_file else []
+            resume += ["--skip-eval"] if skip_eval else []
+            resume += ["--allow-insecure-http"] if allow_insecure_http else []
+            resume += task_ids or []
             run_command(workflow, benchmark, service, work, resume=resume, json=json)
 
 

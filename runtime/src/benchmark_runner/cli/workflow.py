@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.client import BenchmarkServiceClient
     from benchmark_runner.events import Listener
+    from benchmark_runner.redaction import Redactor
     from benchmark_runner.retries import RetryNotice
     from benchmark_runner.schemas import ScoreResult
     from benchmark_runner.session import RunRequest, Session
@@ -87,6 +88,7 @@ class Workflow:
         settings: How to work.
         results_dir: Where runs are kept.
         run_id: Which run.
+        redactor: Masks secrets in everything that is written.
 
     Attributes:
         session: The run, once it is open; an interrupted command still says how it stands.
@@ -100,12 +102,13 @@ class Workflow:
         settings: WorkSettings,
         results_dir: Path,
         run_id: str,
+        redactor: Redactor,
     ) -> None:
         self._benchmark = benchmark
         self._request = request
         self._service = service
         self._settings = settings
-        self.artifacts = RunArtifacts(results_dir, run_id)
+        self.artifacts = RunArtifacts(results_dir, run_id, redactor)
         self.session: Session | None = None
 
     async def carry_out(self, announce: Callable[[Session, Plan], None]) -> Outcome:
@@ -120,8 +123,8 @@ class Workflow:
         runner = self._benchmark.runner(self._service.url, self._service.eval_parallelism)
         try:
             session = self.session = await self._open(runner)
-            plan = await asyncio.to_thread(self._plan, session)
-            graded_by, standing = await self._prepare_grading(session, plan)
+            plan, unchanged = await asyncio.to_thread(self._plan, session)
+            graded_by, standing = await self._prepare_grading(session, plan, unchanged=unchanged)
             announce(session, plan)
             if plan:
                 self.artifacts.remove_final_score()
@@ -130,7 +133,7 @@ class Workflow:
             stopped_by = await self._work(session, plan, graded_by)
             outcome = await asyncio.to_thread(self.take_stock, session)
             outcome.stopped_by = stopped_by
-            await self._score(outcome, standing)
+            await self._score(outcome, standing, graded_by)
             return outcome
         finally:
             await runner.aclose()
@@ -152,33 +155,33 @@ class Workflow:
     def _connect(self, runner: BenchmarkRunner, source: TaskSource) -> BenchmarkServiceClient:
         return self._service.connect(self._benchmark, runner, source)
 
-    def _plan(self, session: Session) -> Plan:
+    def _plan(self, session: Session) -> tuple[Plan, bool]:
+        """What this command has to do, and whether a score on disk may still stand."""
         plan = make_plan(
             self.artifacts,
             session.chosen,
             skip_eval=self._settings.skip_eval,
             regrade=self._settings.regrade,
         )
+        unchanged = not plan
         if self._settings.command != "run":
             plan.generate.clear()
         if self._settings.command == "score":
             plan.evaluate.clear()
-        return plan
+        return plan, unchanged
 
     async def _prepare_grading(
-        self, session: Session, plan: Plan
+        self, session: Session, plan: Plan, *, unchanged: bool
     ) -> tuple[GradedBy, ScoreResult | None]:
         """Connect, and find out who grades and whether there is anything for them to do."""
         runner = session.runner
-        url = "local" if self._service.local else runner.service_url
-        graded_by = GradedBy(url or None, runner.EVALUATION_API, None)
         if self._settings.skip_eval:
-            return graded_by, None
+            return GradedBy(None, runner.EVALUATION_API, None), None
         if session.source.kind != "service" or self._settings.command != "run":
             runner.service = self._connect(runner, session.source)
         client = runner.service
         standing = None
-        if not plan and not self._settings.force:
+        if unchanged and not self._settings.force:
             standing = await asyncio.to_thread(standing_score, self.artifacts, session.config.tasks)
         version = None
         if plan:
@@ -222,7 +225,9 @@ class Workflow:
             )
             return await engine.carry_out(plan)
 
-    async def _score(self, outcome: Outcome, standing: ScoreResult | None) -> None:
+    async def _score(
+        self, outcome: Outcome, standing: ScoreResult | None, graded_by: GradedBy
+    ) -> None:
         settings, session = self._settings, outcome.session
         wanted = outcome.overall.complete or settings.force
         if standing is not None:
@@ -234,6 +239,7 @@ class Workflow:
                     self.artifacts,
                     session.config.tasks,
                     outcome.overall,
+                    service_url=graded_by.service_url,
                     local=self._service.local,
                 )
             except ServiceError as error:
