@@ -49,7 +49,8 @@ def run_command(
     Raises:
         typer.Exit: with the command's exit code.
     """
-    resume_command = command_line(resume, benchmark.project.root)
+    script = f"{benchmark.runner_class.NAME}-runner"
+    resume_command = command_line(resume, script, benchmark.project.root)
 
     def announce(session: Session, plan: Plan) -> None:
         if not (json or settings.quiet):

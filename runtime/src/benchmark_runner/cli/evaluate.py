@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.options import (
+    DEFAULT_EVAL_PARALLELISM,
+    DEFAULT_EVAL_TIMEOUT,
+    DEFAULT_SERVICE_ATTEMPTS,
+    DEFAULT_SERVICE_RETRY_TIME,
     AllowInsecureHttp,
     AsJson,
     DatasetFile,
@@ -37,10 +41,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         results_dir: ResultsDir = None,
         service_url: ServiceUrl = None,
         dataset_file: DatasetFile = None,
-        eval_parallelism: EvalParallelism = 10,
-        eval_timeout: EvalTimeout = 300,
-        service_attempts: ServiceAttempts = 8,
-        service_retry_time: ServiceRetryTime = 300,
+        eval_parallelism: EvalParallelism = DEFAULT_EVAL_PARALLELISM,
+        eval_timeout: EvalTimeout = DEFAULT_EVAL_TIMEOUT,
+        service_attempts: ServiceAttempts = DEFAULT_SERVICE_ATTEMPTS,
+        service_retry_time: ServiceRetryTime = DEFAULT_SERVICE_RETRY_TIME,
         allow_insecure_http: AllowInsecureHttp = False,
         quiet: Quiet = False,
         json: AsJson = False,

@@ -9,6 +9,12 @@ import typer
 
 _SERVICE = "Service settings"
 
+DEFAULT_EVAL_PARALLELISM = 10
+#: Judges are slow: several minutes a grade are normal.
+DEFAULT_EVAL_TIMEOUT = 300.0
+DEFAULT_SERVICE_ATTEMPTS = 8
+DEFAULT_SERVICE_RETRY_TIME = 300.0
+
 RunId = Annotated[str, typer.Option("--run-id", metavar="R", help="The run.")]
 ResultsDir = Annotated[
     Path | None,

@@ -6,7 +6,7 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner.artifacts import TRACEBACK_LOG
+from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.checkpoint import some_ids
 from benchmark_runner.cli.shell import short_path
 
@@ -33,7 +33,7 @@ def exit_code(outcome: Outcome, settings: WorkSettings) -> int:
         case "run":
             done = chosen.complete
         case "evaluate":
-            done = not chosen.without_eval and not _failed(chosen, "evaluate")
+            done = not chosen.without_eval and not chosen.failures
         case "score":
             done = outcome.score is not None
     return 0 if done else 1
@@ -164,8 +164,9 @@ def _failure_lines(group: FailureGroup, session: Session) -> Iterator[str]:
     count = len(group.task_ids)
     yield f"{phase} failed for {count} task{'s' if count > 1 else ''}: {some_ids(group.task_ids)}"
     yield f"  {group.error}"
-    if group.phase == "generate":
-        log = session.artifacts.agent_logs_dir(group.task_ids[0]) / TRACEBACK_LOG
+    name = TRACEBACK_LOG if group.phase == "generate" else EVAL_TRACEBACK_LOG
+    log = session.artifacts.agent_logs_dir(group.task_ids[0]) / name
+    if log.is_file():
         yield f"  traceback in {short_path(log)}"
 
 

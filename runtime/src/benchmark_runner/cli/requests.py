@@ -13,7 +13,7 @@ from benchmark_runner.errors import UsageError
 from benchmark_runner.redaction import Redactor, user_info, without_user_info
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from benchmark_runner.cli.benchmark import Benchmark
@@ -115,4 +115,20 @@ def where_arguments(benchmark: Benchmark, results_dir: Path, service_url: str) -
         arguments += ["--results-dir", short_path(results_dir)]
     if service_url and service_url != settings.default_service_url:
         arguments += ["--service-url", without_user_info(service_url)]
+    return arguments
+
+
+def given_arguments(
+    flags: Mapping[str, tuple[Path | float | bool | None, float | bool | None]],
+) -> list[str]:
+    """Return the flags whose value differs from their default, as they would be typed.
+
+    Settings that are frozen with the run need no repeating; these are not.
+    """
+    arguments: list[str] = []
+    for flag, (value, default) in flags.items():
+        if value == default:
+            continue
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        arguments += [flag] if value is True else [flag, text]
     return arguments

@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 from benchmark_runner.cli.options import (
+    DEFAULT_EVAL_PARALLELISM,
+    DEFAULT_EVAL_TIMEOUT,
+    DEFAULT_SERVICE_ATTEMPTS,
+    DEFAULT_SERVICE_RETRY_TIME,
     AllowInsecureHttp,
     AsJson,
     DatasetFile,
@@ -140,10 +144,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             ),
         ] = False,
         service_url: ServiceUrl = None,
-        eval_parallelism: EvalParallelism = 10,
-        eval_timeout: EvalTimeout = 300,
-        service_attempts: ServiceAttempts = 8,
-        service_retry_time: ServiceRetryTime = 300,
+        eval_parallelism: EvalParallelism = DEFAULT_EVAL_PARALLELISM,
+        eval_timeout: EvalTimeout = DEFAULT_EVAL_TIMEOUT,
+        service_attempts: ServiceAttempts = DEFAULT_SERVICE_ATTEMPTS,
+        service_retry_time: ServiceRetryTime = DEFAULT_SERVICE_RETRY_TIME,
         allow_insecure_http: AllowInsecureHttp = False,
     ) -> None:
         """Generate answers, have them graded, and score them.
@@ -156,6 +160,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.requests import (
                 check_run_flags,
                 environment,
+                given_arguments,
                 known_secrets,
                 named_tasks,
                 new_run_id,
@@ -226,10 +231,20 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             )
             resume = ["run", "--run-id", workflow.artifacts.run_id]
             resume += where_arguments(benchmark, results, service.url)
-            resume += ["--problem", str(problem)] if problem else []
-            resume += ["--task-file", str(task_file)] if task_file else []
-            resume += ["--skip-eval"] if skip_eval else []
-            resume += ["--allow-insecure-http"] if allow_insecure_http else []
+            resume += given_arguments(
+                {
+                    "--problem": (problem, None),
+                    "--task-file": (task_file, None),
+                    "--skip-eval": (skip_eval, False),
+                    "--parallelism": (parallelism, settings.default_parallelism),
+                    "--timeout": (timeout, settings.default_timeout),
+                    "--eval-parallelism": (eval_parallelism, DEFAULT_EVAL_PARALLELISM),
+                    "--eval-timeout": (eval_timeout, DEFAULT_EVAL_TIMEOUT),
+                    "--service-attempts": (service_attempts, DEFAULT_SERVICE_ATTEMPTS),
+                    "--service-retry-time": (service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
+                    "--allow-insecure-http": (allow_insecure_http, False),
+                }
+            )
             resume += task_ids or []
             run_command(workflow, benchmark, service, work, resume=resume, json=json)
 

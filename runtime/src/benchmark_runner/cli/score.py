@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.options import (
+    DEFAULT_EVAL_TIMEOUT,
+    DEFAULT_SERVICE_ATTEMPTS,
+    DEFAULT_SERVICE_RETRY_TIME,
     AllowInsecureHttp,
     AsJson,
     DatasetFile,
@@ -38,9 +41,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 "--force", help="Score again, and an incomplete run, too: missing tasks count 0."
             ),
         ] = False,
-        eval_timeout: EvalTimeout = 300,
-        service_attempts: ServiceAttempts = 8,
-        service_retry_time: ServiceRetryTime = 300,
+        eval_timeout: EvalTimeout = DEFAULT_EVAL_TIMEOUT,
+        service_attempts: ServiceAttempts = DEFAULT_SERVICE_ATTEMPTS,
+        service_retry_time: ServiceRetryTime = DEFAULT_SERVICE_RETRY_TIME,
         allow_insecure_http: AllowInsecureHttp = False,
         json: AsJson = False,
     ) -> None:

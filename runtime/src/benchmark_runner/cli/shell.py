@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def command_line(arguments: Sequence[str], project_root: Path | None) -> str:
+def command_line(arguments: Sequence[str], script_name: str, project_root: Path | None) -> str:
     """Return the command line that runs this program again with ``arguments``.
 
     Args:
         arguments: What follows the program's name.
+        script_name: The runner's console script, for when it was started some other way.
         project_root: The author's project, where ``uv run`` finds its environment.
     """
-    return shlex.join([*_program(project_root), *arguments])
+    return shlex.join([*_program(script_name, project_root), *arguments])
 
 
-def _program(project_root: Path | None) -> list[str]:
+def _program(script_name: str, project_root: Path | None) -> list[str]:
     script = Path(sys.argv[0])
+    if not (script.is_file() and os.access(script, os.X_OK)):
+        script = Path(sys.executable).with_name(script_name)
     started_by_uv = "UV_RUN_RECURSION_DEPTH" in os.environ
     found = shutil.which(script.name)
     if found is not None and not started_by_uv and Path(found).resolve() == script.resolve():

@@ -1,0 +1,239 @@
+"""Where a run looks: the environment, ``.env``, the project's folders; and what it never shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.runtime.cli.conftest import RunnerProject, ScriptedService
+
+
+class TestOrchestrators:
+    """One task in one container, in a working directory that belongs to the task."""
+
+    def test_a_problem_needs_neither_dataset_nor_service_and_reads_no_env_file(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        project.change_agent(
+            (
+                "answer=rest",
+                (
+                    "answer=f'{task.question!r} {model} '"
+                    " + str([os.environ.get(n) for n in ('FROM_CWD', 'FROM_PROJECT')])"
+                ),
+            )
+        )
+        work = tmp_path / "work of the task"
+        (work / "runner").mkdir(parents=True)
+        (work / "runner" / "__init__.py").write_text("raise SystemExit('the wrong package')")
+        hostile = "RESULTS_DIR=/nowhere\nSAMPLE_GENERATION_VERSION=hostile\nFROM_CWD=read\n"
+        (work / ".env").write_text(hostile)
+        (work / "pyproject.toml").write_text("[project]\n")
+        (project.root / ".env").write_text("FROM_PROJECT=read\nRESULTS_DIR=/nowhere\n")
+        project.dataset.unlink()
+        (tmp_path / "problem.md").write_text("\n say it\nall \n\n")
+
+        ended = project.execute(
+            *("run", "--model", "m1", "--run-id", "r1", "--skip-eval"),
+            *("--results-dir", tmp_path / "app" / "results"),
+            *("--problem", "../problem.md", "t1"),
+            cwd=work,
+            SERVICE_URL="http://127.0.0.1:9",
+        )
+        assert ended.code == 0, ended.err
+        results = tmp_path / "app" / "results"
+        generation = project.read("r1", "t1", "generation.json", results=results)
+        assert generation["question"] == "say it\nall"
+        assert generation["data"] == "'say it\\nall' m1 [None, None]"
+        assert generation["generation_version"] == "dev"
+        written = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
+        assert written == {"r1/run_config.json", "r1/t1/generation.json"}
+        config = project.read("r1", "run_config.json", results=results)
+        assert (config["task_source"], config["tasks"]) == ("problem", ["t1"])
+        assert {path.name for path in work.iterdir()} == {".env", "pyproject.toml", "runner"}
+
+    def test_problems_under_one_run_id_add_their_tasks(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        for task_id in ("t1", "t2"):
+            (tmp_path / "problem.txt").write_text(f"say {task_id}")
+            flags = ["--run-id", "r1", "--skip-eval", "--problem", tmp_path / "problem.txt"]
+            assert project.run("run", *flags, task_id).code == 0
+        assert project.read("r1", "run_config.json")["tasks"] == ["t1", "t2"]
+        assert project.read("r1", "t2", "generation.json")["data"] == "t2"
+
+
+class TestEnvFile:
+    def test_the_projects_env_file_fills_in_what_the_environment_lacks(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        (project.root / ".env").write_text(
+            "RESULTS_DIR=from-file\nSAMPLE_GENERATION_VERSION=from-file\n"
+        )
+        assert project.execute("run", SAMPLE_GENERATION_VERSION="from-environment").code == 0
+        (run_dir,) = (project.root / "from-file").iterdir()
+        config = project.read("run_config.json", results=run_dir)
+        assert config["generation_version"] == "from-environment"
+
+    def test_an_env_file_in_the_working_directory_is_never_read(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        work = tmp_path / "work"
+        work.mkdir()
+        (work / ".env").write_text("RESULTS_DIR=hostile\nSAMPLE_GENERATION_VERSION=hostile\n")
+        assert project.execute("run", "--run-id", "r1", cwd=work).code == 0
+        assert project.read("r1", "run_config.json")["generation_version"] == "dev"
+        assert [path.name for path in work.iterdir()] == [".env"]
+
+    def test_a_key_in_the_projects_env_file_is_sent(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
+        (project.root / ".env").write_text(f"VALS_AUTH_KEY=hidden-1\nSERVICE_URL={scripted.url}\n")
+        ended = project.run("run")
+        assert "does not accept the key in VALS_AUTH_KEY" in ended.err
+
+
+class TestPaths:
+    def test_results_and_data_are_the_projects_from_any_folder(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        ended = project.execute("run", "--run-id", "r1", cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert project.read("r1", "final_score.json")["complete"] is True
+        assert "Results  project/results/r1" in ended.out
+
+    def test_relative_paths_that_a_user_gives_start_at_the_working_directory(
+        self, project: RunnerProject, tmp_path: Path
+    ) -> None:
+        (tmp_path / "own.jsonl").write_text('{"id": "x", "question": "say it", "answer": "it"}\n')
+        flags = ["--run-id", "r1", "--dataset-file", "own.jsonl", "--results-dir", "out"]
+        ended = project.execute("run", *flags, cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        score = project.read("r1", "final_score.json", results=tmp_path / "out")
+        assert score["final_score"] == 1.0
+
+    @pytest.mark.parametrize("given", [True, False])
+    def test_a_flag_beats_the_environment(
+        self, project: RunnerProject, tmp_path: Path, given: bool
+    ) -> None:
+        flags = ["--results-dir", tmp_path / "flag"] if given else []
+        project.run("run", "--run-id", "r1", *flags, RESULTS_DIR=str(tmp_path / "environment"))
+        assert (tmp_path / ("flag" if given else "environment") / "r1").is_dir()
+        assert not project.results.exists()
+
+    def test_the_service_of_the_environment_beats_the_default_and_a_flag_beats_both(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        assert project.run("run", "--run-id", "r1", SERVICE_URL=scripted.url).code == 0
+        assert project.read("r1", "final_score.json")["service_url"] == scripted.url
+        flags = ["--run-id", "r2", "--service-url", "local"]
+        assert project.run("run", *flags, SERVICE_URL=scripted.url).code == 0
+        assert project.read("r2", "final_score.json")["local"] is True
+
+
+class TestSecrets:
+    KEY = "hidden-service-key"
+    MODEL_KEY = "hidden-model-key"
+
+    def no_trace(self, project: RunnerProject, shown: str) -> None:
+        """Neither output nor any file below the project's results holds a secret."""
+        assert "hidden" not in shown
+        files = [path for path in project.results.rglob("*") if path.is_file()]
+        assert files
+        for path in files:
+            assert b"hidden" not in path.read_bytes(), path.name
+
+    @pytest.mark.parametrize("by_flag", [True, False])
+    def test_no_key_is_in_any_file_or_output(
+        self, project: RunnerProject, scripted: ScriptedService, by_flag: bool
+    ) -> None:
+        project.change_agent(
+            (
+                "        word, _, rest",
+                (
+                    "        (log_dir / 'config.txt').write_text(f'{llm_config} {llm_config!r} '"
+                    " + llm_config.model_dump_json())\n"
+                    "        assert llm_config.custom_api_key.get_secret_value() == "
+                    f"{self.MODEL_KEY!r}\n        word, _, rest"
+                ),
+            )
+        )
+        flags = ["--custom-api-key", self.MODEL_KEY] if by_flag else []
+        environment = {} if by_flag else {"CUSTOM_API_KEY": self.MODEL_KEY}
+        ended = project.execute(
+            *("run", "--run-id", "r1", "--service-url", scripted.url, *flags),
+            VALS_AUTH_KEY=self.KEY,
+            **environment,
+        )
+        assert ended.code == 0, ended.err
+        self.no_trace(project, ended.out + ended.err)
+
+    def test_a_key_that_the_service_echoes_is_not_repeated(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        echo = (400, {"detail": f"bad header x-descope-api-key: {self.KEY}"})
+        scripted.answers["/evaluate-response/"] = echo
+        scripted.answers["/final-score/"] = echo
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        ended = project.run("run", *flags, VALS_AUTH_KEY=self.KEY)
+        assert ended.code == 1
+        assert "bad header x-descope-api-key: ***" in ended.out
+        self.no_trace(project, ended.out + ended.err)
+        ended = project.run("score", *flags, "--force", "--json", VALS_AUTH_KEY=self.KEY)
+        assert ended.code == 1
+        self.no_trace(project, ended.out + ended.err)
+
+    def test_a_model_key_that_an_exception_echoes_is_not_repeated(
+        self, project: RunnerProject
+    ) -> None:
+        project.change_agent(
+            (
+                "        word, _, rest",
+                (
+                    "        key = llm_config.custom_api_key.get_secret_value()\n"
+                    "        raise ValueError('the provider refuses the key ' + key)\n"
+                    "        word, _, rest"
+                ),
+            )
+        )
+        ended = project.run("run", "--run-id", "r1", CUSTOM_API_KEY=self.MODEL_KEY)
+        assert ended.code == 1
+        assert "the provider refuses the key" in ended.out
+        self.no_trace(project, ended.out + ended.err)
+
+    def test_a_password_in_the_service_url_is_not_repeated(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        url = scripted.url.replace("://", "://someone:hidden-password@")
+        ended = project.run("run", "--run-id", "r1", SERVICE_URL=url)
+        assert ended.code == 0, ended.err
+        self.no_trace(project, ended.out + ended.err)
+
+    def test_a_password_in_a_flag_is_not_printed_with_the_resume_command(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        url = scripted.url.replace("://", "://someone:hidden-password@")
+        ended = project.run("run", "--run-id", "r1", "--service-url", url)
+        assert ended.code == 0, ended.err
+        assert "hidden" not in ended.out + ended.err
+
+    def test_a_secret_option_is_written_nowhere(self, project: RunnerProject) -> None:
+        project.change_agent(
+            ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel, SecretStr\n"),
+            (
+                "class SampleRunner",
+                (
+                    "class Options(BaseModel):\n    token: SecretStr | None = None\n\n\n"
+                    "class SampleRunner"
+                ),
+            ),
+        )
+        project.set_in_class("OPTIONS_MODEL = Options")
+        ended = project.run("run", "--run-id", "r1", "--option", "token=hidden-token")
+        assert ended.code == 0
+        self.no_trace(project, ended.out + ended.err)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.runtime.cli.conftest import RunnerProject, ScriptedService
+
+STRICTER = "def grade(task, response):\n    return {'pass_percentage': 0.0}\n"
+
+
+def test_generations_on_disk_are_graded_and_scored(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 0
+    assert "Score    0.6667" in ended.out
+    assert len(project.calls) == 3
+
+
+def test_nothing_is_generated(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "--skip-eval", "t1")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 0
+    assert "No score yet: 2 not generated" in ended.out
+    assert project.calls == ["t1"]
+    assert not (project.results / "r1" / "final_score.json").exists()
+
+
+def test_a_generation_error_that_remains_is_no_success(project: RunnerProject) -> None:
+    project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 1
+    assert "Generation failed for 1 task: t1" in ended.out
+
+
+def test_what_has_a_grade_is_not_graded_again(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    project.run("run", *flags)
+    assert project.run("evaluate", *flags).code == 0
+    assert scripted.paths().count("/evaluate-response/") == 3
+    assert project.run("evaluate", *flags, "--regrade").code == 0
+    assert scripted.paths().count("/evaluate-response/") == 6
+    assert scripted.paths().count("/final-score/") == 2
+
+
+@pytest.mark.parametrize("command", ["run", "evaluate", "score"])
+def test_another_grader_is_refused_until_all_is_graded_again(
+    project: RunnerProject, command: str
+) -> None:
+    project.run("run", "--run-id", "r1", "t3", "t1")
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    project.write_grader(STRICTER)
+    ended = project.run(command, "--run-id", "r1")
+    assert ended.code == 2
+    assert "2 task(s) of run 'r1' were graded by local" in ended.err
+    assert "evaluate --run-id r1 --regrade" in ended.err
+    assert not (project.results / "r1" / "t2" / "eval.json").exists()
+
+    ended = project.run("evaluate", "--run-id", "r1", "--regrade")
+    assert ended.code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 0.0
+    assert len(project.calls) == 3
+    assert project.run("run", "--run-id", "r1").code == 0
+
+
+def test_another_grader_is_refused_for_a_finished_run_too(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    project.write_grader(STRICTER)
+    assert project.run("run", "--run-id", "r1").code == 2
+    assert project.run("evaluate", "--run-id", "r1", "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 0.0
+
+
+def test_a_corrected_reference_needs_a_regrade(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    project.dataset.write_text(project.dataset.read_text().replace("something else", "two"))
+    assert project.run("run", "--run-id", "r1").code == 2
+    assert project.run("evaluate", "--run-id", "r1", "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 1.0
+
+
+def test_another_service_is_refused_and_generations_are_kept(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    project.run("run", "--run-id", "r1")
+    ended = project.run("run", "--run-id", "r1", "--service-url", scripted.url)
+    assert ended.code == 2
+    assert "--regrade" in ended.err
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    assert project.run("evaluate", *flags, "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["local"] is False
+    assert len(project.calls) == 3
+
+
+def test_another_evaluation_api_is_refused(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    project.set_in_class('EVALUATION_API = "v1"')
+    ended = project.run("run", "--run-id", "r1")
+    assert ended.code == 2
+    assert "legacy API" in ended.err
+    assert "v1 API" in ended.err
+
+
+def test_an_unknown_run_is_named(project: RunnerProject) -> None:
+    ended = project.run("evaluate", "--run-id", "nothing")
+    assert ended.code == 2
+    assert "'nothing'" in ended.err

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.runtime.cli.conftest import RunnerProject, ScriptedService
+
+
+@pytest.fixture
+def incomplete(project: RunnerProject) -> RunnerProject:
+    assert project.run("run", "--run-id", "r1", "t1").code == 0
+    return project
+
+
+def test_an_incomplete_run_gets_no_score(incomplete: RunnerProject) -> None:
+    before = incomplete.files()
+    ended = incomplete.run("score", "--run-id", "r1")
+    assert ended.code == 1
+    assert "No score yet: 2 not generated" in ended.out
+    assert incomplete.files() == before
+
+
+def test_with_force_missing_tasks_count_zero_and_the_score_says_so(
+    incomplete: RunnerProject,
+) -> None:
+    ended = incomplete.run("score", "--run-id", "r1", "--force")
+    assert ended.code == 0
+    assert "incomplete, missing tasks count 0" in ended.out
+    score = incomplete.read("r1", "final_score.json")
+    assert score["final_score"] == pytest.approx(1 / 3)
+    assert score["complete"] is False
+    assert score["tasks_evaluated"] == ["t3", "t1", "t2"]
+
+
+def test_a_forced_score_does_not_stand_for_the_finished_run(incomplete: RunnerProject) -> None:
+    incomplete.run("score", "--run-id", "r1", "--force")
+    assert incomplete.run("run", "--run-id", "r1").code == 0
+    score = incomplete.read("r1", "final_score.json")
+    assert score["final_score"] == pytest.approx(2 / 3)
+    assert score["complete"] is True
+
+
+def test_missing_tasks_are_submitted_as_null_and_others_as_whole_evals(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    project.run("run", *flags, "t1")
+    project.run("score", *flags, "--force")
+    (body,) = [body for path, body in scripted.bodies if path == "/final-score/"]
+    assert body["dataset"] == "validation"
+    assert body["evaluation_results"] == {
+        "t3": None,
+        "t1": {
+            "task_id": "t1",
+            "status": "evaluated",
+            "result": {"pass_percentage": 1.0},
+            "error": None,
+        },
+        "t2": None,
+    }
+
+
+def test_a_score_that_was_deleted_is_made_again(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    (project.results / "r1" / "final_score.json").unlink()
+    assert project.run("score", "--run-id", "r1").code == 0
+    assert project.read("r1", "final_score.json")["complete"] is True
+    assert len(project.calls) == 3
+
+
+def test_a_complete_run_is_not_scored_again_unless_forced(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    project.run("run", *flags)
+    assert project.run("score", *flags).code == 0
+    assert scripted.paths().count("/final-score/") == 1
+    assert project.run("score", *flags, "--force").code == 0
+    assert scripted.paths().count("/final-score/") == 2
+
+
+def test_a_service_that_is_down_keeps_everything_as_it_was(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    scripted.answers["/final-score/"] = (500, {"detail": "in trouble"})
+    ended = project.run("run", *flags, "--service-attempts", "1")
+    assert ended.code == 1
+    assert "ServiceUnavailableError" in ended.err
+    assert "in trouble" in ended.err
+    del scripted.answers["/final-score/"]
+    ended = project.run("score", *flags)
+    assert ended.code == 0
+    assert scripted.paths().count("/evaluate-response/") == 3
+    assert len(project.calls) == 3
+
+
+def test_an_unknown_run_is_named_with_where_it_was_looked_for(project: RunnerProject) -> None:
+    ended = project.run("score", "--run-id", "nothing")
+    assert ended.code == 2
+    assert "'nothing'" in ended.err
+    assert str(project.results) in ended.err
+    assert not project.results.exists()

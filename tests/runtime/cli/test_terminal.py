@@ -1,0 +1,197 @@
+"""What an operator sees: on a terminal of 80 columns, in a log, and with ``--quiet``."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.runtime.cli.conftest import RunnerProject
+
+COLUMNS = 80
+CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])")
+
+
+class Screen:
+    """As much of a terminal as a progress display uses."""
+
+    def __init__(self) -> None:
+        self.lines = [""]
+        self.row = self.column = 0
+
+    def feed(self, text: str) -> None:
+        position = 0
+        while position < len(text):
+            control = CONTROL.match(text, position)
+            if control:
+                self._control(control[1], control[2])
+                position = control.end()
+                continue
+            character = text[position]
+            position += 1
+            if character == "\r":
+                self.column = 0
+            elif character == "\n":
+                self._move(self.row + 1)
+            else:
+                self._put(character)
+
+    def _put(self, character: str) -> None:
+        if self.column == COLUMNS:
+            self._move(self.row + 1)
+            self.column = 0
+        line = self.lines[self.row].ljust(self.column)
+        self.lines[self.row] = line[: self.column] + character + line[self.column + 1 :]
+        self.column += 1
+
+    def _control(self, argument: str, letter: str) -> None:
+        if letter == "A":
+            self._move(self.row - int(argument or 1))
+        elif letter == "K" and argument in {"2", ""}:
+            kept = 0 if argument == "2" else self.column
+            self.lines[self.row] = self.lines[self.row][:kept]
+        else:  # colours, and showing or hiding the cursor
+            assert letter in "mhl", f"\\x1b[{argument}{letter}"
+
+    def _move(self, row: int) -> None:
+        self.row = row
+        while len(self.lines) <= row:
+            self.lines.append("")
+
+
+def watch(project: RunnerProject, *args: str) -> tuple[int, str, list[str]]:
+    """Run on a terminal and return the exit code, what came, and the final screen."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, str(project.script), *args],
+        cwd=project.root,
+        env=project.environment(TERM="xterm"),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    received = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # what Linux says when the other side is closed
+            chunk = b""
+        if not chunk:
+            break
+        received += chunk
+    os.close(master)
+    text = received.decode()
+    screen = Screen()
+    screen.feed(text)
+    return process.wait(30), text, [line.rstrip() for line in screen.lines]
+
+
+def test_on_a_terminal_a_bar_with_counts_ends_on_a_clean_screen(project: RunnerProject) -> None:
+    code, text, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 0
+    assert "\x1b[?25l" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    assert lines[0] == "Starting run r1"
+    bars = [line for line in lines if "━" in line]
+    assert len(bars) == 1, lines
+    assert "3/3" in bars[0]
+    assert "0 generating, 0 grading" in bars[0]
+    end = lines[lines.index(bars[0]) + 1 :]
+    assert end[0].startswith("Score    0.6667 ± 0.33")
+    assert end[-2].startswith("Resume   ")
+    assert end[-1] == ""
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def test_on_a_terminal_what_the_agent_prints_does_not_garble_the_bar(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(
+        ("        word, _, rest", "        print('thinking about', task.id)\n        word, _, rest")
+    )
+    code, _, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 0
+    thoughts = [line for line in lines if "thinking" in line]
+    assert sorted(thoughts) == [f"thinking about {task_id}" for task_id in ("t1", "t2", "t3")]
+    assert len([line for line in lines if "━" in line]) == 1
+
+
+def test_a_long_reason_is_cut_and_not_wrapped_into_the_bar(project: RunnerProject) -> None:
+    project.write_tasks(
+        [{"id": f"t{n}", "question": "raise " + "very " * 40, "answer": ""} for n in range(3)]
+    )
+    code, _, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 1
+    assert len([line for line in lines if "━" in line]) == 1
+    assert any(line.startswith("Generation failed for 3 tasks") for line in lines)
+
+
+def test_without_a_terminal_there_are_plain_lines_on_standard_error(
+    project: RunnerProject,
+) -> None:
+    ended = project.execute("run", "--run-id", "r1")
+    assert ended.err.splitlines() == [
+        "0/3 done, 0 generating, 0 grading",
+        "3/3 done, 0 generating, 0 grading",
+    ]
+    assert "\x1b" not in ended.out + ended.err
+    assert "done," not in ended.out
+
+
+def test_quiet_shows_no_progress_and_still_the_result(project: RunnerProject) -> None:
+    ended = project.run("run", "--run-id", "r1", "--quiet")
+    assert ended.code == 0
+    assert ended.err == ""
+    assert ended.out.startswith("Score    0.6667")
+    assert "Results  results/r1" in ended.out
+    assert "run --run-id r1" in ended.resume_command
+
+
+def test_quiet_does_not_hide_what_went_wrong(project: RunnerProject) -> None:
+    ended = project.run("run", "--quiet", "t9")
+    assert ended.code == 2
+    assert "t9" in ended.err
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["score"], ["evaluate"], ["serve"]])
+def test_help_fits_the_terminal_and_imports_no_agent(
+    project: RunnerProject, command: list[str]
+) -> None:
+    project.write_agent("raise RuntimeError('imported for --help')")
+    ended = project.run(*command, "--help")
+    assert ended.code == 0
+    assert max(map(len, ended.out.splitlines())) <= COLUMNS
+
+
+def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
+    # pydantic is not in the list: Typer imports it for any command line.
+    heavy = [
+        "httpx",
+        "starlette",
+        "uvicorn",
+        "tenacity",
+        "benchmark_runner.base",
+        "runner.benchmark",
+    ]
+    project.script.write_text(
+        "import atexit, sys\n"
+        f"heavy = {heavy}\n"
+        "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
+        "from runner.cli import cli\n"
+        "cli()\n"
+    )
+    ended = project.execute("run", "--help")
+    assert ended.code == 0
+    assert ended.err == "[]\n"
