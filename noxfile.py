@@ -25,14 +25,14 @@ def install(session: nox.Session, group: str) -> None:
 def tests(session: nox.Session) -> None:
     """Test every behaviour, and samples of the large matrices, on each Python there is."""
     install(session, "test")
-    session.run("pytest", "-m", "not full", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not full", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def full(session: nox.Session) -> None:
     """Test everything, the whole of the large matrices included."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
