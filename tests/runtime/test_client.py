@@ -15,6 +15,7 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from benchmark_runner import client as client_module
 from benchmark_runner.client import BenchmarkServiceClient, build_client
 from benchmark_runner.endpoint import describe_auth
 from benchmark_runner.errors import (
@@ -336,6 +337,21 @@ class TestAuthentication:
             assert "/v1" in error.message
             assert "VALS_AUTH_KEY" in (error.hint or "")
 
+    async def test_a_bearer_key_is_told_of_the_file_only_where_tasks_are_listed(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(failure(403, "no"))
+        bearer = {"Authorization": f"Bearer {KEY}"}
+        listing = await fails(
+            url, PermissionDeniedError, lambda client: client.list_tasks("d"), headers=bearer
+        )
+        grading = await fails(
+            url, PermissionDeniedError, lambda client: client.evaluate(v1_request()), headers=bearer
+        )
+        assert "--dataset-file" in (listing.hint or "")
+        assert '"legacy"' in (listing.hint or "")
+        assert "--dataset-file" not in (grading.hint or "")
+
     async def test_a_403_for_a_dataset_names_it(self, script: Script, url: str) -> None:
         script.answer(failure(403, "Dataset not allowed"))
         error = await fails(url, PermissionDeniedError, headers={"x-descope-api-key": KEY})
@@ -422,6 +438,36 @@ class TestServiceUrl:
             build_client(given)
         assert "pass" not in f"{caught.value.message}{caught.value.hint}"
 
+    @pytest.mark.parametrize("port", [0, 65536, 99999])
+    def test_a_port_that_can_not_be_is_refused(self, port: int) -> None:
+        with pytest.raises(UsageError) as caught:
+            build_client(f"http://u:pass@127.0.0.1:{port}")
+        assert str(port) in caught.value.message
+        assert "pass" not in caught.value.message
+        assert "65535" in (caught.value.hint or "")
+
+    @pytest.mark.parametrize("host", ["xn--a", "\u2028x", "999.1.1.1"])
+    def test_a_host_that_can_not_be_is_refused(self, host: str) -> None:
+        with pytest.raises(UsageError):
+            build_client(f"http://{host}")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("HTTPS_PROXY", "socks9://u:pass@proxy"),
+            ("ALL_PROXY", "http://proxy:pass"),
+            ("SSL_CERT_FILE", "/no/such/pass"),
+        ],
+    )
+    def test_a_proxy_or_certificate_that_can_not_be_used_is_told_without_its_secret(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(UsageError) as caught:
+            build_client("https://host")
+        assert "pass" not in caught.value.message
+        assert name in (caught.value.hint or "")
+
     def test_the_base_url_attribute_has_no_user_info(self) -> None:
         client = BenchmarkServiceClient("https://u:p@host:8443/base/")
         assert client.base_url == "https://host:8443/base"
@@ -456,9 +502,19 @@ class TestStatusCodes:
         assert len(script.seen) == QUICK.attempts
         assert error.status_code == status
         assert error.detail == "trouble"
-        for part in ("task 't1'", "'d'", url, f"HTTP {status}: trouble", f"{QUICK.attempts} times"):
+        for part in ("task 't1'", "'d'", url, f"HTTP {status}: trouble (after several tries)"):
             assert part in error.message
         assert error.hint
+
+    async def test_how_often_was_tried_makes_no_other_message(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(failure(503, "down"))
+        messages = {
+            (await fails(url, ServiceUnavailableError, retry=policy)).message
+            for policy in (RetryPolicy(2, first_wait=0), RetryPolicy(3, first_wait=0))
+        }
+        assert len(messages) == 1
 
     @pytest.mark.parametrize(
         ("status", "kind"),
@@ -636,7 +692,92 @@ class TestTransport:
         assert f"127.0.0.1:{port}" in error.message
         assert "ConnectError" in error.message
         assert "--service-url" in (error.hint or "")
+        assert "--eval-timeout" not in (error.hint or "")
         assert error.status_code is None
+
+    async def test_a_service_that_never_answers_is_noticed_within_seconds(
+        self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert client_module._HEALTH_TIMEOUT * 2 <= client_module._QUICK_TIMEOUT <= 10
+        monkeypatch.setattr(client_module, "_HEALTH_TIMEOUT", 0.1)
+        monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.3)
+        script.answer(never_answers)
+        for ask, tries in (
+            (BenchmarkServiceClient.health, 2),
+            (BenchmarkServiceClient.version, 1),
+            (lambda client: client.verify_task_ids(["t1"]), 1),
+        ):
+            script.seen.clear()
+            error = await fails(url, ServiceUnavailableError, ask)
+            assert len(script.seen) >= tries
+            assert "no answer within" in error.message
+            assert "--service-url" in (error.hint or "")
+            assert "--eval-timeout" not in (error.hint or "")
+
+    async def test_a_task_list_may_take_as_long_as_a_grade(
+        self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.01)
+
+        async def takes_a_while(receive: Receive, send: Send) -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(receive(), 0.1)
+            answer = JSONResponse({"dataset": "d", "tasks": []})
+            await answer({"type": "http", "method": "GET"}, receive, send)
+
+        script.answer(takes_a_while)
+        async with BenchmarkServiceClient(url, timeout=10) as client:
+            assert (await client.list_tasks("d")).tasks == []
+        script.answer(never_answers)
+        error = await fails(
+            url, ServiceUnavailableError, lambda client: client.list_tasks("d"), timeout=0.1
+        )
+        assert "no answer within 0.1 s" in error.message
+
+    async def test_only_an_answer_that_took_too_long_suggests_a_longer_time_out(
+        self, script: Script, url: str
+    ) -> None:
+        with closing_server(closes=99) as (closing, _):
+            error = await fails(closing, ServiceUnavailableError)
+        assert "--eval-timeout" not in (error.hint or "")
+
+    @pytest.mark.parametrize(
+        ("raised", "tries"),
+        [
+            (OSError("odd"), 2),
+            (OverflowError("odd"), 1),
+            (UnicodeError("odd"), 1),
+            (ValueError("odd"), 1),
+            (httpx.InvalidURL("odd"), 1),
+            (ExceptionGroup("g", [ExceptionGroup("g", [OverflowError("odd")])]), 1),
+        ],
+    )
+    async def test_whatever_the_network_raises_is_told_in_a_sentence(
+        self, raised: Exception, tries: int
+    ) -> None:
+        asked: list[httpx.Request] = []
+
+        class Odd(httpx.AsyncBaseTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                asked.append(request)
+                raise raised
+
+        retry = RetryPolicy(attempts=2, first_wait=0)
+        error = await fails("https://host", ServiceUnavailableError, transport=Odd(), retry=retry)
+        assert "Error: odd" in error.message or "InvalidURL: odd" in error.message
+        assert len(asked) == tries
+
+    async def test_a_name_that_is_not_unicode_is_asked_for_all_the_same(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(failure(404, "Dataset not found"))
+        for ask in (
+            lambda client: client.list_tasks("\udcff"),
+            lambda client: client.version("\udcff"),
+            lambda client: client.verify_task_ids(["\udcff"], "d"),
+        ):
+            error = await fails(url, NotFoundError, ask)
+            error.message.encode()
 
     async def test_a_connection_closed_without_an_answer_is_retried(self) -> None:
         with closing_server(closes=2) as (url, accepted):
@@ -722,6 +863,68 @@ class TestTransport:
             headers={"x-descope-api-key": KEY},
         )
         assert "ReadError: lost with ***" in error.message
+
+
+class TestCapacity:
+    """A 429 without ``Retry-After`` lowers the number of requests at a time."""
+
+    def refuse(self, together: int, **headers: str) -> Answer:
+        met = asyncio.Barrier(together)
+
+        async def answer(receive: Receive, send: Send) -> None:
+            await met.wait()
+            refusal = failure(429, "no capacity", **headers)
+            await refusal({"type": "http", "method": "POST"}, receive, send)
+
+        return answer
+
+    def accept(self, together: int) -> Answer:
+        met = asyncio.Barrier(together)
+
+        async def answer(receive: Receive, send: Send) -> None:
+            await met.wait()
+            await JSONResponse(GRADE)({"type": "http", "method": "POST"}, receive, send)
+
+        return answer
+
+    async def test_a_refused_burst_halves_it_once_and_successes_bring_it_back(
+        self, script: Script, url: str
+    ) -> None:
+        busy: list[int] = []
+        seen: list[int] = []
+
+        async def takes_a_while(receive: Receive, send: Send) -> None:
+            busy.append(1)
+            seen.append(len(busy))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(receive(), 0.1)
+            busy.pop()
+            await JSONResponse(GRADE)({"type": "http", "method": "POST"}, receive, send)
+
+        script.answer(*[self.refuse(4)] * 4, takes_a_while)
+        async with (
+            asyncio.timeout(10),
+            BenchmarkServiceClient(url, retry=QUICK, max_connections=4) as client,
+        ):
+            await asyncio.gather(*(grade(client) for _ in range(4)))
+            assert max(seen) == 2
+            script.answer(GRADE)
+            for _ in range(8):
+                await grade(client)
+            script.answer(self.accept(4))
+            await asyncio.gather(*(grade(client) for _ in range(4)))
+
+    async def test_a_rate_limit_that_says_when_to_come_back_does_not_lower_it(
+        self, script: Script, url: str
+    ) -> None:
+        refused = self.refuse(4, retry_after="0")
+        script.answer(*[refused] * 4, self.accept(4))
+        async with (
+            asyncio.timeout(10),
+            BenchmarkServiceClient(url, retry=QUICK, max_connections=4) as client,
+        ):
+            await asyncio.gather(*(grade(client) for _ in range(4)))
+        assert len(script.seen) == 8
 
 
 @contextlib.contextmanager

@@ -86,7 +86,9 @@ class TestImporting:
             import_object(reference, "a runner class")
 
     def test_what_the_authors_own_code_misses_is_not_hidden(self, runner_module: str) -> None:
-        with pytest.raises(ModuleNotFoundError, match="a_module_that_is_nowhere"):
+        with pytest.raises(
+            RunnerDefinitionError, match=r"ModuleNotFoundError.*a_module_that_is_nowhere"
+        ):
             import_object("an_author.needs:X", "a runner class")
 
     def test_a_name_that_the_module_lacks_is_told_with_the_file(self, runner_module: str) -> None:

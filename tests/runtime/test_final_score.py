@@ -72,7 +72,9 @@ def grade(artifacts: RunArtifacts, task_id: str, score: float) -> None:
 
 async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
     summary = summarise(runner, artifacts, TASKS)
-    return await make_score(runner, artifacts, TASKS, summary, service_url=SERVICE, local=local)
+    return await make_score(
+        runner, artifacts, TASKS, summary, service_url=SERVICE, local=local, deadline=5
+    )
 
 
 @pytest.mark.parametrize("local", [True, False])

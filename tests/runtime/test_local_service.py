@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import operator
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 import httpx
@@ -33,7 +35,6 @@ from benchmark_runner.schemas import EvalStatus, Payload, V1EvaluateRequest, V1S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from starlette.types import ASGIApp
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 KEY = "the-key"
+NO_SUCH_ANSWER = "no such answer"
 CANARY = "canary-7f3a"
 ONCE = RetryPolicy(attempts=1)
 BEARER_ON_V1 = (
@@ -54,8 +56,14 @@ BEARER_ON_V1 = (
 
 def exact_match(task: Row, response: str) -> dict[str, float]:
     if response == "raise":
-        raise ValueError("no such answer")
+        raise ValueError(NO_SUCH_ANSWER)
     return {"pass_percentage": float(response == task["answer"])}
+
+
+def source_line(code: str) -> int:
+    """Where this file holds that line of code."""
+    lines = [line.strip() for line in Path(__file__).read_text().splitlines()]
+    return lines.index(code) + 1
 
 
 @pytest.fixture
@@ -113,7 +121,6 @@ def locked(serve_app: ServeApp, folder: Path) -> Wire:
 class TestDatasets:
     def test_a_dataset_is_found_by_its_declared_name_else_by_its_stem(self, folder: Path) -> None:
         found = datasets(folder)
-        assert found.names() == ["default", "table", "validation"]
         assert list(found.get("validation").rows) == ["1", "2", "3", "4"]
         assert list(found.get("table").rows) == ["c1"]
         assert found.get("main") is None
@@ -140,9 +147,31 @@ class TestDatasets:
 
     def test_a_single_file_is_served_under_its_name(self, folder: Path) -> None:
         found = datasets(folder / "main.json")
-        assert found.names() == ["validation"]
         assert found.only() is found.get("validation")
         assert found.get("table") is None
+
+    async def test_rows_given_in_memory_are_a_dataset_of_that_name(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(folder.parent)  # a folder of the dataset's name is not looked into
+        rows = [{"id": 7, "question": "?", "answer": CANARY}, {"id": "8", "question": "?"}]
+        found = LocalDatasets.from_rows(folder.name, rows, evaluator_fields=frozenset({"answer"}))
+        assert found.get("validation") is None
+        assert found.get(folder.name) is found.only()
+        service = LocalService("my-bench", found, lambda task, response: task["answer"])
+        async with local_client(service) as client:
+            listed = await client.list_tasks(folder.name)
+            answer = await client.evaluate(v1_request("7", dataset=folder.name))
+        assert [task["id"] for task in listed.tasks] == ["7", "8"]
+        assert all("answer" not in task for task in listed.tasks)
+        assert answer.result == CANARY
+        assert rows[0]["id"] == 7
+
+    @pytest.mark.parametrize("rows", [[{"question": "?"}], [{"id": "1"}, {"id": 1}]])
+    def test_rows_without_an_id_of_their_own_are_refused(self, rows: list[Row]) -> None:
+        with pytest.raises(DatasetError) as caught:
+            LocalDatasets.from_rows("mine", rows, evaluator_fields=frozenset())
+        assert f"'mine', task {len(rows)}" in caught.value.message
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError) as caught:
@@ -411,10 +440,52 @@ class TestGrading:
             v1 = await client.evaluate(v1_request(data="raise"))
             with pytest.raises(ServiceUnavailableError) as caught:
                 await client.evaluate_response(task_id="d1", response="raise")
-        assert (v1.status, v1.errors) == (EvalStatus.ERROR, ["ValueError: no such answer"])
+        line = source_line("raise ValueError(NO_SUCH_ANSWER)")
+        said = f"ValueError: no such answer (test_local_service.py, line {line})"
+        assert (v1.status, v1.errors) == (EvalStatus.ERROR, [said])
         assert (v1.run_id, v1.task_id, v1.result) == ("r1", "1", None)
         assert caught.value.status_code == 500
-        assert caught.value.detail == "ValueError: no such answer"
+        assert caught.value.detail == said
+
+    async def test_a_fault_in_a_library_is_told_by_the_graders_own_line(self, folder: Path) -> None:
+        def grader(task: Row, response: str) -> object:
+            return json.loads(response)
+
+        for written in (grader, functools.partial(grader)):
+            async with local_client(make(folder, written)) as client:
+                answer = await client.evaluate(v1_request(data="{"))
+            line = source_line("return json.loads(response)")
+            assert answer.errors[0].startswith("JSONDecodeError: ")
+            assert answer.errors[0].endswith(f" (test_local_service.py, line {line})")
+
+    async def test_a_fault_of_a_grader_without_a_file_is_told_without_a_line(
+        self, folder: Path
+    ) -> None:
+        async with local_client(make(folder, operator.getitem)) as client:
+            answer = await client.evaluate(v1_request(data="nokey"))
+        assert answer.errors == ["KeyError: 'nokey'"]
+
+    @pytest.mark.parametrize("fault", [KeyboardInterrupt, SystemExit, BaseException])
+    async def test_nothing_that_a_grader_raises_ends_the_server(
+        self, serve_app: ServeApp, folder: Path, fault: type[BaseException]
+    ) -> None:
+        def plain(task: Row, response: str) -> Never:
+            raise fault("x")
+
+        async def on_the_loop(task: Row, response: str) -> Never:
+            raise fault("x")
+
+        for grader in (plain, on_the_loop):
+            wire = Wire(serve_app(make(folder, grader)))
+            async with BenchmarkServiceClient(wire.url, retry=ONCE) as client:
+                v1 = await client.evaluate(v1_request())
+                with pytest.raises(ServiceUnavailableError) as caught:
+                    await client.evaluate_response(task_id="d1", response="")
+                await client.health()
+            assert fault.__name__ in v1.errors[0]
+            assert fault.__name__ in (caught.value.detail or "")
+            async with local_client(make(folder, grader)) as client:
+                assert fault.__name__ in (await client.evaluate(v1_request())).errors[0]
 
     @pytest.mark.parametrize(
         "fault", [StopIteration("x"), SystemExit(3), asyncio.CancelledError(), TimeoutError()]

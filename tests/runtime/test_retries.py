@@ -188,6 +188,18 @@ class TestStatusTable:
         assert error_class(status) is error
 
 
+class TestLackOfCapacity:
+    @pytest.mark.parametrize(
+        ("status", "retry_after", "lacks"),
+        [(429, None, True), (429, 0, False), (429, 30, False), (503, None, False)],
+    )
+    def test_only_a_429_that_does_not_say_when_to_come_back_is_one(
+        self, status: int, retry_after: float | None, lacks: bool
+    ) -> None:
+        failure = TransientError("busy", status_code=status, retry_after=retry_after)
+        assert failure.lacks_capacity is lacks
+
+
 class TestRetryAdvice:
     @pytest.mark.parametrize(
         ("value", "seconds"),

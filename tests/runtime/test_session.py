@@ -92,6 +92,7 @@ class Bench:
             self.runner_class("local"),
             RunArtifacts(self.results, "r1"),
             asked,
+            self.connect,
             needs_file=needs_file,
         )
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -28,6 +28,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.locks import awaited, held
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
@@ -39,6 +40,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 #: In a task's ``agent_logs/``: why its generation, or its grading, failed.
 TRACEBACK_LOG = "traceback.log"
 EVAL_TRACEBACK_LOG = "eval-traceback.log"
+#: In a run's or a task's folder: held by the process that works on it.
+LOCK_FILE = ".lock"
+CONFIG_LOCK_FILE = ".config.lock"
 
 
 class RunArtifacts:
@@ -47,9 +51,10 @@ class RunArtifacts:
     Args:
         results_dir: The folder that holds a folder for each run.
         run_id: The run, and the name of its folder.
-        redactor: Masks secrets in everything that is written.
+        redactor: What masks them.
 
     Attributes:
+        redactor: Masks secrets in everything that is written.
         set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``.
 
     Raises:
@@ -62,7 +67,7 @@ class RunArtifacts:
         self.results_dir = Path(results_dir)
         self.run_id = _checked(run_id, "run id")
         self.set_aside: list[Path] = []
-        self._redactor = redactor or Redactor()
+        self.redactor = redactor or Redactor()
 
     @property
     def run_dir(self) -> Path:
@@ -140,6 +145,47 @@ class RunArtifacts:
             digest.update(_read(self.eval_path(task_id)) or b"-")
         return digest.hexdigest()
 
+    @contextmanager
+    def locked(self, task_id: str | None = None) -> Generator[None]:
+        """Hold the run, or one task of it, against other processes.
+
+        Args:
+            task_id: Lock this task only; others may work on other tasks of the run.
+
+        Raises:
+            RunLockedError: another process holds it; the message names that process.
+            ArtifactError: the disk refuses.
+        """
+        run_lock = self.run_dir / LOCK_FILE
+        made = [folder for folder in (self.run_dir, self.results_dir) if not folder.exists()]
+        with ExitStack() as locks:
+            with _writing(run_lock):
+                what = f"run {self.run_id!r}"
+                locks.enter_context(held(run_lock, what, shared=task_id is not None))
+                if task_id is not None:
+                    task_lock = self.task_dir(task_id) / LOCK_FILE
+                    locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
+            try:
+                yield
+            finally:
+                self._remove_unused(task_id, made)
+
+    @contextmanager
+    def config_locked(self) -> Generator[None]:
+        """Hold ``run_config.json`` while it is read, changed and written."""
+        with ExitStack() as locks:
+            with _writing(self.run_config_path):
+                locks.enter_context(awaited(self.run_dir / CONFIG_LOCK_FILE))
+            yield
+
+    def config_content(self) -> bytes | None:
+        """``run_config.json`` as it is on disk; ``None`` without one."""
+        return _read(self.run_config_path)
+
+    def has_generations(self) -> bool:
+        """Whether any task of the run has a generation."""
+        return next(self.run_dir.glob("*/generation.json"), None) is not None
+
     def remove_final_score(self) -> None:
         """Take away a score that no longer sums what is on disk."""
         with _writing(self.final_score_path):
@@ -149,7 +195,7 @@ class RunArtifacts:
         """Write ``text`` into a task's log folder and return the file."""
         path = self.agent_logs_dir(task_id) / name
         data = text.encode("utf-8", "backslashreplace")
-        _write_atomically(path, self._redactor.clean(data))
+        _write_atomically(path, self.redactor.clean(data))
         return path
 
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
@@ -186,9 +232,22 @@ class RunArtifacts:
         Raises:
             ArtifactError: the disk refuses.
         """
-        data = self._redactor.clean(_to_json(content))
+        data = self.redactor.clean(_to_json(content))
         _write_atomically(path, data)
         return hashlib.sha256(data).hexdigest()
+
+    def _remove_unused(self, task_id: str | None, made: list[Path]) -> None:
+        """Leave no folder behind of a run that never began."""
+        if self.run_config_path.exists():
+            return
+        with suppress(OSError):
+            if task_id is not None:
+                (self.task_dir(task_id) / LOCK_FILE).unlink(missing_ok=True)
+                self.task_dir(task_id).rmdir()
+            for folder in made:
+                for name in (LOCK_FILE, CONFIG_LOCK_FILE):
+                    (folder / name).unlink(missing_ok=True)
+                folder.rmdir()
 
     def _parse(self, path: Path, content: bytes | None, model: type[ModelT]) -> ModelT | None:
         if content is None:

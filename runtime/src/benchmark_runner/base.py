@@ -6,7 +6,8 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -75,16 +76,18 @@ class BenchmarkRunner(ABC):
     ) -> None:
         self.service_url = service_url
         self.run_id = ""
-        self.options: BaseModel = NoOptions()
+        # Any, as for the task of generate(): a subclass knows what its model declares.
+        self.options: Any = NoOptions()
         self._dataset = dataset_name
         self._tasks: dict[str, Task] = {}
+        self._folders: dict[str, str] = {}
         self._service_client: BenchmarkServiceClient | None = None
         self._eval_sem = asyncio.Semaphore(eval_concurrency)
 
     @abstractmethod
     async def generate(
         self,
-        task: Task,
+        task: Any,
         model: str,
         llm_config: LLMConfig | None = None,
         log_dir: Path | None = None,
@@ -94,7 +97,7 @@ class BenchmarkRunner(ABC):
         A plain ``def`` works as well; it is then called in a thread.
 
         Args:
-            task: The task, without the fields that only the grader may see.
+            task: The task, a ``TASK_MODEL``, without the fields that only the grader may see.
             model: What ``--model`` said.
             llm_config: Sampling and endpoint settings of the command line.
             log_dir: An existing folder of this task's own, for whatever is worth keeping.
@@ -195,8 +198,14 @@ class BenchmarkRunner(ABC):
         """Register one task.
 
         Raises:
-            DatasetError: its id is taken.
+            DatasetError: its id is taken, or differs from a taken one in case only.
         """
+        folder = normalize("NFC", task.id).casefold()
+        if (other := self._folders.setdefault(folder, task.id)) != task.id:
+            raise DatasetError(
+                f"the task ids {other!r} and {task.id!r} name the same folder on some disks",
+                hint="Give each task an id that differs in more than case.",
+            )
         if task.id in self._tasks:
             raise DatasetError(
                 f"the task id {task.id!r} is there twice", hint="Give each task an id of its own."
@@ -210,7 +219,7 @@ class BenchmarkRunner(ABC):
             DatasetError: an id is there twice.
             RunnerDefinitionError: a task declares a field that only the grader may see.
         """
-        self._tasks = {}
+        self._tasks, self._folders = {}, {}
         for task in tasks:
             self.add_task(_without_evaluator_fields(task, self.EVALUATOR_FIELDS))
 
@@ -220,11 +229,11 @@ class BenchmarkRunner(ABC):
 
     @property
     def dataset_name(self) -> str | None:
-        """The service's name of the dataset, ``None`` for its default one."""
+        """The service's name of the dataset, ``None`` for its default one; settable."""
         return self._dataset
 
-    def select_dataset(self, name: str | None) -> None:
-        """Set the service's name of the dataset."""
+    @dataset_name.setter
+    def dataset_name(self, name: str | None) -> None:
         self._dataset = name
 
     @property
@@ -258,6 +267,10 @@ class BenchmarkRunner(ABC):
     def _client(self) -> BenchmarkServiceClient:
         # The name that runners of the earlier framework use in their own evaluate().
         return self.service
+
+    @_client.setter
+    def _client(self, client: BenchmarkServiceClient) -> None:
+        self.service = client
 
     async def _evaluate_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
         response = await self.service.evaluate(

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError
@@ -19,7 +19,7 @@ from benchmark_runner.errors import ArtifactError, RunIdentityError, describe
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.schemas import EvalResult, Task
@@ -93,11 +93,23 @@ class GradedBy:
         service_url: The service, without user info; ``local`` for the embedded one.
         evaluation_api: ``legacy`` or ``v1``.
         service_version: What the service says of itself; ``None`` where that is not known.
+        evaluator_version: What it says of its grader with each grade; likewise.
     """
 
     service_url: str | None
     evaluation_api: str | None
     service_version: str | None
+    evaluator_version: str | None = None
+
+    @classmethod
+    def of(cls, result: EvalResult) -> GradedBy:
+        """Who made this grade."""
+        return cls(
+            result.service_url,
+            result.evaluation_api,
+            result.service_version,
+            result.evaluator_version,
+        )
 
     def differs_from(self, other: GradedBy) -> bool:
         """Whether the two are known to be different."""
@@ -105,11 +117,13 @@ class GradedBy:
             (self.service_url, other.service_url),
             (self.evaluation_api, other.evaluation_api),
             (self.service_version, other.service_version),
+            (self.evaluator_version, other.evaluator_version),
         )
         return any(now and then and now != then for now, then in pairs)
 
     def __str__(self) -> str:
-        version = f", version {self.service_version}" if self.service_version else ""
+        named = self.evaluator_version or self.service_version
+        version = f", version {named}" if named else ""
         return f"{self.service_url} ({self.evaluation_api} API{version})"
 
 
@@ -120,7 +134,7 @@ class Plan:
     Attributes:
         generate: Tasks without a usable generation.
         evaluate: Tasks with a generation whose eval is missing or has to be redone.
-        done: How many of the chosen tasks need nothing.
+        done: How many tasks need nothing.
         graded: The tasks that have a grade, by who graded them.
     """
 
@@ -132,6 +146,13 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.generate or self.evaluate)
 
+    def only(self, chosen: Collection[str]) -> Plan:
+        """The part of the plan that is about the chosen tasks; who graded stays about all."""
+        generate = [task_id for task_id in self.generate if task_id in chosen]
+        evaluate = [task_id for task_id in self.evaluate if task_id in chosen]
+        done = len(chosen) - len(generate) - len(evaluate)
+        return Plan(generate, evaluate, done, self.graded)
+
 
 def make_plan(
     artifacts: RunArtifacts,
@@ -140,11 +161,11 @@ def make_plan(
     skip_eval: bool = False,
     regrade: bool = False,
 ) -> Plan:
-    """Find out what the chosen tasks still need.
+    """Find out what tasks still need.
 
     Args:
         artifacts: The files of the run.
-        task_ids: The chosen tasks.
+        task_ids: The tasks to look at.
         skip_eval: Whether generations are all that is wanted.
         regrade: Whether grades that are there are to be made again.
     """
@@ -163,25 +184,43 @@ def make_plan(
             continue
         plan.done += 1
         if result.status is EvalStatus.EVALUATED:
-            by = GradedBy(result.service_url, result.evaluation_api, result.service_version)
-            plan.graded.setdefault(by, []).append(task_id)
+            plan.graded.setdefault(GradedBy.of(result), []).append(task_id)
     return plan
 
 
-def check_same_grader(run_id: str, plan: Plan, now: GradedBy) -> None:
+def check_same_grader(
+    run_id: str, graded: Mapping[GradedBy, Sequence[str]], now: GradedBy | None = None
+) -> None:
     """Refuse to mix the grades of one grader with those of another.
 
+    Args:
+        run_id: The run.
+        graded: The tasks that have a grade, by who graded them.
+        now: Who would grade the rest; ``None`` compares what is there.
+
     Raises:
-        RunIdentityError: grades on disk are known to come from somebody else.
+        RunIdentityError: grades are known to come from different graders.
     """
-    for before, task_ids in plan.graded.items():
-        if now.differs_from(before):
-            raise RunIdentityError(
-                f"{len(task_ids)} task(s) of run {run_id!r} were graded by {before}, "
-                f"not by {now}: {some_ids(task_ids)}",
-                hint=f"Grade all of them again with evaluate --run-id {run_id} --regrade, "
-                "or go on with the service that graded them.",
-            )
+    known = list(graded)
+    against = [now] if now is not None else known
+    for before in known:
+        for other in against:
+            if other.differs_from(before):
+                raise _mixed_graders(run_id, graded[before], before, other)
+
+
+def _mixed_graders(
+    run_id: str, task_ids: Sequence[str], before: GradedBy, now: GradedBy
+) -> RunIdentityError:
+    tasks = f"{len(task_ids)} task(s) of run {run_id!r} ({some_ids(task_ids)})"
+    if (before.service_url, before.evaluation_api) == (now.service_url, now.evaluation_api):
+        message = f"{tasks} were graded before the grader or its references changed"
+    else:
+        message = f"{tasks} were graded by {before}, not by {now}"
+    again = f"evaluate --run-id {run_id} --regrade --service-url {now.service_url}"
+    return RunIdentityError(
+        f"{message}; one score can't mix them", hint=f"Grade all of them again with: {again}"
+    )
 
 
 def is_eval_owed(result: EvalResult, generation_hash: str | None) -> bool:
@@ -194,10 +233,22 @@ def is_eval_owed(result: EvalResult, generation_hash: str | None) -> bool:
 def task_hash(task: Task) -> str:
     """SHA-256 of a task as ``generate()`` receives it, its time limit left out."""
     try:
-        content = task.model_dump_json(exclude={"timeout"})
+        if any(isinstance(value, (set, frozenset)) for _, value in task):
+            content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
+        else:
+            content = task.model_dump_json(exclude={"timeout"})
     except PydanticSerializationError:  # half a surrogate pair
-        content = json.dumps(task.model_dump(exclude={"timeout"}), default=repr)
+        content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _canonical(value: object) -> object:
+    # The order of a set differs between processes.
+    return (
+        sorted(map(repr, cast("set[object]", value)))
+        if isinstance(value, (set, frozenset))
+        else repr(value)
+    )
 
 
 def check_same_settings(

@@ -7,8 +7,8 @@ the errors of :mod:`benchmark_runner.errors`. What it speaks is the service cont
 from __future__ import annotations
 
 import asyncio
-import math
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -16,8 +16,10 @@ import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
+from benchmark_runner.capacity import AdaptiveLimit
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
+from benchmark_runner.finite import is_finite
 from benchmark_runner.redaction import forms_of
 from benchmark_runner.retries import (
     RetryNotice,
@@ -53,7 +55,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _CONNECT_TIMEOUT = 10.0
 _QUICK_CONNECT_TIMEOUT = 5.0
-_QUICK_TIMEOUT = 30.0
+#: Seconds in which a service that is up has answered what needs no work, retries included.
+_QUICK_TIMEOUT = 10.0
+#: Seconds for one try of ``/health``.
+_HEALTH_TIMEOUT = 5.0
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
 
@@ -68,18 +73,21 @@ class BenchmarkServiceClient:
         base_url: Where the service is; user info in it is sent as basic authentication and
             shown nowhere.
         headers: Sent with every request; their values are secrets.
-        timeout: Seconds for one try of a grading or scoring call, all phases together.
+        timeout: Seconds for one try of a grading or scoring call, all phases together, and
+            for the task list with its retries.
         retry: How often and how long to retry.
         transport: Replaces the network, for an ASGI app in the same process.
-        max_connections: The most requests at a time; further calls wait for a free one, and
-            that wait does not count as part of ``timeout``.
+        max_connections: The most requests at a time, fewer while the service says that it
+            has no capacity; further calls wait for a free one, and that wait does not count
+            as part of a try's ``timeout``.
         local: Whether this is the embedded service.
         allow_insecure_http: Send keys over plain http to a host that is not this machine.
         on_retry: Called before each wait for another try.
         auth_name: What messages call the key, for example its environment variable.
 
     Raises:
-        UsageError: the URL or a key is not usable, or a key would go over plain http.
+        UsageError: the URL, a key, or the environment's proxy or certificates are not
+            usable, or a key would go over plain http.
     """
 
     def __init__(
@@ -124,22 +132,10 @@ class BenchmarkServiceClient:
             bearer=endpoint.bearer,
             secrets=forms_of(endpoint.secrets),
         )
-        # The slots, not the pool, bound the requests: waiting in the pool would be part of
-        # a request's time.
-        self._slots = asyncio.Semaphore(max_connections)
-        self._http = httpx.AsyncClient(
-            headers=endpoint.headers,
-            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
-            limits=httpx.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections
-            ),
-            transport=transport,
-            # Loading the trusted certificates costs more than all else here.
-            verify=endpoint.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            # What is meant for this machine does not go through a proxy.
-            mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
-            follow_redirects=False,
-        )
+        # This, not the pool, bounds the requests: waiting in the pool would be part of a
+        # request's time.
+        self._limit = AdaptiveLimit(max_connections)
+        self._http = _connections(endpoint, max_connections, transport)
 
     @property
     def auth_name(self) -> str | None:
@@ -162,9 +158,9 @@ class BenchmarkServiceClient:
         await self._http.aclose()
 
     async def health(self, *, retry: RetryPolicy | None = None) -> None:
-        """Return if the service is up; needs no key."""
+        """Return if the service is up; needs no key, and ends within seconds."""
         call = Call("check the health of the service", "GET", "/health")
-        response = await self._ask_quickly(call, retry)
+        response = await self._ask_quickly(call, retry, try_limit=_HEALTH_TIMEOUT)
         document = self._json(call, response)
         if not isinstance(document, dict) or not isinstance(document.get("status"), str):
             raise bad_response(call, self._service, "it holds no status", response.status_code)
@@ -202,9 +198,11 @@ class BenchmarkServiceClient:
         self, dataset: str, *, retry: RetryPolicy | None = None
     ) -> TaskListResponse:
         """Ask for the tasks of a dataset, without their reference answers."""
-        path = f"/v1/datasets/{quote(dataset, safe='')}/tasks"
+        path = f"/v1/datasets/{quote(dataset, safe='', errors='surrogatepass')}/tasks"
         call = Call("list the tasks", "GET", path, dataset)
-        return self._parsed(call, await self._ask_quickly(call, retry), TaskListResponse)
+        # It may be large, and slow to make.
+        response = await self._ask_quickly(call, retry, limit=self.timeout)
+        return self._parsed(call, response, TaskListResponse)
 
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None
@@ -264,50 +262,67 @@ class BenchmarkServiceClient:
         except TransientError as failure:
             raise unavailable(call, self._service, failure) from None
 
-    async def _ask_quickly(self, call: Call, retry: RetryPolicy | None) -> httpx.Response:
+    async def _ask_quickly(
+        self,
+        call: Call,
+        retry: RetryPolicy | None,
+        *,
+        limit: float | None = None,
+        try_limit: float | None = None,
+    ) -> httpx.Response:
         policy = retry or self.quick_retry
+        limit = _QUICK_TIMEOUT if limit is None else limit
         try:
-            async with asyncio.timeout(_QUICK_TIMEOUT):
+            async with asyncio.timeout(limit):
                 return await call_with_retries(
-                    lambda: self._try(call, None, quick=True), policy, self._notify
+                    lambda: self._try(call, try_limit, quick=True), policy, self._notify
                 )
         except TimeoutError:
-            failure = TransientError(f"no answer within {_QUICK_TIMEOUT:g} s")
+            failure = TransientError(f"no answer within {limit:g} s", timed_out=True)
             raise unavailable(call, self._service, failure) from None
         except TransientError as failure:
             raise unavailable(call, self._service, failure) from None
 
     async def _try(self, call: Call, limit: float | None, *, quick: bool = False) -> httpx.Response:
+        # The place is free again while a retry waits.
+        async with self._limit.place() as began:
+            response = await self._send(call, limit, quick=quick)
+            if response.is_success:
+                self._limit.grow()
+                return response
+            status, headers = response.status_code, response.headers
+            failure = refusal(call, self._service, status, headers, response.content)
+            if isinstance(failure, TransientError) and failure.lacks_capacity:
+                self._limit.cut(began)
+            raise failure
+
+    async def _send(self, call: Call, limit: float | None, *, quick: bool) -> httpx.Response:
         connect = _QUICK_CONNECT_TIMEOUT if quick else _CONNECT_TIMEOUT
-        # The slot is free again while a retry waits.
-        async with self._slots:
-            deadline = asyncio.timeout(limit)
-            try:
-                async with deadline:
-                    response = await self._http.request(
-                        call.method,
-                        self.base_url + call.path,
-                        content=call.body,
-                        headers={} if call.body is None else {"content-type": "application/json"},
-                        timeout=httpx.Timeout(None, connect=connect),
-                    )
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                raise TransientError(f"no answer within {limit:g} s") from None
-            except httpx.ConnectTimeout:
-                failure = TransientError(f"no connection within {connect:g} s")
-                if quick:  # the system has repeated its own tries all that time
-                    raise unavailable(call, self._service, failure) from None
-                raise failure from None
-            except httpx.TransportError as error:
-                raise TransientError(self._service.redact(describe(error))) from None
-            except httpx.DecodingError as error:
-                problem = describe(error)
-                raise bad_response(call, self._service, problem, 200) from None
-        if response.is_success:
-            return response
-        raise refusal(call, self._service, response.status_code, response.headers, response.content)
+        deadline = asyncio.timeout(limit)
+        try:
+            async with deadline:
+                return await self._http.request(
+                    call.method,
+                    self.base_url + call.path,
+                    content=call.body,
+                    headers={} if call.body is None else {"content-type": "application/json"},
+                    timeout=httpx.Timeout(None, connect=connect),
+                )
+        except httpx.ConnectTimeout:
+            failure = TransientError(f"no connection within {connect:g} s")
+            if quick:  # the system has repeated its own tries all that time
+                raise unavailable(call, self._service, failure) from None
+            raise failure from None
+        except (httpx.TransportError, OSError) as error:
+            if deadline.expired():
+                raise TransientError(f"no answer within {limit:g} s", timed_out=True) from None
+            raise TransientError(self._service.redact(describe(error))) from None
+        except httpx.DecodingError as error:
+            raise bad_response(call, self._service, describe(error), HTTPStatus.OK) from None
+        except (ValueError, ArithmeticError, httpx.InvalidURL, ExceptionGroup) as error:
+            # What the libraries below make of an address that can't be; no retry heals it.
+            failure = TransientError(self._service.redact(describe(_first(error))))
+            raise unavailable(call, self._service, failure) from None
 
     def _notify(self, notice: RetryNotice) -> None:
         if self.on_retry is not None:
@@ -319,7 +334,7 @@ class BenchmarkServiceClient:
         except ValueError as error:
             problem = f"it is not valid JSON ({error})"
             raise bad_response(call, self._service, problem, response.status_code) from None
-        if not _is_finite(document):
+        if not is_finite(document):
             problem = "it holds a number that is not finite"
             raise bad_response(call, self._service, problem, response.status_code)
         return document
@@ -353,14 +368,15 @@ def build_client(
 
     Args:
         service_url: Where the service is.
-        timeout: Seconds for one try of a grading or scoring call.
+        timeout: Seconds for one try of a grading or scoring call, and for the task list.
         retry: How often and how long to retry.
         allow_insecure_http: Send the key over plain http to another machine.
         max_connections: The most requests at a time.
         on_retry: Called before each wait for another try.
 
     Raises:
-        UsageError: the URL or the key is not usable, or the key would go over plain http.
+        UsageError: the URL, the key, or the environment's proxy or certificates are not
+            usable, or the key would go over plain http.
     """
     headers, variable = headers_from_environment()
     return BenchmarkServiceClient(
@@ -375,9 +391,40 @@ def build_client(
     )
 
 
+def _connections(
+    endpoint: Endpoint, most: int, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            headers=endpoint.headers,
+            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
+            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            transport=transport,
+            # Loading the trusted certificates costs more than all else here.
+            verify=endpoint.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            # What is meant for this machine does not go through a proxy.
+            mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
+            follow_redirects=False,
+        )
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # Its text may hold the proxy's password.
+        raise UsageError(
+            "the environment's proxy or certificate settings are not usable "
+            f"({type(error).__name__})",
+            hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
+            "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
+
+
 def _query(**fields: str | None) -> str:
     given = {name: value for name, value in fields.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+    return f"?{urlencode(given, errors='surrogatepass')}" if given else ""
 
 
 def _verify_paths(task_ids: Sequence[str], dataset: str | None) -> Iterator[str]:
@@ -385,18 +432,10 @@ def _verify_paths(task_ids: Sequence[str], dataset: str | None) -> Iterator[str]
     mark = "&" if dataset is not None else "?"
     path = ""
     for task_id in task_ids:
-        item = urlencode({"task_ids": task_id})
+        item = urlencode({"task_ids": task_id}, errors="surrogatepass")
         if path and len(path) + 1 + len(item) > _MAX_PATH_LENGTH:
             yield path
             path = ""
         path = f"{path}&{item}" if path else f"{start}{mark}{item}"
     if path:
         yield path
-
-
-def _is_finite(value: JsonValue) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    return all(map(_is_finite, value)) if isinstance(value, list) else True

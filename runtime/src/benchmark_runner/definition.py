@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel, ValidationError
 
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.errors import RunnerDefinitionError, UsageError
+from benchmark_runner.errors import RunnerDefinitionError, UsageError, describe, place_of
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def import_object(reference: str, expected: str) -> object:
         expected: What it should be, for the error message.
 
     Raises:
-        RunnerDefinitionError: there is no such module or name.
+        RunnerDefinitionError: there is no such module or name, or importing it fails.
     """
     module_name, colon, name = reference.partition(":")
     if not colon or not module_name or not name:
@@ -35,14 +35,17 @@ def import_object(reference: str, expected: str) -> object:
         )
     try:
         module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        # A module that the author's own code misses is reported as Python reports it.
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{module_name}.".startswith(f"{missing}."):
+            raise RunnerDefinitionError(
+                f"{reference!r}: there is no module {missing!r}",
+                hint="Install the project (make install), or correct the name in runner/cli.py.",
+            ) from None
         raise RunnerDefinitionError(
-            f"{reference!r}: there is no module {error.name!r}",
-            hint="Install the project (make install), or correct the name in runner/cli.py.",
-        ) from None
+            f"{module_name} can't be imported: {describe(error)} ({place_of(error)})",
+            hint="Correct the module; python -m py_compile and make lint help to find the place.",
+        ) from error
     if not hasattr(module, name):
         raise RunnerDefinitionError(
             f"{reference!r}: {sys.modules[module_name].__file__} defines no {name}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import dataclass
 from time import monotonic
@@ -93,6 +94,10 @@ class Display(Protocol):
         """Take one event into account."""
         ...
 
+    async def keep_alive(self) -> None:
+        """Show now and then that the run is alive, also while nothing happens."""
+        ...
+
 
 class NoDisplay:
     """Shows nothing."""
@@ -105,6 +110,9 @@ class NoDisplay:
 
     def show(self, event: Event) -> None:
         """Ignore the event."""
+
+    async def keep_alive(self) -> None:
+        """Show nothing."""
 
 
 class PlainDisplay:
@@ -127,6 +135,12 @@ class PlainDisplay:
         """Write a line if the last one is old enough."""
         self._tally.count(event)
         if monotonic() - self._last >= PLAIN_INTERVAL:
+            self._write()
+
+    async def keep_alive(self) -> None:
+        """Write what has changed since the last line, also when no event follows it."""
+        while True:
+            await asyncio.sleep(PLAIN_INTERVAL)
             self._write()
 
     def _write(self) -> None:
@@ -178,6 +192,9 @@ class LiveDisplay:
         """Update the bar; it is drawn ten times a second, whatever the number of events."""
         self._tally.count(event)
         self._update()
+
+    async def keep_alive(self) -> None:
+        """The bar draws itself."""
 
     def _update(self) -> None:
         self._progress.update(self._bar, completed=self._tally.done, description=str(self._tally))

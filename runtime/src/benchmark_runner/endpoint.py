@@ -20,6 +20,7 @@ DESCOPE_HEADER = "x-descope-api-key"
 #: In order of precedence; the first two are names of the same key.
 _DESCOPE_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY")
 BEARER_VARIABLE = "BENCHMARK_API_KEY"
+_PORTS = range(1, 65536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,15 @@ def _parsed(given: str) -> httpx.URL:
     shown = repr(re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1", text, flags=re.IGNORECASE))
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):  # the latter from an international host name
         raise UsageError(f"the service URL {shown} is not a URL", hint=hint) from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         message = f"the service URL {shown} is not an http or https URL with a host"
         raise UsageError(message, hint=hint)
+    if url.port is not None and url.port not in _PORTS:
+        message = f"the service URL {shown} has port {url.port}, which can't be"
+        raise UsageError(message, hint="Give a port from 1 to 65535, or none.")
     if url.query or url.fragment:
         shown = str(url.copy_with(username=None, password=None, query=None, fragment=None))
         raise UsageError(f"the service URL {shown!r} has a query or fragment", hint=hint)

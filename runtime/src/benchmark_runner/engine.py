@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
+from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import RunnerDefinitionError, ServiceError, describe
 from benchmark_runner.events import (
     EvaluationFinished,
@@ -23,12 +25,12 @@ from benchmark_runner.events import (
     GenerationFinished,
     GenerationStarted,
 )
-from benchmark_runner.invocation import DeadlineExceeded, call_within
+from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from benchmark_runner.artifacts import RunArtifacts
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
     from benchmark_runner.events import Listener
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
+
+ResultT = TypeVar("ResultT")
+
+_DISK_THREADS = 4
+#: Seconds that a write under way gets when the run is stopped.
+_DISK_GRACE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,8 @@ class Engine:
         self._emit = listener
         self._tasks = {task.id: task for task in runner.get_tasks()}
         self._stopped_by: ServiceError | None = None
+        # Not the loop's own pool: an author's calls may fill that one for a long time.
+        self._disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="artifacts")
         # Fresh generations travel to the graders in memory, up to a bound; the rest is read
         # from disk again, so that slow grading costs no memory.
         self._fresh: dict[str, _Generated] = {}
@@ -129,6 +139,8 @@ class Engine:
                     to_evaluate.put_nowait(None)
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from None
+        finally:
+            self._disk.shutdown(wait=False)
         return self._stopped_by
 
     async def _generate_from(
@@ -144,11 +156,17 @@ class Engine:
                 return
 
     async def _generate(self, task: Task) -> _Generated:
-        log_dir, attempt = await asyncio.to_thread(self._artifacts.prepare_task, task.id)
+        log_dir, attempt = await self._on_disk(self._artifacts.prepare_task, task.id)
         self._emit(GenerationStarted(task.id))
         started_at = datetime.now(UTC)
         clock = perf_counter()
-        result = await self._call_generate(task, log_dir)
+        cancelled = False
+        try:
+            result = await self._call_generate(task, log_dir)
+        except CancelledWithResult as late:
+            if not isinstance(late.result, GenerationResult):
+                raise asyncio.CancelledError from None
+            result, cancelled = late.result, True
         duration = perf_counter() - clock
         generation = result.model_copy(
             update={
@@ -163,8 +181,10 @@ class Engine:
                 "attempts": attempt,
             }
         )
-        content_hash = await asyncio.to_thread(self._artifacts.save_generation, task.id, generation)
+        content_hash = await self._on_disk(self._artifacts.save_generation, task.id, generation)
         self._emit(GenerationFinished(task.id, generation.status, generation.error, duration))
+        if cancelled:
+            raise asyncio.CancelledError
         return _Generated(generation, content_hash)
 
     async def _call_generate(self, task: Task, log_dir: Path) -> GenerationResult:
@@ -186,9 +206,10 @@ class Engine:
                 error=f"no answer within {limit:g} s",
                 stop_reason="max_time",
             )
+        except CancelledWithResult:
+            raise
         except asyncio.CancelledError as error:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if _is_cancelled():
                 raise
             # The author's own code cancelled itself: that is this task's failure.
             return await self._failed(task.id, error)
@@ -205,9 +226,7 @@ class Engine:
         return result
 
     async def _failed(self, task_id: str, error: BaseException) -> GenerationResult:
-        await asyncio.to_thread(
-            self._artifacts.write_log, task_id, TRACEBACK_LOG, _traceback_of(error)
-        )
+        await self._on_disk(self._artifacts.write_log, task_id, TRACEBACK_LOG, _traceback_of(error))
         return GenerationResult(
             task_id=task_id, status=GenerationStatus.ERROR, error=describe(error)
         )
@@ -216,7 +235,7 @@ class Engine:
         while (task_id := await task_ids.get()) is not None:
             generated = self._fresh.pop(task_id, None)
             if self._stopped_by is None:
-                generated = generated or await asyncio.to_thread(self._read_generated, task_id)
+                generated = generated or await self._on_disk(self._read_generated, task_id)
                 if generated is not None:
                     await self._evaluate(task_id, generated)
 
@@ -229,7 +248,8 @@ class Engine:
     async def _evaluate(self, task_id: str, generated: _Generated) -> None:
         self._emit(EvaluationStarted(task_id))
         clock = perf_counter()
-        result = await self._call_evaluate(task_id, generated.generation)
+        result = evaluate_without_service(task_id, generated.generation)
+        result = result or await self._call_evaluate(task_id, generated.generation)
         if result is None:
             return
         graded_by = self._settings.graded_by
@@ -244,7 +264,7 @@ class Engine:
                 "duration": perf_counter() - clock,
             }
         )
-        await asyncio.to_thread(self._artifacts.save_eval, task_id, result)
+        await self._on_disk(self._artifacts.save_eval, task_id, result)
         self._emit(EvaluationFinished(task_id, result.status, result.error, self._score_of(result)))
 
     async def _call_evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult | None:
@@ -254,30 +274,55 @@ class Engine:
                 "object",
                 await call_within(self._runner.evaluate, call, self._settings.eval_deadline),
             )
+        except CancelledWithResult:
+            raise asyncio.CancelledError from None
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return await self._ungraded(task_id, error)
         except ServiceError as error:
             if error.stops_evaluation:
                 self._stopped_by = self._stopped_by or error
                 self._emit(EvaluationStopped(task_id, error))
                 return None
-            return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
+            reason = describe(error)
         except DeadlineExceeded:
             reason = f"TimeoutError: not graded within {self._settings.eval_deadline:g} s"
-            return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=reason)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's eval)
-            await asyncio.to_thread(
-                self._artifacts.write_log, task_id, EVAL_TRACEBACK_LOG, _traceback_of(error)
-            )
-            return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
-        if not isinstance(result, EvalResult):
+            return await self._ungraded(task_id, error)
+        else:
+            if isinstance(result, EvalResult):
+                return result
             reason = f"TypeError: evaluate() returned {type(result).__name__}, not EvalResult"
-            return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=reason)
-        return result
+        return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=reason)
+
+    async def _ungraded(self, task_id: str, error: BaseException) -> EvalResult:
+        await self._on_disk(
+            self._artifacts.write_log, task_id, EVAL_TRACEBACK_LOG, _traceback_of(error)
+        )
+        return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
+
+    async def _on_disk(self, function: Callable[..., ResultT], *arguments: object) -> ResultT:
+        """Call ``function`` in a thread; a cancellation waits until the disk has it."""
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._disk, partial(function, *arguments))
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            await asyncio.wait({job}, timeout=_DISK_GRACE)
+            raise
 
     def _score_of(self, result: EvalResult) -> float | None:
         try:
             return task_value(self._runner, result)
         except RunnerDefinitionError:
             return None  # The summary raises it, when nothing is running any more.
+
+
+def _is_cancelled() -> bool:
+    """Whether it is this task that somebody wants to end."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
 
 
 def _traceback_of(error: BaseException) -> str:

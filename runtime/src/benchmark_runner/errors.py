@@ -8,6 +8,7 @@
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
     ├── ArtifactError               the results folder can't be read or written
+    │   └── RunLockedError          another process works on the run, or on the task
     └── ServiceError                the benchmark service can't do what was asked
         ├── ServiceUnavailableError   no connection, time-out, 409, 429 or 5xx after all retries
         ├── AuthenticationError       401
@@ -23,6 +24,7 @@ Each one has a ``message`` (what happened, to what) and a ``hint`` (what to do n
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ class RunIdentityError(UsageError):
 
 class ArtifactError(BenchmarkRunnerError):
     """A file of a run can't be read or written."""
+
+
+class RunLockedError(ArtifactError):
+    """Another process works on the same run, or on the same task of it."""
 
 
 class ServiceError(BenchmarkRunnerError):
@@ -141,3 +147,9 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.message}"
     text = str(error).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place_of(error: BaseException) -> str:
+    """Where ``error`` was raised: the file and the line of the last frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "place not known"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
+from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
 from benchmark_runner.summary import current_evals
 
@@ -36,6 +38,7 @@ async def make_score(
     *,
     service_url: str | None,
     local: bool,
+    deadline: float,
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
 
@@ -46,13 +49,14 @@ async def make_score(
         summary: How those tasks stand.
         service_url: The service that scores, without user info.
         local: Whether that is the embedded one.
+        deadline: Seconds after which scoring is given up.
 
     Raises:
         ServiceError: the service can't score them.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
     evals = await asyncio.to_thread(current_evals, artifacts, task_ids)
-    scored = await _call_score(runner, evals)
+    scored = await _call_score(runner, evals, deadline)
     score = scored.model_copy(
         update={
             "complete": summary.complete,
@@ -68,11 +72,20 @@ async def make_score(
     return score
 
 
-async def _call_score(runner: BenchmarkRunner, evals: list[EvalResult]) -> ScoreResult:
+async def _call_score(
+    runner: BenchmarkRunner, evals: list[EvalResult], deadline: float
+) -> ScoreResult:
     try:
-        scored = cast("object", await runner.score(evals))
+        call = partial(runner.score, evals)
+        scored = cast("object", await call_within(runner.score, call, deadline))
     except BenchmarkRunnerError:
         raise
+    except CancelledWithResult:
+        raise asyncio.CancelledError from None
+    except DeadlineExceeded:
+        raise RunnerDefinitionError(
+            f"score() did not end within {deadline:g} s", hint="Give a longer --eval-timeout."
+        ) from None
     except Exception as error:
         raise RunnerDefinitionError(
             f"score() failed: {describe(error)}", hint=_CORRECT_SCORE

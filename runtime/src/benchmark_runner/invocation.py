@@ -20,6 +20,14 @@ class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not a fault)
     """The framework's time limit was reached; never raised for the author's own time-outs."""
 
 
+class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not a fault)
+    """The caller was cancelled, and the call still returned: its result is worth keeping."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__("returned although it was cancelled")
+        self.result = result
+
+
 async def call_within(
     function: Callable[..., object],
     call: Callable[[], Awaitable[ResultT] | ResultT],
@@ -35,6 +43,7 @@ async def call_within(
     Raises:
         DeadlineExceeded: the limit was reached; the call was cancelled, or left behind in its
             thread, where nothing can cancel it.
+        CancelledWithResult: the caller was cancelled just when the call returned.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"
     running = asyncio.ensure_future(call_either(function, call, name))
@@ -43,6 +52,8 @@ async def call_within(
         done, _ = await asyncio.wait({running}, timeout=limit)
     except asyncio.CancelledError:
         await _cancel(running)
+        if running.done() and not running.cancelled() and running.exception() is None:
+            raise CancelledWithResult(running.result()) from None
         raise
     if not done:
         await _cancel(running)

@@ -43,14 +43,12 @@ LONGEST_RETRY_AFTER = 120.0
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504})
 
 _ERROR_OF_STATUS: dict[int, type[ServiceError]] = {
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    501: UnsupportedError,
+    HTTPStatus.UNAUTHORIZED: AuthenticationError,
+    HTTPStatus.FORBIDDEN: PermissionDeniedError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.NOT_IMPLEMENTED: UnsupportedError,
     **dict.fromkeys(RETRIED_STATUSES, ServiceUnavailableError),
 }
-_FIRST_SERVER_ERROR = 500
-_TOO_MANY_REQUESTS = 429
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 
@@ -104,7 +102,8 @@ class RetryNotice:
 class TransientError(Exception):
     """One try failed in a way that another one may heal.
 
-    ``attempts`` is the number of tries made, once there are no more.
+    ``attempts`` is the number of tries made, once there are no more; ``timed_out`` tells that
+    the answer, not the connection, took too long.
     """
 
     def __init__(
@@ -114,13 +113,20 @@ class TransientError(Exception):
         status_code: int | None = None,
         detail: str | None = None,
         retry_after: float | None = None,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status_code = status_code
         self.detail = detail
         self.retry_after = retry_after
+        self.timed_out = timed_out
         self.attempts = 1
+
+    @property
+    def lacks_capacity(self) -> bool:
+        """Whether the service has no capacity: a 429 that does not say when to come back."""
+        return self.status_code == HTTPStatus.TOO_MANY_REQUESTS and self.retry_after is None
 
 
 async def call_with_retries(
@@ -189,7 +195,7 @@ def error_class(status_code: int) -> type[ServiceError]:
     known = _ERROR_OF_STATUS.get(status_code)
     if known is not None:
         return known
-    unavailable = status_code >= _FIRST_SERVER_ERROR
+    unavailable = status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     return ServiceUnavailableError if unavailable else RejectedRequestError
 
 
@@ -208,7 +214,7 @@ class RetryAdvice:
     def means_quota(self, status_code: int) -> bool:
         """Whether the quota is used up until a time too far away to wait for."""
         return (
-            status_code == _TOO_MANY_REQUESTS
+            status_code == HTTPStatus.TOO_MANY_REQUESTS
             and self.seconds is not None
             and self.seconds > LONGEST_RETRY_AFTER
         )
@@ -222,7 +228,7 @@ def retry_advice(
     Dates are measured against the answer's own ``Date``, as the clocks may differ.
     """
     now = _http_date(headers.get("date")) or datetime.now(UTC)
-    said = _iso_time(detail) if status_code == _TOO_MANY_REQUESTS else None
+    said = _iso_time(detail) if status_code == HTTPStatus.TOO_MANY_REQUESTS else None
     asked = (headers.get("retry-after") or "").strip()
     seconds: float | None = None
     if _SECONDS.fullmatch(asked):

@@ -31,6 +31,7 @@ RESERVED_IDS = frozenset(
         ".",
         "..",
         ".lock",
+        ".config.lock",
         "run_config.json",
         "final_score.json",
         "events.jsonl",

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 _DETAIL_LIMIT = 500
-_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,11 @@ class Call:
         return self.path.startswith("/v1/datasets/")
 
     @property
+    def is_work(self) -> bool:
+        """Whether something is to be graded or scored, which may take long."""
+        return self.method == "POST"
+
+    @property
     def is_v1(self) -> bool:
         """Whether it is on the surface that takes no bearer key."""
         return self.path.startswith("/v1/")
@@ -124,10 +128,11 @@ def refusal(
 
 def unavailable(call: Call, service: Service, failure: TransientError) -> ServiceUnavailableError:
     """What the last try's failure becomes when there are no more tries."""
-    tries = f" (tried {failure.attempts} times)" if failure.attempts > 1 else ""
+    # Not how many: tasks that failed for one reason are counted by this text.
+    tries = " (after several tries)" if failure.attempts > 1 else ""
     return ServiceUnavailableError(
         call.failed(service, f"{failure.reason}{tries}"),
-        hint=_unavailable_hint(service, failure),
+        hint=_unavailable_hint(call, service, failure),
         status_code=failure.status_code,
         detail=failure.detail,
     )
@@ -235,6 +240,11 @@ def _hint(call: Call, service: Service, status: int) -> str | None:
             hint = _key_hint(service)
         case HTTPStatus.FORBIDDEN if call.is_v1 and service.bearer:
             hint = "/v1 wants VALS_AUTH_KEY: set it; BENCHMARK_API_KEY is for legacy paths only."
+            if call.is_task_list:
+                hint += (
+                    " With tasks from a file (--dataset-file), it is enough for a runner with "
+                    'EVALUATION_API = "legacy".'
+                )
         case HTTPStatus.FORBIDDEN:
             hint = "Ask for access to the dataset, or choose another one with --dataset-name."
             if not call.is_v1:
@@ -263,14 +273,14 @@ def _key_hint(service: Service) -> str:
     return f"Check the key in {service.auth_name}."
 
 
-def _unavailable_hint(service: Service, failure: TransientError) -> str:
+def _unavailable_hint(call: Call, service: Service, failure: TransientError) -> str:
+    if failure.timed_out and call.is_work:
+        otherwise = "make the grader faster" if service.local else "check that the service is up"
+        return f"Give a longer --eval-timeout if grading is slow, or {otherwise}."
     if service.local:
         return "Correct what it names, then run the same command again: what was generated is kept."
     if failure.status_code is None:
-        return (
-            "Check SERVICE_URL or --service-url, and that the service is up; "
-            "slow grading needs a longer --eval-timeout."
-        )
-    if failure.status_code >= _SERVER_ERROR:
+        return "Check SERVICE_URL or --service-url, and that the service is up."
+    if failure.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return "The service is in trouble: run the same command again later."
     return "The service is busy: run the same command again later, or lower --eval-parallelism."

@@ -6,9 +6,9 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from pydantic import JsonValue, SecretBytes, SecretStr
+from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
 
 from benchmark_runner.checkpoint import (
     RunConfig,
@@ -20,7 +20,7 @@ from benchmark_runner.checkpoint import (
     task_hash,
 )
 from benchmark_runner.definition import parse_options, split_options
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import RunIdentityError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.redaction import without_user_info
 from benchmark_runner.schemas import Task
@@ -92,9 +92,39 @@ class Session:
     chosen: list[str]
     resumed: bool
 
+    def names(self) -> list[str]:
+        """What names this run everywhere, and so is no secret."""
+        config = self.config
+        named = [self.runner.NAME, config.run_id, config.model, config.dataset_name or ""]
+        return [*named, *config.tasks]
+
+    def secrets(self) -> list[str]:
+        """The author's options that are secret."""
+        options = cast("BaseModel", self.runner.options)
+        return [
+            str(value.get_secret_value())
+            for _, value in options
+            if isinstance(value, (SecretStr, SecretBytes))
+        ]
+
     def freeze(self) -> None:
         """Write ``run_config.json``."""
-        self.artifacts.save(self.artifacts.run_config_path, self.config)
+        config = self.config
+        if self.source.kind != "problem":
+            self.artifacts.save(self.artifacts.run_config_path, config)
+            return
+        with self.artifacts.config_locked():
+            # Another process may have added its --problem to the same run meanwhile.
+            if now := load_run_config(self.artifacts):
+                added = [task_id for task_id in config.tasks if task_id not in now.task_hashes]
+                hashes = {task_id: config.task_hashes[task_id] for task_id in added}
+                config = now.model_copy(
+                    update={
+                        "tasks": [*now.tasks, *added],
+                        "task_hashes": now.task_hashes | hashes,
+                    }
+                )
+            self.artifacts.save(self.artifacts.run_config_path, config)
 
 
 async def open_run(
@@ -115,6 +145,11 @@ async def open_run(
         ServiceError: the service does not list the dataset.
     """
     frozen = load_run_config(artifacts)
+    if frozen is None and artifacts.has_generations():
+        raise RunIdentityError(
+            f"{artifacts.run_dir} holds generations, but no run_config.json that says of what",
+            hint="Restore the file, or use another --run-id for a new run.",
+        )
     sampling, given = _public_sampling(request.llm_config), split_options(request.options)
     options = (frozen.options if frozen else {}) | given
     runner.options = parse_options(runner.OPTIONS_MODEL, options)
@@ -123,7 +158,7 @@ async def open_run(
             frozen,
             model=request.model,
             sampling=sampling,
-            options=_public_options(runner, given),
+            options=_changed_options(runner, frozen, given),
             payload_schema=runner.payload_schema,
         )
         check_same_limit(frozen, request.limit)
@@ -165,16 +200,22 @@ async def open_run(
 
 
 async def open_graded_run(
-    runner: BenchmarkRunner, artifacts: RunArtifacts, request: RunRequest, *, needs_file: bool
+    runner: BenchmarkRunner,
+    artifacts: RunArtifacts,
+    request: RunRequest,
+    connect: Connect,
+    *,
+    needs_file: bool,
 ) -> Session:
     """Open a run that exists, to grade or score what is on disk.
 
-    Its tasks are read again where they come from a file; else only their ids are known.
+    Its tasks are read again, as on every resume; of ``--problem`` only the ids are known.
 
     Args:
         runner: The author's runner.
         artifacts: The files of the run.
         request: What was asked for.
+        connect: Makes the client for the run's tasks; called where the service lists them.
         needs_file: Whether a dataset file that is gone is an error.
 
     Raises:
@@ -189,13 +230,15 @@ async def open_graded_run(
         )
     source = _source_of(frozen, request)
     runner.run_id = artifacts.run_id
-    runner.options = parse_options(runner.OPTIONS_MODEL, frozen.options)
-    given = request.dataset_file is not None
-    if source.kind == "file" and (needs_file or given or _is_there(source.file)):
-        _same_run(frozen, runner, source, await load_tasks(runner, source, ()))
+    runner.options = _options_on_disk(runner, frozen)
+    wanted = needs_file or request.dataset_file is not None or _is_there(source.file)
+    if source.kind == "service":
+        runner.service = connect(runner, source)
+    if source.kind == "service" or (source.kind == "file" and wanted):
+        _same_run(frozen, runner, source, await load_tasks(runner, source))
     else:
         runner.register_tasks(Task(id=task_id, question="") for task_id in frozen.tasks)
-        runner.select_dataset(frozen.dataset_name)
+        runner.dataset_name = frozen.dataset_name
     return Session(
         runner=runner,
         artifacts=artifacts,
@@ -291,6 +334,27 @@ def _public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
     if config.custom_endpoint is not None:
         settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
     return settings
+
+
+def _changed_options(
+    runner: BenchmarkRunner, frozen: RunConfig, given: Mapping[str, str]
+) -> dict[str, str]:
+    """The given options that mean something else than the frozen ones; no secrets."""
+    before = _options_on_disk(runner, frozen)
+    return {
+        name: value
+        for name, value in _public_options(runner, given).items()
+        if getattr(before, name, None) != getattr(runner.options, name)
+        or name not in frozen.options
+    }
+
+
+def _options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
+    """The frozen options; secrets are not among them, though the model may demand one."""
+    try:
+        return parse_options(runner.OPTIONS_MODEL, frozen.options)
+    except UsageError:
+        return runner.OPTIONS_MODEL.model_construct(set(frozen.options), **frozen.options)
 
 
 def _public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,8 +15,10 @@ from benchmark_runner.errors import (
     RunnerDefinitionError,
     UsageError,
     describe,
+    place_of,
 )
-from benchmark_runner.schemas import Task
+from benchmark_runner.schemas import Task, safe_path_segment
+from benchmark_runner.threads import call_either
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +77,7 @@ def choose_source(
 
 
 async def load_tasks(
-    runner: BenchmarkRunner, source: TaskSource, task_ids: Sequence[str]
+    runner: BenchmarkRunner, source: TaskSource, task_ids: Sequence[str] = ()
 ) -> list[Task]:
     """Register the source's tasks with the runner and return them, in the source's order.
 
@@ -91,37 +93,49 @@ async def load_tasks(
     """
     match source.kind:
         case "problem":
-            tasks = [_problem_task(source.file, task_ids[0])]
+            tasks = build_tasks(
+                [{"id": _folder_name(task_ids[0]), "question": _question(source.file)}],
+                runner.TASK_MODEL,
+                frozenset(),
+                f"--problem {source.file}",
+            )
         case "service":
             tasks = await _tasks_of_service(runner, source.dataset_name or "")
         case "file":
-            tasks = _tasks_of_file(runner, source.file)
+            tasks = await _tasks_of_file(runner, source.file)
     runner.register_tasks(tasks)
     if not tasks:
         raise DatasetError("the dataset holds no tasks", hint="Add at least one task to it.")
     return runner.get_tasks()
 
 
-def _problem_task(file: Path | None, task_id: str) -> Task:
+def _folder_name(task_id: str) -> str:
     try:
-        question = Path(file or "").read_text(encoding="utf-8-sig").strip()
-        return Task(id=task_id, question=question)
+        return safe_path_segment(task_id)
+    except ValueError as error:
+        raise UsageError(
+            f"the task id {task_id!r} can't name a folder: {error}",
+            hint="Use an id such as my-task-1.",
+        ) from None
+
+
+def _question(file: Path | None) -> str:
+    try:
+        return Path(file or "").read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(
             f"--problem {file}: {reason}", hint="Give the path of a text file with the question."
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"--problem {file}: not UTF-8 text") from None
-    except ValueError:
         raise UsageError(
-            f"the task id {task_id!r} can't name a folder", hint="Use an id such as my-task-1."
+            f"--problem {file}: not UTF-8 text", hint="Save the file as UTF-8."
         ) from None
 
 
 async def _tasks_of_service(runner: BenchmarkRunner, dataset_name: str) -> list[Task]:
     response = await runner.service.list_tasks(dataset_name)
-    runner.select_dataset(dataset_name)
+    runner.dataset_name = dataset_name
     return list(
         build_tasks(
             response.tasks,
@@ -132,21 +146,36 @@ async def _tasks_of_service(runner: BenchmarkRunner, dataset_name: str) -> list[
     )
 
 
-def _tasks_of_file(runner: BenchmarkRunner, file: Path | None) -> list[Task]:
-    if file is not None and not file.exists():
+async def _tasks_of_file(runner: BenchmarkRunner, file: Path | None) -> list[Task]:
+    return await call_load_tasks(runner, None if file is None else _existing(file))
+
+
+def _existing(file: Path) -> str:
+    if not file.exists():
         raise DatasetError(
             f"{file}: no such file", hint="Give the dataset's path with --dataset-file."
         )
+    return str(file)
+
+
+async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> list[Task]:
+    """Call the author's ``load_tasks()``, in a thread: it may take long, and a signal may come.
+
+    Raises:
+        BenchmarkRunnerError: it raises one, or fails in any other way.
+    """
+    call = partial(runner.load_tasks, dataset_file)
     try:
-        loaded = cast("object", runner.load_tasks(None if file is None else str(file)))
+        loaded = cast("object", await call_either(runner.load_tasks, call, "load_tasks()"))
     except BenchmarkRunnerError:
         raise
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
         raise RunnerDefinitionError(
-            f"load_tasks() failed: {describe(error)} ({place.filename}, line {place.lineno})",
+            f"load_tasks() failed: {describe(error)} ({place_of(error)})",
             hint="Correct load_tasks() in runner/benchmark.py, or the dataset.",
         ) from error
+    if loaded is None and (registered := runner.get_tasks()):
+        return registered  # with add_task(), one by one
     if isinstance(loaded, (list, tuple)):
         entries = cast("list[object]", loaded)
         tasks = [task for task in entries if isinstance(task, Task)]

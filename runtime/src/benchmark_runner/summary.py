@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from benchmark_runner.checkpoint import is_eval_owed
+from benchmark_runner.checkpoint import GradedBy, is_eval_owed
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationStatus, ScoreCounts
 from benchmark_runner.scoring import finite, mean, standard_error
@@ -40,6 +41,7 @@ class RunSummary:
         failures: What went wrong, grouped, the largest group first.
         without_generation: Tasks that have none.
         without_eval: Tasks whose generation is not graded yet.
+        graded: The tasks that have a grade, by who graded them.
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
@@ -47,6 +49,7 @@ class RunSummary:
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
     without_generation: list[str] = field(default_factory=list[str])
     without_eval: list[str] = field(default_factory=list[str])
+    graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
 
     @property
     def complete(self) -> bool:
@@ -74,7 +77,7 @@ def summarise(
     """
     summary = RunSummary()
     counts = summary.counts
-    failed: dict[tuple[Phase, str], list[str]] = {}
+    failed: dict[tuple[Phase, str], FailureGroup] = {}
     for task_id in task_ids:
         counts.total += 1
         generation, content_hash = artifacts.load_generation_and_hash(task_id)
@@ -84,30 +87,38 @@ def summarise(
         counts.attempted += 1
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            reason = _reason(generation.error, task_id)
-            failed.setdefault(("generate", reason), []).append(task_id)
+            _note_failure(failed, "generate", generation.error, task_id)
             continue
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
         result = artifacts.load_eval(task_id)
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            reason = _reason(result.error, task_id)
-            failed.setdefault(("evaluate", reason), []).append(task_id)
+            _note_failure(failed, "evaluate", result.error, task_id)
         elif result is None or is_eval_owed(result, content_hash):
             summary.without_eval.append(task_id)
         else:
-            counts.scored += result.status is EvalStatus.EVALUATED
+            if result.status is EvalStatus.EVALUATED:
+                counts.scored += 1
+                summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
             if (score := task_value(runner, result)) is not None:
                 summary.scores.append(score)
-    groups = [FailureGroup(phase, error, ids) for (phase, error), ids in failed.items()]
-    summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
+    summary.failures = sorted(failed.values(), key=lambda group: -len(group.task_ids))
     return summary
 
 
-def _reason(error: str | None, task_id: str) -> str:
-    """The reason without the task's own name, so that many of a kind are one group."""
-    return (error or "no reason given").replace(repr(task_id), "…")
+def _note_failure(
+    failed: dict[tuple[Phase, str], FailureGroup], phase: Phase, error: str | None, task_id: str
+) -> None:
+    said = error or "no reason given"
+    # Without the task's own name, so that many of a kind are one group.
+    # A bare short id may be any word.
+    bare = rf"|(?<!\w){re.escape(task_id)}(?!\w)" if len(task_id) > 1 else ""
+    reason = re.sub(re.escape(repr(task_id)) + bare, "…", said)
+    group = failed.setdefault((phase, reason), FailureGroup(phase, said, []))
+    group.task_ids.append(task_id)
+    if len(group.task_ids) == 2:  # noqa: PLR2004 (from now on it stands for several)
+        failed[phase, reason] = replace(group, error=reason)
 
 
 def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:

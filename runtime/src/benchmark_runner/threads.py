@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 #: Raised through a future, they would end the event loop or leave the caller waiting.
 _UNFIT_FOR_A_FUTURE = (
+    GeneratorExit,
     StopIteration,
     SystemExit,
     KeyboardInterrupt,
@@ -48,7 +49,10 @@ async def call_either(
         if inspect.isawaitable(outcome):
             return await cast("Awaitable[T]", outcome)
         return cast("T", outcome)
-    except SystemExit as error:
+    except (Exception, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        # SystemExit, a panic of a compiled library: one call's failure, not the process's end.
         raise RuntimeError(f"{name} raised {describe(error)}") from error
 
 
@@ -68,7 +72,9 @@ async def _in_thread(call: Callable[[], T], name: str) -> T:
         try:
             done.set_result(context.run(call))
         except _UNFIT_FOR_A_FUTURE as error:
-            done.set_exception(RuntimeError(f"{name} raised {describe(error)}"))
+            failure = RuntimeError(f"{name} raised {describe(error)}")
+            failure.__cause__ = error
+            done.set_exception(failure)
         except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
             done.set_exception(error)
 

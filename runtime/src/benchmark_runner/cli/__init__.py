@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchmark_runner.cli import evaluate, run, score, serve
-from benchmark_runner.cli.app import RunnerGroup, print_version
+from benchmark_runner.cli.app import RunnerGroup, main_options
 from benchmark_runner.cli.settings import CliSettings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def make_cli(
         pretty_exceptions_enable=False,
         help="Run this benchmark: generate answers, have them graded, get a score.",
     )
-    app.callback()(print_version)
+    app.callback()(main_options)
     run.register(app, settings)
     score.register(app, settings)
     evaluate.register(app, settings)

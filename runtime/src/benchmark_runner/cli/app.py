@@ -51,14 +51,23 @@ class RunnerGroup(TyperGroup):
         return code
 
 
-def print_version(
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vals-benchmark-runner {version('vals-benchmark-runner')}")
+        raise typer.Exit
+
+
+def main_options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version of the runtime and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version of the runtime and exit.",
+        ),
     ] = False,
 ) -> None:
     """Run this benchmark: generate answers, have them graded, get a score."""
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"vals-benchmark-runner {installed('vals-benchmark-runner')}")
-        raise typer.Exit

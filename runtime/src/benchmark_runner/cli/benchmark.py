@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.definition import import_object, resolve_runner
-from benchmark_runner.errors import RunnerDefinitionError, UsageError
+from benchmark_runner.errors import (
+    DatasetError,
+    RunnerDefinitionError,
+    UsageError,
+    describe,
+    place_of,
+)
 from benchmark_runner.project import Project
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli.settings import CliSettings
     from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.local.data import LocalDatasets
     from benchmark_runner.local.grading import Grader
     from benchmark_runner.local.service import LocalService
     from benchmark_runner.retries import RetryPolicy
@@ -61,34 +70,71 @@ class Benchmark:
         return given or os.environ.get("SERVICE_URL") or self.settings.default_service_url or ""
 
     def runner(self, service_url: str, eval_parallelism: int) -> BenchmarkRunner:
-        """Make the author's runner."""
-        return self.runner_class(service_url=service_url, eval_concurrency=eval_parallelism)
+        """Make the author's runner.
+
+        Raises:
+            RunnerDefinitionError: its ``__init__()`` fails.
+        """
+        try:
+            return self.runner_class(service_url=service_url, eval_concurrency=eval_parallelism)
+        except Exception as error:
+            raise RunnerDefinitionError(
+                f"{self.runner_class.__name__}() failed: {describe(error)} ({place_of(error)})",
+                hint="Correct __init__() in runner/benchmark.py.",
+            ) from error
 
     def local_service(
-        self, runner: BenchmarkRunner, data: Path, *, key: str | None = None
+        self,
+        runner: BenchmarkRunner,
+        datasets: LocalDatasets,
+        default_dataset: str | None,
+        *,
+        key: str | None = None,
     ) -> LocalService:
         """Make the embedded service.
 
         Args:
             runner: The author's runner, which says what a task counts.
-            data: A dataset file, or a folder of them.
+            datasets: What can be graded.
+            default_dataset: The dataset meant where none is named.
             key: What clients must send; ``None`` lets everyone in.
 
         Raises:
             RunnerDefinitionError: the runner has no usable grader.
         """
-        from benchmark_runner.local.data import LocalDatasets
         from benchmark_runner.local.service import LocalService
 
-        default = data if data.is_file() else self.default_dataset_file
         return LocalService(
             self.runner_class.NAME,
-            LocalDatasets(data, evaluator_fields=self.runner_class.EVALUATOR_FIELDS),
+            datasets,
             self._grader(),
             key=key,
-            default_dataset=_dataset_name(default),
+            default_dataset=default_dataset,
             task_score=runner.task_score,
         )
+
+    def datasets_in(self, folder: Path) -> tuple[LocalDatasets, str | None]:
+        """The datasets in a folder, and the name of the default one."""
+        from benchmark_runner.local.data import LocalDatasets
+
+        datasets = LocalDatasets(folder, evaluator_fields=self.runner_class.EVALUATOR_FIELDS)
+        return datasets, _dataset_name(self.default_dataset_file)
+
+    def dataset_of(self, runner: BenchmarkRunner, file: Path | None) -> tuple[LocalDatasets, str]:
+        """The tasks that ``runner`` has loaded, with the references that it does not keep.
+
+        Raises:
+            BenchmarkRunnerError: the author's ``load_tasks()`` fails.
+        """
+        from benchmark_runner.local.data import LocalDatasets
+
+        name = runner.dataset_name or (file.stem if file else "default")
+        rows = _rows_of_file(file, {task.id for task in runner.get_tasks()})
+        if rows is None:  # an author's own loader: only that one can read them
+            again = self.runner(LOCAL, eval_parallelism=1).load_tasks(str(file) if file else None)
+            rows = [task.model_dump(mode="json") for task in again]
+        fields = self.runner_class.EVALUATOR_FIELDS
+        return LocalDatasets.from_rows(name, rows, evaluator_fields=fields), name
 
     def _grader(self) -> Grader:
         grader = self.settings.grader
@@ -129,6 +175,12 @@ class ServiceSettings:
         """Whether the embedded service is meant."""
         return self.url == LOCAL
 
+    @property
+    def eval_deadline(self) -> float:
+        """Seconds after which a grading is given up, its retries included."""
+        # A try that starts just before the retries' time is up runs to its end.
+        return self.retry.total_time + 2 * self.eval_timeout
+
     def connect(
         self, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
     ) -> BenchmarkServiceClient:
@@ -146,8 +198,16 @@ class ServiceSettings:
         if self.local:
             from benchmark_runner.local import local_client
 
-            file = source.file if source.kind == "file" else None
-            service = benchmark.local_service(runner, file or benchmark.data_dir)
+            if source.kind == "file":
+                service = benchmark.local_service(
+                    runner, *benchmark.dataset_of(runner, source.file)
+                )
+            else:
+                service = benchmark.local_service(
+                    runner, *benchmark.datasets_in(benchmark.data_dir)
+                )
+                if source.dataset_name is not None:
+                    service.datasets.get(source.dataset_name)  # a broken one is told at once
             return local_client(service, timeout=self.eval_timeout)
         from benchmark_runner.client import build_client
 
@@ -197,4 +257,17 @@ def _environment_path(variable: str) -> Path | None:
 def _dataset_name(file: Path | None) -> str | None:
     from benchmark_runner.datasets import read_dataset
 
-    return None if file is None or not file.is_file() else read_dataset(file).name
+    try:
+        return None if file is None else read_dataset(file).name
+    except DatasetError:
+        return None  # Another dataset may be asked for; this one is told of when it is.
+
+
+def _rows_of_file(file: Path | None, task_ids: set[str]) -> list[dict[str, JsonValue]] | None:
+    from benchmark_runner.datasets import read_dataset
+
+    try:
+        rows = [] if file is None else read_dataset(file).rows
+    except DatasetError:
+        return None
+    return rows if task_ids <= {str(row["id"]) for row in rows} else None

@@ -1,103 +1,136 @@
-"""Run a workflow for a command: announce it, carry it out, report it, set the exit code."""
+"""Carry out a workflow for a command: announce it, do it, report it, set the exit code."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
-from benchmark_runner.cli.output import (
-    note,
-    print_failure,
-    print_json,
-    say,
-    standard_output_reserved,
-)
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.cli.interrupts import Interrupted, author_threads_left, run_interruptible
+from benchmark_runner.cli.output import hide, note, print_failure, print_json, say, spare
 from benchmark_runner.cli.report import as_json, closing, exit_code, opening
+from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
+from benchmark_runner.redaction import Redactor
+from benchmark_runner.workflow import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from benchmark_runner.checkpoint import Plan
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
-    from benchmark_runner.cli.workflow import Outcome, Workflow, WorkSettings
-    from benchmark_runner.session import Session
+    from benchmark_runner.session import RunRequest, Session
+    from benchmark_runner.workflow import Outcome, WorkSettings
 
 
-def run_command(
-    workflow: Workflow,
-    benchmark: Benchmark,
-    service: ServiceSettings,
-    settings: WorkSettings,
-    *,
-    resume: Sequence[str],
-    json: bool,
-) -> None:
-    """Carry out a workflow and end the command.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a command is to do.
 
-    Args:
-        workflow: What to do.
+    Attributes:
         benchmark: The author's benchmark.
         service: How to talk to the service.
+        request: What a person asked for.
         settings: How to work.
-        resume: The arguments that do the same work again, or the rest of it.
+        results_dir: Where runs are kept.
+        run_id: Which run.
+        flags: What to repeat of the command line to go on with the run.
+        part: What to repeat to go on with the chosen part of it.
         json: Whether to print one JSON object instead of text.
+    """
+
+    benchmark: Benchmark
+    service: ServiceSettings
+    request: RunRequest
+    settings: WorkSettings
+    results_dir: Path
+    run_id: str
+    flags: Sequence[str]
+    part: Sequence[str] = ()
+    json: bool
+
+    def resume_command(self, outcome: Outcome) -> str:
+        """The command that goes on where this one ended; it works in a fresh shell."""
+        # Only `run --problem` can generate for such a run, and that needs the file.
+        of_problem = outcome.session.config.task_source == "problem"
+        command = "evaluate" if of_problem and self.settings.command != "run" else "run"
+        arguments = [command, "--run-id", self.run_id]
+        arguments += where_arguments(self.benchmark, self.results_dir, self.service.url)
+        arguments += self.flags
+        if of_problem or not outcome.chosen.complete:
+            arguments += self.part
+        script = f"{self.benchmark.runner_class.NAME}-runner"
+        return command_line(arguments, script, self.benchmark.project.root)
+
+
+def carry_out(job: Job) -> None:
+    """Do the job and end the command.
 
     Raises:
+        BenchmarkRunnerError: it can't be done; the class says why.
         typer.Exit: with the command's exit code.
     """
-    script = f"{benchmark.runner_class.NAME}-runner"
-    resume_command = command_line(resume, script, benchmark.project.root)
+    secrets = known_secrets(job.request.llm_config, job.service.url)
+    hide(secrets)
+    artifacts = RunArtifacts(job.results_dir, job.run_id, Redactor(secrets))
+    runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
+    connect = partial(job.service.connect, job.benchmark)
+    workflow = Workflow(runner, artifacts, job.request, job.settings, connect)
 
-    def announce(session: Session, plan: Plan) -> None:
-        if not (json or settings.quiet):
-            for line in opening(session, plan, settings, local=service.local):
+    def announce(session: Session, plan: Plan, local: bool) -> None:
+        hide(session.secrets())
+        spare(session.names())
+        if not (job.json or job.settings.quiet):
+            for line in opening(session, plan, job.settings, local=local):
                 say(line)
 
     interrupted: Interrupted | None = None
     try:
-        with standard_output_reserved() if json else nullcontext():
-            outcome = run_interruptible(workflow.carry_out(announce))
+        work = workflow.carry_out(announce)
+        outcome = run_interruptible(work, threads=job.settings.parallelism)
     except Interrupted as error:
         if workflow.session is None:
-            print_failure(
-                settings.command, "Interrupted", f"stopped by {error}", None, as_json=json
-            )
-            raise typer.Exit(error.exit_code) from None
+            message = f"stopped by {error} before anything was done"
+            print_failure(job.settings.command, "Interrupted", message, None, as_json=job.json)
+            _end(error.exit_code)
         interrupted, outcome = error, workflow.take_stock(workflow.session)
 
-    if json:
-        _report_json(outcome, settings.command, interrupted, resume_command, local=service.local)
+    if job.json:
+        _report_json(job, outcome, interrupted)
     else:
-        _report_text(outcome, settings, interrupted, resume_command)
-    raise typer.Exit(interrupted.exit_code if interrupted else exit_code(outcome, settings))
+        _report_text(job, outcome, interrupted)
+    _end(interrupted.exit_code if interrupted else exit_code(outcome, job.settings))
 
 
-def _report_json(
-    outcome: Outcome,
-    command: str,
-    interrupted: Interrupted | None,
-    resume_command: str,
-    *,
-    local: bool,
-) -> None:
-    content = as_json(outcome, local, resume_command)
+def _end(code: int) -> NoReturn:
+    if author_threads_left():
+        # They ignore everything, and Python would wait for them to the last.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)
+
+
+def _report_json(job: Job, outcome: Outcome, interrupted: Interrupted | None) -> None:
+    resume_command = job.resume_command(outcome)
+    content = as_json(outcome, job.settings, resume_command)
     if interrupted:
         message = f"stopped by {interrupted}; what was finished is kept"
         content["error"] = {"type": "Interrupted", "message": message, "hint": resume_command}
-    print_json(command, content)
+    print_json(job.settings.command, content)
 
 
-def _report_text(
-    outcome: Outcome, settings: WorkSettings, interrupted: Interrupted | None, resume_command: str
-) -> None:
+def _report_text(job: Job, outcome: Outcome, interrupted: Interrupted | None) -> None:
     if interrupted:
         note(f"Stopped by {interrupted}. What was finished is kept.")
-    for line in closing(outcome, settings, resume_command):
+    for line in closing(outcome, job.settings, job.resume_command(outcome)):
         say(line)
     if (error := outcome.stopped_by) is not None:
         kind = type(error).__name__
-        print_failure(settings.command, kind, error.message, error.hint, as_json=False)
+        print_failure(job.settings.command, kind, error.message, error.hint, as_json=False)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
-from benchmark_runner.cli.command import run_command
-from benchmark_runner.cli.requests import known_secrets, where_arguments
-from benchmark_runner.cli.workflow import Workflow, WorkSettings
+from benchmark_runner.cli.command import Job, carry_out
+from benchmark_runner.cli.requests import given_arguments
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.session import RunRequest
+from benchmark_runner.workflow import WorkSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,18 +61,23 @@ def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
         local=service.local,
     )
     work = WorkSettings(
-        command=flags.command, regrade=flags.regrade, force=flags.force, quiet=flags.quiet
+        command=flags.command,
+        local=service.local,
+        eval_parallelism=flags.eval_parallelism,
+        eval_deadline=service.eval_deadline,
+        regrade=flags.regrade,
+        force=flags.force,
+        quiet=flags.quiet,
     )
-    results = benchmark.results_dir(flags.results_dir)
-    workflow = Workflow(
-        benchmark,
-        request,
-        service,
-        work,
-        results,
-        flags.run_id,
-        known_secrets(request.llm_config, service.url),
+    carry_out(
+        Job(
+            benchmark=benchmark,
+            service=service,
+            request=request,
+            settings=work,
+            results_dir=benchmark.results_dir(flags.results_dir),
+            run_id=flags.run_id,
+            flags=given_arguments({"--allow-insecure-http": (flags.allow_insecure_http, False)}),
+            json=flags.json,
+        )
     )
-    resume = ["run", "--run-id", flags.run_id, *where_arguments(benchmark, results, service.url)]
-    resume += ["--allow-insecure-http"] if flags.allow_insecure_http else []
-    run_command(workflow, benchmark, service, work, resume=resume, json=flags.json)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from threading import enumerate as enumerate_threads
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ ResultT = TypeVar("ResultT")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that tasks left behind get to react to a second cancellation.
 _LEAVE_GRACE = 1.0
+_AUTHOR_THREAD = "author"
+_FEWEST_THREADS = 32
 
 
 class Interrupted(Exception):  # noqa: N818 (a person's wish, not a fault)
@@ -25,8 +30,13 @@ class Interrupted(Exception):  # noqa: N818 (a person's wish, not a fault)
         self.exit_code = 128 + signal_number
 
 
-def run_interruptible(work: Coroutine[None, None, ResultT]) -> ResultT:
+def run_interruptible(work: Coroutine[None, None, ResultT], *, threads: int) -> ResultT:
     """Run ``work`` in an event loop until it is done or a signal cancels it.
+
+    Args:
+        work: What to do.
+        threads: How many calls of ``asyncio.to_thread`` an author's code may have at a time
+            without one waiting for the other.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came.
@@ -48,6 +58,8 @@ def run_interruptible(work: Coroutine[None, None, ResultT]) -> ResultT:
         return await task
 
     loop = asyncio.new_event_loop()
+    pool = ThreadPoolExecutor(max(threads, _FEWEST_THREADS), thread_name_prefix=_AUTHOR_THREAD)
+    loop.set_default_executor(pool)
     try:
         return loop.run_until_complete(main())
     except asyncio.CancelledError:
@@ -56,6 +68,16 @@ def run_interruptible(work: Coroutine[None, None, ResultT]) -> ResultT:
         raise Interrupted(received[0]) from None
     finally:
         _leave(loop)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def author_threads_left() -> bool:
+    """Whether a thread of an author's ``asyncio.to_thread`` is still busy after the run."""
+    deadline = monotonic() + _LEAVE_GRACE
+    left = [thread for thread in enumerate_threads() if thread.name.startswith(_AUTHOR_THREAD)]
+    for thread in left:
+        thread.join(max(0.0, deadline - monotonic()))
+    return any(thread.is_alive() for thread in left)
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:

@@ -5,31 +5,65 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout
+import traceback
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
+    from typing import TextIO
 
 JSON_SCHEMA_VERSION = 1
 
 
+_secrets: list[str] = []
+_public: list[str] = []
+
+
+@dataclass
+class _Reserved:
+    """Standard output, kept for the one JSON object while others print elsewhere."""
+
+    stream: TextIO
+    descriptor: int
+
+
+_reserved: list[_Reserved] = []
+
+
+def hide(secrets: Iterable[str | None]) -> None:
+    """Mask these in all that is printed, beside the keys in the environment."""
+    _secrets.extend(secret for secret in secrets if secret)
+
+
+def spare(texts: Iterable[str]) -> None:
+    """Don't mask what stands in these: what names a run or a model is no secret."""
+    _public.extend(texts)
+
+
 def say(text: str = "") -> None:
     """Print a line of a result."""
-    typer.echo(text)
+    typer.echo(_masked(text))
 
 
 def note(text: str) -> None:
     """Print a line about the work, which is not part of a result."""
-    typer.echo(text, err=True)
+    typer.echo(_masked(text), err=True)
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
     document = {"schema": JSON_SCHEMA_VERSION, "command": command, **content}
-    typer.echo(json.dumps(document, ensure_ascii=False))
+    text = _masked(json.dumps(document, ensure_ascii=False))
+    if not _reserved:
+        typer.echo(text)
+    elif (kept := _reserved[-1]).stream is sys.__stdout__:
+        os.write(kept.descriptor, f"{text}\n".encode())
+    else:
+        typer.echo(text, file=kept.stream)
 
 
 def print_failure(
@@ -47,30 +81,50 @@ def print_failure(
 
 
 @contextmanager
-def standard_output_reserved() -> Generator[None]:
-    """Send to standard error what others print, so that one JSON object stands alone.
+def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
+    """End the command with a message and the right exit code instead of a traceback."""
+    from benchmark_runner.errors import BenchmarkRunnerError, describe
 
-    That is the author's code, and the processes it starts.
-    """
+    with _standard_output_reserved() if as_json else nullcontext():
+        try:
+            yield
+        except BenchmarkRunnerError as error:
+            kind = type(error).__name__
+            print_failure(command, kind, error.message, error.hint, as_json=as_json)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if not as_json or isinstance(error, typer.Exit):
+                raise
+            # A fault of ours; whoever reads the object still gets one.
+            traceback.print_exc()
+            print_failure(command, type(error).__name__, describe(error), None, as_json=True)
+            raise typer.Exit(1) from None
+
+
+def _masked(text: str) -> str:
+    from benchmark_runner.redaction import KEY_VARIABLES, Redactor
+
+    known = [os.environ.get(variable) for variable in KEY_VARIABLES]
+    redactor = Redactor([*known, *_secrets])
+    redactor.spare(_public)
+    return redactor.clean_text(text)
+
+
+@contextmanager
+def _standard_output_reserved() -> Generator[None]:
+    """Send to standard error what the author's code, and what it starts, prints."""
     sys.stdout.flush()
     kept = os.dup(1)
+    _reserved.append(_Reserved(sys.stdout, kept))
     try:
         os.dup2(2, 1)
         with redirect_stdout(sys.stderr):
             yield
     finally:
+        _reserved.pop()
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-@contextmanager
-def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
-    """End the command with a message and the right exit code instead of a traceback."""
-    from benchmark_runner.errors import BenchmarkRunnerError
-
-    try:
-        yield
-    except BenchmarkRunnerError as error:
-        print_failure(command, type(error).__name__, error.message, error.hint, as_json=as_json)
-        raise typer.Exit(error.exit_code) from None

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner.checkpoint import Plan
-    from benchmark_runner.cli.workflow import Outcome, WorkSettings
     from benchmark_runner.schemas import ScoreCounts, ScoreResult
     from benchmark_runner.session import Session
     from benchmark_runner.summary import FailureGroup, RunSummary
+    from benchmark_runner.workflow import Outcome, WorkSettings
 
 _MAX_GROUPS = 5
 
@@ -39,13 +39,13 @@ def exit_code(outcome: Outcome, settings: WorkSettings) -> int:
     return 0 if done else 1
 
 
-def as_json(outcome: Outcome, local: bool, resume_command: str) -> dict[str, object]:
+def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> dict[str, object]:
     """What ``--json`` prints of a run."""
     session, score = outcome.session, outcome.score
     content: dict[str, object] = {
         "run_id": session.config.run_id,
         "results_dir": str(session.artifacts.results_dir),
-        "local": local,
+        "local": outcome.local,
         "complete": outcome.overall.complete,
         "final_score": score.final_score if score else None,
         "mean": outcome.overall.mean,
@@ -66,6 +66,12 @@ def as_json(outcome: Outcome, local: bool, resume_command: str) -> dict[str, obj
             "message": outcome.stopped_by.message,
             "hint": outcome.stopped_by.hint,
         }
+    elif settings.command == "score" and score is None:
+        content["error"] = {
+            "type": "IncompleteRun",
+            "message": _why_no_score(outcome, settings),
+            "hint": "Complete it with resume_command, or give --force.",
+        }
     return content
 
 
@@ -78,10 +84,10 @@ def opening(session: Session, plan: Plan, settings: WorkSettings, *, local: bool
     yield f"  model    {config.model}"
     yield f"  tasks    {_tasks_in_words(session)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
-    if not settings.skip_eval and local:
-        yield "  grading  on this machine, by the local service: not an official score"
-    elif not settings.skip_eval:
-        yield f"  grading  by {session.runner.service.base_url}"
+    if not settings.skip_eval:
+        by = "on this machine" if settings.local else f"by {session.runner.service.base_url}"
+        embedded = ", by the local service: not an official score" if local else ""
+        yield f"  grading  {by}{embedded}"
     if session.resumed and settings.command != "score":
         to_generate = f"{len(plan.generate)} to generate, " if settings.command == "run" else ""
         yield f"  to do    {to_generate}{len(plan.evaluate)} to grade, {plan.done} done before"
@@ -100,7 +106,7 @@ def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> It
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
     if not settings.skip_eval and outcome.score is None:
-        yield _why_no_score(outcome)
+        yield _why_no_score(outcome, settings)
     yield f"Results  {short_path(session.artifacts.run_dir)}"
     yield f"Resume   {resume_command}"
 
@@ -148,11 +154,7 @@ def _tasks_in_words(session: Session) -> str:
 
 def _counts_in_words(counts: ScoreCounts, session: Session) -> str:
     config = session.config
-    whole = (
-        f"first {counts.total} of {config.dataset_size}"
-        if config.limit
-        else f"{counts.total} in all"
-    )
+    whole = f"first {counts.total} of {config.dataset_size}" if config.limit else counts.total
     return (
         f"{whole}: {counts.attempted} attempted, {counts.scored} scored, "
         f"{counts.max_time} timed out, {counts.max_turns} out of turns, {counts.error} failed"
@@ -170,14 +172,17 @@ def _failure_lines(group: FailureGroup, session: Session) -> Iterator[str]:
         yield f"  traceback in {short_path(log)}"
 
 
-def _why_no_score(outcome: Outcome) -> str:
+def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:
     summary = outcome.overall
     missing = len(summary.without_generation)
     ungraded = len(summary.without_eval)
     parts = [f"{missing} not generated"] if missing else []
     parts += [f"{ungraded} not graded"] if ungraded else []
     parts += [f"{summary.counts.error} failed"] if summary.counts.error else []
-    return f"No score yet: {', '.join(parts) or 'the service did not give one'}"
+    reasons = ", ".join(parts) or "the service did not give one"
+    if settings.command == "score" and parts:
+        return f"No score written: {reasons}. --force scores it all the same."
+    return f"No score yet: {reasons}"
 
 
 def _failed(summary: RunSummary, phase: str) -> bool:

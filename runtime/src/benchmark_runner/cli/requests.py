@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from benchmark_runner.checkpoint import some_ids
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError
-from benchmark_runner.redaction import Redactor, user_info, without_user_info
+from benchmark_runner.redaction import KEY_VARIABLES, user_info, without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,20 +21,18 @@ if TYPE_CHECKING:
     from benchmark_runner.cli.benchmark import Benchmark
     from benchmark_runner.llm import LLMConfig
 
-_KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY", "CUSTOM_API_KEY")
-
 
 def environment(variable: str) -> str | None:
     """Return a variable's value; ``None`` where it is unset or empty."""
     return os.environ.get(variable) or None
 
 
-def known_secrets(config: LLMConfig, service_url: str) -> Redactor:
-    """Make what masks the keys of this invocation: of the environment, the flags and the URLs."""
-    keys = [environment(variable) for variable in _KEY_VARIABLES]
+def known_secrets(config: LLMConfig, service_url: str) -> list[str | None]:
+    """Return the keys of this invocation: of the environment, the flags and the URLs."""
+    keys = [environment(variable) for variable in KEY_VARIABLES]
     key = config.custom_api_key
     passwords = [*user_info(service_url), *user_info(config.custom_endpoint or "")]
-    return Redactor([*keys, key.get_secret_value() if key else None, *passwords])
+    return [*keys, key.get_secret_value() if key else None, *passwords]
 
 
 def new_run_id() -> str:
@@ -74,13 +74,15 @@ def check_run_flags(
     dataset_name: str | None,
     problem: Path | None,
     limit: int | None,
+    custom_endpoint: str | None,
+    numbers: Mapping[str, float | None],
     chat_completions: bool,
     disable_streaming: bool,
 ) -> None:
-    """Refuse combinations of flags that contradict each other.
+    """Refuse values that make no sense, and combinations of flags that contradict each other.
 
     Raises:
-        UsageError: they do.
+        UsageError: there is one.
     """
     sources = {
         "--dataset-file": dataset_file,
@@ -101,6 +103,15 @@ def check_run_flags(
         raise UsageError("--problem and --limit exclude each other", hint="Leave out --limit.")
     if dataset_name is not None and not dataset_name.strip():
         raise UsageError("--dataset-name is empty", hint="Give the name of a dataset.")
+    endpoint = custom_endpoint or environment("CUSTOM_ENDPOINT")
+    if endpoint is not None and not _is_http_url(endpoint):
+        raise UsageError(
+            f"--custom-endpoint {without_user_info(endpoint)!r} is not an http or https URL",
+            hint="Give a URL such as https://models.example.com/v1.",
+        )
+    for flag, number in numbers.items():
+        if number is not None and not isfinite(number):
+            raise UsageError(f"{flag} {number} is not a finite number", hint="Give a number.")
     if disable_streaming and not chat_completions:
         raise UsageError(
             "--disable-streaming needs --chat-completions", hint="Give both, or neither."
@@ -116,6 +127,14 @@ def where_arguments(benchmark: Benchmark, results_dir: Path, service_url: str) -
     if service_url and service_url != settings.default_service_url:
         arguments += ["--service-url", without_user_info(service_url)]
     return arguments
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def given_arguments(

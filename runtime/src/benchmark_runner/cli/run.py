@@ -156,20 +156,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("run", as_json=json):
             from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
-            from benchmark_runner.cli.command import run_command
+            from benchmark_runner.cli.command import Job, carry_out
             from benchmark_runner.cli.requests import (
                 check_run_flags,
                 environment,
                 given_arguments,
-                known_secrets,
                 named_tasks,
                 new_run_id,
-                where_arguments,
             )
-            from benchmark_runner.cli.workflow import Workflow, WorkSettings
             from benchmark_runner.llm import build_llm_config
             from benchmark_runner.retries import RetryPolicy
             from benchmark_runner.session import RunRequest
+            from benchmark_runner.workflow import WorkSettings
 
             named = named_tasks(task_ids or [], task_file)
             check_run_flags(
@@ -178,6 +176,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 dataset_name=dataset_name,
                 problem=problem,
                 limit=limit,
+                custom_endpoint=custom_endpoint,
+                numbers={
+                    "--timeout": timeout,
+                    "--temperature": temperature,
+                    "--top-p": top_p,
+                    "--eval-timeout": eval_timeout,
+                    "--service-retry-time": service_retry_time,
+                },
                 chat_completions=chat_completions,
                 disable_streaming=disable_streaming,
             )
@@ -214,39 +220,40 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             )
             work = WorkSettings(
                 command="run",
+                local=service.local,
                 parallelism=parallelism,
                 timeout=timeout,
+                eval_parallelism=eval_parallelism,
+                eval_deadline=service.eval_deadline,
                 skip_eval=skip_eval,
                 quiet=quiet,
             )
-            results = benchmark.results_dir(results_dir)
-            workflow = Workflow(
-                benchmark,
-                request,
-                service,
-                work,
-                results,
-                new_run_id() if run_id is None else run_id,
-                known_secrets(request.llm_config, service.url),
+            flags = {
+                "--skip-eval": (skip_eval, False),
+                "--parallelism": (parallelism, settings.default_parallelism),
+                "--timeout": (timeout, settings.default_timeout),
+                "--eval-parallelism": (eval_parallelism, DEFAULT_EVAL_PARALLELISM),
+                "--eval-timeout": (eval_timeout, DEFAULT_EVAL_TIMEOUT),
+                "--service-attempts": (service_attempts, DEFAULT_SERVICE_ATTEMPTS),
+                "--service-retry-time": (service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
+                "--allow-insecure-http": (allow_insecure_http, False),
+            }
+            part = given_arguments({"--problem": (problem, None), "--task-file": (task_file, None)})
+            # After "--" an id may start with a hyphen.
+            part += ["--"] if any(name.startswith("-") for name in task_ids or []) else []
+            carry_out(
+                Job(
+                    benchmark=benchmark,
+                    service=service,
+                    request=request,
+                    settings=work,
+                    results_dir=benchmark.results_dir(results_dir),
+                    run_id=new_run_id() if run_id is None else run_id,
+                    flags=given_arguments(flags),
+                    part=[*part, *(task_ids or [])],
+                    json=json,
+                )
             )
-            resume = ["run", "--run-id", workflow.artifacts.run_id]
-            resume += where_arguments(benchmark, results, service.url)
-            resume += given_arguments(
-                {
-                    "--problem": (problem, None),
-                    "--task-file": (task_file, None),
-                    "--skip-eval": (skip_eval, False),
-                    "--parallelism": (parallelism, settings.default_parallelism),
-                    "--timeout": (timeout, settings.default_timeout),
-                    "--eval-parallelism": (eval_parallelism, DEFAULT_EVAL_PARALLELISM),
-                    "--eval-timeout": (eval_timeout, DEFAULT_EVAL_TIMEOUT),
-                    "--service-attempts": (service_attempts, DEFAULT_SERVICE_ATTEMPTS),
-                    "--service-retry-time": (service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
-                    "--allow-insecure-http": (allow_insecure_http, False),
-                }
-            )
-            resume += task_ids or []
-            run_command(workflow, benchmark, service, work, resume=resume, json=json)
 
 
 def _model_help(default: str | None) -> str:

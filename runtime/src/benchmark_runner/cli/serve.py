@@ -56,7 +56,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     f"--data-dir {folder}: no such folder", hint="Give the folder of the datasets."
                 )
             runner = benchmark.runner(LOCAL, eval_parallelism=1)
-            service = benchmark.local_service(runner, folder, key=key)
+            service = benchmark.local_service(runner, *benchmark.datasets_in(folder), key=key)
 
             def on_ready(url: str) -> None:
                 say(f"Serving {runner.NAME} on {url}, grading with the datasets in {folder}")

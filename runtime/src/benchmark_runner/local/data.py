@@ -7,13 +7,14 @@ import json
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
 from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
     from pydantic import JsonValue
 
@@ -23,13 +24,11 @@ class LocalDataset:
     """One dataset as the service uses it.
 
     Attributes:
-        path: Its file.
         name: What clients call it.
         rows: The raw tasks by id, reference answers included, in the file's order.
         tasks: The same as clients see them, without the evaluator's fields.
     """
 
-    path: Path
     name: str
     rows: dict[str, dict[str, JsonValue]]
     tasks: list[dict[str, JsonValue]]
@@ -46,10 +45,10 @@ class LocalDataset:
 
 
 class LocalDatasets:
-    """The datasets in a folder, or in one file; each file is read once, when it is needed.
+    """The datasets in a folder, in one file, or given in memory (:meth:`from_rows`).
 
-    A dataset's name is its file's ``dataset_name``, else the file's stem. Safe to be used
-    from several threads.
+    Each file is read once, when it is needed. A dataset's name is its file's
+    ``dataset_name``, else the file's stem. Safe to be used from several threads.
 
     Args:
         path: A folder with ``.json``, ``.jsonl`` and ``.csv`` files, or one such file.
@@ -59,8 +58,38 @@ class LocalDatasets:
     def __init__(self, path: Path, *, evaluator_fields: frozenset[str]) -> None:
         self._path = path
         self._evaluator_fields = evaluator_fields
+        self._given: LocalDataset | None = None
         self._read: dict[Path, LocalDataset] = {}
         self._lock = threading.Lock()
+
+    @classmethod
+    def from_rows(
+        cls,
+        name: str,
+        rows: Iterable[Mapping[str, JsonValue]],
+        *,
+        evaluator_fields: frozenset[str],
+    ) -> Self:
+        """One dataset whose tasks are given in memory.
+
+        Args:
+            name: What clients call it.
+            rows: The raw tasks, reference answers included; each has an ``id`` of its own.
+            evaluator_fields: Fields of a task that only the grader may see.
+
+        Raises:
+            DatasetError: a task has no id, or that of another one.
+        """
+        made = cls(Path(name), evaluator_fields=evaluator_fields)
+        tasks: dict[str, dict[str, JsonValue]] = {}
+        for number, row in enumerate(rows, start=1):
+            task_id = str(row["id"]) if row.get("id") is not None else ""
+            if not task_id or task_id in tasks:
+                problem = f"the id {task_id!r} is taken" if task_id else "it has no id"
+                raise DatasetError(f"dataset {name!r}, task {number}: {problem}")
+            tasks[task_id] = {**row, "id": task_id}
+        made._given = made._dataset(name, tasks)
+        return made
 
     def get(self, name: str) -> LocalDataset | None:
         """Return the dataset of that name, ``None`` if there is none.
@@ -70,6 +99,8 @@ class LocalDatasets:
         Raises:
             DatasetError: its file is malformed, or two files claim the name.
         """
+        if self._given is not None:
+            return self._given if self._given.name == name else None
         with self._lock:
             files = self._files()
             by_stem = [path for path in files if path.stem == name]
@@ -77,31 +108,28 @@ class LocalDatasets:
             # A broken file matters if it is the one that was asked for.
             for paths, skip_broken in ((by_stem, False), (others, len(files) > 1)):
                 loaded = self._load_all(paths, skip_broken=skip_broken)
-                named = [dataset for dataset in loaded if dataset.name == name]
+                named = [path for path, dataset in loaded if dataset.name == name]
                 if len(named) > 1:
                     raise DatasetError(
-                        f"{' and '.join(dataset.path.name for dataset in named)} in {self._path} "
+                        f"{' and '.join(path.name for path in named)} in {self._path} "
                         f"are both the dataset {name!r}",
                         hint="Rename one of the files, or change its dataset_name.",
                     )
                 if named:
-                    return named[0]
+                    return self._load(named[0])
             return None
 
     def only(self) -> LocalDataset | None:
-        """Return the dataset if there is exactly one file.
+        """Return the dataset if there is exactly one.
 
         Raises:
-            DatasetError: it is malformed.
+            DatasetError: its file is malformed.
         """
+        if self._given is not None:
+            return self._given
         with self._lock:
             files = self._files()
             return self._load(files[0]) if len(files) == 1 else None
-
-    def names(self) -> list[str]:
-        """Return the names of all readable datasets, sorted; reads every file."""
-        with self._lock:
-            return sorted({item.name for item in self._load_all(self._files(), skip_broken=True)})
 
     def _files(self) -> list[Path]:
         if not self._path.is_dir():
@@ -112,11 +140,11 @@ class LocalDatasets:
             if path.suffix.lower() in DATASET_SUFFIXES and path.is_file()
         )
 
-    def _load_all(self, paths: list[Path], *, skip_broken: bool) -> list[LocalDataset]:
-        loaded: list[LocalDataset] = []
+    def _load_all(self, paths: list[Path], *, skip_broken: bool) -> list[tuple[Path, LocalDataset]]:
+        loaded: list[tuple[Path, LocalDataset]] = []
         for path in paths:
             try:
-                loaded.append(self._load(path))
+                loaded.append((path, self._load(path)))
             except DatasetError:
                 if not skip_broken:
                     raise
@@ -126,9 +154,11 @@ class LocalDatasets:
         if path not in self._read:
             file = read_dataset(path)
             rows = {str(row["id"]): row for row in file.rows}
-            tasks = [self._visible(row) for row in file.rows]
-            self._read[path] = LocalDataset(path, file.name, rows, tasks)
+            self._read[path] = self._dataset(file.name, rows)
         return self._read[path]
+
+    def _dataset(self, name: str, rows: dict[str, dict[str, JsonValue]]) -> LocalDataset:
+        return LocalDataset(name, rows, [self._visible(row) for row in rows.values()])
 
     def _visible(self, row: dict[str, JsonValue]) -> dict[str, JsonValue]:
         shown = {name: value for name, value in row.items() if name not in self._evaluator_fields}

@@ -6,7 +6,7 @@ import copy
 import functools
 import hashlib
 import inspect
-import math
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -14,6 +14,8 @@ from typing import cast
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from benchmark_runner.errors import describe
+from benchmark_runner.finite import is_finite
 from benchmark_runner.threads import call_either
 
 #: Gets the whole raw task, references included, and the response; returns any JSON.
@@ -38,16 +40,38 @@ async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> Js
 
 def source_hash(grader: Grader) -> str:
     """A hash of the source file that the grader is written in, helpers included."""
+    target = _definition(grader)
+    try:
+        source = Path(inspect.getfile(target)).read_bytes()
+    except (OSError, TypeError):  # made in an interactive session, or built in
+        source = f"{target.__module__}.{getattr(target, '__qualname__', '')}".encode()
+    return hashlib.sha256(source).hexdigest()[:16]
+
+
+def describe_fault(grader: Grader, error: BaseException) -> str:
+    """What a grader raised, and the last line of its own file that it came through."""
+    said = describe(error)
+    try:
+        file = Path(inspect.getfile(_definition(grader))).resolve()
+    except (OSError, TypeError):
+        return said
+    cause: BaseException | None = error
+    while cause is not None:
+        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
+            if Path(frame.filename).resolve() == file:
+                return f"{said} ({file.name}, line {frame.lineno})"
+        cause = cause.__cause__
+    return said
+
+
+def _definition(grader: Grader) -> Callable[..., object]:
+    """The function or class that the author wrote."""
     target: object = inspect.unwrap(grader)
     while isinstance(target, functools.partial):
         target = cast("object", target.func)
     if not (inspect.isroutine(target) or inspect.isclass(target)):
         target = type(target)
-    try:
-        source = Path(inspect.getfile(cast("Callable[..., object]", target))).read_bytes()
-    except (OSError, TypeError):  # made in an interactive session, or built in
-        source = f"{target.__module__}.{getattr(target, '__qualname__', '')}".encode()
-    return hashlib.sha256(source).hexdigest()[:16]
+    return cast("Callable[..., object]", target)
 
 
 def _checked(result: object) -> JsonValue:
@@ -57,15 +81,7 @@ def _checked(result: object) -> JsonValue:
     except (ValidationError, PydanticSerializationError, RecursionError):
         message = f"the grader returned {type(result).__name__}, which is not plain JSON"
         raise TypeError(message) from None
-    if _has_non_finite(value):
+    if not is_finite(value):
         message = "the grader returned a number that is not finite, which JSON can't hold"
         raise TypeError(message)
     return value
-
-
-def _has_non_finite(value: JsonValue) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(map(_has_non_finite, value.values()))
-    return any(map(_has_non_finite, value)) if isinstance(value, list) else False

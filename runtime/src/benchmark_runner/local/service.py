@@ -23,7 +23,7 @@ from starlette.routing import Route
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.bodies import InvalidBodyError, invalid_body, read_body
 from benchmark_runner.local.data import LocalDataset, LocalDatasets, fingerprint
-from benchmark_runner.local.grading import Grader, grade, source_hash
+from benchmark_runner.local.grading import Grader, describe_fault, grade, source_hash
 from benchmark_runner.schemas import (
     EvalStatus,
     EvaluateResponseRequest,
@@ -191,7 +191,7 @@ class LocalService:
         try:
             result = await grade(self._grader, row, body.response)
         except Exception as error:  # noqa: BLE001 (the author's code)
-            raise HTTPException(500, describe(error)) from None
+            raise HTTPException(500, describe_fault(self._grader, error)) from None
         return JSONResponse(result)
 
     async def _final_score(self, request: Request) -> Response:
@@ -215,7 +215,7 @@ class LocalService:
             try:
                 answer.result = await grade(self._grader, row, body.payload.data)
             except Exception as error:  # noqa: BLE001 (the author's code)
-                answer.errors = [describe(error)]
+                answer.errors = [describe_fault(self._grader, error)]
             else:
                 answer.status = EvalStatus.EVALUATED
         return _json(answer)
