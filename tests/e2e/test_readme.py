@@ -99,12 +99,14 @@ def test_copying_installing_and_running_end_in_a_score(copied: Copied) -> None:
 
 
 def test_the_operators_commands_work(copied: Copied) -> None:
-    printed = shell(OPERATE, copied.project)
-    assert "Starting run first" in printed
-    assert "first 5 of 16" in printed
-    assert "Resuming run first" in printed
-    assert '"command": "score"' in printed
-    assert "Grading run first" in printed
+    trial, full, resume, score, regrade = (shell([command], copied.project) for command in OPERATE)
+    assert "first 5 of 16" in trial
+    assert "Starting run first" not in trial
+    assert "Starting run first" in full
+    assert "first 5" not in full
+    assert "Resuming run first" in resume
+    assert '"command": "score"' in score
+    assert "Grading run first" in regrade
 
 
 def test_the_orchestrators_command_writes_a_generation(copied: Copied) -> None:

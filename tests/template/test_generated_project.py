@@ -101,6 +101,47 @@ def test_make_run_passes_its_arguments_on(installed: Path, run: Run, tmp_path: P
     assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
 
 
+def test_the_readmes_example_of_an_agent_lints_type_checks_and_runs_with_its_option(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    (example,) = re.findall(r"```python\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    (project / "runner/benchmark.py").write_text(example)
+    # It tests the sample agent, and goes with it.
+    (project / "tests/test_benchmark.py").unlink()
+    run("uv", "sync", "--quiet", cwd=project)
+    tools = project / ".venv/bin"
+    run(tools / "ruff", "format", "--check", ".", cwd=project)
+    run(tools / "ruff", "check", ".", cwd=project)
+    assert "0 errors" in run(tools / "pyright", cwd=project)
+    run_first_task = (
+        tools / "my-bench-runner", "run", "--dataset-name", "validation", "sum-of-products"
+    )  # fmt: skip
+    run(*run_first_task, "--run-id", "r", "--option", "delay=0.2", cwd=project)
+    generation = json.loads((project / "results/r/sum-of-products/generation.json").read_text())
+    assert generation["answer"] == "baseline knows nothing of arithmetic."
+    assert generation["duration"] >= 0.2
+    assert "delay" in run(*run_first_task, "--option", "delay=long", cwd=project, code=2)
+    (project / "question.txt").write_text("Why?\n")
+    problem = ("--skip-eval", "--problem", "question.txt", "--run-id", "p", "t")
+    run(tools / "my-bench-runner", "run", *problem, cwd=project)
+    generation = json.loads((project / "results/p/t/generation.json").read_text())
+    assert generation["answer"] == "baseline knows nothing of anything."
+
+
+def test_the_contract_tests_load_the_dataset_that_the_author_names(
+    copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    (project / "data/validation.json").unlink()
+    (project / "data/mine.jsonl").write_text('{"id": "t", "question": "Why?", "answer": "So"}\n')
+    contract = (installed / ".venv/bin/python", "-m", "pytest", "tests/test_runner_contract.py")
+    assert "data/validation.json: no such file" in run(*contract, cwd=project, code=1)
+    defaults = project / "runner/cli.py"
+    defaults.write_text(defaults.read_text().replace("data/validation.json", "data/mine.jsonl"))
+    run(*contract, cwd=project)
+
+
 def test_a_wheel_and_an_sdist_carry_the_data(installed: Path, run: Run, tmp_path: Path) -> None:
     run("uv", "build", "--quiet", "--out-dir", tmp_path, ".", cwd=installed)
     (wheel,) = tmp_path.glob("*.whl")
