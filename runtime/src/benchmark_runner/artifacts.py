@@ -28,7 +28,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from benchmark_runner.errors import ArtifactError, UsageError
-from benchmark_runner.locks import awaited, held
+from benchmark_runner.locks import awaited, held, is_only_holder
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
@@ -161,14 +161,15 @@ class RunArtifacts:
         with ExitStack() as locks:
             with _writing(run_lock):
                 what = f"run {self.run_id!r}"
-                locks.enter_context(held(run_lock, what, shared=task_id is not None))
+                lock = locks.enter_context(held(run_lock, what, shared=task_id is not None))
                 if task_id is not None:
                     task_lock = self.task_dir(task_id) / LOCK_FILE
                     locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
             try:
                 yield
             finally:
-                self._remove_unused(task_id, made)
+                if not self.run_config_path.exists():
+                    self._remove_unused(task_id, made if is_only_holder(lock) else [])
 
     @contextmanager
     def config_locked(self) -> Generator[None]:
@@ -238,8 +239,6 @@ class RunArtifacts:
 
     def _remove_unused(self, task_id: str | None, made: list[Path]) -> None:
         """Leave no folder behind of a run that never began."""
-        if self.run_config_path.exists():
-            return
         with suppress(OSError):
             if task_id is not None:
                 (self.task_dir(task_id) / LOCK_FILE).unlink(missing_ok=True)

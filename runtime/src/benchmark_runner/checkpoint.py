@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -233,13 +234,18 @@ def is_eval_owed(result: EvalResult, generation_hash: str | None) -> bool:
 def task_hash(task: Task) -> str:
     """SHA-256 of a task as ``generate()`` receives it, its time limit left out."""
     try:
-        if any(isinstance(value, (set, frozenset)) for _, value in task):
+        if _may_hold_sets(type(task)):
             content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
         else:
             content = task.model_dump_json(exclude={"timeout"})
     except PydanticSerializationError:  # half a surrogate pair
         content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+@lru_cache
+def _may_hold_sets(model: type[Task]) -> bool:
+    return any("set" in str(field.annotation) for field in model.model_fields.values())
 
 
 def _canonical(value: object) -> object:

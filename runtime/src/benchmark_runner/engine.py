@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +27,7 @@ from benchmark_runner.events import (
 from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 from benchmark_runner.summary import task_value
+from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_DISK_THREADS = 4
 #: Seconds that a write under way gets when the run is stopped.
 _DISK_GRACE = 5.0
 
@@ -104,8 +103,6 @@ class Engine:
         self._emit = listener
         self._tasks = {task.id: task for task in runner.get_tasks()}
         self._stopped_by: ServiceError | None = None
-        # Not the loop's own pool: an author's calls may fill that one for a long time.
-        self._disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="artifacts")
         # Fresh generations travel to the graders in memory, up to a bound; the rest is read
         # from disk again, so that slow grading costs no memory.
         self._fresh: dict[str, _Generated] = {}
@@ -139,8 +136,6 @@ class Engine:
                     to_evaluate.put_nowait(None)
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from None
-        finally:
-            self._disk.shutdown(wait=False)
         return self._stopped_by
 
     async def _generate_from(
@@ -304,8 +299,7 @@ class Engine:
 
     async def _on_disk(self, function: Callable[..., ResultT], *arguments: object) -> ResultT:
         """Call ``function`` in a thread; a cancellation waits until the disk has it."""
-        loop = asyncio.get_running_loop()
-        job = loop.run_in_executor(self._disk, partial(function, *arguments))
+        job = asyncio.ensure_future(beside_loop(function, *arguments))
         try:
             return await asyncio.shield(job)
         except asyncio.CancelledError:

@@ -24,7 +24,9 @@ Each one has a ``message`` (what happened, to what) and a ``hint`` (what to do n
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -150,6 +152,11 @@ def describe(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Where ``error`` was raised: the file and the line of the last frame."""
+    """Where ``error`` was raised, as far as it is the author's: the file and the line."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "place not known"
+    foreign = ("<", *sysconfig.get_paths().values(), str(Path(__file__).parent))
+    own = [frame for frame in frames if not frame.filename.startswith(foreign)]
+    last = (own or frames)[-1:]
+    return f"{last[0].filename}, line {last[0].lineno}" if last else "place not known"

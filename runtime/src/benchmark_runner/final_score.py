@@ -10,6 +10,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
 from benchmark_runner.summary import current_evals
+from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ async def make_score(
         ServiceError: the service can't score them.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
-    evals = await asyncio.to_thread(current_evals, artifacts, task_ids)
+    evals = await beside_loop(current_evals, artifacts, task_ids)
     scored = await _call_score(runner, evals, deadline)
     score = scored.model_copy(
         update={
@@ -65,10 +66,10 @@ async def make_score(
             "mean": summary.mean,
             "stderr": summary.stderr,
             "counts": summary.counts,
-            "evals_hash": await asyncio.to_thread(artifacts.evals_hash, task_ids),
+            "evals_hash": await beside_loop(artifacts.evals_hash, task_ids),
         }
     )
-    await asyncio.to_thread(artifacts.save_final_score, score)
+    await beside_loop(artifacts.save_final_score, score)
     return score
 
 

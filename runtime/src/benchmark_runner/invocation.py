@@ -58,6 +58,9 @@ async def call_within(
     if not done:
         await _cancel(running)
         raise DeadlineExceeded
+    if not running.cancelled() and isinstance(running.exception(), GeneratorExit):
+        # Raised on, it would end every coroutine between here and the loop.
+        raise RuntimeError(f"{name} raised GeneratorExit")
     return running.result()
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def held(path: Path, what: str, *, shared: bool = False) -> Generator[None]:
-    """Hold the lock file ``path``, which names its holder, or fail at once.
+def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
+    """Hold the lock file ``path``, which names its holder, or fail at once; gives its descriptor.
 
     Args:
         path: The lock file; it is made, and left there.
@@ -45,7 +45,16 @@ def held(path: Path, what: str, *, shared: bool = False) -> Generator[None]:
             name = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, name, 0)
-        yield
+        yield descriptor
+
+
+def is_only_holder(descriptor: int) -> bool:
+    """Whether nobody else holds the lock; from then on nobody else can."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

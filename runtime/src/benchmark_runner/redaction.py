@@ -22,7 +22,9 @@ def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
     """Every way a secret may be echoed: plain, inside JSON, inside a URL; longest first."""
     forms: set[str] = set()
     for secret in secrets:
-        forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+        in_json = json.dumps(secret)[1:-1]
+        # A text that quotes JSON is escaped once more where it is stored.
+        forms |= {secret, in_json, json.dumps(in_json)[1:-1], quote(secret, safe="")}
     return tuple(sorted(forms - {""}, key=len, reverse=True))
 
 

@@ -27,14 +27,14 @@ from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client import BenchmarkServiceClient
 
-    Connect = Callable[[BenchmarkRunner, TaskSource], BenchmarkServiceClient]
+    Connect = Callable[[BenchmarkRunner, TaskSource], Awaitable[BenchmarkServiceClient]]
 
 RUNTIME_DISTRIBUTION = "vals-benchmark-runner"
 
@@ -92,21 +92,6 @@ class Session:
     chosen: list[str]
     resumed: bool
 
-    def names(self) -> list[str]:
-        """What names this run everywhere, and so is no secret."""
-        config = self.config
-        named = [self.runner.NAME, config.run_id, config.model, config.dataset_name or ""]
-        return [*named, *config.tasks]
-
-    def secrets(self) -> list[str]:
-        """The author's options that are secret."""
-        options = cast("BaseModel", self.runner.options)
-        return [
-            str(value.get_secret_value())
-            for _, value in options
-            if isinstance(value, (SecretStr, SecretBytes))
-        ]
-
     def freeze(self) -> None:
         """Write ``run_config.json``."""
         config = self.config
@@ -153,6 +138,7 @@ async def open_run(
     sampling, given = _public_sampling(request.llm_config), split_options(request.options)
     options = (frozen.options if frozen else {}) | given
     runner.options = parse_options(runner.OPTIONS_MODEL, options)
+    artifacts.redactor.hide(_secrets_of(runner))
     if frozen is not None:
         check_same_settings(
             frozen,
@@ -172,7 +158,7 @@ async def open_run(
     )
     runner.run_id = artifacts.run_id
     if source.kind == "service":
-        runner.service = connect(runner, source)
+        runner.service = await connect(runner, source)
     tasks = await load_tasks(runner, source, request.task_ids)
     model = request.model or (frozen.model if frozen else request.default_model)
     if not model:
@@ -188,6 +174,7 @@ async def open_run(
     else:
         config = _same_run(frozen, runner, source, tasks)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
+    artifacts.redactor.spare(_public_texts(config, artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
@@ -233,12 +220,13 @@ async def open_graded_run(
     runner.options = _options_on_disk(runner, frozen)
     wanted = needs_file or request.dataset_file is not None or _is_there(source.file)
     if source.kind == "service":
-        runner.service = connect(runner, source)
+        runner.service = await connect(runner, source)
     if source.kind == "service" or (source.kind == "file" and wanted):
         _same_run(frozen, runner, source, await load_tasks(runner, source))
     else:
         runner.register_tasks(Task(id=task_id, question="") for task_id in frozen.tasks)
         runner.dataset_name = frozen.dataset_name
+    artifacts.redactor.spare(_public_texts(frozen, artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
@@ -351,10 +339,26 @@ def _changed_options(
 
 def _options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
     """The frozen options; secrets are not among them, though the model may demand one."""
+    model = runner.OPTIONS_MODEL
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
     try:
-        return parse_options(runner.OPTIONS_MODEL, frozen.options)
+        return parse_options(model, dict.fromkeys(required, "") | frozen.options)
     except UsageError:
-        return runner.OPTIONS_MODEL.model_construct(set(frozen.options), **frozen.options)
+        return model.model_construct(set(frozen.options), **frozen.options)
+
+
+def _secrets_of(runner: BenchmarkRunner) -> list[str]:
+    """The author's options that are secret."""
+    return [
+        str(value.get_secret_value())
+        for _, value in cast("BaseModel", runner.options)
+        if isinstance(value, (SecretStr, SecretBytes))
+    ]
+
+
+def _public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
+    """What is written down about a run on purpose, and so is no secret."""
+    return [config.model_dump_json(), str(artifacts.run_dir)]
 
 
 def _public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from benchmark_runner.final_score import make_score, standing_score
 from benchmark_runner.preflight import check_service, fetch_version
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise
+from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,16 +143,16 @@ class Workflow:
                 locks.enter_context(self._locked(session))
                 if session.source.kind != "problem":
                     self._check_untouched(before)
-                plan, unchanged = await asyncio.to_thread(self._plan, session)
+                plan, unchanged = await beside_loop(self._plan, session)
                 grading = await self._prepare_grading(session, plan, unchanged=unchanged)
                 self.session = session
                 if self._settings.command == "run":
-                    await asyncio.to_thread(session.freeze)
+                    await beside_loop(session.freeze)
                 announce(session, plan, grading.local)
                 if not unchanged:
                     self.artifacts.remove_final_score()
                 stopped_by = await self._work(session, plan, grading)
-                outcome = await asyncio.to_thread(self.take_stock, session)
+                outcome = await beside_loop(self.take_stock, session)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
                 return outcome
@@ -169,12 +170,8 @@ class Workflow:
     async def _open(self) -> Session:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
         if self._settings.command == "run":
-            session = await open_run(*arguments)
-        else:
-            session = await open_graded_run(*arguments, needs_file=self._settings.local)
-        self.artifacts.redactor.hide(session.secrets())
-        self.artifacts.redactor.spare(session.names())
-        return session
+            return await open_run(*arguments)
+        return await open_graded_run(*arguments, needs_file=self._settings.local)
 
     def _plan(self, session: Session) -> tuple[Plan, bool]:
         """What this command has to do, and whether a score on disk may still stand."""
@@ -198,10 +195,10 @@ class Workflow:
         if settings.skip_eval:
             return _Grading(GradedBy(None, runner.EVALUATION_API, None), settings.local)
         if session.source.kind != "service":
-            runner.service = self._connect(runner, session.source)
+            runner.service = await self._connect(runner, session.source)
         client, standing = runner.service, None
         if unchanged and not settings.force:
-            standing = await asyncio.to_thread(standing_score, self.artifacts, session.config.tasks)
+            standing = await beside_loop(standing_score, self.artifacts, session.config.tasks)
         if plan:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API

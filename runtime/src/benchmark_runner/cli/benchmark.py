@@ -17,6 +17,7 @@ from benchmark_runner.errors import (
     place_of,
 )
 from benchmark_runner.project import Project
+from benchmark_runner.sources import call_load_tasks
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -120,7 +121,9 @@ class Benchmark:
         datasets = LocalDatasets(folder, evaluator_fields=self.runner_class.EVALUATOR_FIELDS)
         return datasets, _dataset_name(self.default_dataset_file)
 
-    def dataset_of(self, runner: BenchmarkRunner, file: Path | None) -> tuple[LocalDatasets, str]:
+    async def dataset_of(
+        self, runner: BenchmarkRunner, file: Path | None
+    ) -> tuple[LocalDatasets, str]:
         """The tasks that ``runner`` has loaded, with the references that it does not keep.
 
         Raises:
@@ -131,7 +134,8 @@ class Benchmark:
         name = runner.dataset_name or (file.stem if file else "default")
         rows = _rows_of_file(file, {task.id for task in runner.get_tasks()})
         if rows is None:  # an author's own loader: only that one can read them
-            again = self.runner(LOCAL, eval_parallelism=1).load_tasks(str(file) if file else None)
+            fresh = self.runner(LOCAL, eval_parallelism=1)
+            again = await call_load_tasks(fresh, str(file) if file else None)
             rows = [task.model_dump(mode="json") for task in again]
         fields = self.runner_class.EVALUATOR_FIELDS
         return LocalDatasets.from_rows(name, rows, evaluator_fields=fields), name
@@ -181,7 +185,7 @@ class ServiceSettings:
         # A try that starts just before the retries' time is up runs to its end.
         return self.retry.total_time + 2 * self.eval_timeout
 
-    def connect(
+    async def connect(
         self, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
     ) -> BenchmarkServiceClient:
         """Make the client.
@@ -200,7 +204,7 @@ class ServiceSettings:
 
             if source.kind == "file":
                 service = benchmark.local_service(
-                    runner, *benchmark.dataset_of(runner, source.file)
+                    runner, *await benchmark.dataset_of(runner, source.file)
                 )
             else:
                 service = benchmark.local_service(

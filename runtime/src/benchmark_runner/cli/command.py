@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import typer
 
 from benchmark_runner.artifacts import RunArtifacts
-from benchmark_runner.cli.interrupts import Interrupted, author_threads_left, run_interruptible
-from benchmark_runner.cli.output import hide, note, print_failure, print_json, say, spare
+from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
+from benchmark_runner.cli.output import mask_with, note, print_failure, print_json, say
 from benchmark_runner.cli.report import as_json, closing, exit_code, opening
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
@@ -63,7 +61,7 @@ class Job:
         arguments = [command, "--run-id", self.run_id]
         arguments += where_arguments(self.benchmark, self.results_dir, self.service.url)
         arguments += self.flags
-        if of_problem or not outcome.chosen.complete:
+        if of_problem or exit_code(outcome, self.settings) != 0:
             arguments += self.part
         script = f"{self.benchmark.runner_class.NAME}-runner"
         return command_line(arguments, script, self.benchmark.project.root)
@@ -77,15 +75,14 @@ def carry_out(job: Job) -> None:
         typer.Exit: with the command's exit code.
     """
     secrets = known_secrets(job.request.llm_config, job.service.url)
-    hide(secrets)
-    artifacts = RunArtifacts(job.results_dir, job.run_id, Redactor(secrets))
+    redactor = Redactor(secrets)
+    mask_with(redactor)
+    artifacts = RunArtifacts(job.results_dir, job.run_id, redactor)
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     connect = partial(job.service.connect, job.benchmark)
     workflow = Workflow(runner, artifacts, job.request, job.settings, connect)
 
     def announce(session: Session, plan: Plan, local: bool) -> None:
-        hide(session.secrets())
-        spare(session.names())
         if not (job.json or job.settings.quiet):
             for line in opening(session, plan, job.settings, local=local):
                 say(line)
@@ -98,23 +95,14 @@ def carry_out(job: Job) -> None:
         if workflow.session is None:
             message = f"stopped by {error} before anything was done"
             print_failure(job.settings.command, "Interrupted", message, None, as_json=job.json)
-            _end(error.exit_code)
+            raise typer.Exit(error.exit_code) from None
         interrupted, outcome = error, workflow.take_stock(workflow.session)
 
     if job.json:
         _report_json(job, outcome, interrupted)
     else:
         _report_text(job, outcome, interrupted)
-    _end(interrupted.exit_code if interrupted else exit_code(outcome, job.settings))
-
-
-def _end(code: int) -> NoReturn:
-    if author_threads_left():
-        # They ignore everything, and Python would wait for them to the last.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    raise typer.Exit(code)
+    raise typer.Exit(interrupted.exit_code if interrupted else exit_code(outcome, job.settings))
 
 
 def _report_json(job: Job, outcome: Outcome, interrupted: Interrupted | None) -> None:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Mapping
     from typing import TextIO
 
+    from benchmark_runner.redaction import Redactor
+
 JSON_SCHEMA_VERSION = 1
-
-
-_secrets: list[str] = []
-_public: list[str] = []
 
 
 @dataclass
@@ -34,14 +32,12 @@ class _Reserved:
 _reserved: list[_Reserved] = []
 
 
-def hide(secrets: Iterable[str | None]) -> None:
-    """Mask these in all that is printed, beside the keys in the environment."""
-    _secrets.extend(secret for secret in secrets if secret)
+_redactors: list[Redactor] = []
 
 
-def spare(texts: Iterable[str]) -> None:
-    """Don't mask what stands in these: what names a run or a model is no secret."""
-    _public.extend(texts)
+def mask_with(redactor: Redactor) -> None:
+    """Mask in all that is printed what ``redactor`` knows to be secret, now or later."""
+    _redactors[:] = [redactor]
 
 
 def say(text: str = "") -> None:
@@ -83,34 +79,50 @@ def print_failure(
 @contextmanager
 def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
     """End the command with a message and the right exit code instead of a traceback."""
+    reserved = _standard_output_reserved() if as_json else nullcontext()
+    try:
+        with reserved, _told(command, as_json=as_json):
+            yield
+    except typer.Exit as end:
+        from benchmark_runner.cli.interrupts import author_threads_left
+
+        if author_threads_left():
+            # They ignore everything, and Python would wait for them to the last.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.exit_code)
+        raise
+    finally:
+        _redactors.clear()
+
+
+@contextmanager
+def _told(command: str, *, as_json: bool) -> Generator[None]:
     from benchmark_runner.errors import BenchmarkRunnerError, describe
 
-    with _standard_output_reserved() if as_json else nullcontext():
-        try:
-            yield
-        except BenchmarkRunnerError as error:
-            kind = type(error).__name__
-            print_failure(command, kind, error.message, error.hint, as_json=as_json)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)
-            raise typer.Exit(130) from None
-        except Exception as error:
-            if not as_json or isinstance(error, typer.Exit):
-                raise
-            # A fault of ours; whoever reads the object still gets one.
-            traceback.print_exc()
-            print_failure(command, type(error).__name__, describe(error), None, as_json=True)
-            raise typer.Exit(1) from None
+    try:
+        yield
+    except BenchmarkRunnerError as error:
+        print_failure(command, type(error).__name__, error.message, error.hint, as_json=as_json)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if not as_json or isinstance(error, typer.Exit):
+            raise
+        # A fault of ours; whoever reads the object still gets one.
+        traceback.print_exc()
+        print_failure(command, type(error).__name__, describe(error), None, as_json=True)
+        raise typer.Exit(1) from None
 
 
 def _masked(text: str) -> str:
+    if _redactors:
+        return _redactors[0].clean_text(text)
     from benchmark_runner.redaction import KEY_VARIABLES, Redactor
 
-    known = [os.environ.get(variable) for variable in KEY_VARIABLES]
-    redactor = Redactor([*known, *_secrets])
-    redactor.spare(_public)
-    return redactor.clean_text(text)
+    return Redactor(os.environ.get(variable) for variable in KEY_VARIABLES).clean_text(text)
 
 
 @contextmanager
