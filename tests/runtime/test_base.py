@@ -239,6 +239,16 @@ class TestRegisteringTasks:
         with pytest.raises(DatasetError, match="'t2' is there twice"):
             runner.register_tasks([task("t2"), task("t2")])
 
+    @pytest.mark.parametrize(("one", "other"), [("Task-1", "task-1"), ("caf\u00e9", "cafe\u0301")])
+    def test_ids_that_name_the_same_folder_on_some_disks_are_refused(
+        self, one: str, other: str
+    ) -> None:
+        with pytest.raises(DatasetError) as caught:
+            Runner("local").register_tasks([task(one), task("t2"), task(other)])
+
+        assert repr(one) in caught.value.message
+        assert repr(other) in caught.value.message
+
     def test_registering_replaces_what_was_there(self) -> None:
         runner = Runner("local")
         runner.add_task(task("old"))

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import benchmark_runner
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.checkpoint import (
     GradedBy,
@@ -28,8 +32,6 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import TaskSourceKind
@@ -526,9 +528,88 @@ class TestPlan:
 
         check_same_grader("run-1", make_plan(artifacts, ["t1"]).graded, now)
 
+    def test_who_graded_the_rest_of_the_run_counts_for_a_part_of_it(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        part = make_plan(artifacts, ["t1", "t2"]).only({"t2"})
+
+        assert (part.generate, part.evaluate, part.done) == (["t2"], [], 0)
+        with pytest.raises(RunIdentityError):
+            check_same_grader("run-1", part.graded, GradedBy("local", "legacy", "1.0"))
+
+    def test_grades_of_one_service_by_two_versions_of_its_grader_are_not_mixed(self) -> None:
+        first, second = (
+            GradedBy("https://one.example.com", "v1", "1.0", version) for version in ("a", "b")
+        )
+        with pytest.raises(RunIdentityError) as caught:
+            check_same_grader("run-1", {first: ["t1"], second: ["t2"]})
+
+        assert "before the grader or its references changed" in caught.value.message
+        assert "--regrade" in str(caught.value.hint)
+        check_same_grader("run-1", {first: ["t1"]}, GradedBy(first.service_url, "v1", "1.0"))
+
     def test_what_no_service_graded_binds_to_no_grader(self, artifacts: RunArtifacts) -> None:
         content_hash = self.generate(artifacts, "t1", GenerationStatus.MAX_TIME)
         self.grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
         graded = make_plan(artifacts, ["t1"]).graded
         check_same_grader("run-1", graded, GradedBy("https://two.example.com", "v1", None))
+
+
+INNER_SETS = """\
+from benchmark_runner.checkpoint import task_hash
+from benchmark_runner.schemas import Task
+
+
+class Grouped(Task):
+    groups: dict[str, set[str]]
+
+
+print(task_hash(Grouped(id="t1", question="?", groups={"x": {"alpha", "beta", "gamma"}})))
+"""
+
+SETS = """\
+from benchmark_runner.checkpoint import task_hash
+from benchmark_runner.schemas import Task
+
+
+class Tagged(Task):
+    tags: set[str]
+    more: dict[str, frozenset[str]] = {}
+    kept: list[str] = []
+
+
+tags = {"alpha", "beta", "gamma", "delta"}
+print(task_hash(Tagged(id="t1", question="?", tags=tags)))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, more={"x": frozenset(tags)})))
+print(task_hash(Tagged(id="t1", question="?", tags=tags - {"beta"})))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, kept=["a", "b"])))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, kept=["b", "a"])))
+"""
+
+
+class TestHashes:
+    def printed(self, code: str, seed: str) -> list[str]:
+        source = str(Path(benchmark_runner.__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": source, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    def test_a_set_in_a_task_has_the_same_hash_in_every_process(self) -> None:
+        hashes = self.printed(SETS, "0")
+        assert hashes == self.printed(SETS, "1")
+        assert len({*hashes}) == 5
+
+    def test_a_set_inside_another_field_has_the_same_hash_in_every_process(self) -> None:
+        assert self.printed(INNER_SETS, "0") == self.printed(INNER_SETS, "1")
+
+    def test_a_time_limit_is_no_part_of_it(self) -> None:
+        assert task_hash(task("t1", timeout=5)) == task_hash(task("t1"))
+        assert task_hash(task("t1", level=5)) != task_hash(task("t1"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from typing import TYPE_CHECKING
@@ -132,6 +133,34 @@ class TestPlainLines:
         with PlainDisplay(tally(done=10), stream):
             pass
         assert len(stream.getvalue().splitlines()) == 1
+
+    def test_what_changed_is_written_even_if_no_event_follows(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(display, "PLAIN_INTERVAL", 0.2)
+
+        async def main() -> list[str]:
+            written = asyncio.Event()
+
+            class Watched(io.StringIO):
+                def flush(self) -> None:
+                    if "1 generating" in self.getvalue():
+                        written.set()
+
+            stream = Watched()
+            with PlainDisplay(tally(), stream) as shown:
+                ticking = asyncio.create_task(shown.keep_alive())
+                shown.show(GenerationStarted("t1"))
+                assert not written.is_set(), "not at a bearable rate"
+                async with asyncio.timeout(10):
+                    await written.wait()
+                ticking.cancel()
+            return stream.getvalue().splitlines()
+
+        assert asyncio.run(main()) == [
+            "0/10 done, 0 generating, 0 grading",
+            "0/10 done, 1 generating, 0 grading",
+        ]
 
     def test_each_line_is_flushed(self, clock: Clock) -> None:
         flushed: list[str] = []

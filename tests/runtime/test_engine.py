@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,10 @@ pytestmark = pytest.mark.anyio
 #: Longer than anything here takes; reaching it fails the test.
 TOO_LONG = 10.0
 SOON = 0.02
+
+
+class Panic(BaseException):
+    """What a compiled library raises when it fails."""
 
 
 async def answer(task: Task) -> GenerationResult:
@@ -437,6 +442,23 @@ class TestGeneration:
         assert raised.__name__ in (run.generation("t1").error or "")
         assert run.generation("t2").status is GenerationStatus.SUCCESS
 
+    @pytest.mark.parametrize("raised", [Panic, KeyboardInterrupt])
+    async def test_what_is_no_ordinary_exception_is_that_tasks_error_too(
+        self, run: Run, raised: type[BaseException]
+    ) -> None:
+        async def generate(task: Task) -> GenerationResult:
+            if task.id == "t1":
+                raise raised("of the agent")
+            return await answer(task)
+
+        run.script(2, generate)
+        await run(parallelism=1)
+        failed = run.generation("t1")
+        assert failed.status is GenerationStatus.ERROR
+        assert f"{raised.__name__}: of the agent" in (failed.error or "")
+        assert "of the agent" in run.log("t1")
+        assert run.generation("t2").status is GenerationStatus.SUCCESS
+
     async def test_something_other_than_a_generation_result_is_refused_by_name(
         self, run: Run
     ) -> None:
@@ -575,6 +597,63 @@ class TestTimeLimits:
         assert run.runner.evaluated == []
         assert not make_plan(run.artifacts, ["t1"])
 
+    async def test_what_did_not_succeed_never_reaches_an_authors_evaluate(self, run: Run) -> None:
+        class Grading(ScriptedRunner):
+            async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+                self.evaluated.append(task_id)
+                return await grade(task_id, generation)
+
+        async def generate(task: Task) -> GenerationResult:
+            match task.id:
+                case "t1":
+                    await asyncio.sleep(TOO_LONG)
+                case "t2":
+                    return GenerationResult(status=GenerationStatus.MAX_TURNS, answer="half")
+                case "t3":
+                    raise ValueError("no luck")
+                case "t4":
+                    return GenerationResult(status=GenerationStatus.ERROR, error="no credit")
+            return await answer(task)
+
+        run.script(5, generate)
+        run.runner = Grading(generate, grade)
+        run.runner.register_tasks(run.tasks)
+        await run(timeout=SOON)
+        # What is on disk from before is treated the same.
+        await run.carry_out(Plan(evaluate=["t1", "t2", "t3", "t4"]))
+        assert run.runner.evaluated == ["t5"]
+        found = [run.eval(task.id).status for task in run.tasks]
+        assert found == [EvalStatus.DID_NOT_COMPLETE] * 2 + [EvalStatus.GENERATION_ERROR] * 2 + [
+            EvalStatus.EVALUATED
+        ]
+        assert run.eval("t3").error == "ValueError: no luck"
+
+    async def test_threads_that_agents_leave_behind_delay_no_write_and_no_other_task(
+        self, run: Run
+    ) -> None:
+        release = threading.Event()
+        stuck = 2 * (os.cpu_count() or 1) + 40  # more than the loop's own pool has threads
+
+        async def generate(task: Task) -> GenerationResult:
+            if task.id != "free":
+                await asyncio.to_thread(release.wait, 3 * TOO_LONG)
+            return await answer(task)
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            assert not release.is_set()
+            return await grade(task_id, generation)
+
+        tasks = [Task(id=f"s{n}", question="?", timeout=SOON) for n in range(stuck)]
+        run.script([*tasks, Task(id="free", question="?")], generate, evaluate)
+        try:
+            await run(parallelism=stuck)
+            assert not release.is_set()
+        finally:
+            release.set()
+        assert {run.generation(task.id).status for task in tasks} == {GenerationStatus.MAX_TIME}
+        assert run.eval("free").status is EvalStatus.EVALUATED
+        assert not make_plan(run.artifacts, [task.id for task in run.tasks])
+
     async def test_a_grading_that_never_ends_is_that_tasks_error(self, run: Run) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
@@ -619,6 +698,26 @@ class TestEvaluation:
         assert "raise KeyError" in run.log("t1", EVAL_TRACEBACK_LOG)
         assert run.eval("t2").status is EvalStatus.EVALUATED
         assert make_plan(run.artifacts, ["t1", "t2"]).evaluate == ["t1"]
+
+    @pytest.mark.parametrize(
+        "raised", [asyncio.CancelledError, Panic, SystemExit, KeyboardInterrupt]
+    )
+    async def test_what_is_no_ordinary_exception_is_that_tasks_eval_error_too(
+        self, run: Run, raised: type[BaseException]
+    ) -> None:
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            if task_id == "t1":
+                raise raised("of the judge")
+            return await grade(task_id, generation)
+
+        run.script(3, evaluate=evaluate)
+        assert await run(eval_parallelism=1) is None
+        failed = run.eval("t1")
+        assert failed.status is EvalStatus.ERROR
+        assert f"{raised.__name__}: of the judge" in (failed.error or "")
+        assert "of the judge" in run.log("t1", EVAL_TRACEBACK_LOG)
+        assert run.eval("t2").status is run.eval("t3").status is EvalStatus.EVALUATED
+        assert make_plan(run.artifacts, ["t1", "t2", "t3"]).evaluate == ["t1"]
 
     async def test_an_evaluate_that_returns_something_else_is_that_tasks_eval_error(
         self, run: Run
@@ -734,6 +833,25 @@ class TestEvents:
 
 
 class TestEnding:
+    @pytest.mark.parametrize("phase", ["generate", "evaluate"])
+    async def test_a_generator_exit_of_the_author_does_not_end_the_run(
+        self, run: Run, phase: str
+    ) -> None:
+        async def generate(task: Task) -> GenerationResult:
+            if phase == "generate":
+                raise GeneratorExit
+            return await answer(task)
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            raise GeneratorExit
+
+        run.script(1, generate, evaluate)
+        try:
+            await run()
+        except GeneratorExit:  # It would end the test session, too.
+            pytest.fail("the run was ended")
+        assert run.eval("t1").status in {EvalStatus.GENERATION_ERROR, EvalStatus.ERROR}
+
     async def test_cancelling_the_run_keeps_what_is_finished(self, run: Run) -> None:
         waiting, graded, kept = asyncio.Event(), asyncio.Event(), asyncio.Event()
         both = asyncio.Barrier(2)
@@ -771,6 +889,91 @@ class TestEnding:
         assert run.artifacts.load_generation("t2") is None
         plan = make_plan(run.artifacts, ["t1", "t2", "t3"])
         assert (plan.done, plan.generate) == (1, ["t2", "t3"])
+
+    async def test_a_result_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        saving, go_on = threading.Event(), threading.Event()
+        save = RunArtifacts.save_generation
+
+        def save_slowly(artifacts: RunArtifacts, task_id: str, generation: GenerationResult) -> str:
+            saving.set()
+            assert go_on.wait(TOO_LONG)
+            return save(artifacts, task_id, generation)
+
+        monkeypatch.setattr(RunArtifacts, "save_generation", save_slowly)
+        run.script(1)
+        running = asyncio.create_task(run())
+        assert await asyncio.to_thread(saving.wait, TOO_LONG)
+        running.cancel()
+        asyncio.get_running_loop().call_later(SOON, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.generation("t1").answer == "answer to q1"
+        assert run.runner.evaluated == []
+        assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
+
+    async def test_a_grade_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        saving, go_on = threading.Event(), threading.Event()
+        save = RunArtifacts.save_eval
+
+        def save_slowly(artifacts: RunArtifacts, task_id: str, result: EvalResult) -> str:
+            saving.set()
+            assert go_on.wait(TOO_LONG)
+            return save(artifacts, task_id, result)
+
+        monkeypatch.setattr(RunArtifacts, "save_eval", save_slowly)
+        run.script(1)
+        running = asyncio.create_task(run())
+        assert await asyncio.to_thread(saving.wait, TOO_LONG)
+        running.cancel()
+        asyncio.get_running_loop().call_later(SOON, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.eval("t1").status is EvalStatus.EVALUATED
+
+    async def test_a_result_that_comes_after_the_cancellation_is_kept(self, run: Run) -> None:
+        waiting = asyncio.Event()
+
+        async def generate(task: Task) -> GenerationResult:
+            try:
+                waiting.set()
+                await asyncio.sleep(TOO_LONG)
+            except asyncio.CancelledError:
+                await asyncio.sleep(SOON)
+                return GenerationResult(answer="as far as I got")
+            return await answer(task)
+
+        run.script(2, generate)
+        running = asyncio.create_task(run(parallelism=1))
+        await waiting.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.generation("t1").answer == "as far as I got"
+        assert run.runner.generated == ["t1"]
+        plan = make_plan(run.artifacts, ["t1", "t2"])
+        assert (plan.evaluate, plan.generate) == (["t1"], ["t2"])
+
+    async def test_what_else_comes_after_the_cancellation_is_no_result(self, run: Run) -> None:
+        waiting = asyncio.Event()
+
+        async def generate(task: Task) -> Any:
+            try:
+                waiting.set()
+                await asyncio.sleep(TOO_LONG)
+            except asyncio.CancelledError:
+                return None
+
+        run.script(1, generate)
+        running = asyncio.create_task(run())
+        await waiting.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
     async def test_a_disk_that_refuses_ends_the_run_with_one_error(self, run: Run) -> None:
         run.script(3)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner import invocation
-from benchmark_runner.invocation import DeadlineExceeded, call_within
+from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,3 +281,54 @@ class TestCancellation:
         assert not release.is_set()
         release.set()
         await asyncio.sleep(0)
+
+    async def test_a_result_that_comes_all_the_same_is_handed_over(self) -> None:
+        started = asyncio.Event()
+
+        async def answer() -> str:
+            started.set()
+            try:
+                await asyncio.sleep(TOO_LONG)
+            except asyncio.CancelledError:
+                return "in time"
+            return "never"
+
+        caller = asyncio.create_task(within(answer, None))
+        await started.wait()
+        caller.cancel()
+        with pytest.raises(CancelledWithResult) as caught:
+            await caller
+        assert caught.value.result == "in time"
+
+    async def test_a_result_that_was_there_just_before_is_handed_over(self) -> None:
+        started, go_on = asyncio.Event(), asyncio.Event()
+
+        async def answer() -> str:
+            started.set()
+            await go_on.wait()
+            return "just before"
+
+        caller = asyncio.create_task(within(answer, None))
+        await started.wait()
+        go_on.set()
+        await asyncio.sleep(0)  # The call returns, and its caller has not heard of it yet.
+        caller.cancel()
+        with pytest.raises(CancelledWithResult) as caught:
+            await caller
+        assert caught.value.result == "just before"
+
+    async def test_an_error_after_the_cancellation_is_the_cancellation(self) -> None:
+        started = asyncio.Event()
+
+        async def answer() -> str:
+            started.set()
+            try:
+                await asyncio.sleep(TOO_LONG)
+            finally:
+                raise ValueError("while cleaning up")
+
+        caller = asyncio.create_task(within(answer, None))
+        await started.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller

@@ -50,6 +50,26 @@ class SampleRunner(BenchmarkRunner):
         raise AssertionError("nothing is generated here")
 
 
+class Spelled(BaseModel):
+    ratio: float = 1.0
+    flag: bool = False
+    depth: int = 1
+
+
+class Spelling(SampleRunner):
+    OPTIONS_MODEL = Spelled
+
+
+class WithKey(BaseModel):
+    token: SecretStr
+    depth: int = 1
+    width: int = 7
+
+
+class Keyed(SampleRunner):
+    OPTIONS_MODEL = WithKey
+
+
 class Bench:
     """Opens runs of one dataset file."""
 
@@ -64,7 +84,7 @@ class Bench:
     def write(self, rows: Sequence[Mapping[str, object]]) -> None:
         self.file.write_text(json.dumps({"dataset_name": "letters", "tests": rows}))
 
-    def connect(self, runner: BenchmarkRunner, source: TaskSource) -> BenchmarkServiceClient:
+    async def connect(self, runner: BenchmarkRunner, source: TaskSource) -> BenchmarkServiceClient:
         self.connected.append(source)
         hidden = runner.EVALUATOR_FIELDS
         datasets = LocalDatasets(self.file.parent, evaluator_fields=hidden)
@@ -146,6 +166,28 @@ class TestStarting:
     async def test_a_task_beyond_the_limit_is_unknown(self, bench: Bench) -> None:
         with pytest.raises(UsageError, match="unknown task"):
             await bench.open(limit=2, task_ids=["c"])
+
+    async def test_generations_without_their_run_config_are_refused(self, bench: Bench) -> None:
+        session = await bench.start()
+        session.artifacts.save_generation("a", GenerationResult(answer="paid for"))
+        session.artifacts.run_config_path.unlink()
+        with pytest.raises(RunIdentityError) as caught:
+            await bench.open()
+        assert str(session.artifacts.run_dir) in caught.value.message
+        assert "run_config.json" in caught.value.message
+        assert "--run-id" in (caught.value.hint or "")
+
+    async def test_a_folder_without_generations_is_a_new_run(self, bench: Bench) -> None:
+        (bench.results / "r1" / "a").mkdir(parents=True)
+        assert not (await bench.start()).resumed
+
+    async def test_task_ids_that_name_the_same_folder_are_refused(self, bench: Bench) -> None:
+        bench.write([*ROWS, {"id": "B", "question": "second?"}])
+        with pytest.raises(DatasetError) as caught:
+            await bench.open()
+        assert "'b'" in caught.value.message
+        assert "'B'" in caught.value.message
+        assert not bench.results.exists()
 
     async def test_without_any_model_the_way_out_is_told(self, bench: Bench) -> None:
         with pytest.raises(UsageError) as caught:
@@ -376,6 +418,32 @@ class TestGoingOn:
         session = await bench.open()
         assert session.runner.options == Required(split="test")
 
+    @pytest.mark.parametrize(
+        ("before", "same", "other"),
+        [
+            ("ratio=0.1", "ratio=0.10", "ratio=0.2"),
+            ("flag=true", "flag=True", "flag=false"),
+            ("depth=3", "depth=03", "depth=4"),
+        ],
+    )
+    async def test_options_are_compared_by_what_they_mean(
+        self, bench: Bench, before: str, same: str, other: str
+    ) -> None:
+        bench.runner_class = Spelling
+        await bench.start(options=[before])
+        session = await bench.open(options=[same])
+        assert session.resumed
+        with pytest.raises(RunIdentityError):
+            await bench.open(options=[other])
+
+    async def test_options_are_compared_by_what_they_mean_beside_a_secret_one(
+        self, bench: Bench
+    ) -> None:
+        bench.runner_class = Keyed
+        await bench.start(options=["token=hidden-1", "depth=3"])
+        session = await bench.open(options=["token=hidden-2", "depth=03"])
+        assert session.runner.options.depth == 3
+
 
 class TestProblems:
     async def test_problems_under_one_run_id_add_their_tasks(
@@ -387,6 +455,20 @@ class TestProblems:
             session = await bench.start(problem=problem, task_ids=[f"t{number}"])
         assert session.config.tasks == ["t1", "t2"]
         assert session.chosen == ["t2"]
+
+    async def test_problems_that_are_opened_at_the_same_time_are_all_added(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        sessions: list[Session] = []
+        for number in (1, 2, 3):
+            problem = tmp_path / f"p{number}.txt"
+            problem.write_text(f"question {number}")
+            sessions.append(await bench.open(problem=problem, task_ids=[f"t{number}"]))
+        for session in sessions:
+            session.freeze()
+        config = load_run_config(sessions[0].artifacts)
+        assert config is not None
+        assert config.tasks == [*config.task_hashes] == ["t1", "t2", "t3"]
 
     async def test_another_text_for_the_same_task_is_refused(
         self, bench: Bench, tmp_path: Path
@@ -437,6 +519,35 @@ class TestGrading:
 
     async def test_tasks_that_changed_are_refused(self, bench: Bench) -> None:
         await bench.start()
+        bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
+        with pytest.raises(RunIdentityError, match=r"1 changed \(b\)"):
+            await bench.open_graded()
+
+    async def test_a_secret_option_that_the_model_demands_is_not_needed(self, bench: Bench) -> None:
+        bench.runner_class = Keyed
+        await bench.start(options=["token=hidden-1", "depth=3"])
+        session = await bench.open_graded()
+        assert session.chosen == ["b", "a", "c"]
+
+    async def test_the_other_options_are_there_without_a_secret_one(self, bench: Bench) -> None:
+        bench.runner_class = Keyed
+        await bench.start(options=["token=hidden-1", "depth=3"])
+        options = (await bench.open_graded()).runner.options
+        assert (options.depth, options.width) == (3, 7)
+
+    async def test_tasks_of_the_service_are_listed_again_with_their_fields(
+        self, bench: Bench
+    ) -> None:
+        await bench.start(dataset_name="letters")
+        session = await bench.open_graded()
+        assert len(bench.connected) == 2
+        tasks = session.runner.get_tasks()
+        assert [task.question for task in tasks] == [row["question"] for row in ROWS]
+        assert tasks[0].model_extra == {"category": "letters"}
+        assert CANARY not in repr(tasks)
+
+    async def test_tasks_of_the_service_that_changed_are_refused(self, bench: Bench) -> None:
+        await bench.start(dataset_name="letters")
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         with pytest.raises(RunIdentityError, match=r"1 changed \(b\)"):
             await bench.open_graded()

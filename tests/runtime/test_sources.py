@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,6 +166,36 @@ class TestProblem:
         with pytest.raises(UsageError, match="can't name a folder"):
             await self.load(tmp_path / "problem.txt", task_id)
 
+    async def test_it_is_a_task_of_the_authors_model(self, tmp_path: Path) -> None:
+        class Levelled(Task):
+            level: int = 3
+
+        class Own(Runner):
+            TASK_MODEL = Levelled
+
+        (tmp_path / "problem.txt").write_text("q")
+        source = TaskSource("problem", file=tmp_path / "problem.txt")
+
+        tasks = await load_tasks(Own("local"), source, ["t1"])
+
+        assert tasks == [Levelled(id="t1", question="q", level=3)]
+
+    async def test_a_field_that_the_authors_model_demands_is_named(self, tmp_path: Path) -> None:
+        class Demanding(Task):
+            docker_image: str
+
+        class Own(Runner):
+            TASK_MODEL = Demanding
+
+        (tmp_path / "problem.txt").write_text("q")
+        source = TaskSource("problem", file=tmp_path / "problem.txt")
+
+        with pytest.raises(DatasetError) as caught:
+            await load_tasks(Own("local"), source, ["t1"])
+
+        assert "field docker_image" in caught.value.message
+        assert "--problem" in caught.value.message
+
 
 class TestFile:
     async def test_tasks_are_registered_in_the_files_order(self, tmp_path: Path) -> None:
@@ -211,6 +243,42 @@ class TestFile:
 
         with pytest.raises(DatasetError, match="row 7 has no picture"):
             await load_tasks(runner_that_loads(refusal), TaskSource("file"), [])
+
+    async def test_a_loader_may_register_its_tasks_one_by_one(self) -> None:
+        class Registering(Runner):
+            def load_tasks(self, dataset_file: str | None) -> list[Task]:
+                self._dataset = "mine"
+                for number in (2, 1):
+                    self.add_task(
+                        Task.model_validate(
+                            {"id": f"t{number}", "question": "q", "level": 1, "answer": CANARY}
+                        )
+                    )
+                return None  # pyright: ignore[reportReturnType]
+
+        runner = Registering("local")
+        tasks = await load_tasks(runner, TaskSource("file"), [])
+
+        assert [task.id for task in tasks] == ["t2", "t1"]
+        assert tasks == runner.get_tasks()
+        assert tasks[0].model_extra == {"level": 1}
+        assert runner.dataset_name == "mine"
+
+    async def test_a_loader_that_blocks_leaves_the_loop_free(self) -> None:
+        release, blocked = threading.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        class Blocking(Runner):
+            def load_tasks(self, dataset_file: str | None) -> list[Task]:
+                loop.call_soon_threadsafe(blocked.set)
+                assert release.wait(10)
+                return [Task(id="t1", question="q")]
+
+        loading = asyncio.create_task(load_tasks(Blocking("local"), TaskSource("file"), []))
+        await blocked.wait()
+        assert not loading.done()
+        release.set()
+        assert [task.id for task in await loading] == ["t1"]
 
     @pytest.mark.parametrize("loaded", [None, {}, "t1", [{"id": "t1"}], [None]])
     async def test_a_loader_that_returns_no_list_of_tasks_is_refused(self, loaded: object) -> None:

@@ -269,6 +269,37 @@ class TestFailures:
 
         assert len(summarise(Runner("local"), run.artifacts, run.tasks).failures) == 2
 
+    @pytest.mark.parametrize(
+        "said", ["ServiceError: can't grade task {id!r}", "ValueError: {id}: no credit ({id})"]
+    )
+    def test_reasons_that_hold_the_tasks_own_id_are_one_group(
+        self, run: RunFolder, said: str
+    ) -> None:
+        for number in range(60):
+            task_id = f"t{number}"
+            run.generated(task_id, GenerationStatus.ERROR, said.format(id=task_id))
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert len(group.task_ids) == 60
+        assert "t0" not in group.error, "it stands for all of them"
+        assert said.partition(" ")[0] in group.error
+
+    def test_a_reason_of_one_task_is_told_whole(self, run: RunFolder) -> None:
+        run.generated("t1", GenerationStatus.ERROR, "ValueError: no folder 't1' for t1")
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert group.error == "ValueError: no folder 't1' for t1"
+
+    def test_an_id_inside_another_word_is_no_id(self, run: RunFolder) -> None:
+        run.generated("t1", GenerationStatus.ERROR, "ValueError: port1")
+        run.generated("or", GenerationStatus.ERROR, "ValueError: port1")
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert group.error == "ValueError: port1"
+
     def test_a_failure_without_a_reason_is_still_told(self, run: RunFolder) -> None:
         run.generated("t1", GenerationStatus.ERROR)
 

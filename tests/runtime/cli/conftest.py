@@ -220,9 +220,10 @@ class RunnerProject:
         return json.loads((results or self.results).joinpath(*parts).read_bytes())
 
     def files(self) -> set[str]:
-        """The files below the results folder."""
-        found = self.results.rglob("*")
-        return {str(path.relative_to(self.results)) for path in found if path.is_file()}
+        """The files below the results folder, locks left out."""
+        found = [path for path in self.results.rglob("*") if path.is_file()]
+        names = {str(path.relative_to(self.results)) for path in found}
+        return {name for name in names if not name.endswith(".lock")}
 
     def run(self, *args: str | Path, **environment: str) -> Ended:
         """Call the command line in this process, from the project's folder."""

@@ -56,6 +56,15 @@ class TestFlags:
             (["--timeout", "soon"], "--timeout"),
             (["--disable-streaming"], "needs --chat-completions"),
             (["--unknown-flag"], "--unknown-flag"),
+            (["--timeout", "nan"], "--timeout"),
+            (["--timeout", "inf"], "--timeout"),
+            (["--temperature", "nan"], "--temperature"),
+            (["--top-p", "inf"], "--top-p"),
+            (["--eval-timeout", "nan"], "--eval-timeout"),
+            (["--service-retry-time", "inf"], "--service-retry-time"),
+            (["--custom-endpoint", "foo"], "--custom-endpoint"),
+            (["--custom-endpoint", "ftp://example.com"], "--custom-endpoint"),
+            (["--custom-endpoint", "http://"], "--custom-endpoint"),
             (["--dataset-name", " "], "--dataset-name is empty"),
             (["--service-url", "ftp://example.com"], "ftp://example.com"),
             (["--service-url", "example.com"], "example.com"),
@@ -271,6 +280,60 @@ class TestDefinitions:
         cli = project.root / "runner" / "cli.py"
         cli.write_text(cli.read_text().replace(":SampleRunner", ":Missing"))
         assert "defines no Missing" in refused(project)
+
+
+class TestModulesThatDoNotWork:
+    """One message with the file and the line, no traceback, and one object with --json."""
+
+    FAULTS = {  # noqa: RUF012 (only read)
+        "syntax": ("import os\n\ndef broken(:\n    pass\n", "SyntaxError", 3),
+        "indent": ("import os\n\n\n  x = 1\n", "IndentationError", 4),
+        "import": ("import os\nimport no_such_module\n", "No module named 'no_such_module'", 2),
+        "name": ("from os import no_such_name\n", "cannot import name 'no_such_name'", 1),
+        "raise": ("\n\n\n\nraise ValueError('not set up')\n", "ValueError: not set up", 5),
+        "key": ("import os\n\nos.environ['NOT_THERE']\n", "KeyError: 'NOT_THERE'", 3),
+        "inner": ("\nimport runner.helper\n", "ZeroDivisionError", 1),
+    }
+
+    @pytest.mark.parametrize("module", ["benchmark", "grader"])
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_it_is_told_with_the_place(
+        self, project: RunnerProject, module: str, fault: str
+    ) -> None:
+        content, said, line = self.FAULTS[fault]
+        (project.root / "runner" / f"{module}.py").write_text(content)
+        (project.root / "runner" / "helper.py").write_text("1 / 0\n")
+        message = refused(project)
+        assert said in message
+        file = "helper" if fault == "inner" else module
+        assert f"{file}.py, line {line}" in message
+        assert "importlib" not in message
+
+        ended = project.run("run", "--json")
+        assert (ended.code, ended.err) == (2, "")
+        assert ended.json["error"]["type"] == "RunnerDefinitionError"
+        assert said in ended.json["error"]["message"]
+
+    def test_it_is_one_message_in_a_real_process(self, project: RunnerProject) -> None:
+        project.write_agent("class A:\n    x = = 1\n")
+        ended = project.execute("run")
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("RunnerDefinitionError: runner.benchmark ")
+        assert len(ended.err.splitlines()) == 2
+
+    def test_an_init_that_fails_is_told_with_the_place(self, project: RunnerProject) -> None:
+        project.set_in_class("def __init__(self, **kwargs):\n        raise KeyError('MODEL_DIR')")
+        for command in (["run"], ["evaluate", "--run-id", "r"], ["score", "--run-id", "r"]):
+            message = refused(project, *command[1:], command=command[0])
+            assert "SampleRunner() failed: KeyError: 'MODEL_DIR'" in message
+            assert "benchmark.py, line " in message
+        ended = project.run("run", "--json")
+        assert ended.code == 2
+        assert ended.json["error"]["type"] == "RunnerDefinitionError"
+
+    def test_an_init_without_the_arguments_is_told(self, project: RunnerProject) -> None:
+        project.set_in_class("def __init__(self): super().__init__('local')")
+        assert "SampleRunner() failed: TypeError" in refused(project)
 
 
 def test_a_results_folder_that_is_a_file_is_told_before_anything_is_generated(

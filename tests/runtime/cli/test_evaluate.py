@@ -56,7 +56,7 @@ def test_another_grader_is_refused_until_all_is_graded_again(
     project.write_grader(STRICTER)
     ended = project.run(command, "--run-id", "r1")
     assert ended.code == 2
-    assert "2 task(s) of run 'r1' were graded by local" in ended.err
+    assert "2 task(s) of run 'r1' (t3, t1) were graded before the grader" in ended.err
     assert "evaluate --run-id r1 --regrade" in ended.err
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 
@@ -109,3 +109,85 @@ def test_an_unknown_run_is_named(project: RunnerProject) -> None:
     ended = project.run("evaluate", "--run-id", "nothing")
     assert ended.code == 2
     assert "'nothing'" in ended.err
+
+
+def test_another_grader_is_refused_for_another_part_of_the_run(project: RunnerProject) -> None:
+    assert project.run("run", "--run-id", "r1", "t1").code == 0
+    project.write_grader(STRICTER)
+    ended = project.run("run", "--run-id", "r1", "t2")
+    assert ended.code == 2
+    assert "1 task(s) of run 'r1' (t1) were graded before the grader" in ended.err
+    assert project.calls == ["t1"]
+    assert not (project.results / "r1" / "t2" / "eval.json").exists()
+
+
+def test_a_grader_that_changes_between_two_grades_gives_no_score(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    project.set_in_class('EVALUATION_API = "v1"')
+    graded = {"status": "evaluated", "result": 1.0}
+    scripted.answers["/v1/evaluate"] = [
+        (200, {**graded, "evaluator_version": "a"}),
+        (200, {**graded, "evaluator_version": "b"}),
+    ]
+    scripted.answers["/v1/score"] = (200, {"final_score": 1.0, "tasks_evaluated": ["t1"]})
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    ended = project.run("run", *flags)
+    assert ended.code == 1
+    assert "--regrade" in ended.err
+    assert "/v1/score" not in scripted.paths()
+    assert not (project.results / "r1" / "final_score.json").exists()
+    for command in ("run", "score"):
+        assert project.run(command, *flags).code in {1, 2}
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+    assert project.run("evaluate", *flags, "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 1.0
+    assert len(project.calls) == 3
+
+
+class TestAnAuthorsOwnEvaluate:
+    @pytest.fixture
+    def grading(self, project: RunnerProject, scripted: ScriptedService) -> RunnerProject:
+        project.change_agent(
+            (
+                "import BenchmarkRunner, GenerationResult\n",
+                "import BenchmarkRunner, EvalResult, EvalStatus, GenerationResult\n",
+            )
+        )
+        project.set_in_class(
+            "async def evaluate(self, task_id, generation):\n"
+            "        by_id = {task.id: task for task in self.get_tasks()}\n"
+            "        task = by_id[task_id]\n"
+            "        seen = [task.question, task.model_extra]\n"
+            "        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=seen)"
+        )
+        project.set_in_class("def task_score(self, result): return 1.0")
+        self.tasks = [
+            {"id": "t1", "question": "say one", "level": 1},
+            {"id": "t2", "question": "say two", "level": 2},
+        ]
+        self.list(scripted)
+        flags = ["--service-url", scripted.url, "--dataset-name", "validation", "--skip-eval"]
+        assert project.run("run", "--run-id", "r1", *flags).code == 0
+        return project
+
+    def list(self, scripted: ScriptedService) -> None:
+        scripted.answers["/v1/datasets/validation/tasks"] = (200, {"tasks": self.tasks})
+
+    def test_it_sees_the_tasks_of_the_service(
+        self, grading: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)
+        assert ended.code == 0, ended.err
+        assert grading.read("r1", "t2", "eval.json")["result"] == ["say two", {"level": 2}]
+
+    def test_tasks_of_the_service_that_changed_are_refused(
+        self, grading: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        self.tasks[1]["level"] = 3
+        self.list(scripted)
+        ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)
+        assert ended.code == 2
+        assert "1 changed (t2)" in ended.err
+        assert not (grading.results / "r1" / "t1" / "eval.json").exists()

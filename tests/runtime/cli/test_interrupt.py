@@ -180,3 +180,92 @@ def test_a_signal_while_grading_keeps_the_generation_and_owes_the_grade(
     assert project.read("r1", "t1", "generation.json")["status"] == "success"
     assert not (project.results / "r1" / "t1" / "eval.json").exists()
     assert "1 not graded" in ended.out
+
+
+BLOCK = "__import__('threading').Event().wait()"
+#: What an agent does that never comes back from a thread of ``asyncio.to_thread``.
+STUCK = ("await asyncio.Event().wait()", f"await asyncio.to_thread(lambda: {BLOCK})")
+
+
+def test_a_thread_that_the_agent_waits_for_does_not_hold_it_up(
+    project: RunnerProject, pipe: Pipe
+) -> None:
+    project.change_agent(STUCK)
+    project.write_tasks(FIRST_DONE)
+    ended = interrupt(project, pipe)
+    assert ended.code == 143
+    assert "What was finished is kept" in ended.err
+    assert "run --run-id r1" in ended.resume_command
+
+
+def stuck_tasks(count: int) -> list[dict[str, object]]:
+    return [
+        {"id": f"w{number}", "question": "wait", "answer": "", "timeout": 0.2}
+        for number in range(count)
+    ]
+
+
+def test_threads_that_agents_leave_behind_do_not_keep_a_finished_run_alive(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(STUCK)
+    project.write_tasks([*stuck_tasks(2), FIRST_DONE[0]])
+    ended = project.end(project.start("run", "--run-id", "r1"), timeout=OUT_WITHIN)
+    assert ended.code == 0, ended.err
+    assert "1 scored, 2 timed out" in ended.out
+
+
+def test_more_threads_left_behind_than_a_pool_has_do_not_hang_the_run(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(STUCK)
+    project.write_tasks([*stuck_tasks(40), FIRST_DONE[0]])
+    process = project.start("run", "--run-id", "r1", "--parallelism", "20")
+    ended = project.end(process, timeout=OUT_WITHIN)
+    assert ended.code == 0, ended.err
+    assert project.read("r1", "final_score.json")["complete"] is True
+
+
+def test_threads_left_behind_do_not_keep_a_run_alive_that_ends_with_an_error(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(STUCK)
+    project.set_in_class("def score(self, eval_results): raise KeyError('points')")
+    project.write_tasks([*stuck_tasks(1), FIRST_DONE[0]])
+    ended = project.end(project.start("run", "--run-id", "r1"), timeout=OUT_WITHIN)
+    assert ended.code == 2
+    assert "score() failed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_loading_tasks_that_blocks_does_not_hold_it_up(
+    project: RunnerProject, pipe: Pipe, number: int, code: int
+) -> None:
+    project.set_in_class(f"def load_tasks(self, dataset_file):\n        announce('t2'); {BLOCK}")
+    process = start(project, pipe, "--json")
+    process.send_signal(number)
+    ended = project.end(process, timeout=OUT_WITHIN)
+    assert ended.code == code
+    assert ended.json["error"]["type"] == "Interrupted"
+    assert not project.results.exists()
+
+
+def test_loading_the_references_that_blocks_does_not_hold_it_up(
+    project: RunnerProject, pipe: Pipe
+) -> None:
+    # The local service has an author's own loader read them, after the tasks are loaded.
+    project.change_agent(("import BenchmarkRunner, ", "import BenchmarkRunner, Task, "))
+    project.set_in_class(
+        "def load_tasks(self, dataset_file):\n"
+        "        if (ROOT / 'loaded').exists():\n"
+        f"            announce('t2'); {BLOCK}\n"
+        "        (ROOT / 'loaded').touch()\n"
+        "        return [Task(id='mine', question='say it', answer='it')]"
+    )
+    process = start(project, pipe)
+    process.send_signal(signal.SIGTERM)
+    ended = project.end(process, timeout=OUT_WITHIN)
+    assert ended.code == 143
+    assert not project.results.exists()

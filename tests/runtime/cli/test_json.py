@@ -124,3 +124,31 @@ def test_an_agent_that_prints_does_not_spoil_the_object(project: RunnerProject) 
     assert ended.code == 0
     assert only_object(ended)["command"] == "run"
     assert "thinking about t1" in ended.err
+
+
+@pytest.mark.parametrize("module", ["benchmark", "grader"])
+def test_a_module_that_prints_when_it_is_imported_does_not_spoil_the_object(
+    project: RunnerProject, module: str
+) -> None:
+    file = project.root / "runner" / f"{module}.py"
+    file.write_text(
+        "import subprocess\n"
+        "print('loading', __name__)\n"
+        "subprocess.run(['/bin/echo', 'from a child'])\n" + file.read_text()
+    )
+    ended = project.execute("run", "--run-id", "r1", "--json")
+    assert ended.code == 0
+    assert only_object(ended)["command"] == "run"
+    assert f"loading runner.{module}" in ended.err
+    assert "from a child" in ended.err
+
+
+def test_an_incomplete_run_that_is_not_scored_is_told(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "t1")
+    ended = project.run("score", "--run-id", "r1", "--json")
+    assert ended.code == 1
+    document = only_object(ended)
+    assert document["error"]["type"] == "IncompleteRun"
+    assert "2 not generated" in document["error"]["message"]
+    assert "--force" in document["error"]["hint"]
+    assert document["final_score"] is None

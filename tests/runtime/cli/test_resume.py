@@ -30,7 +30,7 @@ class TestNothingIsDoneAgain:
         assert "0 to generate, 0 to grade, 3 done before" in second.out
         assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local; from before]" in second.out
         changed = {path for path, stamp in stamps(project).items() if before[path] != stamp}
-        assert not {path for path in changed if not path.endswith("run_config.json")}
+        assert not {path for path in changed if not path.endswith(("run_config.json", ".lock"))}
 
     def test_a_finished_run_needs_no_service(
         self, project: RunnerProject, scripted: ScriptedService
@@ -153,6 +153,15 @@ class TestSameRun:
         assert project.read("r1", "final_score.json")["final_score"] == 1.0
         assert project.calls == ["x"]
 
+    def test_generations_without_their_run_config_are_refused(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1", "t1")
+        (project.results / "r1" / "run_config.json").unlink()
+        ended = project.run("run", "--run-id", "r1")
+        assert ended.code == 2
+        assert "run_config.json" in ended.err
+        assert project.calls == ["t1"]
+        assert project.read("r1", "t1", "generation.json")["data"] == "one"
+
     def test_a_torn_run_config_is_left_alone_and_told(self, project: RunnerProject) -> None:
         project.run("run", "--run-id", "r1", "t1")
         config = project.results / "r1" / "run_config.json"
@@ -251,6 +260,45 @@ class TestResumeCommand:
             check=False,
         )
         assert "sample-runner run --run-id r1" in done.stdout
+
+    def test_for_a_task_whose_id_starts_with_a_hyphen(self, project: RunnerProject) -> None:
+        project.write_tasks(
+            [{"id": i, "question": "raise no luck", "answer": "no luck"} for i in ("-x", "y")]
+        )
+        ended = project.execute("run", "--run-id", "r1", "--", "-x")
+        assert ended.code == 1
+        self.go_on(project, ended.resume_command)
+        assert project.calls == ["-x", "-x"]
+
+    @pytest.mark.parametrize("by_file", [True, False])
+    def test_for_chosen_tasks_that_are_done_it_goes_on_with_the_whole_run(
+        self, project: RunnerProject, by_file: bool
+    ) -> None:
+        (project.root / "ids.txt").write_text("t1\n")
+        chosen = ["--task-file", "ids.txt"] if by_file else ["t1"]
+        ended = project.execute("run", "--run-id", "r1", *chosen)
+        assert ended.code == 0
+        assert ended.resume_command.endswith("run --run-id r1")
+        self.go_on(project, ended.resume_command)
+        assert sorted(project.calls) == ["t1", "t2", "t3"]
+
+    def test_for_chosen_tasks_that_are_generated_it_goes_on_with_the_whole_run(
+        self, project: RunnerProject
+    ) -> None:
+        ended = project.run("run", "--run-id", "r1", "--skip-eval", "t1")
+        assert ended.code == 0
+        assert ended.resume_command.endswith("run --run-id r1 --skip-eval")
+
+    def test_of_an_evaluation_of_a_problem(self, project: RunnerProject) -> None:
+        (project.root / "p.txt").write_text("say one")
+        flags = ["--run-id", "r1", "--skip-eval", "--problem", "p.txt", "t1"]
+        assert project.execute("run", *flags).code == 0
+        ended = project.execute("evaluate", "--run-id", "r1")
+        assert ended.code == 0, ended.err
+        ended = project.shell(ended.resume_command)
+        assert ended.code == 0, ended.err
+        assert "Score    1 " in ended.out
+        assert project.calls == ["t1"]
 
     def test_it_holds_no_key(self, failing: RunnerProject) -> None:
         ended = failing.run("run", "--custom-api-key", "hidden-1")

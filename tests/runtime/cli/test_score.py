@@ -18,7 +18,7 @@ def test_an_incomplete_run_gets_no_score(incomplete: RunnerProject) -> None:
     before = incomplete.files()
     ended = incomplete.run("score", "--run-id", "r1")
     assert ended.code == 1
-    assert "No score yet: 2 not generated" in ended.out
+    assert "No score written: 2 not generated. --force" in ended.out
     assert incomplete.files() == before
 
 
@@ -103,3 +103,76 @@ def test_an_unknown_run_is_named_with_where_it_was_looked_for(project: RunnerPro
     assert "'nothing'" in ended.err
     assert str(project.results) in ended.err
     assert not project.results.exists()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_score_that_no_longer_holds_is_taken_away(project: RunnerProject, as_json: bool) -> None:
+    project.run("run", "--run-id", "r1")
+    (project.results / "r1" / "t1" / "generation.json").unlink()
+    ended = project.run("score", "--run-id", "r1", *(["--json"] if as_json else []))
+    assert ended.code == 1
+    assert not (project.results / "r1" / "final_score.json").exists()
+    if as_json:
+        error = ended.json["error"]
+        assert error["type"] == "IncompleteRun"
+        assert "1 not generated" in error["message"]
+        assert "--force" in error["hint"]
+        assert (ended.json["final_score"], ended.json["complete"]) == (None, False)
+    else:
+        assert "1 not generated" in ended.out
+        assert "--force" in ended.out
+
+
+SECRET_OPTION = [
+    ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel, SecretStr\n"),
+    (
+        "class SampleRunner",
+        "class Options(BaseModel):\n    token: SecretStr\n\n\nclass SampleRunner",
+    ),
+]
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_a_secret_option_that_the_agent_demands_is_not_demanded_here(
+    project: RunnerProject, command: str
+) -> None:
+    project.change_agent(*SECRET_OPTION)
+    project.set_in_class("OPTIONS_MODEL = Options")
+    flags = ["--run-id", "r1", "--option", "token=hidden-token"]
+    assert project.run("run", *flags).code == 0
+    (project.results / "r1" / "final_score.json").unlink()
+    ended = project.run(command, "--run-id", "r1")
+    assert ended.code == 0, ended.err
+    assert project.read("r1", "final_score.json")["complete"] is True
+
+
+class TestAnAuthorsOwnScore:
+    def define(self, project: RunnerProject, body: str) -> None:
+        project.change_agent(
+            (
+                "import BenchmarkRunner, GenerationResult\n",
+                "import BenchmarkRunner, GenerationResult, ScoreResult\n",
+            )
+        )
+        project.set_in_class(f"def score(self, eval_results):\n        {body}")
+
+    def test_it_may_be_a_plain_function(self, project: RunnerProject) -> None:
+        self.define(project, "return ScoreResult(tasks_evaluated=['t1'], final_score=0.9)")
+        assert project.run("run", "--run-id", "r1").code == 0
+        assert project.read("r1", "final_score.json")["final_score"] == 0.9
+
+    def test_one_that_raises_is_told(self, project: RunnerProject) -> None:
+        self.define(project, "raise KeyError('points')")
+        ended = project.run("run", "--run-id", "r1")
+        assert ended.code == 2
+        assert "score() failed: KeyError: 'points'" in ended.err
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+    def test_one_that_blocks_is_told(self, project: RunnerProject) -> None:
+        self.define(project, "__import__('threading').Event().wait()")
+        short = ["--eval-timeout", "0.2", "--service-retry-time", "0"]
+        ended = project.execute("run", "--run-id", "r1", *short)
+        assert ended.code == 2
+        assert "score() did not end within 0.4 s" in ended.err
+        assert "--eval-timeout" in ended.err
+        assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"

@@ -58,7 +58,7 @@ def test_the_right_key_grades_by_both_apis(project: RunnerProject, api: str) -> 
     assert ended.code == 0, ended.err
     score = project.read("r1", "final_score.json")
     assert score["final_score"] == pytest.approx(2 / 3)
-    assert (score["local"], score["service_url"]) == (False, serving.url)
+    assert (score["local"], score["service_url"]) == (True, serving.url)
     assert f"grading  by {serving.url}" in ended.out
 
 
@@ -136,3 +136,18 @@ def test_a_port_that_is_taken_is_told(project: RunnerProject) -> None:
     serving.stop(signal.SIGTERM)
     assert ended.code == 2
     assert f"port {port}" in ended.err
+
+
+def test_a_score_of_a_served_local_service_is_never_official(project: RunnerProject) -> None:
+    serving = Serving(project)
+    flags = ["--run-id", "r1", "--service-url", serving.url]
+    ended = project.run("run", *flags)
+    assert ended.code == 0, ended.err
+    assert "not an official score" in ended.out
+    assert "[local]" in ended.out
+    assert project.read("r1", "t1", "eval.json")["local"] is True
+    assert project.run("score", *flags, "--force").code == 0
+    document = project.run("score", *flags, "--json").json
+    serving.stop(signal.SIGTERM)
+    assert document["local"] is True
+    assert project.read("r1", "final_score.json")["local"] is True

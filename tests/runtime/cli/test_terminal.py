@@ -195,3 +195,22 @@ def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
     ended = project.execute("run", "--help")
     assert ended.code == 0
     assert ended.err == "[]\n"
+
+
+def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> None:
+    patch = "from benchmark_runner import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
+    script = project.script.read_text()
+    project.script.write_text(script.replace("from runner.cli", f"{patch}\nfrom runner.cli"))
+    project.write_tasks([{"id": "t1", "question": "wait", "answer": "", "timeout": 1}])
+    ended = project.execute("run", "--run-id", "r1")
+    lines = ended.err.splitlines()
+    # No event comes between the start of the agent and its end.
+    assert lines[:2] == ["0/1 done, 0 generating, 0 grading", "0/1 done, 1 generating, 0 grading"]
+    assert lines[-1] == "1/1 done, 0 generating, 0 grading, 1 timed out"
+
+
+def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
+    project.write_agent("raise RuntimeError('imported for --version')")
+    for ended in (project.run("--version"), project.execute("--version")):
+        assert (ended.code, ended.err) == (0, "")
+        assert re.fullmatch(r"vals-benchmark-runner \d+\.\S+\n", ended.out)
