@@ -12,7 +12,6 @@ import pytest
 from benchmark_runner import invocation
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.checkpoint import GradedBy, Plan, make_plan
 from benchmark_runner.display import Tally
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
@@ -33,6 +32,7 @@ from benchmark_runner.events import (
     GenerationStarted,
 )
 from benchmark_runner.llm import LLMConfig
+from benchmark_runner.planning import GradedBy, Plan, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import GradedBy, Plan
     from benchmark_runner.events import Listener
     from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.planning import GradedBy, Plan
     from benchmark_runner.schemas import Task
 
 ResultT = TypeVar("ResultT")

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
@@ -160,3 +161,12 @@ def place_of(error: BaseException) -> str:
     own = [frame for frame in frames if not frame.filename.startswith(foreign)]
     last = (own or frames)[-1:]
     return f"{last[0].filename}, line {last[0].lineno}" if last else "place not known"
+
+
+_SHOWN_IDS = 5
+
+
+def some_ids(ids: Sequence[str]) -> str:
+    """Name a few of many ids."""
+    shown = ", ".join(ids[:_SHOWN_IDS])
+    return f"{shown}, …" if len(ids) > _SHOWN_IDS else shown

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
 
-from benchmark_runner.checkpoint import (
-    RunConfig,
+from benchmark_runner.checkpoint import RunConfig, load_run_config
+from benchmark_runner.definition import parse_options, split_options
+from benchmark_runner.errors import RunIdentityError, UsageError, some_ids
+from benchmark_runner.identity import (
     check_same_limit,
     check_same_settings,
     check_same_tasks,
-    load_run_config,
-    some_ids,
     task_hash,
 )
-from benchmark_runner.definition import parse_options, split_options
-from benchmark_runner.errors import RunIdentityError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.redaction import without_user_info
 from benchmark_runner.schemas import Task

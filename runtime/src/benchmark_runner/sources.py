@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner.checkpoint import check_same_source
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
@@ -17,6 +16,7 @@ from benchmark_runner.errors import (
     describe,
     place_of,
 )
+from benchmark_runner.identity import check_same_source
 from benchmark_runner.schemas import Task, safe_path_segment
 from benchmark_runner.threads import call_either
 

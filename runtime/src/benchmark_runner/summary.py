@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from benchmark_runner.checkpoint import GradedBy, is_eval_owed
 from benchmark_runner.errors import RunnerDefinitionError, describe
+from benchmark_runner.planning import GradedBy, is_eval_owed
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationStatus, ScoreCounts
 from benchmark_runner.scoring import finite, mean, standard_error
 

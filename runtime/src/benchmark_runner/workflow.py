@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from benchmark_runner.checkpoint import GradedBy, Plan, check_same_grader, make_plan
 from benchmark_runner.display import Tally, make_display
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
@@ -18,6 +17,7 @@ from benchmark_runner.errors import (
 )
 from benchmark_runner.events import RetryScheduled
 from benchmark_runner.final_score import make_score, standing_score
+from benchmark_runner.planning import GradedBy, Plan, check_same_grader, make_plan
 from benchmark_runner.preflight import check_service, fetch_version
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise

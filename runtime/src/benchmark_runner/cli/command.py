@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchmark_runner.checkpoint import Plan
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner.planning import Plan
     from benchmark_runner.session import RunRequest, Session
     from benchmark_runner.workflow import Outcome, WorkSettings
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
-from benchmark_runner.checkpoint import some_ids
 from benchmark_runner.cli.shell import short_path
+from benchmark_runner.errors import some_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner.checkpoint import Plan
+    from benchmark_runner.planning import Plan
     from benchmark_runner.schemas import ScoreCounts, ScoreResult
     from benchmark_runner.session import Session
     from benchmark_runner.summary import FailureGroup, RunSummary

@@ -9,9 +9,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from benchmark_runner.checkpoint import some_ids
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import UsageError, some_ids
 from benchmark_runner.redaction import KEY_VARIABLES, user_info, without_user_info
 
 if TYPE_CHECKING:

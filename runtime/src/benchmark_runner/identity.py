@@ -1,0 +1,160 @@
+"""Whether a resume is the same run: the same settings, source and tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from pydantic_core import PydanticSerializationError
+
+from benchmark_runner.errors import RunIdentityError, some_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
+    from benchmark_runner.schemas import Task
+
+
+def task_hash(task: Task) -> str:
+    """SHA-256 of a task as ``generate()`` receives it, its time limit left out."""
+    try:
+        if _may_hold_sets(type(task)):
+            content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
+        else:
+            content = task.model_dump_json(exclude={"timeout"})
+    except PydanticSerializationError:  # half a surrogate pair
+        content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@lru_cache
+def _may_hold_sets(model: type[Task]) -> bool:
+    return any("set" in str(field.annotation) for field in model.model_fields.values())
+
+
+def _canonical(value: object) -> object:
+    # The order of a set differs between processes.
+    return (
+        sorted(map(repr, cast("set[object]", value)))
+        if isinstance(value, (set, frozenset))
+        else repr(value)
+    )
+
+
+def check_same_settings(
+    frozen: RunConfig,
+    *,
+    model: str | None,
+    sampling: Mapping[str, JsonValue],
+    options: Mapping[str, str],
+    payload_schema: str,
+) -> None:
+    """Refuse to go on with settings that would make the rest of a run another run.
+
+    What is left out is not compared: the frozen value holds.
+
+    Raises:
+        RunIdentityError: a setting differs; the message has both values.
+    """
+    changes: list[tuple[str, str, object, object]] = []
+    if model is not None and model != frozen.model:
+        changes.append(("--model", "model", frozen.model, model))
+    for name, value in sampling.items():
+        if value != (before := frozen.sampling.get(name)):
+            changes.append((_flag_of(name), name, before, value))
+    for name, value in options.items():
+        if value != (before := frozen.options.get(name)):
+            changes.append((f"--option {name}", name, before, value))
+    if frozen.payload_schema not in (None, payload_schema):
+        changes.append(("", "payload schema", frozen.payload_schema, payload_schema))
+    if not changes:
+        return
+    listed = "; ".join(
+        f"{name} was {'not set' if before is None else repr(before)}, now {now!r}"
+        for _, name, before, now in changes
+    )
+    flags = ", ".join(flag for flag, *_ in changes if flag)
+    way_out = f"Leave out {flags} to go on with it, or use" if flags else "Use"
+    raise RunIdentityError(
+        f"run {frozen.run_id!r} was started with other settings: {listed}",
+        hint=f"{way_out} another --run-id for a new run.",
+    )
+
+
+def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str | None) -> None:
+    """Refuse to go on with tasks from elsewhere.
+
+    Raises:
+        RunIdentityError: the tasks came from another kind of source, or another dataset.
+    """
+    before = _source_in_words(frozen.task_source, frozen.dataset_name)
+    now = _source_in_words(kind, dataset_name)
+    if kind != frozen.task_source or (kind == "service" and dataset_name != frozen.dataset_name):
+        raise RunIdentityError(
+            f"run {frozen.run_id!r} takes its tasks from {before}, not from {now}",
+            hint="Leave the dataset out to go on with it, or use another --run-id.",
+        )
+
+
+def check_same_tasks(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> None:
+    """Refuse to go on with tasks that changed since the run started.
+
+    Args:
+        frozen: The run as it started.
+        tasks: The tasks as the source has them now, cut to the run's limit.
+        complete: Whether ``tasks`` should be all of the run's tasks.
+
+    Raises:
+        RunIdentityError: tasks were changed, added or removed.
+    """
+    now = [task.id for task in tasks]
+    known = set(frozen.tasks)
+    faults = {
+        "changed": [
+            task.id
+            for task in tasks
+            if frozen.task_hashes.get(task.id, task_hash(task)) != task_hash(task)
+        ],
+        "added": [task_id for task_id in now if task_id not in known] if complete else [],
+        "removed": sorted(known.difference(now)) if complete else [],
+    }
+    listed = [f"{len(ids)} {what} ({some_ids(ids)})" for what, ids in faults.items() if ids]
+    if listed:
+        raise RunIdentityError(
+            f"the tasks of run {frozen.run_id!r} are not what they were: {'; '.join(listed)}",
+            hint="Restore the dataset, or use another --run-id for a new run.",
+        )
+
+
+def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
+    """Refuse ``--limit`` where it differs from what the run was started with.
+
+    Raises:
+        RunIdentityError: it differs.
+    """
+    if limit is not None and limit != frozen.limit:
+        before = "all tasks" if frozen.limit is None else f"--limit {frozen.limit}"
+        raise RunIdentityError(
+            f"run {frozen.run_id!r} was started with {before}, not with --limit {limit}",
+            hint="Name TASK_IDS to run some of its tasks, or use another --run-id.",
+        )
+
+
+def _source_in_words(kind: TaskSourceKind, dataset_name: str | None) -> str:
+    match kind:
+        case "file":
+            return "a file"
+        case "service":
+            return f"the service's dataset {dataset_name!r}"
+        case "problem":
+            return "--problem"
+
+
+def _flag_of(setting: str) -> str:
+    named = {"native": "--chat-completions", "provider_config": "--disable-streaming"}
+    return named.get(setting, f"--{setting.replace('_', '-')}")

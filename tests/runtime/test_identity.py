@@ -1,0 +1,343 @@
+"""Whether a resume is the same run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import benchmark_runner
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.errors import RunIdentityError
+from benchmark_runner.identity import (
+    check_same_limit,
+    check_same_settings,
+    check_same_source,
+    check_same_tasks,
+    task_hash,
+)
+from benchmark_runner.schemas import (
+    Task,
+)
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from benchmark_runner.checkpoint import TaskSourceKind
+
+SCHEMA = "my-bench.text.v1"
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def task(task_id: str, **fields: object) -> Task:
+    return Task.model_validate({"id": task_id, "question": f"{task_id}?", **fields})
+
+
+def frozen(*tasks: Task, **fields: object) -> RunConfig:
+    return RunConfig.model_validate(
+        {
+            "run_id": "run-1",
+            "model": "model-a",
+            "tasks": [one.id for one in tasks],
+            "task_hashes": {one.id: task_hash(one) for one in tasks},
+            "payload_schema": SCHEMA,
+            **fields,
+        }
+    )
+
+
+def check_settings(
+    config: RunConfig,
+    *,
+    model: str | None = None,
+    sampling: dict[str, JsonValue] | None = None,
+    options: dict[str, str] | None = None,
+    payload_schema: str = SCHEMA,
+) -> None:
+    check_same_settings(
+        config,
+        model=model,
+        sampling=sampling or {},
+        options=options or {},
+        payload_schema=payload_schema,
+    )
+
+
+class TestSettings:
+    def test_what_is_left_out_is_not_compared(self) -> None:
+        check_settings(
+            frozen(sampling={"temperature": 0.5, "max_tokens": 9}, options={"depth": "3"})
+        )
+
+    def test_the_same_values_again_are_the_same_run(self) -> None:
+        check_settings(
+            frozen(sampling={"temperature": 0.5}, options={"depth": "3"}),
+            model="model-a",
+            sampling={"temperature": 0.5},
+            options={"depth": "3"},
+        )
+
+    def test_another_model_is_refused_with_both_and_the_way_out(self) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_settings(frozen(), model="model-b")
+
+        assert "run 'run-1'" in caught.value.message
+        assert "model was 'model-a', now 'model-b'" in caught.value.message
+        assert "Leave out --model" in str(caught.value.hint)
+        assert "--run-id" in str(caught.value.hint)
+
+    @pytest.mark.parametrize(
+        ("name", "before", "now", "flag"),
+        [
+            ("temperature", 0.5, 0.7, "--temperature"),
+            ("temperature", 0.5, 0.0, "--temperature"),
+            ("max_tokens", 100, 200, "--max-tokens"),
+            ("top_p", 0.5, 0.9, "--top-p"),
+            ("top_k", 1, 2, "--top-k"),
+            ("reasoning_effort", "low", "high", "--reasoning-effort"),
+            ("custom_endpoint", "http://a", "http://b", "--custom-endpoint"),
+        ],
+    )
+    def test_another_sampling_setting_is_refused_with_both_and_its_flag(
+        self, name: str, before: JsonValue, now: JsonValue, flag: str
+    ) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_settings(frozen(sampling={name: before}), sampling={name: now})
+
+        assert f"{name} was {before!r}, now {now!r}" in caught.value.message
+        assert flag in str(caught.value.hint)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "flag"),
+        [
+            ("temperature", 0.0, "--temperature"),
+            ("native", False, "--chat-completions"),
+            ("provider_config", {"stream_completions": False}, "--disable-streaming"),
+        ],
+    )
+    def test_a_setting_that_was_not_set_before_is_refused(
+        self, name: str, value: JsonValue, flag: str
+    ) -> None:
+        with pytest.raises(RunIdentityError, match=f"{name} was not set, now ") as caught:
+            check_settings(frozen(), sampling={name: value})
+
+        assert flag in str(caught.value.hint)
+
+    @pytest.mark.parametrize("before", [{}, {"depth": "3"}])
+    def test_another_option_of_the_author_is_refused(self, before: dict[str, str]) -> None:
+        with pytest.raises(RunIdentityError, match=r"depth was .*, now '5'") as caught:
+            check_settings(frozen(options=before), options={"depth": "5"})
+
+        assert "--option depth" in str(caught.value.hint)
+
+    def test_another_payload_schema_is_refused(self) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_settings(frozen(), payload_schema="my-bench.text.v2")
+
+        assert SCHEMA in caught.value.message
+        assert "my-bench.text.v2" in caught.value.message
+        assert "--run-id" in str(caught.value.hint)
+
+    def test_every_difference_is_told_at_once(self) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_settings(
+                frozen(sampling={"top_p": 0.5}),
+                model="model-b",
+                sampling={"top_p": 0.9},
+                options={"depth": "5"},
+            )
+
+        for name in ("model", "top_p", "depth"):
+            assert f"{name} was " in caught.value.message
+
+
+class TestLimit:
+    @pytest.mark.parametrize(("before", "now"), [(5, None), (5, 5), (None, None)])
+    def test_the_same_limit_or_none_given_goes_on(
+        self, before: int | None, now: int | None
+    ) -> None:
+        check_same_limit(frozen(limit=before), now)
+
+    @pytest.mark.parametrize(
+        ("before", "now", "text"), [(5, 6, "--limit 5"), (None, 6, "all tasks")]
+    )
+    def test_another_limit_is_refused_with_both(
+        self, before: int | None, now: int, text: str
+    ) -> None:
+        with pytest.raises(RunIdentityError, match=f"{text}, not with --limit {now}"):
+            check_same_limit(frozen(limit=before), now)
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        ("source", "kind", "name"),
+        [
+            ("file", "file", None),
+            ("problem", "problem", None),
+            ("service", "service", "validation"),
+        ],
+    )
+    def test_the_same_source_goes_on(
+        self, source: TaskSourceKind, kind: TaskSourceKind, name: str | None
+    ) -> None:
+        check_same_source(frozen(task_source=source, dataset_name=name), kind, name)
+
+    @pytest.mark.parametrize(
+        ("source", "kind", "name", "texts"),
+        [
+            ("file", "service", "validation", ["a file", "dataset 'validation'"]),
+            ("file", "problem", None, ["a file", "--problem"]),
+            ("problem", "file", None, ["--problem", "a file"]),
+            ("service", "file", None, ["dataset 'public'", "a file"]),
+            ("service", "service", "validation", ["dataset 'public'", "dataset 'validation'"]),
+        ],
+    )
+    def test_another_source_is_refused_with_both(
+        self, source: TaskSourceKind, kind: TaskSourceKind, name: str | None, texts: list[str]
+    ) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_same_source(frozen(task_source=source, dataset_name="public"), kind, name)
+
+        assert all(text in caught.value.message for text in texts)
+        assert "--run-id" in str(caught.value.hint)
+
+
+class TestTasks:
+    tasks = (task("z", level=1), task("a"), task("m"))
+
+    def test_the_same_tasks_go_on(self) -> None:
+        check_same_tasks(frozen(*self.tasks), self.tasks)
+
+    @pytest.mark.parametrize(
+        ("now", "text"),
+        [
+            ([task("z", level=2), task("a"), task("m")], "1 changed (z)"),
+            ([task("z", level=1), task("a", question="other?"), task("m")], "1 changed (a)"),
+            ([task("z", level=1), task("a", new=1), task("m")], "1 changed (a)"),
+            ([task("z", level=1), task("a"), task("m"), task("b")], "1 added (b)"),
+            ([task("z", level=1), task("m")], "1 removed (a)"),
+        ],
+    )
+    def test_a_changed_added_or_removed_task_is_refused_by_its_id(
+        self, now: list[Task], text: str
+    ) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_same_tasks(frozen(*self.tasks), now)
+
+        assert text in caught.value.message
+        assert "--run-id" in str(caught.value.hint)
+
+    def test_all_three_are_told_at_once(self) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            check_same_tasks(frozen(*self.tasks), [task("z"), task("m"), task("b"), task("c")])
+
+        assert "1 changed (z); 2 added (b, c); 1 removed (a)" in caught.value.message
+
+    def test_of_many_tasks_a_few_are_named_and_all_counted(self) -> None:
+        added = [task(f"t{index}") for index in range(100)]
+
+        with pytest.raises(RunIdentityError) as caught:
+            check_same_tasks(frozen(*self.tasks), [*self.tasks, *added])
+
+        assert "100 added (t0, t1, " in caught.value.message
+        assert "t50" not in caught.value.message
+
+    @pytest.mark.parametrize(("before", "now"), [(None, 5), (5, None), (5, 50)])
+    def test_the_time_limit_of_a_task_is_not_part_of_the_run(
+        self, before: float | None, now: float | None
+    ) -> None:
+        check_same_tasks(frozen(task("t1", timeout=before)), [task("t1", timeout=now)])
+
+    def test_one_problem_of_many_is_compared_alone(self) -> None:
+        config = frozen(task("t1"), task("t2"), task_source="problem")
+
+        check_same_tasks(config, [task("t1")], complete=False)
+        check_same_tasks(config, [task("t3")], complete=False)
+        with pytest.raises(RunIdentityError, match=r"1 changed \(t2\)"):
+            check_same_tasks(config, [task("t2", question="other?")], complete=False)
+
+    def test_a_run_without_hashes_is_compared_by_its_ids(self) -> None:
+        config = frozen(task("t1"), task_hashes={})
+
+        check_same_tasks(config, [task("t1", question="other?")])
+        with pytest.raises(RunIdentityError, match="1 removed"):
+            check_same_tasks(config, [])
+
+    def test_the_hash_knows_types_but_no_task_class(self) -> None:
+        class Levelled(Task):
+            level: int
+
+        fields = {"id": "t1", "question": "q"}
+
+        assert task_hash(task("t1", level=1)) != task_hash(task("t1", level="1"))
+        assert task_hash(Levelled.model_validate({**fields, "level": 1})) == task_hash(
+            Task.model_validate({**fields, "level": 1})
+        )
+
+    def test_a_question_that_is_no_valid_unicode_has_a_hash(self) -> None:
+        assert len(task_hash(Task(id="t1", question="half a pair: \ud83d"))) == 64
+
+
+INNER_SETS = """\
+from benchmark_runner.identity import task_hash
+from benchmark_runner.schemas import Task
+
+
+class Grouped(Task):
+    groups: dict[str, set[str]]
+
+
+print(task_hash(Grouped(id="t1", question="?", groups={"x": {"alpha", "beta", "gamma"}})))
+"""
+
+SETS = """\
+from benchmark_runner.identity import task_hash
+from benchmark_runner.schemas import Task
+
+
+class Tagged(Task):
+    tags: set[str]
+    more: dict[str, frozenset[str]] = {}
+    kept: list[str] = []
+
+
+tags = {"alpha", "beta", "gamma", "delta"}
+print(task_hash(Tagged(id="t1", question="?", tags=tags)))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, more={"x": frozenset(tags)})))
+print(task_hash(Tagged(id="t1", question="?", tags=tags - {"beta"})))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, kept=["a", "b"])))
+print(task_hash(Tagged(id="t1", question="?", tags=tags, kept=["b", "a"])))
+"""
+
+
+class TestHashes:
+    def printed(self, code: str, seed: str) -> list[str]:
+        source = str(Path(benchmark_runner.__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": source, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    def test_a_set_in_a_task_has_the_same_hash_in_every_process(self) -> None:
+        hashes = self.printed(SETS, "0")
+        assert hashes == self.printed(SETS, "1")
+        assert len({*hashes}) == 5
+
+    def test_a_set_inside_another_field_has_the_same_hash_in_every_process(self) -> None:
+        assert self.printed(INNER_SETS, "0") == self.printed(INNER_SETS, "1")
+
+    def test_a_time_limit_is_no_part_of_it(self) -> None:
+        assert task_hash(task("t1", timeout=5)) == task_hash(task("t1"))
+        assert task_hash(task("t1", level=5)) != task_hash(task("t1"))
