@@ -57,10 +57,10 @@ def hold() -> Iterator[Hold]:
 
 class TestAProcessThatHoldsIt:
     def test_it_is_named_to_who_comes_second(self, tmp_path: Path, hold: Hold) -> None:
-        process = hold(tmp_path / "x" / LOCK_FILE)
+        process = hold(tmp_path / LOCK_FILE)
         with (
             pytest.raises(RunLockedError) as caught,
-            held(tmp_path / "x" / LOCK_FILE, "run 'r1'"),
+            held(tmp_path / LOCK_FILE, "run 'r1'"),
         ):
             pytest.fail("held twice")
         assert f"run 'r1' is being worked on by process {process.pid} on " in caught.value.message

@@ -1,4 +1,4 @@
-"""The files of one run, and the only code that writes below the results folder.
+"""The files of one run: where they are, and in which steps they change.
 
 .. code-block:: text
 
@@ -10,9 +10,10 @@
             eval.json
             agent_logs/        the author's, and the tracebacks of what failed
             attempts/N/        earlier attempts, whole
+            attempts/evals/    earlier grades of a generation that was graded again
 
-Every file is written to a temporary one beside it and then renamed, so that a reader, and a
-run after a kill, finds the old content or the new one, never a part.
+Every change goes through :mod:`benchmark_runner.storage`, so that a reader, and a run after a
+crash, finds the old content or the new one, never a part.
 """
 
 from __future__ import annotations
@@ -22,27 +23,32 @@ import json
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.errors import UsageError
 from benchmark_runner.locks import awaited, held, is_only_holder
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
+from benchmark_runner.storage import Storage, writing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+TaskFileT = TypeVar("TaskFileT", GenerationResult, EvalResult)
 
 #: In a task's ``agent_logs/``: why its generation, or its grading, failed.
 TRACEBACK_LOG = "traceback.log"
 EVAL_TRACEBACK_LOG = "eval-traceback.log"
+#: Likewise: where its code was when it kept the event loop from everything else.
+BLOCKED_LOG = "blocked.log"
 #: In a run's or a task's folder: held by the process that works on it.
 LOCK_FILE = ".lock"
 CONFIG_LOCK_FILE = ".config.lock"
+#: In ``attempts/``: an attempt on its way there.
+MOVING_FOLDER = ".moving"
 
 
 class RunArtifacts:
@@ -52,20 +58,31 @@ class RunArtifacts:
         results_dir: The folder that holds a folder for each run.
         run_id: The run, and the name of its folder.
         redactor: What masks them.
+        durable: Whether what is written is flushed to disk before anybody hears of it.
+        read_only: Whether this is only for looking: what can't be read stays where it is.
 
     Attributes:
         redactor: Masks secrets in everything that is written.
-        set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``.
+        set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``
+            (with ``read_only``, the files themselves).
 
     Raises:
         UsageError: ``run_id`` can't name a folder.
     """
 
     def __init__(
-        self, results_dir: Path | str, run_id: str, redactor: Redactor | None = None
+        self,
+        results_dir: Path | str,
+        run_id: str,
+        redactor: Redactor | None = None,
+        *,
+        durable: bool = True,
+        read_only: bool = False,
     ) -> None:
         self.results_dir = Path(results_dir)
         self.run_id = _checked(run_id, "run id")
+        self.read_only = read_only
+        self._storage = Storage(self.results_dir, durable=durable)
         self.set_aside: list[Path] = []
         self.redactor = redactor or Redactor()
 
@@ -106,11 +123,12 @@ class RunArtifacts:
 
     def load_generation(self, task_id: str) -> GenerationResult | None:
         """Read a task's generation; ``None`` if there is none that can be read."""
-        return self.load(self.generation_path(task_id), GenerationResult)
+        return self.load_generation_and_hash(task_id)[0]
 
     def load_eval(self, task_id: str) -> EvalResult | None:
         """Read a task's eval; ``None`` if there is none that can be read."""
-        return self.load(self.eval_path(task_id), EvalResult)
+        path = self.eval_path(task_id)
+        return self._of_task(path, task_id, self.load(path, EvalResult))
 
     def load_final_score(self) -> ScoreResult | None:
         """Read the score; ``None`` if there is none that can be read."""
@@ -131,8 +149,9 @@ class RunArtifacts:
     def load_generation_and_hash(self, task_id: str) -> tuple[GenerationResult | None, str | None]:
         """Read a task's generation with the SHA-256 of its file."""
         path = self.generation_path(task_id)
-        content = _read(path)
+        content = self._storage.read(path)
         generation = self._parse(path, content, GenerationResult)
+        generation = self._of_task(path, task_id, generation)
         if content is None or generation is None:
             return None, None
         return generation, hashlib.sha256(content).hexdigest()
@@ -142,7 +161,7 @@ class RunArtifacts:
         digest = hashlib.sha256()
         for task_id in task_ids:
             digest.update(task_id.encode())
-            digest.update(_read(self.eval_path(task_id)) or b"-")
+            digest.update(self._storage.read(self.eval_path(task_id)) or b"-")
         return digest.hexdigest()
 
     @contextmanager
@@ -159,13 +178,16 @@ class RunArtifacts:
         run_lock = self.run_dir / LOCK_FILE
         made = [folder for folder in (self.run_dir, self.results_dir) if not folder.exists()]
         with ExitStack() as locks:
-            with _writing(run_lock):
+            self._storage.make_folder(self.run_dir)
+            with writing(run_lock):
                 what = f"run {self.run_id!r}"
                 lock = locks.enter_context(held(run_lock, what, shared=task_id is not None))
+            try:
                 if task_id is not None:
                     task_lock = self.task_dir(task_id) / LOCK_FILE
-                    locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
-            try:
+                    self._storage.make_folder(task_lock.parent)
+                    with writing(task_lock):
+                        locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
                 yield
             finally:
                 if not self.run_config_path.exists():
@@ -173,15 +195,22 @@ class RunArtifacts:
 
     @contextmanager
     def config_locked(self) -> Generator[None]:
-        """Hold ``run_config.json`` while it is read, changed and written."""
+        """Hold ``run_config.json`` while it is read, changed and written.
+
+        Raises:
+            RunLockedError: another process does not let go of it.
+            ArtifactError: the disk refuses.
+        """
+        lock = self.run_dir / CONFIG_LOCK_FILE
+        self._storage.make_folder(self.run_dir)
         with ExitStack() as locks:
-            with _writing(self.run_config_path):
-                locks.enter_context(awaited(self.run_dir / CONFIG_LOCK_FILE))
+            with writing(lock):
+                locks.enter_context(awaited(lock, f"run_config.json of run {self.run_id!r}"))
             yield
 
     def config_content(self) -> bytes | None:
         """``run_config.json`` as it is on disk; ``None`` without one."""
-        return _read(self.run_config_path)
+        return self._storage.read(self.run_config_path)
 
     def has_generations(self) -> bool:
         """Whether any task of the run has a generation."""
@@ -189,14 +218,13 @@ class RunArtifacts:
 
     def remove_final_score(self) -> None:
         """Take away a score that no longer sums what is on disk."""
-        with _writing(self.final_score_path):
-            self.final_score_path.unlink(missing_ok=True)
+        self._storage.remove(self.final_score_path)
 
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""
         path = self.agent_logs_dir(task_id) / name
         data = text.encode("utf-8", "backslashreplace")
-        _write_atomically(path, self.redactor.clean(data))
+        self._storage.write(path, self.redactor.clean(data))
         return path
 
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
@@ -205,27 +233,52 @@ class RunArtifacts:
         Returns:
             The empty log folder, and the new attempt's number, counted from 1.
         """
-        task_dir = self.task_dir(task_id)
-        attempts = task_dir / "attempts"
+        self.keep_attempt(task_id)
         logs = self.agent_logs_dir(task_id)
-        with _writing(task_dir):
-            earlier = [int(entry.name) for entry in _entries(attempts) if entry.name.isdigit()]
-            number = max(earlier, default=0) + 1
-            # The generation goes last: until then it still stands for the whole attempt.
-            kept = [task_dir / name for name in ("agent_logs", "eval.json", "generation.json")]
-            if any(path.exists() for path in kept):
-                target = attempts / str(number)
-                target.mkdir(parents=True)
-                for path in kept:
-                    if path.exists():
-                        path.rename(target / path.name)
-                number += 1
-            logs.mkdir(parents=True, exist_ok=True)
-        return logs, number
+        self._storage.make_folder(logs)
+        return logs, max(self._kept_attempts(task_id), default=0) + 1
+
+    def keep_attempt(self, task_id: str) -> None:
+        """Move what there is of a task's attempt to ``attempts/N/``; the task is owed again.
+
+        A kill in between loses nothing: the generation goes first, so that the attempt counts
+        wholly or not at all, and the next call moves what is left.
+        """
+        task_dir, attempts = self.task_dir(task_id), self._attempts_dir(task_id)
+        moving = attempts / MOVING_FOLDER
+        parts = ("generation.json", "eval.json", "agent_logs")
+        if not moving.exists() and not any((task_dir / part).exists() for part in parts):
+            return
+        self._storage.make_folder(moving)
+        for part in parts:
+            self._storage.move(task_dir / part, moving / part)
+        number = max(self._kept_attempts(task_id), default=0) + 1
+        self._storage.move(moving, attempts / str(number))
+
+    def keep_eval(self, task_id: str) -> None:
+        """Move a task's eval to ``attempts/evals/N.json``; its generation is to be graded again."""
+        evals = self._attempts_dir(task_id) / "evals"
+        if self.eval_path(task_id).exists():
+            self._storage.make_folder(evals)
+            number = max(_numbers(evals, ".json"), default=0) + 1
+            self._storage.move(self.eval_path(task_id), evals / f"{number}.json")
+
+    def earlier_generations(self, task_id: str) -> list[GenerationResult]:
+        """The generations of a task's earlier attempts, as far as they can be read."""
+        attempts = self._attempts_dir(task_id)
+        folders = [str(number) for number in self._kept_attempts(task_id)]
+        paths = [attempts / folder / "generation.json" for folder in (*folders, MOVING_FOLDER)]
+        contents = map(self._storage.read, paths)
+        found: list[GenerationResult] = []
+        for content in contents:
+            with suppress(ValidationError):
+                if content is not None:
+                    found.append(GenerationResult.model_validate_json(content))
+        return found
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
-        return self._parse(path, _read(path), model)
+        return self._parse(path, self._storage.read(path), model)
 
     def save(self, path: Path, content: BaseModel) -> str:
         """Write a file of this run, whole or not at all, and return its SHA-256.
@@ -234,8 +287,24 @@ class RunArtifacts:
             ArtifactError: the disk refuses.
         """
         data = self.redactor.clean(_to_json(content))
-        _write_atomically(path, data)
+        self._storage.write(path, data)
         return hashlib.sha256(data).hexdigest()
+
+    def set_file_aside(self, path: Path) -> None:
+        """Rename a file that can't be read to ``<file>.corrupt-N``, and remember it."""
+        target = path
+        if not self.read_only:
+            number = 1
+            while (target := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+                number += 1
+            self._storage.move(path, target)
+        self.set_aside.append(target)
+
+    def _attempts_dir(self, task_id: str) -> Path:
+        return self.task_dir(task_id) / "attempts"
+
+    def _kept_attempts(self, task_id: str) -> list[int]:
+        return sorted(_numbers(self._attempts_dir(task_id)))
 
     def _remove_unused(self, task_id: str | None, made: list[Path]) -> None:
         """Leave no folder behind of a run that never began."""
@@ -254,16 +323,15 @@ class RunArtifacts:
         try:
             return model.model_validate_json(content)
         except ValidationError:
-            self._set_aside(path)
+            self.set_file_aside(path)
             return None
 
-    def _set_aside(self, path: Path) -> None:
-        number = 1
-        while (target := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-            number += 1
-        with _writing(path):
-            path.rename(target)
-        self.set_aside.append(target)
+    def _of_task(self, path: Path, task_id: str, found: TaskFileT | None) -> TaskFileT | None:
+        """What was found, unless it is another task's, copied or moved here by somebody."""
+        if found is None or found.task_id in ("", task_id):
+            return found
+        self.set_file_aside(path)
+        return None
 
 
 def _checked(value: str, what: str) -> str:
@@ -275,20 +343,12 @@ def _checked(value: str, what: str) -> str:
         ) from None
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except FileNotFoundError:
-        return []
+def _numbers(folder: Path, ending: str = "") -> list[int]:
+    """The numbers that name what is in ``folder``."""
+    with writing(folder):
+        names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    bare = [name.removesuffix(ending) for name in names if name.endswith(ending)]
+    return [int(name) for name in bare if name.isdecimal()]
 
 
 def _to_json(content: BaseModel) -> bytes:
@@ -298,27 +358,3 @@ def _to_json(content: BaseModel) -> bytes:
         # Half a surrogate pair can't be UTF-8; a paid answer is not lost for it.
         text = json.dumps(content.model_dump(), indent=2, ensure_ascii=False, default=str)
         return text.encode("utf-8", "replace") + b"\n"
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-
-
-@contextmanager
-def _writing(path: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArtifactError(
-            f"{path}: can't be written: {error.strerror or error}",
-            hint="Free space or correct the permissions, then run the same command again.",
-        ) from error

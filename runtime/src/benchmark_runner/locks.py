@@ -5,14 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmark_runner.errors import RunLockedError
+from benchmark_runner.errors import ArtifactError, RunLockedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+_LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Seconds to wait for what others hold for a few moments only, and between two looks.
+LONGEST_WAIT = 30.0
+_POLL = 0.01
 
 
 @contextmanager
@@ -26,17 +32,16 @@ def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
 
     Raises:
         RunLockedError: somebody else holds it.
+        ArtifactError: the file system has no locks.
     """
     operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with _opened(path) as descriptor:
-        try:
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-        except OSError:
+        if not _taken(path, descriptor, operation):
             holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
             raise RunLockedError(
                 f"{what} is being worked on by {holder or 'another process'}",
                 hint="Wait until it is done, or use another --run-id.",
-            ) from None
+            )
         if not _is_at(path, descriptor):  # its last holder has just removed it
             raise RunLockedError(
                 f"{what} was being worked on a moment ago", hint="Give the same command again."
@@ -45,7 +50,11 @@ def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
             name = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, name, 0)
-        yield descriptor
+        try:
+            yield descriptor
+        finally:
+            if not shared:  # the next one to come must not be told of this one
+                os.ftruncate(descriptor, 0)
 
 
 def is_only_holder(descriptor: int) -> bool:
@@ -58,17 +67,45 @@ def is_only_holder(descriptor: int) -> bool:
 
 
 @contextmanager
-def awaited(path: Path) -> Generator[None]:
-    """Hold the lock file ``path`` for a few moments, waiting for others to do the same."""
+def awaited(path: Path, what: str) -> Generator[None]:
+    """Hold the lock file ``path`` for a few moments, waiting for others to do the same.
+
+    Args:
+        path: The lock file; it is made, and left there.
+        what: What is locked, for the error message.
+
+    Raises:
+        RunLockedError: others do not let go of it; one of them may be stopped.
+        ArtifactError: the file system has no locks.
+    """
     with _opened(path) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        give_up = time.monotonic() + LONGEST_WAIT
+        while not _taken(path, descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > give_up:
+                raise RunLockedError(
+                    f"{what} was not let go of within {LONGEST_WAIT:g} s by another process",
+                    hint="See whether a process of the same run is stopped, then try again.",
+                )
+            time.sleep(_POLL)
         yield
+
+
+def _taken(path: Path, descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: can't be locked: {error.strerror or error}",
+            hint="The file system has no locks: keep results on another one, with --results-dir.",
+        ) from error
+    return True
 
 
 @contextmanager
 def _opened(path: Path) -> Generator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, _LOCK_FILE, 0o666)
     try:
         yield descriptor
     finally:

@@ -1,0 +1,199 @@
+"""Files that survive a crash: written whole, flushed to disk, never through a symbolic link.
+
+This is the only module that changes files below the results folder, but for the lock files
+of :mod:`benchmark_runner.locks`. ``docs/durability.md`` in the runtime's sources lists who
+calls it for what, and the trade-offs.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from benchmark_runner.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+#: macOS flushes a drive's own cache only for this.
+_FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+#: What network file systems say that do not flush folders.
+_NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Storage:
+    """Reads and changes files below one folder.
+
+    Args:
+        root: The folder. It may be a symbolic link; nothing below it may.
+        durable: Whether a change is on the disk, not only in the system's memory, when a
+            method returns.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        self.root = root
+        self.durable = durable
+
+    def read(self, path: Path) -> bytes | None:
+        """Return a file's content; ``None`` without one.
+
+        Raises:
+            ArtifactError: it is there and can't be read, or is not really there but elsewhere.
+        """
+        self._refuse_links(path.parent)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if path.is_symlink():
+                raise _outside(path) from None
+            raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Put ``data`` into a file: whoever reads it finds the old content or the new one.
+
+        Only one writer of a file at a time: the temporary one beside it has a fixed name, so
+        that what a kill leaves there is replaced by the next write.
+
+        Raises:
+            ArtifactError: the disk refuses.
+        """
+        with writing(path):
+            self.make_folder(path.parent)
+            temporary = path.with_name(f".{path.name}.tmp")
+            try:
+                self._write_new(temporary, data)
+                os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(temporary)  # noqa: PTH108 (likewise)
+                raise
+            self._flush_folder(path.parent)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, where they are missing.
+
+        Raises:
+            ArtifactError: the disk refuses, or one of them is a symbolic link.
+        """
+        with writing(path):
+            self._refuse_links(path)
+            missing: list[Path] = []
+            while not path.is_dir():
+                missing.append(path)
+                path = path.parent
+            for folder in reversed(missing):
+                with suppress(FileExistsError):  # another process may have just made it
+                    os.mkdir(folder)  # noqa: PTH102 (the system call that is meant)
+                self._flush_folder(folder.parent)
+
+    def move(self, source: Path, target: Path) -> bool:
+        """Rename a file or folder; returns whether it was there.
+
+        Raises:
+            ArtifactError: the disk refuses, or ``target``'s folder is a symbolic link.
+        """
+        with writing(source):
+            self._refuse_links(target.parent)
+            try:
+                os.rename(source, target)  # noqa: PTH104 (the system call that is meant)
+            except FileNotFoundError:
+                if os.path.lexists(source):  # it is the target's folder that is missing
+                    raise
+                return False
+            self._flush_folder(target.parent)
+            if source.parent != target.parent:
+                self._flush_folder(source.parent)
+            return True
+
+    def remove(self, path: Path) -> None:
+        """Take a file away, if it is there.
+
+        Raises:
+            ArtifactError: the disk refuses.
+        """
+        with writing(path):
+            self._refuse_links(path.parent)
+            try:
+                os.unlink(path)  # noqa: PTH108 (the system call that is meant)
+            except FileNotFoundError:
+                return
+            self._flush_folder(path.parent)
+
+    def _write_new(self, path: Path, data: bytes) -> None:
+        try:
+            descriptor = os.open(path, _NEW_FILE, 0o666)
+        except FileExistsError:  # left by a kill
+            os.unlink(path)  # noqa: PTH108 (the system call that is meant)
+            descriptor = os.open(path, _NEW_FILE, 0o666)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            self._flush(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _flush_folder(self, folder: Path) -> None:
+        if not self.durable:
+            return
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._flush(descriptor)
+        except OSError as error:
+            if error.errno not in _NO_FLUSH_OF_FOLDERS:
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _flush(self, descriptor: int) -> None:
+        if not self.durable:
+            return
+        if _FULL_FLUSH is not None:
+            with suppress(OSError):  # not every file system there has it
+                fcntl.fcntl(descriptor, _FULL_FLUSH)
+                return
+        os.fsync(descriptor)
+
+    def _refuse_links(self, folder: Path) -> None:
+        """Raise if ``folder``, or one between it and the root, is a symbolic link."""
+        while folder not in (self.root, folder.parent):
+            try:
+                mode = os.lstat(folder).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                mode = 0
+            if stat.S_ISLNK(mode):
+                raise _outside(folder)
+            folder = folder.parent
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Turn what the system says against changing ``path`` into a sentence.
+
+    Raises:
+        ArtifactError: it refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: can't be written: {error.strerror or error}",
+            hint="Free space or correct the permissions, then run the same command again.",
+        ) from error
+
+
+def _outside(path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: is a symbolic link, which may lead out of the results folder",
+        hint="Replace it by what it points to; only the results folder itself may be a link.",
+    )
