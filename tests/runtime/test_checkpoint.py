@@ -9,11 +9,12 @@ import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.checkpoint import RunConfig, load_run_config
-from benchmark_runner.errors import ArtifactError
+from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.identity import (
     task_hash,
 )
 from benchmark_runner.schemas import (
+    GenerationResult,
     Task,
 )
 
@@ -76,10 +77,10 @@ class TestTheFile:
     @pytest.mark.parametrize(
         "content", [b"", b"{", b"null", b"\xff", b'{"run_id": "run-1"}', b'{"tasks": "t1"}']
     )
-    def test_a_damaged_one_is_an_error_and_stays_where_it_is(
+    def test_a_damaged_one_of_generations_is_an_error_and_stays_where_it_is(
         self, artifacts: RunArtifacts, content: bytes
     ) -> None:
-        artifacts.run_dir.mkdir(parents=True)
+        artifacts.save_generation("t1", GenerationResult())
         artifacts.run_config_path.write_bytes(content)
 
         with pytest.raises(ArtifactError, match=r"run_config\.json: can't be read") as caught:
@@ -87,6 +88,32 @@ class TestTheFile:
 
         assert "--run-id" in str(caught.value.hint)
         assert artifacts.run_config_path.read_bytes() == content
+
+    def test_a_damaged_one_of_a_run_that_generated_nothing_is_set_aside(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        artifacts.run_dir.mkdir(parents=True)
+        artifacts.run_config_path.write_bytes(b"{")
+
+        assert load_run_config(artifacts) is None
+
+        (aside,) = artifacts.set_aside
+        assert (aside.name, aside.read_bytes()) == ("run_config.json.corrupt-1", b"{")
+        assert not artifacts.run_config_path.exists()
+
+    def test_one_of_a_run_whose_id_differs_in_case_only_is_refused(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        # On a disk that does not tell the two apart, their folder is the same.
+        artifacts.save(artifacts.run_config_path, frozen(task("t1"), run_id="Run-1"))
+
+        with pytest.raises(RunIdentityError, match="the folder of run 'Run-1'"):
+            load_run_config(artifacts)
+
+    def test_one_whose_folder_was_renamed_is_read(self, artifacts: RunArtifacts) -> None:
+        artifacts.save(artifacts.run_config_path, frozen(task("t1"), run_id="another"))
+
+        assert load_run_config(artifacts) is not None
 
     def test_a_folder_in_its_place_is_an_error(self, artifacts: RunArtifacts) -> None:
         artifacts.run_config_path.mkdir(parents=True)

@@ -975,7 +975,10 @@ class TestEnding:
             await running
         assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
-    async def test_a_disk_that_refuses_ends_the_run_with_one_error(self, run: Run) -> None:
+    async def test_a_disk_that_refuses_ends_the_run_with_one_error(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("benchmark_runner.keeping.DISK_PATIENCE", 2 * SOON)
         run.script(3)
         run.artifacts.run_dir.mkdir(parents=True)
         (run.artifacts.run_dir / "t2").write_text("not a folder")

@@ -17,7 +17,8 @@ from benchmark_runner.identity import (
     check_same_limit,
     check_same_settings,
     check_same_source,
-    check_same_tasks,
+    refuse_changed_tasks,
+    task_changes,
     task_hash,
 )
 from benchmark_runner.schemas import (
@@ -25,11 +26,17 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import TaskSourceKind
 
 SCHEMA = "my-bench.text.v1"
+
+
+def check_same_tasks(config: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> None:
+    refuse_changed_tasks(config, task_changes(config, tasks, complete=complete))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from types import SimpleNamespace
 
 import pytest
 
@@ -57,7 +56,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         asked.append(seconds)
 
     # Only there: a server of another test may be asleep in a thread of its own.
-    monkeypatch.setattr("benchmark_runner.retries.asyncio", SimpleNamespace(sleep=note))
+    monkeypatch.setattr("benchmark_runner.retries.rest", note)
     return asked
 
 

@@ -17,9 +17,12 @@ from benchmark_runner.errors import DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
+    Failure,
+    FailureKind,
     GenerationResult,
     GenerationStatus,
     Payload,
+    Phase,
     ScoreResult,
     Task,
     V1EvaluateRequest,
@@ -49,8 +52,8 @@ class BenchmarkRunner(ABC):
     Args:
         service_url: The benchmark service, or ``local`` for the embedded one.
         dataset_name: The service's name of the dataset; ``load_tasks()`` may set it, too.
-        eval_concurrency: The most gradings at a time (kept for overridden ``evaluate()``
-            methods; the engine has a limit of its own).
+        eval_concurrency: The most gradings at a time, for those that are asked for outside a
+            run; in one, the engine limits them.
     """
 
     NAME: ClassVar[str]
@@ -82,6 +85,8 @@ class BenchmarkRunner(ABC):
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
         self._service_client: BenchmarkServiceClient | None = None
+        self._eval_concurrency = eval_concurrency
+        # For evaluate() methods written for the earlier framework, which hold it.
         self._eval_sem = asyncio.Semaphore(eval_concurrency)
 
     @abstractmethod
@@ -142,12 +147,11 @@ class BenchmarkRunner(ABC):
         """
         if (ungraded := evaluate_without_service(task_id, generation)) is not None:
             return ungraded
-        async with self._eval_sem:
-            if self.EVALUATION_API == "v1":
-                return await self._evaluate_v1(task_id, generation)
-            result = await self.service.evaluate_response(
-                task_id=task_id, response=generation.data, dataset=self._dataset
-            )
+        if self.EVALUATION_API == "v1":
+            return await self._evaluate_v1(task_id, generation)
+        result = await self.service.evaluate_response(
+            task_id=task_id, response=generation.data, dataset=self._dataset
+        )
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
@@ -251,7 +255,9 @@ class BenchmarkRunner(ABC):
     def service(self) -> BenchmarkServiceClient:
         """The door to the benchmark service; settable."""
         if self._service_client is None:
-            self._service_client = build_client(self.service_url)
+            self._service_client = build_client(
+                self.service_url, max_connections=self._eval_concurrency
+            )
         return self._service_client
 
     @service.setter
@@ -291,6 +297,12 @@ class BenchmarkRunner(ABC):
             result=response.result,
             errors=response.errors,
             error="; ".join(response.errors) or "the service gave no reason" if failed else None,
+            # The grader there failed; nobody can say whether it would again.
+            failure=(
+                Failure(phase=Phase.EVALUATE, kind=FailureKind.BAD_RESPONSE, retryable=True)
+                if failed
+                else None
+            ),
             evaluator_version=response.evaluator_version,
         )
 

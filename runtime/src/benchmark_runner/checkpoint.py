@@ -1,22 +1,59 @@
-"""What a run is: the content of ``run_config.json``, frozen when the run starts.
+"""What a run is: the content of ``run_config.json``.
 
-The settings that make a run *that* run are compared on a resume and never overwritten (see
-:mod:`benchmark_runner.identity`); everything else may change between invocations.
+Each field has a part in whether a resume is the same run (:class:`Part`). What is identity is
+compared on a resume and changes only where that is allowed expressly (see
+:mod:`benchmark_runner.identity`); what else changes is noted in the history.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from benchmark_runner.errors import ArtifactError, describe
+from benchmark_runner.errors import ArtifactError, RunIdentityError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmark_runner.artifacts import RunArtifacts
 
 TaskSourceKind = Literal["file", "service", "problem"]
+
+
+class Part(StrEnum):
+    """The part that a setting or fact has in whether a resume is the same run."""
+
+    IDENTITY = "identity"
+    """Another value makes it another run: refused."""
+    CODE = "code"
+    """Which code generates: another one is refused, unless it is accepted expressly."""
+    GRADER = "grader"
+    """Who grades: with another one, grades are stale."""
+    PROVENANCE = "provenance"
+    """A fact, noted with every invocation in which it differs."""
+    OPERATIONAL = "operational"
+    """How the work is done: free, noted likewise."""
+    RECORD = "record"
+    """What the framework itself writes down about the run."""
+    INVOCATION = "invocation"
+    """Only about this one invocation: what it works on, and what it prints."""
+
+
+_NOTED = (Part.CODE, Part.GRADER, Part.PROVENANCE, Part.OPERATIONAL)
+
+
+class Invocation(BaseModel):
+    """One command that worked on the run."""
+
+    at: datetime
+    command: str
+    changed: dict[str, tuple[JsonValue, JsonValue]] = Field(
+        default_factory=dict[str, tuple[JsonValue, JsonValue]]
+    )
+    """What differed from the invocation before: each setting with both values."""
 
 
 class RunConfig(BaseModel):
@@ -25,51 +62,124 @@ class RunConfig(BaseModel):
     # A later version's fields are kept when this one writes the file again.
     model_config = ConfigDict(extra="allow")
 
-    run_id: str
-    model: str
-    tasks: list[str]
+    run_id: Annotated[str, Part.RECORD]
+    model: Annotated[str, Part.IDENTITY]
+    tasks: Annotated[list[str], Part.IDENTITY]
     """The frozen task ids, in the dataset's order; what a score is computed over."""
-    task_hashes: dict[str, str] = Field(default_factory=dict[str, str])
+    task_hashes: Annotated[dict[str, str], Part.IDENTITY] = Field(default_factory=dict[str, str])
     """SHA-256 of each task as ``generate()`` receives it, its time limit left out."""
-    task_source: TaskSourceKind = "file"
-    dataset_name: str | None = None
-    dataset_file: str | None = None
-    limit: int | None = None
+    task_source: Annotated[TaskSourceKind, Part.IDENTITY] = "file"
+    dataset_name: Annotated[str | None, Part.IDENTITY] = None
+    dataset_file: Annotated[str | None, Part.RECORD] = None
+    """Where a resume reads the tasks again; what they say is compared, not where they are."""
+    limit: Annotated[int | None, Part.IDENTITY] = None
     """``--limit``: the run is the first so many tasks of its dataset."""
-    dataset_size: int | None = None
+    dataset_size: Annotated[int | None, Part.RECORD] = None
     """How many tasks the whole dataset had when the run started."""
-    sampling: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    sampling: Annotated[dict[str, JsonValue], Part.IDENTITY] = Field(
+        default_factory=dict[str, JsonValue]
+    )
     """Model settings that were given, without any key."""
-    options: dict[str, str] = Field(default_factory=dict[str, str])
+    options: Annotated[dict[str, str], Part.IDENTITY] = Field(default_factory=dict[str, str])
     """The author's options that were given, without any secret."""
-    payload_schema: str | None = None
-    payload_type: str | None = None
-    service_url: str | None = None
-    evaluation_api: str | None = None
-    local: bool | None = None
+    payload_schema: Annotated[str | None, Part.IDENTITY] = None
+    payload_type: Annotated[str | None, Part.IDENTITY] = None
+    service_url: Annotated[str | None, Part.GRADER] = None
+    evaluation_api: Annotated[str | None, Part.GRADER] = None
+    service_version: Annotated[str | None, Part.GRADER] = None
+    """What the service said of itself when it was last asked."""
+    local: Annotated[bool | None, Part.GRADER] = None
     """Whether the embedded service grades this run."""
-    runner_version: str | None = None
-    generation_version: str | None = None
-    runtime_version: str | None = None
-    python_version: str | None = None
-    created_at: datetime | None = None
+    generation_version: Annotated[str | None, Part.CODE] = None
+    runner_commit: Annotated[str | None, Part.CODE] = None
+    """The git commit of the runner's project."""
+    runner_dirty: Annotated[bool | None, Part.PROVENANCE] = None
+    """Whether files of that commit had been edited."""
+    runner_version: Annotated[str | None, Part.PROVENANCE] = None
+    runtime_version: Annotated[str | None, Part.PROVENANCE] = None
+    python_version: Annotated[str | None, Part.PROVENANCE] = None
+    operational: Annotated[dict[str, JsonValue], Part.OPERATIONAL] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    """How the last invocation worked: limits, time-outs, retries."""
+    created_at: Annotated[datetime | None, Part.RECORD] = None
+    history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
+    """The invocations that had something to do, the first one first."""
+
+    def invoked(self, command: str, facts: Mapping[str, JsonValue]) -> RunConfig:
+        """The same run after one more invocation.
+
+        Args:
+            command: Which command.
+            facts: What holds in it of the fields that are noted; ``None`` is not known.
+        """
+        before = self.noted()
+        now = {name: value for name, value in facts.items() if value is not None}
+        changed = _differences(before, now) if self.history else {}
+        entry = Invocation(at=datetime.now(UTC), command=command, changed=changed)
+        return self.model_copy(update={**now, "history": [*self.history, entry]})
+
+    def noted(self) -> dict[str, JsonValue]:
+        """The fields whose changes the history notes."""
+        return self.model_dump(mode="json", include=set(fields_with(*_NOTED)))
+
+
+def part_of(field: str) -> Part:
+    """The part of a field of :class:`RunConfig`."""
+    metadata: list[Any] = RunConfig.model_fields[field].metadata
+    (part,) = (found for found in metadata if isinstance(found, Part))
+    return part
+
+
+def fields_with(*parts: Part) -> list[str]:
+    """The fields of :class:`RunConfig` that have one of these parts."""
+    return [name for name in RunConfig.model_fields if part_of(name) in parts]
+
+
+def _differences(
+    before: Mapping[str, JsonValue], now: Mapping[str, JsonValue]
+) -> dict[str, tuple[JsonValue, JsonValue]]:
+    found: dict[str, tuple[JsonValue, JsonValue]] = {}
+    for name, value in now.items():
+        earlier = before.get(name)
+        if isinstance(value, dict) and isinstance(earlier, dict):
+            found |= _differences(earlier, value)
+        elif value != earlier:
+            found[name] = (earlier, value)
+    return found
 
 
 def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
     """Read what a run is; ``None`` for a run that is not there.
 
+    A damaged file of a run that has generated nothing is set aside.
+
     Raises:
         ArtifactError: the file can't be read. It is left as it is: without it, nobody can say
             whether a resume is the same run.
+        RunIdentityError: it is that of a run whose id differs in case only.
     """
     path = artifacts.run_config_path
-    try:
-        return RunConfig.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    content = artifacts.config_content()
+    if content is None:
         return None
-    except (OSError, ValidationError) as error:
-        reason = "its content is damaged" if isinstance(error, ValidationError) else describe(error)
+    try:
+        config = RunConfig.model_validate_json(content)
+    except ValidationError as error:
+        if not artifacts.has_generations():
+            artifacts.set_file_aside(path)
+            return None
+        first = error.errors(include_url=False, include_input=False)[0]
         raise ArtifactError(
-            f"{path}: can't be read: {reason}",
+            f"{path}: can't be read: its content is damaged ({first['msg']})",
             hint="Restore the file, or use another --run-id for a new run.",
         ) from None
+    if (
+        config.run_id != artifacts.run_id
+        and config.run_id.casefold() == artifacts.run_id.casefold()
+    ):
+        raise RunIdentityError(
+            f"{artifacts.run_dir} is the folder of run {config.run_id!r} on this disk",
+            hint="Use an id that differs in more than case.",
+        )
+    return config

@@ -14,6 +14,7 @@ from benchmark_runner.events import (
     EvaluationStopped,
     GenerationFinished,
     GenerationStarted,
+    LoopBlocked,
     RetryScheduled,
 )
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
@@ -71,6 +72,9 @@ class Tally:
             case EvaluationStopped():
                 self.grading -= 1
                 self.waiting = "the service refuses; finishing what is running"
+            case LoopBlocked(task_id=task_id, seconds=seconds):
+                whose = f"task {task_id}" if task_id else "some code"
+                self.waiting = f"{whose} has not yielded for {seconds:.0f} s; everything waits"
 
     def __str__(self) -> str:
         parts = [f"{self.generating} generating", f"{self.grading} grading"]
@@ -132,9 +136,9 @@ class PlainDisplay:
         self._write()
 
     def show(self, event: Event) -> None:
-        """Write a line if the last one is old enough."""
+        """Write a line if the last one is old enough, or there may be no other for long."""
         self._tally.count(event)
-        if monotonic() - self._last >= PLAIN_INTERVAL:
+        if isinstance(event, LoopBlocked) or monotonic() - self._last >= PLAIN_INTERVAL:
             self._write()
 
     async def keep_alive(self) -> None:

@@ -7,43 +7,35 @@ finished is on disk before anybody hears of it; what waits is a task id and no m
 from __future__ import annotations
 
 import asyncio
-import traceback
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar, cast
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
-from benchmark_runner.base import evaluate_without_service
-from benchmark_runner.errors import RunnerDefinitionError, ServiceError, describe
-from benchmark_runner.events import (
-    EvaluationFinished,
-    EvaluationStarted,
-    EvaluationStopped,
-    GenerationFinished,
-    GenerationStarted,
-)
-from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
-from benchmark_runner.summary import task_value
+from benchmark_runner.artifacts import BLOCKED_LOG
+from benchmark_runner.caps import Caps
+from benchmark_runner.errors import ArtifactError, ServiceError
+from benchmark_runner.events import EvaluationStopped, LoopBlocked
+from benchmark_runner.generating import Generated, Generating
+from benchmark_runner.grading import Grading
+from benchmark_runner.keeping import Keeper
+from benchmark_runner.loop_watch import LoopWatch
+from benchmark_runner.provenance import Code
+from benchmark_runner.slots import Slot, Slots
 from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
     from benchmark_runner.events import Listener
     from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.loop_watch import Blocked
     from benchmark_runner.planning import GradedBy, Plan
-    from benchmark_runner.schemas import Task
 
-ResultT = TypeVar("ResultT")
-
-#: Seconds that a write under way gets when the run is stopped.
-_DISK_GRACE = 5.0
+#: Gradings that may wait for another try, for each one that may be under way.
+_WAITING_PER_SLOT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +53,8 @@ class EngineSettings:
         skip_eval: Whether to leave the generations ungraded.
         graded_by: Who grades, as recorded in each eval.
         local: Whether that is the embedded service.
+        code: The runner's code, as recorded in each generation.
+        caps: When to start no new task.
     """
 
     model: str
@@ -72,12 +66,8 @@ class EngineSettings:
     skip_eval: bool
     graded_by: GradedBy
     local: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Generated:
-    generation: GenerationResult
-    content_hash: str
+    code: Code = field(default_factory=Code)
+    caps: Caps = field(default_factory=Caps)
 
 
 class Engine:
@@ -87,7 +77,10 @@ class Engine:
         runner: The author's runner, its tasks registered and its client set.
         artifacts: The files of the run.
         settings: How to do it.
-        listener: Is told of every step, in the event loop's thread.
+        listener: Is told of every step, in the event loop's thread but for ``LoopBlocked``.
+
+    Attributes:
+        blocked: The tasks whose code has kept the event loop from its work for long.
     """
 
     def __init__(
@@ -101,226 +94,153 @@ class Engine:
         self._artifacts = artifacts
         self._settings = settings
         self._emit = listener
+        self._keeper = Keeper(listener)
         self._tasks = {task.id: task for task in runner.get_tasks()}
-        self._stopped_by: ServiceError | None = None
+        self.blocked: list[str] = []
+        self._refused_by: ServiceError | None = None
+        self._paused_by: RunPausedError | None = None
+        self._disk_error: ArtifactError | None = None
+        self._slots = Slots(settings.eval_parallelism)
+        # What is under way, and what waits for another try: each one holds a generation.
+        self._room = asyncio.Semaphore((1 + _WAITING_PER_SLOT) * settings.eval_parallelism)
+        self._under_way: dict[asyncio.Task[None], Slot] = {}
         # Fresh generations travel to the graders in memory, up to a bound; the rest is read
         # from disk again, so that slow grading costs no memory.
-        self._fresh: dict[str, _Generated] = {}
+        self._fresh: dict[str, Generated] = {}
         self._fresh_limit = 2 * (settings.parallelism + settings.eval_parallelism)
 
-    async def carry_out(self, plan: Plan) -> ServiceError | None:
+    async def carry_out(self, plan: Plan) -> BenchmarkRunnerError | None:
         """Generate and grade what the plan says is owed.
 
         Returns:
-            The error that made further grading pointless, if there was one. Generations that
-            were running then are on disk; the rest is still owed.
+            What made it stop before everything was done, if something did: generations that
+            were running then are on disk, the rest is still owed.
 
         Raises:
             ArtifactError: the disk refuses to keep a result.
         """
-        to_generate = iter(plan.generate)
-        to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
-        if not self._settings.skip_eval:
-            for task_id in plan.evaluate:
-                to_evaluate.put_nowait(task_id)
-        graders = 0 if self._settings.skip_eval else self._settings.eval_parallelism
-        owed = len(plan.generate) + len(plan.evaluate)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(graders, owed)):
-                    group.create_task(self._evaluate_from(to_evaluate))
-                async with asyncio.TaskGroup() as generators:
-                    for _ in range(min(self._settings.parallelism, len(plan.generate))):
-                        generators.create_task(self._generate_from(to_generate, to_evaluate))
-                for _ in range(graders):
+        with LoopWatch(self._note_blocked) as watch:
+            generating, grading = self._workers(watch)
+            to_generate = iter(plan.generate)
+            to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
+            if not self._settings.skip_eval:
+                for task_id in plan.evaluate:
+                    to_evaluate.put_nowait(task_id)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._evaluate_from(to_evaluate, grading, group))
+                    async with asyncio.TaskGroup() as generators:
+                        for _ in range(min(self._settings.parallelism, len(plan.generate))):
+                            generators.create_task(
+                                self._generate_from(to_generate, generating, to_evaluate)
+                            )
                     to_evaluate.put_nowait(None)
-        except BaseExceptionGroup as errors:
-            raise _first_of(errors) from None
-        return self._stopped_by
+            except BaseExceptionGroup as errors:
+                raise _first_of(errors) from None
+        if self._disk_error is not None:
+            raise self._disk_error
+        return self._refused_by or self._paused_by
+
+    def _workers(self, watch: LoopWatch) -> tuple[Generating, Grading]:
+        settings = self._settings
+        generating = Generating(
+            runner=self._runner,
+            artifacts=self._artifacts,
+            model=settings.model,
+            llm_config=settings.llm_config,
+            timeout=settings.timeout,
+            code=settings.code,
+            keeper=self._keeper,
+            watch=watch,
+            emit=self._emit,
+        )
+        grading = Grading(
+            runner=self._runner,
+            artifacts=self._artifacts,
+            deadline=settings.eval_deadline,
+            graded_by=settings.graded_by,
+            local=settings.local,
+            keeper=self._keeper,
+            watch=watch,
+            emit=self._emit,
+        )
+        return generating, grading
 
     async def _generate_from(
-        self, task_ids: Iterator[str], to_evaluate: asyncio.Queue[str | None]
+        self,
+        task_ids: Iterator[str],
+        generating: Generating,
+        to_evaluate: asyncio.Queue[str | None],
     ) -> None:
-        for task_id in task_ids:
-            generated = await self._generate(self._tasks[task_id])
+        caps = self._settings.caps
+        while not self._starts_nothing() and (task_id := next(task_ids, None)) is not None:
+            try:
+                generated = await generating.generate(self._tasks[task_id])
+            except ArtifactError as error:
+                self._disk_error = self._disk_error or error
+                return
+            caps.count(task_id, generated.generation)
             if not self._settings.skip_eval:
                 if len(self._fresh) < self._fresh_limit:
                     self._fresh[task_id] = generated
                 to_evaluate.put_nowait(task_id)
-            if self._stopped_by is not None:
-                return
 
-    async def _generate(self, task: Task) -> _Generated:
-        log_dir, attempt = await self._on_disk(self._artifacts.prepare_task, task.id)
-        self._emit(GenerationStarted(task.id))
-        started_at = datetime.now(UTC)
-        clock = perf_counter()
-        cancelled = False
-        try:
-            result = await self._call_generate(task, log_dir)
-        except CancelledWithResult as late:
-            if not isinstance(late.result, GenerationResult):
-                raise asyncio.CancelledError from None
-            result, cancelled = late.result, True
-        duration = perf_counter() - clock
-        generation = result.model_copy(
-            update={
-                "task_id": task.id,
-                "question": task.question if result.question is None else result.question,
-                "model": result.model or self._settings.model,
-                "log_dir": result.log_dir or str(log_dir),
-                "generation_version": result.generation_version or self._runner.generation_version,
-                "started_at": result.started_at or started_at,
-                "ended_at": result.ended_at or datetime.now(UTC),
-                "duration": duration if result.duration is None else result.duration,
-                "attempts": attempt,
-            }
-        )
-        content_hash = await self._on_disk(self._artifacts.save_generation, task.id, generation)
-        self._emit(GenerationFinished(task.id, generation.status, generation.error, duration))
-        if cancelled:
-            raise asyncio.CancelledError
-        return _Generated(generation, content_hash)
+    def _starts_nothing(self) -> bool:
+        self._paused_by = self._paused_by or self._settings.caps.reached()
+        return bool(self._refused_by or self._paused_by or self._disk_error)
 
-    async def _call_generate(self, task: Task, log_dir: Path) -> GenerationResult:
-        settings = self._settings
-        limit = settings.timeout if task.timeout is None else task.timeout
-        call = partial(
-            self._runner.generate,
-            task,
-            settings.model,
-            llm_config=settings.llm_config,
-            log_dir=log_dir,
-        )
-        try:
-            result = cast("object", await call_within(self._runner.generate, call, limit))
-        except DeadlineExceeded:
-            return GenerationResult(
-                task_id=task.id,
-                status=GenerationStatus.MAX_TIME,
-                error=f"no answer within {limit:g} s",
-                stop_reason="max_time",
-            )
-        except CancelledWithResult:
-            raise
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            # The author's own code cancelled itself: that is this task's failure.
-            return await self._failed(task.id, error)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's result)
-            return await self._failed(task.id, error)
-        if not isinstance(result, GenerationResult):
-            returned = TypeError(
-                f"generate() returned {type(result).__name__}, not GenerationResult"
-            )
-            return await self._failed(task.id, returned)
-        if result.task_id not in ("", task.id):
-            mixed = ValueError(f"generate() answered for task {result.task_id!r}")
-            return await self._failed(task.id, mixed)
-        return result
-
-    async def _failed(self, task_id: str, error: BaseException) -> GenerationResult:
-        await self._on_disk(self._artifacts.write_log, task_id, TRACEBACK_LOG, _traceback_of(error))
-        return GenerationResult(
-            task_id=task_id, status=GenerationStatus.ERROR, error=describe(error)
-        )
-
-    async def _evaluate_from(self, task_ids: asyncio.Queue[str | None]) -> None:
+    async def _evaluate_from(
+        self, task_ids: asyncio.Queue[str | None], grading: Grading, group: asyncio.TaskGroup
+    ) -> None:
         while (task_id := await task_ids.get()) is not None:
             generated = self._fresh.pop(task_id, None)
-            if self._stopped_by is None:
-                generated = generated or await self._on_disk(self._read_generated, task_id)
-                if generated is not None:
-                    await self._evaluate(task_id, generated)
+            await self._room.acquire()
+            slot = await self._slots.take()
+            if self._refused_by or self._disk_error:
+                slot.give_back()
+                self._room.release()
+                continue
+            evaluation = group.create_task(self._evaluate(task_id, generated, grading, slot))
+            self._under_way[evaluation] = slot
+            evaluation.add_done_callback(self._evaluated)
 
-    def _read_generated(self, task_id: str) -> _Generated | None:
+    async def _evaluate(
+        self, task_id: str, generated: Generated | None, grading: Grading, slot: Slot
+    ) -> None:
+        slot.belongs_to_this_work()
+        try:
+            generated = generated or await beside_loop(self._read_generated, task_id)
+            if generated is not None:
+                await grading.grade(task_id, generated)
+        except ServiceError as error:
+            self._refused_by = self._refused_by or error
+            self._emit(EvaluationStopped(task_id, error))
+            for evaluation, its_slot in self._under_way.items():
+                if its_slot.resting:
+                    evaluation.cancel()
+        except ArtifactError as error:
+            self._disk_error = self._disk_error or error
+        except asyncio.CancelledError:
+            if self._refused_by is not None:
+                self._emit(EvaluationStopped(task_id, self._refused_by))
+            raise
+
+    def _evaluated(self, evaluation: asyncio.Task[None]) -> None:
+        self._under_way.pop(evaluation).give_back()
+        self._room.release()
+
+    def _read_generated(self, task_id: str) -> Generated | None:
         generation, content_hash = self._artifacts.load_generation_and_hash(task_id)
         if generation is None or content_hash is None:
             return None
-        return _Generated(generation, content_hash)
+        return Generated(generation, content_hash)
 
-    async def _evaluate(self, task_id: str, generated: _Generated) -> None:
-        self._emit(EvaluationStarted(task_id))
-        clock = perf_counter()
-        result = evaluate_without_service(task_id, generated.generation)
-        result = result or await self._call_evaluate(task_id, generated.generation)
-        if result is None:
-            return
-        graded_by = self._settings.graded_by
-        result = result.model_copy(
-            update={
-                "task_id": task_id,
-                "generation_hash": generated.content_hash,
-                "service_url": graded_by.service_url,
-                "evaluation_api": graded_by.evaluation_api,
-                "service_version": graded_by.service_version,
-                "local": self._settings.local,
-                "duration": perf_counter() - clock,
-            }
-        )
-        await self._on_disk(self._artifacts.save_eval, task_id, result)
-        self._emit(EvaluationFinished(task_id, result.status, result.error, self._score_of(result)))
-
-    async def _call_evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult | None:
-        call = partial(self._runner.evaluate, task_id, generation)
-        try:
-            result = cast(
-                "object",
-                await call_within(self._runner.evaluate, call, self._settings.eval_deadline),
-            )
-        except CancelledWithResult:
-            raise asyncio.CancelledError from None
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            return await self._ungraded(task_id, error)
-        except ServiceError as error:
-            if error.stops_evaluation:
-                self._stopped_by = self._stopped_by or error
-                self._emit(EvaluationStopped(task_id, error))
-                return None
-            reason = describe(error)
-        except DeadlineExceeded:
-            reason = f"TimeoutError: not graded within {self._settings.eval_deadline:g} s"
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's eval)
-            return await self._ungraded(task_id, error)
-        else:
-            if isinstance(result, EvalResult):
-                return result
-            reason = f"TypeError: evaluate() returned {type(result).__name__}, not EvalResult"
-        return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=reason)
-
-    async def _ungraded(self, task_id: str, error: BaseException) -> EvalResult:
-        await self._on_disk(
-            self._artifacts.write_log, task_id, EVAL_TRACEBACK_LOG, _traceback_of(error)
-        )
-        return EvalResult(task_id=task_id, status=EvalStatus.ERROR, error=describe(error))
-
-    async def _on_disk(self, function: Callable[..., ResultT], *arguments: object) -> ResultT:
-        """Call ``function`` in a thread; a cancellation waits until the disk has it."""
-        job = asyncio.ensure_future(beside_loop(function, *arguments))
-        try:
-            return await asyncio.shield(job)
-        except asyncio.CancelledError:
-            await asyncio.wait({job}, timeout=_DISK_GRACE)
-            raise
-
-    def _score_of(self, result: EvalResult) -> float | None:
-        try:
-            return task_value(self._runner, result)
-        except RunnerDefinitionError:
-            return None  # The summary raises it, when nothing is running any more.
-
-
-def _is_cancelled() -> bool:
-    """Whether it is this task that somebody wants to end."""
-    current = asyncio.current_task()
-    return current is not None and current.cancelling() > 0
-
-
-def _traceback_of(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    def _note_blocked(self, blocked: Blocked) -> None:
+        if blocked.task_id is not None:
+            self.blocked.append(blocked.task_id)
+            with suppress(ArtifactError):  # it is a help, no result
+                self._artifacts.write_log(blocked.task_id, BLOCKED_LOG, blocked.stack)
+        self._emit(LoopBlocked(blocked.task_id, blocked.seconds))
 
 
 def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:

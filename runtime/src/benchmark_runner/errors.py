@@ -7,6 +7,7 @@
     │   ├── DatasetError            a dataset file is missing or malformed
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
+    ├── RunPausedError              a cap was reached; the run can go on
     ├── ArtifactError               the results folder can't be read or written
     │   └── RunLockedError          another process works on the run, or on the task
     └── ServiceError                the benchmark service can't do what was asked
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from benchmark_runner.schemas import Phase
+
 
 class BenchmarkRunnerError(Exception):
     """Root of the tree. ``exit_code`` is what a command exits with when it ends in this."""
@@ -43,6 +46,8 @@ class BenchmarkRunnerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.phase: Phase | None = None
+        """The step of the run that it ended, where it was one."""
 
 
 class UsageError(BenchmarkRunnerError):
@@ -61,6 +66,10 @@ class RunnerDefinitionError(UsageError):
 
 class RunIdentityError(UsageError):
     """A run id was given again with settings or tasks that make it another run."""
+
+
+class RunPausedError(BenchmarkRunnerError):
+    """No new task was started, because of costs or errors; what was finished is kept."""
 
 
 class ArtifactError(BenchmarkRunnerError):
@@ -95,7 +104,12 @@ class ServiceError(BenchmarkRunnerError):
 
 
 class ServiceUnavailableError(ServiceError):
-    """No usable answer within the allowed attempts and time; a later run may succeed."""
+    """No usable answer within the allowed attempts and time; a later run may succeed.
+
+    ``timed_out`` tells that an answer took too long, not that there was none to be had.
+    """
+
+    timed_out: bool = False
 
 
 class AuthenticationError(ServiceError):
@@ -150,6 +164,11 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.message}"
     text = str(error).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def traceback_of(error: BaseException) -> str:
+    """The whole traceback, for a log."""
+    return "".join(traceback.format_exception(error))
 
 
 def place_of(error: BaseException) -> str:

@@ -55,10 +55,22 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStopped:
-    """The service refused this grading, and will refuse all others; no new task starts."""
+    """The service refuses gradings, this one too or without asking; no new task starts."""
 
     task_id: str
     error: ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBlocked:
+    """Code that does not yield keeps the event loop from everything else.
+
+    Reported from another thread than the other events, as the loop can't be told now.
+    ``task_id`` is ``None`` where it can't be told whose code it is.
+    """
+
+    task_id: str | None
+    seconds: float
 
 
 Event = (
@@ -68,5 +80,6 @@ Event = (
     | EvaluationFinished
     | RetryScheduled
     | EvaluationStopped
+    | LoopBlocked
 )
 Listener = Callable[[Event], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -66,6 +67,7 @@ async def make_score(
             "mean": summary.mean,
             "stderr": summary.stderr,
             "counts": summary.counts,
+            "bounds": summary.bounds,
             "evals_hash": await beside_loop(artifacts.evals_hash, task_ids),
         }
     )
@@ -94,5 +96,9 @@ async def _call_score(
     if not isinstance(scored, ScoreResult):
         raise RunnerDefinitionError(
             f"score() returned {type(scored).__name__}, not ScoreResult", hint=_CORRECT_SCORE
+        )
+    if not math.isfinite(scored.final_score):
+        raise RunnerDefinitionError(
+            f"score() returned {scored.final_score}, not a finite number", hint=_CORRECT_SCORE
         )
     return scored

@@ -1,9 +1,10 @@
-"""Whether a resume is the same run: the same settings, source and tasks."""
+"""Whether a resume is the same run: the same settings, source, tasks and code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -101,33 +102,87 @@ def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str
         )
 
 
-def check_same_tasks(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> None:
-    """Refuse to go on with tasks that changed since the run started.
+@dataclass(frozen=True, slots=True)
+class TaskChanges:
+    """How the tasks of a source differ from those that a run was started with.
+
+    Attributes:
+        changed: Tasks whose content is another one.
+        added: Tasks that were not there.
+        removed: Tasks that are there no more.
+    """
+
+    changed: list[str]
+    added: list[str]
+    removed: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.added or self.removed)
+
+    def __str__(self) -> str:
+        faults = {"changed": self.changed, "added": self.added, "removed": self.removed}
+        return "; ".join(
+            f"{len(ids)} {what} ({some_ids(ids)})" for what, ids in faults.items() if ids
+        )
+
+
+def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> TaskChanges:
+    """Compare tasks with those that a run was started with.
 
     Args:
         frozen: The run as it started.
         tasks: The tasks as the source has them now, cut to the run's limit.
         complete: Whether ``tasks`` should be all of the run's tasks.
-
-    Raises:
-        RunIdentityError: tasks were changed, added or removed.
     """
     now = [task.id for task in tasks]
     known = set(frozen.tasks)
-    faults = {
-        "changed": [
-            task.id
-            for task in tasks
-            if frozen.task_hashes.get(task.id, task_hash(task)) != task_hash(task)
-        ],
-        "added": [task_id for task_id in now if task_id not in known] if complete else [],
-        "removed": sorted(known.difference(now)) if complete else [],
-    }
-    listed = [f"{len(ids)} {what} ({some_ids(ids)})" for what, ids in faults.items() if ids]
-    if listed:
+    hashes = frozen.task_hashes
+    changed = [
+        task.id for task in tasks if task.id in hashes and hashes[task.id] != task_hash(task)
+    ]
+    if not complete:
+        return TaskChanges(changed, [], [])
+    added = [task_id for task_id in now if task_id not in known]
+    gone = known.difference(now)
+    return TaskChanges(changed, added, [task_id for task_id in frozen.tasks if task_id in gone])
+
+
+def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges) -> None:
+    """Refuse to go on with tasks that changed since the run started.
+
+    Raises:
+        RunIdentityError: tasks were changed, added or removed; the message lists which.
+    """
+    if changes:
         raise RunIdentityError(
-            f"the tasks of run {frozen.run_id!r} are not what they were: {'; '.join(listed)}",
-            hint="Restore the dataset, or use another --run-id for a new run.",
+            f"the tasks of run {frozen.run_id!r} are not what they were: {changes}",
+            hint="Restore the dataset, use another --run-id for a new run, or go on with the new "
+            "tasks: run --accept-changed-tasks redoes just those.",
+        )
+
+
+def check_same_code(frozen: RunConfig, generation_version: str, commit: str | None) -> None:
+    """Refuse to generate the rest of a run with other code.
+
+    What is not known on either side is not compared.
+
+    Raises:
+        RunIdentityError: the generation version or the runner's commit differs.
+    """
+    pairs = {
+        "generation version": (frozen.generation_version, generation_version),
+        "runner commit": (frozen.runner_commit, commit),
+    }
+    changes = [
+        f"{name} was {before!r}, now {now!r}"
+        for name, (before, now) in pairs.items()
+        if before and now and before != now
+    ]
+    if changes:
+        raise RunIdentityError(
+            f"run {frozen.run_id!r} was generated with other code: {'; '.join(changes)}",
+            hint="Go back to that code, use another --run-id for a new run, or go on with this "
+            "code: --accept-code-change records in each generation which one made it.",
         )
 
 

@@ -32,6 +32,7 @@ async def call_within(
     function: Callable[..., object],
     call: Callable[[], Awaitable[ResultT] | ResultT],
     seconds: float | None,
+    not_counted: Callable[[], float] = lambda: 0.0,
 ) -> ResultT:
     """Call an author's method, in a thread where it is not a coroutine function.
 
@@ -39,6 +40,8 @@ async def call_within(
         function: The method; a ``TimeoutError`` of its own passes through unchanged.
         call: Calls it with its arguments.
         seconds: The time limit; ``None`` or 0 or less means none.
+        not_counted: The seconds so far that others have kept the event loop from its work; what
+            is added to it while the call runs does not count.
 
     Raises:
         DeadlineExceeded: the limit was reached; the call was cancelled, or left behind in its
@@ -49,7 +52,7 @@ async def call_within(
     running = asyncio.ensure_future(call_either(function, call, name))
     limit = seconds if seconds is not None and seconds > 0 else None
     try:
-        done, _ = await asyncio.wait({running}, timeout=limit)
+        done = await _done_within(running, limit, not_counted)
     except asyncio.CancelledError:
         await _cancel(running)
         if running.done() and not running.cancelled() and running.exception() is None:
@@ -62,6 +65,24 @@ async def call_within(
         # Raised on, it would end every coroutine between here and the loop.
         raise RuntimeError(f"{name} raised GeneratorExit")
     return running.result()
+
+
+def is_cancelled() -> bool:
+    """Whether it is this very task of the event loop that somebody wants to end."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
+
+
+async def _done_within(
+    running: asyncio.Future[ResultT], limit: float | None, not_counted: Callable[[], float]
+) -> bool:
+    lost_before = not_counted()
+    while True:
+        done, _ = await asyncio.wait({running}, timeout=limit)
+        lost = not_counted()
+        if done or lost <= lost_before:
+            return bool(done)
+        limit, lost_before = lost - lost_before, lost
 
 
 async def _cancel(running: asyncio.Future[ResultT]) -> None:

@@ -1,8 +1,9 @@
-"""What of a run is left to do, from what is on disk, and who has graded the rest."""
+"""What of a run is left to do and why, from what is on disk, and who has graded the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import RunIdentityError, some_ids
@@ -13,6 +14,32 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.schemas import EvalResult
+
+
+class Why(StrEnum):
+    """Why a task is left alone, graded or generated, in the words that a person reads."""
+
+    GRADED = "graded"
+    DID_NOT_COMPLETE = "ran out of time or turns, which is an outcome"
+    GENERATED = "generated, and not to be graded"
+
+    NOT_GRADED = "not graded yet"
+    GRADING_FAILED = "the grading failed"
+    OTHER_GENERATION = "the grade is that of another generation"
+    REGRADE = "--regrade"
+    OTHER_GRADER = "graded by another grader; evaluate --regrade grades them again"
+
+    NOT_GENERATED = "not generated yet"
+    UNREADABLE = "the generation could not be read"
+    GENERATION_FAILED = "the generation failed"
+    CHANGED = "the task has changed"
+    RETRY_TIMEOUTS = "--retry-timeouts"
+    RERUN = "--rerun"
+
+
+#: Generations that stand, and are done again only because somebody says so.
+_ON_PURPOSE = frozenset({Why.CHANGED, Why.RETRY_TIMEOUTS, Why.RERUN})
+_OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +91,59 @@ class Plan:
     Attributes:
         generate: Tasks without a usable generation.
         evaluate: Tasks with a generation whose eval is missing or has to be redone.
-        done: How many tasks need nothing.
         graded: The tasks that have a grade, by who graded them.
+        why: Why each task is to be done, or left alone.
     """
 
     generate: list[str] = field(default_factory=list[str])
     evaluate: list[str] = field(default_factory=list[str])
-    done: int = 0
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
+    why: dict[str, Why] = field(default_factory=dict[str, Why])
 
     def __bool__(self) -> bool:
         return bool(self.generate or self.evaluate)
 
+    @property
+    def done(self) -> int:
+        """How many tasks need nothing."""
+        return len(self.why) - len(self.generate) - len(self.evaluate)
+
+    @property
+    def on_purpose(self) -> list[str]:
+        """Tasks whose generation stands, and is to be done again all the same."""
+        return [task_id for task_id in self.generate if self.why[task_id] in _ON_PURPOSE]
+
     def only(self, chosen: Collection[str]) -> Plan:
         """The part of the plan that is about the chosen tasks; who graded stays about all."""
-        generate = [task_id for task_id in self.generate if task_id in chosen]
-        evaluate = [task_id for task_id in self.evaluate if task_id in chosen]
-        done = len(chosen) - len(generate) - len(evaluate)
-        return Plan(generate, evaluate, done, self.graded)
+        return self.without(set(self.why).difference(chosen))
+
+    def without(self, task_ids: Collection[str]) -> Plan:
+        """The plan without these tasks, which are not to be done now; who graded stays."""
+        left_out = set(task_ids)
+        return Plan(
+            [task_id for task_id in self.generate if task_id not in left_out],
+            [task_id for task_id in self.evaluate if task_id not in left_out],
+            self.graded,
+            {task_id: why for task_id, why in self.why.items() if task_id not in left_out},
+        )
+
+    def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Why, list[str]]]:
+        """The tasks by what becomes of them (``reuse``, ``regrade``, ``rerun``) and why.
+
+        Args:
+            now: Who would grade: what somebody else has graded can't be reused.
+        """
+        groups: dict[str, dict[Why, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
+        becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
+        others = [by for by in self.graded if now is not None and now.differs_from(by)]
+        stale = {task_id for by in others for task_id in self.graded[by]}
+        for task_id, why in self.why.items():
+            action = becomes.get(task_id, "reuse")
+            if action == "reuse" and task_id in stale:
+                groups["regrade"].setdefault(Why.OTHER_GRADER, []).append(task_id)
+            else:
+                groups[action].setdefault(why, []).append(task_id)
+        return groups
 
 
 def make_plan(
@@ -90,6 +152,8 @@ def make_plan(
     *,
     skip_eval: bool = False,
     regrade: bool = False,
+    retry_timeouts: bool = False,
+    redo: Mapping[str, Why] | None = None,
 ) -> Plan:
     """Find out what tasks still need.
 
@@ -98,31 +162,62 @@ def make_plan(
         task_ids: The tasks to look at.
         skip_eval: Whether generations are all that is wanted.
         regrade: Whether grades that are there are to be made again.
+        retry_timeouts: Whether what ran out of time or turns is to be generated again.
+        redo: Tasks that are to be generated again, whatever there is, and why.
     """
-    plan = Plan()
+    plan, redo = Plan(), redo or {}
     for task_id in task_ids:
+        unreadable = len(artifacts.set_aside)
         generation, content_hash = artifacts.load_generation_and_hash(task_id)
-        if generation is None or generation.status is GenerationStatus.ERROR:
+        again: Why | None = None
+        if generation is None:
+            missing = len(artifacts.set_aside) == unreadable
+            again = Why.NOT_GENERATED if missing else Why.UNREADABLE
+        elif task_id in redo:
+            again = redo[task_id]
+        elif generation.status is GenerationStatus.ERROR:
+            again = Why.GENERATION_FAILED
+        elif retry_timeouts and generation.status in _OUT_OF_TIME:
+            again = Why.RETRY_TIMEOUTS
+        if again is not None:
             plan.generate.append(task_id)
-            continue
-        if skip_eval:
-            plan.done += 1
-            continue
-        result = artifacts.load_eval(task_id)
-        if regrade or result is None or is_eval_owed(result, content_hash):
-            plan.evaluate.append(task_id)
-            continue
-        plan.done += 1
-        if result.status is EvalStatus.EVALUATED:
-            plan.graded.setdefault(GradedBy.of(result), []).append(task_id)
+            plan.why[task_id] = again
+        elif skip_eval:
+            plan.why[task_id] = Why.GENERATED
+        else:
+            _plan_eval(plan, task_id, artifacts.load_eval(task_id), content_hash, regrade=regrade)
     return plan
 
 
-def is_eval_owed(result: EvalResult, generation_hash: str | None) -> bool:
-    """Whether an eval has to be made again: it failed, or graded another generation."""
+def _plan_eval(
+    plan: Plan,
+    task_id: str,
+    result: EvalResult | None,
+    generation_hash: str | None,
+    *,
+    regrade: bool,
+) -> None:
+    why = Why.NOT_GRADED if result is None else why_eval_is_owed(result, generation_hash)
+    if why is None and regrade:
+        why = Why.REGRADE
+    if why is not None or result is None:
+        plan.evaluate.append(task_id)
+        plan.why[task_id] = why or Why.NOT_GRADED
+        return
+    if result.status is EvalStatus.EVALUATED:
+        plan.why[task_id] = Why.GRADED
+        plan.graded.setdefault(GradedBy.of(result), []).append(task_id)
+    else:
+        plan.why[task_id] = Why.DID_NOT_COMPLETE
+
+
+def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Why | None:
+    """Why an eval has to be made again: it failed, or graded another generation."""
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
-        return True
-    return result.generation_hash not in (None, generation_hash)
+        return Why.GRADING_FAILED
+    if result.generation_hash not in (None, generation_hash):
+        return Why.OTHER_GENERATION
+    return None
 
 
 def check_same_grader(

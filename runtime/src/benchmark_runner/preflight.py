@@ -18,6 +18,7 @@ from benchmark_runner.errors import (
 
 if TYPE_CHECKING:
     from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.retries import RetryPolicy
     from benchmark_runner.schemas import VersionResponse
 
 
@@ -55,10 +56,10 @@ async def check_service(
 
 
 async def fetch_version(
-    client: BenchmarkServiceClient, dataset_name: str | None
+    client: BenchmarkServiceClient, dataset_name: str | None, *, retry: RetryPolicy | None = None
 ) -> VersionResponse | None:
     """Return what the service says of its version; ``None`` where it says nothing usable."""
     try:
-        return await client.version(dataset_name)
+        return await client.version(dataset_name, retry=retry)
     except ServiceError:
         return None

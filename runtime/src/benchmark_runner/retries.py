@@ -6,7 +6,6 @@ which ones are worth another try, and when a 429 is a used-up quota rather than 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 import time
@@ -28,6 +27,7 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
 )
+from benchmark_runner.slots import rest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -176,7 +176,7 @@ async def call_with_retries(
             )
 
     retrying = AsyncRetrying(
-        sleep=asyncio.sleep,
+        sleep=rest,
         stop=stop,
         wait=wait,
         retry=retry_if_exception_type(TransientError),

@@ -6,6 +6,7 @@ minimum is optional, because services and older runs leave fields out.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -40,6 +41,10 @@ RESERVED_IDS = frozenset(
 )
 
 
+#: What else the framework makes beside a task's folder: temporary files, files set aside.
+_RESERVED_NAME = re.compile(r"\..*\.tmp|[a-z_]+\.json\.corrupt-\d+", re.IGNORECASE)
+
+
 def safe_path_segment(value: str) -> str:
     """Return ``value`` unchanged if it can name a folder inside the results folder.
 
@@ -49,7 +54,7 @@ def safe_path_segment(value: str) -> str:
     """
     if not value:
         msg = "an id can't be empty"
-    elif value.casefold() in RESERVED_IDS:
+    elif value.casefold() in RESERVED_IDS or _RESERVED_NAME.fullmatch(value):
         msg = f"the id {value!r} is a name that the framework uses itself"
     elif "/" in value or "\\" in value:
         msg = f"the id {value!r} holds a path separator"
@@ -97,6 +102,43 @@ class GenerationStatus(StrEnum):
     ERROR = "error"
 
 
+class Phase(StrEnum):
+    """The step of a run that a failure belongs to."""
+
+    LOAD = "load"
+    GENERATE = "generate"
+    EVALUATE = "evaluate"
+    SCORE = "score"
+
+
+class FailureKind(StrEnum):
+    """Whose failure it was, as far as it can be told; each failure has one."""
+
+    AUTHOR_CODE = "author_code"
+    """The author's agent, loader, grader or dataset."""
+    TIMEOUT = "timeout"
+    """Something did not answer in time (a generation's own limit is ``max_time``, no failure)."""
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    """The service did not answer, or said that it is in trouble or has no capacity."""
+    AUTH = "auth"
+    """The service does not accept the key, or not for this."""
+    QUOTA = "quota"
+    """The evaluation quota is used up."""
+    BAD_RESPONSE = "bad_response"
+    """The service answered, but not with what was asked for."""
+    CANCELLED = "cancelled"
+    """It was stopped before it was done."""
+
+
+class Failure(BaseModel):
+    """What kind of failure it was; its text is in ``error`` beside it."""
+
+    phase: Phase
+    kind: FailureKind
+    retryable: bool
+    """Whether doing the same again may well succeed."""
+
+
 class TokenUsage(BaseModel):
     """Tokens by class. ``None`` means not known, which is not zero."""
 
@@ -125,8 +167,14 @@ class GenerationResult(BaseModel):
     total_turns: int | None = None
     error: str | None = None
     """``TypeName: message`` when ``status`` is ``error``."""
+    failure: Failure | None = None
+    """What kind of failure that was; filled by the framework."""
     log_dir: str | None = None
     generation_version: str | None = None
+    runner_commit: str | None = None
+    """The git commit of the runner's project; filled by the framework."""
+    runner_dirty: bool | None = None
+    """Whether files of that commit had been edited."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration: float | None = None
@@ -153,8 +201,11 @@ class GenerationResult(BaseModel):
             model: str | None = None,
             total_turns: int | None = None,
             error: str | None = None,
+            failure: Failure | None = None,
             log_dir: str | None = None,
             generation_version: str | None = None,
+            runner_commit: str | None = None,
+            runner_dirty: bool | None = None,
             started_at: datetime | None = None,
             ended_at: datetime | None = None,
             duration: float | None = None,
@@ -221,6 +272,8 @@ class EvalResult(BaseModel):
     ] = None
     """The grader's JSON, whatever its type."""
     error: str | None = None
+    failure: Failure | None = None
+    """What kind of failure ``status: error`` was."""
     errors: list[str] = Field(default_factory=list[str])
     """What a ``/v1`` service reported beside the result."""
     evaluator_version: str | None = None
@@ -253,6 +306,13 @@ class ScoreCounts(BaseModel):
     max_turns: int = 0
 
 
+class ScoreBounds(BaseModel):
+    """The mean of all tasks if those without a grade had counted 0, and if they had counted 1."""
+
+    errors_as_0: float
+    errors_as_1: float
+
+
 class ScoreResult(BaseModel):
     """The content of ``final_score.json``."""
 
@@ -269,6 +329,9 @@ class ScoreResult(BaseModel):
     stderr: float | None = None
     """Standard error of ``mean``; ``None`` with fewer than two scored tasks."""
     counts: ScoreCounts | None = None
+    bounds: ScoreBounds | None = None
+    """Where the mean lies, whatever became of the tasks without a grade; ``None`` where a
+    graded task has no score."""
     evals_hash: str | None = None
     """SHA-256 over the evals that were summed: another value on disk makes this score stale."""
 

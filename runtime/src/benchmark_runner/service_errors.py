@@ -130,12 +130,14 @@ def unavailable(call: Call, service: Service, failure: TransientError) -> Servic
     """What the last try's failure becomes when there are no more tries."""
     # Not how many: tasks that failed for one reason are counted by this text.
     tries = " (after several tries)" if failure.attempts > 1 else ""
-    return ServiceUnavailableError(
+    error = ServiceUnavailableError(
         call.failed(service, f"{failure.reason}{tries}"),
         hint=_unavailable_hint(call, service, failure),
         status_code=failure.status_code,
         detail=failure.detail,
     )
+    error.timed_out = failure.timed_out
+    return error
 
 
 def bad_response(call: Call, service: Service, problem: str, status: int) -> BadResponseError:

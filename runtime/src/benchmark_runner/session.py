@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, cast
-
-from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
+from typing import TYPE_CHECKING
 
 from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import RunIdentityError, UsageError, some_ids
 from benchmark_runner.identity import (
+    check_same_code,
     check_same_limit,
     check_same_settings,
-    check_same_tasks,
+    refuse_changed_tasks,
+    task_changes,
     task_hash,
 )
 from benchmark_runner.llm import LLMConfig
+from benchmark_runner.planning import Why
+from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, Code, installed_version
+from benchmark_runner.public_settings import (
+    changed_options,
+    options_on_disk,
+    public_options,
+    public_sampling,
+    public_texts,
+    secrets_of,
+)
 from benchmark_runner.redaction import without_user_info
 from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
@@ -28,13 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pydantic import JsonValue
+
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client import BenchmarkServiceClient
 
     Connect = Callable[[BenchmarkRunner, TaskSource], Awaitable[BenchmarkServiceClient]]
-
-RUNTIME_DISTRIBUTION = "vals-benchmark-runner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,10 @@ class RunRequest:
         task_ids: Work on these tasks only.
         limit: The run is the first so many tasks of the dataset.
         local: Whether the embedded service grades.
+        rerun: Generate these tasks again, whatever there is.
+        accept_changed_tasks: Go on where tasks have changed, and redo just those.
+        accept_code_change: Go on with other code than the run was started with.
+        code: The runner's code now.
     """
 
     model: str | None = None
@@ -66,6 +79,10 @@ class RunRequest:
     task_ids: Sequence[str] = ()
     limit: int | None = None
     local: bool = False
+    rerun: Sequence[str] = ()
+    accept_changed_tasks: bool = False
+    accept_code_change: bool = False
+    code: Code = field(default_factory=Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,8 @@ class Session:
         source: Where its tasks come from.
         chosen: The task ids to work on, in the run's order.
         resumed: Whether the run was there before.
+        redo: Tasks to generate again although their generation stands, and why.
+        facts: What holds in this invocation of the fields that the history notes.
     """
 
     runner: BenchmarkRunner
@@ -89,25 +108,28 @@ class Session:
     source: TaskSource
     chosen: list[str]
     resumed: bool
+    redo: Mapping[str, Why] = field(default_factory=dict[str, Why])
+    facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
-    def freeze(self) -> None:
-        """Write ``run_config.json``."""
-        config = self.config
+    def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> None:
+        """Write ``run_config.json``, with this invocation noted.
+
+        Args:
+            command: Which command works on the run.
+            facts: What else holds in this invocation, beside the session's own facts.
+        """
+        config, facts = self.config, {**self.facts, **facts}
         if self.source.kind != "problem":
-            self.artifacts.save(self.artifacts.run_config_path, config)
+            self.artifacts.save(self.artifacts.run_config_path, config.invoked(command, facts))
             return
         with self.artifacts.config_locked():
             # Another process may have added its --problem to the same run meanwhile.
             if now := load_run_config(self.artifacts):
-                added = [task_id for task_id in config.tasks if task_id not in now.task_hashes]
-                hashes = {task_id: config.task_hashes[task_id] for task_id in added}
-                config = now.model_copy(
-                    update={
-                        "tasks": [*now.tasks, *added],
-                        "task_hashes": now.task_hashes | hashes,
-                    }
-                )
-            self.artifacts.save(self.artifacts.run_config_path, config)
+                mine = {task_id: config.task_hashes[task_id] for task_id in self.chosen}
+                added = [task_id for task_id in mine if task_id not in now.task_hashes]
+                merged = {"tasks": [*now.tasks, *added], "task_hashes": now.task_hashes | mine}
+                config = now.model_copy(update=merged)
+            self.artifacts.save(self.artifacts.run_config_path, config.invoked(command, facts))
 
 
 async def open_run(
@@ -122,7 +144,7 @@ async def open_run(
         connect: Makes the client for the run's tasks; called where the service lists them.
 
     Raises:
-        RunIdentityError: the run was started with other settings or tasks.
+        RunIdentityError: the run was started with other settings, tasks or code.
         UsageError: a task id is unknown or repeated, or no model is named.
         DatasetError: the dataset is missing or malformed.
         ServiceError: the service does not list the dataset.
@@ -133,19 +155,21 @@ async def open_run(
             f"{artifacts.run_dir} holds generations, but no run_config.json that says of what",
             hint="Restore the file, or use another --run-id for a new run.",
         )
-    sampling, given = _public_sampling(request.llm_config), split_options(request.options)
+    sampling, given = public_sampling(request.llm_config), split_options(request.options)
     options = (frozen.options if frozen else {}) | given
     runner.options = parse_options(runner.OPTIONS_MODEL, options)
-    artifacts.redactor.hide(_secrets_of(runner))
+    artifacts.redactor.hide(secrets_of(runner))
     if frozen is not None:
         check_same_settings(
             frozen,
             model=request.model,
             sampling=sampling,
-            options=_changed_options(runner, frozen, given),
+            options=changed_options(runner, frozen, given),
             payload_schema=runner.payload_schema,
         )
         check_same_limit(frozen, request.limit)
+        if not request.accept_code_change:
+            check_same_code(frozen, runner.generation_version, request.code.commit)
         sampling = frozen.sampling | sampling
     source = choose_source(
         frozen,
@@ -163,24 +187,28 @@ async def open_run(
         raise UsageError(
             "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
         )
+    changed: Sequence[str] = ()
     if frozen is None:
         limit = request.limit if source.kind != "problem" else None
         config = _new_config(runner, artifacts.run_id, model, source, tasks[:limit])
-        config.sampling, config.options = sampling, _public_options(runner, options)
+        config.sampling, config.options = sampling, public_options(runner, options)
         config.limit, config.dataset_size, config.local = limit, len(tasks), request.local
         runner.register_tasks(tasks[:limit])
     else:
-        config = _same_run(frozen, runner, source, tasks)
+        accept = request.accept_changed_tasks
+        config, changed = _same_run(frozen, runner, source, tasks, accept_changes=accept)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
-    artifacts.redactor.spare(_public_texts(config, artifacts))
+    artifacts.redactor.spare(public_texts(config, artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
         config=config,
         llm_config=LLMConfig.model_validate(settings),
         source=source,
-        chosen=_choose(config.tasks, request.task_ids),
+        chosen=_choose(config.tasks, _named(request)),
         resumed=frozen is not None,
+        redo=_to_redo(config, request, changed),
+        facts=_versions(runner) | _code_facts(runner, request.code),
     )
 
 
@@ -215,16 +243,17 @@ async def open_graded_run(
         )
     source = _source_of(frozen, request)
     runner.run_id = artifacts.run_id
-    runner.options = _options_on_disk(runner, frozen)
+    runner.options = options_on_disk(runner, frozen)
     wanted = needs_file or request.dataset_file is not None or _is_there(source.file)
     if source.kind == "service":
         runner.service = await connect(runner, source)
     if source.kind == "service" or (source.kind == "file" and wanted):
-        _same_run(frozen, runner, source, await load_tasks(runner, source))
+        tasks = await load_tasks(runner, source)
+        _same_run(frozen, runner, source, tasks, accept_changes=False)
     else:
         runner.register_tasks(Task(id=task_id, question="") for task_id in frozen.tasks)
         runner.dataset_name = frozen.dataset_name
-    artifacts.redactor.spare(_public_texts(frozen, artifacts))
+    artifacts.redactor.spare(public_texts(frozen, artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
@@ -233,6 +262,7 @@ async def open_graded_run(
         source=source,
         chosen=_choose(frozen.tasks, request.task_ids),
         resumed=True,
+        facts=_versions(runner),
     )
 
 
@@ -268,36 +298,72 @@ def _new_config(
         payload_type=runner.PAYLOAD_TYPE,
         service_url=without_user_info(runner.service_url) or None,
         evaluation_api=runner.EVALUATION_API,
-        runner_version=_installed_version(f"{runner.NAME}-runner"),
-        generation_version=runner.generation_version,
-        runtime_version=_installed_version(RUNTIME_DISTRIBUTION),
-        python_version=platform.python_version(),
         created_at=datetime.now(UTC),
     )
 
 
+def _versions(runner: BenchmarkRunner) -> dict[str, JsonValue]:
+    return {
+        "runner_version": installed_version(f"{runner.NAME}-runner"),
+        "runtime_version": installed_version(RUNTIME_DISTRIBUTION),
+        "python_version": platform.python_version(),
+    }
+
+
+def _code_facts(runner: BenchmarkRunner, code: Code) -> dict[str, JsonValue]:
+    return {
+        "generation_version": runner.generation_version,
+        "runner_commit": code.commit,
+        "runner_dirty": code.dirty,
+    }
+
+
 def _same_run(
-    frozen: RunConfig, runner: BenchmarkRunner, source: TaskSource, tasks: list[Task]
-) -> RunConfig:
-    """Check the tasks against the frozen ones, register those, and return the run's config."""
-    if source.kind == "problem":
-        check_same_tasks(frozen, tasks, complete=False)
-        added = [task for task in tasks if task.id not in frozen.tasks]
-        config = frozen.model_copy(
-            update={
-                "tasks": [*frozen.tasks, *(task.id for task in added)],
-                "task_hashes": frozen.task_hashes | {task.id: task_hash(task) for task in added},
-            }
-        )
-        others = [Task(id=task_id, question="") for task_id in frozen.tasks]
-        known = {task.id: task for task in [*others, *tasks]}
-        runner.register_tasks(known[task_id] for task_id in config.tasks)
-        return config
-    first = tasks[: frozen.limit]
-    check_same_tasks(frozen, first)
-    by_id = {task.id: task for task in first}
-    runner.register_tasks(by_id[task_id] for task_id in frozen.tasks)
-    return frozen
+    frozen: RunConfig,
+    runner: BenchmarkRunner,
+    source: TaskSource,
+    tasks: list[Task],
+    *,
+    accept_changes: bool,
+) -> tuple[RunConfig, list[str]]:
+    """Check the tasks against the frozen ones and register them.
+
+    Returns:
+        The run's config, with what was accepted, and the tasks whose content has changed.
+    """
+    of_problem = source.kind == "problem"
+    first = tasks if of_problem else tasks[: frozen.limit]
+    changes = task_changes(frozen, first, complete=not of_problem)
+    if not accept_changes:
+        refuse_changed_tasks(frozen, changes)
+    hashes = {task.id: task_hash(task) for task in first}
+    ids = frozen.tasks
+    if of_problem:
+        ids = [*frozen.tasks, *(task.id for task in first if task.id not in frozen.task_hashes)]
+        hashes = frozen.task_hashes | hashes
+    elif changes:
+        ids = [task.id for task in first]
+    config = frozen.model_copy(update={"tasks": ids, "task_hashes": hashes})
+    if changes and not of_problem:
+        config.dataset_size = len(tasks)
+    # Of other --problem runs only the ids are known.
+    known = dict.fromkeys(ids, None) | {task.id: task for task in first}
+    runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
+    return config, changes.changed
+
+
+def _named(request: RunRequest) -> Sequence[str]:
+    """The tasks to work on: none named means all of them."""
+    named = request.task_ids
+    return (
+        [*named, *(task_id for task_id in request.rerun if task_id not in named)] if named else ()
+    )
+
+
+def _to_redo(config: RunConfig, request: RunRequest, changed: Sequence[str]) -> dict[str, Why]:
+    available = config.tasks if request.problem is None else request.task_ids
+    asked = _choose(available, request.rerun) if request.rerun else []
+    return dict.fromkeys(asked, Why.RERUN) | dict.fromkeys(changed, Why.CHANGED)
 
 
 def _choose(frozen_ids: Sequence[str], named: Sequence[str]) -> list[str]:
@@ -311,65 +377,3 @@ def _choose(frozen_ids: Sequence[str], named: Sequence[str]) -> list[str]:
         )
     wanted = set(named)
     return [task_id for task_id in frozen_ids if task_id in wanted]
-
-
-def _public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
-    settings: dict[str, JsonValue] = config.model_dump(
-        mode="json", exclude_unset=True, exclude={"custom_api_key"}
-    )
-    if config.custom_endpoint is not None:
-        settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
-    return settings
-
-
-def _changed_options(
-    runner: BenchmarkRunner, frozen: RunConfig, given: Mapping[str, str]
-) -> dict[str, str]:
-    """The given options that mean something else than the frozen ones; no secrets."""
-    before = _options_on_disk(runner, frozen)
-    return {
-        name: value
-        for name, value in _public_options(runner, given).items()
-        if getattr(before, name, None) != getattr(runner.options, name)
-        or name not in frozen.options
-    }
-
-
-def _options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
-    """The frozen options; secrets are not among them, though the model may demand one."""
-    model = runner.OPTIONS_MODEL
-    required = {name for name, field in model.model_fields.items() if field.is_required()}
-    try:
-        return parse_options(model, dict.fromkeys(required, "") | frozen.options)
-    except UsageError:
-        return model.model_construct(set(frozen.options), **frozen.options)
-
-
-def _secrets_of(runner: BenchmarkRunner) -> list[str]:
-    """The author's options that are secret."""
-    return [
-        str(value.get_secret_value())
-        for _, value in cast("BaseModel", runner.options)
-        if isinstance(value, (SecretStr, SecretBytes))
-    ]
-
-
-def _public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
-    """What is written down about a run on purpose, and so is no secret."""
-    return [config.model_dump_json(), str(artifacts.run_dir)]
-
-
-def _public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
-    secrets = (SecretStr, SecretBytes)
-    return {
-        name: value
-        for name, value in options.items()
-        if not isinstance(getattr(runner.options, name), secrets)
-    }
-
-
-def _installed_version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "dev"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
-from benchmark_runner.planning import GradedBy, is_eval_owed
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationStatus, ScoreCounts
+from benchmark_runner.failures import common_reason
+from benchmark_runner.planning import GradedBy, why_eval_is_owed
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Phase,
+    ScoreBounds,
+    ScoreCounts,
+)
 from benchmark_runner.scoring import finite, mean, standard_error
 
 if TYPE_CHECKING:
@@ -16,19 +26,28 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-
-Phase = Literal["generate", "evaluate"]
+    from benchmark_runner.schemas import FailureKind
 
 _CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Tasks that failed in the same phase for the same reason."""
+    """Tasks that failed in the same phase for the same reason.
+
+    Attributes:
+        phase: Which step failed.
+        kind: Whose failure it was; ``None`` where an older run does not say.
+        error: The reason; of several tasks, without their names.
+        task_ids: Which tasks.
+        retryable: Whether doing the same again may well succeed; ``None`` likewise.
+    """
 
     phase: Phase
+    kind: FailureKind | None
     error: str
-    task_ids: list[str]
+    task_ids: list[str] = field(default_factory=list[str])
+    retryable: bool | None = None
 
 
 @dataclass(slots=True)
@@ -37,18 +56,22 @@ class RunSummary:
 
     Attributes:
         counts: How many there are of each outcome.
+        costs: What their generations have cost.
         scores: What each task counts, where that is known.
         failures: What went wrong, grouped, the largest group first.
         without_generation: Tasks that have none.
         without_eval: Tasks whose generation is not graded yet.
+        did_not_complete: How many ran out of time or turns.
         graded: The tasks that have a grade, by who graded them.
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
+    costs: Costs = field(default_factory=Costs)
     scores: list[float] = field(default_factory=list[float])
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
     without_generation: list[str] = field(default_factory=list[str])
     without_eval: list[str] = field(default_factory=list[str])
+    did_not_complete: int = 0
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
 
     @property
@@ -65,6 +88,16 @@ class RunSummary:
     def stderr(self) -> float | None:
         """Standard error of the mean; ``None`` with fewer than two scores."""
         return standard_error(self.scores)
+
+    @property
+    def bounds(self) -> ScoreBounds | None:
+        """The mean of all tasks with those without a grade as 0, and as 1."""
+        total = self.counts.total
+        unknown = total - self.counts.scored - self.did_not_complete
+        if not total or len(self.scores) != total - unknown:
+            return None
+        known = math.fsum(self.scores)
+        return ScoreBounds(errors_as_0=known / total, errors_as_1=(known + unknown) / total)
 
 
 def summarise(
@@ -85,22 +118,25 @@ def summarise(
             summary.without_generation.append(task_id)
             continue
         counts.attempted += 1
+        summary.costs.add(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            _note_failure(failed, "generate", generation.error, task_id)
+            _note_failure(failed, Phase.GENERATE, generation, task_id)
             continue
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
         result = artifacts.load_eval(task_id)
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            _note_failure(failed, "evaluate", result.error, task_id)
-        elif result is None or is_eval_owed(result, content_hash):
+            _note_failure(failed, Phase.EVALUATE, result, task_id)
+        elif result is None or why_eval_is_owed(result, content_hash):
             summary.without_eval.append(task_id)
         else:
             if result.status is EvalStatus.EVALUATED:
                 counts.scored += 1
                 summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
+            else:
+                summary.did_not_complete += 1
             if (score := task_value(runner, result)) is not None:
                 summary.scores.append(score)
     summary.failures = sorted(failed.values(), key=lambda group: -len(group.task_ids))
@@ -108,14 +144,20 @@ def summarise(
 
 
 def _note_failure(
-    failed: dict[tuple[Phase, str], FailureGroup], phase: Phase, error: str | None, task_id: str
+    failed: dict[tuple[Phase, str], FailureGroup],
+    phase: Phase,
+    found: GenerationResult | EvalResult,
+    task_id: str,
 ) -> None:
-    said = error or "no reason given"
-    # Without the task's own name, so that many of a kind are one group.
-    # A bare short id may be any word.
-    bare = rf"|(?<!\w){re.escape(task_id)}(?!\w)" if len(task_id) > 1 else ""
-    reason = re.sub(re.escape(repr(task_id)) + bare, "…", said)
-    group = failed.setdefault((phase, reason), FailureGroup(phase, said, []))
+    said = found.error or "no reason given"
+    reason = common_reason(said, task_id)
+    first = FailureGroup(
+        phase,
+        found.failure.kind if found.failure else None,
+        said,
+        retryable=found.failure.retryable if found.failure else None,
+    )
+    group = failed.setdefault((phase, reason), first)
     group.task_ids.append(task_id)
     if len(group.task_ids) == 2:  # noqa: PLR2004 (from now on it stands for several)
         failed[phase, reason] = replace(group, error=reason)

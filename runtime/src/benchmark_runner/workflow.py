@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from benchmark_runner.display import Tally, make_display
+from benchmark_runner.caps import Caps, recorded_costs
+from benchmark_runner.checkpoint import load_run_config
+from benchmark_runner.display import NoDisplay, Tally, make_display
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
+    ArtifactError,
     BenchmarkRunnerError,
     RunIdentityError,
     RunLockedError,
     ServiceError,
 )
 from benchmark_runner.events import RetryScheduled
+from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import make_score, standing_score
+from benchmark_runner.generating import note_interruption
 from benchmark_runner.planning import GradedBy, Plan, check_same_grader, make_plan
 from benchmark_runner.preflight import check_service, fetch_version
+from benchmark_runner.retries import RetryPolicy
+from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise
 from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from pydantic import JsonValue
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.caps import Costs
     from benchmark_runner.display import Display
     from benchmark_runner.retries import RetryNotice
     from benchmark_runner.schemas import ScoreResult
@@ -50,7 +60,11 @@ class WorkSettings:
         skip_eval: Whether to leave the generations ungraded.
         regrade: Whether to grade again what has a grade.
         force: Whether to score again, and also where the run is incomplete.
+        retry_timeouts: Whether to generate again what ran out of time or turns.
+        max_cost: US dollars after which no new task starts.
+        max_errors: Generation errors after which no new task starts.
         quiet: Whether to show no progress.
+        operational: These settings and those of the service, for the run's history.
     """
 
     command: Command
@@ -62,7 +76,11 @@ class WorkSettings:
     skip_eval: bool = False
     regrade: bool = False
     force: bool = False
+    retry_timeouts: bool = False
+    max_cost: float | None = None
+    max_errors: int | None = None
     quiet: bool = False
+    operational: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
 
 @dataclass(slots=True)
@@ -73,18 +91,22 @@ class Outcome:
         session: The run.
         chosen: How the chosen tasks stand.
         overall: How all of its tasks stand.
+        costs: What it has cost; with ``--max-cost``, earlier attempts included.
         score: The score, if the run has one that sums what is on disk.
         standing: Whether that score was there before.
-        stopped_by: What made further grading, or scoring, pointless.
+        stopped_by: What made it stop before everything was done.
+        blocked: Tasks whose code kept everything else waiting.
         local: Whether an embedded service grades, in this process or on a port.
     """
 
     session: Session
     chosen: RunSummary
     overall: RunSummary
+    costs: Costs
     score: ScoreResult | None = None
     standing: bool = False
     stopped_by: BenchmarkRunnerError | None = None
+    blocked: list[str] = field(default_factory=list[str])
     local: bool = False
 
 
@@ -109,6 +131,7 @@ class Workflow:
 
     Attributes:
         session: The run, once it is open; an interrupted command still says how it stands.
+        display: What shows its progress, while it does.
     """
 
     def __init__(
@@ -123,8 +146,11 @@ class Workflow:
         self._request = request
         self._settings = settings
         self._connect = connect
+        self._caps = Caps(settings.max_cost, settings.max_errors)
+        self._blocked: list[str] = []
         self.artifacts = artifacts
         self.session: Session | None = None
+        self.display: Display = NoDisplay()
 
     async def carry_out(self, announce: Callable[[Session, Plan, bool], None]) -> Outcome:
         """Do what the command is for.
@@ -139,25 +165,53 @@ class Workflow:
         with ExitStack() as locks:
             try:
                 before = self.artifacts.config_content()
-                session = await self._open()
+                with attributed_to(Phase.LOAD):
+                    session = await self._open()
+                if self.artifacts.set_aside:  # so early, that can only be the config
+                    before = None
                 locks.enter_context(self._locked(session))
                 if session.source.kind != "problem":
                     self._check_untouched(before)
                 plan, unchanged = await beside_loop(self._plan, session)
-                grading = await self._prepare_grading(session, plan, unchanged=unchanged)
+                with attributed_to(Phase.EVALUATE):
+                    grading = await self._prepare_grading(session, plan, unchanged=unchanged)
                 self.session = session
-                if self._settings.command == "run":
-                    await beside_loop(session.freeze)
+                await beside_loop(self._begin, session, plan, grading, unchanged)
                 announce(session, plan, grading.local)
-                if not unchanged:
-                    self.artifacts.remove_final_score()
-                stopped_by = await self._work(session, plan, grading)
+                with attributed_to(Phase.EVALUATE):
+                    stopped_by = await self._work(session, plan, grading)
                 outcome = await beside_loop(self.take_stock, session)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
+            except asyncio.CancelledError:
+                await beside_loop(self.note_interruption)
+                raise
+            else:
                 return outcome
             finally:
                 await self._runner.aclose()
+
+    async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
+        """Find out what ``carry_out()`` would do, without changing anything.
+
+        Returns:
+            The run, the plan, and who would grade, as far as that can be told.
+
+        Raises:
+            BenchmarkRunnerError: it could not be done; the class says why.
+        """
+        try:
+            with attributed_to(Phase.LOAD):
+                session = await self._open()
+            plan, _ = await beside_loop(self._plan, session)
+            if self._settings.skip_eval or not self._runner.service_url:
+                return session, plan, None
+            if session.source.kind != "service":
+                session.runner.service = await self._connect(session.runner, session.source)
+            once = RetryPolicy(attempts=1)
+            return session, plan, (await self._grader(session, retry=once))[0]
+        finally:
+            await self._runner.aclose()
 
     def take_stock(self, session: Session) -> Outcome:
         """Read how the run stands."""
@@ -165,7 +219,21 @@ class Workflow:
         chosen = overall
         if len(session.chosen) < len(session.config.tasks):
             chosen = summarise(session.runner, self.artifacts, session.chosen)
-        return Outcome(session, chosen, overall, local=self._settings.local)
+        costs = overall.costs if self._settings.max_cost is None else self._caps.costs
+        blocked = [*dict.fromkeys(self._blocked)]
+        return Outcome(session, chosen, overall, costs, blocked=blocked, local=self._settings.local)
+
+    def note_interruption(self) -> None:
+        """Say in the one generation of ``--problem`` that it was interrupted.
+
+        An orchestrator reads nothing else. In other runs the task is owed, and nothing written.
+        """
+        if self.session is None or self._request.problem is None:
+            return
+        (task_id,) = self.session.chosen
+        task = next(task for task in self.session.runner.get_tasks() if task.id == task_id)
+        with suppress(ArtifactError):  # it is out of time anyway
+            note_interruption(self.artifacts, task_id, task.question, self.session.config.model)
 
     async def _open(self) -> Session:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
@@ -181,12 +249,14 @@ class Workflow:
             session.config.tasks,
             skip_eval=settings.skip_eval,
             regrade=settings.regrade,
+            retry_timeouts=settings.retry_timeouts,
+            redo=session.redo,
         )
         plan = whole.only(set(session.chosen))
         if settings.command != "run":
-            plan.generate.clear()
+            plan = plan.without(plan.generate)
         if settings.command == "score":
-            plan.evaluate.clear()
+            plan = plan.without(plan.evaluate)
         return plan, not whole
 
     async def _prepare_grading(self, session: Session, plan: Plan, *, unchanged: bool) -> _Grading:
@@ -203,26 +273,63 @@ class Workflow:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API
             )
-        version = None
         if settings.local or standing is None:
-            version = await fetch_version(client, runner.dataset_name)
-        by = GradedBy(
-            "local" if settings.local else client.base_url,
-            runner.EVALUATION_API,
-            version.service_version if version else None,
-        )
+            by, served = await self._grader(session)
+        else:  # nothing is to be done: not worth a call
+            by, served = self._graded_by(session, None), False
         check_same_grader(self.artifacts.run_id, plan.graded, by)
         # A served embedded service is no more official than one in this process.
-        served = version is not None and version.eval_mode == "local"
         local = settings.local or served or bool(standing and standing.local)
         return _Grading(by, local, standing)
+
+    async def _grader(
+        self, session: Session, retry: RetryPolicy | None = None
+    ) -> tuple[GradedBy, bool]:
+        """Ask who grades, and whether that is an embedded service on a port."""
+        runner = session.runner
+        version = await fetch_version(runner.service, runner.dataset_name, retry=retry)
+        served = version is not None and version.eval_mode == "local"
+        return self._graded_by(session, version.service_version if version else None), served
+
+    def _graded_by(self, session: Session, service_version: str | None) -> GradedBy:
+        runner = session.runner
+        url = "local" if self._settings.local else runner.service.base_url
+        return GradedBy(url, runner.EVALUATION_API, service_version)
+
+    def _begin(self, session: Session, plan: Plan, grading: _Grading, unchanged: bool) -> None:
+        """Put away what is to be done again, and then freeze what the run is.
+
+        In this order: after a kill in between, what was put away is owed all the same.
+        """
+        settings = self._settings
+        for task_id in plan.on_purpose:
+            self.artifacts.keep_attempt(task_id)
+        if settings.regrade:
+            for task_id in plan.evaluate:
+                self.artifacts.keep_eval(task_id)
+        rescored = grading.standing is None and not settings.skip_eval
+        if not unchanged or (rescored and settings.command != "score"):
+            self.artifacts.remove_final_score()
+        begins = settings.command == "run" and not session.resumed
+        accepts = self._request.accept_code_change
+        if begins or plan or accepts or session.config != load_run_config(self.artifacts):
+            by = grading.by
+            facts: dict[str, JsonValue] = {
+                "service_url": by.service_url,
+                "evaluation_api": by.evaluation_api,
+                "service_version": by.service_version,
+                "local": grading.local,
+                "operational": {**settings.operational},
+            }
+            session.freeze(settings.command, facts)
+        if settings.max_cost is not None:
+            self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
 
     def _locked(self, session: Session) -> ExitStack:
         """Hold the run while it is worked on; ``--problem`` runs hold their task only."""
         locks = ExitStack()
-        if self._settings.command != "score":
-            task_id = session.chosen[0] if self._request.problem is not None else None
-            locks.enter_context(self.artifacts.locked(task_id))
+        task_id = session.chosen[0] if self._request.problem is not None else None
+        locks.enter_context(self.artifacts.locked(task_id))
         return locks
 
     def _check_untouched(self, before: bytes | None) -> None:
@@ -241,6 +348,7 @@ class Workflow:
             return None
         tally = Tally(total=len(session.chosen), done=plan.done, skip_eval=settings.skip_eval)
         with make_display(tally, quiet=settings.quiet) as display:
+            self.display = display
             if not settings.skip_eval:
                 session.runner.service.on_retry = _retries_into(display)
             engine = Engine(
@@ -256,34 +364,43 @@ class Workflow:
                     skip_eval=settings.skip_eval,
                     graded_by=grading.by,
                     local=grading.local,
+                    code=self._request.code,
+                    caps=self._caps,
                 ),
                 display.show,
             )
+            self._blocked = engine.blocked
             ticking = asyncio.create_task(display.keep_alive())
             try:
                 return await engine.carry_out(plan)
             finally:
+                self.display = NoDisplay()
                 ticking.cancel()
 
     async def _score(self, outcome: Outcome, grading: _Grading) -> None:
-        settings, session = self._settings, outcome.session
+        settings = self._settings
         wanted = outcome.overall.complete or settings.force
         if grading.standing is not None:
             outcome.score, outcome.standing = grading.standing, True
         elif wanted and not settings.skip_eval and outcome.stopped_by is None:
             try:
-                check_same_grader(self.artifacts.run_id, outcome.overall.graded)
-                outcome.score = await make_score(
-                    session.runner,
-                    self.artifacts,
-                    session.config.tasks,
-                    outcome.overall,
-                    service_url=grading.by.service_url,
-                    local=grading.local,
-                    deadline=settings.eval_deadline,
-                )
+                with attributed_to(Phase.SCORE):
+                    outcome.score = await self._make_score(outcome, grading)
             except (RunIdentityError, ServiceError) as error:
                 outcome.stopped_by = error
+
+    async def _make_score(self, outcome: Outcome, grading: _Grading) -> ScoreResult:
+        session = outcome.session
+        check_same_grader(self.artifacts.run_id, outcome.overall.graded)
+        return await make_score(
+            session.runner,
+            self.artifacts,
+            session.config.tasks,
+            outcome.overall,
+            service_url=grading.by.service_url,
+            local=grading.local,
+            deadline=self._settings.eval_deadline,
+        )
 
 
 def _retries_into(display: Display) -> Callable[[RetryNotice], None]:

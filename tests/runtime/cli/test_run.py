@@ -394,7 +394,7 @@ class TestFailures:
         project.write_tasks(
             [{"id": f"t{n}", "question": "raise no credit", "answer": ""} for n in range(100)]
         )
-        ended = project.run("run", "--run-id", "r1")
+        ended = project.run("run", "--run-id", "r1", "--parallelism", "100")
         assert ended.code == 1
         assert "Generation failed for 100 tasks: t0, t1, t2, t3, t4, …" in ended.out
         assert ended.out.count("no credit") == 1
@@ -406,7 +406,7 @@ class TestFailures:
         project.write_tasks(
             [{"id": i, "question": f"raise no folder {i!r} for {i}", "answer": ""} for i in ids]
         )
-        ended = project.run("run", "--run-id", "r1", "--json")
+        ended = project.run("run", "--run-id", "r1", "--json", "--parallelism", "60")
         assert ended.code == 1
         (group,) = ended.json["failures"]
         assert sorted(group["task_ids"]) == sorted(ids)

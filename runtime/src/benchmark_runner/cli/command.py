@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
-from benchmark_runner.cli.output import mask_with, note, print_failure, print_json, say
+from benchmark_runner.cli.output import (
+    mask_with,
+    note,
+    print_error,
+    print_failure,
+    print_json,
+    say,
+)
+from benchmark_runner.cli.plan import plan_as_json, plan_in_words
 from benchmark_runner.cli.report import as_json, closing, exit_code, opening
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
@@ -18,13 +27,15 @@ from benchmark_runner.redaction import Redactor
 from benchmark_runner.workflow import Workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
     from pathlib import Path
 
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.planning import Plan
     from benchmark_runner.session import RunRequest, Session
     from benchmark_runner.workflow import Outcome, WorkSettings
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class Job:
         flags: What to repeat of the command line to go on with the run.
         part: What to repeat to go on with the chosen part of it.
         json: Whether to print one JSON object instead of text.
+        durable: Whether what is written is flushed to disk at once.
     """
 
     benchmark: Benchmark
@@ -52,6 +64,7 @@ class Job:
     flags: Sequence[str]
     part: Sequence[str] = ()
     json: bool
+    durable: bool = True
 
     def resume_command(self, outcome: Outcome) -> str:
         """The command that goes on where this one ended; it works in a fresh shell."""
@@ -74,51 +87,107 @@ def carry_out(job: Job) -> None:
         BenchmarkRunnerError: it can't be done; the class says why.
         typer.Exit: with the command's exit code.
     """
-    secrets = known_secrets(job.request.llm_config, job.service.url)
-    redactor = Redactor(secrets)
+    workflow = _workflow(job)
+    reporter = Reporter(job, workflow)
+    outcome = _interruptible(job, workflow.carry_out(reporter.announce), reporter)
+    reporter.ended(outcome)
+    raise typer.Exit(exit_code(outcome, job.settings))
+
+
+def show_plan(job: Job) -> None:
+    """Print what the job would do, and end the command.
+
+    Raises:
+        BenchmarkRunnerError: it could not be done; the class says why.
+        typer.Exit: always, with 0.
+    """
+    workflow = _workflow(job, read_only=True)
+    reporter = Reporter(job, workflow)
+    session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
+    groups = plan.grouped(grader)
+    if job.json:
+        print_json(job.settings.command, plan_as_json(session, groups))
+    else:
+        for line in plan_in_words(session, groups):
+            say(line)
+    raise typer.Exit(0)
+
+
+def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Reporter) -> ResultT:
+    try:
+        return run_interruptible(
+            work, threads=job.settings.parallelism, last_words=reporter.interrupted
+        )
+    except Interrupted as signal:
+        reporter.interrupted(signal)
+        raise typer.Exit(signal.exit_code) from None
+
+
+def _workflow(job: Job, *, read_only: bool = False) -> Workflow:
+    redactor = Redactor(known_secrets(job.request.llm_config, job.service.url))
     mask_with(redactor)
-    artifacts = RunArtifacts(job.results_dir, job.run_id, redactor)
+    artifacts = RunArtifacts(
+        job.results_dir, job.run_id, redactor, durable=job.durable, read_only=read_only
+    )
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     connect = partial(job.service.connect, job.benchmark)
-    workflow = Workflow(runner, artifacts, job.request, job.settings, connect)
+    return Workflow(runner, artifacts, job.request, job.settings, connect)
 
-    def announce(session: Session, plan: Plan, local: bool) -> None:
-        if not (job.json or job.settings.quiet):
-            for line in opening(session, plan, job.settings, local=local):
+
+class Reporter:
+    """Says how a job goes and how it ends; that only once, whoever is first.
+
+    Args:
+        job: What is done.
+        workflow: What does it.
+    """
+
+    def __init__(self, job: Job, workflow: Workflow) -> None:
+        self._job = job
+        self._workflow = workflow
+        self._turn = Lock()
+
+    def announce(self, session: Session, plan: Plan, local: bool) -> None:
+        """Say what is begun."""
+        if not (self._job.json or self._job.settings.quiet):
+            for line in opening(session, plan, self._job.settings, local=local):
                 say(line)
 
-    interrupted: Interrupted | None = None
-    try:
-        work = workflow.carry_out(announce)
-        outcome = run_interruptible(work, threads=job.settings.parallelism)
-    except Interrupted as error:
+    def ended(self, outcome: Outcome) -> None:
+        """Say how the run stands at the end."""
+        if self._turn.acquire(blocking=False):
+            self._tell(outcome, None)
+
+    def interrupted(self, signal: Interrupted) -> None:
+        """Say how the run stands after a signal; in any thread, also while the loop is blocked."""
+        if not self._turn.acquire(blocking=False):
+            return
+        job, workflow = self._job, self._workflow
         if workflow.session is None:
-            message = f"stopped by {error} before anything was done"
+            message = f"stopped by {signal} before anything was done"
             print_failure(job.settings.command, "Interrupted", message, None, as_json=job.json)
-            raise typer.Exit(error.exit_code) from None
-        interrupted, outcome = error, workflow.take_stock(workflow.session)
+            return
+        workflow.display.__exit__()
+        workflow.note_interruption()
+        self._tell(workflow.take_stock(workflow.session), signal)
 
-    if job.json:
-        _report_json(job, outcome, interrupted)
-    else:
-        _report_text(job, outcome, interrupted)
-    raise typer.Exit(interrupted.exit_code if interrupted else exit_code(outcome, job.settings))
-
-
-def _report_json(job: Job, outcome: Outcome, interrupted: Interrupted | None) -> None:
-    resume_command = job.resume_command(outcome)
-    content = as_json(outcome, job.settings, resume_command)
-    if interrupted:
-        message = f"stopped by {interrupted}; what was finished is kept"
-        content["error"] = {"type": "Interrupted", "message": message, "hint": resume_command}
-    print_json(job.settings.command, content)
-
-
-def _report_text(job: Job, outcome: Outcome, interrupted: Interrupted | None) -> None:
-    if interrupted:
-        note(f"Stopped by {interrupted}. What was finished is kept.")
-    for line in closing(outcome, job.settings, job.resume_command(outcome)):
-        say(line)
-    if (error := outcome.stopped_by) is not None:
-        kind = type(error).__name__
-        print_failure(job.settings.command, kind, error.message, error.hint, as_json=False)
+    def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
+        job = self._job
+        resume_command = job.resume_command(outcome)
+        if job.json:
+            content = as_json(outcome, job.settings, resume_command)
+            if signal:
+                message = f"stopped by {signal}; what was finished is kept"
+                content["error"] = {
+                    "type": "Interrupted",
+                    "message": message,
+                    "hint": resume_command,
+                }
+            print_json(job.settings.command, content)
+            return
+        if signal:
+            note(f"Stopped by {signal}. What was finished is kept.")
+        for line in closing(outcome, job.settings, resume_command):
+            say(line)
+        if outcome.stopped_by is not None:
+            print_error(job.settings.command, outcome.stopped_by, as_json=False)

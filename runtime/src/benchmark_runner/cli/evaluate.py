@@ -16,6 +16,7 @@ from benchmark_runner.cli.options import (
     DatasetFile,
     EvalParallelism,
     EvalTimeout,
+    NoDurable,
     Quiet,
     ResultsDir,
     RunId,
@@ -46,6 +47,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         service_attempts: ServiceAttempts = DEFAULT_SERVICE_ATTEMPTS,
         service_retry_time: ServiceRetryTime = DEFAULT_SERVICE_RETRY_TIME,
         allow_insecure_http: AllowInsecureHttp = False,
+        no_durable: NoDurable = False,
         quiet: Quiet = False,
         json: AsJson = False,
     ) -> None:
@@ -67,6 +69,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     service_retry_time=service_retry_time,
                     allow_insecure_http=allow_insecure_http,
                     regrade=regrade,
+                    no_durable=no_durable,
                     quiet=quiet,
                     json=json,
                 ),

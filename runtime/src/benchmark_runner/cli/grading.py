@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
 from benchmark_runner.cli.command import Job, carry_out
-from benchmark_runner.cli.requests import given_arguments
+from benchmark_runner.cli.options import (
+    DEFAULT_EVAL_PARALLELISM,
+    DEFAULT_EVAL_TIMEOUT,
+    DEFAULT_SERVICE_ATTEMPTS,
+    DEFAULT_SERVICE_RETRY_TIME,
+)
+from benchmark_runner.cli.requests import as_settings, given_arguments
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.session import RunRequest
@@ -33,9 +39,10 @@ class GradingFlags:
     service_retry_time: float
     allow_insecure_http: bool
     json: bool
-    eval_parallelism: int = 1
+    eval_parallelism: int = DEFAULT_EVAL_PARALLELISM
     regrade: bool = False
     force: bool = False
+    no_durable: bool = False
     quiet: bool = False
 
 
@@ -60,6 +67,14 @@ def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
         default_file=benchmark.default_dataset_file,
         local=service.local,
     )
+    repeated = {
+        "--no-durable": (flags.no_durable, False),
+        "--eval-parallelism": (flags.eval_parallelism, DEFAULT_EVAL_PARALLELISM),
+        "--eval-timeout": (flags.eval_timeout, DEFAULT_EVAL_TIMEOUT),
+        "--service-attempts": (flags.service_attempts, DEFAULT_SERVICE_ATTEMPTS),
+        "--service-retry-time": (flags.service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
+        "--allow-insecure-http": (flags.allow_insecure_http, False),
+    }
     work = WorkSettings(
         command=flags.command,
         local=service.local,
@@ -68,6 +83,7 @@ def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
         regrade=flags.regrade,
         force=flags.force,
         quiet=flags.quiet,
+        operational=as_settings(repeated),
     )
     carry_out(
         Job(
@@ -77,7 +93,8 @@ def work_on_disk(settings: CliSettings, flags: GradingFlags) -> None:
             settings=work,
             results_dir=benchmark.results_dir(flags.results_dir),
             run_id=flags.run_id,
-            flags=given_arguments({"--allow-insecure-http": (flags.allow_insecure_http, False)}),
+            flags=given_arguments(repeated),
             json=flags.json,
+            durable=not flags.no_durable,
         )
     )

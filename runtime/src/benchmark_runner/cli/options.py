@@ -84,5 +84,12 @@ AllowInsecureHttp = Annotated[
         rich_help_panel=_SERVICE,
     ),
 ]
+NoDurable = Annotated[
+    bool,
+    typer.Option(
+        "--no-durable",
+        help="Do not flush results to disk one by one: faster; a power cut may lose some.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

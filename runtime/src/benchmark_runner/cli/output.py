@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from typing import TextIO
 
+    from benchmark_runner.errors import BenchmarkRunnerError
     from benchmark_runner.redaction import Redactor
 
 JSON_SCHEMA_VERSION = 1
@@ -76,6 +77,28 @@ def print_failure(
         note(hint)
 
 
+def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
+    """What ``--json`` says of an error: where it ended which step of a run, also that."""
+    content: dict[str, object] = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if error.phase is not None:
+        from benchmark_runner.failures import classify
+
+        content |= classify(error, error.phase).model_dump(mode="json")
+    return content
+
+
+def print_error(command: str, error: BenchmarkRunnerError, *, as_json: bool) -> None:
+    """Print an error of the framework."""
+    if as_json:
+        print_json(command, {"error": error_content(error)})
+    else:
+        print_failure(command, type(error).__name__, error.message, error.hint, as_json=False)
+
+
 @contextmanager
 def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
     """End the command with a message and the right exit code instead of a traceback."""
@@ -103,7 +126,7 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
     try:
         yield
     except BenchmarkRunnerError as error:
-        print_failure(command, type(error).__name__, error.message, error.hint, as_json=as_json)
+        print_error(command, error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)

@@ -6,9 +6,11 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
+from benchmark_runner.artifacts import BLOCKED_LOG, EVAL_TRACEBACK_LOG, TRACEBACK_LOG
+from benchmark_runner.cli.output import error_content
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
+from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +31,7 @@ def exit_code(outcome: Outcome, settings: WorkSettings) -> int:
     chosen = outcome.chosen
     match settings.command:
         case "run" if settings.skip_eval:
-            done = not chosen.without_generation and not _failed(chosen, "generate")
+            done = not chosen.without_generation and not _failed(chosen, Phase.GENERATE)
         case "run":
             done = chosen.complete
         case "evaluate":
@@ -54,18 +56,23 @@ def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> di
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
         "failures": [
-            {"phase": group.phase, "error": group.error, "task_ids": group.task_ids}
+            {
+                "phase": group.phase,
+                "kind": group.kind,
+                "retryable": group.retryable,
+                "error": group.error,
+                "task_ids": group.task_ids,
+            }
             for group in outcome.overall.failures
         ],
+        "cost": outcome.costs.dollars,
+        "cost_unknown": outcome.costs.unknown,
+        "blocked": outcome.blocked,
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
     }
     if outcome.stopped_by is not None:
-        content["error"] = {
-            "type": type(outcome.stopped_by).__name__,
-            "message": outcome.stopped_by.message,
-            "hint": outcome.stopped_by.hint,
-        }
+        content["error"] = error_content(outcome.stopped_by)
     elif settings.command == "score" and score is None:
         content["error"] = {
             "type": "IncompleteRun",
@@ -103,6 +110,11 @@ def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> It
         yield from _failure_lines(group, session)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
         yield f"  … and {hidden} more kinds of failure"
+    yield from _cost_lines(outcome, settings)
+    if outcome.blocked:
+        yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
+        log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
+        yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
     if not settings.skip_eval and outcome.score is None:
@@ -127,6 +139,17 @@ def _score_lines(outcome: Outcome, score: ScoreResult) -> Iterator[str]:
             yield f"Mean     {summary.mean:.4g}{_error_in_words(summary)} of the tasks' scores"
     else:
         yield f"Score    {score.final_score:.4g}{_error_in_words(summary)}{marks}"
+    if not score.complete and (bounds := score.bounds) is not None:
+        low, high = f"{bounds.errors_as_0:.4g}", f"{bounds.errors_as_1:.4g}"
+        yield f"Bounds   {low} to {high}: the mean with what has no grade as 0, and as 1"
+
+
+def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
+    costs = outcome.costs
+    if settings.max_cost is None and not costs.dollars:
+        return
+    unknown = f"; not known of {costs.unknown} generation(s)" if costs.unknown else ""
+    yield f"Cost     ${costs.dollars:.2f}{unknown}"
 
 
 def _error_in_words(summary: RunSummary) -> str:
@@ -162,11 +185,14 @@ def _counts_in_words(counts: ScoreCounts, session: Session) -> str:
 
 
 def _failure_lines(group: FailureGroup, session: Session) -> Iterator[str]:
-    phase = {"generate": "Generation", "evaluate": "Grading"}[group.phase]
+    phase = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Grading"}[group.phase]
     count = len(group.task_ids)
     yield f"{phase} failed for {count} task{'s' if count > 1 else ''}: {some_ids(group.task_ids)}"
     yield f"  {group.error}"
-    name = TRACEBACK_LOG if group.phase == "generate" else EVAL_TRACEBACK_LOG
+    if group.kind is not None:
+        again = "worth another try" if group.retryable else "another try would end the same way"
+        yield f"  [{group.kind.replace('_', ' ')}; {again}]"
+    name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG
     log = session.artifacts.agent_logs_dir(group.task_ids[0]) / name
     if log.is_file():
         yield f"  traceback in {short_path(log)}"
@@ -185,5 +211,5 @@ def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:
     return f"No score yet: {reasons}"
 
 
-def _failed(summary: RunSummary, phase: str) -> bool:
-    return any(group.phase == phase for group in summary.failures)
+def _failed(summary: RunSummary, phase: Phase) -> bool:
+    return any(group.phase is phase for group in summary.failures)

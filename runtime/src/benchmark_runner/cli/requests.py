@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pydantic import JsonValue
+
     from benchmark_runner.cli.benchmark import Benchmark
     from benchmark_runner.llm import LLMConfig
 
@@ -150,3 +152,17 @@ def given_arguments(
         text = f"{value:g}" if isinstance(value, float) else str(value)
         arguments += [flag] if value is True else [flag, text]
     return arguments
+
+
+def as_settings(
+    flags: Mapping[str, tuple[Path | float | bool | None, float | bool | None]],
+) -> dict[str, JsonValue]:
+    """Return the same flags as settings, for the history of the run."""
+    return {
+        flag.removeprefix("--").replace("-", "_"): value if value is None else _plain(value)
+        for flag, (value, _) in flags.items()
+    }
+
+
+def _plain(value: Path | float | bool) -> JsonValue:
+    return value if isinstance(value, (bool, int, float)) else str(value)

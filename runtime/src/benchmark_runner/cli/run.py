@@ -15,6 +15,7 @@ from benchmark_runner.cli.options import (
     DatasetFile,
     EvalParallelism,
     EvalTimeout,
+    NoDurable,
     Quiet,
     ResultsDir,
     ServiceAttempts,
@@ -25,6 +26,8 @@ from benchmark_runner.cli.output import failures_as_messages
 from benchmark_runner.cli.settings import CliSettings
 
 _MODEL = "Model settings"
+_AGAIN = "Going on with a run"
+_CAPS = "Caps"
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -91,6 +94,63 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             typer.Option("--option", metavar="KEY=VALUE", help="An option of this benchmark."),
         ] = None,
         results_dir: ResultsDir = None,
+        dry_run: Annotated[
+            bool,
+            typer.Option("--dry-run", help="Only say what would be done, and why."),
+        ] = False,
+        rerun: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--rerun",
+                metavar="TASK",
+                help="Generate this task again; the earlier attempt is kept.",
+                rich_help_panel=_AGAIN,
+            ),
+        ] = None,
+        retry_timeouts: Annotated[
+            bool,
+            typer.Option(
+                "--retry-timeouts",
+                help="Generate again what ran out of time or turns.",
+                rich_help_panel=_AGAIN,
+            ),
+        ] = False,
+        accept_changed_tasks: Annotated[
+            bool,
+            typer.Option(
+                "--accept-changed-tasks",
+                help="Go on where tasks were changed, added or removed, and redo just those.",
+                rich_help_panel=_AGAIN,
+            ),
+        ] = False,
+        accept_code_change: Annotated[
+            bool,
+            typer.Option(
+                "--accept-code-change",
+                help="Go on with another generation version or commit of this runner.",
+                rich_help_panel=_AGAIN,
+            ),
+        ] = False,
+        max_cost: Annotated[
+            float | None,
+            typer.Option(
+                "--max-cost",
+                metavar="USD",
+                help="Start no new task once the run has cost this much.",
+                rich_help_panel=_CAPS,
+            ),
+        ] = None,
+        max_errors: Annotated[
+            int | None,
+            typer.Option(
+                "--max-errors",
+                metavar="N",
+                min=1,
+                help="Start no new task after so many generation errors.",
+                rich_help_panel=_CAPS,
+            ),
+        ] = None,
+        no_durable: NoDurable = False,
         quiet: Quiet = False,
         json: AsJson = False,
         max_tokens: Annotated[
@@ -156,8 +216,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("run", as_json=json):
             from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
-            from benchmark_runner.cli.command import Job, carry_out
+            from benchmark_runner.cli.command import Job, carry_out, show_plan
             from benchmark_runner.cli.requests import (
+                as_settings,
                 check_run_flags,
                 environment,
                 given_arguments,
@@ -165,6 +226,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 new_run_id,
             )
             from benchmark_runner.llm import build_llm_config
+            from benchmark_runner.provenance import Code
             from benchmark_runner.retries import RetryPolicy
             from benchmark_runner.session import RunRequest
             from benchmark_runner.workflow import WorkSettings
@@ -183,6 +245,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     "--top-p": top_p,
                     "--eval-timeout": eval_timeout,
                     "--service-retry-time": service_retry_time,
+                    "--max-cost": max_cost,
                 },
                 chat_completions=chat_completions,
                 disable_streaming=disable_streaming,
@@ -217,7 +280,24 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 task_ids=named,
                 limit=limit,
                 local=service.local,
+                rerun=rerun or [],
+                accept_changed_tasks=accept_changed_tasks,
+                accept_code_change=accept_code_change,
+                code=Code.of(benchmark.project.root),
             )
+            flags = {
+                "--skip-eval": (skip_eval, False),
+                "--parallelism": (parallelism, settings.default_parallelism),
+                "--timeout": (timeout, settings.default_timeout),
+                "--max-cost": (max_cost, None),
+                "--max-errors": (max_errors, None),
+                "--no-durable": (no_durable, False),
+                "--eval-parallelism": (eval_parallelism, DEFAULT_EVAL_PARALLELISM),
+                "--eval-timeout": (eval_timeout, DEFAULT_EVAL_TIMEOUT),
+                "--service-attempts": (service_attempts, DEFAULT_SERVICE_ATTEMPTS),
+                "--service-retry-time": (service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
+                "--allow-insecure-http": (allow_insecure_http, False),
+            }
             work = WorkSettings(
                 command="run",
                 local=service.local,
@@ -226,34 +306,30 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 eval_parallelism=eval_parallelism,
                 eval_deadline=service.eval_deadline,
                 skip_eval=skip_eval,
+                retry_timeouts=retry_timeouts,
+                max_cost=max_cost,
+                max_errors=max_errors,
                 quiet=quiet,
+                operational=as_settings(flags),
             )
-            flags = {
-                "--skip-eval": (skip_eval, False),
-                "--parallelism": (parallelism, settings.default_parallelism),
-                "--timeout": (timeout, settings.default_timeout),
-                "--eval-parallelism": (eval_parallelism, DEFAULT_EVAL_PARALLELISM),
-                "--eval-timeout": (eval_timeout, DEFAULT_EVAL_TIMEOUT),
-                "--service-attempts": (service_attempts, DEFAULT_SERVICE_ATTEMPTS),
-                "--service-retry-time": (service_retry_time, DEFAULT_SERVICE_RETRY_TIME),
-                "--allow-insecure-http": (allow_insecure_http, False),
-            }
             part = given_arguments({"--problem": (problem, None), "--task-file": (task_file, None)})
             # After "--" an id may start with a hyphen.
             part += ["--"] if any(name.startswith("-") for name in task_ids or []) else []
-            carry_out(
-                Job(
-                    benchmark=benchmark,
-                    service=service,
-                    request=request,
-                    settings=work,
-                    results_dir=benchmark.results_dir(results_dir),
-                    run_id=new_run_id() if run_id is None else run_id,
-                    flags=given_arguments(flags),
-                    part=[*part, *(task_ids or [])],
-                    json=json,
-                )
+            job = Job(
+                benchmark=benchmark,
+                service=service,
+                request=request,
+                settings=work,
+                results_dir=benchmark.results_dir(results_dir),
+                run_id=new_run_id() if run_id is None else run_id,
+                flags=given_arguments(flags),
+                part=[*part, *(task_ids or [])],
+                json=json,
+                durable=not no_durable,
             )
+            if dry_run:
+                show_plan(job)
+            carry_out(job)
 
 
 def _model_help(default: str | None) -> str:

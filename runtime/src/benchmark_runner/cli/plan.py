@@ -1,0 +1,49 @@
+"""What a run would do, in words and as JSON: ``run --dry-run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.cli.shell import short_path
+from benchmark_runner.errors import some_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from benchmark_runner.planning import Why
+    from benchmark_runner.session import Session
+
+    Groups = Mapping[str, Mapping[Why, Sequence[str]]]
+
+
+def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:
+    """Say of each task what would become of it, and why, the tasks grouped."""
+    kind = "a run that is there" if session.resumed else "a new run"
+    yield f"Plan of run {session.config.run_id}, {kind}; nothing is done"
+    yield f"  model    {session.config.model}"
+    yield f"  results  {short_path(session.artifacts.run_dir)}"
+    for action, reasons in groups.items():
+        count = sum(map(len, reasons.values()))
+        yield f"  {action:8} {count} task{'' if count == 1 else 's'}"
+        for why, task_ids in reasons.items():
+            yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
+    for path in session.artifacts.set_aside:
+        yield f"  would be set aside, because it can't be read: {short_path(path)}"
+    yield "Leave out --dry-run to do it."
+
+
+def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
+    """The same for ``--json``, with all ids."""
+    return {
+        "run_id": session.config.run_id,
+        "results_dir": str(session.artifacts.results_dir),
+        "resumed": session.resumed,
+        "plan": {
+            action: [
+                {"why": why.value, "count": len(task_ids), "task_ids": [*task_ids]}
+                for why, task_ids in reasons.items()
+            ]
+            for action, reasons in groups.items()
+        },
+        "unreadable": [str(path) for path in session.artifacts.set_aside],
+    }

@@ -1,0 +1,93 @@
+"""Attribute every failure to one phase and one class, once, where it is caught."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from benchmark_runner.errors import (
+    AuthenticationError,
+    BenchmarkRunnerError,
+    DatasetError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RunnerDefinitionError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+from benchmark_runner.schemas import Failure, FailureKind, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+#: Faults of a program: doing the same again ends the same way.
+_PROGRAMMING_ERRORS = (
+    AssertionError,
+    AttributeError,
+    ImportError,
+    NameError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+)
+#: Answers that a service gives to the same request again and again.
+_FINAL_STATUSES = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
+
+
+def classify(error: BaseException, phase: Phase) -> Failure:
+    """Say what kind of failure ``error`` is, and whether it is worth another try."""
+    kind = FailureKind.AUTHOR_CODE
+    retryable = not isinstance(error, _PROGRAMMING_ERRORS)
+    match error:
+        case AuthenticationError() | PermissionDeniedError():
+            kind, retryable = FailureKind.AUTH, False
+        case QuotaExceededError():
+            kind = FailureKind.QUOTA
+        case ServiceUnavailableError(timed_out=True):
+            kind = FailureKind.TIMEOUT
+        case ServiceUnavailableError():
+            kind = FailureKind.SERVICE_UNAVAILABLE
+        case ServiceError():
+            kind, retryable = FailureKind.BAD_RESPONSE, error.status_code not in _FINAL_STATUSES
+        case BenchmarkRunnerError():
+            retryable = False
+        case asyncio.CancelledError():
+            kind = FailureKind.CANCELLED
+        case _ if _is_time_out(error):
+            kind, retryable = FailureKind.TIMEOUT, True
+        case _:
+            pass
+    return Failure(phase=phase, kind=kind, retryable=retryable)
+
+
+@contextmanager
+def attributed_to(phase: Phase) -> Generator[None]:
+    """Note in an error that ends a command which step of the run it ended."""
+    try:
+        yield
+    except (ServiceError, DatasetError, RunnerDefinitionError) as error:
+        error.phase = error.phase or phase
+        raise
+
+
+def common_reason(error: str, task_id: str) -> str:
+    """``error`` without the task's own name, so that many of a kind read the same."""
+    # A bare short id may be any word.
+    bare = rf"|(?<!\w){re.escape(task_id)}(?!\w)" if len(task_id) > 1 else ""
+    return re.sub(re.escape(repr(task_id)) + bare, "…", error)
+
+
+def _is_time_out(error: BaseException) -> bool:
+    # HTTP libraries have classes of their own for it.
+    return isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower()

@@ -1,0 +1,193 @@
+"""Have the author's agent answer one task, and keep what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+from benchmark_runner.artifacts import TRACEBACK_LOG
+from benchmark_runner.errors import describe, traceback_of
+from benchmark_runner.events import GenerationFinished, GenerationStarted
+from benchmark_runner.failures import classify
+from benchmark_runner.invocation import (
+    CancelledWithResult,
+    DeadlineExceeded,
+    call_within,
+    is_cancelled,
+)
+from benchmark_runner.schemas import (
+    Failure,
+    FailureKind,
+    GenerationResult,
+    GenerationStatus,
+    Phase,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.events import Listener
+    from benchmark_runner.keeping import Keeper
+    from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.loop_watch import LoopWatch
+    from benchmark_runner.provenance import Code
+    from benchmark_runner.schemas import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generation that is on disk.
+
+    Attributes:
+        generation: What it is.
+        content_hash: SHA-256 of its file.
+    """
+
+    generation: GenerationResult
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generating:
+    """Generates; what it needs for that.
+
+    Attributes:
+        runner: The author's runner.
+        artifacts: The files of the run.
+        model: What ``generate()`` is told to use.
+        llm_config: Sampling and endpoint settings for ``generate()``.
+        timeout: Seconds where the task does not say; ``None`` or 0 or less means no limit.
+        code: The runner's code.
+        keeper: Writes.
+        watch: Knows who keeps the event loop from its work.
+        emit: Is told of every step.
+    """
+
+    runner: BenchmarkRunner
+    artifacts: RunArtifacts
+    model: str
+    llm_config: LLMConfig
+    timeout: float | None
+    code: Code
+    keeper: Keeper
+    watch: LoopWatch
+    emit: Listener
+
+    async def generate(self, task: Task) -> Generated:
+        """Generate one task's answer; a failure of the agent is a generation, too.
+
+        Raises:
+            ArtifactError: the disk refuses to keep it.
+        """
+        log_dir, attempt = await self.keeper.keep(self.artifacts.prepare_task, task.id)
+        self.emit(GenerationStarted(task.id))
+        started_at, clock = datetime.now(UTC), perf_counter()
+        cancelled = False
+        try:
+            result = await self._call(task, log_dir)
+        except CancelledWithResult as late:
+            if not isinstance(late.result, GenerationResult):
+                raise asyncio.CancelledError from None
+            result, cancelled = late.result, True
+        duration = perf_counter() - clock
+        generation = result.model_copy(
+            update={
+                "task_id": task.id,
+                "question": task.question if result.question is None else result.question,
+                "model": result.model or self.model,
+                "failure": _failure_of(result),
+                "log_dir": result.log_dir or str(log_dir),
+                "generation_version": result.generation_version or self.runner.generation_version,
+                "runner_commit": self.code.commit,
+                "runner_dirty": self.code.dirty,
+                "started_at": result.started_at or started_at,
+                "ended_at": result.ended_at or datetime.now(UTC),
+                "duration": duration if result.duration is None else result.duration,
+                "attempts": attempt,
+            }
+        )
+        content_hash = await self.keeper.keep(self.artifacts.save_generation, task.id, generation)
+        self.emit(GenerationFinished(task.id, generation.status, generation.error, duration))
+        if cancelled:
+            raise asyncio.CancelledError
+        return Generated(generation, content_hash)
+
+    async def _call(self, task: Task, log_dir: Path) -> GenerationResult:
+        limit = self.timeout if task.timeout is None else task.timeout
+        call = partial(
+            self.runner.generate, task, self.model, llm_config=self.llm_config, log_dir=log_dir
+        )
+        not_counted = partial(self.watch.lost_by_others, task.id)
+        try:
+            with self.watch.working_for(task.id):
+                calling = call_within(self.runner.generate, call, limit, not_counted)
+                result = cast("object", await calling)
+        except DeadlineExceeded:
+            return GenerationResult(
+                task_id=task.id,
+                status=GenerationStatus.MAX_TIME,
+                error=f"no answer within {limit:g} s",
+                stop_reason="max_time",
+            )
+        except CancelledWithResult:
+            raise
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            # The author's own code cancelled itself: that is this task's failure.
+            return await self._failed(task.id, error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's result)
+            return await self._failed(task.id, error)
+        if not isinstance(result, GenerationResult):
+            returned = TypeError(
+                f"generate() returned {type(result).__name__}, not GenerationResult"
+            )
+            return await self._failed(task.id, returned)
+        if result.task_id not in ("", task.id):
+            mixed = ValueError(f"generate() answered for task {result.task_id!r}")
+            return await self._failed(task.id, mixed)
+        return result
+
+    async def _failed(self, task_id: str, error: BaseException) -> GenerationResult:
+        log = partial(self.artifacts.write_log, task_id, TRACEBACK_LOG)
+        await self.keeper.keep_if_possible(log, traceback_of(error))
+        return GenerationResult(
+            task_id=task_id,
+            status=GenerationStatus.ERROR,
+            error=describe(error),
+            failure=classify(error, Phase.GENERATE),
+        )
+
+
+def note_interruption(artifacts: RunArtifacts, task_id: str, question: str, model: str) -> None:
+    """Leave an ``error`` where an orchestrator looks for a generation that was stopped.
+
+    A generation that is there stays.
+    """
+    if artifacts.load_generation(task_id) is not None:
+        return
+    interrupted = GenerationResult(
+        task_id=task_id,
+        status=GenerationStatus.ERROR,
+        question=question,
+        model=model,
+        error="Interrupted: stopped by a signal before it was done",
+        failure=Failure(phase=Phase.GENERATE, kind=FailureKind.CANCELLED, retryable=True),
+        log_dir=str(artifacts.agent_logs_dir(task_id)),
+        ended_at=datetime.now(UTC),
+    )
+    artifacts.save_generation(task_id, interrupted)
+
+
+def _failure_of(result: GenerationResult) -> Failure | None:
+    if result.status is not GenerationStatus.ERROR:
+        return None
+    # One that the author's code reports instead of raising it.
+    reported = Failure(phase=Phase.GENERATE, kind=FailureKind.AUTHOR_CODE, retryable=True)
+    return result.failure or reported

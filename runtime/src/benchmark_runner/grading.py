@@ -1,0 +1,155 @@
+"""Have one generation graded, and keep the grade."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG
+from benchmark_runner.base import evaluate_without_service
+from benchmark_runner.errors import (
+    BadResponseError,
+    RunnerDefinitionError,
+    ServiceError,
+    describe,
+    traceback_of,
+)
+from benchmark_runner.events import EvaluationFinished, EvaluationStarted
+from benchmark_runner.failures import classify
+from benchmark_runner.finite import is_finite
+from benchmark_runner.invocation import (
+    CancelledWithResult,
+    DeadlineExceeded,
+    call_within,
+    is_cancelled,
+)
+from benchmark_runner.schemas import EvalResult, EvalStatus, Failure, FailureKind, Phase
+from benchmark_runner.summary import task_value
+
+if TYPE_CHECKING:
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.events import Listener
+    from benchmark_runner.generating import Generated
+    from benchmark_runner.keeping import Keeper
+    from benchmark_runner.loop_watch import LoopWatch
+    from benchmark_runner.planning import GradedBy
+    from benchmark_runner.schemas import GenerationResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading:
+    """Grades; what it needs for that.
+
+    Attributes:
+        runner: The author's runner.
+        artifacts: The files of the run.
+        deadline: Seconds after which a grading is given up, its retries included.
+        graded_by: Who grades, as recorded in each eval.
+        local: Whether that is the embedded service.
+        keeper: Writes.
+        watch: Knows who keeps the event loop from its work.
+        emit: Is told of every step.
+    """
+
+    runner: BenchmarkRunner
+    artifacts: RunArtifacts
+    deadline: float
+    graded_by: GradedBy
+    local: bool
+    keeper: Keeper
+    watch: LoopWatch
+    emit: Listener
+
+    async def grade(self, task_id: str, generated: Generated) -> None:
+        """Grade one generation; a failure is an eval, too.
+
+        Raises:
+            ServiceError: every further grading would end like this one; it is still owed.
+            ArtifactError: the disk refuses to keep the grade.
+        """
+        self.emit(EvaluationStarted(task_id))
+        clock = perf_counter()
+        result = evaluate_without_service(task_id, generated.generation)
+        result = result or await self._call(task_id, generated.generation)
+        result = result.model_copy(
+            update={
+                "task_id": task_id,
+                "failure": _failure_of(result),
+                "generation_hash": generated.content_hash,
+                "service_url": self.graded_by.service_url,
+                "evaluation_api": self.graded_by.evaluation_api,
+                "service_version": self.graded_by.service_version,
+                "local": self.local,
+                "duration": perf_counter() - clock,
+            }
+        )
+        await self.keeper.keep(self.artifacts.save_eval, task_id, result)
+        self.emit(EvaluationFinished(task_id, result.status, result.error, self._value(result)))
+
+    async def _call(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        call = partial(self.runner.evaluate, task_id, generation)
+        not_counted = partial(self.watch.lost_by_others, task_id)
+        try:
+            with self.watch.working_for(task_id):
+                calling = call_within(self.runner.evaluate, call, self.deadline, not_counted)
+                result = cast("object", await calling)
+        except CancelledWithResult:
+            raise asyncio.CancelledError from None
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            return await self._failed(task_id, error)
+        except ServiceError as error:
+            if error.stops_evaluation:
+                raise
+            return _ungraded(task_id, error)
+        except DeadlineExceeded:
+            return _ungraded(task_id, TimeoutError(f"not graded within {self.deadline:g} s"))
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's eval)
+            return await self._failed(task_id, error)
+        return _checked(task_id, result)
+
+    async def _failed(self, task_id: str, error: BaseException) -> EvalResult:
+        log = partial(self.artifacts.write_log, task_id, EVAL_TRACEBACK_LOG)
+        await self.keeper.keep_if_possible(log, traceback_of(error))
+        return _ungraded(task_id, error)
+
+    def _value(self, result: EvalResult) -> float | None:
+        try:
+            return task_value(self.runner, result)
+        except RunnerDefinitionError:
+            return None  # The summary raises it, when nothing is running any more.
+
+
+def _checked(task_id: str, result: object) -> EvalResult:
+    if not isinstance(result, EvalResult):
+        kind = type(result).__name__
+        return _ungraded(task_id, TypeError(f"evaluate() returned {kind}, not EvalResult"))
+    if result.task_id not in ("", task_id):
+        mixed = BadResponseError(f"the grade is that of task {result.task_id!r}")
+        return _ungraded(task_id, mixed)
+    if not is_finite(result.result_json()):
+        infinite = BadResponseError("the grade holds a number that is not finite")
+        return _ungraded(task_id, infinite)
+    return result
+
+
+def _ungraded(task_id: str, error: BaseException) -> EvalResult:
+    return EvalResult(
+        task_id=task_id,
+        status=EvalStatus.ERROR,
+        error=describe(error),
+        failure=classify(error, Phase.EVALUATE),
+    )
+
+
+def _failure_of(result: EvalResult) -> Failure | None:
+    if result.status is not EvalStatus.ERROR:
+        return None
+    # One that an author's evaluate() reports instead of raising it.
+    reported = Failure(phase=Phase.EVALUATE, kind=FailureKind.AUTHOR_CODE, retryable=True)
+    return result.failure or reported

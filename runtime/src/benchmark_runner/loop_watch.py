@@ -1,0 +1,137 @@
+"""Watch the event loop from a thread: who keeps it from its work, and for how long.
+
+An agent that computes, or waits, without ``await`` stops everything else in its process. It is
+named, and the time that others lose by it is not counted against their time limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import traceback
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from typing import Self
+
+T = TypeVar("T")
+
+#: Seconds after which one that does not yield is named.
+BLOCKED_AFTER = 5.0
+#: Seconds between two signs of life of the loop, and what may pass for one in time.
+_BEAT = 0.25
+_IN_TIME = 0.05
+
+_owner: ContextVar[str | None] = ContextVar("owner", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The event loop has not run for a while.
+
+    Attributes:
+        task_id: Whose code keeps it; ``None`` where that can't be told.
+        seconds: For how long so far.
+        stack: Where that code is.
+    """
+
+    task_id: str | None
+    seconds: float
+    stack: str
+
+
+class LoopWatch:
+    """Watches the running event loop while it is entered.
+
+    Args:
+        on_blocked: Is told once of each time that the loop stands still for long, **in the
+            watching thread**, as the loop's own can't be told of anything then.
+    """
+
+    def __init__(self, on_blocked: Callable[[Blocked], None]) -> None:
+        self._on_blocked = on_blocked
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._owners: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        self._left = threading.Event()
+        self._due = monotonic()
+        self._lost = 0.0
+        self._lost_by: dict[str, float] = {}
+        self._suspect: str | None = None
+        self._reported = False
+
+    def __enter__(self) -> Self:
+        self._factory_before = self._loop.get_task_factory()
+        self._loop.set_task_factory(self._new_task)
+        self._due = monotonic() + _BEAT
+        self._beats = self._loop.call_later(_BEAT, self._beat)
+        threading.Thread(target=self._watch, name="loop-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._left.set()
+        self._beats.cancel()
+        self._loop.set_task_factory(self._factory_before)
+
+    @contextmanager
+    def working_for(self, task_id: str) -> Generator[None]:
+        """Whatever is started in here, and by that in turn, is this task's."""
+        token = _owner.set(task_id)
+        try:
+            yield
+        finally:
+            _owner.reset(token)
+
+    def lost_by_others(self, task_id: str) -> float:
+        """Seconds for which the loop has stood still so far, but not because of this task."""
+        own = self._lost_by.get(task_id, 0.0)
+        standing_still = monotonic() - self._due
+        if standing_still > _IN_TIME and self._suspect != task_id:
+            return self._lost - own + standing_still
+        return self._lost - own
+
+    def _beat(self) -> None:
+        late = monotonic() - self._due
+        if late > _IN_TIME:
+            self._lost += late
+            if self._suspect is not None:
+                self._lost_by[self._suspect] = self._lost_by.get(self._suspect, 0.0) + late
+        self._suspect, self._reported = None, False
+        self._due = monotonic() + _BEAT
+        self._beats = self._loop.call_later(_BEAT, self._beat)
+
+    def _new_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        **options: Any,
+    ) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=loop, **options)
+        if (owner := _owner.get()) is not None:
+            self._owners[task] = owner
+        return task
+
+    def _watch(self) -> None:
+        while not self._left.wait(_BEAT):
+            due = self._due
+            late = monotonic() - due
+            if late < _BEAT:
+                continue
+            running = asyncio.current_task(self._loop)
+            owner = self._owners.get(running) if running is not None else None
+            if self._suspect is None and due == self._due:  # else it has just gone on
+                self._suspect = owner
+            if late >= BLOCKED_AFTER and not self._reported:
+                self._reported = True
+                self._on_blocked(Blocked(self._suspect, late, self._stack()))
+
+    def _stack(self) -> str:
+        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return "".join(traceback.format_stack(frames.get(self._loop_thread)))

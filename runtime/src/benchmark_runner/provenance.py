@@ -1,0 +1,68 @@
+"""Which code makes a run: the runner's git commit and the installed versions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNTIME_DISTRIBUTION = "vals-benchmark-runner"
+#: Seconds that git gets for an answer; a huge repository must not hold up a run.
+_GIT_TIME = 5.0
+_OF_OUTER_GIT = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The state of the runner's own code.
+
+    Attributes:
+        commit: Its git commit; ``None`` where it is not in a repository, or git is not there.
+        dirty: Whether files of that commit have been edited; ``None`` where not known.
+    """
+
+    commit: str | None = None
+    dirty: bool | None = None
+
+    @classmethod
+    def of(cls, project_root: Path | None) -> Code:
+        """Ask git; a project without a repository has neither."""
+        if project_root is None:
+            return cls()
+        commit = _git(project_root, "rev-parse", "--verify", "HEAD")
+        # Nothing of the folder may be in it: then it is some repository around the project.
+        if not commit or not _git(project_root, "ls-tree", "--name-only", "HEAD", "./"):
+            return cls()
+        changes = _git(project_root, "status", "--porcelain", "--untracked-files=no", "--", ".")
+        return cls(commit, None if changes is None else bool(changes))
+
+
+def installed_version(distribution: str) -> str:
+    """The version of an installed distribution; ``dev`` for one that runs uninstalled."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "dev"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # Of the project's own repository, whatever an outer git command has set.
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_OUTER_GIT}
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 (wherever it is installed)
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIME,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,76 @@
+"""What of the settings of a run may be written down: everything but secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
+
+from benchmark_runner.definition import parse_options
+from benchmark_runner.errors import UsageError
+from benchmark_runner.redaction import without_user_info
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.llm import LLMConfig
+
+
+def public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
+    """The sampling settings that were given, without any key."""
+    settings: dict[str, JsonValue] = config.model_dump(
+        mode="json", exclude_unset=True, exclude={"custom_api_key"}
+    )
+    if config.custom_endpoint is not None:
+        settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
+    return settings
+
+
+def changed_options(
+    runner: BenchmarkRunner, frozen: RunConfig, given: Mapping[str, str]
+) -> dict[str, str]:
+    """The given options that mean something else than the frozen ones; no secrets."""
+    before = options_on_disk(runner, frozen)
+    return {
+        name: value
+        for name, value in public_options(runner, given).items()
+        if getattr(before, name, None) != getattr(runner.options, name)
+        or name not in frozen.options
+    }
+
+
+def options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
+    """The frozen options; secrets are not among them, though the model may demand one."""
+    model = runner.OPTIONS_MODEL
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    try:
+        return parse_options(model, dict.fromkeys(required, "") | frozen.options)
+    except UsageError:
+        return model.model_construct(set(frozen.options), **frozen.options)
+
+
+def secrets_of(runner: BenchmarkRunner) -> list[str]:
+    """The author's options that are secret."""
+    return [
+        str(value.get_secret_value())
+        for _, value in cast("BaseModel", runner.options)
+        if isinstance(value, (SecretStr, SecretBytes))
+    ]
+
+
+def public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
+    """What is written down about a run on purpose, and so is no secret."""
+    return [config.model_dump_json(), str(artifacts.run_dir)]
+
+
+def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
+    """The author's options, without those that are secret."""
+    secrets = (SecretStr, SecretBytes)
+    return {
+        name: value
+        for name, value in options.items()
+        if not isinstance(getattr(runner.options, name), secrets)
+    }
