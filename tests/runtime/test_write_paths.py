@@ -1,0 +1,86 @@
+"""Only the storage changes files, and the page on durability lists all that it is asked for."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import benchmark_runner
+from benchmark_runner.artifacts import RunArtifacts
+
+PACKAGE = Path(benchmark_runner.__file__).parent
+PAGE = PACKAGE.parents[1] / "docs" / "durability.md"
+
+#: What changes files, by the name under which it is called.
+CHANGES = frozenset(
+    {
+        "chmod", "copy", "copyfile", "copytree", "ftruncate", "link", "makedirs", "mkdir", "move",
+        "mkstemp", "pwrite", "rename", "renames", "rmdir", "rmtree", "symlink", "symlink_to",
+        "touch", "truncate", "unlink", "write_bytes", "write_text",
+    }
+)  # fmt: skip
+#: Calls of the same names that are something else, or are told of in the page.
+KNOWN = {
+    ("artifacts.py", "move"),  # Storage.move
+    ("artifacts.py", "rmdir"),  # empty folders of a run that never began
+    ("artifacts.py", "unlink"),  # their lock files
+    ("local/grading.py", "copy"),
+}
+
+
+def calls_in(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        opens_for_writing = name == "open" and any(
+            isinstance(argument, ast.Constant) and set(str(argument.value)) & set("wax+")
+            for argument in [*node.args[1:], *(word.value for word in node.keywords)]
+        )
+        if name in CHANGES or opens_for_writing:
+            found.add(name)
+    return found
+
+
+def test_no_other_module_changes_files() -> None:
+    changing = {
+        (str(path.relative_to(PACKAGE)), call)
+        for path in PACKAGE.rglob("*.py")
+        if path.name not in {"storage.py", "locks.py"}
+        for call in calls_in(path)
+    }
+    assert changing <= KNOWN
+
+
+def test_the_check_sees_what_changes_files(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("path.write_text('x'); open('f', mode='w'); os.rename(a, b); open('f')\n")
+    assert calls_in(module) == {"write_text", "open", "rename"}
+
+
+def test_the_page_lists_every_method_that_writes() -> None:
+    page = PAGE.read_text()
+    writing = [
+        name
+        for name, method in inspect.getmembers(RunArtifacts, inspect.isfunction)
+        if not name.startswith("_")
+        and {"write", "move", "remove", "make_folder", "save", "write_log"}
+        & calls_of(inspect.getsource(method))
+    ]
+    generic = {"save", "locked", "config_locked"}  # used by those that are listed
+    assert len(writing) > len(generic)
+    assert [
+        name for name in writing if name not in generic and f"RunArtifacts.{name}" not in page
+    ] == []
+
+
+def calls_of(source: str) -> set[str]:
+    tree = ast.parse(textwrap.dedent(source))
+    return {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
