@@ -22,7 +22,7 @@ HAS_MAKE = shutil.which("make") is not None
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)]
-DEMO, TESTS, COPY, OPERATE, ORCHESTRATE, UPDATE, RUNTIME = BLOCKS
+DEMO, TESTS, COPY, OPERATE, ORCHESTRATE, GO_ON, UPDATE, RUNTIME = BLOCKS
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
 
 
@@ -107,6 +107,14 @@ def test_the_operators_commands_work(copied: Copied) -> None:
     assert "Resuming run first" in resume
     assert '"command": "score"' in score
     assert "Grading run first" in regrade
+
+
+def test_the_commands_that_go_on_with_a_run_work(copied: Copied) -> None:
+    plan, rerun, capped = (shell([command], copied.project) for command in GO_ON)
+    assert "nothing is done" in plan
+    assert "1 to generate" in rerun
+    assert (copied.project / "results" / "first" / "acronym" / "attempts" / "1").is_dir()
+    assert "Resuming run first" in capped
 
 
 def test_the_orchestrators_command_writes_a_generation(copied: Copied) -> None:
