@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 Command = Literal["run", "evaluate", "score"]
 
+#: Seconds that the connections to the service get to be closed in order.
+_CLOSE_WITHIN = 3.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSettings:
@@ -189,7 +192,7 @@ class Workflow:
             else:
                 return outcome
             finally:
-                await self._runner.aclose()
+                await self._close()
 
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
         """Find out what ``carry_out()`` would do, without changing anything.
@@ -211,7 +214,12 @@ class Workflow:
             once = RetryPolicy(attempts=1)
             return session, plan, (await self._grader(session, retry=once))[0]
         finally:
-            await self._runner.aclose()
+            await self._close()
+
+    async def _close(self) -> None:
+        with suppress(TimeoutError):  # a connection that does not end is left to the system
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await self._runner.aclose()
 
     def take_stock(self, session: Session) -> Outcome:
         """Read how the run stands."""
