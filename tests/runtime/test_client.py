@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 import threading
@@ -665,6 +666,54 @@ class TestBadAnswers:
         script.answer(Response(b"not gzip", headers={"content-encoding": "gzip"}))
         await fails(url, BadResponseError)
 
+    async def test_a_huge_grade_or_score_is_refused_and_a_task_list_of_that_size_is_not(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(Response(b'{"tasks": [], "final_score": 1}' + b" " * 32 * 1024**2))
+        for ask in (
+            grade,
+            lambda client: client.evaluate(v1_request()),
+            lambda client: client.final_score({"t1": None}),
+            BenchmarkServiceClient.version,
+        ):
+            script.seen.clear()
+            error = await fails(url, BadResponseError, ask)
+            assert "it is larger than 32 MiB" in error.message
+            assert len(script.seen) == 1
+        async with BenchmarkServiceClient(url) as client:
+            assert (await client.list_tasks("d")).tasks == []
+
+    async def test_a_task_list_has_a_bound_of_its_own(
+        self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert client_module._LARGEST_TASK_LIST == 1024**3
+        monkeypatch.setattr(client_module, "_LARGEST_TASK_LIST", 1024**2)
+        script.answer(Response(b'{"tasks": []}' + b" " * 1024**2))
+        error = await fails(url, BadResponseError, lambda client: client.list_tasks("d"))
+        assert "it is larger than 1 MiB" in error.message
+
+    async def test_a_compression_that_can_be_bounded_is_asked_for_and_undone(
+        self, script: Script, url: str
+    ) -> None:
+        packed = gzip.compress(json.dumps(GRADE).encode())
+        script.answer(Response(packed, headers={"content-encoding": "gzip"}))
+        async with BenchmarkServiceClient(url) as client:
+            assert await grade(client) == GRADE
+        assert script.seen[0].headers["accept-encoding"] == "gzip"
+
+    async def test_a_huge_refusal_is_told_by_its_status_and_its_first_words(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(Response(b"no such task " * 1024**2, status_code=400))
+        error = await fails(url, RejectedRequestError)
+        assert (error.status_code, len(error.detail or "")) == (400, 501)
+        assert "HTTP 400: no such task" in error.message
+
+    async def test_an_answer_that_a_transport_has_ready_is_read(self) -> None:
+        ready = httpx.MockTransport(lambda _request: httpx.Response(200, json=GRADE))
+        async with BenchmarkServiceClient("https://host", transport=ready) as client:
+            assert await grade(client) == GRADE
+
     async def test_a_response_that_is_not_unicode_is_refused_before_it_is_sent(
         self, script: Script, url: str
     ) -> None:
@@ -804,6 +853,37 @@ class TestTransport:
         )
         assert "no answer within 0.05 s" in error.message
         assert "--eval-timeout" in (error.hint or "")
+
+    async def test_no_other_time_out_than_the_one_given_ends_a_grading(self) -> None:
+        limits: list[object] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            limits.append(request.extensions["timeout"])
+            return httpx.Response(200, json={"status": "evaluated", "final_score": 1.0})
+
+        async with BenchmarkServiceClient(
+            "https://host", timeout=600, transport=httpx.MockTransport(answer)
+        ) as client:
+            await grade(client)
+            await client.evaluate(v1_request())
+            await client.final_score({"t1": None})
+        assert limits == [{"connect": 10.0, "read": None, "write": None, "pool": None}] * 3
+
+    async def test_a_slow_grade_is_waited_for_beyond_what_the_http_library_would(
+        self, script: Script, url: str
+    ) -> None:
+        async def slow(receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for part in (b'{"pass_percent', b'age": 1.0}'):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(receive(), 0.2)
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+        script.answer(slow)
+        async with BenchmarkServiceClient(url, retry=RetryPolicy(attempts=1)) as client:
+            client._http.timeout = httpx.Timeout(0.1)
+            assert await grade(client) == GRADE
 
     async def test_waiting_for_a_free_connection_does_not_count_as_time(
         self, script: Script, url: str

@@ -16,6 +16,12 @@ import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
+from benchmark_runner.answers import (
+    ACCEPTED_ENCODING,
+    Answer,
+    UnreadableError,
+    read_answer,
+)
 from benchmark_runner.capacity import AdaptiveLimit
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
@@ -61,6 +67,9 @@ _QUICK_TIMEOUT = 10.0
 _HEALTH_TIMEOUT = 5.0
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
+#: Bytes of an answer, decompressed; a grade of this size is a fault, a task list is not.
+_LARGEST_ANSWER = 32 * 1024**2
+_LARGEST_TASK_LIST = 1024**3
 
 
 class BenchmarkServiceClient:
@@ -163,7 +172,7 @@ class BenchmarkServiceClient:
         response = await self._ask_quickly(call, retry, try_limit=_HEALTH_TIMEOUT)
         document = self._json(call, response)
         if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-            raise bad_response(call, self._service, "it holds no status", response.status_code)
+            raise bad_response(call, self._service, "it holds no status", response.status)
 
     async def version(
         self, dataset: str | None = None, *, retry: RetryPolicy | None = None
@@ -232,7 +241,7 @@ class BenchmarkServiceClient:
         answer = self._parsed(call, response, V1EvaluateResponse)
         if answer.task_id not in (None, request.task_id):
             problem = f"it is about task {answer.task_id!r}"
-            raise bad_response(call, self._service, problem, response.status_code)
+            raise bad_response(call, self._service, problem, response.status)
         return answer
 
     async def score(self, request: V1ScoreRequest) -> V1ScoreResponse:
@@ -254,7 +263,7 @@ class BenchmarkServiceClient:
             ) from None
         return Call(what, "POST", path, dataset, body)
 
-    async def _ask(self, call: Call) -> httpx.Response:
+    async def _ask(self, call: Call) -> Answer:
         try:
             return await call_with_retries(
                 lambda: self._try(call, self.timeout), self.retry, self._notify
@@ -269,7 +278,7 @@ class BenchmarkServiceClient:
         *,
         limit: float | None = None,
         try_limit: float | None = None,
-    ) -> httpx.Response:
+    ) -> Answer:
         policy = retry or self.quick_retry
         limit = _QUICK_TIMEOUT if limit is None else limit
         try:
@@ -283,31 +292,36 @@ class BenchmarkServiceClient:
         except TransientError as failure:
             raise unavailable(call, self._service, failure) from None
 
-    async def _try(self, call: Call, limit: float | None, *, quick: bool = False) -> httpx.Response:
+    async def _try(self, call: Call, limit: float | None, *, quick: bool = False) -> Answer:
         # The place is free again while a retry waits.
         async with self._limit.place() as began:
             response = await self._send(call, limit, quick=quick)
             if response.is_success:
                 self._limit.grow()
                 return response
-            status, headers = response.status_code, response.headers
-            failure = refusal(call, self._service, status, headers, response.content)
+            failure = refusal(
+                call, self._service, response.status, response.headers, response.content
+            )
             if isinstance(failure, TransientError) and failure.lacks_capacity:
                 self._limit.cut(began)
             raise failure
 
-    async def _send(self, call: Call, limit: float | None, *, quick: bool) -> httpx.Response:
+    async def _send(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
         connect = _QUICK_CONNECT_TIMEOUT if quick else _CONNECT_TIMEOUT
+        most = _LARGEST_TASK_LIST if call.is_task_list else _LARGEST_ANSWER
         deadline = asyncio.timeout(limit)
         try:
-            async with deadline:
-                return await self._http.request(
+            async with (
+                deadline,
+                self._http.stream(
                     call.method,
                     self.base_url + call.path,
                     content=call.body,
                     headers={} if call.body is None else {"content-type": "application/json"},
                     timeout=httpx.Timeout(None, connect=connect),
-                )
+                ) as response,
+            ):
+                return await read_answer(response, most)
         except httpx.ConnectTimeout:
             failure = TransientError(f"no connection within {connect:g} s")
             if quick:  # the system has repeated its own tries all that time
@@ -317,8 +331,8 @@ class BenchmarkServiceClient:
             if deadline.expired():
                 raise TransientError(f"no answer within {limit:g} s", timed_out=True) from None
             raise TransientError(self._service.redact(describe(error))) from None
-        except httpx.DecodingError as error:
-            raise bad_response(call, self._service, describe(error), HTTPStatus.OK) from None
+        except UnreadableError as error:
+            raise bad_response(call, self._service, str(error), HTTPStatus.OK) from None
         except (ValueError, ArithmeticError, httpx.InvalidURL, ExceptionGroup) as error:
             # What the libraries below make of an address that can't be; no retry heals it.
             failure = TransientError(self._service.redact(describe(_first(error))))
@@ -328,18 +342,18 @@ class BenchmarkServiceClient:
         if self.on_retry is not None:
             self.on_retry(notice)
 
-    def _json(self, call: Call, response: httpx.Response) -> JsonValue:
+    def _json(self, call: Call, response: Answer) -> JsonValue:
         try:
             document = cast("JsonValue", from_json(response.content, allow_inf_nan=False))
         except ValueError as error:
             problem = f"it is not valid JSON ({error})"
-            raise bad_response(call, self._service, problem, response.status_code) from None
+            raise bad_response(call, self._service, problem, response.status) from None
         if not is_finite(document):
             problem = "it holds a number that is not finite"
-            raise bad_response(call, self._service, problem, response.status_code)
+            raise bad_response(call, self._service, problem, response.status)
         return document
 
-    def _parsed(self, call: Call, response: httpx.Response, model: type[ModelT]) -> ModelT:
+    def _parsed(self, call: Call, response: Answer, model: type[ModelT]) -> ModelT:
         document = self._json(call, response)
         if isinstance(document, dict):  # a null field is one that was left out
             document = {name: value for name, value in document.items() if value is not None}
@@ -349,7 +363,7 @@ class BenchmarkServiceClient:
             fault = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(map(str, fault["loc"]))
             problem = f"field {field}: {fault['msg']}" if field else fault["msg"]
-            raise bad_response(call, self._service, problem, response.status_code) from None
+            raise bad_response(call, self._service, problem, response.status) from None
 
 
 def build_client(
@@ -396,7 +410,7 @@ def _connections(
 ) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
-            headers=endpoint.headers,
+            headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
             timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
             limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
             transport=transport,

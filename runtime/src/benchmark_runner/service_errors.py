@@ -98,7 +98,11 @@ class Call:
 
 
 def refusal(
-    call: Call, service: Service, status: int, headers: Mapping[str, str], content: bytes
+    call: Call,
+    service: Service,
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes | bytearray,
 ) -> ServiceError | TransientError:
     """What an answer other than 2xx becomes; a :class:`TransientError` if it may heal."""
     detail = detail_of(content, service, whole=status == HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -151,7 +155,7 @@ def bad_response(call: Call, service: Service, problem: str, status: int) -> Bad
     return BadResponseError(call.failed(service, cause), hint=hint, status_code=status)
 
 
-def detail_of(content: bytes, service: Service, *, whole: bool = False) -> str | None:
+def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = False) -> str | None:
     """The service's own words on one line, without secrets; cut unless ``whole``."""
     try:
         document = cast("JsonValue", from_json(content))

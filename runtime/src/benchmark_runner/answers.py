@@ -1,0 +1,124 @@
+"""What a service answered, read no further than a bound.
+
+Bytes count as they are after decompression, and no more of them are made than may count: an
+answer fills the memory neither by its size nor by what it swells to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol, cast
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The one compression that is asked for, and undone; each further one is a door for a bomb.
+ACCEPTED_ENCODING = "gzip"
+
+_KIB = 1024
+#: Of a refusal, whose status says what matters, only the first words are read.
+_WORDS_LIMIT = 64 * _KIB
+#: What is kept of words that go on: not their end, where half of a key could stand.
+_WORDS_KEPT = 56 * _KIB
+#: Seconds that the words of a refusal may take, before its status decides without them.
+_WORDS_TIMEOUT = 5.0
+
+
+class UnreadableError(Exception):
+    """A body is larger than it may be, or compressed in a way that can't be undone."""
+
+
+class _TooLargeError(UnreadableError):
+    """A body is larger than it may be."""
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, read.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Its headers, whatever the case of their names.
+        content: The body after decompression; of a refusal, what could be read of it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes | bytearray
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the service did what it was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+async def read_answer(response: httpx.Response, most: int) -> Answer:
+    """Read an answer that has begun; what is left unread is for the caller to close.
+
+    Args:
+        response: The answer, nothing of its body read yet.
+        most: The most bytes that the body of a success may have.
+
+    Raises:
+        UnreadableError: the body of a success is none that can be read.
+        httpx.TransportError: the connection broke within it.
+    """
+    content = bytearray()
+    if response.is_success:
+        await _read_into(content, response, most)
+    else:
+        await _read_words_into(content, response)
+    if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        await _drop_connection(response)
+    return Answer(response.status_code, response.headers, content)
+
+
+async def _read_words_into(content: bytearray, response: httpx.Response) -> None:
+    try:
+        async with asyncio.timeout(_WORDS_TIMEOUT):
+            await _read_into(content, response, _WORDS_LIMIT)
+    except _TooLargeError:
+        del content[_WORDS_KEPT:]
+    except (UnreadableError, httpx.TransportError, OSError):
+        content.clear()
+
+
+async def _drop_connection(response: httpx.Response) -> None:
+    # The service closes it, too, but the next request might be on its way by then, and lost.
+    stream = cast("_Closable | None", response.extensions.get("network_stream"))
+    if stream is not None:
+        await stream.aclose()
+
+
+async def _read_into(content: bytearray, response: httpx.Response, most: int) -> None:
+    compressed = _is_compressed(response.headers.get("content-encoding", ""))
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if compressed else None  # 16: gzip's way
+    try:
+        # Not response.aiter_raw(), which refuses what a transport without a network has ready.
+        async for part in cast("httpx.AsyncByteStream", response.stream):
+            if inflater is None:
+                content += part
+            elif not inflater.eof:
+                content += inflater.decompress(part, most + 1 - len(content))
+            if len(content) > most:
+                raise _TooLargeError(f"it is larger than {most / _KIB**2:g} MiB")
+    except zlib.error as error:
+        raise UnreadableError(f"it can't be decompressed ({error})") from None
+    if inflater is not None and not inflater.eof:
+        raise UnreadableError("its compressed content ends in the middle")
+
+
+def _is_compressed(encoding: str) -> bool:
+    name = encoding.strip().lower()
+    if name not in {"", "identity", ACCEPTED_ENCODING}:
+        raise UnreadableError(f"it is compressed as {encoding!r}, which nobody asked for")
+    return name == ACCEPTED_ENCODING
