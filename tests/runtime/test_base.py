@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.errors import BenchmarkRunnerError, DatasetError
+from benchmark_runner.errors import BadResponseError, BenchmarkRunnerError, DatasetError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -340,6 +340,31 @@ class TestEvaluating:
                 {"task_id": "t1", "response": "42", "dataset": "validation"},
             )
         ]
+
+    @pytest.mark.parametrize(("named", "about"), [("t2", "t2"), (7, "7")])
+    async def test_the_grade_of_another_task_is_refused(
+        self, legacy: Runner, recorder: Recorder, named: object, about: str
+    ) -> None:
+        legacy.register_tasks([task(name) for name in ("t1", "t2", "7")])
+        recorder.answer = {"task_id": named, "pass_percentage": 1.0}
+
+        with pytest.raises(BadResponseError) as caught:
+            await legacy.evaluate("t1", GenerationResult(data="42"))
+
+        assert "'t1'" in caught.value.message
+        assert f"it is about task '{about}'" in caught.value.message
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("named", ["t1", "t9", 9, None, ["t2"], {"id": "t2"}])
+    async def test_a_grade_that_names_no_other_task_of_the_run_is_one(
+        self, legacy: Runner, recorder: Recorder, named: object
+    ) -> None:
+        legacy.register_tasks([task(name) for name in ("t1", "t2")])
+        recorder.answer = {"task_id": named, "pass_percentage": 1.0}
+
+        result = await legacy.evaluate("t1", GenerationResult(data="42"))
+
+        assert result.result_json() == recorder.answer
 
     async def test_an_empty_response_is_graded(self, legacy: Runner, recorder: Recorder) -> None:
         recorder.answer = 0

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, read_dataset
-from benchmark_runner.errors import DatasetError, RunnerDefinitionError
+from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -152,6 +152,7 @@ class BenchmarkRunner(ABC):
         result = await self.service.evaluate_response(
             task_id=task_id, response=generation.data, dataset=self._dataset
         )
+        self._refuse_another_tasks_grade(task_id, result)
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
@@ -277,6 +278,17 @@ class BenchmarkRunner(ABC):
     @_client.setter
     def _client(self, client: BenchmarkServiceClient) -> None:
         self.service = client
+
+    def _refuse_another_tasks_grade(self, task_id: str, result: JsonValue) -> None:
+        # A legacy grade is any JSON, so its task_id may mean anything but another task of ours.
+        named = result.get("task_id") if isinstance(result, dict) else None
+        about = str(named) if isinstance(named, (str, int)) else task_id
+        if about != task_id and about in self._tasks:
+            raise BadResponseError(
+                f"could not grade task {task_id!r}: the answer is not what was asked for: "
+                f"it is about task {about!r}",
+                hint="Check that the service does not mix up what it grades at a time.",
+            )
 
     async def _evaluate_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
         response = await self.service.evaluate(
