@@ -342,8 +342,9 @@ class TestConnection:
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
         project.write_tasks([{"id": name, "question": f"say {name}"} for name in ("t1", *OTHERS)])
+        assert run(project, service, *OTHERS).code == 0
         service.on_arrival = [reset, reset]
-        ended = run(project, service, "--parallelism", "1", "--eval-parallelism", "1")
+        ended = run(project, service)
         assert_only_t1_failed(project, service, ended, "(after several tries)", asked=0)
         assert_resumes(project, service)
 
