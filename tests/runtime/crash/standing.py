@@ -1,0 +1,133 @@
+"""What a run has on disk: what is finished, what came out, what is kept of earlier attempts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Not the same twice.
+_MEASURED = {
+    "generation.json": {"started_at", "ended_at", "duration", "attempts", "log_dir"},
+    "eval.json": {"duration", "generation_hash"},
+    "final_score.json": {"evals_hash"},
+}
+#: What makes it the same run; the rest says how it was run.
+_IDENTITY = ("run_id", "model", "tasks", "task_hashes", "sampling", "options", "payload_schema")
+_FINISHED = {"success", "max_time", "max_turns"}
+_GRADED = {"evaluated", "did_not_complete"}
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The finished work on disk: files that nobody may have to make again.
+
+    Attributes:
+        generations: The generation of each task that has one that is not an error.
+        evals: The eval of each task whose generation has a grade.
+    """
+
+    generations: Files
+    evals: Files
+
+
+def files_of(folder: Path) -> Files:
+    """Every file below a folder, locks left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    }
+
+
+def check_nothing_is_torn(results: Path) -> None:
+    for path in results.rglob("*.json"):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            raise AssertionError(f"{path.relative_to(results)} is torn") from None
+
+
+def standing_of(run: Path) -> Standing:
+    generations: Files = {}
+    evals: Files = {}
+    for path in run.glob("*/generation.json"):
+        content, graded = path.read_bytes(), path.with_name("eval.json")
+        if json.loads(content)["status"] not in _FINISHED:
+            continue
+        generations[path.parent.name] = content
+        if graded.exists():
+            grade = json.loads(graded.read_bytes())
+            if grade["status"] in _GRADED and grade["generation_hash"] == _hash(content):
+                evals[path.parent.name] = graded.read_bytes()
+    return Standing(generations, evals)
+
+
+def outcome_of(run: Path) -> dict[str, Any]:
+    """Every file of a run that is no earlier attempt, with what is the same each time in it."""
+    outcome: dict[str, Any] = {}
+    for name, content in files_of(run).items():
+        parts = name.split("/")
+        if "attempts" in parts:
+            continue
+        outcome[name] = content
+        if name == "run_config.json":
+            config = json.loads(content)
+            outcome[name] = {field: config[field] for field in _IDENTITY}
+        elif parts[-1] in _MEASURED:
+            fields = json.loads(content)
+            outcome[name] = {
+                field: value for field, value in fields.items() if field not in _MEASURED[parts[-1]]
+            }
+    return outcome
+
+
+def check_grades_belong_to_generations(run: Path) -> None:
+    for path in run.glob("*/eval.json"):
+        graded = json.loads(path.read_bytes())["generation_hash"]
+        assert graded == _hash(path.with_name("generation.json").read_bytes()), path.parent.name
+
+
+def check_attempts_are_kept(before: Path, after: Path) -> None:
+    """What each task had before is there as it was: in its place, or whole as one attempt."""
+    for task in _folders(before):
+        had, has = _attempts_at(task), _attempts_at(after / task.name)
+        last, current = had.pop("current"), has["current"]
+        in_place = last.items() <= current.items()
+        assert in_place or last in has.values(), f"{task.name}: {[*last]} became {_names(has)}"
+        assert had.items() <= has.items(), f"{task.name}: an earlier attempt changed"
+    for task in _folders(after):
+        numbers = {*_attempts_at(task)} - {"current"}
+        assert numbers == {str(n + 1) for n in range(len(numbers))}, f"{task.name}: {numbers}"
+
+
+def _attempts_at(task: Path) -> dict[str, Files]:
+    """The files of each earlier attempt by its number, and those of the ``current`` one."""
+    attempts: dict[str, Files] = {"current": {}}
+    if (task / "attempts").exists():
+        attempts |= {folder.name: {} for folder in (task / "attempts").iterdir()}
+    for name, content in files_of(task).items():
+        if name.startswith("attempts/"):
+            _, number, rest = name.split("/", 2)
+            attempts[number][rest] = content
+        else:
+            attempts["current"][name] = content
+    return attempts
+
+
+def _names(attempts: dict[str, Files]) -> dict[str, list[str]]:
+    return {number: [*files] for number, files in attempts.items()}
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()]
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
