@@ -103,8 +103,10 @@ def check_attempts_are_kept(before: Path, after: Path) -> None:
         assert in_place or last in has.values(), f"{task.name}: {[*last]} became {_names(has)}"
         assert had.items() <= has.items(), f"{task.name}: an earlier attempt changed"
     for task in _folders(after):
-        numbers = {*_attempts_at(task)} - {"current"}
+        names = _attempts_at(task).keys()
+        numbers = {name for name in names if name.isdigit()}
         assert numbers == {str(n + 1) for n in range(len(numbers))}, f"{task.name}: {numbers}"
+        assert not [name for name in names if name.startswith(".")], f"{task.name}: {names}"
 
 
 def _attempts_at(task: Path) -> dict[str, Files]:
