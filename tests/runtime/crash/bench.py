@@ -168,7 +168,8 @@ class Bench:
         assert "Traceback" not in child.out + child.err, child
 
         outcome = outcome_of(run)
-        assert outcome.keys() == known.outcome.keys(), f"{[*outcome]}, not {[*known.outcome]}"
+        differ = outcome.keys() ^ known.outcome.keys()
+        assert not differ, f"left behind or missing: {differ}"
         assert outcome == known.outcome
         check_nothing_is_torn(run)
         check_grades_belong_to_generations(run)
