@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -115,3 +116,15 @@ def template_repo(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
     run("git", "add", "--all", cwd=repo)
     run("git", "commit", "--quiet", "--message", "The working tree", cwd=repo)
     return repo
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many cases there were in those tests that try many."""
+    tried: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, number in report.user_properties:
+                if name.startswith("tried: ") and isinstance(number, int):
+                    tried[name] += number
+    for name, number in sorted(tried.items()):
+        terminalreporter.write_line(f"{name}: {number}")

@@ -67,4 +67,6 @@ async def _shielded(function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.shield(job)
     except asyncio.CancelledError:
         await asyncio.wait({job}, timeout=_GRACE)
+        if job.done() and not job.cancelled():
+            job.exception()  # Retrieved, so that asyncio does not complain about it.
         raise

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import ArtifactError, RunLockedError
@@ -54,7 +54,8 @@ def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
             yield descriptor
         finally:
             if not shared:  # the next one to come must not be told of this one
-                os.ftruncate(descriptor, 0)
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
 
 
 def is_only_holder(descriptor: int) -> bool:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Check = Callable[[Point], None]
 
-TRIED = "points at which a run was broken"
+#: Summed up at the end of the session, under this name.
+TRIED = "tried: points at which a run was broken"
 
 
 @pytest.fixture(scope="session")
@@ -50,15 +51,3 @@ def try_all(
             pytest.fail(f"{len(wrong)} of {len(points)} points:\n\n{told}", pytrace=False)
 
     return run
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    tried = sum(
-        number
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.getreports(outcome)
-        for name, number in report.user_properties
-        if name == TRIED
-    )
-    if tried:
-        terminalreporter.write_line(f"{TRIED}: {tried}")

@@ -92,5 +92,6 @@ SCENARIOS = [
     Scenario("fresh run"),
     Scenario("two failed attempts", before=(("right", "shaky"), ("shaky",)), stumbles=True),
     Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
+    Scenario("rerun", before=((),), arguments=("--rerun", "right")),
 ]
 PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)

@@ -75,6 +75,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE,
             )
         )
+        # Answers at once: asyncio sees to that only for sockets that name their protocol.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ended_by: int | None = None
         self._url = _url(listener)
         self._on_ready = on_ready
