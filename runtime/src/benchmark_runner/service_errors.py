@@ -6,7 +6,7 @@ Nothing here talks to the network; the client hands over what it asked and what 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin, urlsplit
@@ -46,7 +46,7 @@ class Service:
     local: bool
     auth_name: str | None
     bearer: bool
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
     def redact(self, text: str) -> str:
         """Replace every secret in ``text``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -161,14 +161,14 @@ class ServiceSettings:
     """How to talk to the service.
 
     Attributes:
-        url: Where it is, or ``local``.
+        url: Where it is, or ``local``; may hold a password, and so is not in the ``repr()``.
         eval_parallelism: The most gradings at a time.
         eval_timeout: Seconds for one try of a grading.
         retry: How often and how long to retry.
         allow_insecure_http: Send the key over plain http to another machine.
     """
 
-    url: str
+    url: str = field(repr=False)
     eval_parallelism: int
     eval_timeout: float
     retry: RetryPolicy

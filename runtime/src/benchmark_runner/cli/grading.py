@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
@@ -32,7 +32,7 @@ class GradingFlags:
     command: Literal["evaluate", "score"]
     run_id: str
     results_dir: Path | None
-    service_url: str | None
+    service_url: str | None = field(repr=False)
     dataset_file: Path | None
     eval_timeout: float
     service_attempts: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,5 +22,5 @@ class CliSettings:
     default_parallelism: int
     default_timeout: float | None
     default_model: str | None
-    default_service_url: str | None
+    default_service_url: str | None = field(repr=False)
     data_dir: str
