@@ -6,12 +6,13 @@ import base64
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import httpx
 
 from benchmark_runner.errors import UsageError
+from benchmark_runner.redaction import SHORTEST_SECRET, user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,16 +33,16 @@ class Endpoint:
         host: Its host, an IPv6 address in brackets.
         headers: Sent with every request.
         auth_name: What messages call the key; ``None`` without one.
-        secrets: Texts that no message may show.
+        secrets: Texts that no message may show; very short ones stand in too many words.
         is_loopback: Whether it is on this machine.
         is_private: Whether nobody can read along.
     """
 
     url: str
     host: str
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     auth_name: str | None
-    secrets: frozenset[str]
+    secrets: frozenset[str] = field(repr=False)
     is_loopback: bool
     is_private: bool
 
@@ -64,7 +65,7 @@ class Endpoint:
         """
         url = _parsed(base_url)
         sent = {name.lower(): value for name, value in headers.items()}
-        secrets: set[str] = set()
+        secrets = {*user_info(base_url)}
         if url.userinfo:
             secrets |= {url.username, url.password, url.userinfo.decode()}
             if "authorization" not in sent:
@@ -82,7 +83,7 @@ class Endpoint:
             host=f"[{url.host}]" if ":" in url.host else url.host,
             headers=sent,
             auth_name=auth_name,
-            secrets=frozenset(secrets - {""}),
+            secrets=frozenset(text for text in secrets if len(text) >= SHORTEST_SECRET),
             is_loopback=loopback,
             is_private=trusted or loopback or url.scheme == "https",
         )

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from benchmark_runner.vocabulary import own_words
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MASK = "***"
 
-#: Where the keys of the framework's own services come from.
-KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY", "CUSTOM_API_KEY")
-
 #: A shorter text is no key, and stands in too many places that are not secret.
-_SHORTEST = 8
+SHORTEST_SECRET = 8
+
+#: A file of ours quotes a message that quotes an answer that quotes what was sent.
+_JSON_LEVELS = 3
+#: What encoders leave as it is: all others strictly, paths, JavaScript's two, user info.
+_URL_SAFE = ("", "/", "!'()*", ";/?:@&=+$,#!'()*", "!$&'()*+,;=")
+_SECRET_NAME = re.compile(
+    r"(?:.*[-_.])?(?:key|token|secret|password|passwd|credentials)", re.IGNORECASE
+)
+_USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)@", re.IGNORECASE)
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Every way a secret may be echoed: plain, inside JSON, inside a URL; longest first."""
+    """Every way a secret may be echoed: plain, inside JSON, a URL or base64; longest first."""
     forms: set[str] = set()
     for secret in secrets:
-        in_json = json.dumps(secret)[1:-1]
-        # A text that quotes JSON is escaped once more where it is stored.
-        forms |= {secret, in_json, json.dumps(in_json)[1:-1], quote(secret, safe="")}
+        made = {secret, repr(secret)[1:-1], html.escape(secret)}
+        made |= {*_percent_encoded(secret), *_base64(secret)}
+        for _ in range(_JSON_LEVELS):
+            made |= {escaped for form in made for escaped in _in_json(form)}
+        forms |= made
     return tuple(sorted(forms - {""}, key=len, reverse=True))
 
 
@@ -32,50 +45,115 @@ class Redactor:
     """Replaces known secrets in text.
 
     Args:
-        secrets: Keys and passwords; empty and very short ones are left alone.
+        secrets: Keys and passwords; empty and very short ones are left alone, and so are words
+            that our own files are made of.
     """
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         self._secrets: set[str] = set()
+        self._public: list[str] = []
         self._forms: list[bytes] = []
+        self._numbers: re.Pattern[bytes] | None = None
         self.hide(secrets)
 
     def hide(self, secrets: Iterable[str | None]) -> None:
         """Mask these, too."""
-        self._secrets |= {secret for secret in secrets if secret and len(secret) >= _SHORTEST}
-        self._forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(self._secrets)]
+        stripped = {secret.strip() for secret in secrets if secret}
+        self._secrets |= {secret for secret in stripped if len(secret) >= SHORTEST_SECRET}
+        self._prepare()
 
     def spare(self, texts: Iterable[str]) -> None:
         """Don't mask what stands in these: what names a run or a model is no secret."""
-        public = "\n".join(texts)
-        self._secrets = {secret for secret in self._secrets if secret not in public}
-        self.hide(())
+        self._public += texts
+        self._prepare()
 
     def clean(self, data: bytes) -> bytes:
         """Return ``data`` with every secret in it masked."""
         for form in self._forms:
             data = data.replace(form, MASK.encode())
-        return data
+        return self._numbers.sub(MASK.encode(), data) if self._numbers else data
 
     def clean_text(self, text: str) -> str:
         """Return ``text`` with every secret in it masked."""
         return self.clean(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
+    def _prepare(self) -> None:
+        if not self._secrets:
+            return
+        public = "\n".join([*self._public, *own_words()])
+        secrets = {secret for secret in self._secrets if secret not in public}
+        forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(secrets)]
+        # Digits stand in longer numbers, too, and masking a part of one would spoil the file.
+        numbers = [form for form in forms if form.isdigit()]
+        self._forms = [form for form in forms if not form.isdigit()]
+        self._numbers = (
+            re.compile(rb"(?<![0-9])(?<![0-9]\.)(?:%b)(?!\.?[0-9])" % b"|".join(numbers))
+            if numbers
+            else None
+        )
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a variable, flag or parameter of that name holds a secret: ``OPENAI_API_KEY``."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
 
 def without_user_info(url: str) -> str:
-    """Return ``url`` without a user name or password in it."""
+    """Return ``url`` without a user name, a password or a key in it."""
     try:
         parts = urlsplit(url)
-    except ValueError:
+        _ = parts.port
+    except ValueError:  # a port that is none, among others: it may be a part of the password
         return url.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if not parts.netloc:
+        return url.rpartition("@")[2]
+    query = "&".join(item for item in parts.query.split("&") if not _is_secret_item(item))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
 
 
 def user_info(url: str) -> list[str]:
-    """The user name and password in ``url``, as they stand there and as they are meant."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return []
-    found = [text for text in (parts.username, parts.password) if text]
-    return [*found, *(unquote(text) for text in found)]
+    """What is secret in ``url``, as it stands there and as it is meant.
+
+    The user name, the password, both as a pair, and the values of keys in the query.
+    """
+    found = _USER_INFO.match(url.strip())
+    pair = found[1] if found else ""
+    user, colon, password = pair.partition(":")
+    query = url.partition("?")[2].partition("#")[0]
+    values = [item.partition("=")[2] for item in query.split("&") if _is_secret_item(item)]
+    texts = [text for text in (user, password, pair if colon else "", *values) if text]
+    return [*texts, *(unquote(text) for text in texts)]
+
+
+def _is_secret_item(item: str) -> bool:
+    return names_a_secret(item.partition("=")[0])
+
+
+def _in_json(text: str) -> Iterator[str]:
+    for ascii_only in (True, False):
+        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield escaped.replace("/", "\\/")
+
+
+def _percent_encoded(secret: str) -> Iterator[str]:
+    for safe in _URL_SAFE:
+        encoded = quote(secret, safe=safe, errors="surrogatepass")
+        for text in (encoded, re.sub("%..", lambda code: code[0].lower(), encoded)):
+            yield text
+            yield text.replace("%20", "+")
+
+
+def _base64(secret: str) -> Iterator[str]:
+    data = secret.encode("utf-8", "surrogatepass")
+    if len(data) < SHORTEST_SECRET:  # a few letters that stand in any base64
+        return
+    for encode in (b64encode, urlsafe_b64encode):
+        whole = encode(data).decode()
+        yield whole
+        yield whole.rstrip("=")
+        # Within a longer text, such as "user:password", it begins at one of three places. The
+        # characters that it shares with its neighbours are left out.
+        for before in range(3):
+            shifted = encode(bytes(before) + data).decode()
+            yield shifted[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]

@@ -294,11 +294,11 @@ class TestSecrets:
         flags = ["--service-url", service, "--custom-endpoint", model]
         ended = project.run("run", "--run-id", "r1", *flags)
         assert ended.code == 1
-        assert "***:***, ***:***" in ended.out
+        assert "ValueError: ***, ***" in ended.out
         config = project.read("r1", "run_config.json")
         assert config["sampling"]["custom_endpoint"] == "http://127.0.0.1:9/v1"
         log = project.results / "r1" / "t1" / "agent_logs" / "traceback.log"
-        assert "***:***" in log.read_text()
+        assert "ValueError: ***, ***" in log.read_text()
         generation = project.read("r1", "t1", "generation.json")
         assert "hidden" not in f"{generation['error']} {log.read_text()} {ended.out} {ended.err}"
 

@@ -8,7 +8,7 @@ import sys
 import traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -53,8 +53,11 @@ def note(text: str) -> None:
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
-    document = {"schema": JSON_SCHEMA_VERSION, "command": command, **content}
-    text = _masked(json.dumps(document, ensure_ascii=False))
+    redactor = _redactor()
+    # The names at the top are ours.
+    masked = {name: _masked_json(value, redactor) for name, value in content.items()}
+    document = {"schema": JSON_SCHEMA_VERSION, "command": command, **masked}
+    text = json.dumps(document, ensure_ascii=False)
     if not _reserved:
         typer.echo(text)
     elif (kept := _reserved[-1]).stream is sys.__stdout__:
@@ -131,21 +134,43 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
     except KeyboardInterrupt:
         print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)
         raise typer.Exit(130) from None
-    except Exception as error:
-        if not as_json or isinstance(error, typer.Exit):
-            raise
-        # A fault of ours; whoever reads the object still gets one.
-        traceback.print_exc()
-        print_failure(command, type(error).__name__, describe(error), None, as_json=True)
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 (it ends the command all the same)
+        # A fault of ours, with whatever text it holds; who reads the object still gets one.
+        note(traceback.format_exc().rstrip())
+        if as_json:
+            print_failure(command, type(error).__name__, describe(error), None, as_json=True)
         raise typer.Exit(1) from None
 
 
 def _masked(text: str) -> str:
-    if _redactors:
-        return _redactors[0].clean_text(text)
-    from benchmark_runner.redaction import KEY_VARIABLES, Redactor
+    return _redactor().clean_text(text)
 
-    return Redactor(os.environ.get(variable) for variable in KEY_VARIABLES).clean_text(text)
+
+def _masked_json(value: object, redactor: Redactor) -> object:
+    """Mask inside each text, so that what is printed stays JSON."""
+    match value:
+        case str():
+            return redactor.clean_text(value)
+        case dict():
+            items = cast("dict[str, object]", value).items()
+            return {redactor.clean_text(key): _masked_json(item, redactor) for key, item in items}
+        case list() | tuple():
+            return [_masked_json(item, redactor) for item in cast("list[object]", value)]
+        case _:
+            return value
+
+
+def _redactor() -> Redactor:
+    if _redactors:
+        return _redactors[0]
+    # The command does not know all of its secrets yet.
+    from benchmark_runner.keys import secrets_of_arguments, secrets_of_environment
+    from benchmark_runner.redaction import Redactor
+
+    known = (*secrets_of_environment(os.environ), *secrets_of_arguments(sys.argv[1:]))
+    return Redactor(known)
 
 
 @contextmanager

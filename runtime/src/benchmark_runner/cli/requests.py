@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError, some_ids
-from benchmark_runner.redaction import KEY_VARIABLES, user_info, without_user_info
+from benchmark_runner.keys import secrets_of_environment
+from benchmark_runner.redaction import user_info, without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +31,13 @@ def environment(variable: str) -> str | None:
 
 def known_secrets(config: LLMConfig, service_url: str) -> list[str | None]:
     """Return the keys of this invocation: of the environment, the flags and the URLs."""
-    keys = [environment(variable) for variable in KEY_VARIABLES]
     key = config.custom_api_key
     passwords = [*user_info(service_url), *user_info(config.custom_endpoint or "")]
-    return [*keys, key.get_secret_value() if key else None, *passwords]
+    return [
+        *secrets_of_environment(os.environ),
+        key.get_secret_value() if key else None,
+        *passwords,
+    ]
 
 
 def new_run_id() -> str:
@@ -133,7 +137,8 @@ def where_arguments(benchmark: Benchmark, results_dir: Path, service_url: str) -
 def _is_http_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-    except ValueError:
+        _ = parts.port
+    except ValueError:  # a port that is none, among others
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
