@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError, UsageError, describe, place_of
+from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EVALUATION_APIS = ("legacy", "v1")
+_SECRET_TYPES: tuple[type, ...] = (SecretStr, SecretBytes, Secret)
 
 
 def import_object(reference: str, expected: str) -> object:
@@ -126,11 +128,11 @@ def split_options(given: Sequence[str]) -> dict[str, str]:
         UsageError: one is malformed or given twice.
     """
     options: dict[str, str] = {}
-    for item in given:
+    for number, item in enumerate(given, start=1):
         key, equals, value = item.partition("=")
-        if not equals or not key:
+        if not equals or not key:  # not repeated here, as it may be a secret without its name
             raise UsageError(
-                f"--option {item!r}: not KEY=VALUE", hint="Write it as --option KEY=VALUE."
+                f"--option number {number} is not KEY=VALUE", hint="Write it as --option KEY=VALUE."
             )
         if key in options:
             raise UsageError(f"--option {key}: given twice", hint="Give each option once.")
@@ -155,4 +157,36 @@ def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseMod
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False)
         )
-        raise UsageError(f"--option {reasons}", hint=hint) from None
+        # The author's own validators say what they want, the value included.
+        fields = model.model_fields
+        secrets = [value for name, value in options.items() if _is_secret(fields[name].annotation)]
+        masked = Redactor(secrets).clean_text(reasons)
+        raise UsageError(f"--option {masked}", hint=hint) from None
+
+
+def secret_options(options: BaseModel) -> set[str]:
+    """The names of the options that are, or hold, a secret."""
+    fields = type(options).model_fields
+    return {
+        name
+        for name, value in options
+        if [*secrets_in(value)] or (name in fields and _is_secret(fields[name].annotation))
+    }
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """The plain texts of the secrets that an option's value is, or holds."""
+    if isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode("utf-8", "replace")
+    elif isinstance(value, (SecretStr, Secret)):
+        yield str(cast("SecretStr", value).get_secret_value())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in cast("Iterable[object]", value):
+            yield from secrets_in(item)
+
+
+def _is_secret(annotation: object) -> bool:
+    kinds: tuple[object, ...] = (annotation, get_origin(annotation))
+    if any(isinstance(kind, type) and issubclass(kind, _SECRET_TYPES) for kind in kinds):
+        return True
+    return any(_is_secret(part) for part in get_args(annotation))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pydantic import BaseModel, JsonValue, SecretBytes, SecretStr
-
-from benchmark_runner.definition import parse_options
+from benchmark_runner.definition import parse_options, secret_options, secrets_in
 from benchmark_runner.errors import UsageError
 from benchmark_runner.redaction import without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import BaseModel, JsonValue
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
@@ -54,11 +54,8 @@ def options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
 
 def secrets_of(runner: BenchmarkRunner) -> list[str]:
     """The author's options that are secret."""
-    return [
-        str(value.get_secret_value())
-        for _, value in cast("BaseModel", runner.options)
-        if isinstance(value, (SecretStr, SecretBytes))
-    ]
+    options = cast("BaseModel", runner.options)
+    return [text for _, value in options for text in secrets_in(value)]
 
 
 def public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
@@ -68,9 +65,5 @@ def public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
 
 def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
     """The author's options, without those that are secret."""
-    secrets = (SecretStr, SecretBytes)
-    return {
-        name: value
-        for name, value in options.items()
-        if not isinstance(getattr(runner.options, name), secrets)
-    }
+    secret = secret_options(runner.options)
+    return {name: value for name, value in options.items() if name not in secret}

@@ -54,7 +54,7 @@ class RunRequest:
         model: The model.
         default_model: The model where neither the request nor an earlier start names one.
         llm_config: Sampling and endpoint settings.
-        options: The author's options, each ``KEY=VALUE``.
+        options: The author's options, each ``KEY=VALUE``, some of which are secret.
         dataset_file: Take the tasks from this file.
         dataset_name: Take the tasks from the service's dataset of this name.
         problem: Take the one task's question from this file.
@@ -71,7 +71,7 @@ class RunRequest:
     model: str | None = None
     default_model: str | None = None
     llm_config: LLMConfig
-    options: Sequence[str] = ()
+    options: Sequence[str] = field(default=(), repr=False)
     dataset_file: Path | None = None
     dataset_name: str | None = None
     problem: Path | None = None
