@@ -34,6 +34,12 @@ def tally(total: int = 10, done: int = 0, *, skip_eval: bool = False) -> Tally:
     return Tally(total=total, done=done, skip_eval=skip_eval)
 
 
+def test_what_the_service_says_in_a_retry_is_masked() -> None:
+    counted = Tally(total=1, done=0, skip_eval=False, mask=lambda text: text.replace("key", "***"))
+    counted.count(RetryScheduled("HTTP 500: bad key", 2.0))
+    assert "retry in 2 s: HTTP 500: bad ***" in str(counted)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

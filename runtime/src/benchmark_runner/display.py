@@ -20,6 +20,7 @@ from benchmark_runner.events import (
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self, TextIO
 
     from rich.progress import Progress, TaskID
@@ -38,11 +39,13 @@ class Tally:
         total: The chosen tasks.
         done: Those that need nothing more.
         skip_eval: Whether a generation is all that a task needs.
+        mask: Masks secrets in what the service says.
     """
 
     total: int
     done: int
     skip_eval: bool
+    mask: Callable[[str], str] = str
     generating: int = 0
     grading: int = 0
     failed: int = 0
@@ -68,7 +71,7 @@ class Tally:
                 self.failed += status is EvalStatus.ERROR
                 self.done += 1
             case RetryScheduled(reason=reason, wait=wait):
-                self.waiting = f"retry in {wait:.0f} s: {reason}"
+                self.waiting = f"retry in {wait:.0f} s: {self.mask(reason)}"
             case EvaluationStopped():
                 self.grading -= 1
                 self.waiting = "the service refuses; finishing what is running"

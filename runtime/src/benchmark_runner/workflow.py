@@ -354,7 +354,12 @@ class Workflow:
         settings = self._settings
         if not plan:
             return None
-        tally = Tally(total=len(session.chosen), done=plan.done, skip_eval=settings.skip_eval)
+        tally = Tally(
+            total=len(session.chosen),
+            done=plan.done,
+            skip_eval=settings.skip_eval,
+            mask=self.artifacts.redactor.clean_text,
+        )
         with make_display(tally, quiet=settings.quiet) as display:
             self.display = display
             if not settings.skip_eval:
