@@ -576,6 +576,15 @@ class TestStatusCodes:
         error = await fails(url, RejectedRequestError, headers={"x-descope-api-key": KEY})
         assert KEY[:3] not in error.message
 
+    async def test_neither_is_a_providers_key_that_a_grader_echoes(
+        self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
+        script.answer(failure(400, "x" * 495 + "sk-0123456789abcdef"))
+        error = await fails(url, RejectedRequestError)
+        assert "sk-" not in error.message
+        assert error.message.endswith("x***")
+
     async def test_an_html_error_page_is_told_by_its_status(self, script: Script, url: str) -> None:
         script.answer(Response("<html><b>Bad Gateway</b></html>", status_code=502))
         error = await fails(url, ServiceUnavailableError)

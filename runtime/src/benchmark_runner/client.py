@@ -7,6 +7,7 @@ the errors of :mod:`benchmark_runner.errors`. What it speaks is the service cont
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -26,6 +27,7 @@ from benchmark_runner.capacity import AdaptiveLimit
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
 from benchmark_runner.finite import is_finite
+from benchmark_runner.keys import looks_like_a_key, secrets_of_environment
 from benchmark_runner.redaction import forms_of
 from benchmark_runner.retries import (
     RetryNotice,
@@ -139,7 +141,8 @@ class BenchmarkServiceClient:
             local=local,
             auth_name=endpoint.auth_name,
             bearer=endpoint.bearer,
-            secrets=forms_of(endpoint.secrets),
+            # Also the author's, as a message that is cut must not end in a part of one.
+            secrets=forms_of(endpoint.secrets.union(_keys_of_environment())),
         )
         # This, not the pool, bounds the requests: waiting in the pool would be part of a
         # request's time.
@@ -428,6 +431,10 @@ def _connections(
             hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
             "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from None
+
+
+def _keys_of_environment() -> Iterator[str]:
+    return filter(looks_like_a_key, secrets_of_environment(os.environ))
 
 
 def _first(error: BaseException) -> BaseException:
