@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner.errors import UsageError
 from benchmark_runner.project import Project
 
 if TYPE_CHECKING:
@@ -196,3 +197,17 @@ class TestDotEnv:
         Project(root=None, package=hostile).load_env()
 
         assert "GREETING" not in os.environ
+
+    @pytest.mark.parametrize("content", [b"GREETING=\xff-secret\n", b"GREETING=a\0secret\n"])
+    def test_one_that_can_not_be_read_is_told_without_its_content(
+        self, project: Project, content: bytes
+    ) -> None:
+        assert project.root is not None
+        (project.root / ".env").write_bytes(content)
+
+        with pytest.raises(UsageError, match="can't be read: it is no text") as caught:
+            project.load_env()
+
+        assert str(project.root / ".env") in caught.value.message
+        assert "secret" not in f"{caught.value.message}{caught.value.hint}"
+        assert caught.value.__suppress_context__

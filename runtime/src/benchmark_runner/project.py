@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark_runner.errors import UsageError
+
 _ROOT_MARKERS = (".copier-answers.yml", "pyproject.toml")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -46,11 +48,24 @@ class Project:
         return (self.root or Path.cwd()) / relative
 
     def load_env(self) -> None:
-        """Take what ``.env`` at the project root says, where the environment says nothing."""
-        if self.root is not None and (self.root / ".env").is_file():
-            from dotenv import load_dotenv
+        """Take what ``.env`` at the project root says, where the environment says nothing.
 
-            load_dotenv(self.root / ".env", override=False)
+        Raises:
+            UsageError: it can't be read.
+        """
+        if self.root is None or not (file := self.root / ".env").is_file():
+            return
+        from dotenv import load_dotenv
+
+        try:
+            load_dotenv(file, override=False)
+        except (OSError, ValueError) as error:
+            # Not its own words, which may be those of the file.
+            reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+            raise UsageError(
+                f"{file}: can't be read: {reason}",
+                hint="Correct the file, or take it away and set the environment instead.",
+            ) from None
 
 
 def _root_above(package: Path) -> Path | None:
