@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hmac
 import json
 import operator
 import os
@@ -106,6 +107,13 @@ class Wire:
 
     def __call__(self, method: str, path: str, **what: object) -> httpx.Response:
         return httpx.request(method, self.url + path, **what)
+
+    def answer_to(self, rest: str) -> str:
+        """What it says to a POST that ends in ``rest``, the last of its headers included."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(f"POST /evaluate-response/ HTTP/1.1\r\nhost: x\r\n{rest}".encode())
+            return connection.recv(65536).decode()
 
 
 @pytest.fixture
@@ -261,6 +269,26 @@ class TestAuthentication:
             with pytest.raises(AuthenticationError):
                 await client.list_tasks("validation")
 
+    @pytest.mark.parametrize("sent", [KEY, "wrong", KEY[:-1], KEY + "y"])
+    def test_keys_are_compared_whole_and_in_constant_time(
+        self, locked: Wire, monkeypatch: pytest.MonkeyPatch, sent: str
+    ) -> None:
+        compared: list[tuple[bytes, bytes]] = []
+        compare = hmac.compare_digest
+
+        def note(one: bytes, other: bytes) -> bool:
+            compared.append((one, other))
+            return compare(one, other)
+
+        monkeypatch.setattr(hmac, "compare_digest", note)
+        by_header = locked("GET", "/verify-task-ids", headers={"x-descope-api-key": sent})
+        by_bearer = locked("GET", "/verify-task-ids", headers={"authorization": f"Bearer {sent}"})
+        expected = 200 if sent == KEY else 401
+        assert (by_header.status_code, by_bearer.status_code) == (expected, expected)
+        # Both places each time, also where nothing was sent.
+        ours, theirs = KEY.encode(), sent.encode()
+        assert compared == [(theirs, ours), (b"", ours), (b"", ours), (theirs, ours)]
+
     @pytest.mark.parametrize("key", ["", " k", "schlüssel"])
     def test_a_key_that_nobody_could_send_is_refused(self, folder: Path, key: str) -> None:
         with pytest.raises(UsageError) as caught:
@@ -319,6 +347,32 @@ class TestPathsAndBodies:
         monkeypatch.setattr(bodies, "MAX_BODY", 1000)
         body = {"task_id": "1", "response": "x" * 1000, "dataset": "validation"}
         assert wire("POST", "/evaluate-response/", json=body).status_code == 413
+
+    @pytest.mark.parametrize("size", [bodies.MAX_BODY + 1, 10**15])
+    def test_a_body_that_says_that_it_is_too_large_is_refused_unread(
+        self, wire: Wire, size: int
+    ) -> None:
+        # Nothing of it is ever sent.
+        assert wire.answer_to(f"content-length: {size}\r\n\r\n").startswith("HTTP/1.1 413 ")
+
+    def test_a_body_of_the_largest_size_is_waited_for(self, wire: Wire) -> None:
+        headers = f"content-length: {bodies.MAX_BODY}\r\nexpect: 100-continue\r\n\r\n"
+        assert wire.answer_to(headers).startswith("HTTP/1.1 100 ")
+
+    def test_a_body_without_an_end_is_refused_at_the_limit(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bodies, "MAX_BODY", 1000)
+        chunk = f"3e9\r\n{'x' * 1001}\r\n"
+        answer = wire.answer_to(f"transfer-encoding: chunked\r\n\r\n{chunk}")
+        assert answer.startswith("HTTP/1.1 413 ")
+
+    def test_without_the_key_no_body_is_read(self, locked: Wire) -> None:
+        answer = locked.answer_to(f"content-length: {bodies.MAX_BODY}\r\n\r\n")
+        assert answer.startswith("HTTP/1.1 401 ")
+
+    def test_the_largest_body_has_64_mebibytes(self) -> None:
+        assert bodies.MAX_BODY == 64 * 1024 * 1024
 
     def test_further_fields_and_an_empty_response_are_accepted(self, wire: Wire) -> None:
         body = {"task_id": "1", "response": "", "dataset": "validation", "more": 1}

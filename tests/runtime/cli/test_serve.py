@@ -90,6 +90,16 @@ def test_a_bearer_key_grades_by_the_legacy_api_only(
     assert len(project.calls) == 3
 
 
+@pytest.mark.parametrize(("flags", "host"), [([], "127.0.0.1"), (["--host", "0.0.0.0"], "0.0.0.0")])
+def test_it_listens_to_this_machine_only_unless_told_otherwise(
+    project: RunnerProject, flags: list[str], host: str
+) -> None:
+    serving = Serving(project, *flags)
+    assert serving.stop(signal.SIGTERM)[0] == 143
+    # The address is the one of the socket.
+    assert re.fullmatch(rf"http://{re.escape(host)}:\d+", serving.url)
+
+
 def test_a_signal_ends_it_in_order(project: RunnerProject) -> None:
     serving = Serving(project)
     assert httpx.get(f"{serving.url}/health").json() == {"status": "ok"}

@@ -48,11 +48,12 @@ async def read_body(request: Request, model: type[ModelT]) -> ModelT:
         HTTPException: 413, it is too large.
         InvalidBodyError: it is not JSON, or does not fit.
     """
+    # What says itself that it is too large is not even received.
+    _refuse_more_than_allowed(int(request.headers.get("content-length", 0)))
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
-        if len(content) > MAX_BODY:
-            raise HTTPException(413, f"The request is larger than {MAX_BODY} bytes")
+        _refuse_more_than_allowed(len(content))
     if not content:
         fault: dict[str, JsonValue] = {
             "type": "missing",
@@ -76,6 +77,11 @@ async def read_body(request: Request, model: type[ModelT]) -> ModelT:
         return model.model_validate(document)
     except ValidationError as error:
         raise InvalidBodyError.of(error) from None
+
+
+def _refuse_more_than_allowed(size: int) -> None:
+    if size > MAX_BODY:
+        raise HTTPException(413, f"The request is larger than {MAX_BODY} bytes")
 
 
 def invalid_body(_request: Request, error: Exception) -> Response:
