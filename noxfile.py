@@ -51,6 +51,16 @@ def typecheck(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Look up known vulnerabilities of what the runtime and its tests depend on."""
+    runtime = nox.project.load_toml(ROOT / "runtime" / "pyproject.toml")["project"]
+    groups = nox.project.dependency_groups(PROJECT, "audit", "test")
+    session.install(*groups, *runtime["dependencies"])
+    # Without the advisories, as on a machine that sees a mirror only, it says so and goes on.
+    session.run("pip-audit", "--progress-spinner", "off")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Copy the template, install the copy, and run its benchmark to a score."""
     session.install("copier", "uv")
