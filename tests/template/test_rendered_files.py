@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import stat
+import subprocess
 import tomllib
 from itertools import product
 from pathlib import Path
@@ -51,6 +54,18 @@ def files_of(project: Path) -> set[str]:
 
 def test_a_copy_with_the_defaults_holds_these_files(project: Path) -> None:
     assert files_of(project) == ALWAYS | DOCKER | CI
+
+
+@pytest.mark.parametrize("place", ["README.md", ".env.example"])
+def test_the_command_that_makes_an_env_file_lets_nobody_else_read_it(
+    project: Path, tmp_path: Path, place: str
+) -> None:
+    (command,) = set(re.findall(r"`([^`]* \.env\.example \.env)`", (project / place).read_text()))
+    example = shutil.copy(project / ".env.example", tmp_path)
+    subprocess.run(["sh", "-c", f"umask 022; {command}"], cwd=tmp_path, check=True)
+    made = tmp_path / ".env"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert made.read_bytes() == Path(example).read_bytes()
 
 
 def test_without_docker_and_ci_their_files_are_left_out(
