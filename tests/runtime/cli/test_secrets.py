@@ -592,18 +592,17 @@ class Proxy:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        socket.create_connection(self._listener.getsockname()).close()  # says nothing
         self._thread.join(10)
         self._listener.close()
 
     def _refuse_all(self) -> None:
         while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:  # the end of the test
-                return
+            connection, _ = self._listener.accept()
             with connection:
                 request = connection.recv(65536).decode()
+                if not request:
+                    return
                 found = re.search(r"proxy-authorization: (.*)\r", request, re.IGNORECASE)
                 self.heard = found[1] if found else ""
                 connection.sendall(
