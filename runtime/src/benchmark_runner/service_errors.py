@@ -172,7 +172,9 @@ def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = Fal
         )
     text = " ".join(service.redact(text).split())
     if not whole and len(text) > _DETAIL_LIMIT:
-        text = f"{text[:_DETAIL_LIMIT]}…"
+        # Between two words: half a key that only others know of could not be masked any more.
+        space = text.rfind(" ", _DETAIL_LIMIT // 2, _DETAIL_LIMIT + 1)
+        text = f"{text[: space if space > 0 else _DETAIL_LIMIT]}…"
     return text or None
 
 
