@@ -113,6 +113,8 @@ class Generating:
             }
         )
         content_hash = await self.keeper.keep(self.artifacts.save_generation, task.id, generation)
+        # What is graded is what is on disk: no secret in an answer is sent to the grader.
+        generation = await self.keeper.keep(self.artifacts.masked, generation)
         self.emit(GenerationFinished(task.id, generation.status, generation.error, duration))
         if cancelled:
             raise asyncio.CancelledError

@@ -162,7 +162,7 @@ class EchoingService:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         headers = [f"{name}: {value}" for name, value in request.headers.items()]
-        self.sent += headers
+        self.sent += [*headers, (await request.body()).decode()]
         known = [form for secret in self.knows for form in forms(secret)]
         said = "heard " + " ".join([*known, *headers])
         body = json.loads(await request.body() or b"null")
@@ -306,13 +306,14 @@ class TestFiles:
         assert result["***"] == 1
         metadata = planted.read("final_score.json")["metadata"]
         assert metadata["said"].startswith("heard ")
-        # It did hear them: those that are meant for it, and no others.
+        # It did hear them: those that are meant for it, and no others, in the answer neither.
         sent = "\n".join(planted.service.sent)
         pair = b64encode(f"{USER}:{PLANTED['--service-url']}".encode()).decode()
         assert f"x-descope-api-key: {PLANTED['VALS_AUTH_KEY']}" in sent
         assert f"authorization: Basic {pair}" in sent
         others = [name for name in PLANTED if name not in {"VALS_AUTH_KEY", "--service-url"}]
-        assert not [name for name in others if PLANTED[name] in sent]
+        assert not [name for name in others if any(form in sent for form in forms(PLANTED[name]))]
+        assert "answered <***> <" in sent
 
     @pytest.mark.parametrize("command", ["evaluate", "score"])
     def test_grading_and_scoring_again_leave_none(self, planted: Planted, command: str) -> None:
