@@ -290,12 +290,6 @@ class RunArtifacts:
         self._storage.write(path, data)
         return hashlib.sha256(data).hexdigest()
 
-    def masked(self, generation: GenerationResult) -> GenerationResult:
-        """A generation as its file has it."""
-        data = _to_json(generation)
-        cleaned = self.redactor.clean(data)
-        return generation if cleaned == data else GenerationResult.model_validate_json(cleaned)
-
     def set_file_aside(self, path: Path) -> None:
         """Rename a file that can't be read to ``<file>.corrupt-N``, and remember it."""
         target = path

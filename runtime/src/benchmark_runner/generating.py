@@ -99,6 +99,8 @@ class Generating:
         generation = result.model_copy(
             update={
                 "task_id": task.id,
+                # As on disk: no secret in an answer is sent to the grader.
+                "data": self.artifacts.redactor.clean_text(result.data),
                 "question": task.question if result.question is None else result.question,
                 "model": result.model or self.model,
                 "failure": _failure_of(result),
@@ -113,8 +115,6 @@ class Generating:
             }
         )
         content_hash = await self.keeper.keep(self.artifacts.save_generation, task.id, generation)
-        # What is graded is what is on disk: no secret in an answer is sent to the grader.
-        generation = await self.keeper.keep(self.artifacts.masked, generation)
         self.emit(GenerationFinished(task.id, generation.status, generation.error, duration))
         if cancelled:
             raise asyncio.CancelledError

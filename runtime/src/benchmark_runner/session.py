@@ -197,6 +197,7 @@ async def open_run(
     else:
         accept = request.accept_changed_tasks
         config, changed = _same_run(frozen, runner, source, tasks, accept_changes=accept)
+    _refuse_keys_in(config.options, artifacts)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, artifacts))
     return Session(
@@ -350,6 +351,16 @@ def _same_run(
     known = dict.fromkeys(ids, None) | {task.id: task for task in first}
     runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
     return config, changes.changed
+
+
+def _refuse_keys_in(options: Mapping[str, str], artifacts: RunArtifacts) -> None:
+    for name, value in options.items():
+        if artifacts.redactor.clean_text(value) != value:
+            raise UsageError(
+                f"--option {name} holds a key, and would be written into run_config.json",
+                hint=f"Declare {name} as a SecretStr in OPTIONS_MODEL, or read the key from the "
+                "environment in generate().",
+            )
 
 
 def _named(request: RunRequest) -> Sequence[str]:

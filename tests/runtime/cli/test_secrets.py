@@ -550,6 +550,25 @@ class TestOutput:
         assert "ValueError: serve --key ***" in ended.err
 
 
+class TestAKeyInAPlainOption:
+    def test_it_is_refused_before_anything_is_written(self, project: RunnerProject) -> None:
+        project.change_agent(
+            ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
+            (
+                "class SampleRunner",
+                "class Options(BaseModel):\n    token: str\n\n\nclass SampleRunner",
+            ),
+        )
+        project.set_in_class("OPTIONS_MODEL = Options")
+        key = "sk-4711-abcdefghijklmnop"
+        ended = project.execute("run", "--option", f"token={key}", MODEL_API_KEY=key)
+        assert ended.code == 2
+        assert "--option token holds a key" in ended.err
+        assert "SecretStr" in ended.err
+        assert key not in ended.out + ended.err
+        assert not project.results.exists()
+
+
 class TestWordsThatAreNoSecret:
     def test_a_short_or_common_password_changes_no_answer(self, project: RunnerProject) -> None:
         words = {
