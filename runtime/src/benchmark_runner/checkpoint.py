@@ -101,7 +101,7 @@ class RunConfig(BaseModel):
     operational: Annotated[dict[str, JsonValue], Part.OPERATIONAL] = Field(
         default_factory=dict[str, JsonValue]
     )
-    """How the last invocation worked: limits, time-outs, retries."""
+    """How the last invocation that had such a setting worked: limits, time-outs, retries."""
     created_at: Annotated[datetime | None, Part.RECORD] = None
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
     """The invocations that had something to do, the first one first."""
@@ -117,7 +117,9 @@ class RunConfig(BaseModel):
         now = {name: value for name, value in facts.items() if value is not None}
         changed = _differences(before, now) if self.history else {}
         entry = Invocation(at=datetime.now(UTC), command=command, changed=changed)
-        return self.model_copy(update={**now, "history": [*self.history, entry]})
+        # A command that lacks a setting says nothing of it.
+        kept = {name: _over(before.get(name), value) for name, value in now.items()}
+        return self.model_copy(update={**kept, "history": [*self.history, entry]})
 
     def noted(self) -> dict[str, JsonValue]:
         """The fields whose changes the history notes."""
@@ -147,6 +149,10 @@ def _differences(
         elif value != earlier:
             found[name] = (earlier, value)
     return found
+
+
+def _over(before: JsonValue, now: JsonValue) -> JsonValue:
+    return before | now if isinstance(before, dict) and isinstance(now, dict) else now
 
 
 def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
