@@ -6,20 +6,20 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.main import get_command
 
+from benchmark_runner import make_cli
 from benchmark_runner.artifacts import RunArtifacts
-from benchmark_runner.checkpoint import RunConfig, load_run_config
+from benchmark_runner.checkpoint import Part, RunConfig, fields_with, load_run_config, part_of
 from benchmark_runner.errors import ArtifactError, RunIdentityError
-from benchmark_runner.identity import (
-    task_hash,
-)
-from benchmark_runner.schemas import (
-    GenerationResult,
-    Task,
-)
+from benchmark_runner.identity import task_hash
+from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.setting_parts import PART_OF_OPTION
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic import JsonValue
 
 SCHEMA = "my-bench.text.v1"
 
@@ -131,3 +131,106 @@ class TestTheFile:
         artifacts.save(artifacts.run_config_path, config)
 
         assert json.loads(artifacts.run_config_path.read_text())["new_field"] == [1]
+
+
+class TestParts:
+    @pytest.mark.parametrize("field", [*RunConfig.model_fields])
+    def test_every_field_of_the_file_has_exactly_one(self, field: str) -> None:
+        metadata = RunConfig.model_fields[field].metadata
+        assert [found for found in metadata if isinstance(found, Part)] == [part_of(field)]
+
+    def test_every_option_of_run_has_one_and_nothing_else_has(self) -> None:
+        command = get_command(make_cli("runner.benchmark:SampleRunner"))
+        options = [
+            param.opts[0] if param.param_type_name == "option" else param.metavar
+            for param in command.commands["run"].params  # pyright: ignore[reportAttributeAccessIssue]
+        ]
+        assert "--model" in options
+        assert "TASK_IDS" in options
+        assert sorted(PART_OF_OPTION) == sorted(options)
+
+    @pytest.mark.parametrize(
+        ("field", "part"),
+        [
+            ("model", Part.IDENTITY),
+            ("task_hashes", Part.IDENTITY),
+            ("generation_version", Part.CODE),
+            ("runner_commit", Part.CODE),
+            ("service_version", Part.GRADER),
+            ("runner_dirty", Part.PROVENANCE),
+            ("operational", Part.OPERATIONAL),
+            ("history", Part.RECORD),
+        ],
+    )
+    def test_a_field_is_found_by_its_part(self, field: str, part: Part) -> None:
+        assert part_of(field) is part
+        assert field in fields_with(part)
+        assert field not in fields_with(*(other for other in Part if other is not part))
+
+
+class TestHistory:
+    FACTS: dict[str, JsonValue] = {  # noqa: RUF012 (only read)
+        "generation_version": "v1",
+        "service_url": "local",
+        "runner_dirty": None,
+        "operational": {"parallelism": 10, "max_cost": None},
+    }
+
+    def test_the_first_invocation_notes_what_holds_and_no_change(self) -> None:
+        config = frozen(task("t1")).invoked("run", self.FACTS)
+
+        assert config.generation_version == "v1"
+        assert config.operational == {"parallelism": 10, "max_cost": None}
+        (first,) = config.history
+        assert (first.command, first.changed) == ("run", {})
+        assert first.at.tzinfo is not None
+
+    def test_a_later_one_notes_what_differs_with_both_values(self) -> None:
+        config = frozen(task("t1")).invoked("run", self.FACTS)
+        now: dict[str, JsonValue] = {
+            **self.FACTS,
+            "generation_version": "v2",
+            "operational": {"parallelism": 3, "max_cost": 5.0},
+        }
+
+        config = config.invoked("run", now)
+
+        assert config.history[1].changed == {
+            "generation_version": ("v1", "v2"),
+            "parallelism": (10, 3),
+            "max_cost": (None, 5.0),
+        }
+        assert config.history[0].changed == {}
+
+    def test_a_setting_that_is_taken_back_is_a_change_too(self) -> None:
+        config = frozen(task("t1")).invoked("run", {"operational": {"max_cost": 5.0}})
+
+        config = config.invoked("run", {"operational": {"max_cost": None}})
+
+        assert config.history[1].changed == {"max_cost": (5.0, None)}
+        assert config.operational == {"max_cost": None}
+
+    def test_what_is_not_known_this_time_is_no_change(self) -> None:
+        config = frozen(task("t1")).invoked("run", {"service_version": "1.0"})
+
+        config = config.invoked("evaluate", {"service_version": None})
+
+        assert config.service_version == "1.0"
+        assert config.history[1].changed == {}
+
+    def test_what_another_command_does_not_have_stays_as_it_was(self) -> None:
+        config = frozen(task("t1")).invoked("run", self.FACTS)
+
+        config = config.invoked("evaluate", {"operational": {"eval_timeout": 9.0}})
+        config = config.invoked("run", {"operational": {"parallelism": 10, "eval_timeout": 9.0}})
+
+        assert config.operational == {"parallelism": 10, "max_cost": None, "eval_timeout": 9.0}
+        assert config.history[1].changed == {"eval_timeout": (None, 9.0)}
+        assert config.history[2].changed == {}
+
+    def test_it_leaves_the_earlier_config_as_it_was(self) -> None:
+        config = frozen(task("t1"))
+
+        config.invoked("run", self.FACTS)
+
+        assert (config.history, config.operational) == ([], {})
