@@ -14,6 +14,7 @@ from benchmark_runner.errors import RunIdentityError, some_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pydantic import JsonValue
 
@@ -102,6 +103,20 @@ def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str
         )
 
 
+def check_same_dataset(frozen: RunConfig, dataset_name: str | None) -> None:
+    """Refuse to go on where a file says that its tasks are of another dataset.
+
+    Raises:
+        RunIdentityError: it does; the rest would be graded as tasks of that one.
+    """
+    if frozen.dataset_name not in (None, dataset_name):
+        raise RunIdentityError(
+            f"the tasks of run {frozen.run_id!r} are from dataset {frozen.dataset_name!r}, "
+            f"not from {repr(dataset_name) if dataset_name else 'one without a name'}",
+            hint="Restore the dataset's name in its file, or use another --run-id.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TaskChanges:
     """How the tasks of a source differ from those that a run was started with.
@@ -147,15 +162,23 @@ def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = T
     return TaskChanges(changed, added, [task_id for task_id in frozen.tasks if task_id in gone])
 
 
-def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges) -> None:
+def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | None = None) -> None:
     """Refuse to go on with tasks that changed since the run started.
+
+    Args:
+        frozen: The run as it started.
+        changes: How its tasks have changed.
+        file: The file that they were read from now.
 
     Raises:
         RunIdentityError: tasks were changed, added or removed; the message lists which.
     """
+    before = frozen.dataset_file
+    moved = file is not None and before not in (None, str(file.resolve()))
+    elsewhere = f"; --dataset-file was {before}, now {file}" if moved else ""
     if changes:
         raise RunIdentityError(
-            f"the tasks of run {frozen.run_id!r} are not what they were: {changes}",
+            f"the tasks of run {frozen.run_id!r} are not what they were: {changes}{elsewhere}",
             hint="Restore the dataset, use another --run-id for a new run, or go on with the new "
             "tasks: run --accept-changed-tasks redoes just those.",
         )

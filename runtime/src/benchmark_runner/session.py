@@ -12,6 +12,7 @@ from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import RunIdentityError, UsageError, some_ids
 from benchmark_runner.identity import (
     check_same_code,
+    check_same_dataset,
     check_same_limit,
     check_same_settings,
     refuse_changed_tasks,
@@ -333,10 +334,12 @@ def _same_run(
         The run's config, with what was accepted, and the tasks whose content has changed.
     """
     of_problem = source.kind == "problem"
+    if source.kind == "file":
+        check_same_dataset(frozen, runner.dataset_name)
     first = tasks if of_problem else tasks[: frozen.limit]
     changes = task_changes(frozen, first, complete=not of_problem)
     if not accept_changes:
-        refuse_changed_tasks(frozen, changes)
+        refuse_changed_tasks(frozen, changes, source.file)
     hashes = {task.id: task_hash(task) for task in first}
     ids = frozen.tasks
     if of_problem:
@@ -347,6 +350,8 @@ def _same_run(
     config = frozen.model_copy(update={"tasks": ids, "task_hashes": hashes})
     if changes and not of_problem:
         config.dataset_size = len(tasks)
+    if source.kind == "file" and source.file is not None:
+        config.dataset_file = str(source.file.resolve())
     # Of other --problem runs only the ids are known.
     known = dict.fromkeys(ids, None) | {task.id: task for task in first}
     runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
