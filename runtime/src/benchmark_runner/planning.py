@@ -27,6 +27,7 @@ class Why(StrEnum):
     GRADING_FAILED = "the grading failed"
     OTHER_GENERATION = "the grade is that of another generation"
     REGRADE = "--regrade"
+    OTHER_REFERENCES = "the local service changed with its tasks"
     OTHER_GRADER = "graded by another grader; evaluate --regrade grades them again"
 
     NOT_GENERATED = "not generated yet"
@@ -151,7 +152,7 @@ def make_plan(
     task_ids: Iterable[str],
     *,
     skip_eval: bool = False,
-    regrade: bool = False,
+    regrade: Why | None = None,
     retry_timeouts: bool = False,
     redo: Mapping[str, Why] | None = None,
 ) -> Plan:
@@ -161,7 +162,7 @@ def make_plan(
         artifacts: The files of the run.
         task_ids: The tasks to look at.
         skip_eval: Whether generations are all that is wanted.
-        regrade: Whether grades that are there are to be made again.
+        regrade: Why grades that are there are to be made again, if they are.
         retry_timeouts: Whether what ran out of time or turns is to be generated again.
         redo: Tasks that are to be generated again, whatever there is, and why.
     """
@@ -195,11 +196,9 @@ def _plan_eval(
     result: EvalResult | None,
     generation_hash: str | None,
     *,
-    regrade: bool,
+    regrade: Why | None,
 ) -> None:
-    why = Why.NOT_GRADED if result is None else why_eval_is_owed(result, generation_hash)
-    if why is None and regrade:
-        why = Why.REGRADE
+    why = Why.NOT_GRADED if result is None else why_eval_is_owed(result, generation_hash) or regrade
     if why is not None or result is None:
         plan.evaluate.append(task_id)
         plan.why[task_id] = why or Why.NOT_GRADED

@@ -11,6 +11,7 @@ from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import RunIdentityError, UsageError, some_ids
 from benchmark_runner.identity import (
+    TaskChanges,
     check_same_code,
     check_same_dataset,
     check_same_limit,
@@ -99,6 +100,7 @@ class Session:
         chosen: The task ids to work on, in the run's order.
         resumed: Whether the run was there before.
         redo: Tasks to generate again although their generation stands, and why.
+        tasks_changed: Whether tasks were changed, added or removed, and that was accepted.
         facts: What holds in this invocation of the fields that the history notes.
     """
 
@@ -110,6 +112,7 @@ class Session:
     chosen: list[str]
     resumed: bool
     redo: Mapping[str, Why] = field(default_factory=dict[str, Why])
+    tasks_changed: bool = False
     facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
     def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> None:
@@ -188,7 +191,7 @@ async def open_run(
         raise UsageError(
             "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
         )
-    changed: Sequence[str] = ()
+    changes = TaskChanges([], [], [])
     if frozen is None:
         limit = request.limit if source.kind != "problem" else None
         config = _new_config(runner, artifacts.run_id, model, source, tasks[:limit])
@@ -197,7 +200,7 @@ async def open_run(
         runner.register_tasks(tasks[:limit])
     else:
         accept = request.accept_changed_tasks
-        config, changed = _same_run(frozen, runner, source, tasks, accept_changes=accept)
+        config, changes = _same_run(frozen, runner, source, tasks, accept_changes=accept)
     _refuse_keys_in(config.options, artifacts)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, artifacts))
@@ -209,7 +212,8 @@ async def open_run(
         source=source,
         chosen=_choose(config.tasks, _named(request)),
         resumed=frozen is not None,
-        redo=_to_redo(config, request, changed),
+        redo=_to_redo(config, request, changes),
+        tasks_changed=bool(changes),
         facts=_versions(runner) | _code_facts(runner, request.code),
     )
 
@@ -327,11 +331,11 @@ def _same_run(
     tasks: list[Task],
     *,
     accept_changes: bool,
-) -> tuple[RunConfig, list[str]]:
+) -> tuple[RunConfig, TaskChanges]:
     """Check the tasks against the frozen ones and register them.
 
     Returns:
-        The run's config, with what was accepted, and the tasks whose content has changed.
+        The run's config, and how its tasks have changed, with what was accepted.
     """
     of_problem = source.kind == "problem"
     if source.kind == "file":
@@ -355,7 +359,7 @@ def _same_run(
     # Of other --problem runs only the ids are known.
     known = dict.fromkeys(ids, None) | {task.id: task for task in first}
     runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
-    return config, changes.changed
+    return config, changes
 
 
 def _refuse_keys_in(options: Mapping[str, str], artifacts: RunArtifacts) -> None:
@@ -376,9 +380,11 @@ def _named(request: RunRequest) -> Sequence[str]:
     )
 
 
-def _to_redo(config: RunConfig, request: RunRequest, changed: Sequence[str]) -> dict[str, Why]:
+def _to_redo(config: RunConfig, request: RunRequest, changes: TaskChanges) -> dict[str, Why]:
     available = config.tasks if request.problem is None else request.task_ids
     asked = _choose(available, request.rerun) if request.rerun else []
+    # What is there of an added task is of one that was removed, and may have been another.
+    changed = [*changes.changed, *changes.added]
     return dict.fromkeys(asked, Why.RERUN) | dict.fromkeys(changed, Why.CHANGED)
 
 

@@ -22,7 +22,7 @@ from benchmark_runner.events import RetryScheduled
 from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import make_score, standing_score
 from benchmark_runner.generating import note_interruption
-from benchmark_runner.planning import GradedBy, Plan, check_same_grader, make_plan
+from benchmark_runner.planning import GradedBy, Plan, Why, check_same_grader, make_plan
 from benchmark_runner.preflight import check_service, fetch_version
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import Phase
@@ -256,7 +256,7 @@ class Workflow:
             self.artifacts,
             session.config.tasks,
             skip_eval=settings.skip_eval,
-            regrade=settings.regrade,
+            regrade=self._regrade(session),
             retry_timeouts=settings.retry_timeouts,
             redo=session.redo,
         )
@@ -265,7 +265,16 @@ class Workflow:
             plan = plan.without(plan.generate)
         if settings.command == "score":
             plan = plan.without(plan.evaluate)
-        return plan, not whole
+        return plan, not whole and not session.tasks_changed
+
+    def _regrade(self, session: Session) -> Why | None:
+        """Why all that has a grade is to be graded again, if so."""
+        if self._settings.regrade:
+            return Why.REGRADE
+        # The version of the embedded service is that of its whole dataset.
+        local = self._settings.local and session.config.service_url == "local"
+        changes = session.tasks_changed and session.source.kind != "problem"
+        return Why.OTHER_REFERENCES if local and changes else None
 
     async def _prepare_grading(self, session: Session, plan: Plan, *, unchanged: bool) -> _Grading:
         """Connect, and find out who grades and whether there is anything for them to do."""
@@ -285,7 +294,13 @@ class Workflow:
             by, served = await self._grader(session)
         else:  # nothing is to be done: not worth a call
             by, served = self._graded_by(session, None), False
-        check_same_grader(self.artifacts.run_id, plan.graded, by)
+        try:
+            check_same_grader(self.artifacts.run_id, plan.graded, by)
+        except RunIdentityError as error:
+            if session.tasks_changed:  # until they are accepted, evaluate refuses them
+                first = "First accept the tasks with run --accept-changed-tasks --skip-eval."
+                error.hint = f"{first} {error.hint}"
+            raise
         # A served embedded service is no more official than one in this process.
         local = settings.local or served or bool(standing and standing.local)
         return _Grading(by, local, standing)
@@ -310,10 +325,12 @@ class Workflow:
         In this order: after a kill in between, what was put away is owed all the same.
         """
         settings = self._settings
-        for task_id in plan.on_purpose:
+        # Not only the chosen ones: nobody is told again of what has changed.
+        changed = [task_id for task_id, why in session.redo.items() if why is Why.CHANGED]
+        for task_id in {*plan.on_purpose, *changed}:
             self.artifacts.keep_attempt(task_id)
-        if settings.regrade:
-            for task_id in plan.evaluate:
+        if self._regrade(session):
+            for task_id in plan.evaluate if settings.regrade else session.config.tasks:
                 self.artifacts.keep_eval(task_id)
         rescored = grading.standing is None and not settings.skip_eval
         if not unchanged or (rescored and settings.command != "score"):
