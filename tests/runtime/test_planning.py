@@ -8,7 +8,7 @@ import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.planning import GradedBy, check_same_grader, make_plan
+from benchmark_runner.planning import GradedBy, Why, check_same_grader, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -163,7 +163,7 @@ class TestPlan:
         content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
         self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
-        plan = make_plan(artifacts, ["t1"], regrade=True)
+        plan = make_plan(artifacts, ["t1"], regrade=Why.REGRADE)
 
         assert (plan.generate, plan.evaluate) == ([], ["t1"])
 
