@@ -173,7 +173,9 @@ class Engine:
         to_evaluate: asyncio.Queue[str | None],
     ) -> None:
         caps = self._settings.caps
-        while not self._starts_nothing() and (task_id := next(task_ids, None)) is not None:
+        for task_id in task_ids:
+            if self._starts_nothing():  # asked only where a task is left: else all is done
+                return
             try:
                 generated = await generating.generate(self._tasks[task_id])
             except ArtifactError as error:
