@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import RunPausedError
@@ -25,7 +26,7 @@ class Costs:
 
     Attributes:
         dollars: The sum of what is recorded.
-        unknown: How many generations have no cost recorded.
+        unknown: How many generations have no cost recorded, or none that can be one.
     """
 
     dollars: float = 0.0
@@ -33,10 +34,11 @@ class Costs:
 
     def add(self, generation: GenerationResult) -> None:
         """Count one generation."""
-        if generation.cost is None:
+        cost = generation.cost
+        if cost is None or not isfinite(cost) or cost < 0:
             self.unknown += 1
         else:
-            self.dollars += generation.cost
+            self.dollars += cost
 
 
 def recorded_costs(artifacts: RunArtifacts, task_ids: Iterable[str]) -> Costs:
