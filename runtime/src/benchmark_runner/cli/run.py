@@ -136,6 +136,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             typer.Option(
                 "--max-cost",
                 metavar="USD",
+                min=0,
                 help="Start no new task once the run has cost this much.",
                 rich_help_panel=_CAPS,
             ),
