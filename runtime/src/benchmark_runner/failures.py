@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import (
     AuthenticationError,
     BenchmarkRunnerError,
     DatasetError,
+    NotFoundError,
     PermissionDeniedError,
     QuotaExceededError,
+    RejectedRequestError,
     RunnerDefinitionError,
     ServiceError,
     ServiceUnavailableError,
+    UnsupportedError,
 )
 from benchmark_runner.schemas import Failure, FailureKind, Phase
 
@@ -34,15 +36,7 @@ _PROGRAMMING_ERRORS = (
     TypeError,
 )
 #: Answers that a service gives to the same request again and again.
-_FINAL_STATUSES = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.NOT_IMPLEMENTED,
-    }
-)
+_FINAL_ANSWERS = (NotFoundError, RejectedRequestError, UnsupportedError)
 
 
 def classify(error: BaseException, phase: Phase) -> Failure:
@@ -59,7 +53,7 @@ def classify(error: BaseException, phase: Phase) -> Failure:
         case ServiceUnavailableError():
             kind = FailureKind.SERVICE_UNAVAILABLE
         case ServiceError():
-            kind, retryable = FailureKind.BAD_RESPONSE, error.status_code not in _FINAL_STATUSES
+            kind, retryable = FailureKind.BAD_RESPONSE, not isinstance(error, _FINAL_ANSWERS)
         case BenchmarkRunnerError():
             retryable = False
         case asyncio.CancelledError():
