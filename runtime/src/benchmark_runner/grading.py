@@ -26,7 +26,14 @@ from benchmark_runner.invocation import (
     call_within,
     is_cancelled,
 )
-from benchmark_runner.schemas import EvalResult, EvalStatus, Failure, FailureKind, Phase
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalResultData,
+    EvalStatus,
+    Failure,
+    FailureKind,
+    Phase,
+)
 from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
@@ -132,7 +139,9 @@ def _checked(task_id: str, result: object) -> EvalResult:
     if result.task_id not in ("", task_id):
         mixed = BadResponseError(f"the grade is that of task {result.task_id!r}")
         return _ungraded(task_id, mixed)
-    if not is_finite(result.result_json()):
+    # As JSON, a number that is not finite would be null, and nobody would know.
+    found = result.result
+    if not is_finite(found.model_dump() if isinstance(found, EvalResultData) else found):
         infinite = BadResponseError("the grade holds a number that is not finite")
         return _ungraded(task_id, infinite)
     return result
