@@ -20,6 +20,7 @@ from benchmark_runner.grading import Grading
 from benchmark_runner.keeping import Keeper
 from benchmark_runner.loop_watch import LoopWatch
 from benchmark_runner.provenance import Code
+from benchmark_runner.schemas import Phase
 from benchmark_runner.slots import Slot, Slots
 from benchmark_runner.threads import beside_loop
 
@@ -215,6 +216,7 @@ class Engine:
             if generated is not None:
                 await grading.grade(task_id, generated)
         except ServiceError as error:
+            error.phase = error.phase or Phase.EVALUATE
             self._refused_by = self._refused_by or error
             self._emit(EvaluationStopped(task_id, error))
             for evaluation, its_slot in self._under_way.items():

@@ -183,7 +183,8 @@ class Workflow:
                 announce(session, plan, grading.local)
                 with attributed_to(Phase.EVALUATE):
                     stopped_by = await self._work(session, plan, grading)
-                outcome = await beside_loop(self.take_stock, session)
+                with attributed_to(Phase.SCORE):  # by the author's task_score()
+                    outcome = await beside_loop(self.take_stock, session)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
             except asyncio.CancelledError:
