@@ -8,6 +8,7 @@ import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.final_score import make_score, standing_score
 from benchmark_runner.schemas import (
     EvalResult,
@@ -128,6 +129,44 @@ async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> N
     made = await score(Runner(), artifacts)
 
     assert standing_score(artifacts, TASKS) == made
+
+
+@pytest.mark.parametrize(
+    ("graded", "bounds"),
+    [
+        ({"t1": 1.0}, (1 / 3, 1.0)),
+        ({"t1": 0.0}, (0.0, 2 / 3)),
+        ({"t1": 0.5, "t2": 1.0, "t3": 0.0}, (0.5, 0.5)),
+    ],
+)
+async def test_the_score_says_where_the_mean_of_all_tasks_lies(
+    artifacts: RunArtifacts, graded: dict[str, float], bounds: tuple[float, float]
+) -> None:
+    for task_id, value in graded.items():
+        grade(artifacts, task_id, value)
+
+    made = await score(Runner(), artifacts)
+
+    assert made.counts is not None
+    assert (made.counts.total, made.counts.scored) == (3, len(graded))
+    assert made.bounds is not None
+    assert (made.bounds.errors_as_0, made.bounds.errors_as_1) == pytest.approx(bounds)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+async def test_a_score_that_is_no_finite_number_is_not_written(
+    artifacts: RunArtifacts, value: float
+) -> None:
+    class Odd(Runner):
+        async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
+            return ScoreResult(tasks_evaluated=["t1"], final_score=value)
+
+    grade(artifacts, "t1", 1.0)
+
+    with pytest.raises(RunnerDefinitionError, match="not a finite number"):
+        await score(Odd(), artifacts)
+
+    assert not artifacts.final_score_path.exists()
 
 
 @pytest.mark.parametrize("change", ["regraded", "removed", "added"])

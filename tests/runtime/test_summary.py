@@ -9,11 +9,15 @@ import pytest
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
+from benchmark_runner.planning import GradedBy
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
+    Failure,
+    FailureKind,
     GenerationResult,
     GenerationStatus,
+    Phase,
     ScoreCounts,
     Task,
 )
@@ -246,7 +250,98 @@ class TestMean:
         assert summarise(Odd("local"), run.artifacts, run.tasks).mean == 0.5
 
 
+class TestBounds:
+    def test_what_has_no_grade_counts_0_and_1(self, run: RunFolder) -> None:
+        run.graded("t1", 0.5)
+        run.graded("t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME)
+        run.graded("t3", status=EvalStatus.ERROR)
+        run.generated("t4", GenerationStatus.ERROR)
+        run.generated("t5")
+
+        bounds = summarise(Runner("local"), run.artifacts, [*run.tasks, "t6"]).bounds
+
+        assert bounds is not None
+        assert bounds.errors_as_0 == pytest.approx(0.5 / 6)
+        assert bounds.errors_as_1 == pytest.approx(4.5 / 6)
+
+    def test_where_all_is_graded_they_are_the_mean(self, run: RunFolder) -> None:
+        for index, score in enumerate((1.0, 0.0, 0.25)):
+            run.graded(f"t{index}", score)
+
+        summary = summarise(Runner("local"), run.artifacts, run.tasks)
+
+        assert summary.bounds is not None
+        assert summary.bounds.errors_as_0 == summary.bounds.errors_as_1 == summary.mean
+
+    def test_without_a_score_for_each_grade_there_are_none(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.graded("t2", "no number")
+
+        assert summarise(Runner("local"), run.artifacts, run.tasks).bounds is None
+
+    def test_without_tasks_there_are_none(self, run: RunFolder) -> None:
+        assert summarise(Runner("local"), run.artifacts, []).bounds is None
+
+
+class TestCosts:
+    def test_they_are_summed_and_what_is_not_known_is_counted(self, run: RunFolder) -> None:
+        for task_id, cost in (("t1", 0.25), ("t2", 0.5), ("t3", None)):
+            run.tasks.append(task_id)
+            run.artifacts.save_generation(task_id, GenerationResult(cost=cost))
+
+        costs = summarise(Runner("local"), run.artifacts, [*run.tasks, "missing"]).costs
+
+        assert (costs.dollars, costs.unknown) == (0.75, 1)
+
+
+class TestGraders:
+    def test_who_graded_which_tasks_is_told(self, run: RunFolder) -> None:
+        run.graded("t1", 1.0)
+        run.graded("t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME)
+        content_hash = run.generated("t3")
+        by = GradedBy("https://one.example.com", "v1", "1.0", "a")
+        run.artifacts.save_eval(
+            "t3",
+            EvalResult(
+                task_id="t3",
+                status=EvalStatus.EVALUATED,
+                generation_hash=content_hash,
+                service_url=by.service_url,
+                evaluation_api=by.evaluation_api,
+                service_version=by.service_version,
+                evaluator_version=by.evaluator_version,
+            ),
+        )
+
+        summary = summarise(Runner("local"), run.artifacts, run.tasks)
+
+        assert summary.graded == {GradedBy(None, None, None): ["t1"], by: ["t3"]}
+        assert summary.did_not_complete == 1
+
+
 class TestFailures:
+    @pytest.mark.parametrize("retryable", [True, False])
+    def test_a_group_says_whose_failure_it_was(self, run: RunFolder, retryable: bool) -> None:
+        failure = Failure(phase=Phase.GENERATE, kind=FailureKind.TIMEOUT, retryable=retryable)
+        for task_id in ("t1", "t2"):
+            run.tasks.append(task_id)
+            run.artifacts.save_generation(
+                task_id,
+                GenerationResult(status=GenerationStatus.ERROR, error="slow", failure=failure),
+            )
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert (group.phase, group.kind) == (Phase.GENERATE, FailureKind.TIMEOUT)
+        assert group.retryable is retryable
+
+    def test_of_an_older_run_nobody_can_say(self, run: RunFolder) -> None:
+        run.generated("t1", GenerationStatus.ERROR, "slow")
+
+        (group,) = summarise(Runner("local"), run.artifacts, run.tasks).failures
+
+        assert (group.kind, group.retryable) == (None, None)
+
     def test_they_are_grouped_by_reason_the_largest_group_first(self, run: RunFolder) -> None:
         run.generated("t0", GenerationStatus.ERROR, "ValueError: once")
         for index in range(1, 101):

@@ -42,6 +42,74 @@ def test_a_forced_score_does_not_stand_for_the_finished_run(incomplete: RunnerPr
     assert score["complete"] is True
 
 
+class TestAForcedScore:
+    """It says what it is worth: the counts, and where the mean lies whatever failed."""
+
+    @pytest.fixture
+    def mixed(self, project: RunnerProject) -> RunnerProject:
+        """A solved task, one out of turns, one whose agent fails, and one never started."""
+        project.write_tasks(
+            [
+                {"id": "good", "question": "say good", "answer": "good"},
+                {"id": "chatty", "question": "out-of-turns", "answer": ""},
+                {"id": "broken", "question": "raise no luck", "answer": ""},
+                {"id": "missing", "question": "say missing", "answer": "missing"},
+            ]
+        )
+        assert project.run("run", "--run-id", "r1", "good", "chatty", "broken").code == 1
+        return project
+
+    def test_it_is_written_with_its_counts_and_bounds(self, mixed: RunnerProject) -> None:
+        assert mixed.run("score", "--run-id", "r1", "--force").code == 0
+        score = mixed.read("r1", "final_score.json")
+        assert score["complete"] is False
+        assert score["counts"] == {
+            "total": 4,
+            "attempted": 3,
+            "scored": 1,
+            "error": 1,
+            "max_time": 0,
+            "max_turns": 1,
+        }
+        assert score["bounds"] == {"errors_as_0": 0.25, "errors_as_1": 0.75}
+        assert score["mean"] == 0.5
+
+    def test_it_is_printed_with_them(self, mixed: RunnerProject) -> None:
+        ended = mixed.run("score", "--run-id", "r1", "--force")
+        lines = ended.out.splitlines()
+        assert "Score    0.25  [local; incomplete, missing tasks count 0]" in lines
+        assert "Mean     0.5 ± 0.5 (standard error, n=2) of the tasks' scores" in lines
+        bounds = "Bounds   0.25 to 0.75: the mean with what has no grade as 0, and as 1"
+        assert bounds in lines
+        counts = "4: 3 attempted, 1 scored, 0 timed out, 1 out of turns, 1 failed"
+        assert f"Tasks    {counts}" in lines
+
+    def test_that_of_a_complete_run_has_none_to_tell(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1")
+        ended = project.run("score", "--run-id", "r1", "--force")
+        assert ended.code == 0
+        assert "Score    0.6667 ± 0.33" in ended.out
+        assert "Bounds" not in ended.out
+        assert "incomplete" not in ended.out
+        score = project.read("r1", "final_score.json")
+        assert score["bounds"]["errors_as_0"] == score["bounds"]["errors_as_1"] == score["mean"]
+
+    def test_where_a_graded_task_has_no_score_there_are_no_bounds(
+        self, mixed: RunnerProject
+    ) -> None:
+        mixed.set_in_class("def task_score(self, result): return None")
+        ended = mixed.run("score", "--run-id", "r1", "--force")
+        assert ended.code == 0, ended.err
+        assert "Bounds" not in ended.out
+        assert mixed.read("r1", "final_score.json")["bounds"] is None
+
+    def test_no_other_command_forces_one(self, mixed: RunnerProject) -> None:
+        for command in ("run", "evaluate"):
+            ended = mixed.run(command, "--run-id", "r1", "--force")
+            assert ended.code == 2
+            assert "No such option" in ended.err
+
+
 def test_missing_tasks_are_submitted_as_null_and_others_as_whole_evals(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
@@ -166,6 +234,28 @@ class TestAnAuthorsOwnScore:
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 2
         assert "score() failed: KeyError: 'points'" in ended.err
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+    @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+    @pytest.mark.parametrize("command", [["run"], ["score", "--force"]])
+    def test_one_that_gives_no_finite_number_is_refused(
+        self, project: RunnerProject, command: list[str], value: str
+    ) -> None:
+        if command[0] == "score":
+            assert project.run("run", "--run-id", "r1", "t1").code == 0
+        returned = f"ScoreResult(tasks_evaluated=['t1'], final_score=float('{value}'))"
+        self.define(project, f"return {returned}")
+        ended = project.run(*command, "--run-id", "r1")
+        assert ended.code == 2
+        assert f"score() returned {value}, not a finite number" in ended.err
+        assert not (project.results / "r1" / "final_score.json").exists()
+        assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
+
+    def test_one_that_gives_something_else_is_refused_by_name(self, project: RunnerProject) -> None:
+        self.define(project, "return 0.9")
+        ended = project.run("run", "--run-id", "r1")
+        assert ended.code == 2
+        assert "score() returned float, not ScoreResult" in ended.err
         assert not (project.results / "r1" / "final_score.json").exists()
 
     def test_one_that_blocks_is_told(self, project: RunnerProject) -> None:
