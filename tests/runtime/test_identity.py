@@ -14,6 +14,8 @@ from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.identity import (
+    check_same_code,
+    check_same_dataset,
     check_same_limit,
     check_same_settings,
     check_same_source,
@@ -21,9 +23,7 @@ from benchmark_runner.identity import (
     task_changes,
     task_hash,
 )
-from benchmark_runner.schemas import (
-    Task,
-)
+from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -217,6 +217,64 @@ class TestSource:
         assert "--run-id" in str(caught.value.hint)
 
 
+class TestDataset:
+    @pytest.mark.parametrize(
+        ("before", "now"), [("validation", "validation"), (None, None), (None, "validation")]
+    )
+    def test_the_same_name_or_none_known_goes_on(self, before: str | None, now: str | None) -> None:
+        check_same_dataset(frozen(dataset_name=before), now)
+
+    @pytest.mark.parametrize(
+        ("now", "said"), [("test", "'test'"), (None, "one without a name"), ("", "without a name")]
+    )
+    def test_another_name_is_refused_with_both(self, now: str | None, said: str) -> None:
+        with pytest.raises(RunIdentityError, match=r"from dataset 'validation', not") as caught:
+            check_same_dataset(frozen(dataset_name="validation"), now)
+
+        assert said in caught.value.message
+        assert "--run-id" in str(caught.value.hint)
+
+
+class TestCode:
+    KNOWN = ("v1", "commit-1")
+
+    def check(self, version: str | None, commit: str | None, *now: str | None) -> None:
+        config = frozen(generation_version=version, runner_commit=commit)
+        check_same_code(config, now[0] or "", now[1])
+
+    @pytest.mark.parametrize(
+        ("before", "now"),
+        [
+            (KNOWN, KNOWN),
+            ((None, None), KNOWN),
+            (("v1", None), KNOWN),
+            (KNOWN, ("v1", None)),
+        ],
+    )
+    def test_the_same_code_or_what_is_not_known_goes_on(
+        self, before: tuple[str | None, str | None], now: tuple[str, str | None]
+    ) -> None:
+        self.check(*before, *now)
+
+    @pytest.mark.parametrize(
+        ("now", "said", "unsaid"),
+        [
+            (("v2", "commit-1"), ["generation version was 'v1', now 'v2'"], "commit"),
+            (("v1", "commit-2"), ["runner commit was 'commit-1', now 'commit-2'"], "version"),
+            (("v2", "commit-2"), ["generation version was", "; runner commit was"], None),
+        ],
+    )
+    def test_other_code_is_refused_with_both_and_the_way_out(
+        self, now: tuple[str, str], said: list[str], unsaid: str | None
+    ) -> None:
+        with pytest.raises(RunIdentityError) as caught:
+            self.check(*self.KNOWN, *now)
+
+        assert all(text in caught.value.message for text in said)
+        assert unsaid is None or unsaid not in caught.value.message
+        assert "--accept-code-change" in str(caught.value.hint)
+
+
 class TestTasks:
     tasks = (task("z", level=1), task("a"), task("m"))
 
@@ -247,6 +305,28 @@ class TestTasks:
             check_same_tasks(frozen(*self.tasks), [task("z"), task("m"), task("b"), task("c")])
 
         assert "1 changed (z); 2 added (b, c); 1 removed (a)" in caught.value.message
+
+    def test_nothing_but_changes_is_a_change(self) -> None:
+        assert not task_changes(frozen(*self.tasks), self.tasks)
+        assert not task_changes(frozen(*self.tasks), self.tasks[::-1])
+        assert task_changes(frozen(*self.tasks), self.tasks[1:])
+
+    @pytest.mark.parametrize("moved", [True, False])
+    def test_another_file_is_named_with_the_one_before(self, tmp_path: Path, moved: bool) -> None:
+        before = tmp_path / "before.json"
+        now = tmp_path / "now.json" if moved else before
+        config = frozen(*self.tasks, dataset_file=str(before))
+
+        with pytest.raises(RunIdentityError) as caught:
+            refuse_changed_tasks(config, task_changes(config, self.tasks[1:]), now)
+
+        said = f"; --dataset-file was {before}, now {now}"
+        assert (said in caught.value.message) is moved
+
+    def test_the_same_tasks_in_another_file_go_on(self, tmp_path: Path) -> None:
+        config = frozen(*self.tasks, dataset_file="/before.json")
+
+        refuse_changed_tasks(config, task_changes(config, self.tasks), tmp_path / "now.json")
 
     def test_of_many_tasks_a_few_are_named_and_all_counted(self) -> None:
         added = [task(f"t{index}") for index in range(100)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.planning import GradedBy, Why, check_same_grader, make_plan
+from benchmark_runner.planning import GradedBy, Plan, Why, check_same_grader, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -27,30 +27,31 @@ def artifacts(tmp_path: Path) -> RunArtifacts:
     return RunArtifacts(tmp_path / "results", "run-1")
 
 
+def generate(
+    artifacts: RunArtifacts, task_id: str, status: GenerationStatus, data: str = "42"
+) -> str:
+    return artifacts.save_generation(task_id, GenerationResult(status=status, data=data))
+
+
+def grade(
+    artifacts: RunArtifacts,
+    task_id: str,
+    status: EvalStatus,
+    generation_hash: str | None,
+    by: GradedBy = REMOTE,
+) -> None:
+    result = EvalResult(
+        task_id=task_id,
+        status=status,
+        generation_hash=generation_hash,
+        service_url=by.service_url,
+        evaluation_api=by.evaluation_api,
+        service_version=by.service_version,
+    )
+    artifacts.save_eval(task_id, result)
+
+
 class TestPlan:
-    def generate(
-        self, artifacts: RunArtifacts, task_id: str, status: GenerationStatus, data: str = "42"
-    ) -> str:
-        return artifacts.save_generation(task_id, GenerationResult(status=status, data=data))
-
-    def grade(
-        self,
-        artifacts: RunArtifacts,
-        task_id: str,
-        status: EvalStatus,
-        generation_hash: str | None,
-        by: GradedBy = REMOTE,
-    ) -> None:
-        result = EvalResult(
-            task_id=task_id,
-            status=status,
-            generation_hash=generation_hash,
-            service_url=by.service_url,
-            evaluation_api=by.evaluation_api,
-            service_version=by.service_version,
-        )
-        artifacts.save_eval(task_id, result)
-
     def test_of_a_new_run_everything_is_generated_in_order(self, artifacts: RunArtifacts) -> None:
         plan = make_plan(artifacts, ["z", "a", "m"])
 
@@ -60,13 +61,13 @@ class TestPlan:
     def test_a_generation_that_failed_is_redone_even_where_it_has_an_eval(
         self, artifacts: RunArtifacts
     ) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.ERROR)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.ERROR)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
         assert make_plan(artifacts, ["t1"]).generate == ["t1"]
 
     def test_a_generation_that_can_not_be_read_is_redone(self, artifacts: RunArtifacts) -> None:
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.generation_path("t1").write_text('{"status": "succ')
 
         assert make_plan(artifacts, ["t1"]).generate == ["t1"]
@@ -84,8 +85,8 @@ class TestPlan:
     def test_what_is_finished_is_left_alone(
         self, artifacts: RunArtifacts, generated: GenerationStatus, graded: EvalStatus
     ) -> None:
-        content_hash = self.generate(artifacts, "t1", generated)
-        self.grade(artifacts, "t1", graded, content_hash)
+        content_hash = generate(artifacts, "t1", generated)
+        grade(artifacts, "t1", graded, content_hash)
 
         plan = make_plan(artifacts, ["t1"])
 
@@ -99,7 +100,7 @@ class TestPlan:
     def test_a_missing_eval_is_made(
         self, artifacts: RunArtifacts, generated: GenerationStatus
     ) -> None:
-        self.generate(artifacts, "t1", generated)
+        generate(artifacts, "t1", generated)
 
         plan = make_plan(artifacts, ["t1"])
 
@@ -109,13 +110,13 @@ class TestPlan:
     def test_an_eval_that_failed_is_redone(
         self, artifacts: RunArtifacts, graded: EvalStatus
     ) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", graded, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", graded, content_hash)
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
 
     def test_an_eval_that_can_not_be_read_is_redone(self, artifacts: RunArtifacts) -> None:
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.eval_path("t1").write_text("{")
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
@@ -124,27 +125,27 @@ class TestPlan:
     def test_an_eval_of_another_generation_is_redone(
         self, artifacts: RunArtifacts, graded: EvalStatus
     ) -> None:
-        before = self.generate(artifacts, "t1", GenerationStatus.SUCCESS, "old")
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS, "new")
-        self.grade(artifacts, "t1", graded, before)
+        before = generate(artifacts, "t1", GenerationStatus.SUCCESS, "old")
+        generate(artifacts, "t1", GenerationStatus.SUCCESS, "new")
+        grade(artifacts, "t1", graded, before)
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
 
     def test_an_eval_of_an_earlier_framework_names_no_generation_and_is_kept(
         self, artifacts: RunArtifacts
     ) -> None:
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, None)
+        generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, None)
 
         assert not make_plan(artifacts, ["t1"])
 
     def test_an_eval_without_its_generation_does_not_count(self, artifacts: RunArtifacts) -> None:
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, "a hash")
+        grade(artifacts, "t1", EvalStatus.EVALUATED, "a hash")
 
         assert make_plan(artifacts, ["t1"]).generate == ["t1"]
 
     def test_only_the_chosen_tasks_are_planned(self, artifacts: RunArtifacts) -> None:
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        generate(artifacts, "t1", GenerationStatus.SUCCESS)
 
         assert make_plan(artifacts, ["t2"]).generate == ["t2"]
         assert make_plan(artifacts, ["t2"]).evaluate == []
@@ -152,20 +153,65 @@ class TestPlan:
     def test_without_grading_a_generation_is_all_that_is_owed(
         self, artifacts: RunArtifacts
     ) -> None:
-        self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.generate(artifacts, "t2", GenerationStatus.ERROR)
+        generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        generate(artifacts, "t2", GenerationStatus.ERROR)
 
         plan = make_plan(artifacts, ["t1", "t2", "t3"], skip_eval=True)
 
         assert (plan.generate, plan.evaluate, plan.done) == (["t2", "t3"], [], 1)
 
     def test_grading_again_redoes_evals_and_no_generations(self, artifacts: RunArtifacts) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
         plan = make_plan(artifacts, ["t1"], regrade=Why.REGRADE)
 
         assert (plan.generate, plan.evaluate) == ([], ["t1"])
+
+    def test_grading_again_redoes_what_ran_out_of_time_too(self, artifacts: RunArtifacts) -> None:
+        content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
+        grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
+
+        assert make_plan(artifacts, ["t1"], regrade=Why.REGRADE).evaluate == ["t1"]
+
+    @pytest.mark.parametrize("status", [GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS])
+    def test_what_ran_out_of_time_or_turns_is_redone_where_that_is_asked_for(
+        self, artifacts: RunArtifacts, status: GenerationStatus
+    ) -> None:
+        generate(artifacts, "t1", status)
+        generate(artifacts, "t2", GenerationStatus.SUCCESS)
+
+        plan = make_plan(artifacts, ["t1", "t2"], retry_timeouts=True)
+
+        assert (plan.generate, plan.evaluate, plan.on_purpose) == (["t1"], ["t2"], ["t1"])
+
+    def test_a_generation_that_stands_is_redone_for_the_reason_given(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        redo = {"t1": Why.RERUN, "t2": Why.CHANGED, "t3": Why.RERUN, "t9": Why.RERUN}
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        generate(artifacts, "t2", GenerationStatus.ERROR)
+
+        plan = make_plan(artifacts, ["t1", "t2", "t3"], redo=redo)
+
+        assert (plan.generate, plan.evaluate) == (["t1", "t2", "t3"], [])
+        assert plan.why == {"t1": Why.RERUN, "t2": Why.CHANGED, "t3": Why.NOT_GENERATED}
+        assert plan.on_purpose == ["t1", "t2"]
+        assert plan.graded == {}
+
+    def test_without_some_tasks_it_keeps_the_rest_and_who_graded(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        generate(artifacts, "t2", GenerationStatus.SUCCESS)
+
+        plan = make_plan(artifacts, ["t1", "t2", "t3"]).without(["t1", "t3"])
+
+        assert (plan.generate, plan.evaluate, plan.done) == ([], ["t2"], 0)
+        assert plan.why == {"t2": Why.NOT_GRADED}
+        assert plan.graded == {REMOTE: ["t1"]}
 
     @pytest.mark.parametrize(
         "now",
@@ -178,8 +224,8 @@ class TestPlan:
     def test_the_grades_of_another_grader_are_not_mixed(
         self, artifacts: RunArtifacts, now: GradedBy
     ) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         plan = make_plan(artifacts, ["t1", "t2"])
 
         with pytest.raises(RunIdentityError) as caught:
@@ -195,16 +241,16 @@ class TestPlan:
 
     @pytest.mark.parametrize("now", [REMOTE, GradedBy("https://one.example.com", "legacy", None)])
     def test_the_same_grader_goes_on(self, artifacts: RunArtifacts, now: GradedBy) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
         check_same_grader("run-1", make_plan(artifacts, ["t1"]).graded, now)
 
     def test_who_graded_the_rest_of_the_run_counts_for_a_part_of_it(
         self, artifacts: RunArtifacts
     ) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.SUCCESS)
-        self.grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
+        grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         part = make_plan(artifacts, ["t1", "t2"]).only({"t2"})
 
         assert (part.generate, part.evaluate, part.done) == (["t2"], [], 0)
@@ -223,8 +269,106 @@ class TestPlan:
         check_same_grader("run-1", {first: ["t1"]}, GradedBy(first.service_url, "v1", "1.0"))
 
     def test_what_no_service_graded_binds_to_no_grader(self, artifacts: RunArtifacts) -> None:
-        content_hash = self.generate(artifacts, "t1", GenerationStatus.MAX_TIME)
-        self.grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
+        content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
+        grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
         graded = make_plan(artifacts, ["t1"]).graded
         check_same_grader("run-1", graded, GradedBy("https://two.example.com", "v1", None))
+
+
+class TestWhy:
+    """Each task has one reason, and is in one group."""
+
+    def plan(self, artifacts: RunArtifacts, **options: Any) -> Plan:
+        """A run in which each state of a task is there once."""
+        ok, error = GenerationStatus.SUCCESS, GenerationStatus.ERROR
+        states: dict[str, tuple[GenerationStatus, EvalStatus | None]] = {
+            "graded": (ok, EvalStatus.EVALUATED),
+            "slow": (GenerationStatus.MAX_TIME, EvalStatus.DID_NOT_COMPLETE),
+            "ungraded": (ok, None),
+            "odd": (ok, EvalStatus.ERROR),
+            "failed": (error, EvalStatus.GENERATION_ERROR),
+        }
+        for task_id, (generated, graded) in states.items():
+            content_hash = generate(artifacts, task_id, generated)
+            if graded is not None:
+                grade(artifacts, task_id, graded, content_hash)
+        grade(artifacts, "graded", EvalStatus.EVALUATED, None)
+        generate(artifacts, "changed", ok)
+        grade(artifacts, "changed", EvalStatus.EVALUATED, "another hash")
+        artifacts.task_dir("torn").mkdir()
+        artifacts.generation_path("torn").write_text("{")
+        return make_plan(artifacts, [*states, "changed", "torn", "missing"], **options)
+
+    def test_it_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
+        assert self.plan(artifacts).why == {
+            "graded": Why.GRADED,
+            "slow": Why.DID_NOT_COMPLETE,
+            "ungraded": Why.NOT_GRADED,
+            "odd": Why.GRADING_FAILED,
+            "failed": Why.GENERATION_FAILED,
+            "changed": Why.OTHER_GENERATION,
+            "torn": Why.UNREADABLE,
+            "missing": Why.NOT_GENERATED,
+        }
+
+    def test_without_grading_only_the_generations_count(self, artifacts: RunArtifacts) -> None:
+        assert self.plan(artifacts, skip_eval=True).grouped() == {
+            "reuse": {Why.GENERATED: ["graded", "slow", "ungraded", "odd", "changed"]},
+            "regrade": {},
+            "rerun": {
+                Why.GENERATION_FAILED: ["failed"],
+                Why.UNREADABLE: ["torn"],
+                Why.NOT_GENERATED: ["missing"],
+            },
+        }
+
+    @pytest.mark.parametrize("reason", [Why.REGRADE, Why.OTHER_REFERENCES])
+    def test_what_has_a_grade_is_graded_again_for_the_reason_given(
+        self, artifacts: RunArtifacts, reason: Why
+    ) -> None:
+        plan = self.plan(artifacts, regrade=reason)
+
+        assert plan.grouped()["regrade"] == {
+            reason: ["graded", "slow"],
+            Why.NOT_GRADED: ["ungraded"],
+            Why.GRADING_FAILED: ["odd"],
+            Why.OTHER_GENERATION: ["changed"],
+        }
+        assert plan.grouped()["reuse"] == {}
+
+    def test_the_groups_are_what_becomes_of_the_tasks(self, artifacts: RunArtifacts) -> None:
+        redo = {"graded": Why.RERUN, "ungraded": Why.CHANGED}
+        plan = self.plan(artifacts, redo=redo, retry_timeouts=True)
+
+        assert plan.grouped() == {
+            "reuse": {},
+            "regrade": {Why.GRADING_FAILED: ["odd"], Why.OTHER_GENERATION: ["changed"]},
+            "rerun": {
+                Why.RERUN: ["graded"],
+                Why.RETRY_TIMEOUTS: ["slow"],
+                Why.CHANGED: ["ungraded"],
+                Why.GENERATION_FAILED: ["failed"],
+                Why.UNREADABLE: ["torn"],
+                Why.NOT_GENERATED: ["missing"],
+            },
+        }
+
+    @pytest.mark.parametrize(
+        ("now", "reused"),
+        [
+            (None, True),
+            (REMOTE, True),
+            (GradedBy(REMOTE.service_url, "legacy", None), True),
+            (GradedBy("local", "legacy", "1.0"), False),
+            (GradedBy(REMOTE.service_url, "legacy", "2.0"), False),
+        ],
+    )
+    def test_what_another_grader_graded_is_not_reused(
+        self, artifacts: RunArtifacts, now: GradedBy | None, reused: bool
+    ) -> None:
+        groups = self.plan(artifacts).grouped(now)
+
+        assert (groups["reuse"].get(Why.GRADED) == ["graded"]) is reused
+        assert (groups["regrade"].get(Why.OTHER_GRADER) == ["graded"]) is not reused
+        assert groups["reuse"][Why.DID_NOT_COMPLETE] == ["slow"]
