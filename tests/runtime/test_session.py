@@ -14,6 +14,8 @@ from benchmark_runner.llm import build_llm_config
 from benchmark_runner.local import local_client
 from benchmark_runner.local.data import LocalDatasets
 from benchmark_runner.local.service import LocalService
+from benchmark_runner.planning import Why
+from benchmark_runner.provenance import Code
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.session import RunRequest, open_graded_run, open_run
 
@@ -393,6 +395,18 @@ class TestGoingOn:
         with pytest.raises(DatasetError, match=r"own\.jsonl"):
             await bench.open()
 
+    async def test_the_same_tasks_in_another_file_are_read_there_from_then_on(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        await bench.start()
+        moved = bench.file.rename(tmp_path / "moved.json")
+        with pytest.raises(DatasetError, match=r"letters\.json"):
+            await bench.open()
+        session = await bench.open(dataset_file=moved)
+        assert not session.tasks_changed
+        session.freeze("run", {})
+        assert (await bench.open()).source.file == moved
+
     async def test_a_run_of_the_service_lists_its_dataset_again(self, bench: Bench) -> None:
         await bench.start(dataset_name="letters")
         session = await bench.open()
@@ -446,6 +460,131 @@ class TestGoingOn:
         await bench.start(options=["token=hidden-1", "depth=3"])
         session = await bench.open(options=["token=hidden-2", "depth=03"])
         assert session.runner.options.depth == 3
+
+
+class TestAcceptedChanges:
+    CHANGED: list[dict[str, object]] = [  # noqa: RUF012 (only read)
+        {"id": "d", "question": "fourth?"},
+        {**ROWS[0], "question": "another?"},
+        ROWS[2],
+    ]
+
+    async def test_they_are_the_runs_tasks_and_are_to_be_redone(self, bench: Bench) -> None:
+        started = await bench.start()
+        bench.write(self.CHANGED)
+        session = await bench.open(accept_changed_tasks=True)
+        assert session.tasks_changed
+        assert session.chosen == session.config.tasks == ["d", "b", "c"]
+        assert [*session.config.task_hashes] == ["d", "b", "c"]
+        before, now = started.config.task_hashes, session.config.task_hashes
+        assert (now["b"] == before["b"], now["c"] == before["c"]) == (False, True)
+        assert session.redo == {"d": Why.CHANGED, "b": Why.CHANGED}
+        assert [task.question for task in session.runner.get_tasks()] == [
+            "fourth?",
+            "another?",
+            "third letter?",
+        ]
+
+    async def test_they_are_accepted_once_they_are_frozen_and_not_before(
+        self, bench: Bench
+    ) -> None:
+        await bench.start()
+        bench.write(self.CHANGED)
+        session = await bench.open(accept_changed_tasks=True)
+        with pytest.raises(RunIdentityError):
+            await bench.open()
+        session.freeze("run", {})
+        session = await bench.open()
+        assert (session.tasks_changed, session.redo) == (False, {})
+        assert session.chosen == ["d", "b", "c"]
+
+    async def test_where_there_are_none_there_is_nothing_to_redo(self, bench: Bench) -> None:
+        started = await bench.start()
+        session = await bench.open(accept_changed_tasks=True)
+        assert (session.tasks_changed, session.redo) == (False, {})
+        assert session.config.tasks == started.config.tasks
+
+    async def test_a_new_run_has_none(self, bench: Bench) -> None:
+        session = await bench.open(accept_changed_tasks=True)
+        assert (session.tasks_changed, session.redo) == (False, {})
+
+    async def test_they_do_not_make_another_dataset_or_source_the_same(self, bench: Bench) -> None:
+        await bench.start()
+        with pytest.raises(RunIdentityError, match="takes its tasks from a file"):
+            await bench.open(accept_changed_tasks=True, dataset_name="letters")
+        bench.file.write_text(bench.file.read_text().replace('"letters"', '"signs"'))
+        with pytest.raises(RunIdentityError, match="dataset 'letters', not from 'signs'"):
+            await bench.open(accept_changed_tasks=True)
+
+    async def test_of_a_problem_only_its_own_text_is_accepted(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        problem = tmp_path / "problem.txt"
+        for task_id in ("t1", "t2"):
+            problem.write_text(f"question of {task_id}")
+            await bench.start(problem=problem, task_ids=[task_id])
+        problem.write_text("another question")
+        session = await bench.open(problem=problem, task_ids=["t2"], accept_changed_tasks=True)
+        assert session.redo == {"t2": Why.CHANGED}
+        assert session.config.tasks == ["t1", "t2"]
+        assert session.chosen == ["t2"]
+
+
+class TestTasksToRedo:
+    async def test_named_ones_are_redone_among_all(self, bench: Bench) -> None:
+        await bench.start()
+        session = await bench.open(rerun=["c", "b", "c"])
+        assert session.redo == {"b": Why.RERUN, "c": Why.RERUN}
+        assert session.chosen == ["b", "a", "c"]
+
+    async def test_beside_chosen_ones_they_are_chosen_too(self, bench: Bench) -> None:
+        await bench.start()
+        session = await bench.open(rerun=["c", "b"], task_ids=["b"])
+        assert session.chosen == ["b", "c"]
+
+    async def test_an_unknown_one_is_refused_by_name(self, bench: Bench) -> None:
+        await bench.start(limit=2)
+        with pytest.raises(UsageError, match="unknown task") as caught:
+            await bench.open(rerun=["b", "c"])
+        assert caught.value.message.endswith(": c")
+
+    async def test_one_that_has_changed_too_is_one_that_has_changed(self, bench: Bench) -> None:
+        await bench.start()
+        bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
+        session = await bench.open(rerun=["b"], accept_changed_tasks=True)
+        assert session.redo == {"b": Why.CHANGED}
+
+
+class TestOtherCode:
+    async def test_it_is_refused_until_it_is_accepted(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Stamped(SampleRunner):
+            GENERATION_VERSION_ENV = "SAMPLE_STAMP"
+
+        bench.runner_class = Stamped
+        monkeypatch.setenv("SAMPLE_STAMP", "v1")
+        await bench.start(code=Code("commit-1", dirty=False))
+        monkeypatch.setenv("SAMPLE_STAMP", "v2")
+        with pytest.raises(RunIdentityError) as caught:
+            await bench.open(code=Code("commit-2", dirty=True))
+        for said in ("'v1', now 'v2'", "'commit-1', now 'commit-2'"):
+            assert said in caught.value.message
+        session = await bench.open(code=Code("commit-2", dirty=True), accept_code_change=True)
+        facts = ("generation_version", "runner_commit", "runner_dirty")
+        assert [session.facts[name] for name in facts] == ["v2", "commit-2", True]
+        session.freeze("run", {})
+        config = load_run_config(session.artifacts)
+        assert config is not None
+        assert (config.generation_version, config.runner_commit) == ("v2", "commit-2")
+        assert [*config.history[1].changed] == [*facts]
+        assert (await bench.open(code=Code("commit-2", dirty=False))).resumed
+
+    async def test_grading_is_not_concerned(self, bench: Bench) -> None:
+        await bench.start(code=Code("commit-1"))
+        session = await bench.open_graded(code=Code("commit-2"))
+        assert "runner_commit" not in session.facts
+        assert session.config.runner_commit == "commit-1"
 
 
 class TestProblems:
