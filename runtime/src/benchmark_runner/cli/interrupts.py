@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
 from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, TypeVar
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds after the first signal in which an orderly end must be reached, and those that
-#: saying how things stand may then take. Together they are less than ten.
+#: Seconds after the first signal in which an orderly end must be reached, those that saying how
+#: things stand may then take, and those for what is still in a buffer: less than ten in all.
 ORDERLY_WITHIN = 7.5
 _LAST_WORDS_WITHIN = 1.5
+_FLUSH_WITHIN = 0.3
 #: Seconds that tasks left behind get to react to a second cancellation.
 _LEAVE_GRACE = 1.0
 _AUTHOR_THREAD = "author"
@@ -55,30 +58,52 @@ class _Watch:
     """
 
     last_words: Callable[[Interrupted], None]
-    stop: Callable[[], None] | None = None
+    stop: Callable[[], None]
     received: list[int] = field(default_factory=list[int])
+    _leave_at: float | None = None
+    _process: int = field(default_factory=os.getpid)
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Do nothing, but be there: only then does Python write the number into the pipe.
+
+        A process that an agent forks has this handler, too, and nobody who reads its signals.
+        """
+        if os.getpid() != self._process:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def read_from(self, pipe: int) -> None:
-        """Take signals from ``pipe`` until its other end is closed, then close this one."""
-        while numbers := os.read(pipe, 64):
+        """Take signals from ``pipe`` until its other end is closed, then close this one.
+
+        After a first signal it stays open, and the process usually ends before the time is up.
+        """
+        readable = select.poll()
+        readable.register(pipe, select.POLLIN)
+        while readable.poll(self._milliseconds_left()):
+            numbers = os.read(pipe, 64)
+            if not numbers:
+                os.close(pipe)
+                return
             for number in numbers:
                 if number in _SIGNALS:
                     self._on_signal(number)
-        os.close(pipe)
+        self._end_in_disorder()
+
+    def _milliseconds_left(self) -> float | None:
+        if self._leave_at is None:
+            return None
+        return max(0.0, self._leave_at - time.monotonic()) * 1000
 
     def _on_signal(self, number: int) -> None:
         if self.received:
             leave_now(128 + number)
+        self._leave_at = time.monotonic() + ORDERLY_WITHIN
         self.received.append(number)
-        if self.stop is not None:
-            self.stop()
-        Thread(target=self._end_in_time, args=(number,), daemon=True).start()
+        self.stop()
 
-    def _end_in_time(self, number: int) -> None:
-        time.sleep(ORDERLY_WITHIN)  # the process usually ends meanwhile, and this thread with it
-        speaker = Thread(target=self.last_words, args=(Interrupted(number),), daemon=True)
-        speaker.start()
-        speaker.join(_LAST_WORDS_WITHIN)
+    def _end_in_disorder(self) -> None:
+        number = self.received[0]
+        _within(_LAST_WORDS_WITHIN, partial(self.last_words, Interrupted(number)))
         leave_now(128 + number)
 
 
@@ -109,7 +134,8 @@ def run_interruptible(
         with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
 
-    with _watched(_Watch(last_words, stop)) as watch:
+    watch = _Watch(last_words, stop)
+    with _watched(watch):
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
@@ -132,34 +158,44 @@ def author_threads_left() -> bool:
 
 def leave_now(code: int) -> None:
     """End the process without waiting for anything; what is on disk is whole."""
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if sys.stderr.isatty():
-            os.write(2, _SHOW_CURSOR)  # a live display hides it
+    _within(_FLUSH_WITHIN, _flush)
     os._exit(code)
 
 
+def _flush() -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+        if sys.stderr.isatty():
+            os.write(2, _SHOW_CURSOR)  # a live display hides it
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+
+
+def _within(seconds: float, function: Callable[[], None]) -> None:
+    """Call ``function``, and don't wait longer: a pipe that nobody reads blocks for ever."""
+    thread = Thread(target=function, daemon=True)
+    with suppress(RuntimeError):  # the system has no more threads
+        thread.start()
+        thread.join(seconds)
+
+
 @contextmanager
-def _watched(watch: _Watch) -> Generator[_Watch]:
+def _watched(watch: _Watch) -> Generator[None]:
     """Have ``watch`` told of signals; after a first one it stays, until the process ends."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
-    before = {number: signal.signal(number, _noted_by_the_pipe) for number in _SIGNALS}
-    descriptor_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     Thread(target=watch.read_from, args=(read_end,), name="signals", daemon=True).start()
+    # The pipe first, and away last: a signal in between is not lost.
+    descriptor_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, watch.handle) for number in _SIGNALS}
     try:
-        yield watch
+        yield
     finally:
         if not watch.received:
-            signal.set_wakeup_fd(descriptor_before)
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(descriptor_before)
             os.close(write_end)
-
-
-def _noted_by_the_pipe(_number: int, _frame: FrameType | None) -> None:
-    """Python writes the number into the pipe only for signals that have a handler."""
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:
@@ -169,7 +205,8 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     if left:
         loop.run_until_complete(asyncio.wait(left, timeout=_LEAVE_GRACE))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    closing = loop.create_task(loop.shutdown_asyncgens())
+    loop.run_until_complete(asyncio.wait({closing}, timeout=_LEAVE_GRACE))
     # The engine has given up on what is still there; nobody needs to hear of it again.
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.close()
