@@ -23,6 +23,7 @@ from benchmark_runner.cli.plan import plan_as_json, plan_in_words
 from benchmark_runner.cli.report import as_json, closing, exit_code, opening
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
+from benchmark_runner.errors import BenchmarkRunnerError
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.workflow import Workflow
 
@@ -169,7 +170,12 @@ class Reporter:
             return
         workflow.display.__exit__()
         workflow.note_interruption()
-        self._tell(workflow.take_stock(workflow.session), signal)
+        try:
+            outcome = workflow.take_stock(workflow.session)
+        except BenchmarkRunnerError as error:  # the signal decides the exit code all the same
+            print_error(job.settings.command, error, as_json=job.json)
+            return
+        self._tell(outcome, signal)
 
     def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
         job = self._job
