@@ -61,7 +61,9 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
     if not _reserved:
         typer.echo(text)
     elif (kept := _reserved[-1]).stream is sys.__stdout__:
-        os.write(kept.descriptor, f"{text}\n".encode())
+        rest = memoryview(f"{text}\n".encode())
+        while rest:  # a signal cuts a long write short
+            rest = rest[os.write(kept.descriptor, rest) :]
     else:
         typer.echo(text, file=kept.stream)
 
