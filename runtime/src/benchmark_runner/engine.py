@@ -200,7 +200,7 @@ class Engine:
             await self._room.acquire()
             slot = await self._slots.take()
             if self._refused_by or self._disk_error:
-                slot.give_back()
+                slot.end()
                 self._room.release()
                 continue
             evaluation = group.create_task(self._evaluate(task_id, generated, grading, slot))
@@ -230,7 +230,7 @@ class Engine:
             raise
 
     def _evaluated(self, evaluation: asyncio.Task[None]) -> None:
-        self._under_way.pop(evaluation).give_back()
+        self._under_way.pop(evaluation).end()
         self._room.release()
 
     def _read_generated(self, task_id: str) -> Generated | None:

@@ -17,24 +17,48 @@ class Slot:
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
-        self._is_held = False
-        self.resting = False
+        self._turn = asyncio.Lock()
+        self._is_held = self._is_over = False
+        self._resting = 0
+
+    @property
+    def resting(self) -> bool:
         """Whether its holder waits for the time to try again."""
+        return self._resting > 0
 
     async def take(self) -> None:
-        """Wait for a free place and hold it."""
-        await self._free.acquire()
-        self._is_held = True
+        """Wait for a free place and hold it; once the work has ended, there is none to wait for."""
+        async with self._turn:  # several calls of the same work have one place together
+            if self._is_held or self._is_over:
+                return
+            await self._free.acquire()
+            self._is_held = True
+            if self._is_over:
+                self._give_back()
 
-    def give_back(self) -> None:
-        """Free the place, if it is held."""
-        if self._is_held:
-            self._is_held = False
-            self._free.release()
+    def end(self) -> None:
+        """Free the place for good: the work has ended, whatever it has left behind."""
+        self._is_over = True
+        self._give_back()
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep, without holding the place."""
+        self._resting += 1
+        self._give_back()
+        try:
+            await asyncio.sleep(seconds)
+            await self.take()
+        finally:
+            self._resting -= 1
 
     def belongs_to_this_work(self) -> None:
         """Let :func:`rest` give this place back, here and in all that is started from here."""
         _held.set(self)
+
+    def _give_back(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._free.release()
 
 
 class Slots:
@@ -57,13 +81,4 @@ class Slots:
 async def rest(seconds: float) -> None:
     """Sleep, without holding the place that this piece of work has, if it has one."""
     slot = _held.get()
-    if slot is None:
-        await asyncio.sleep(seconds)
-        return
-    slot.give_back()
-    slot.resting = True
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        slot.resting = False
-    await slot.take()
+    await (asyncio.sleep(seconds) if slot is None else slot.rest(seconds))
