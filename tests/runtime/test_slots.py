@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner import engine as engine_module
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.engine import Engine, EngineSettings
+from benchmark_runner.errors import AuthenticationError, ServiceError
+from benchmark_runner.events import (
+    EvaluationFinished,
+    EvaluationStopped,
+    Event,
+    GenerationFinished,
+)
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.planning import GradedBy, make_plan
+from benchmark_runner.retries import RetryPolicy, TransientError, call_with_retries
+from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
+from benchmark_runner.slots import Slots, rest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    Evaluate = Callable[[str], Awaitable[None]]
+
+pytestmark = pytest.mark.anyio
+
+#: Longer than anything here takes; reaching it fails the test.
+TOO_LONG = 10.0
+
+
+class Rests:
+    """Stands in for the sleep of those that rest: it ends when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._begun = asyncio.Condition()
+        self._asleep: list[asyncio.Future[None]] = []
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr("benchmark_runner.slots.asyncio", self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        waking = asyncio.get_running_loop().create_future()
+        self._asleep.append(waking)
+        async with self._begun:
+            self._begun.notify_all()
+        await waking
+
+    async def until(self, count: int) -> None:
+        """Wait until so many have gone to rest."""
+        async with self._begun, asyncio.timeout(TOO_LONG):
+            await self._begun.wait_for(lambda: len(self._asleep) >= count)
+
+    def wake_all(self) -> None:
+        for waking in self._asleep:
+            if not waking.done():
+                waking.set_result(None)
+        self._asleep.clear()
+
+
+@pytest.fixture
+async def rests(monkeypatch: pytest.MonkeyPatch) -> Rests:
+    return Rests(monkeypatch)
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def free_places(slots: Slots, most: int) -> int:
+    """How many can be taken at once; more than ``most`` is one too many."""
+    taken = [asyncio.create_task(slots.take()) for _ in range(most + 1)]
+    await settle()
+    count = sum(task.done() for task in taken)
+    for task in taken:
+        task.cancel()
+    await asyncio.wait(taken)
+    for task in taken:
+        if not task.cancelled():
+            task.result().end()
+    return count
+
+
+@asynccontextmanager
+async def work(slots: Slots, do: Callable[[], Awaitable[object]]) -> AsyncIterator[Any]:
+    """One piece of work that holds a place, as the engine gives it one."""
+    slot = await slots.take()
+
+    async def run() -> None:
+        slot.belongs_to_this_work()
+        await do()
+
+    task = asyncio.create_task(run())
+    task.add_done_callback(lambda _: slot.end())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+class TestAPlace:
+    async def test_it_is_free_while_its_holder_rests(self, rests: Rests) -> None:
+        slots = Slots(1)
+        go_on = asyncio.Event()
+
+        async def work_and_rest() -> None:
+            await go_on.wait()
+            await rest(1)
+
+        async with work(slots, work_and_rest) as task:
+            assert await free_places(slots, 1) == 0
+            go_on.set()
+            await rests.until(1)
+            assert await free_places(slots, 1) == 1
+            rests.wake_all()
+            await task
+        assert await free_places(slots, 1) == 1
+
+    async def test_who_has_rested_waits_until_one_is_free_again(self, rests: Rests) -> None:
+        slots = Slots(1)
+        async with work(slots, lambda: rest(1)) as task:
+            await rests.until(1)
+            other = await slots.take()
+            rests.wake_all()
+            await settle()
+            assert not task.done()
+            other.end()
+            await task
+        assert await free_places(slots, 1) == 1
+
+    async def test_a_cancellation_while_resting_leaves_it_free_once(self, rests: Rests) -> None:
+        slots = Slots(2)
+        async with work(slots, lambda: rest(1)) as task:
+            await rests.until(1)
+            task.cancel()
+        assert await free_places(slots, 2) == 2
+
+    async def test_a_cancellation_while_waiting_to_get_it_back_leaves_it_free_once(
+        self, rests: Rests
+    ) -> None:
+        slots = Slots(1)
+        async with work(slots, lambda: rest(1)) as task:
+            await rests.until(1)
+            other = await slots.take()
+            rests.wake_all()
+            await settle()
+            task.cancel()
+            await asyncio.wait({task})
+            other.end()
+        assert await free_places(slots, 1) == 1
+
+    async def test_a_cancellation_just_when_it_comes_back_leaves_it_free_once(
+        self, rests: Rests
+    ) -> None:
+        slots = Slots(1)
+        async with work(slots, lambda: rest(1)) as task:
+            await rests.until(1)
+            other = await slots.take()
+            rests.wake_all()
+            await settle()
+            other.end()
+            task.cancel()
+        assert await free_places(slots, 1) == 1
+
+    async def test_several_calls_of_the_same_work_have_one_together(self, rests: Rests) -> None:
+        slots = Slots(1)
+
+        async def two_calls() -> None:
+            await asyncio.gather(rest(1), rest(1))
+
+        async with work(slots, two_calls) as task:
+            await rests.until(2)
+            rests.wake_all()
+            async with asyncio.timeout(TOO_LONG):
+                await task
+        assert await free_places(slots, 1) == 1
+
+    async def test_what_the_work_has_left_behind_takes_none(self, rests: Rests) -> None:
+        slots = Slots(1)
+        left_behind: list[asyncio.Task[None]] = []
+
+        async def leave_something_behind() -> None:
+            left_behind.append(asyncio.create_task(rest(1)))
+            await rests.until(1)
+
+        async with work(slots, leave_something_behind) as task:
+            await task
+        rests.wake_all()
+        async with asyncio.timeout(TOO_LONG):
+            await left_behind[0]
+        assert await free_places(slots, 1) == 1
+
+    async def test_what_ends_while_it_waits_to_get_it_back_takes_none(self, rests: Rests) -> None:
+        slots = Slots(1)
+        left_behind: list[asyncio.Task[None]] = []
+        go_on = asyncio.Event()
+
+        async def leave_something_behind() -> None:
+            left_behind.append(asyncio.create_task(rest(1)))
+            await go_on.wait()
+
+        async with work(slots, leave_something_behind) as task:
+            await rests.until(1)
+            other = await slots.take()
+            rests.wake_all()
+            await settle()  # what is left behind waits for the other's place now
+            go_on.set()
+            await task
+            other.end()
+            async with asyncio.timeout(TOO_LONG):
+                await left_behind[0]
+        assert await free_places(slots, 1) == 1
+
+    async def test_without_one_there_is_only_the_sleep(self, rests: Rests) -> None:
+        resting = asyncio.create_task(rest(1))
+        await rests.until(1)
+        rests.wake_all()
+        await resting
+
+
+class ScriptedRunner(BenchmarkRunner):
+    NAME = "scripted"
+
+    def __init__(self, evaluate: Evaluate) -> None:
+        super().__init__("local")
+        self._evaluate = evaluate
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(answer="an answer")
+
+    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        # As the client does it: tries, with rests between them.
+        async def try_once() -> None:
+            await self._evaluate(task_id)
+
+        await call_with_retries(try_once, RetryPolicy(first_wait=0))
+        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
+
+
+class Service:
+    """Grades; what it is asked first it can't do yet, and it counts what is under way."""
+
+    def __init__(self, *unavailable: str) -> None:
+        self.unavailable = list(unavailable)
+        self.graded: list[str] = []
+        self.refuses = False
+        self.refused = 0
+        self.now = self.highest = 0
+
+    async def evaluate(self, task_id: str) -> None:
+        self.now += 1
+        self.highest = max(self.highest, self.now)
+        try:
+            await settle()
+            if self.refuses:
+                self.refused += 1
+                raise AuthenticationError("no longer")
+            if task_id in self.unavailable:
+                self.unavailable.remove(task_id)
+                raise TransientError("503", status_code=503, retry_after=1.0)
+            self.graded.append(task_id)
+        finally:
+            self.now -= 1
+
+
+class Run:
+    def __init__(self, results: Path, service: Service, count: int) -> None:
+        self.artifacts = RunArtifacts(results, "r1")
+        self.events: list[Event] = []
+        self.ids = [f"t{number}" for number in range(1, count + 1)]
+        self._heard = asyncio.Event()
+        self._runner = ScriptedRunner(service.evaluate)
+        self._runner.register_tasks([Task(id=task_id, question="?") for task_id in self.ids])
+
+    async def grade(self, eval_parallelism: int) -> object:
+        settings = EngineSettings(
+            model="m",
+            llm_config=LLMConfig(),
+            parallelism=len(self.ids),
+            eval_parallelism=eval_parallelism,
+            timeout=TOO_LONG,
+            eval_deadline=TOO_LONG,
+            skip_eval=False,
+            graded_by=GradedBy("local", "legacy", "1"),
+            local=True,
+        )
+        engine = Engine(self._runner, self.artifacts, settings, self._listen)
+        async with asyncio.timeout(TOO_LONG):
+            return await engine.carry_out(make_plan(self.artifacts, self.ids))
+
+    async def until(self, kind: type[Event], count: int) -> None:
+        """Wait until so many events of a kind have been told."""
+        async with asyncio.timeout(TOO_LONG):
+            while sum(isinstance(event, kind) for event in self.events) < count:
+                self._heard.clear()
+                await self._heard.wait()
+
+    def _listen(self, event: Event) -> None:
+        self.events.append(event)
+        self._heard.set()
+
+
+class TestGradings:
+    async def test_one_that_waits_for_another_try_lets_others_be_graded_meanwhile(
+        self, tmp_path: Path, rests: Rests
+    ) -> None:
+        service = Service("t1")
+        run = Run(tmp_path, service, 3)
+        running = asyncio.create_task(run.grade(1))
+        await rests.until(1)
+        await run.until(EvaluationFinished, 2)
+        assert sorted(service.graded) == ["t2", "t3"]
+        rests.wake_all()
+        assert await running is None
+        assert sorted(service.graded) == ["t1", "t2", "t3"]
+        assert not make_plan(run.artifacts, run.ids)
+
+    async def test_no_more_are_under_way_than_allowed_also_when_all_come_back_from_a_rest(
+        self, tmp_path: Path, rests: Rests
+    ) -> None:
+        ids = [f"t{number}" for number in range(1, 9)]
+        service = Service(*ids)
+        run = Run(tmp_path, service, len(ids))
+        running = asyncio.create_task(run.grade(2))
+        await rests.until(len(ids))
+        assert service.highest == 2
+        rests.wake_all()
+        await running
+        assert sorted(service.graded) == ids
+        assert service.highest == 2
+
+    async def test_how_many_may_wait_is_limited(self, tmp_path: Path, rests: Rests) -> None:
+        ids = [f"t{number}" for number in range(1, 21)]
+        service = Service(*ids)
+        run = Run(tmp_path, service, len(ids))
+        running = asyncio.create_task(run.grade(2))
+        room = (1 + engine_module._WAITING_PER_SLOT) * 2
+        await rests.until(room)
+        await run.until(GenerationFinished, len(ids))
+        await settle()
+        assert len(rests._asleep) == room
+        while not running.done():
+            rests.wake_all()
+            await asyncio.sleep(0)
+        assert sorted(service.graded) == sorted(ids)
+
+    async def test_a_refusal_ends_those_that_rest_and_they_are_owed(
+        self, tmp_path: Path, rests: Rests
+    ) -> None:
+        service = Service("t1", "t2")
+        run = Run(tmp_path, service, 2)
+        running = asyncio.create_task(run.grade(2))
+        await rests.until(2)
+        service.refuses = True
+        rests._asleep[0].set_result(None)
+        refused = await running
+        assert isinstance(refused, ServiceError)
+        assert service.graded == []
+        assert sorted(make_plan(run.artifacts, run.ids).evaluate) == ["t1", "t2"]
+        stopped = [event.task_id for event in run.events if isinstance(event, EvaluationStopped)]
+        assert sorted(stopped) == ["t1", "t2"]
+
+    async def test_a_refusal_ends_those_that_wait_for_their_place_without_asking_again(
+        self, tmp_path: Path, rests: Rests
+    ) -> None:
+        service = Service("t1", "t2", "t3")
+        run = Run(tmp_path, service, 3)
+        running = asyncio.create_task(run.grade(1))
+        await rests.until(3)
+        service.refuses = True
+        rests.wake_all()
+        assert isinstance(await running, ServiceError)
+        assert service.refused == 1
+        assert sorted(make_plan(run.artifacts, run.ids).evaluate) == ["t1", "t2", "t3"]
