@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner import keeping
+from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.engine import Engine, EngineSettings
+from benchmark_runner.errors import ArtifactError
+from benchmark_runner.events import Event, GenerationStarted, RetryScheduled
+from benchmark_runner.keeping import Keeper
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.planning import GradedBy, make_plan
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Task,
+)
+from benchmark_runner.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    Generate = Callable[[Task, Path], Awaitable[GenerationResult]]
+
+pytestmark = pytest.mark.anyio
+
+#: Longer than anything here takes; reaching it fails the test.
+TOO_LONG = 10.0
+
+
+class Disk:
+    """A disk that refuses to write a file: somebody's file is where its folder should be."""
+
+    def __init__(self, root: Path) -> None:
+        self.file = root / "folder" / "file.txt"
+        self._storage = Storage(root)
+        self._obstacle = root / "folder"
+        self._obstacle.write_text("in the way")
+        self.told: list[RetryScheduled] = []
+
+    def write(self, data: bytes = b"kept") -> str:
+        self._storage.write(self.file, data)
+        return "written"
+
+    def heal(self) -> None:
+        self._obstacle.unlink()
+
+    def listen(self, event: Event) -> None:
+        assert isinstance(event, RetryScheduled)
+        self.told.append(event)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "DISK_PATIENCE", 0.5)
+
+
+class TestKeeping:
+    async def test_what_the_disk_takes_is_written_beside_the_loop(self, disk: Disk) -> None:
+        disk.heal()
+        writer: list[threading.Thread] = []
+
+        def write(data: bytes) -> str:
+            writer.append(threading.current_thread())
+            return disk.write(data)
+
+        assert await Keeper(disk.listen).keep(write, b"given") == "written"
+        assert disk.file.read_bytes() == b"given"
+        assert writer != [threading.current_thread()]
+        assert disk.told == []
+
+    async def test_a_refused_write_is_tried_again_until_it_works(self, disk: Disk) -> None:
+        def heal_at_the_third(event: Event) -> None:
+            disk.listen(event)
+            if len(disk.told) == 3:
+                disk.heal()
+
+        assert await Keeper(heal_at_the_third).keep(disk.write) == "written"
+        assert disk.file.read_bytes() == b"kept"
+        assert len(disk.told) == 3
+        assert all("folder/file.txt: can't be written" in event.reason for event in disk.told)
+
+    async def test_the_waits_grow_up_to_a_limit(
+        self, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keeping, "_FIRST_WAIT", 0.001)
+        monkeypatch.setattr(keeping, "_LONGEST_WAIT", 0.004)
+
+        def heal_at_the_fifth(event: Event) -> None:
+            disk.listen(event)
+            if len(disk.told) == 5:
+                disk.heal()
+
+        await Keeper(heal_at_the_fifth).keep(disk.write)
+        assert [event.wait for event in disk.told] == [0.001, 0.002, 0.004, 0.004, 0.004]
+
+    async def test_it_is_given_up_in_the_end(self, disk: Disk, impatient: None) -> None:
+        with pytest.raises(ArtifactError, match="can't be written"):
+            await Keeper(disk.listen).keep(disk.write)
+        assert disk.told, "it was not tried again"
+
+    async def test_other_errors_are_not_tried_again(self, disk: Disk) -> None:
+        def fail() -> None:
+            raise ValueError("no disk's fault")
+
+        with pytest.raises(ValueError, match="no disk's fault"):
+            await Keeper(disk.listen).keep(fail)
+        assert disk.told == []
+
+    async def test_a_cancellation_ends_the_patience(
+        self, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keeping, "_FIRST_WAIT", 2 * TOO_LONG)
+        refused = asyncio.Event()
+        keeper = Keeper(lambda _: refused.set())
+        task = asyncio.create_task(keeper.keep(disk.write))
+        async with asyncio.timeout(TOO_LONG):
+            await refused.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert not disk.file.parent.is_dir()
+
+    async def test_a_cancellation_waits_for_a_write_under_way(self, disk: Disk) -> None:
+        disk.heal()
+        writing, go_on = threading.Event(), threading.Event()
+
+        def write_slowly() -> None:
+            writing.set()
+            assert go_on.wait(TOO_LONG)
+            disk.write()
+
+        task = asyncio.create_task(Keeper(disk.listen).keep(write_slowly))
+        assert await asyncio.to_thread(writing.wait, TOO_LONG)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert disk.file.read_bytes() == b"kept"
+
+    async def test_a_cancellation_does_not_wait_for_a_disk_that_hangs(
+        self, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keeping, "_GRACE", 0.05)
+        writing, go_on = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            writing.set()
+            go_on.wait(2 * TOO_LONG)
+
+        task = asyncio.create_task(Keeper(disk.listen).keep(hang))
+        try:
+            assert await asyncio.to_thread(writing.wait, TOO_LONG)
+            task.cancel()
+            async with asyncio.timeout(TOO_LONG):
+                await asyncio.wait({task})
+            assert task.cancelled()
+        finally:
+            go_on.set()
+
+    async def test_what_is_only_a_help_is_passed_over_at_once(self, disk: Disk) -> None:
+        await Keeper(disk.listen).keep_if_possible(disk.write)
+        assert disk.told == []
+        disk.heal()
+        await Keeper(disk.listen).keep_if_possible(disk.write)
+        assert disk.file.read_bytes() == b"kept"
+
+
+class ScriptedRunner(BenchmarkRunner):
+    NAME = "scripted"
+
+    def __init__(self, generate: Generate) -> None:
+        super().__init__("local")
+        self._answer = generate
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        assert log_dir is not None
+        return await self._answer(task, log_dir)
+
+    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        if generation.answer == "ungradable":
+            raise ValueError("no grade for this")
+        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
+
+
+class Run:
+    def __init__(self, results: Path, generate: Generate, count: int = 1) -> None:
+        self.artifacts = RunArtifacts(results, "r1")
+        self.events: list[Event] = []
+        self.ids = [f"t{number}" for number in range(1, count + 1)]
+        self._runner = ScriptedRunner(generate)
+        self._runner.register_tasks([Task(id=task_id, question="?") for task_id in self.ids])
+
+    async def __call__(self, listener: Callable[[Event], None], parallelism: int = 1) -> object:
+        settings = EngineSettings(
+            model="m",
+            llm_config=LLMConfig(),
+            parallelism=parallelism,
+            eval_parallelism=1,
+            timeout=TOO_LONG,
+            eval_deadline=TOO_LONG,
+            skip_eval=False,
+            graded_by=GradedBy("local", "legacy", "1"),
+            local=True,
+        )
+        engine = Engine(self._runner, self.artifacts, settings, listener)
+        async with asyncio.timeout(TOO_LONG):
+            return await engine.carry_out(make_plan(self.artifacts, self.ids))
+
+    def block(self, task_id: str) -> None:
+        """Put a folder that is not empty where the task's generation is written first."""
+        (self.artifacts.task_dir(task_id) / ".generation.json.tmp" / "in the way").mkdir(
+            parents=True
+        )
+
+    def unblock(self, task_id: str) -> None:
+        temporary = self.artifacts.task_dir(task_id) / ".generation.json.tmp"
+        (temporary / "in the way").rmdir()
+        temporary.rmdir()
+
+    def statuses(self) -> dict[str, GenerationStatus]:
+        found = {task_id: self.artifacts.load_generation(task_id) for task_id in self.ids}
+        return {task_id: one.status for task_id, one in found.items() if one is not None}
+
+
+async def answer(task: Task, log_dir: Path) -> GenerationResult:
+    return GenerationResult(answer="an answer")
+
+
+class TestARun:
+    async def test_a_paid_answer_is_kept_when_the_disk_refuses_for_a_while(
+        self, tmp_path: Path
+    ) -> None:
+        calls: list[str] = []
+
+        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+            calls.append(task.id)
+            return await answer(task, log_dir)
+
+        run = Run(tmp_path, generate)
+        run.block("t1")
+        told: list[RetryScheduled] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, RetryScheduled):
+                told.append(event)
+                run.unblock("t1")
+
+        assert await run(listen) is None
+        assert len(told) == 1
+        assert "generation.json: can't be written" in told[0].reason
+        assert calls == ["t1"]
+        assert run.statuses() == {"t1": GenerationStatus.SUCCESS}
+        assert not make_plan(run.artifacts, run.ids)
+
+    async def test_a_traceback_that_can_not_be_written_does_not_lose_the_result(
+        self, tmp_path: Path
+    ) -> None:
+        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+            (log_dir / TRACEBACK_LOG).mkdir()
+            (log_dir / EVAL_TRACEBACK_LOG).mkdir()
+            if task.id == "t1":
+                raise ValueError("no luck")
+            return GenerationResult(answer="ungradable")
+
+        run = Run(tmp_path, generate, 2)
+        assert await run(run.events.append) is None
+        failed = run.artifacts.load_generation("t1")
+        assert failed is not None
+        assert failed.error == "ValueError: no luck"
+        ungraded = run.artifacts.load_eval("t2")
+        assert ungraded is not None
+        assert ungraded.error == "ValueError: no grade for this"
+        assert not [event for event in run.events if isinstance(event, RetryScheduled)]
+
+    async def test_a_disk_that_keeps_refusing_loses_nothing_else_and_starts_nothing_new(
+        self, tmp_path: Path, impatient: None, given_up: asyncio.Barrier
+    ) -> None:
+        all_running = asyncio.Barrier(3)
+
+        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+            await all_running.wait()
+            if task.id == "t3":
+                await given_up.wait()
+            return await answer(task, log_dir)
+
+        run = Run(tmp_path, generate, 6)
+        run.block("t1")
+        run.block("t2")
+        with pytest.raises(ArtifactError, match=r"generation\.json: can't be written"):
+            await run(run.events.append, parallelism=3)
+        started = [event.task_id for event in run.events if isinstance(event, GenerationStarted)]
+        assert sorted(started) == ["t1", "t2", "t3"]
+        assert run.statuses() == {"t3": GenerationStatus.SUCCESS}
+        assert make_plan(run.artifacts, run.ids).generate == ["t1", "t2", "t4", "t5", "t6"]
+
+    @pytest.fixture
+    async def given_up(self, monkeypatch: pytest.MonkeyPatch) -> asyncio.Barrier:
+        """Opens for one that waits here when the disk has been given up for two others."""
+        barrier, keep = asyncio.Barrier(3), Keeper.keep
+        waiting: list[asyncio.Task[int]] = []
+
+        async def tell(keeper: Keeper, write: Callable[..., object], *arguments: object) -> object:
+            try:
+                return await keep(keeper, write, *arguments)
+            except ArtifactError:
+                waiting.append(asyncio.create_task(barrier.wait()))
+                raise
+
+        monkeypatch.setattr(Keeper, "keep", tell)
+        return barrier
