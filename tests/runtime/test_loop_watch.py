@@ -1,0 +1,272 @@
+"""What keeps the event loop from its work is really kept from it here, by code that blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner import invocation, loop_watch
+from benchmark_runner.invocation import DeadlineExceeded, call_within
+from benchmark_runner.loop_watch import Blocked, LoopWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Agent = Callable[[], Awaitable[object]]
+
+pytestmark = pytest.mark.anyio
+
+#: Longer than anything here takes; reaching it fails the test.
+TOO_LONG = 10.0
+BLOCKED_AFTER = 0.2
+
+
+@pytest.fixture(autouse=True)
+def shorter_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_watch, "BLOCKED_AFTER", BLOCKED_AFTER)
+    monkeypatch.setattr(loop_watch, "_BEAT", 0.1)
+    monkeypatch.setattr(invocation, "CANCEL_GRACE", 0.05)
+
+
+@pytest.fixture
+def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stall here is long enough."""
+    monkeypatch.setattr(loop_watch, "BLOCKED_AFTER", TOO_LONG)
+
+
+class Watched:
+    """A watch, and what it has reported."""
+
+    def __init__(self) -> None:
+        self.reports: list[Blocked] = []
+        self.watch = LoopWatch(self._note)
+        reported.clear()
+
+    def _note(self, blocked: Blocked) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        self.reports.append(blocked)
+        reported.set()
+
+    async def run(self, task_id: str, agent: Agent, limit: float | None = None) -> object:
+        """Run an agent for a task, as the engine does."""
+
+        def lost() -> float:
+            return self.watch.lost_by_others(task_id)
+
+        with self.watch.working_for(task_id):
+            return await call_within(agent, agent, limit, lost)
+
+
+reported = threading.Event()
+
+
+def block() -> None:
+    """Keep the loop from everything else until somebody has noticed."""
+    reported.clear()
+    assert reported.wait(TOO_LONG), "nobody has noticed"
+
+
+async def stall() -> None:
+    block()
+
+
+async def in_a_task() -> None:
+    await asyncio.create_task(stall())
+
+
+async def gathered() -> None:
+    await asyncio.gather(asyncio.sleep(0), stall())
+
+
+async def in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stall())
+
+
+async def in_a_task_of_a_task() -> None:
+    await asyncio.create_task(in_a_task())
+
+
+class TestReporting:
+    @pytest.mark.parametrize("agent", [stall, in_a_task, gathered, in_a_group, in_a_task_of_a_task])
+    async def test_code_that_does_not_yield_is_named_once_by_its_task_with_its_stack(
+        self, agent: Agent
+    ) -> None:
+        watched = Watched()
+        with watched.watch:
+            await asyncio.gather(
+                watched.run("innocent", lambda: asyncio.sleep(0.1)), watched.run("t1", agent)
+            )
+        (blocked,) = watched.reports
+        assert blocked.task_id == "t1"
+        assert BLOCKED_AFTER <= blocked.seconds < TOO_LONG
+        assert "in stall\n    block()" in blocked.stack
+
+    async def test_a_callback_that_does_not_yield_is_reported_without_a_name(self) -> None:
+        watched, over = Watched(), asyncio.Event()
+
+        def callback() -> None:
+            block()
+            over.set()
+
+        async def start_it() -> None:
+            asyncio.get_running_loop().call_soon(callback)
+            await over.wait()
+
+        with watched.watch:
+            await watched.run("t1", start_it)
+        (blocked,) = watched.reports
+        assert blocked.task_id is None
+        assert "in callback" in blocked.stack
+
+    async def test_each_stall_is_reported(self) -> None:
+        watched = Watched()
+
+        async def stall_twice() -> None:
+            block()
+            await asyncio.sleep(2 * loop_watch._BEAT)
+            block()
+
+        with watched.watch:
+            await watched.run("t1", stall_twice)
+        assert [blocked.task_id for blocked in watched.reports] == ["t1", "t1"]
+
+    async def test_without_a_stall_nothing_is_reported(self, unreported: None) -> None:
+        watched = Watched()
+
+        async def stall_for_less() -> None:
+            time.sleep(3 * loop_watch._BEAT)  # noqa: ASYNC251 (that is the point)
+
+        with watched.watch:
+            await watched.run("t1", lambda: asyncio.sleep(3 * loop_watch._BEAT))
+            await watched.run("t1", stall_for_less)
+        assert watched.reports == []
+
+    async def test_a_plain_function_in_its_thread_keeps_nobody_waiting(self) -> None:
+        watched, beats = Watched(), 0
+        enough = threading.Event()
+
+        async def count_beats() -> None:
+            nonlocal beats
+            while not enough.is_set():
+                await asyncio.sleep(0.05)
+                beats += 1
+                if beats * 0.05 > 2 * BLOCKED_AFTER:
+                    enough.set()
+
+        def wait() -> bool:
+            return enough.wait(TOO_LONG)
+
+        with watched.watch, watched.watch.working_for("t1"):
+            counting = asyncio.create_task(count_beats())
+            assert await call_within(wait, wait, None)
+            await counting
+        assert "t1" not in [blocked.task_id for blocked in watched.reports]
+
+    async def test_nothing_is_left_of_it_afterwards(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def factory(
+            loop: asyncio.AbstractEventLoop, coro: object, **options: object
+        ) -> asyncio.Task[object]:
+            return asyncio.Task(coro, loop=loop, **options)  # type: ignore[arg-type]
+
+        loop.set_task_factory(factory)  # type: ignore[arg-type]
+        watched = Watched()
+        with watched.watch:
+            assert loop.get_task_factory() is not factory
+        assert loop.get_task_factory() is factory
+        loop.set_task_factory(None)
+        (watching,) = [one for one in threading.enumerate() if one.name == "loop-watch"]
+        await asyncio.to_thread(watching.join, TOO_LONG)
+        assert not watching.is_alive()
+        time.sleep(2 * BLOCKED_AFTER)  # noqa: ASYNC251 (that is the point)
+        await asyncio.sleep(2 * loop_watch._BEAT)
+        assert watched.reports == []
+
+
+#: What an agent may take that takes a third of it, but for the stalls of others.
+LIMIT = 0.9
+LONGER_THAN_THE_LIMIT = 1.2
+
+
+async def in_small_steps() -> str:
+    """Take 0.3 seconds, most of them in any case after a stall that comes soon."""
+    for _ in range(6):
+        await asyncio.sleep(0.05)
+    return "done"
+
+
+def block_for_longer_than_the_limit() -> None:
+    time.sleep(LONGER_THAN_THE_LIMIT)
+
+
+async def stall_for_longer_than_the_limit() -> None:
+    block_for_longer_than_the_limit()
+
+
+async def start_one_that_stalls() -> None:
+    await asyncio.create_task(stall_for_longer_than_the_limit())
+
+
+class TestTimeLimits:
+    @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
+    async def test_a_stall_is_not_counted_against_the_others(self, agent: Agent) -> None:
+        watched = Watched()
+
+        async def soon_stall() -> None:
+            await asyncio.sleep(0.1)
+            await agent()
+
+        with watched.watch:
+            answered = asyncio.create_task(watched.run("innocent", in_small_steps, LIMIT))
+            await watched.run("t1", soon_stall)
+            assert await answered == "done"
+
+    async def test_nor_is_one_that_is_too_short_to_be_reported(self, unreported: None) -> None:
+        await self.test_a_stall_is_not_counted_against_the_others(stall_for_longer_than_the_limit)
+
+    async def test_nor_is_one_of_a_callback(self) -> None:
+        watched = Watched()
+        with watched.watch:
+            asyncio.get_running_loop().call_later(0.1, block_for_longer_than_the_limit)
+            assert await watched.run("innocent", in_small_steps, LIMIT) == "done"
+
+    async def test_what_really_takes_too_long_is_ended_all_the_same(self) -> None:
+        watched = Watched()
+        with watched.watch:
+            waiting = asyncio.create_task(watched.run("innocent", asyncio.Event().wait, 0.2))
+            await watched.run("t1", stall)
+            with pytest.raises(DeadlineExceeded):
+                async with asyncio.timeout(TOO_LONG):
+                    await waiting
+
+    @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
+    async def test_its_own_stall_counts_as_its_own_time(self, agent: Agent) -> None:
+        watched = Watched()
+
+        async def stall_and_go_on() -> str:
+            await agent()
+            await in_small_steps()
+            return await in_small_steps()
+
+        with watched.watch, pytest.raises(DeadlineExceeded):
+            await watched.run("t1", stall_and_go_on, LIMIT)
+
+    async def test_who_stalls_before_another_does_not_pay_for_both(self) -> None:
+        watched = Watched()
+
+        async def stall_and_go_on() -> str:
+            time.sleep(LIMIT / 2)  # noqa: ASYNC251 (that is the point)
+            return await in_small_steps()
+
+        with watched.watch:
+            done, _ = await asyncio.gather(
+                watched.run("t1", stall_and_go_on, LIMIT),
+                watched.run("t2", stall_for_longer_than_the_limit),
+            )
+        assert done == "done"
