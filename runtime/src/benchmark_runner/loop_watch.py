@@ -61,7 +61,8 @@ class LoopWatch:
         self._loop_thread = threading.get_ident()
         self._owners: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
         self._left = threading.Event()
-        self._due = monotonic()
+        self._lock = threading.Lock()
+        self._due = self._charged_until = monotonic()
         self._lost = 0.0
         self._lost_by: dict[str, float] = {}
         self._suspect: str | None = None
@@ -70,8 +71,7 @@ class LoopWatch:
     def __enter__(self) -> Self:
         self._factory_before = self._loop.get_task_factory()
         self._loop.set_task_factory(self._new_task)
-        self._due = monotonic() + _BEAT
-        self._beats = self._loop.call_later(_BEAT, self._beat)
+        self._expect_a_beat()
         threading.Thread(target=self._watch, name="loop-watch", daemon=True).start()
         return self
 
@@ -91,21 +91,31 @@ class LoopWatch:
 
     def lost_by_others(self, task_id: str) -> float:
         """Seconds for which the loop has stood still so far, but not because of this task."""
-        own = self._lost_by.get(task_id, 0.0)
-        standing_still = monotonic() - self._due
-        if standing_still > _IN_TIME and self._suspect != task_id:
-            return self._lost - own + standing_still
-        return self._lost - own
+        with self._lock:
+            lost = self._lost - self._lost_by.get(task_id, 0.0)
+            standing_still = monotonic() - self._charged_until
+            if standing_still > _IN_TIME and self._suspect != task_id:
+                lost += standing_still
+            return lost
 
     def _beat(self) -> None:
-        late = monotonic() - self._due
-        if late > _IN_TIME:
-            self._lost += late
-            if self._suspect is not None:
-                self._lost_by[self._suspect] = self._lost_by.get(self._suspect, 0.0) + late
+        with self._lock:
+            if monotonic() - self._due > _IN_TIME:
+                self._charge(self._suspect)
+            self._expect_a_beat()
+
+    def _expect_a_beat(self) -> None:
         self._suspect, self._reported = None, False
-        self._due = monotonic() + _BEAT
+        self._due = self._charged_until = monotonic() + _BEAT
         self._beats = self._loop.call_later(_BEAT, self._beat)
+
+    def _charge(self, owner: str | None) -> None:
+        """Put down what has not been put down yet of the time that the loop stands still."""
+        now = monotonic()
+        seconds, self._charged_until = now - self._charged_until, now
+        self._lost += seconds
+        if owner is not None:
+            self._lost_by[owner] = self._lost_by.get(owner, 0.0) + seconds
 
     def _new_task(
         self,
@@ -120,17 +130,19 @@ class LoopWatch:
 
     def _watch(self) -> None:
         while not self._left.wait(_BEAT):
-            due = self._due
-            late = monotonic() - due
-            if late < _BEAT:
-                continue
-            running = asyncio.current_task(self._loop)
-            owner = self._owners.get(running) if running is not None else None
-            if self._suspect is None and due == self._due:  # else it has just gone on
-                self._suspect = owner
-            if late >= BLOCKED_AFTER and not self._reported:
+            with self._lock:
+                late = monotonic() - self._due
+                if late < _BEAT:
+                    continue
+                # One may follow the other without a beat between them: look each time.
+                running = asyncio.current_task(self._loop)
+                self._suspect = self._owners.get(running) if running is not None else None
+                self._charge(self._suspect)
+                if late < BLOCKED_AFTER or self._reported:
+                    continue
                 self._reported = True
-                self._on_blocked(Blocked(self._suspect, late, self._stack()))
+                blocked = Blocked(self._suspect, late, self._stack())
+            self._on_blocked(blocked)
 
     def _stack(self) -> str:
         frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
