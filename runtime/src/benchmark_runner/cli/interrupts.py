@@ -61,16 +61,6 @@ class _Watch:
     stop: Callable[[], None]
     received: list[int] = field(default_factory=list[int])
     _leave_at: float | None = None
-    _process: int = field(default_factory=os.getpid)
-
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Do nothing, but be there: only then does Python write the number into the pipe.
-
-        A process that an agent forks has this handler, too, and nobody who reads its signals.
-        """
-        if os.getpid() != self._process:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
 
     def read_from(self, pipe: int) -> None:
         """Take signals from ``pipe`` until its other end is closed, then close this one.
@@ -187,7 +177,7 @@ def _watched(watch: _Watch) -> Generator[None]:
     Thread(target=watch.read_from, args=(read_end,), name="signals", daemon=True).start()
     # The pipe first, and away last: a signal in between is not lost.
     descriptor_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, watch.handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, _noted_by_the_pipe) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -196,6 +186,21 @@ def _watched(watch: _Watch) -> Generator[None]:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(descriptor_before)
             os.close(write_end)
+
+
+def _noted_by_the_pipe(_number: int, _frame: FrameType | None) -> None:
+    """Python writes the number into the pipe only for signals that have a handler."""
+
+
+def _be_an_ordinary_child() -> None:
+    """Let a process that an agent forks end by a signal, and this one not hear of it."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _noted_by_the_pipe:
+            signal.set_wakeup_fd(-1)
+            signal.signal(number, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_be_an_ordinary_child)
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:
