@@ -6,10 +6,12 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,31 +70,46 @@ class Screen:
             self.lines.append("")
 
 
-def watch(project: RunnerProject, *args: str) -> tuple[int, str, list[str]]:
-    """Run on a terminal and return the exit code, what came, and the final screen."""
+def start(
+    project: RunnerProject, *args: str, ready: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a run on a terminal; what comes is read from the descriptor that is returned."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    environment = {"TERM": "xterm"} if ready is None else {"TERM": "xterm", "READY_FD": str(ready)}
     process = subprocess.Popen(
         [sys.executable, str(project.script), *args],
         cwd=project.root,
-        env=project.environment(TERM="xterm"),
+        env=project.environment(**environment),
+        pass_fds=() if ready is None else (ready,),
         stdin=slave,
         stdout=slave,
         stderr=slave,
         start_new_session=True,
     )
     os.close(slave)
+    return process, master
+
+
+def read(master: int) -> str:
+    """Read all that comes, until the other side is closed."""
     received = b""
     while True:
         try:
             chunk = os.read(master, 65536)
-        except OSError:  # what Linux says when the other side is closed
+        except OSError:  # what Linux says when it is
             chunk = b""
         if not chunk:
             break
         received += chunk
     os.close(master)
-    text = received.decode()
+    return received.decode()
+
+
+def watch(project: RunnerProject, *args: str) -> tuple[int, str, list[str]]:
+    """Run on a terminal and return the exit code, what came, and the final screen."""
+    process, master = start(project, *args)
+    text = read(master)
     screen = Screen()
     screen.feed(text)
     return process.wait(30), text, [line.rstrip() for line in screen.lines]
@@ -214,3 +231,79 @@ def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> No
     for ended in (project.run("--version"), project.execute("--version")):
         assert (ended.code, ended.err) == (0, "")
         assert re.fullmatch(r"vals-benchmark-runner \d+\.\S+\n", ended.out)
+
+
+@pytest.mark.parametrize(
+    ("orderly_within", "signals"),
+    [(0.5, [signal.SIGINT]), (1000, [signal.SIGINT, signal.SIGTERM])],
+    ids=["first", "second"],
+)
+def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
+    project: RunnerProject, orderly_within: float, signals: list[signal.Signals]
+) -> None:
+    script = project.script.read_text()
+    shorter = (
+        "from benchmark_runner.cli import interrupts\n\n"
+        f"interrupts.ORDERLY_WITHIN = {orderly_within}\n"
+    )
+    project.script.write_text(script.replace("from runner.cli", f"{shorter}\nfrom runner.cli"))
+    project.change_agent(("await asyncio.Event().wait()", "__import__('time').sleep(1000)"))
+    project.write_tasks([{"id": "t1", "question": "wait", "answer": ""}])
+    blocked, write_end = os.pipe()
+    process, master = start(project, "run", "--run-id", "r1", ready=write_end)
+    os.close(write_end)
+    assert os.read(blocked, 100) == b"t1\n"
+    os.close(blocked)
+    for number in signals:
+        process.send_signal(number)
+    too_late = threading.Timer(12, process.kill)
+    too_late.start()
+    text = read(master)
+    assert process.wait() in {130, 143}
+    too_late.cancel()
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+
+
+def test_who_keeps_everything_else_waiting_is_named_and_its_code_shown(
+    project: RunnerProject,
+) -> None:
+    script = project.script.read_text()
+    sooner = "from benchmark_runner import loop_watch\n\nloop_watch.BLOCKED_AFTER = 0.3\n"
+    project.script.write_text(script.replace("from runner.cli", f"{sooner}\nfrom runner.cli"))
+    project.change_agent(
+        ("await asyncio.Event().wait()", "await asyncio.gather(computes(log_dir), other())"),
+        ("def announce", COMPUTES),
+    )
+    project.write_tasks(
+        [
+            {"id": "t1", "question": "wait", "answer": ""},
+            {"id": "t2", "question": "say two", "answer": "two"},
+        ]
+    )
+    ended = project.execute("run", "--run-id", "r1")
+    assert "Kept everything else waiting: t1" in ended.out.splitlines()
+    assert "where it was: results/r1/t1/agent_logs/blocked.log" in ended.out
+    assert "task t1 has not yielded for" in ended.err
+    stack = (project.results / "r1" / "t1" / "agent_logs" / "blocked.log").read_text()
+    assert "while not (log_dir / 'blocked.log').exists():" in stack
+
+    project.heal()
+    again = project.execute("run", "--run-id", "r2", "--json")
+    assert again.json["blocked"] == []
+    (project.root / "healed").unlink()
+    again = project.execute("run", "--run-id", "r3", "--json")
+    assert again.json["blocked"] == ["t1"]
+
+
+COMPUTES = """\
+async def computes(log_dir):
+    while not (log_dir / 'blocked.log').exists():
+        pass
+    raise ValueError("found out")
+
+
+async def other():
+    pass
+
+
+def announce"""
