@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts import MOVING_FOLDER, RunArtifacts
 from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -20,6 +21,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     ScoreResult,
 )
+from benchmark_runner.storage import Storage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -366,6 +368,171 @@ class TestAttempts:
 
         with pytest.raises(ArtifactError, match="t1"):
             artifacts.prepare_task("t1")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class TestAKillWhileAnAttemptIsPutAway:
+    @pytest.fixture
+    def attempted(self, artifacts: RunArtifacts) -> RunArtifacts:
+        """A run whose one task has a graded attempt, and an earlier one."""
+        for number in (1, 2):
+            logs, _ = artifacts.prepare_task("t1")
+            (logs / "trace.txt").write_text(f"log {number}")
+            artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
+            artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED))
+        return artifacts
+
+    def kill_at(self, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+        """Have the process end before the move of this number, from 0, is made."""
+        move, moves = Storage.move, iter(range(100))
+
+        def move_or_die(storage: Storage, source: Path, target: Path) -> bool:
+            if next(moves) == step:
+                raise Killed
+            return move(storage, source, target)
+
+        monkeypatch.setattr(Storage, "move", move_or_die)
+
+    def die_while_putting_away(
+        self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch, step: int
+    ) -> None:
+        with monkeypatch.context() as patched:
+            self.kill_at(patched, step)
+            with pytest.raises(Killed):
+                attempted.keep_attempt("t1")
+
+    @pytest.mark.parametrize("step", range(4))
+    def test_the_attempt_is_whole_in_the_end_and_there_once(
+        self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch, step: int
+    ) -> None:
+        self.die_while_putting_away(attempted, monkeypatch, step)
+
+        later = RunArtifacts(attempted.results_dir, "run-1")
+        owed = make_plan(later, ["t1"]).generate
+        assert owed == ([] if step == 0 else ["t1"])  # before its first step nothing has begun
+        _, number = later.prepare_task("t1")
+
+        assert number == 3
+        task_dir = later.task_dir("t1")
+        assert files_below(task_dir) == [
+            f"attempts/{kept}/{name}"
+            for kept in (1, 2)
+            for name in ("agent_logs/trace.txt", "eval.json", "generation.json")
+        ]
+        for kept in (1, 2):
+            folder = task_dir / "attempts" / str(kept)
+            assert (folder / "agent_logs" / "trace.txt").read_text() == f"log {kept}"
+            assert json.loads((folder / "generation.json").read_text())["data"] == f"answer {kept}"
+        assert make_plan(later, ["t1"]).generate == ["t1"]
+
+    def test_there_are_no_more_steps_than_these_four(
+        self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.kill_at(monkeypatch, 4)
+        attempted.keep_attempt("t1")  # else the test above would have to try more of them
+        assert not (attempted.task_dir("t1") / "attempts" / MOVING_FOLDER).exists()
+
+    def test_a_generation_on_its_way_is_still_one_of_the_earlier(
+        self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.die_while_putting_away(attempted, monkeypatch, 1)
+        found = attempted.earlier_generations("t1")
+        assert [generation.data for generation in found] == ["answer 1", "answer 2"]
+
+
+class TestEarlierOnes:
+    def test_nothing_is_made_where_there_is_nothing_to_keep(self, artifacts: RunArtifacts) -> None:
+        artifacts.keep_attempt("t1")
+        artifacts.keep_eval("t1")
+        assert artifacts.earlier_generations("t1") == []
+        assert not artifacts.results_dir.exists()
+
+    def test_generations_are_read_in_their_order_as_far_as_they_can_be(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        for number in range(1, 12):
+            artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
+            artifacts.keep_attempt("t1")
+        (artifacts.task_dir("t1") / "attempts" / "3" / "generation.json").write_text("{")
+        (artifacts.task_dir("t1") / "attempts" / "4" / "generation.json").unlink()
+
+        found = [generation.data for generation in artifacts.earlier_generations("t1")]
+
+        assert found == [f"answer {number}" for number in (1, 2, *range(5, 12))]
+        assert artifacts.set_aside == []
+
+    def test_a_grade_that_is_replaced_is_kept_and_the_generation_stays(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="answer"))
+        for score in (1, 2):
+            artifacts.save_eval(
+                "t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=score)
+            )
+            artifacts.keep_eval("t1")
+            assert artifacts.load_eval("t1") is None
+
+        assert files_below(artifacts.task_dir("t1")) == [
+            "attempts/evals/1.json",
+            "attempts/evals/2.json",
+            "generation.json",
+        ]
+        evals = artifacts.task_dir("t1") / "attempts" / "evals"
+        kept = [json.loads((evals / f"{number}.json").read_text()) for number in (1, 2)]
+        assert [one["result"] for one in kept] == [1, 2]
+        assert artifacts.prepare_task("t1")[1] == 2  # a kept grade is no attempt
+
+
+class TestFilesOfAnotherTask:
+    def test_they_are_set_aside_and_count_as_missing(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_generation("t1", GenerationResult(task_id="t2", data="theirs"))
+        artifacts.save_eval("t1", EvalResult(task_id="t2", status=EvalStatus.EVALUATED))
+
+        assert artifacts.load_generation_and_hash("t1") == (None, None)
+        assert artifacts.load_eval("t1") is None
+
+        task_dir = artifacts.task_dir("t1")
+        assert artifacts.set_aside == [
+            task_dir / "generation.json.corrupt-1",
+            task_dir / "eval.json.corrupt-1",
+        ]
+        plan = make_plan(artifacts, ["t1"])
+        assert (plan.generate, plan.evaluate) == (["t1"], [])
+
+    def test_files_that_name_no_task_are_the_tasks_own(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_generation("t1", GenerationResult(data="answer"))
+        assert artifacts.load_generation("t1") is not None
+        assert artifacts.set_aside == []
+
+
+class TestOnlyLooking:
+    def test_what_can_not_be_read_is_named_and_stays_where_it_is(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        artifacts.save_generation("t2", GenerationResult(task_id="t1", data="of another task"))
+        artifacts.eval_path("t1").parent.mkdir()
+        for path in (artifacts.generation_path("t1"), artifacts.eval_path("t1")):
+            path.write_text("{")
+        before = {
+            name: (artifacts.run_dir / name).read_text() for name in files_below(artifacts.run_dir)
+        }
+
+        looking = RunArtifacts(artifacts.results_dir, "run-1", read_only=True)
+        assert looking.load_generation("t1") is looking.load_eval("t1") is None
+        assert looking.load_generation("t2") is None
+
+        assert looking.set_aside == [
+            looking.generation_path("t1"),
+            looking.eval_path("t1"),
+            looking.generation_path("t2"),
+        ]
+        after = {
+            name: (artifacts.run_dir / name).read_text() for name in files_below(artifacts.run_dir)
+        }
+        assert after == before
 
 
 class TestTheHashOfTheEvals:

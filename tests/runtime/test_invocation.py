@@ -190,6 +190,34 @@ class TestDeadline:
 
         assert await within(answer, limit) == "in its own time"
 
+    async def test_time_that_others_have_taken_is_given_back(self) -> None:
+        first_limit_reached = asyncio.Event()
+        asked = 0
+
+        def lost() -> float:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                return 3.0  # before the call: not its business
+            first_limit_reached.set()
+            return 3.0 + TOO_LONG
+
+        async def answer() -> str:
+            await first_limit_reached.wait()
+            return "in its own time"
+
+        assert await call_within(answer, answer, SOON, lost) == "in its own time"
+
+    async def test_no_more_is_given_back_than_they_have_taken(self) -> None:
+        lost = iter([3.0, 3.0 + SOON, 3.0 + SOON])
+
+        async def answer() -> None:
+            await asyncio.sleep(TOO_LONG)
+
+        with pytest.raises(DeadlineExceeded):
+            await call_within(answer, answer, SOON, lambda: next(lost))
+        assert list(lost) == []
+
     async def test_a_call_that_swallows_cancellation_is_left_behind(self) -> None:
         release = asyncio.Event()
         left = asyncio.Event()

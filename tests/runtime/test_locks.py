@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner.artifacts import LOCK_FILE, RunArtifacts
-from benchmark_runner.errors import RunLockedError
-from benchmark_runner.locks import held
+from benchmark_runner import locks
+from benchmark_runner.artifacts import CONFIG_LOCK_FILE, LOCK_FILE, RunArtifacts
+from benchmark_runner.errors import ArtifactError, RunLockedError
+from benchmark_runner.locks import awaited, held
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     Hold = Callable[..., subprocess.Popen[str]]
 
@@ -96,6 +101,97 @@ class TestAProcessThatHoldsIt:
         (tmp_path / LOCK_FILE).write_text("process 99999999 on a-host-with-a-very-long-name\n" * 3)
         with held(tmp_path / LOCK_FILE, "it"):
             assert len((tmp_path / LOCK_FILE).read_text().splitlines()) == 1
+
+    def test_its_name_is_gone_when_it_has_let_go(self, tmp_path: Path) -> None:
+        with held(tmp_path / LOCK_FILE, "it"):
+            assert (tmp_path / LOCK_FILE).read_text().startswith(f"process {os.getpid()} on ")
+        assert (tmp_path / LOCK_FILE).read_text() == ""
+
+    def test_its_name_is_gone_also_when_its_work_failed(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="of the work"), held(tmp_path / LOCK_FILE, "it"):
+            raise ValueError("of the work")
+        assert (tmp_path / LOCK_FILE).read_text() == ""
+
+    def test_a_stopped_one_makes_others_fail_at_once(self, tmp_path: Path, hold: Hold) -> None:
+        process = hold(tmp_path / LOCK_FILE)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with (
+                pytest.raises(RunLockedError, match=f"process {process.pid} "),
+                held(tmp_path / LOCK_FILE, "it"),
+            ):
+                pytest.fail("held beside another")
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def test_a_lock_file_that_its_holder_removes_is_not_held(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken = locks._taken
+
+        def removed_meanwhile(path: Path, descriptor: int, operation: int) -> bool:
+            path.unlink()
+            return taken(path, descriptor, operation)
+
+        monkeypatch.setattr(locks, "_taken", removed_meanwhile)
+        with (
+            pytest.raises(RunLockedError, match="was being worked on a moment ago"),
+            held(tmp_path / LOCK_FILE, "it"),
+        ):
+            pytest.fail("held a file that nobody else sees")
+
+
+class TestWaiting:
+    def test_it_ends_when_the_holder_lets_go(self, tmp_path: Path, hold: Hold) -> None:
+        process = hold(tmp_path / LOCK_FILE)
+        got_it = threading.Event()
+
+        def wait() -> None:
+            with awaited(tmp_path / LOCK_FILE, "it"):
+                got_it.set()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not got_it.is_set()
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+        waiting.join(20)
+        assert got_it.is_set()
+
+    def test_it_ends_in_any_case(
+        self, tmp_path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(locks, "LONGEST_WAIT", 0.05)
+        artifacts = RunArtifacts(tmp_path, "r1")
+        artifacts.run_dir.mkdir()
+        process = hold(artifacts.run_dir / CONFIG_LOCK_FILE)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(RunLockedError) as caught, artifacts.config_locked():
+                pytest.fail("held beside another")
+        finally:
+            process.send_signal(signal.SIGCONT)
+        assert "run_config.json of run 'r1' was not let go of within 0.05 s" in caught.value.message
+        assert "stopped" in (caught.value.hint or "")
+
+
+class TestAFileSystemWithoutLocks:
+    @pytest.fixture(autouse=True)
+    def no_locks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def flock(descriptor: int, operation: int) -> None:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(locks.fcntl, "flock", flock)
+
+    @pytest.mark.parametrize("lock", [held, awaited])
+    def test_it_is_said_and_nobody_is_blamed(
+        self, tmp_path: Path, lock: Callable[..., AbstractContextManager[object]]
+    ) -> None:
+        with pytest.raises(ArtifactError) as caught, lock(tmp_path / LOCK_FILE, "it"):
+            pytest.fail("held without a lock")
+        assert f"{LOCK_FILE}: can't be locked: " in caught.value.message
+        assert "--results-dir" in (caught.value.hint or "")
 
 
 class TestARunThatNeverBegan:

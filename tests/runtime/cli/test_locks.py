@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +53,7 @@ def problem(project: RunnerProject, text: str, task_id: str) -> list[str]:
     return ["--run-id", "r1", "--skip-eval", "--problem", file.name, task_id]
 
 
-@pytest.mark.parametrize("command", ["run", "evaluate"])
+@pytest.mark.parametrize("command", ["run", "evaluate", "score"])
 def test_a_second_process_on_a_run_ends_at_once_and_names_the_first(
     project: RunnerProject, waiting: Busy, command: str
 ) -> None:
@@ -77,6 +79,117 @@ def test_a_killed_process_blocks_nobody(project: RunnerProject, waiting: Busy) -
     ended = project.execute("run", "--run-id", "r1")
     assert ended.code == 0, ended.err
     assert project.calls == ["t1", "t1"]
+
+
+def test_a_stopped_process_makes_others_fail_at_once_and_goes_on_later(
+    project: RunnerProject, waiting: Busy
+) -> None:
+    waiting.process.send_signal(signal.SIGSTOP)
+    try:
+        ended = project.execute("run", "--run-id", "r1", timeout=15)
+    finally:
+        waiting.process.send_signal(signal.SIGCONT)
+    assert ended.code == 1
+    assert f"process {waiting.process.pid} on " in ended.err
+    assert waiting.process.poll() is None
+
+
+def test_what_is_done_needs_no_lock_any_more(project: RunnerProject) -> None:
+    assert project.run("run", "--run-id", "r1").code == 0
+    assert (project.results / "r1" / ".lock").read_text() == ""
+    assert project.run("score", "--run-id", "r1").code == 0
+
+
+def before_the_run(project: RunnerProject, lines: str) -> None:
+    """Have the console script run ``lines`` first."""
+    script = project.script.read_text()
+    project.script.write_text(script.replace("from runner.cli", f"{lines}\nfrom runner.cli"))
+
+
+@pytest.mark.parametrize("flags", [[], ["--problem", "p.txt", "t1"]], ids=["run", "problem"])
+def test_a_file_system_without_locks_is_said_to_have_none(
+    project: RunnerProject, flags: list[str]
+) -> None:
+    before_the_run(
+        project,
+        "import errno\nimport fcntl\n\n\n"
+        "def flock(descriptor, operation):\n"
+        "    raise OSError(errno.ENOLCK, 'No locks available')\n\n\n"
+        "fcntl.flock = flock\n",
+    )
+    (project.root / "p.txt").write_text("say one")
+    ended = project.execute("run", "--run-id", "r1", *flags)
+    assert ended.code == 1
+    assert ended.err.startswith("ArtifactError: ")
+    assert ".lock: can't be locked: No locks available" in ended.err
+    assert "--results-dir" in ended.err
+    assert "another process" not in ended.err
+    assert project.calls == []
+
+
+#: Says that it is about to take the lock, and waits until it may.
+AT_THE_GATE = """\
+import os
+
+from benchmark_runner.artifacts import RunArtifacts
+
+locked = RunArtifacts.locked
+
+
+def at_the_gate(self, task_id=None):
+    gate = int(os.environ["READY_FD"])
+    os.write(gate, b"?")
+    os.read(gate, 1)
+    return locked(self, task_id)
+
+
+RunArtifacts.locked = at_the_gate
+"""
+
+
+class TestTwoStartedTogether:
+    def race(self, project: RunnerProject, run_id: str) -> str:
+        """Let two processes take the lock at the same moment; return what the loser says."""
+        (project.root / "calls.txt").unlink(missing_ok=True)
+        gates = [socket.socketpair() for _ in range(2)]
+        started = [
+            project.start("run", "--run-id", run_id, ready=theirs.fileno()) for _, theirs in gates
+        ]
+        for ours, theirs in gates:
+            theirs.close()
+            ours.settimeout(20)
+            assert ours.recv(1) == b"?"
+        for ours, _ in gates:
+            ours.sendall(b"!")
+            ours.close()
+        winner, loser = sorted((project.end(process) for process in started), key=lambda e: e.code)
+        assert (winner.code, loser.code) == (0, 1), (winner, loser)
+        assert "3 scored" in winner.out
+        assert sorted(project.calls) == ["t1", "t2", "t3"]
+        assert project.read(run_id, "final_score.json")["complete"] is True
+        assert not list((project.results / run_id).glob("*/attempts"))
+        assert loser.err.startswith("RunLockedError: "), loser.err
+        assert loser.out == ""
+        for told in ("is being worked on by", "was changed by another process just now"):
+            if told in loser.err:
+                return told
+        return loser.err
+
+    def race_often(self, project: RunnerProject, pairs: int) -> None:
+        before_the_run(project, AT_THE_GATE)
+        told = Counter(self.race(project, f"r{number}") for number in range(pairs))
+        figures = f"{pairs} pairs, each task generated once; losers were told: {dict(told)}"
+        print(figures)  # noqa: T201 (for who reads the log)
+        assert set(told) <= {"is being worked on by", "was changed by another process just now"}
+
+    def test_one_does_the_work_and_the_other_is_told(self, project: RunnerProject) -> None:
+        self.race_often(project, 3)
+
+    @pytest.mark.full
+    def test_one_does_the_work_and_the_other_is_told_every_time(
+        self, project: RunnerProject
+    ) -> None:
+        self.race_often(project, 50)
 
 
 class TestProblems:
