@@ -12,6 +12,7 @@ import pytest
 from benchmark_runner import invocation
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.caps import Caps, recorded_costs
 from benchmark_runner.display import Tally
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
@@ -20,6 +21,7 @@ from benchmark_runner.errors import (
     NotFoundError,
     PermissionDeniedError,
     QuotaExceededError,
+    RunPausedError,
     ServiceError,
     ServiceUnavailableError,
 )
@@ -207,6 +209,18 @@ class TestLimits:
         run.script(6, evaluate=evaluate)
         await run(parallelism=1, eval_parallelism=6)
         assert peak.highest == 6
+
+    async def test_a_cap_that_only_the_last_task_reaches_stops_nothing(self, run: Run) -> None:
+        async def generate(task: Task) -> GenerationResult:
+            return GenerationResult(answer="dear", cost=1.0)
+
+        run.script(3, generate)
+        assert await run(parallelism=1, caps=Caps(max_cost=3.0)) is None
+        run.script(4, generate)
+        costs = recorded_costs(run.artifacts, ["t1", "t2", "t3"])
+        stopped_by = await run(parallelism=1, caps=Caps(max_cost=3.0, costs=costs))
+        assert isinstance(stopped_by, RunPausedError)
+        assert run.runner.generated == []
 
     async def test_slow_grading_never_blocks_generating(self, run: Run) -> None:
         everything_generated = asyncio.Event()
