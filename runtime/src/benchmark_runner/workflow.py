@@ -326,9 +326,9 @@ class Workflow:
         In this order: after a kill in between, what was put away is owed all the same.
         """
         settings = self._settings
-        # Not only the chosen ones: nobody is told again of what has changed.
-        changed = [task_id for task_id, why in session.redo.items() if why is Why.CHANGED]
-        for task_id in {*plan.on_purpose, *changed}:
+        # A task that has changed is put away although others were chosen: once the new
+        # content is frozen, nothing tells any more that the generation is of the old one.
+        for task_id in dict.fromkeys([*session.redo, *plan.on_purpose]):
             self.artifacts.keep_attempt(task_id)
         if self._regrade(session):
             for task_id in plan.evaluate if settings.regrade else session.config.tasks:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import TASKS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,6 +20,11 @@ def stamps(project: RunnerProject) -> dict[str, int]:
     return {
         str(path): path.stat().st_mtime_ns for path in project.results.rglob("*") if path.is_file()
     }
+
+
+def change(project: RunnerProject, task_id: str, question: str) -> None:
+    changed = {"id": task_id, "question": question}
+    project.write_tasks([task | changed if task["id"] == task_id else task for task in TASKS])
 
 
 class TestNothingIsDoneAgain:
@@ -171,6 +178,21 @@ class TestSameRun:
         assert str(config) in ended.err
         assert config.read_text() == "{"
         assert project.calls == ["t1"]
+
+
+class TestChangedTasks:
+    def test_those_that_were_not_chosen_are_redone_by_a_later_run(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        command = ("run", "--run-id", "r1", "--service-url", scripted.url)
+        project.run(*command)
+        change(project, "t2", "say something else")
+        ended = project.run(*command, "--accept-changed-tasks", "t1")
+        assert (ended.code, project.calls[3:]) == (0, [])
+        assert "1 not generated" in ended.out
+        assert project.run(*command).code == 0
+        assert project.calls[3:] == ["t2"]
+        assert project.read("r1", "t2", "generation.json")["data"] == "something else"
 
 
 class TestResumeCommand:
