@@ -194,6 +194,19 @@ class TestChangedTasks:
         assert project.calls[3:] == ["t2"]
         assert project.read("r1", "t2", "generation.json")["data"] == "something else"
 
+    def test_one_that_comes_back_with_another_content_is_redone(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        command = ("run", "--run-id", "r1", "--service-url", scripted.url)
+        project.run(*command)
+        project.write_tasks([task for task in TASKS if task["id"] != "t2"])
+        assert project.run(*command, "--accept-changed-tasks").code == 0
+        change(project, "t2", "say something else")
+        assert project.run(*command, "--accept-changed-tasks").code == 0
+        assert project.calls[3:] == ["t2"]
+        assert project.read("r1", "t2", "generation.json")["data"] == "something else"
+        assert project.read("r1", "t2", "attempts", "1", "generation.json")["data"] == "two"
+
 
 class TestResumeCommand:
     """The printed command works as it is, in a fresh shell."""
