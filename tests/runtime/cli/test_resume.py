@@ -207,6 +207,18 @@ class TestChangedTasks:
         assert project.read("r1", "t2", "generation.json")["data"] == "something else"
         assert project.read("r1", "t2", "attempts", "1", "generation.json")["data"] == "two"
 
+    def test_a_score_does_not_outlive_a_task_that_it_sums(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        command = ("run", "--run-id", "r1", "--service-url", scripted.url)
+        project.run(*command)
+        project.write_tasks([task for task in TASKS if task["id"] != "t2"])
+        assert project.run(*command, "--accept-changed-tasks", "--skip-eval").code == 0
+        assert not (project.results / "r1" / "final_score.json").exists()
+        assert project.run(*command).code == 0
+        assert project.read("r1", "final_score.json")["tasks_evaluated"] == ["t3", "t1"]
+        assert len(project.calls) == 3
+
 
 class TestResumeCommand:
     """The printed command works as it is, in a fresh shell."""
