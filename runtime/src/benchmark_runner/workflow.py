@@ -323,9 +323,13 @@ class Workflow:
     def _begin(self, session: Session, plan: Plan, grading: _Grading, unchanged: bool) -> None:
         """Put away what is to be done again, and then freeze what the run is.
 
-        In this order: after a kill in between, what was put away is owed all the same.
+        In this order: after a kill in between, what was put away is owed all the same. The score
+        goes first, so that none is left of grades that are gone.
         """
         settings = self._settings
+        rescored = grading.standing is None and not settings.skip_eval
+        if not unchanged or (rescored and settings.command != "score"):
+            self.artifacts.remove_final_score()
         # A task that has changed is put away although others were chosen: once the new
         # content is frozen, nothing tells any more that the generation is of the old one.
         for task_id in dict.fromkeys([*session.redo, *plan.on_purpose]):
@@ -333,9 +337,6 @@ class Workflow:
         if self._regrade(session):
             for task_id in plan.evaluate if settings.regrade else session.config.tasks:
                 self.artifacts.keep_eval(task_id)
-        rescored = grading.standing is None and not settings.skip_eval
-        if not unchanged or (rescored and settings.command != "score"):
-            self.artifacts.remove_final_score()
         begins = settings.command == "run" and not session.resumed
         accepts = self._request.accept_code_change
         if begins or plan or accepts or session.config != load_run_config(self.artifacts):

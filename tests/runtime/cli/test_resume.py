@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner.errors import ArtifactError
+from benchmark_runner.storage import Storage
+
 from .conftest import TASKS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.runtime.cli.conftest import RunnerProject, ScriptedService
 
 
@@ -96,6 +98,29 @@ class TestNothingIsDoneAgain:
         assert project.run("run", "--run-id", "r1").code == 0
         assert len(project.calls) == 3
         assert project.read("r1", "final_score.json")["final_score"] == pytest.approx(1 / 3)
+
+    @pytest.mark.parametrize(
+        "command", [("run", "--rerun", "t1"), ("evaluate", "--regrade")], ids=" ".join
+    )
+    def test_no_score_is_left_of_what_could_only_be_put_away_in_part(
+        self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    ) -> None:
+        project.run("run", "--run-id", "r1")
+        moved: list[Path] = []
+
+        def move(storage: Storage, source: Path, target: Path) -> bool:
+            if moved:
+                raise ArtifactError("no space left")
+            moved.append(source)
+            return Path.rename(source, target).exists()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Storage, "move", move)
+            assert project.run(*command, "--run-id", "r1").code == 1
+        assert len(moved) == 1
+        assert not moved[0].exists()
+        assert not (project.results / "r1" / "final_score.json").exists()
+        assert project.run("run", "--run-id", "r1").code == 0
 
 
 class TestSameRun:
