@@ -68,6 +68,7 @@ class TestClassify:
             (httpx.ReadTimeout("slow"), FailureKind.TIMEOUT, True),
             (httpx.ConnectTimeout("slow"), FailureKind.TIMEOUT, True),
             (type("APITimeoutError", (Exception,), {})(), FailureKind.TIMEOUT, True),
+            (type("Slow", (TimeoutError,), {})(), FailureKind.TIMEOUT, True),
             (unavailable(timed_out=True), FailureKind.TIMEOUT, True),
             # The service.
             (unavailable(timed_out=False), FailureKind.SERVICE_UNAVAILABLE, True),

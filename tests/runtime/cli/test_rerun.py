@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from tests.runtime.cli.conftest import RunnerProject, ScriptedService
 
 RUN = ["run", "--run-id", "r1"]
-# An agent that kills its process at t2, while the file is there.
+# An agent that kills its process at t1, while the file is there.
 DEADLY = """\
-        if task.id == "t2" and (ROOT / "deadly").exists():
+        if task.id == "t1" and (ROOT / "deadly").exists():
             os.kill(os.getpid(), signal.SIGKILL)
         word, _, rest"""
 
@@ -198,15 +198,15 @@ class TestInterrupted:
         self, finished: RunnerProject
     ) -> None:
         (finished.root / "deadly").touch()
-        flags = ["--rerun", "t1", "--rerun", "t2", "--parallelism", "1"]
+        flags = ["--rerun", "t1", "--rerun", "t2", "--rerun", "t3", "--parallelism", "1"]
         assert finished.execute(*RUN, *flags).code == -9
-        assert finished.calls[3:] == ["t1", "t2"]
+        assert finished.calls[3:] == ["t3", "t1"]
         (finished.root / "deadly").unlink()
         ended = finished.run(*RUN)
         assert ended.code == 0, ended.err
-        assert finished.calls[3:] == ["t1", "t2", "t2"]
-        assert attempts(finished, "t1") == 2
-        for task_id in ("t1", "t2"):
+        assert sorted(finished.calls[5:]) == ["t1", "t2"]
+        assert attempts(finished, "t3") == attempts(finished, "t2") == 2
+        for task_id in ("t1", "t2", "t3"):
             kept = finished.results / "r1" / task_id / "attempts" / "1"
             assert {path.name for path in kept.iterdir()} == {
                 "generation.json",
@@ -214,7 +214,7 @@ class TestInterrupted:
                 "agent_logs",
             }
         assert finished.run(*RUN).code == 0
-        assert finished.calls[3:] == ["t1", "t2", "t2"]
+        assert len(finished.calls) == 7
 
     def test_what_failed_when_it_was_redone_is_owed_and_the_flag_is_not_repeated(
         self, finished: RunnerProject
@@ -229,5 +229,5 @@ class TestInterrupted:
         command = ended.resume_command
         assert "--rerun" not in command
         assert finished.shell(command).code == 0
-        assert sorted(finished.calls[3:]) == ["t1", "t2", "t2"]
-        assert attempts(finished, "t2") == 3
+        assert sorted(finished.calls[3:]) == ["t1", "t1", "t2"]
+        assert attempts(finished, "t1") == 3
