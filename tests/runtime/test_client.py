@@ -721,7 +721,8 @@ class TestBadAnswers:
     ) -> None:
         script.answer(Response(b"no such task " * 1024**2, status_code=400))
         error = await fails(url, RejectedRequestError)
-        assert (error.status_code, len(error.detail or "")) == (400, 501)
+        assert error.status_code == 400
+        assert 480 < len(error.detail or "") <= 501
         assert "HTTP 400: no such task" in error.message
 
     async def test_an_answer_that_a_transport_has_ready_is_read(self) -> None:

@@ -20,6 +20,7 @@ from benchmark_runner.identity import (
     task_changes,
     task_hash,
 )
+from benchmark_runner.keys import looks_like_a_key
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import Why
 from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, Code, installed_version
@@ -364,7 +365,8 @@ def _same_run(
 
 def _refuse_keys_in(options: Mapping[str, str], artifacts: RunArtifacts) -> None:
     for name, value in options.items():
-        if artifacts.redactor.clean_text(value) != value:
+        # A short word may be a key here and a name there.
+        if looks_like_a_key(value) and artifacts.redactor.clean_text(value) != value:
             raise UsageError(
                 f"--option {name} holds a key, and would be written into run_config.json",
                 hint=f"Declare {name} as a SecretStr in OPTIONS_MODEL, or read the key from the "
