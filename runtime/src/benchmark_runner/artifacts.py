@@ -266,6 +266,8 @@ class RunArtifacts:
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
         """The generations of a task's earlier attempts, as far as they can be read."""
         attempts = self._attempts_dir(task_id)
+        if not attempts.exists():
+            return []
         folders = [str(number) for number in self._kept_attempts(task_id)]
         paths = [attempts / folder / "generation.json" for folder in (*folders, MOVING_FOLDER)]
         contents = map(self._storage.read, paths)

@@ -54,6 +54,8 @@ class Invocation(BaseModel):
         default_factory=dict[str, tuple[JsonValue, JsonValue]]
     )
     """What differed from the invocation before: each setting with both values."""
+    accepted: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
+    """The tasks that were ``changed``, ``added`` or ``removed``, where that was accepted."""
 
 
 class RunConfig(BaseModel):
@@ -106,17 +108,26 @@ class RunConfig(BaseModel):
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
     """The invocations that had something to do, the first one first."""
 
-    def invoked(self, command: str, facts: Mapping[str, JsonValue]) -> RunConfig:
+    def invoked(
+        self,
+        command: str,
+        facts: Mapping[str, JsonValue],
+        *,
+        accepted: Mapping[str, list[str]] | None = None,
+    ) -> RunConfig:
         """The same run after one more invocation.
 
         Args:
             command: Which command.
             facts: What holds in it of the fields that are noted; ``None`` is not known.
+            accepted: The tasks that were ``changed``, ``added`` or ``removed``.
         """
         before = self.noted()
         now = {name: value for name, value in facts.items() if value is not None}
         changed = _differences(before, now) if self.history else {}
-        entry = Invocation(at=datetime.now(UTC), command=command, changed=changed)
+        entry = Invocation(
+            at=datetime.now(UTC), command=command, changed=changed, accepted={**(accepted or {})}
+        )
         # A command that lacks a setting says nothing of it.
         kept = {name: _over(before.get(name), value) for name, value in now.items()}
         return self.model_copy(update={**kept, "history": [*self.history, entry]})

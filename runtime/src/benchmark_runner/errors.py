@@ -48,6 +48,8 @@ class BenchmarkRunnerError(Exception):
         self.hint = hint
         self.phase: Phase | None = None
         """The step of the run that it ended, where it was one."""
+        self.way_out: tuple[str, ...] = ()
+        """A command of the runner that is the way out, without what names the run."""
 
 
 class UsageError(BenchmarkRunnerError):

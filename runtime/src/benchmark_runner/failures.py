@@ -62,7 +62,8 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             kind, retryable = FailureKind.TIMEOUT, True
         case _:
             pass
-    return Failure(phase=phase, kind=kind, retryable=retryable)
+    hint = error.hint if isinstance(error, BenchmarkRunnerError) else None
+    return Failure(phase=phase, kind=kind, retryable=retryable, hint=hint)
 
 
 @contextmanager

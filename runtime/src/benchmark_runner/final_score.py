@@ -27,9 +27,21 @@ _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk
 def standing_score(artifacts: RunArtifacts, task_ids: Sequence[str]) -> ScoreResult | None:
     """Return the score on disk if it still sums the evals on disk."""
     score = artifacts.load_final_score()
-    if score is None or not score.complete:
-        return None
-    return score if score.evals_hash in (None, artifacts.evals_hash(task_ids)) else None
+    return (
+        score
+        if score is not None and score.complete and _sums(score, artifacts, task_ids)
+        else None
+    )
+
+
+def has_forced_score(artifacts: RunArtifacts, task_ids: Sequence[str]) -> bool:
+    """Whether the score on disk says that it is incomplete, and still sums the evals on disk."""
+    score = artifacts.load_final_score()
+    return score is not None and not score.complete and _sums(score, artifacts, task_ids)
+
+
+def _sums(score: ScoreResult, artifacts: RunArtifacts, task_ids: Sequence[str]) -> bool:
+    return score.evals_hash in (None, artifacts.evals_hash(task_ids))
 
 
 async def make_score(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
     from benchmark_runner.schemas import Task
+
+
+#: Settings that a flag of another name sets.
+_BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-streaming"}
 
 
 def task_hash(task: Task) -> str:
@@ -78,7 +82,7 @@ def check_same_settings(
         return
     listed = "; ".join(
         f"{name} was {'not set' if before is None else repr(before)}, now {now!r}"
-        for _, name, before, now in changes
+        for _, name, before, now in map(_as_typed, changes)
     )
     flags = ", ".join(flag for flag, *_ in changes if flag)
     way_out = f"Leave out {flags} to go on with it, or use" if flags else "Use"
@@ -127,9 +131,9 @@ class TaskChanges:
         removed: Tasks that are there no more.
     """
 
-    changed: list[str]
-    added: list[str]
-    removed: list[str]
+    changed: list[str] = field(default_factory=list[str])
+    added: list[str] = field(default_factory=list[str])
+    removed: list[str] = field(default_factory=list[str])
 
     def __bool__(self) -> bool:
         return bool(self.changed or self.added or self.removed)
@@ -233,6 +237,13 @@ def _source_in_words(kind: TaskSourceKind, dataset_name: str | None) -> str:
             return "--problem"
 
 
+def _as_typed(change: tuple[str, str, object, object]) -> tuple[str, str, object, object]:
+    """A change of a setting that is the opposite of its flag, as a change of that."""
+    flag, name, before, now = change
+    if name not in _BEHIND_FLAGS:
+        return change
+    return flag, _BEHIND_FLAGS[name], None if before is None else True, now is not None
+
+
 def _flag_of(setting: str) -> str:
-    named = {"native": "--chat-completions", "provider_config": "--disable-streaming"}
-    return named.get(setting, f"--{setting.replace('_', '-')}")
+    return f"--{_BEHIND_FLAGS.get(setting, setting.replace('_', '-'))}"

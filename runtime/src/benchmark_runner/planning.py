@@ -26,7 +26,7 @@ class Why(StrEnum):
     NOT_GRADED = "not graded yet"
     GRADING_FAILED = "the grading failed"
     OTHER_GENERATION = "the grade is that of another generation"
-    REGRADE = "--regrade"
+    REGRADE = "asked for with --regrade"
     OTHER_REFERENCES = "the local service changed with its tasks"
     OTHER_GRADER = "graded by another grader; evaluate --regrade grades them again"
 
@@ -34,8 +34,8 @@ class Why(StrEnum):
     UNREADABLE = "the generation could not be read"
     GENERATION_FAILED = "the generation failed"
     CHANGED = "the task has changed"
-    RETRY_TIMEOUTS = "--retry-timeouts"
-    RERUN = "--rerun"
+    RETRY_TIMEOUTS = "asked for with --retry-timeouts"
+    RERUN = "asked for with --rerun"
 
 
 #: Generations that stand, and are done again only because somebody says so.
@@ -248,7 +248,9 @@ def _mixed_graders(
         message = f"{tasks} were graded before the grader or its references changed"
     else:
         message = f"{tasks} were graded by {before}, not by {now}"
-    again = f"evaluate --run-id {run_id} --regrade --service-url {now.service_url}"
-    return RunIdentityError(
-        f"{message}; one score can't mix them", hint=f"Grade all of them again with: {again}"
+    error = RunIdentityError(
+        f"{message}; one score can't mix them",
+        hint="Grade all of them again with evaluate --regrade.",
     )
+    error.way_out = ("evaluate", "--regrade")
+    return error

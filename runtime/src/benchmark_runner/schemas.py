@@ -137,6 +137,8 @@ class Failure(BaseModel):
     kind: FailureKind
     retryable: bool
     """Whether doing the same again may well succeed."""
+    hint: str | None = None
+    """What to do next, where the framework knows."""
 
 
 class TokenUsage(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,7 @@ class Session:
         chosen: The task ids to work on, in the run's order.
         resumed: Whether the run was there before.
         redo: Tasks to generate again although their generation stands, and why.
-        tasks_changed: Whether tasks were changed, added or removed, and that was accepted.
+        changes: Which tasks were changed, added or removed, and that was accepted.
         facts: What holds in this invocation of the fields that the history notes.
     """
 
@@ -113,7 +113,7 @@ class Session:
     chosen: list[str]
     resumed: bool
     redo: Mapping[str, Why] = field(default_factory=dict[str, Why])
-    tasks_changed: bool = False
+    changes: TaskChanges = field(default_factory=TaskChanges)
     facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
     def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> None:
@@ -125,7 +125,9 @@ class Session:
         """
         config, facts = self.config, {**self.facts, **facts}
         if self.source.kind != "problem":
-            self.artifacts.save(self.artifacts.run_config_path, config.invoked(command, facts))
+            self.artifacts.save(
+                self.artifacts.run_config_path, self._invoked(config, command, facts)
+            )
             return
         with self.artifacts.config_locked():
             # Another process may have added its --problem to the same run meanwhile.
@@ -134,7 +136,14 @@ class Session:
                 added = [task_id for task_id in mine if task_id not in now.task_hashes]
                 merged = {"tasks": [*now.tasks, *added], "task_hashes": now.task_hashes | mine}
                 config = now.model_copy(update=merged)
-            self.artifacts.save(self.artifacts.run_config_path, config.invoked(command, facts))
+            self.artifacts.save(
+                self.artifacts.run_config_path, self._invoked(config, command, facts)
+            )
+
+    def _invoked(
+        self, config: RunConfig, command: str, facts: Mapping[str, JsonValue]
+    ) -> RunConfig:
+        return config.invoked(command, facts, accepted=asdict(self.changes) if self.changes else {})
 
 
 async def open_run(
@@ -192,7 +201,7 @@ async def open_run(
         raise UsageError(
             "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
         )
-    changes = TaskChanges([], [], [])
+    changes = TaskChanges()
     if frozen is None:
         limit = request.limit if source.kind != "problem" else None
         config = _new_config(runner, artifacts.run_id, model, source, tasks[:limit])
@@ -214,7 +223,7 @@ async def open_run(
         chosen=_choose(config.tasks, _named(request)),
         resumed=frozen is not None,
         redo=_to_redo(config, request, changes),
-        tasks_changed=bool(changes),
+        changes=changes,
         facts=_versions(runner) | _code_facts(runner, request.code),
     )
 

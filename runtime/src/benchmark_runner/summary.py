@@ -41,6 +41,7 @@ class FailureGroup:
         error: The reason; of several tasks, without their names.
         task_ids: Which tasks.
         retryable: Whether doing the same again may well succeed; ``None`` likewise.
+        hint: What to do next, where that is known.
     """
 
     phase: Phase
@@ -48,6 +49,7 @@ class FailureGroup:
     error: str
     task_ids: list[str] = field(default_factory=list[str])
     retryable: bool | None = None
+    hint: str | None = None
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class RunSummary:
 
     Attributes:
         counts: How many there are of each outcome.
-        costs: What their generations have cost.
+        costs: What their generations have cost, those of earlier attempts included.
         scores: What each task counts, where that is known.
         failures: What went wrong, grouped, the largest group first.
         without_generation: Tasks that have none.
@@ -113,6 +115,8 @@ def summarise(
     failed: dict[tuple[Phase, str], FailureGroup] = {}
     for task_id in task_ids:
         counts.total += 1
+        for paid in artifacts.earlier_generations(task_id):
+            summary.costs.add(paid)
         generation, content_hash = artifacts.load_generation_and_hash(task_id)
         if generation is None:
             summary.without_generation.append(task_id)
@@ -156,6 +160,7 @@ def _note_failure(
         found.failure.kind if found.failure else None,
         said,
         retryable=found.failure.retryable if found.failure else None,
+        hint=found.failure.hint if found.failure else None,
     )
     group = failed.setdefault((phase, reason), first)
     group.task_ids.append(task_id)

@@ -20,7 +20,7 @@ from benchmark_runner.errors import (
 )
 from benchmark_runner.events import RetryScheduled
 from benchmark_runner.failures import attributed_to
-from benchmark_runner.final_score import make_score, standing_score
+from benchmark_runner.final_score import has_forced_score, make_score, standing_score
 from benchmark_runner.generating import note_interruption
 from benchmark_runner.planning import GradedBy, Plan, Why, check_same_grader, make_plan
 from benchmark_runner.preflight import check_service, fetch_version
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.caps import Costs
     from benchmark_runner.display import Display
     from benchmark_runner.retries import RetryNotice
     from benchmark_runner.schemas import ScoreResult
@@ -94,7 +93,6 @@ class Outcome:
         session: The run.
         chosen: How the chosen tasks stand.
         overall: How all of its tasks stand.
-        costs: What it has cost; with ``--max-cost``, earlier attempts included.
         score: The score, if the run has one that sums what is on disk.
         standing: Whether that score was there before.
         stopped_by: What made it stop before everything was done.
@@ -105,7 +103,6 @@ class Outcome:
     session: Session
     chosen: RunSummary
     overall: RunSummary
-    costs: Costs
     score: ScoreResult | None = None
     standing: bool = False
     stopped_by: BenchmarkRunnerError | None = None
@@ -228,9 +225,8 @@ class Workflow:
         chosen = overall
         if len(session.chosen) < len(session.config.tasks):
             chosen = summarise(session.runner, self.artifacts, session.chosen)
-        costs = overall.costs if self._settings.max_cost is None else self._caps.costs
         blocked = [*dict.fromkeys(self._blocked)]
-        return Outcome(session, chosen, overall, costs, blocked=blocked, local=self._settings.local)
+        return Outcome(session, chosen, overall, blocked=blocked, local=self._settings.local)
 
     def note_interruption(self) -> None:
         """Say in the one generation of ``--problem`` that it was interrupted.
@@ -266,7 +262,7 @@ class Workflow:
             plan = plan.without(plan.generate)
         if settings.command == "score":
             plan = plan.without(plan.evaluate)
-        return plan, not whole and not session.tasks_changed
+        return plan, not whole and not session.changes
 
     def _regrade(self, session: Session) -> Why | None:
         """Why all that has a grade is to be graded again, if so."""
@@ -274,7 +270,7 @@ class Workflow:
             return Why.REGRADE
         # The version of the embedded service is that of its whole dataset.
         local = self._settings.local and session.config.service_url == "local"
-        changes = session.tasks_changed and session.source.kind != "problem"
+        changes = session.changes and session.source.kind != "problem"
         return Why.OTHER_REFERENCES if local and changes else None
 
     async def _prepare_grading(self, session: Session, plan: Plan, *, unchanged: bool) -> _Grading:
@@ -298,7 +294,7 @@ class Workflow:
         try:
             check_same_grader(self.artifacts.run_id, plan.graded, by)
         except RunIdentityError as error:
-            if session.tasks_changed:  # until they are accepted, evaluate refuses them
+            if session.changes:  # until they are accepted, evaluate refuses them
                 first = "First accept the tasks with run --accept-changed-tasks --skip-eval."
                 error.hint = f"{first} {error.hint}"
             raise
@@ -327,8 +323,7 @@ class Workflow:
         goes first, so that none is left of grades that are gone.
         """
         settings = self._settings
-        rescored = grading.standing is None and not settings.skip_eval
-        if not unchanged or (rescored and settings.command != "score"):
+        if not self._score_stands(session, grading, unchanged):
             self.artifacts.remove_final_score()
         # A task that has changed is put away although others were chosen: once the new
         # content is frozen, nothing tells any more that the generation is of the old one.
@@ -351,6 +346,13 @@ class Workflow:
             session.freeze(settings.command, facts)
         if settings.max_cost is not None:
             self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
+
+    def _score_stands(self, session: Session, grading: _Grading, unchanged: bool) -> bool:
+        """Whether what ``final_score.json`` says is still true."""
+        settings = self._settings
+        if settings.command == "score":  # makes it anew, or nothing
+            return unchanged or has_forced_score(self.artifacts, session.config.tasks)
+        return unchanged and (grading.standing is not None or settings.skip_eval)
 
     def _locked(self, session: Session) -> ExitStack:
         """Hold the run while it is worked on; ``--problem`` runs hold their task only."""

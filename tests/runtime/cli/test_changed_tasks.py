@@ -226,7 +226,7 @@ class TestGrades:
         ended = project.run(*ACCEPT, *flags)
         assert ended.code == 2
         assert "run --accept-changed-tasks --skip-eval" in ended.err
-        assert "evaluate --run-id r1 --regrade" in ended.err
+        assert f"evaluate --run-id r1 --service-url {scripted.url} --regrade" in ended.err
         assert contents(project.results).keys() - before.keys() <= {
             project.results / "r1" / ".lock"
         }

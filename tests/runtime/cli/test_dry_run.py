@@ -52,7 +52,7 @@ def groups(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
     for action in document["plan"].values():
         assert all(group["count"] == len(group["task_ids"]) for group in action)
     return {
-        action: {group["why"]: group["task_ids"] for group in listed}
+        action: {Why[group["why"].upper()]: group["task_ids"] for group in listed}
         for action, listed in document["plan"].items()
     }
 
@@ -115,10 +115,18 @@ class TestWhatIsSaid:
             "results_dir": str(project.results),
             "resumed": True,
             "plan": {
-                "reuse": [{"why": "graded", "count": 1, "task_ids": ["t1"]}],
+                "reuse": [{"why": "graded", "text": "graded", "count": 1, "task_ids": ["t1"]}],
                 "regrade": [],
-                "rerun": [{"why": "not generated yet", "count": 2, "task_ids": ["t3", "t2"]}],
+                "rerun": [
+                    {
+                        "why": "not_generated",
+                        "text": "not generated yet",
+                        "count": 2,
+                        "task_ids": ["t3", "t2"],
+                    }
+                ],
             },
+            "removed": [],
             "unreadable": [],
         }
 

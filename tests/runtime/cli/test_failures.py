@@ -45,7 +45,7 @@ class TestGenerations:
     ) -> None:
         generation = self.generate(project, question)
         assert (generation["status"], generation["error"]) == ("error", error)
-        assert generation["failure"] == failure("generate", kind, retryable=retryable)
+        assert attribution(generation["failure"]) == failure("generate", kind, retryable=retryable)
         traceback = log(project, "t1", "traceback.log")
         assert "Traceback (most recent call last)" in traceback
         assert "runner/benchmark.py" in traceback
@@ -59,7 +59,9 @@ class TestGenerations:
         )
         generation = self.generate(project, "raise no luck")
         assert generation["error"] == "no luck"
-        assert generation["failure"] == failure("generate", "author_code", retryable=True)
+        assert attribution(generation["failure"]) == failure(
+            "generate", "author_code", retryable=True
+        )
 
     def test_what_is_no_failure_has_none(self, project: RunnerProject) -> None:
         project.write_tasks(
@@ -103,7 +105,7 @@ class TestGrades:
     ) -> None:
         scripted.answers["/evaluate-response/"] = (status_code, {"detail": "no luck"})
         result = self.grade(project, *ONCE, "--service-url", scripted.url)
-        assert result["failure"] == failure("evaluate", kind, retryable=retryable)
+        assert attribution(result["failure"]) == failure("evaluate", kind, retryable=retryable)
         assert "no luck" in result["error"]
 
     def test_a_grader_that_failed_at_the_service_is_attributed(
@@ -112,7 +114,7 @@ class TestGrades:
         project.set_in_class('EVALUATION_API = "v1"')
         scripted.answers["/v1/evaluate"] = (200, {"status": "error", "errors": ["429: busy"]})
         result = self.grade(project, "--service-url", scripted.url)
-        assert result["failure"] == failure("evaluate", "bad_response", retryable=True)
+        assert attribution(result["failure"]) == failure("evaluate", "bad_response", retryable=True)
 
     @pytest.mark.parametrize(
         ("raised", "kind", "retryable"),
@@ -127,7 +129,7 @@ class TestGrades:
     ) -> None:
         project.set_in_class(f"def evaluate(self, task_id, generation): raise {raised}")
         result = self.grade(project)
-        assert result["failure"] == failure("evaluate", kind, retryable=retryable)
+        assert attribution(result["failure"]) == failure("evaluate", kind, retryable=retryable)
         traceback = log(project, "t1", "eval-traceback.log")
         assert "Traceback (most recent call last)" in traceback
         assert "no luck" in traceback
@@ -158,7 +160,7 @@ class TestGrades:
         result = project.read("r1", "t1", "eval.json")
         assert (result["task_id"], result["status"], result["result"]) == ("t1", "error", None)
         assert said in result["error"]
-        assert result["failure"] == failure("evaluate", "bad_response", retryable=True)
+        assert attribution(result["failure"]) == failure("evaluate", "bad_response", retryable=True)
         assert project.read("r1", "t2", "eval.json")["result"] == 1.0
         assert not (project.results / "r1" / "final_score.json").exists()
 

@@ -62,6 +62,7 @@ def test_failed_tasks_are_grouped_with_their_reason(project: RunnerProject) -> N
             "kind": "author_code",
             "retryable": True,
             "error": "ValueError: no luck",
+            "hint": None,
             "task_ids": ["a", "b"],
         }
     ]

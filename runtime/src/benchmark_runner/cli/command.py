@@ -67,18 +67,30 @@ class Job:
     json: bool
     durable: bool = True
 
+    def command_line(self, command: str, *arguments: str) -> str:
+        """A command on the same run; it works in a fresh shell."""
+        where = where_arguments(self.benchmark, self.results_dir, self.service.url)
+        script = f"{self.benchmark.runner_class.NAME}-runner"
+        return command_line(
+            [command, "--run-id", self.run_id, *where, *arguments],
+            script,
+            self.benchmark.project.root,
+        )
+
+    def spell_out(self, error: BenchmarkRunnerError) -> BenchmarkRunnerError:
+        """Name the command that is the way out of ``error``, as it is typed."""
+        if error.way_out:
+            error.hint = f"{(error.hint or '').rstrip('.')}: {self.command_line(*error.way_out)}"
+            error.way_out = ()
+        return error
+
     def resume_command(self, outcome: Outcome) -> str:
         """The command that goes on where this one ended; it works in a fresh shell."""
         # Only `run --problem` can generate for such a run, and that needs the file.
         of_problem = outcome.session.config.task_source == "problem"
         command = "evaluate" if of_problem and self.settings.command != "run" else "run"
-        arguments = [command, "--run-id", self.run_id]
-        arguments += where_arguments(self.benchmark, self.results_dir, self.service.url)
-        arguments += self.flags
-        if of_problem or exit_code(outcome, self.settings) != 0:
-            arguments += self.part
-        script = f"{self.benchmark.runner_class.NAME}-runner"
-        return command_line(arguments, script, self.benchmark.project.root)
+        unfinished = of_problem or exit_code(outcome, self.settings) != 0
+        return self.command_line(command, *self.flags, *(self.part if unfinished else ()))
 
 
 def carry_out(job: Job) -> None:
@@ -122,6 +134,8 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
     except Interrupted as signal:
         reporter.interrupted(signal)
         raise typer.Exit(signal.exit_code) from None
+    except BenchmarkRunnerError as error:
+        raise job.spell_out(error) from None
 
 
 def _workflow(job: Job, *, read_only: bool = False) -> Workflow:
@@ -180,6 +194,8 @@ class Reporter:
     def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
         job = self._job
         resume_command = job.resume_command(outcome)
+        if outcome.stopped_by is not None:
+            job.spell_out(outcome.stopped_by)
         if job.json:
             content = as_json(outcome, job.settings, resume_command)
             if signal:

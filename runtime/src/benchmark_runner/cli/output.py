@@ -92,7 +92,7 @@ def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
     if error.phase is not None:
         from benchmark_runner.failures import classify
 
-        content |= classify(error, error.phase).model_dump(mode="json")
+        content |= classify(error, error.phase).model_dump(mode="json", exclude={"hint"})
     return content
 
 

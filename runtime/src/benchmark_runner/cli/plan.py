@@ -24,12 +24,18 @@ def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     for action, reasons in groups.items():
         count = sum(map(len, reasons.values()))
-        yield f"  {action:8} {count} task{'' if count == 1 else 's'}"
+        yield f"  {action:8} {_tasks(count)}"
         for why, task_ids in reasons.items():
             yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
+    if removed := session.changes.removed:
+        yield f"  removed  {_tasks(len(removed))}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
         yield f"  would be set aside, because it can't be read: {short_path(path)}"
     yield "Leave out --dry-run to do it."
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
 
 
 def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
@@ -40,10 +46,16 @@ def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
         "resumed": session.resumed,
         "plan": {
             action: [
-                {"why": why.value, "count": len(task_ids), "task_ids": [*task_ids]}
+                {
+                    "why": why.name.lower(),
+                    "text": why.value,
+                    "count": len(task_ids),
+                    "task_ids": [*task_ids],
+                }
                 for why, task_ids in reasons.items()
             ]
             for action, reasons in groups.items()
         },
+        "removed": session.changes.removed,
         "unreadable": [str(path) for path in session.artifacts.set_aside],
     }

@@ -61,12 +61,14 @@ def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> di
                 "kind": group.kind,
                 "retryable": group.retryable,
                 "error": group.error,
+                "hint": group.hint,
                 "task_ids": group.task_ids,
             }
             for group in outcome.overall.failures
         ],
-        "cost": outcome.costs.dollars,
-        "cost_unknown": outcome.costs.unknown,
+        "bounds": score.bounds.model_dump() if score and score.bounds else None,
+        "cost": outcome.overall.costs.dollars,
+        "cost_unknown": outcome.overall.costs.unknown,
         "blocked": outcome.blocked,
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
@@ -145,7 +147,7 @@ def _score_lines(outcome: Outcome, score: ScoreResult) -> Iterator[str]:
 
 
 def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
-    costs = outcome.costs
+    costs = outcome.overall.costs
     if settings.max_cost is None and not costs.dollars:
         return
     unknown = f"; not known of {costs.unknown} generation(s)" if costs.unknown else ""
@@ -192,6 +194,8 @@ def _failure_lines(group: FailureGroup, session: Session) -> Iterator[str]:
     if group.kind is not None:
         again = "worth another try" if group.retryable else "another try would end the same way"
         yield f"  [{group.kind.replace('_', ' ')}; {again}]"
+    if group.hint is not None:
+        yield f"  {group.hint}"
     name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG
     log = session.artifacts.agent_logs_dir(group.task_ids[0]) / name
     if log.is_file():

@@ -103,7 +103,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             typer.Option(
                 "--rerun",
                 metavar="TASK",
-                help="Generate this task again; the earlier attempt is kept.",
+                help="Generate this task again, beside what is owed; the earlier attempt is kept.",
                 rich_help_panel=_AGAIN,
             ),
         ] = None,
