@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,11 +168,13 @@ class TestWaiting:
         artifacts.run_dir.mkdir()
         process = hold(artifacts.run_dir / CONFIG_LOCK_FILE)
         process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
         try:
             with pytest.raises(RunLockedError) as caught, artifacts.config_locked():
                 pytest.fail("held beside another")
         finally:
             process.send_signal(signal.SIGCONT)
+        assert time.monotonic() - began < 25
         assert "run_config.json of run 'r1' was not let go of within 0.05 s" in caught.value.message
         assert "stopped" in (caught.value.hint or "")
 

@@ -65,9 +65,10 @@ reported = threading.Event()
 
 
 def block() -> None:
-    """Keep the loop from everything else until somebody has noticed."""
+    """Keep the loop from everything else until somebody has noticed, and for a while more."""
     reported.clear()
     assert reported.wait(TOO_LONG), "nobody has noticed"
+    time.sleep(3 * loop_watch._BEAT)
 
 
 async def stall() -> None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from tests.runtime.cli.conftest import RunnerProject, ScriptedService
+    from tests.runtime.cli.conftest import Ended, RunnerProject, ScriptedService
+
+    Process = subprocess.Popen[str]
 
 
 class Busy:
@@ -147,22 +149,25 @@ RunArtifacts.locked = at_the_gate
 """
 
 
+REASONS = ("is being worked on by", "was changed by another process just now")
+
+
 class TestTwoStartedTogether:
-    def race(self, project: RunnerProject, run_id: str) -> str:
-        """Let two processes take the lock at the same moment; return what the loser says."""
+    def start(self, project: RunnerProject, run_id: str) -> list[tuple[Process, socket.socket]]:
+        """Start two processes and return them when both are about to take the lock."""
         (project.root / "calls.txt").unlink(missing_ok=True)
-        gates = [socket.socketpair() for _ in range(2)]
-        started = [
-            project.start("run", "--run-id", run_id, ready=theirs.fileno()) for _, theirs in gates
-        ]
-        for ours, theirs in gates:
+        started: list[tuple[Process, socket.socket]] = []
+        for _ in range(2):
+            ours, theirs = socket.socketpair()
+            process = project.start("run", "--run-id", run_id, ready=theirs.fileno())
             theirs.close()
             ours.settimeout(20)
-            assert ours.recv(1) == b"?"
-        for ours, _ in gates:
-            ours.sendall(b"!")
-            ours.close()
-        winner, loser = sorted((project.end(process) for process in started), key=lambda e: e.code)
+            started.append((process, ours))
+        for _, gate in started:
+            assert gate.recv(1) == b"?"
+        return started
+
+    def check(self, project: RunnerProject, run_id: str, winner: Ended, loser: Ended) -> None:
         assert (winner.code, loser.code) == (0, 1), (winner, loser)
         assert "3 scored" in winner.out
         assert sorted(project.calls) == ["t1", "t2", "t3"]
@@ -170,20 +175,41 @@ class TestTwoStartedTogether:
         assert not list((project.results / run_id).glob("*/attempts"))
         assert loser.err.startswith("RunLockedError: "), loser.err
         assert loser.out == ""
-        for told in ("is being worked on by", "was changed by another process just now"):
-            if told in loser.err:
-                return told
-        return loser.err
+
+    def race(self, project: RunnerProject, run_id: str) -> str:
+        """Let two processes take the lock at the same moment; return what the loser says."""
+        started = self.start(project, run_id)
+        for _, gate in started:
+            with gate:
+                gate.sendall(b"!")
+        ended = [project.end(process) for process, _ in started]
+        winner, loser = sorted(ended, key=lambda one: one.code)
+        self.check(project, run_id, winner, loser)
+        told = [reason for reason in REASONS if reason in loser.err]
+        assert len(told) == 1, loser.err
+        return told[0]
 
     def race_often(self, project: RunnerProject, pairs: int) -> None:
         before_the_run(project, AT_THE_GATE)
         told = Counter(self.race(project, f"r{number}") for number in range(pairs))
         figures = f"{pairs} pairs, each task generated once; losers were told: {dict(told)}"
         print(figures)  # noqa: T201 (for who reads the log)
-        assert set(told) <= {"is being worked on by", "was changed by another process just now"}
 
     def test_one_does_the_work_and_the_other_is_told(self, project: RunnerProject) -> None:
         self.race_often(project, 3)
+
+    def test_one_that_comes_to_the_lock_when_the_other_has_finished_is_told(
+        self, project: RunnerProject
+    ) -> None:
+        before_the_run(project, AT_THE_GATE)
+        (first, first_gate), (second, second_gate) = self.start(project, "r1")
+        with first_gate, second_gate:
+            first_gate.sendall(b"!")
+            winner = project.end(first)
+            second_gate.sendall(b"!")
+            loser = project.end(second)
+        self.check(project, "r1", winner, loser)
+        assert "run 'r1' was changed by another process just now" in loser.err
 
     @pytest.mark.full
     def test_one_does_the_work_and_the_other_is_told_every_time(

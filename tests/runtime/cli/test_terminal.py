@@ -262,6 +262,12 @@ def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
     assert process.wait() in {130, 143}
     too_late.cancel()
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    if len(signals) == 1:  # then there is time for a summary, below the bar
+        screen = Screen()
+        screen.feed(text)
+        below = "\n".join(screen.lines).rpartition("━")[2]
+        assert "Stopped by SIGINT" in below
+        assert "\nResume   " in below
 
 
 def test_who_keeps_everything_else_waiting_is_named_and_its_code_shown(
