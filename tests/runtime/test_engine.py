@@ -33,8 +33,9 @@ from benchmark_runner.events import (
     GenerationFinished,
     GenerationStarted,
 )
+from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import GradedBy, Plan, make_plan
+from benchmark_runner.planning import Plan, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

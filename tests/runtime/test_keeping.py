@@ -12,9 +12,10 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.events import Event, GenerationStarted, RetryScheduled
+from benchmark_runner.graders import GradedBy
 from benchmark_runner.keeping import Keeper
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import GradedBy, make_plan
+from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

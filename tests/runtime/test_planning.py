@@ -8,7 +8,8 @@ import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.planning import GradedBy, Plan, Why, check_same_grader, make_plan
+from benchmark_runner.graders import GradedBy, check_same_grader
+from benchmark_runner.planning import Plan, Why, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -17,8 +17,9 @@ from benchmark_runner.events import (
     Event,
     GenerationFinished,
 )
+from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import GradedBy, make_plan
+from benchmark_runner.planning import make_plan
 from benchmark_runner.retries import RetryPolicy, TransientError, call_with_retries
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
 from benchmark_runner.slots import Slots, rest

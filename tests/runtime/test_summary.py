@@ -9,7 +9,7 @@ import pytest
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.planning import GradedBy
+from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

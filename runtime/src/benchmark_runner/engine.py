@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
     from benchmark_runner.events import Listener
+    from benchmark_runner.graders import GradedBy
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.loop_watch import Blocked
-    from benchmark_runner.planning import GradedBy, Plan
+    from benchmark_runner.planning import Plan
 
 #: Gradings that may wait for another try, for each one that may be under way.
 _WAITING_PER_SLOT = 4

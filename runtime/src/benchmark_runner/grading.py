@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.generating import Generated
+    from benchmark_runner.graders import GradedBy
     from benchmark_runner.keeping import Keeper
     from benchmark_runner.loop_watch import LoopWatch
-    from benchmark_runner.planning import GradedBy
     from benchmark_runner.schemas import GenerationResult
 
 

@@ -1,4 +1,4 @@
-"""What of a run is left to do and why, from what is on disk, and who has graded the rest."""
+"""What of a run is left to do and why, from what is on disk."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from benchmark_runner.errors import RunIdentityError, some_ids
+from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.schemas import EvalResult
@@ -41,48 +41,6 @@ class Why(StrEnum):
 #: Generations that stand, and are done again only because somebody says so.
 _ON_PURPOSE = frozenset({Why.CHANGED, Why.RETRY_TIMEOUTS, Why.RERUN})
 _OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
-
-
-@dataclass(frozen=True, slots=True)
-class GradedBy:
-    """Who grades: evals of one grader are not to be mixed with another's.
-
-    Attributes:
-        service_url: The service, without user info; ``local`` for the embedded one.
-        evaluation_api: ``legacy`` or ``v1``.
-        service_version: What the service says of itself; ``None`` where that is not known.
-        evaluator_version: What it says of its grader with each grade; likewise.
-    """
-
-    service_url: str | None
-    evaluation_api: str | None
-    service_version: str | None
-    evaluator_version: str | None = None
-
-    @classmethod
-    def of(cls, result: EvalResult) -> GradedBy:
-        """Who made this grade."""
-        return cls(
-            result.service_url,
-            result.evaluation_api,
-            result.service_version,
-            result.evaluator_version,
-        )
-
-    def differs_from(self, other: GradedBy) -> bool:
-        """Whether the two are known to be different."""
-        pairs = (
-            (self.service_url, other.service_url),
-            (self.evaluation_api, other.evaluation_api),
-            (self.service_version, other.service_version),
-            (self.evaluator_version, other.evaluator_version),
-        )
-        return any(now and then and now != then for now, then in pairs)
-
-    def __str__(self) -> str:
-        named = self.evaluator_version or self.service_version
-        version = f", version {named}" if named else ""
-        return f"{self.service_url} ({self.evaluation_api} API{version})"
 
 
 @dataclass(slots=True)
@@ -217,40 +175,3 @@ def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Why | N
     if result.generation_hash not in (None, generation_hash):
         return Why.OTHER_GENERATION
     return None
-
-
-def check_same_grader(
-    run_id: str, graded: Mapping[GradedBy, Sequence[str]], now: GradedBy | None = None
-) -> None:
-    """Refuse to mix the grades of one grader with those of another.
-
-    Args:
-        run_id: The run.
-        graded: The tasks that have a grade, by who graded them.
-        now: Who would grade the rest; ``None`` compares what is there.
-
-    Raises:
-        RunIdentityError: grades are known to come from different graders.
-    """
-    known = list(graded)
-    against = [now] if now is not None else known
-    for before in known:
-        for other in against:
-            if other.differs_from(before):
-                raise _mixed_graders(run_id, graded[before], before, other)
-
-
-def _mixed_graders(
-    run_id: str, task_ids: Sequence[str], before: GradedBy, now: GradedBy
-) -> RunIdentityError:
-    tasks = f"{len(task_ids)} task(s) of run {run_id!r} ({some_ids(task_ids)})"
-    if (before.service_url, before.evaluation_api) == (now.service_url, now.evaluation_api):
-        message = f"{tasks} were graded before the grader or its references changed"
-    else:
-        message = f"{tasks} were graded by {before}, not by {now}"
-    error = RunIdentityError(
-        f"{message}; one score can't mix them",
-        hint="Grade all of them again with evaluate --regrade.",
-    )
-    error.way_out = ("evaluate", "--regrade")
-    return error

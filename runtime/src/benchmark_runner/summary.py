@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.failures import common_reason
-from benchmark_runner.planning import GradedBy, why_eval_is_owed
+from benchmark_runner.graders import GradedBy
+from benchmark_runner.planning import why_eval_is_owed
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -22,8 +22,9 @@ from benchmark_runner.events import RetryScheduled
 from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import has_forced_score, make_score, standing_score
 from benchmark_runner.generating import note_interruption
-from benchmark_runner.planning import GradedBy, Plan, Why, check_same_grader, make_plan
-from benchmark_runner.preflight import check_service, fetch_version
+from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
+from benchmark_runner.planning import Plan, Why, make_plan
+from benchmark_runner.preflight import check_service
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
@@ -210,7 +211,8 @@ class Workflow:
             if session.source.kind != "service":
                 session.runner.service = await self._connect(session.runner, session.source)
             once = RetryPolicy(attempts=1)
-            return session, plan, (await self._grader(session, retry=once))[0]
+            by, _ = await ask_who_grades(session.runner, local=self._settings.local, retry=once)
+            return session, plan, by
         finally:
             await self._close()
 
@@ -288,9 +290,9 @@ class Workflow:
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API
             )
         if settings.local or standing is None:
-            by, served = await self._grader(session)
+            by, served = await ask_who_grades(runner, local=settings.local)
         else:  # nothing is to be done: not worth a call
-            by, served = self._graded_by(session, None), False
+            by, served = grader_now(runner, local=settings.local), False
         try:
             check_same_grader(self.artifacts.run_id, plan.graded, by)
         except RunIdentityError as error:
@@ -301,20 +303,6 @@ class Workflow:
         # A served embedded service is no more official than one in this process.
         local = settings.local or served or bool(standing and standing.local)
         return _Grading(by, local, standing)
-
-    async def _grader(
-        self, session: Session, retry: RetryPolicy | None = None
-    ) -> tuple[GradedBy, bool]:
-        """Ask who grades, and whether that is an embedded service on a port."""
-        runner = session.runner
-        version = await fetch_version(runner.service, runner.dataset_name, retry=retry)
-        served = version is not None and version.eval_mode == "local"
-        return self._graded_by(session, version.service_version if version else None), served
-
-    def _graded_by(self, session: Session, service_version: str | None) -> GradedBy:
-        runner = session.runner
-        url = "local" if self._settings.local else runner.service.base_url
-        return GradedBy(url, runner.EVALUATION_API, service_version)
 
     def _begin(self, session: Session, plan: Plan, grading: _Grading, unchanged: bool) -> None:
         """Put away what is to be done again, and then freeze what the run is.
