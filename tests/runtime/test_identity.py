@@ -123,17 +123,22 @@ class TestSettings:
         assert flag in str(caught.value.hint)
 
     @pytest.mark.parametrize(
-        ("name", "value", "flag"),
+        ("name", "value", "flag", "said"),
         [
-            ("temperature", 0.0, "--temperature"),
-            ("native", False, "--chat-completions"),
-            ("provider_config", {"stream_completions": False}, "--disable-streaming"),
+            ("temperature", 0.0, "--temperature", "temperature was not set, now 0.0"),
+            ("native", False, "--chat-completions", "chat-completions was not set, now True"),
+            (
+                "provider_config",
+                {"stream_completions": False},
+                "--disable-streaming",
+                "disable-streaming was not set, now True",
+            ),
         ],
     )
     def test_a_setting_that_was_not_set_before_is_refused(
-        self, name: str, value: JsonValue, flag: str
+        self, name: str, value: JsonValue, flag: str, said: str
     ) -> None:
-        with pytest.raises(RunIdentityError, match=f"{name} was not set, now ") as caught:
+        with pytest.raises(RunIdentityError, match=said) as caught:
             check_settings(frozen(), sampling={name: value})
 
         assert flag in str(caught.value.hint)

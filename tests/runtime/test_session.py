@@ -308,7 +308,7 @@ class TestGoingOn:
             ({"sampling": {"top_k": 3}}, "--top-k", "not set", "3"),
             ({"sampling": {"top_p": 0.1}}, "--top-p", "not set", "0.1"),
             ({"sampling": {"reasoning_effort": "low"}}, "--reasoning-effort", "not set", "'low'"),
-            ({"sampling": {"chat_completions": True}}, "--chat-completions", "not set", "False"),
+            ({"sampling": {"chat_completions": True}}, "--chat-completions", "not set", "True"),
             (
                 {"sampling": {"custom_endpoint": "https://other.example.com"}},
                 "--custom-endpoint",
@@ -403,7 +403,7 @@ class TestGoingOn:
         with pytest.raises(DatasetError, match=r"letters\.json"):
             await bench.open()
         session = await bench.open(dataset_file=moved)
-        assert not session.tasks_changed
+        assert not session.changes
         session.freeze("run", {})
         assert (await bench.open()).source.file == moved
 
@@ -473,7 +473,7 @@ class TestAcceptedChanges:
         started = await bench.start()
         bench.write(self.CHANGED)
         session = await bench.open(accept_changed_tasks=True)
-        assert session.tasks_changed
+        assert session.changes
         assert session.chosen == session.config.tasks == ["d", "b", "c"]
         assert [*session.config.task_hashes] == ["d", "b", "c"]
         before, now = started.config.task_hashes, session.config.task_hashes
@@ -495,18 +495,18 @@ class TestAcceptedChanges:
             await bench.open()
         session.freeze("run", {})
         session = await bench.open()
-        assert (session.tasks_changed, session.redo) == (False, {})
+        assert (bool(session.changes), session.redo) == (False, {})
         assert session.chosen == ["d", "b", "c"]
 
     async def test_where_there_are_none_there_is_nothing_to_redo(self, bench: Bench) -> None:
         started = await bench.start()
         session = await bench.open(accept_changed_tasks=True)
-        assert (session.tasks_changed, session.redo) == (False, {})
+        assert (bool(session.changes), session.redo) == (False, {})
         assert session.config.tasks == started.config.tasks
 
     async def test_a_new_run_has_none(self, bench: Bench) -> None:
         session = await bench.open(accept_changed_tasks=True)
-        assert (session.tasks_changed, session.redo) == (False, {})
+        assert (bool(session.changes), session.redo) == (False, {})
 
     async def test_they_do_not_make_another_dataset_or_source_the_same(self, bench: Bench) -> None:
         await bench.start()

@@ -84,12 +84,12 @@ OTHER_IDENTITY = {
         ["'http://127.0.0.1:8', now 'http://127.0.0.1:9'", "--custom-endpoint"],
     ),
     "--chat-completions": Other(
-        [], ["--chat-completions"], ["was not set, now False", "--chat-completions"]
+        [], ["--chat-completions"], ["chat-completions was not set, now True", "--chat-completions"]
     ),
     "--disable-streaming": Other(
         ["--chat-completions"],
         ["--chat-completions", "--disable-streaming"],
-        ["was not set, now {'stream_completions': False}", "--disable-streaming"],
+        ["disable-streaming was not set, now True", "--disable-streaming"],
     ),
 }
 
