@@ -1,0 +1,494 @@
+"""What surrounds a run, as a script has it: agent, service, disk, threads and clock.
+
+Nothing here depends on real time or on the scheduling of threads, so that what a test finds is
+found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import json
+import math
+import selectors
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from benchmark_runner import loop_watch, threads, workflow
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.cli.report import exit_code
+from benchmark_runner.client import BenchmarkServiceClient
+from benchmark_runner.display import NoDisplay
+from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
+from benchmark_runner.events import EvaluationFinished, GenerationFinished
+from benchmark_runner.llm import build_llm_config
+from benchmark_runner.retries import RetryPolicy
+from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
+from benchmark_runner.session import RunRequest
+from benchmark_runner.storage import Storage
+from benchmark_runner.workflow import Outcome, Workflow, WorkSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from benchmark_runner.display import Display
+    from benchmark_runner.events import Event
+    from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.schemas import Task
+    from benchmark_runner.workflow import Command
+
+#: US dollars of a generation that returns.
+COST = 0.25
+#: Seconds, of a clock that stands still while there is anything to do.
+TIME_LIMIT = 1.0
+PARALLEL_GRADINGS = 2
+MODEL = "the-model"
+TEMPERATURE = 0.5
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Something that happens to a command from outside.
+
+    A kill is one of ``before`` a step of the storage, ``within`` it or ``after`` it.
+    """
+
+    kind: str
+    at: int
+
+
+@dataclass(frozen=True, repr=False)
+class Script:
+    """How everything around one command behaves.
+
+    What an agent or a grader does is by the number in the task's name.
+    """
+
+    agent: Sequence[str] = ("answers",) * 6
+    grader: Sequence[str] = ("grades",) * 6
+    door: str = "open"
+    refuses_after: int | None = None
+    renamed_after: int | None = None
+    scores: bool = True
+    delays: Sequence[int] = (0,)
+    disturbance: Disturbance | None = None
+
+    def __repr__(self) -> str:
+        calm = {each.name: each.default for each in fields(self)}
+        unlike = {name: value for name, value in vars(self).items() if value != calm[name]}
+        return f"Script({', '.join(f'{name}={value!r}' for name, value in unlike.items())})"
+
+
+@dataclass
+class Ended:
+    """How a command ended, and what it asked of others."""
+
+    error: BaseException | None = None
+    outcome: Outcome | None = None
+    code: int | None = None
+    disturbed: bool = False
+    generated: list[str] = field(default_factory=list[str])
+    graded: list[str] = field(default_factory=list[str])
+
+
+class Died(BaseException):
+    """The process is gone; nothing that follows happens any more."""
+
+
+class ScriptedRunner(BenchmarkRunner):
+    NAME = "scripted"
+    GENERATION_VERSION_ENV = "SCRIPTED_GENERATION_VERSION"
+    world: World
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        assert model == MODEL
+        assert llm_config is not None
+        assert llm_config.temperature == TEMPERATURE
+        return await self.world.answer(task)
+
+
+class World:
+    """One folder of results, and what its runs have to do with.
+
+    Attributes:
+        calls: How often ``generate()`` was called, by run and task.
+        answers: What the last of these calls returned.
+        reported: Answers and grades whose being on disk was reported, by run and task.
+        grader_version: What the service says of itself.
+    """
+
+    def __init__(self, folder: Path, evaluation_api: str) -> None:
+        self.results = folder / "results"
+        self.dataset = folder / "tasks.json"
+        self.evaluation_api = evaluation_api
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.answers: dict[tuple[str, str], str] = {}
+        self.grades: dict[tuple[str, str], str] = {}
+        self.reported: dict[tuple[str, str], list[str]] = {}
+        self.grader_version = 1
+        self._numbers = itertools.count(1)
+        self._patch = pytest.MonkeyPatch()
+        self._app = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/version", self._version),
+                Route("/verify-task-ids", self._verify_task_ids),
+                Route("/evaluate-response/", self._evaluate_response, methods=["POST"]),
+                Route("/v1/evaluate", self._evaluate, methods=["POST"]),
+                Route("/final-score/", self._final_score, methods=["POST"]),
+                Route("/v1/score", self._final_score, methods=["POST"]),
+            ]
+        )
+        self._start(Script(), "")
+        self._take_over()
+
+    def close(self) -> None:
+        self._patch.undo()
+
+    def write_dataset(self, questions: Mapping[str, str]) -> None:
+        rows = [{"id": task_id, "question": text} for task_id, text in questions.items()]
+        self.dataset.write_text(json.dumps({"dataset_name": "scripted", "tests": rows}))
+
+    def set_generation_version(self, version: str) -> None:
+        self._patch.setenv(ScriptedRunner.GENERATION_VERSION_ENV, version)
+
+    def command(
+        self,
+        run_id: str,
+        command: Command,
+        script: Script,
+        *,
+        request: Mapping[str, Any],
+        settings: Mapping[str, Any],
+    ) -> Ended:
+        """Carry out one command in a process of its own, as far as the disk can tell."""
+        self._start(script, run_id)
+        runner = ScriptedRunner("http://service.test")
+        runner.EVALUATION_API = self.evaluation_api
+        runner.world = self
+        sampling = {"temperature": TEMPERATURE, **request.get("sampling", {})}
+        asked = {name: value for name, value in request.items() if name != "sampling"}
+        job = Workflow(
+            runner,
+            RunArtifacts(self.results, run_id, durable=False),
+            RunRequest(
+                **{"model": MODEL, **asked},
+                llm_config=build_llm_config(**sampling),
+                default_file=self.dataset,
+            ),
+            work := WorkSettings(
+                command=command,
+                local=False,
+                timeout=TIME_LIMIT,
+                eval_parallelism=PARALLEL_GRADINGS,
+                eval_deadline=60,
+                quiet=True,
+                **settings,
+            ),
+            self._connect,
+        )
+        ended = self._ended
+        try:
+            ended.outcome = self._carry_out(job)
+            ended.code = exit_code(ended.outcome, work)
+        except (BenchmarkRunnerError, asyncio.CancelledError, Died) as error:
+            ended.error = error
+        self._pool.finish()
+        return ended
+
+    def _carry_out(self, job: Workflow) -> Outcome:
+        async def main() -> Outcome:
+            command = asyncio.create_task(job.carry_out(lambda *_: None))
+            self._cancel = command.cancel
+            return await command
+
+        with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+            if self._script.disturbance is not None:
+                # What a dead process leaves behind in memory is nobody's business.
+                runner.get_loop().set_exception_handler(lambda *_: None)
+            return runner.run(main())
+
+    async def answer(self, task: Task) -> GenerationResult:
+        """Be the agent."""
+        await self._if_alive()
+        key = (self._run_id, task.id)
+        self.calls[key] += 1
+        self._ended.generated.append(task.id)
+        await self._take_some_time()
+        match self._script.agent[number_of(task.id)]:
+            case "raises":
+                raise ValueError("no luck")
+            case "stalls":
+                await asyncio.Event().wait()
+            case "runs out of turns":
+                return GenerationResult(status=GenerationStatus.MAX_TURNS, cost=COST)
+            case _:
+                pass
+        self.answers[key] = f"answer no. {next(self._numbers)}."
+        return GenerationResult(answer=self.answers[key], cost=COST)
+
+    # The disk, the threads, the clock and the display.
+
+    def _start(self, script: Script, run_id: str) -> None:
+        self._script = script
+        self._run_id = run_id
+        self._delays: Iterator[int] = itertools.cycle(script.delays)
+        self._pool = LoopPool(self._delays)
+        self._patch.setattr(threads, "_FRAMEWORK", self._pool)
+        self._ended = Ended()
+        self._dead = False
+        self._steps = 0
+        self._events = 0
+        self._cancel: Callable[[], object] = lambda: None
+
+    def _take_over(self) -> None:
+        for method in ("_write_new", "make_folder", "move", "remove"):
+            self._patch.setattr(Storage, method, self._step(getattr(Storage, method)))
+        tidy = RunArtifacts._remove_unused
+        self._patch.setattr(
+            RunArtifacts,
+            "_remove_unused",
+            lambda *arguments: None if self._dead else tidy(*arguments),
+        )
+
+        def make_display(_tally: object, *, quiet: bool) -> Display:
+            return Ear(self._hear)
+
+        self._patch.setattr(workflow, "make_display", make_display)
+        # Only a machine that is busy with something else lets the loop stand still here.
+        self._patch.setattr(loop_watch, "BLOCKED_AFTER", math.inf)
+
+    def _step(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def step(storage: Storage, path: Path, *rest: Any) -> Any:
+            if self._dead:
+                raise Died
+            self._steps += 1
+            disturbance = self._script.disturbance
+            if disturbance is None or disturbance.at != self._steps:
+                return method(storage, path, *rest)
+            match disturbance.kind:
+                case "cancel":
+                    self._ended.disturbed = True
+                    self._cancel()
+                case "refuse":
+                    self._ended.disturbed = True
+                    if method.__name__ == "_write_new":
+                        raise OSError(errno.ENOSPC, "No space left on device")
+                    raise ArtifactError(f"{path}: can't be written: no space left on device")
+                case "kill before" | "kill within" | "kill after":
+                    if disturbance.kind == "kill after":
+                        method(storage, path, *rest)
+                    elif disturbance.kind == "kill within" and method.__name__ == "_write_new":
+                        method(storage, path, rest[0][: len(rest[0]) // 2])
+                    self._ended.disturbed = self._dead = True
+                    raise Died
+                case _:
+                    pass
+            return method(storage, path, *rest)
+
+        return step
+
+    def _hear(self, event: Event) -> None:
+        if self._dead:
+            return
+        self._events += 1
+        disturbance = self._script.disturbance
+        if disturbance == Disturbance("cancel at event", self._events):
+            self._ended.disturbed = True
+            self._cancel()
+        match event:
+            case GenerationFinished(task_id=task_id, status=GenerationStatus.SUCCESS):
+                key = (self._run_id, task_id)
+                self.reported.setdefault(key, []).append(self.answers[key])
+            case EvaluationFinished(task_id=task_id, status=EvalStatus.EVALUATED):
+                key = (self._run_id, task_id)
+                self.reported.setdefault(key, []).append(self.grades[key])
+            case _:
+                pass
+
+    async def _take_some_time(self) -> None:
+        for _ in range(next(self._delays)):
+            await asyncio.sleep(0)
+        await self._if_alive()
+
+    async def _if_alive(self) -> None:
+        if self._dead:
+            await asyncio.Event().wait()
+
+    # The service.
+
+    async def _connect(self, *_: object) -> BenchmarkServiceClient:
+        return BenchmarkServiceClient(
+            "http://service.test",
+            retry=RetryPolicy(attempts=1),
+            transport=httpx.ASGITransport(app=self._app),
+        )
+
+    async def _health(self, _request: Request) -> JSONResponse:
+        return fault(503) if self._script.door == "down" else JSONResponse({"status": "ok"})
+
+    async def _version(self, _request: Request) -> JSONResponse:
+        return JSONResponse({"service_version": str(self.grader_version)})
+
+    async def _verify_task_ids(self, request: Request) -> JSONResponse:
+        if self._script.door == "locked":
+            return fault(401)
+        return JSONResponse({"task_ids": request.query_params.getlist("task_ids")})
+
+    async def _evaluate_response(self, request: Request) -> JSONResponse:
+        body = await request.json()
+        result = await self._grade(body["task_id"], body["response"])
+        if result is None:
+            return fault(500)
+        return result if isinstance(result, JSONResponse) else JSONResponse(result)
+
+    async def _evaluate(self, request: Request) -> JSONResponse:
+        body = await request.json()
+        version = str(self.grader_version)
+        result = await self._grade(body["task_id"], body["payload"]["data"])
+        if isinstance(result, JSONResponse):
+            return result
+        graded = {"status": "evaluated", "result": result, "evaluator_version": version}
+        failed = {"status": "error", "errors": ["429: injected"]}
+        return JSONResponse(failed if result is None else graded)
+
+    async def _grade(self, task_id: str, answer: str) -> JSONResponse | dict[str, object] | None:
+        await self._if_alive()
+        script, graded = self._script, self._ended.graded
+        if script.refuses_after is not None and len(graded) >= script.refuses_after:
+            return fault(401)
+        graded.append(task_id)
+        version = str(self.grader_version)
+        if self.evaluation_api == "v1" and len(graded) == script.renamed_after:
+            self.grader_version += 1
+        await self._take_some_time()
+        match script.grader[number_of(task_id)]:
+            case "is in trouble":
+                return fault(503)
+            case "rejects":
+                return fault(400)
+            case "fails":
+                return None
+            case _:
+                pass
+        grade = f"grade no. {next(self._numbers)}."
+        self.grades[self._run_id, task_id] = grade
+        return {"pass_percentage": worth(answer), "of": answer, "by": version, "grade": grade}
+
+    async def _final_score(self, request: Request) -> JSONResponse:
+        await self._if_alive()
+        if not self._script.scores:
+            return fault(503)
+        evals = (await request.json())["evaluation_results"]
+        return JSONResponse({"tasks_evaluated": [*evals], "final_score": summed_up(evals)})
+
+
+class Ear(NoDisplay):
+    """A display that hands on what it is shown."""
+
+    def __init__(self, hand_on: Callable[[Event], None]) -> None:
+        self._hand_on = hand_on
+
+    def show(self, event: Event) -> None:
+        self._hand_on(event)
+
+
+class LoopPool:
+    """Stands for a pool of threads: work is done some turns of the event loop later."""
+
+    def __init__(self, delays: Iterator[int]) -> None:
+        self._delays = delays
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_running_or_notify_cancel()  # a thread that has begun is not stopped
+        job = (done, function)
+        self._waiting.append(job)
+        self._do_later(next(self._delays), job)
+        return done
+
+    def finish(self) -> None:
+        """Do what is still waiting, as a process does that waits for its threads."""
+        for job in [*self._waiting]:
+            self._do(job)
+
+    def _do_later(self, turns: int, job: tuple[Future[Any], Callable[[], Any]]) -> None:
+        loop = asyncio.get_running_loop()
+        if turns:
+            loop.call_soon(self._do_later, turns - 1, job)
+        else:
+            loop.call_soon(self._do, job)
+
+    def _do(self, job: tuple[Future[Any], Callable[[], Any]]) -> None:
+        self._waiting.remove(job)
+        done, function = job
+        try:
+            done.set_result(function())
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+            done.set_exception(error)
+
+
+class _Impatient(selectors.DefaultSelector):
+    """Waits for nothing that only time brings, and counts the seconds that it would have."""
+
+    skipped = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0 if timeout else timeout)
+        if timeout and not ready:
+            self.skipped += timeout
+        return ready
+
+
+class TimelessLoop(asyncio.SelectorEventLoop):
+    """An event loop in which time passes only while there is nothing to do, and then at once."""
+
+    def __init__(self) -> None:
+        self._impatient = _Impatient()
+        super().__init__(self._impatient)
+
+    def time(self) -> float:
+        return self._impatient.skipped
+
+
+def fault(status: int) -> JSONResponse:
+    return JSONResponse({"detail": "as the script says"}, status_code=status)
+
+
+def number_of(task_id: str) -> int:
+    return int(task_id.removeprefix("t"))
+
+
+def worth(answer: str) -> float:
+    """The grade of an answer."""
+    return (int("".join(filter(str.isdigit, answer))) * 37 % 101) / 100
+
+
+def summed_up(evals: Mapping[str, Mapping[str, Any] | None]) -> float:
+    """The score of a run; what has no grade counts 0."""
+    counted = [
+        each["result"]["pass_percentage"]
+        for each in evals.values()
+        if each is not None and each["status"] == "evaluated"
+    ]
+    return math.fsum(counted) / len(evals)
