@@ -59,6 +59,10 @@ _HOME_OF = {
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
+        from benchmark_runner._deprecation import current_name
+
+        name = current_name(name)
+    if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     module = import_module(f"{__name__}.{_HOME_OF.get(name, 'schemas')}")
