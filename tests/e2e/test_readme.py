@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ HAS_MAKE = shutil.which("make") is not None
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)]
-DEMO, TESTS, COPY, OPERATE, ORCHESTRATE, GO_ON, UPDATE, RUNTIME = BLOCKS
+DEMO, TESTS, COPY, CREATE, OPERATE, ORCHESTRATE, GO_ON, UPDATE, RUNTIME = BLOCKS
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
 
 
@@ -96,6 +97,29 @@ def test_copying_installing_and_running_end_in_a_score(copied: Copied) -> None:
     assert run_id is not None
     score = copied.project / "results" / run_id[1] / "final_score.json"
     assert json.loads(score.read_text())["complete"] is True
+
+
+def test_the_older_command_makes_a_runner_from_the_same_release(
+    clone: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (command,) = CREATE
+    uvx, option, requirement, *rest = shlex.split(command)
+    assert (uvx, option) == ("uvx", "--from")
+    assert requirement == (
+        f"vals-benchmark-runner[create] @ git+{REPOSITORY}@vX.Y.Z#subdirectory=runtime"
+    )
+    metadata = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())
+    tag = f"v{metadata['project']['version']}"
+    released = tmp_path / "released"
+    run("git", "clone", "--quiet", clone, released, cwd=tmp_path)
+    run("git", "tag", tag, cwd=released)
+    local = requirement.replace(REPOSITORY, f"file://{released}").replace("vX.Y.Z", tag)
+    # Where the command looks for the template by itself.
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{released}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", f"{REPOSITORY}.git")
+    shell([shlex.join([uvx, option, local, *rest, "--defaults"])], tmp_path)
+    assert f"_commit: {tag}\n" in (tmp_path / "my-bench-runner" / ".copier-answers.yml").read_text()
 
 
 def test_the_operators_commands_work(copied: Copied) -> None:

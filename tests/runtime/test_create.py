@@ -1,0 +1,376 @@
+"""``create-benchmark-runner`` as a process, with real git and the real copier.
+
+The public template is a repository on this machine: git is told to look there for its URL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+import yaml
+
+import benchmark_runner
+from benchmark_runner.create import TEMPLATE_URL
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+#: Where the runtime under test is, for processes that the tests start.
+RUNTIME = Path(benchmark_runner.__file__).parents[1]
+VERSION = "1.2.3"
+PROGRAM = "from benchmark_runner.create import main; main()"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Command:
+    """The console script in a folder, where the runtime's version and the template are given."""
+
+    folder: Path
+    template: Path
+    version: str = VERSION
+    python: list[str] = field(default_factory=lambda: [sys.executable])
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | Path) -> Ended:
+        done = subprocess.run(
+            self.line(*arguments),
+            cwd=self.folder,
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def line(self, *arguments: str | Path) -> list[str]:
+        return [*self.python, "-c", PROGRAM, *map(str, arguments)]
+
+    def env(self) -> dict[str, str]:
+        installed = self.folder.parent / "installed"
+        metadata = installed / f"vals_benchmark_runner-{self.version}.dist-info" / "METADATA"
+        metadata.parent.mkdir(parents=True, exist_ok=True)
+        metadata.write_text(
+            f"Metadata-Version: 2.1\nName: vals-benchmark-runner\nVersion: {self.version}\n"
+        )
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(installed), str(RUNTIME))),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{self.template}.insteadOf",
+            "GIT_CONFIG_VALUE_0": TEMPLATE_URL,
+            **self.environment,
+        }
+
+    def made(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def answers(self, name: str = "my-bench-runner") -> dict[str, object]:
+        return yaml.safe_load((self.folder / name / ".copier-answers.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def released(template_repo: Path, tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """The template with a release, a newer one, and work on the next."""
+    repo = tmp_path_factory.mktemp("released") / "create-benchmark-runner"
+    run("git", "clone", "--quiet", template_repo, repo, cwd=template_repo)
+    run("git", "tag", f"v{VERSION}", cwd=repo)
+    makefile = repo / "template" / "Makefile.jinja"
+    makefile.write_text(makefile.read_text() + "\n# A newer framework.\n")
+    run("git", "commit", "--quiet", "--all", "--message", "Newer", cwd=repo)
+    run("git", "tag", "v1.3.0", cwd=repo)
+    run("git", "commit", "--quiet", "--allow-empty", "--message", "Next", cwd=repo)
+    return repo
+
+
+@pytest.fixture
+def create(released: Path, tmp_path: Path) -> Command:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return Command(folder, released)
+
+
+def program(folder: Path, name: str, text: str) -> str:
+    """A PATH whose first folder has a program of that name."""
+    (folder / "bin").mkdir()
+    script = folder / "bin" / name
+    script.write_text(text)
+    script.chmod(0o755)
+    return os.pathsep.join((str(script.parent), os.environ["PATH"]))
+
+
+class TestWhatIsMade:
+    def test_a_runner_from_the_tag_of_the_runtimes_own_version(self, create: Command) -> None:
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 0, ended.err
+        assert create.made() == ["my-bench-runner"]
+        answers = create.answers()
+        assert answers["_commit"] == f"v{VERSION}"
+        assert answers["_src_path"] == TEMPLATE_URL
+        assert answers["benchmark_name"] == "my-bench"
+        assert answers["runtime_source"] == "git"
+        makefile = (create.folder / "my-bench-runner" / "Makefile").read_text()
+        assert "A newer framework." not in makefile
+
+    def test_copier_speaks_for_itself(self, create: Command) -> None:
+        ended = create("my-bench", "--defaults")
+        assert f"Copying from template version {VERSION}" in ended.err
+        assert "my-bench-runner is ready. Next:" in ended.err
+        assert "cd my-bench-runner\n" in ended.err
+
+    def test_the_ending_of_the_name_is_not_doubled(self, create: Command) -> None:
+        assert create("my-bench-runner", "--defaults").code == 0
+        assert create.made() == ["my-bench-runner"]
+        assert create.answers()["benchmark_name"] == "my-bench"
+
+    def test_answers_are_passed_on(self, create: Command) -> None:
+        description = "Is a=b, or not?"
+        ended = create(
+            "my-bench", "--defaults", "--data", "docker=false",
+            "--data", f"description={description}",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        assert create.answers()["docker"] is False
+        assert create.answers()["description"] == description
+        assert not (create.folder / "my-bench-runner" / "Dockerfile").exists()
+
+    def test_what_follows_two_dashes_is_copiers_as_it_is(self, create: Command) -> None:
+        ended = create("my-bench", "--", "--defaults", "--quiet", "--exclude", "README.md")
+        assert ended == Ended(0, "", "")
+        assert (create.folder / "my-bench-runner" / "Makefile").exists()
+        assert not (create.folder / "my-bench-runner" / "README.md").exists()
+
+    def test_a_folder_that_is_there_and_empty_is_filled(self, create: Command) -> None:
+        (create.folder / "my-bench-runner").mkdir()
+        assert create("my-bench", "--defaults").code == 0
+        assert create.answers()["benchmark_name"] == "my-bench"
+
+    def test_at_a_terminal_it_asks_all_but_the_name(self, create: Command) -> None:
+        python, *arguments = create.line("my-bench")
+        child = pexpect.spawn(
+            python, arguments, cwd=create.folder, env=create.env(), encoding="utf-8", timeout=60
+        )
+        child.expect("What does it measure, in one line")
+        assert "Name of the benchmark" not in child.before
+        child.sendcontrol("c")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert "Execution stopped by user" in child.before
+        assert child.exitstatus == 1
+        assert create.made() == []
+
+
+class TestFromAClone:
+    def test_its_newest_commit_is_used_whatever_the_version(
+        self, create: Command, released: Path
+    ) -> None:
+        create.version = "0.0.0.dev1"
+        create.template = create.folder / "nowhere"
+        relative = os.path.relpath(released, create.folder)
+        ended = create("my-bench", "--defaults", "--template", relative)
+        assert ended.code == 0, ended.err
+        answers = create.answers()
+        assert answers["_src_path"] == str(released)
+        assert str(answers["_commit"]).startswith("v1.3.0-1-g")
+        assert answers["runtime_source"] == "clone"
+
+    @pytest.mark.parametrize("kind", ["empty", "no-git", "missing"])
+    def test_another_folder_is_refused(self, create: Command, tmp_path: Path, kind: str) -> None:
+        folder = tmp_path / kind
+        if kind != "missing":
+            folder.mkdir()
+        if kind == "no-git":
+            shutil.copy(ROOT / "copier.yml", folder)
+        ended = create("my-bench", "--defaults", "--template", folder)
+        assert ended.code == 2
+        assert f"error: {folder} is not a clone of the template.\n" in ended.err
+        assert f"git clone {TEMPLATE_URL}\n" in ended.err
+        assert create.made() == []
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("", "The name can't be empty."),
+            ("My-Bench", "The name must start with a lower-case letter"),
+            ("../my-bench", "The name must start with a lower-case letter"),
+            ("my/bench", "Use lower-case letters, digits and single hyphens only"),
+            ("my-runner-runner", "Leave out the ending -runner"),
+            ("json", "json is the name of a module of Python's standard library"),
+        ],
+    )
+    def test_a_name_that_the_template_refuses(
+        self, create: Command, name: str, reason: str
+    ) -> None:
+        ended = create(name, "--defaults")
+        assert ended.code == 2
+        assert reason in ended.err
+        assert ended.err.count("\n") == 1
+        assert create.made() == []
+        assert not list(create.folder.parent.glob("*-runner"))
+
+    @pytest.mark.parametrize("kind", ["folder", "file"])
+    def test_something_that_is_there_already(self, create: Command, kind: str) -> None:
+        there = create.folder / "my-bench-runner"
+        if kind == "folder":
+            there.mkdir()
+            (there / "mine.txt").write_text("mine")
+        else:
+            there.write_text("mine")
+        ended = create("my-bench", "--defaults", "--", "--overwrite")
+        assert ended.code == 2
+        assert "error: my-bench-runner exists, and is not an empty folder.\n" in ended.err
+        kept = there / "mine.txt" if kind == "folder" else there
+        assert kept.read_text() == "mine"
+        assert kind == "file" or [path.name for path in there.iterdir()] == ["mine.txt"]
+
+    def test_an_answer_that_the_template_refuses(self, create: Command) -> None:
+        ended = create("my-bench", "--defaults", "--data", "sample_agent=magic")
+        assert ended.code == 2
+        assert "'sample_agent'" in ended.err
+        assert create.made() == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ([], "required: NAME"),
+            (["my-bench", "--data", "docker"], "'docker' is not of the form KEY=VALUE"),
+            (["my-bench", "more"], "unrecognized arguments: more"),
+            (["my-bench", "--def"], "unrecognized arguments: --def"),
+            (["my-bench", "--", "--nonsense"], "Unknown switch --nonsense"),
+        ],
+    )
+    def test_a_command_line_that_is_not_one(
+        self, create: Command, arguments: list[str], reason: str
+    ) -> None:
+        ended = create(*arguments)
+        assert ended.code == 2
+        assert reason in ended.out + ended.err
+        assert create.made() == []
+
+    def test_a_version_that_is_no_release(self, create: Command) -> None:
+        create.version = "1.3.0.dev2"
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 2
+        assert "error: The runtime here is 1.3.0.dev2, which is no release of" in ended.err
+        assert "Give --template with the path of a clone" in ended.err
+
+
+class TestWhatStopsIt:
+    def test_no_tag_of_this_version(self, create: Command) -> None:
+        create.version = "9.0.0"
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert f"error: {TEMPLATE_URL} has no tag v9.0.0" in ended.err
+        assert "Give --template with the path of a clone" in ended.err
+
+    def test_a_template_that_cant_be_reached(self, create: Command) -> None:
+        create.template = create.folder / "nowhere"
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert f"{TEMPLATE_URL} can't be asked for its tag v{VERSION}: fatal: " in ended.err
+        assert "Try again later, or give --template" in ended.err
+        assert ended.err.count("\n") == 2
+
+    def test_no_git(self, create: Command) -> None:
+        create.environment = {"PATH": str(create.folder)}
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert "error: git, which fetches the template, is not on the PATH.\n" in ended.err
+
+    def test_no_copier_and_then_it_says_how_to_install_it(
+        self, create: Command, tmp_path: Path
+    ) -> None:
+        # An interpreter that sees nothing installed but the runtime.
+        create.python = [sys.executable, "-S"]
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert "error: copier, which makes the files, is not installed.\n" in ended.err
+        command = f"uv pip install --python {sys.executable} 'vals-benchmark-runner[create]'\n"
+        assert f"Install it with: {command}" in ended.err
+
+    def test_a_fetch_that_fails(self, create: Command, tmp_path: Path) -> None:
+        git = '#!/bin/sh\n[ "$1" = ls-remote ] || { echo "fatal: gone" >&2; exit 128; }\n'
+        create.environment = {"PATH": program(tmp_path, "git", git)}
+        ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert "error: copier: " in ended.err
+        assert "fatal: gone" in ended.err
+        assert create.made() == []
+
+    def test_a_template_that_would_run_programs_is_not_trusted(
+        self, create: Command, released: Path, run: Run
+    ) -> None:
+        clone = create.folder.parent / "clone"
+        run("git", "clone", "--quiet", released, clone, cwd=create.folder)
+        with (clone / "copier.yml").open("a") as questions:
+            questions.write('\n_tasks: ["touch ran"]\n')
+        run("git", "commit", "--quiet", "--all", "--message", "A task", cwd=clone)
+        ended = create("my-bench", "--defaults", "--template", clone)
+        assert ended.code == 1
+        assert "unsafe" in ended.err
+        assert create.made() == []
+
+    def test_an_interrupt_while_the_template_is_asked(
+        self, create: Command, tmp_path: Path
+    ) -> None:
+        git = "#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n"
+        create.environment = {"PATH": program(tmp_path, "git", git)}
+        assert create("my-bench") == Ended(130, "", "create-benchmark-runner: stopped by SIGINT\n")
+
+
+class TestHelp:
+    def test_it_imports_nothing_that_takes_time(self, create: Command) -> None:
+        report = (
+            "import atexit, json, sys; atexit.register(lambda: print(json.dumps([*sys.modules])))"
+        )
+        create.python = [sys.executable]
+        done = subprocess.run(
+            [sys.executable, "-c", f"{report}\n{PROGRAM}", "--help"],
+            env=create.env(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        *help_text, modules = done.stdout.splitlines()
+        assert (
+            help_text[0] == "usage: create-benchmark-runner [options] NAME [-- COPIER_OPTION ...]"
+        )
+        imported = {name.partition(".")[0] for name in json.loads(modules)}
+        slow = {"asyncio", "copier", "httpx", "pydantic", "rich", "subprocess", "typer", "yaml"}
+        assert imported & slow == set()
+
+
+def test_what_it_says_to_install_is_all_that_was_missing(
+    create: Command, released: Path, tmp_path: Path, run: Run
+) -> None:
+    run("uv", "venv", "--quiet", "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    run("uv", "pip", "install", "--quiet", "--python", python, ROOT / "runtime", cwd=tmp_path)
+    script = python.with_name("create-benchmark-runner")
+    refused = run(script, "my-bench", cwd=create.folder, code=1)
+    command = refused.partition("Install it with: ")[2]
+    run("bash", "-c", command, cwd=tmp_path)
+    run(script, "my-bench", "--defaults", "--template", released, cwd=create.folder)
+    assert create.made() == ["my-bench-runner"]
