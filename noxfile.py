@@ -82,3 +82,10 @@ def build(session: nox.Session) -> None:
     session.run("uv", "build", "--quiet", "--out-dir", "dist", "runtime")
     for artifact in sorted((ROOT / "dist").iterdir()):
         session.log(artifact.name)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Check that a release is ready, build it into dist/ and try it; nothing is published."""
+    session.install(*nox.project.dependency_groups(PROJECT, "release"))
+    session.run("python", ".ci/release.py", *session.posargs)

@@ -1,0 +1,339 @@
+"""What has to be true before a release: each fault is told, and a good state has none."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+VERSION = release.stated_version(ROOT)
+INFO = f"vals_benchmark_runner-{VERSION}.dist-info"
+CHANGELOG = re.sub(
+    rf"^## {re.escape(VERSION)} \(.*\)$",
+    f"## {VERSION} (2026-01-31)",
+    (ROOT / "CHANGELOG.md").read_text(),
+    flags=re.MULTILINE,
+)
+
+
+@pytest.fixture
+def clone(template_repo: Path, tmp_path: Path, run: Run) -> Path:
+    """A clone of this repository, to be doctored."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", template_repo, clone, cwd=tmp_path)
+    return clone
+
+
+@pytest.fixture(scope="module")
+def built(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The wheel and the sdist, built for real; to be read only."""
+    return release.build(template_repo, tmp_path_factory.mktemp("built") / "dist")
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def doctored_wheel(wheel: Path, folder: Path, changes: Mapping[str, bytes | None]) -> Path:
+    """A copy of the wheel with other files in it; ``None`` leaves one out."""
+    copy = folder / wheel.name
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(copy, "w") as new:
+        files = {name: old.read(name) for name in old.namelist()} | changes
+        for name, content in files.items():
+            if content is not None:
+                new.writestr(name, content)
+    return copy
+
+
+def doctored_sdist(sdist: Path, folder: Path, changes: Mapping[str, bytes | None]) -> Path:
+    """A copy of the sdist with other files in it; ``None`` leaves one out."""
+    copy = folder / sdist.name
+    top = f"vals_benchmark_runner-{VERSION}"
+    with tarfile.open(sdist) as old, tarfile.open(copy, "w:gz") as new:
+        files: dict[str, bytes | None] = {}
+        for member in old.getmembers():
+            content = old.extractfile(member)
+            assert content is not None
+            files[member.name.removeprefix(f"{top}/")] = content.read()
+        for name, content in (files | changes).items():
+            if content is not None:
+                member = tarfile.TarInfo(f"{top}/{name}")
+                member.size = len(content)
+                new.addfile(member, io.BytesIO(content))
+    return copy
+
+
+def metadata_of(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(f"{INFO}/METADATA").decode()
+
+
+class TestVersion:
+    def test_three_numbers_that_were_asked_for_are_right(self) -> None:
+        assert release.faults_of_version("1.2.3", "1.2.3") == []
+        assert release.faults_of_version("1.2.3", None) == []
+
+    @pytest.mark.parametrize("version", ["1.2", "1.2.3rc1", "1.2.3.dev0", "v1.2.3"])
+    def test_another_form_would_not_be_a_tag(self, version: str) -> None:
+        (fault,) = release.faults_of_version(version, None)
+        assert fault == f"runtime/pyproject.toml says version {version}, which is not X.Y.Z."
+
+    def test_another_version_than_was_asked_for(self) -> None:
+        (fault,) = release.faults_of_version("1.2.3", "1.2.4")
+        assert fault == "You asked for 1.2.4, but runtime/pyproject.toml says 1.2.3."
+
+
+class TestChangelog:
+    def test_this_repositorys_has_nothing_but_the_day_to_be_put_in(self) -> None:
+        assert release.faults_of_changelog(CHANGELOG, VERSION) == []
+
+    def test_no_entry(self) -> None:
+        (fault,) = release.faults_of_changelog(CHANGELOG, "9.9.9")
+        assert "begin one with `## 9.9.9 (YYYY-MM-DD)`" in fault
+
+    @pytest.mark.parametrize("day", ["not released", "2026-02-30", "soon"])
+    def test_no_day(self, day: str) -> None:
+        (fault,) = release.faults_of_changelog(CHANGELOG.replace("2026-01-31", day), VERSION)
+        assert f"CHANGELOG.md says `{VERSION} ({day})`: put the day of the release" in fault
+
+    @pytest.mark.parametrize("section", release.SECTIONS)
+    def test_a_section_that_is_not_there_also_if_an_older_entry_has_it(self, section: str) -> None:
+        older = CHANGELOG[CHANGELOG.index(f"## {VERSION}") :].replace(VERSION, "0.0.1")
+        text = CHANGELOG.replace(f"### {section}\n", "") + older
+        (fault,) = release.faults_of_changelog(text, VERSION)
+        assert fault == f"CHANGELOG.md has no section `### {section}` for {VERSION}."
+
+    @pytest.mark.parametrize("section", release.SECTIONS)
+    def test_a_section_that_says_nothing(self, section: str) -> None:
+        text = re.sub(rf"(### {section}\n)[^#]*", r"\1\n", CHANGELOG)
+        (fault,) = release.faults_of_changelog(text, VERSION)
+        assert fault == f"CHANGELOG.md says nothing under `### {section}` for {VERSION}."
+
+
+class TestPythons:
+    def test_they_agree_in_this_repository(self) -> None:
+        assert release.faults_of_pythons(ROOT) == []
+
+    @pytest.mark.parametrize(
+        ("place", "old", "new"),
+        [
+            ("noxfile.py", '"3.12", ', ""),
+            (".github/workflows/ci.yml", "            3.12\n", ""),
+            (release.TEMPLATE_WORKFLOW, '"3.12", ', ""),
+        ],
+    )
+    def test_one_that_is_not_tested(self, clone: Path, place: str, old: str, new: str) -> None:
+        replace(clone / place, old, new)
+        (fault,) = release.faults_of_pythons(clone)
+        assert fault.startswith(f"{place} tests 3.11, 3.13, but the classifiers of ")
+        assert fault.endswith(" name 3.11, 3.12, 3.13.")
+
+    def test_a_list_that_is_gone(self, clone: Path) -> None:
+        replace(clone / "noxfile.py", "PYTHONS = ", "VERSIONS = ")
+        (fault,) = release.faults_of_pythons(clone)
+        assert fault.startswith("noxfile.py tests no Python, ")
+
+    @pytest.mark.parametrize("place", ["runtime/pyproject.toml", "template/pyproject.toml.jinja"])
+    def test_another_oldest_one_is_required(self, clone: Path, place: str) -> None:
+        replace(clone / place, 'requires-python = ">=3.11"', 'requires-python = ">=3.12"')
+        (fault,) = release.faults_of_pythons(clone)
+        assert fault.startswith(f"{place} requires >=3.12 of Python, ")
+
+
+class TestRepository:
+    def test_all_is_committed_and_the_tag_is_free(self, clone: Path, run: Run) -> None:
+        run("git", "tag", "v0.0.1", cwd=clone)
+        assert release.faults_of_repository(clone, "1.2.3") == []
+
+    def test_changes_that_are_not_committed(self, clone: Path) -> None:
+        (clone / "README.md").write_text("Another.\n")
+        (clone / "notes.txt").write_text("Mine.\n")
+        (fault,) = release.faults_of_repository(clone, "1.2.3")
+        assert fault.endswith("changes that are not committed: README.md, notes.txt.")
+
+    def test_the_tag_is_there_already(self, clone: Path, run: Run) -> None:
+        run("git", "tag", "v1.2.3", cwd=clone)
+        (fault,) = release.faults_of_repository(clone, "1.2.3")
+        assert fault == "The tag v1.2.3 exists already: raise the version."
+
+    def test_a_tag_that_copier_would_take_for_a_version(self, clone: Path, run: Run) -> None:
+        run("git", "tag", "runtime-v1.0.0", cwd=clone)
+        (fault,) = release.faults_of_repository(clone, "1.2.3")
+        assert fault.startswith("The tag runtime-v1.0.0 is not vX.Y.Z")
+
+
+class TestArchives:
+    def test_those_of_this_repository_have_no_fault(self, built: list[Path]) -> None:
+        assert release.faults_of_archives(ROOT, built, VERSION) == []
+
+    def test_building_leaves_nothing_of_an_earlier_build(
+        self, template_repo: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "dist").mkdir()
+        (tmp_path / "dist" / "old-0.0.1.tar.gz").touch()
+        names = [path.name for path in release.build(template_repo, tmp_path / "dist")]
+        assert names == [
+            f"vals_benchmark_runner-{VERSION}-py3-none-any.whl",
+            f"vals_benchmark_runner-{VERSION}.tar.gz",
+        ]
+
+    def test_one_that_is_not_there(self, built: list[Path]) -> None:
+        (fault,) = release.faults_of_archives(ROOT, built[:1], VERSION)
+        assert fault.endswith(f"vals_benchmark_runner-{VERSION}.tar.gz, not {built[0].name}.")
+
+    @pytest.mark.parametrize(
+        ("name", "content", "fault"),
+        [
+            ("benchmark_runner/py.typed", None, "The wheel lacks benchmark_runner/py.typed."),
+            (f"{INFO}/licenses/LICENSE", None, f"The wheel lacks {INFO}/licenses/LICENSE."),
+            (f"{INFO}/entry_points.txt", None, f"The wheel lacks {INFO}/entry_points.txt."),
+            ("tests/test_it.py", b"", "The wheel holds tests/test_it.py, a stray file."),
+            (
+                "benchmark_runner/scratch.py",
+                b"",
+                "The wheel holds benchmark_runner/scratch.py, a stray file.",
+            ),
+        ],
+    )
+    def test_a_wheel_with_too_little_or_too_much(
+        self, built: list[Path], tmp_path: Path, name: str, content: bytes | None, fault: str
+    ) -> None:
+        wheel, sdist = built
+        doctored = doctored_wheel(wheel, tmp_path, {name: content})
+        assert fault in release.faults_of_archives(ROOT, [doctored, sdist], VERSION)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "fault"),
+        [
+            ("LICENSE", None, "The sdist lacks LICENSE."),
+            ("src/benchmark_runner/base.py", None, "The sdist lacks src/benchmark_runner/base.py."),
+            (".env", b"", "The sdist holds .env, a stray file."),
+        ],
+    )
+    def test_an_sdist_with_too_little_or_too_much(
+        self, built: list[Path], tmp_path: Path, name: str, content: bytes | None, fault: str
+    ) -> None:
+        wheel, sdist = built
+        doctored = doctored_sdist(sdist, tmp_path, {name: content})
+        assert release.faults_of_archives(ROOT, [wheel, doctored], VERSION) == [fault]
+
+    @pytest.mark.parametrize(
+        ("right", "wrong"),
+        [
+            ("License-Expression: MIT", "License-Expression: Apache-2.0"),
+            ("License-File: LICENSE", "License-File: COPYING"),
+            (f"Version: {VERSION}", "Version: 9.9.9"),
+            ("Requires-Python: >=3.11", "Requires-Python: >=3.8"),
+            ("Description-Content-Type: text/markdown", "Description-Content-Type: text/x-rst"),
+        ],
+    )
+    def test_metadata_that_says_something_else(
+        self, built: list[Path], tmp_path: Path, right: str, wrong: str
+    ) -> None:
+        wheel, sdist = built
+        text = metadata_of(wheel)
+        assert f"\n{right}\n" in text
+        text = text.replace(f"\n{right}\n", f"\n{wrong}\n")
+        doctored = [
+            doctored_wheel(wheel, tmp_path, {f"{INFO}/METADATA": text.encode()}),
+            doctored_sdist(sdist, tmp_path, {"PKG-INFO": text.encode()}),
+        ]
+        faults = release.faults_of_archives(ROOT, doctored, VERSION)
+        for archive in ("wheel", "sdist"):
+            value = right.partition(": ")[2]
+            assert f"The {archive}'s metadata says {wrong}, not {value}." in faults
+
+    def test_a_description_that_an_index_could_not_show(
+        self, built: list[Path], tmp_path: Path
+    ) -> None:
+        wheel, sdist = built
+        head, _, _ = metadata_of(wheel).partition("\n\n")
+        doctored = doctored_wheel(wheel, tmp_path, {f"{INFO}/METADATA": f"{head}\n\n".encode()})
+        faults = release.faults_of_archives(ROOT, [doctored, sdist], VERSION)
+        assert any(fault.startswith("twine finds fault") for fault in faults)
+
+    def test_a_wheel_whose_record_is_not_of_what_it_holds(
+        self, built: list[Path], tmp_path: Path
+    ) -> None:
+        wheel, sdist = built
+        doctored = doctored_wheel(wheel, tmp_path, {"benchmark_runner/base.py": b"pass\n"})
+        (fault,) = release.faults_of_archives(ROOT, [doctored, sdist], VERSION)
+        assert fault == "The wheel's RECORD is wrong about benchmark_runner/base.py."
+
+
+class TestInUse:
+    def test_each_archive_works_in_an_environment_of_its_own(self, built: list[Path]) -> None:
+        for archive in built:
+            assert release.faults_in_use(archive, VERSION) == []
+
+    @pytest.mark.parametrize(
+        ("name", "content", "step"),
+        [
+            ("benchmark_runner/__init__.py", b"raise ImportError('gone')\n", "import"),
+            (
+                "benchmark_runner/create.py",
+                b"def main(): raise RuntimeError('gone')\n",
+                "create-benchmark-runner --help",
+            ),
+            ("benchmark_runner/local/service.py", b"raise ImportError('gone')\n", "run"),
+        ],
+    )
+    def test_what_does_not_work_is_told(
+        self, built: list[Path], tmp_path: Path, name: str, content: bytes, step: str
+    ) -> None:
+        doctored = doctored_wheel(built[0], tmp_path, {name: content})
+        (fault,) = release.faults_in_use(doctored, VERSION)
+        assert fault.startswith(f"{doctored.name}, installed alone, fails at {step}: ")
+        assert "gone" in fault
+
+    def test_another_version_than_was_built_is_told(self, built: list[Path]) -> None:
+        (fault,) = release.faults_in_use(built[0], "9.9.9")
+        assert "installed alone, fails at --version: " in fault
+
+
+class TestTheWhole:
+    def test_a_state_that_is_ready_gets_the_next_steps_in_order(
+        self, clone: Path, run: Run
+    ) -> None:
+        (clone / "CHANGELOG.md").write_text(CHANGELOG)
+        run("git", "commit", "--quiet", "--allow-empty", "--all", "--message", "Date", cwd=clone)
+        printed = run(sys.executable, ".ci/release.py", VERSION, cwd=clone)
+        steps = [
+            f"{VERSION} can be released.",
+            "git push origin main",
+            f"gh workflow run release.yml --ref main -f version={VERSION}",
+            "Do not push the tag by hand",
+        ]
+        places = [printed.index(step) for step in steps]
+        assert places == sorted(places)
+        assert run("git", "status", "--porcelain", cwd=clone) == ""
+        assert run("git", "tag", cwd=clone) == ""
+
+    def test_all_faults_are_told_at_once(self, clone: Path, run: Run) -> None:
+        (clone / "CHANGELOG.md").write_text(CHANGELOG.replace("2026-01-31", "not released"))
+        (clone / "notes.txt").write_text("Mine.\n")
+        shutil.rmtree(clone / "runtime" / "src" / "benchmark_runner" / "local")
+        printed = run(sys.executable, ".ci/release.py", "9.9.9", cwd=clone, code=1)
+        assert f"{VERSION} can't be released yet:\n- You asked for 9.9.9, but" in printed
+        assert f"- CHANGELOG.md says `{VERSION} (not released)`" in printed
+        assert "notes.txt.\n" in printed
+        assert "- The wheel lacks benchmark_runner/local/service.py.\n" in printed
+        assert "installed alone, fails at run: " in printed
+        assert "can be released" not in printed
