@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner.cli import evaluate, run, score, serve
+from benchmark_runner.cli import doctor, evaluate, run, score, serve
 from benchmark_runner.cli.app import RunnerGroup, main_options
 from benchmark_runner.cli.settings import CliSettings
 
@@ -72,4 +72,5 @@ def make_cli(
     score.register(app, settings)
     evaluate.register(app, settings)
     serve.register(app, settings)
+    doctor.register(app, settings)
     return app

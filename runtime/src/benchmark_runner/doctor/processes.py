@@ -1,0 +1,95 @@
+"""Other programs, asked within a time and without questions to a person."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Seconds for what needs no network.
+LOCAL_TIME = 30.0
+_OF_OUTER_GIT = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+_NO_QUESTIONS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS_REQUIRE": "never",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LANGUAGE": "C",  # the words below are looked for
+}
+_FATAL = re.compile(r"(?<=fatal: ).+")
+_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
+
+
+class ProgramError(Exception):
+    """A program is not there, took too long or failed; the message says which."""
+
+
+async def call(
+    *command: str | Path,
+    cwd: Path,
+    seconds: float = LOCAL_TIME,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run a program and return what it printed.
+
+    Its whole family ends with it, also when it takes too long or the caller is cancelled.
+
+    Raises:
+        ProgramError: it can't be started, took too long, or failed.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in _OF_OUTER_GIT}
+    name = str(command[0])
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=inherited | _NO_QUESTIONS | dict(environment or {}),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # without a terminal to ask at
+        )
+    except OSError as error:
+        raise ProgramError(f"{name} can't be started: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(seconds):
+            printed, complaints = await process.communicate()
+    except (TimeoutError, asyncio.CancelledError) as error:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        raise ProgramError(f"{name} was not done after {seconds:g} seconds") from None
+    if process.returncode != 0:
+        raise ProgramError(_reason(complaints) or f"{name} ended with {process.returncode}")
+    return printed
+
+
+async def git(*arguments: str | Path, cwd: Path, seconds: float = LOCAL_TIME) -> str:
+    """Ask git of the repository around ``cwd``.
+
+    Raises:
+        ProgramError: git is not there, took too long, or refused.
+    """
+    printed = await call("git", *arguments, cwd=cwd, seconds=seconds)
+    return printed.decode("utf-8", "surrogateescape")
+
+
+def without_credentials(text: str) -> str:
+    """Return ``text`` without the user info of the URLs in it."""
+    return _USER_INFO.sub("", text)
+
+
+def _reason(complaints: bytes) -> str:
+    """What git calls fatal, else the last line, which is a traceback's reason."""
+    text = complaints.decode("utf-8", "replace").strip()
+    fatal = _FATAL.search(text)
+    return without_credentials(fatal[0] if fatal else text.rpartition("\n")[2].strip())

@@ -1,0 +1,65 @@
+"""Commands that heal, written such that they work in a fresh shell in the same folder."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def in_project(root: Path, *commands: Sequence[str]) -> str:
+    """Return the line that runs ``commands`` at the project's root, each if the last one did."""
+    there = [] if Path.cwd() == root else [["cd", str(root)]]
+    return " && ".join(shlex.join(command) for command in [*there, *commands])
+
+
+def install(root: Path) -> list[str]:
+    """The command that installs the project with what it asks for."""
+    if _has_make(root):
+        return ["make", "install"]
+    if shutil.which("uv"):
+        return ["uv", "sync"]
+    return [_from(root, sys.executable), "-m", "pip", "install", "--editable", "."]
+
+
+def uninstall(root: Path, *distributions: str) -> list[str]:
+    """The command that takes distributions out of this environment."""
+    python = _from(root, sys.executable)
+    if shutil.which("uv"):
+        return ["uv", "pip", "uninstall", "--python", python, *distributions]
+    return [python, "-m", "pip", "uninstall", "--yes", *distributions]
+
+
+def update(root: Path) -> list[list[str]]:
+    """The commands that take the newest release of the template."""
+    return [["make", "update"]] if _has_make(root) else copier(root, "update", "--skip-answered")
+
+
+def copier(root: Path, *arguments: str) -> list[list[str]]:
+    """The commands that have copier do something, also where it is not installed."""
+    found = shutil.which("copier")
+    python = _from(root, sys.executable)
+    if found is not None:
+        # One that belongs to this environment may not be known to a fresh shell.
+        own = Path(found).is_relative_to(sys.prefix)
+        return [[_from(root, found) if own else "copier", *arguments]]
+    if find_spec("copier") is not None:
+        return [[python, "-m", "copier", *arguments]]
+    if shutil.which("uvx"):
+        return [["uvx", "copier", *arguments]]
+    return [[python, "-m", "pip", "install", "copier"], [python, "-m", "copier", *arguments]]
+
+
+def _has_make(root: Path) -> bool:
+    return shutil.which("make") is not None and (root / "Makefile").is_file()
+
+
+def _from(root: Path, program: str) -> str:
+    path = Path(program)
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
