@@ -21,6 +21,9 @@ TEMPLATE_URL = "https://github.com/vals-ai/create-benchmark-runner.git"
 #: What brings copier along.
 REQUIREMENT = "vals-benchmark-runner[create]"
 
+_LATER = "Try again later, or give --template with the path of a clone of it."
+#: Seconds for the template's repository to say which tags it has.
+_ANSWER_WITHIN = 60.0
 _FROM_A_CLONE = "Give --template with the path of a clone of it."
 _NO_SUCH_TAG = 2
 _INTERRUPTED = 130
@@ -161,15 +164,21 @@ def _release_tag() -> str:
             hint=_FROM_A_CLONE,
         )
     tag = f"v{version}"
-    done = subprocess.run(  # noqa: S603 (fixed arguments)
-        ["git", "ls-remote", "--exit-code", "--tags", TEMPLATE_URL, f"refs/tags/{tag}"],  # noqa: S607 (wherever it is installed)
-        # Nobody is asked for a password: the template is public.
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["git", "ls-remote", "--exit-code", "--tags", TEMPLATE_URL, f"refs/tags/{tag}"],  # noqa: S607 (wherever it is installed)
+            # Nobody is asked for a password: the template is public.
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_WITHIN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchmarkRunnerError(
+            f"{TEMPLATE_URL} did not answer within {_ANSWER_WITHIN:g} s.", hint=_LATER
+        ) from None
     if done.returncode == _NO_SUCH_TAG:
         raise BenchmarkRunnerError(
             f"{TEMPLATE_URL} has no tag {tag}, the version of the runtime here.",
@@ -180,7 +189,7 @@ def _release_tag() -> str:
         fatal = [line for line in said if line.startswith("fatal: ")]
         raise BenchmarkRunnerError(
             f"{TEMPLATE_URL} can't be asked for its tag {tag}: {''.join(fatal[:1] or said[-1:])}",
-            hint="Try again later, or give --template with the path of a clone of it.",
+            hint=_LATER,
         )
     return tag
 
