@@ -56,6 +56,12 @@ def copied(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
     return Copied(folder / "my-bench", printed)
 
 
+@pytest.fixture(scope="module")
+def operated(copied: Copied) -> list[str]:
+    """What the operator's commands print, one after the other; they leave the run `first`."""
+    return [shell([command], copied.project) for command in OPERATE]
+
+
 def shell(commands: list[str], folder: Path) -> str:
     """Run commands in one shell, which stops at the first that fails."""
     done = subprocess.run(
@@ -122,8 +128,8 @@ def test_the_older_command_makes_a_runner_from_the_same_release(
     assert f"_commit: {tag}\n" in (tmp_path / "my-bench-runner" / ".copier-answers.yml").read_text()
 
 
-def test_the_operators_commands_work(copied: Copied) -> None:
-    trial, full, resume, score, regrade = (shell([command], copied.project) for command in OPERATE)
+def test_the_operators_commands_work(operated: list[str]) -> None:
+    trial, full, resume, score, regrade = operated
     assert "first 5 of 16" in trial
     assert "Starting run first" not in trial
     assert "Starting run first" in full
@@ -133,6 +139,7 @@ def test_the_operators_commands_work(copied: Copied) -> None:
     assert "Grading run first" in regrade
 
 
+@pytest.mark.usefixtures("operated")
 def test_the_commands_that_go_on_with_a_run_work(copied: Copied) -> None:
     plan, rerun, capped = (shell([command], copied.project) for command in GO_ON)
     assert "nothing is done" in plan
