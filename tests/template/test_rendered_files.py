@@ -46,6 +46,8 @@ DOCKER = {"Dockerfile", ".dockerignore"}
 CI = {".github/workflows/ci.yml"}
 #: Forty characters, the longest name allowed: no line may grow too long with it.
 LONGEST_NAME = "a-benchmark-with-the-longest-of-names-ok"
+#: What Windows keeps for devices, whatever the suffix.
+RESERVED = re.compile(r"(?i)con|prn|aux|nul|com\d|lpt\d")
 
 
 def files_of(project: Path) -> set[str]:
@@ -86,7 +88,7 @@ def test_each_agent_brings_its_own_dependency_and_no_other(
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     names = {re.split(r"[<>=]", spec)[0] for spec in metadata["project"]["dependencies"]}
     extra = {"chat": {"openai"}, "model-library": {"model-library"}}.get(agent, set())
-    assert names == {"vals-benchmark-runner"} | extra
+    assert names == {"vals-benchmark-runner", "pydantic"} | extra
     assert files_of(project) - ALWAYS - DOCKER - CI == (
         {"tests/chat_server.py"} if agent == "chat" else set()
     )
@@ -130,10 +132,31 @@ def test_nothing_of_the_template_leaks_into_a_copy(
         assert not text.endswith("\n\n"), name
 
 
-def test_file_names_are_safe_on_windows(template_repo: Path) -> None:
-    for path in (template_repo / "template").rglob("*"):
-        assert not re.search(r'[<>:"\\|?*]', path.name), path
-        assert not path.name.endswith((".", " ")), path
+@pytest.mark.parametrize("agent", AGENTS)
+def test_file_names_are_safe_on_windows(
+    agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", sample_agent=agent)
+    for folder, longest in ((project, 60), (template_repo / "template", 100)):
+        names = [path.relative_to(folder) for path in folder.rglob("*")]
+        assert len({str(name).lower() for name in names}) == len(names)
+        for name in names:
+            assert len(str(name)) <= longest, name
+            assert not re.search(r'[<>:"\\|?*\x00-\x1f]', name.name), name
+            assert not name.name.endswith((".", " ")), name
+            assert not RESERVED.fullmatch(name.name.partition(".")[0]), name
+
+
+@pytest.mark.parametrize("source", ["git", "index"])
+def test_only_a_runtime_from_the_clone_names_the_clone(
+    source: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench", runtime_source=source)
+    naming = {
+        name for name in files_of(project) if str(template_repo) in (project / name).read_text()
+    }
+    # Where the template came from, and so where an update comes from.
+    assert naming == {".copier-answers.yml"}
 
 
 def test_the_framework_says_at_the_top_which_files_are_its_own(project: Path) -> None:
