@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import copier
 import pytest
+from tests.template.copies import commit
+from tests.template.versions import NEWER, OLDER, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Run
+    from tests.template.copies import Releases
+    from tests.template.versions import Older
 
 
 class CopyTemplate(Protocol):
@@ -38,3 +44,23 @@ def copy_template(template_repo: Path) -> CopyTemplate:
 def project(copy_template: CopyTemplate, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with the defaults, to be read only."""
     return copy_template(tmp_path_factory.mktemp("default") / "my-bench")
+
+
+@pytest.fixture
+def releases(template_repo: Path, run: Run, tmp_path: Path) -> Releases:
+    def releases(older: Older) -> Path:
+        repo = tmp_path / "template"
+        run("git", "clone", "--quiet", template_repo, repo, cwd=tmp_path)
+        if older.tag is None:
+            older.undo(repo)
+            commit(repo, run)
+            run("git", "tag", OLDER, cwd=repo)
+            run("git", "revert", "--no-edit", "HEAD", cwd=repo)
+        else:
+            run("git", "fetch", "--quiet", ROOT, "tag", older.tag, cwd=repo)
+        older.also(repo)
+        commit(repo, run)
+        run("git", "tag", NEWER, cwd=repo)
+        return repo
+
+    return releases

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import copier
 import pytest
+from tests.template.copies import commit, update
+from tests.template.edits import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,22 +28,6 @@ AUTHORS_FILES = [
     "tests/test_benchmark.py",
     "tests/test_grader.py",
 ]
-ANCHORS = {
-    "pyproject.toml": [
-        ("    # Your own dependencies go below this line.\n", '    "numpy>=2",\n'),
-        ("# Your own scripts go below this line.\n", 'my-tool = "runner.tool:main"\n'),
-        ("    # Your own development tools go below this line.\n", '    "ipython",\n'),
-        ("# Your own sources go below this line.\n", "thing = { workspace = true }\n"),
-        ("# Your own tool settings go below this line.\n", "\n[tool.mine]\nx = 1\n"),
-    ],
-    ".gitignore": [("# Your own patterns go below this line.\n", "*.parquet\n")],
-    ".dockerignore": [("# Your own patterns go below this line.\n", "notebooks\n")],
-    "Dockerfile": [
-        ("# Your own system packages go below this line.\n", "RUN apt-get update\n"),
-        ("# Your own files go below this line.\n", "COPY prompts /app/prompts\n"),
-    ],
-    "AGENTS.md": [("<!-- Your own notes go below this line. -->\n", "\nBe kind.\n")],
-}
 
 
 @pytest.fixture
@@ -74,31 +60,13 @@ def release(template: Path, run: Run) -> Callable[[], None]:
         replace(template / "template/Makefile.jinja", "-m pytest\n", "-m pytest --quiet\n")
         replace(template / "template/pyproject.toml.jinja", '"pytest>=8.3"', '"pytest>=9"')
         replace(template / "template/README.md.jinja", "## Run it", "## Run it now")
-        replace(template / "template/data/validation.json", "Fe", "FE")
+        replace(template / "template/data/validation.json", '"Fe"', '"FE"')
         replace(template / "runtime/pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
         (template / "template/.env.example.jinja").unlink()
         commit(template, run)
         run("git", "tag", "v0.2.0", cwd=template)
 
     return release
-
-
-def commit(repo: Path, run: Run) -> None:
-    run("git", "add", "--all", cwd=repo)
-    run("git", "commit", "--quiet", "--message", "Work", cwd=repo)
-
-
-def replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text, (path, old)
-    path.write_text(text.replace(old, new, 1))
-
-
-def update(project: Path) -> None:
-    """Update as a bot would."""
-    copier.run_update(
-        project, defaults=True, skip_answered=True, overwrite=True, quiet=True, unsafe=False
-    )
 
 
 def assert_merged(project: Path, run: Run) -> None:
@@ -131,28 +99,6 @@ def test_an_update_leaves_the_authors_files_as_they_are(
     assert {name: (author_project / name).read_bytes() for name in AUTHORS_FILES} == before
 
 
-def test_an_update_keeps_the_authors_edits_in_every_file(
-    author_project: Path, release: Callable[[], None], run: Run
-) -> None:
-    for name in AUTHORS_FILES:
-        (author_project / name).write_text(f"mine: {name}\n")
-    for name, additions in ANCHORS.items():
-        for anchor, addition in additions:
-            replace(author_project / name, anchor, anchor + addition)
-    (author_project / "project.mk").write_text("mine:\n\techo mine\n")
-    commit(author_project, run)
-    release()
-    update(author_project)
-    assert_merged(author_project, run)
-    for name in AUTHORS_FILES:
-        assert (author_project / name).read_text() == f"mine: {name}\n"
-    for name, additions in ANCHORS.items():
-        text = (author_project / name).read_text()
-        for anchor, addition in additions:
-            assert anchor + addition in text, name
-    assert (author_project / "project.mk").exists()
-
-
 def test_an_update_does_not_bring_back_what_the_author_deleted(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
@@ -165,41 +111,6 @@ def test_an_update_does_not_bring_back_what_the_author_deleted(
     update(author_project)
     assert_merged(author_project, run)
     assert [name for name in deleted if (author_project / name).exists()] == []
-
-
-def test_a_second_update_changes_nothing(
-    author_project: Path, release: Callable[[], None], run: Run
-) -> None:
-    release()
-    update(author_project)
-    commit(author_project, run)
-    update(author_project)
-    assert run("git", "status", "--short", cwd=author_project) == ""
-
-
-def test_a_clone_in_another_folder_keeps_its_name(
-    author_project: Path, release: Callable[[], None], run: Run, tmp_path: Path
-) -> None:
-    clone = tmp_path / "elsewhere"
-    run("git", "clone", "--quiet", author_project, clone, cwd=tmp_path)
-    release()
-    update(clone)
-    assert_merged(clone, run)
-    assert 'name = "my-bench-runner"' in (clone / "pyproject.toml").read_text()
-
-
-def test_a_recopy_keeps_the_authors_edits(
-    author_project: Path, release: Callable[[], None], run: Run
-) -> None:
-    for name in AUTHORS_FILES:
-        (author_project / name).write_text(f"mine: {name}\n")
-    commit(author_project, run)
-    release()
-    copier.run_recopy(
-        author_project, defaults=True, skip_answered=True, overwrite=True, quiet=True, unsafe=False
-    )
-    for name in AUTHORS_FILES:
-        assert (author_project / name).read_text() == f"mine: {name}\n"
 
 
 def test_after_an_update_the_next_steps_are_printed(
