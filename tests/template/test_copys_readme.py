@@ -1,0 +1,139 @@
+"""A copy's README, followed from its top to its end by somebody who does what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.template.copies import commit, start
+from tests.template.versions import SYNTHETIC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Run
+    from tests.template.copies import Releases
+
+OLDER = {older.name: older for older in SYNTHETIC}["files dropped"]
+TOOLS = ("make", "uv", "copier", "git", "install", "docker")
+#: A block of code, or a command within a sentence.
+STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)}) [^`]+)`", re.DOTALL)
+
+#: What asks the agent.
+RUN = re.compile(r"my-bench-runner run (?!--help)")
+ASK_A_MODEL = ("chat", "model-library")
+WITHOUT_DOCKER = "a machine that runs the tests need not have a Docker engine"
+WITHOUT_KEY = "it asks a model, with a key that not everybody has"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, or a text for runner/benchmark.py."""
+
+    language: str
+    text: str
+
+
+def steps_of(readme: str) -> list[Step]:
+    steps: list[Step] = []
+    for language, block, inline in STEP.findall(readme):
+        if language:
+            steps.append(Step(language, block))
+        else:
+            # A long command goes on in the next line.
+            commands = re.sub(r"\s*\\\n\s*", " ", block or " ".join(inline.split()))
+            steps += [Step("", command) for command in commands.splitlines()]
+    return steps
+
+
+class Reader:
+    """Does what each step says, every command in a shell of its own."""
+
+    def __init__(self, project: Path, agent: str, run: Run) -> None:
+        self.project = project
+        self.agent = agent
+        self.run = run
+        self.run_id = "R"
+        self.has_own_agent = False
+        self.done: list[str] = []
+        self.left_out: dict[str, str] = {}
+
+    def follow(self, steps: list[Step]) -> None:
+        for step in steps:
+            if step.language:
+                self.write_agent(step.text)
+            elif (reason := self.reason_against(step.text)) is not None:
+                self.left_out[step.text] = reason
+            else:
+                self.type(step.text)
+
+    def write_agent(self, text: str) -> None:
+        """Put the README's example where it belongs, and do away with the sample's tests."""
+        (self.project / "runner/benchmark.py").write_text(text)
+        (self.project / "tests/test_benchmark.py").unlink()
+        self.has_own_agent = True
+
+    def reason_against(self, command: str) -> str | None:
+        """Why a command is not run here, if it isn't."""
+        if command.startswith("docker ") or command == "make docker-build":
+            return WITHOUT_DOCKER
+        if RUN.search(command) and self.agent in ASK_A_MODEL and not self.has_own_agent:
+            return WITHOUT_KEY
+        return None
+
+    def type(self, command: str) -> None:
+        if command == "make update":
+            # "In a clean git tree."
+            commit(self.project, self.run)
+        fails = self.agent == "blank" and not self.has_own_agent and bool(RUN.search(command))
+        typed = command.replace("--run-id R", f"--run-id {self.run_id}")
+        printed = self.run("sh", "-c", typed, cwd=self.project, code=1 if fails else 0)
+        if fails:
+            assert "write generate() in runner/benchmark.py" in " ".join(printed.split())
+        if started := re.search(r"Starting run (\S+)", printed):
+            self.run_id = started[1]
+        self.done.append(command)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "baseline",
+        *(pytest.param(agent, marks=pytest.mark.full) for agent in ("blank", *ASK_A_MODEL)),
+    ],
+)
+def test_every_command_of_the_readme_does_what_it_says(
+    agent: str, releases: Releases, run: Run, tmp_path: Path
+) -> None:
+    # Skips where there is no make, before anything is installed.
+    run("make", "--version", cwd=tmp_path)
+    project = start(releases(OLDER), tmp_path, OLDER, run, sample_agent=agent)
+    reader = Reader(project, agent, run)
+    reader.follow(steps_of((project / "README.md").read_text()))
+    runs = {
+        "uv run my-bench-runner run --dataset-name validation",
+        "uv run my-bench-runner run --run-id R",
+    }
+    assert {
+        "make install",
+        "make test lint typecheck",
+        "uv run my-bench-runner run --help",
+        "install -m 600 .env.example .env",
+        "uv run my-bench-runner run --dataset-name validation --option delay=0.5",
+        "make update",
+        "git diff --check",
+        "make install test",
+        "copier check-update",
+        "copier recopy --skip-answered --overwrite",
+        *(runs if agent not in ASK_A_MODEL else {}),
+    } <= set(reader.done)
+    assert not (project / "scripts").exists()
+    not_run: dict[str, set[str]] = {}
+    for command, reason in reader.left_out.items():
+        not_run.setdefault(reason, set()).add(command)
+    docker = not_run.pop(WITHOUT_DOCKER)
+    assert {command.split()[0] for command in docker} == {"make", "docker"}
+    assert runs <= not_run.pop(WITHOUT_KEY, set()) or agent not in ASK_A_MODEL
+    assert not not_run
