@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -62,6 +63,9 @@ class Run(Protocol):
 
 @pytest.fixture(scope="session", autouse=True)
 def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    # Started in the background, a shell's children ignore Ctrl-C, and so would theirs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("isolation")
     (home / "gitconfig").write_text(GIT_CONFIG)
     (home / "settings.yml").write_text("{}\n")

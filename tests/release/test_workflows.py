@@ -117,7 +117,7 @@ class TestRelease:
         publish = jobs["publish"]["steps"][-1]
         assert publish["with"]["attestations"] is True
         assert "password" not in publish["with"]
-        assert jobs["publish"]["environment"]["name"] == "release"
+        assert jobs["publish"]["environment"] == "release"
         assert "secrets." not in (FOLDER / "release.yml").read_text()
 
     def test_the_tag_is_made_of_the_commit_that_was_built(
