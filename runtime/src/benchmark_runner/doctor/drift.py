@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 #: Seconds for the template to be fetched and rendered.
 _RENDERING_TIME = 60.0
-#: A file with such a comment takes the author's lines, too.
-_SHARED = re.compile(r"\bgo below this line\b")
+#: A file with such a comment takes the author's lines, too: where it is the framework's
+#: otherwise, only there.
+_OWNED = re.compile(r"# Owned by the framework\b")
+_SHARED = re.compile(r"\bbelow this line\b")
 #: The one line of the template in a shared file that is the author's to change.
 _AUTHORS_LINE = {MANIFEST: re.compile(r'version = ".*"')}
 #: What the author may do without, if the template knows.
@@ -43,19 +45,27 @@ class Change:
 
     Attributes:
         name: The file.
-        lacks: The first of the template's lines that a shared file has no more; ``None`` where
-            the file as a whole is the framework's, or gone.
+        lacks: The first of the template's lines that a file with the author's lines has no more.
+        adds: The first of the author's lines that is not where they go.
         gone: Whether it was deleted.
     """
 
     name: str
     lacks: str | None = None
+    adds: str | None = None
     gone: bool = False
 
     def __str__(self) -> str:
         if self.lacks is not None:
             return f"{self.name} (without the line `{without_credentials(self.lacks).strip()}`)"
+        if self.adds is not None:
+            return f"{self.name} (with the line `{without_credentials(self.adds).strip()}`)"
         return f"{self.name} (deleted)" if self.gone else self.name
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the template's version of the file would lose lines of the author's."""
+        return self.lacks is not None or self.adds is not None
 
 
 async def check_drift(root: Path, answers: Answers) -> Finding:
@@ -75,7 +85,7 @@ async def check_drift(root: Path, answers: Answers) -> Finding:
     changes = await beside_loop(lambda: [*_changes(root, rendered)])
     if not changes:
         return ok("the framework's files are as the template made them")
-    whole = [f"!/{change.name}" for change in changes if change.lacks is None]
+    whole = [f"!/{change.name}" for change in changes if not change.by_hand]
     only = [word for name in ("*", *whole) for word in ("--exclude", name)]
     return fault(
         f"not as the template made them: {', '.join(map(str, changes))}",
@@ -136,6 +146,8 @@ def _changes(root: Path, rendered: Mapping[str, bytes]) -> Iterator[Change]:
                 yield Change(name)
         elif (lacks := _first_missing(name, wanted, there)) is not None:
             yield Change(name, lacks)
+        elif _OWNED.match(wanted[0]) and (adds := _first_foreign(wanted, there)) is not None:
+            yield Change(name, adds=adds)
 
 
 def _first_missing(name: str, wanted: Iterable[str], there: Iterable[str]) -> str | None:
@@ -148,12 +160,22 @@ def _first_missing(name: str, wanted: Iterable[str], there: Iterable[str]) -> st
     return None
 
 
+def _first_foreign(wanted: Sequence[str], there: Iterable[str]) -> str | None:
+    """The first of the lines that is neither wanted nor below a comment that lets it be there."""
+    place, below = 0, False
+    for line in there:
+        if place < len(wanted) and line == wanted[place]:
+            below = bool(_SHARED.search(line)) or (below and not line.strip())
+            place += 1
+        elif line.strip() and not below:
+            return line
+    return None
+
+
 def _advice(changes: Sequence[Change]) -> Iterator[str]:
-    if any(change.lacks is not None for change in changes):
-        yield "Put missing lines back by hand; yours go below the comments."
-    if any(change.lacks is None and not change.gone for change in changes):
-        yield "Move your make targets into project.mk, and your jobs into a workflow of your own."
+    if any(change.by_hand for change in changes):
+        yield "Put missing lines back by hand; yours go below the comments, or into project.mk."
     if any(change.gone and change.name.startswith(_OPTIONAL) for change in changes):
         yield "To go without Docker or CI, update with --data docker=false or --data ci=false."
-    if any(change.lacks is None for change in changes):
+    if not all(change.by_hand for change in changes):
         yield "This takes the template's version of the files:"
