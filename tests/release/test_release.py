@@ -279,6 +279,7 @@ class TestArchives:
 
 
 class TestInUse:
+    @pytest.mark.full
     def test_each_archive_works_in_an_environment_of_its_own(self, built: list[Path]) -> None:
         for archive in built:
             assert release.faults_in_use(archive, VERSION) == []
@@ -287,12 +288,18 @@ class TestInUse:
         ("name", "content", "step"),
         [
             ("benchmark_runner/__init__.py", b"raise ImportError('gone')\n", "import"),
-            (
+            pytest.param(
                 "benchmark_runner/create.py",
                 b"def main(): raise RuntimeError('gone')\n",
                 "create-benchmark-runner --help",
+                marks=pytest.mark.full,
             ),
-            ("benchmark_runner/local/service.py", b"raise ImportError('gone')\n", "run"),
+            pytest.param(
+                "benchmark_runner/local/service.py",
+                b"raise ImportError('gone')\n",
+                "run",
+                marks=pytest.mark.full,
+            ),
         ],
     )
     def test_what_does_not_work_is_told(

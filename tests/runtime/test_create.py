@@ -215,9 +215,14 @@ class TestWhatIsRefused:
             ("", "The name can't be empty."),
             ("My-Bench", "The name must start with a lower-case letter"),
             ("../my-bench", "The name must start with a lower-case letter"),
-            ("my/bench", "Use lower-case letters, digits and single hyphens only"),
-            ("my-runner-runner", "Leave out the ending -runner"),
-            ("json", "json is the name of a module of Python's standard library"),
+            *(
+                pytest.param(name, reason, marks=pytest.mark.full)
+                for name, reason in (
+                    ("my/bench", "Use lower-case letters, digits and single hyphens only"),
+                    ("my-runner-runner", "Leave out the ending -runner"),
+                    ("json", "json is the name of a module of Python's standard library"),
+                )
+            ),
         ],
     )
     def test_a_name_that_the_template_refuses(
