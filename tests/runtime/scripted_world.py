@@ -61,9 +61,9 @@ TEMPERATURE = 0.5
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Something that happens to a command from outside.
+    """Something that happens to a command from outside, at a step of the storage or an event.
 
-    A kill is one of ``before`` a step of the storage, ``within`` it or ``after`` it.
+    A kill comes before such a step or after it, or within the first writing from there on.
     """
 
     kind: str
@@ -282,30 +282,34 @@ class World:
             if self._dead:
                 raise Died
             self._steps += 1
-            disturbance = self._script.disturbance
-            if disturbance is None or disturbance.at != self._steps:
+            kind, writes = self._due(), method.__name__ == "_write_new"
+            if kind is None or (kind == "kill within" and not writes):
                 return method(storage, path, *rest)
-            match disturbance.kind:
+            self._ended.disturbed = True
+            match kind:
                 case "cancel":
-                    self._ended.disturbed = True
                     self._cancel()
+                case "refuse" if writes:
+                    raise OSError(errno.ENOSPC, "No space left on device")
                 case "refuse":
-                    self._ended.disturbed = True
-                    if method.__name__ == "_write_new":
-                        raise OSError(errno.ENOSPC, "No space left on device")
                     raise ArtifactError(f"{path}: can't be written: no space left on device")
-                case "kill before" | "kill within" | "kill after":
-                    if disturbance.kind == "kill after":
-                        method(storage, path, *rest)
-                    elif disturbance.kind == "kill within" and method.__name__ == "_write_new":
-                        method(storage, path, rest[0][: len(rest[0]) // 2])
-                    self._ended.disturbed = self._dead = True
-                    raise Died
                 case _:
-                    pass
+                    if kind == "kill after":
+                        method(storage, path, *rest)
+                    elif kind == "kill within":
+                        method(storage, path, rest[0][: len(rest[0]) // 2])
+                    self._dead = True
+                    raise Died
             return method(storage, path, *rest)
 
         return step
+
+    def _due(self) -> str | None:
+        """What is to disturb a step of the storage now."""
+        disturbance = self._script.disturbance
+        if disturbance is None or self._ended.disturbed or self._steps < disturbance.at:
+            return None
+        return None if disturbance.kind == "cancel at event" else disturbance.kind
 
     def _hear(self, event: Event) -> None:
         if self._dead:

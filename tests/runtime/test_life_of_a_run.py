@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ from .scripted_world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from benchmark_runner.workflow import Command
 
@@ -112,64 +113,68 @@ hostile = st.builds(
 scripts = st.builds(Script) | calm | disturbed | disturbed | hostile
 runs = st.sampled_from(["r1", "r1", "r1", "r2"])
 some_ids = st.lists(st.sampled_from(IDS), max_size=3, unique=True)
+
+# What may happen between two commands, each with a number that says to which task.
+Happenings = Sequence[tuple[str, int]]
+CHANGES = (
+    "tasks edited",
+    "tasks edited",
+    "tasks removed",
+    "tasks added",
+    "tasks restored",
+    "code",
+)
+DAMAGE = (
+    "tear generation.json",
+    "empty generation.json",
+    "edit generation.json",
+    "tear eval.json",
+    "empty eval.json",
+    "tear final_score.json",
+    "empty final_score.json",
+)
+
+
+def happenings(*what: str, least: int = 0) -> st.SearchStrategy[Happenings]:
+    one = st.tuples(st.sampled_from(what), st.integers(0, len(IDS) - 1))
+    return st.lists(one, min_size=least, max_size=2)
+
+
+changes = happenings(*CHANGES, least=1)
+damage = happenings("grader", *DAMAGE)
+anything = happenings("grader", *CHANGES, *DAMAGE)
+
+Flags = dict[str, Any]
+ANOTHER_RUN: list[Flags] = [{"model": "another"}, {"sampling": {"temperature": 1.0}}]
+mostly = st.sampled_from([True, True, False])
 known_flags: dict[str, st.SearchStrategy[Any]] = {
     "parallelism": st.integers(1, 3),
     "task_ids": some_ids,
     "skip_eval": st.booleans(),
     "rerun": some_ids,
     "retry_timeouts": st.booleans(),
-    "accept_changed_tasks": st.booleans(),
-    "accept_code_change": st.booleans(),
+    "accept_changed_tasks": mostly,
+    "accept_code_change": mostly,
     "max_cost": st.integers(0, 8).map(lambda number: number * COST),
     "max_errors": st.integers(1, 3),
+    "regrade": st.booleans(),
+    "force": st.booleans(),
 }
-Flags = dict[str, Any]
-ANOTHER_RUN: list[Flags] = [{"model": "another"}, {"sampling": {"temperature": 1.0}}]
 
 
-def run_with(*names: str) -> st.SearchStrategy[tuple[str, Flags]]:
-    given = st.fixed_dictionaries({name: known_flags[name] for name in names})
-    return st.tuples(st.just("run"), given)
+def flags(*names: str) -> st.SearchStrategy[Flags]:
+    return st.fixed_dictionaries({name: known_flags[name] for name in names})
 
 
-commands = st.one_of(
-    run_with(),
-    run_with("parallelism"),
-    run_with("task_ids", "skip_eval"),
-    run_with("rerun", "retry_timeouts"),
-    run_with("parallelism", "max_cost"),
-    run_with("parallelism", "max_errors"),
-    run_with("accept_changed_tasks", "accept_code_change", "parallelism"),
-    run_with("accept_changed_tasks", "accept_code_change", "task_ids", "skip_eval"),
-    st.tuples(st.just("run"), st.fixed_dictionaries({}, optional=known_flags)),
-    st.tuples(st.just("run"), st.sampled_from(ANOTHER_RUN)),
-    st.tuples(st.just("evaluate"), st.fixed_dictionaries({"regrade": st.booleans()})),
-    st.tuples(st.just("score"), st.fixed_dictionaries({"force": st.booleans()})),
-)
-Happenings = list[tuple[str, int]]
-happenings: st.SearchStrategy[Happenings] = st.just([]) | st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                "tasks edited",
-                "tasks removed",
-                "tasks added",
-                "tasks restored",
-                "code",
-                "grader",
-                "tear generation.json",
-                "empty generation.json",
-                "edit generation.json",
-                "tear eval.json",
-                "empty eval.json",
-                "tear final_score.json",
-                "empty final_score.json",
-            ]
-        ),
-        st.integers(0, len(IDS) - 1),
-    ),
-    max_size=2,
-)
+def perhaps(*names: str) -> st.SearchStrategy[Flags]:
+    return st.fixed_dictionaries({}, optional={name: known_flags[name] for name in names})
+
+
+of_a_part = flags("task_ids", "skip_eval")
+on_purpose = flags("rerun", "retry_timeouts", "parallelism")
+caps = flags("parallelism", "max_cost", "rerun") | flags("parallelism", "max_errors")
+accepting = flags("accept_changed_tasks", "accept_code_change", "task_ids", "skip_eval")
+mixed = perhaps(*[name for name in known_flags if name not in ("regrade", "force")])
 
 
 class Folder:
@@ -292,8 +297,8 @@ class LifeOfARun(RuleBasedStateMachine):
         self.world = World(self.folder, api)
         self.world.set_generation_version("1")
         self.edit({task_id: f"question {task_id}" for task_id in IDS[:count]})
-        self.carry_out("r1", "run", script, limit=limit)
-        self.carry_out("r1", "run", rest)
+        self.carry_out("r1", "run", script, {"limit": limit})
+        self.carry_out("r1", "run", rest, {})
 
     def teardown(self) -> None:
         try:
@@ -304,13 +309,37 @@ class LifeOfARun(RuleBasedStateMachine):
                 self.world.close()
             shutil.rmtree(self.folder)
 
-    @rule(run_id=runs, first=happenings, asked=commands, script=scripts)
-    def command(
-        self, run_id: str, first: Happenings, asked: tuple[Command, Flags], script: Script
-    ) -> None:
-        self.happen(run_id, first)
-        command, flags = asked
-        self.carry_out(run_id, command, script, **flags)
+    @rule(run_id=runs, first=anything, flags=flags("parallelism") | mixed, script=scripts)
+    def run(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags, first)
+
+    @rule(run_id=runs, first=damage, flags=of_a_part, script=scripts)
+    def run_a_part(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags, first)
+
+    @rule(run_id=runs, first=damage, flags=on_purpose, script=scripts)
+    def redo_on_purpose(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags, first)
+
+    @rule(run_id=runs, first=damage, flags=caps, script=scripts)
+    def run_with_caps(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags, first)
+
+    @rule(run_id=runs, first=changes, flags=accepting, script=scripts)
+    def accept_changes(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags, first)
+
+    @rule(run_id=runs, flags=st.sampled_from(ANOTHER_RUN), script=scripts)
+    def run_as_another(self, run_id: str, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "run", script, flags)
+
+    @rule(run_id=runs, first=anything, flags=flags("regrade"), script=scripts)
+    def evaluate(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "evaluate", script, flags, first)
+
+    @rule(run_id=runs, first=anything, flags=flags("force"), script=scripts)
+    def score(self, run_id: str, first: Happenings, flags: Flags, script: Script) -> None:
+        self.carry_out(run_id, "score", script, flags, first)
 
     # What happens in between.
 
@@ -378,8 +407,16 @@ class LifeOfARun(RuleBasedStateMachine):
 
     # What must hold.
 
-    def carry_out(self, run_id: str, command: Command, script: Script, **flags: Any) -> None:
+    def carry_out(
+        self,
+        run_id: str,
+        command: Command,
+        script: Script,
+        flags: Flags,
+        first: Happenings = (),
+    ) -> None:
         """Carry out a command and check what it did against what the run was before."""
+        self.happen(run_id, first)
         self.sound = False
         asked = Asked(self, run_id, command, script, flags)
         path = asked.before.path
@@ -491,9 +528,9 @@ class LifeOfARun(RuleBasedStateMachine):
     def finish(self) -> None:
         """Whatever has happened to a run, it can be brought to its end."""
         for path in [*self.world.results.glob("*")]:
-            accept = {"accept_changed_tasks": True, "accept_code_change": True}
-            self.carry_out(path.name, "run", Script(), skip_eval=True, **accept)
-            self.carry_out(path.name, "evaluate", Script(), regrade=True)
+            accepting = {"accept_changed_tasks": True, "accept_code_change": True}
+            self.carry_out(path.name, "run", Script(), {**accepting, "skip_eval": True})
+            self.carry_out(path.name, "evaluate", Script(), {"regrade": True})
             assert Folder(path).has_standing_score()
 
 
@@ -677,6 +714,10 @@ class Asked:
         assert (ended.code == 0) == (done and outcome.stopped_by is None)
         if isinstance(outcome.stopped_by, RunPausedError):
             assert not all(after.is_done(task, graded=False) for task in self.chosen)
+        if outcome.score is not None:
+            assert after.score is not None
+            counted = {task_id: after.grade(task_id) for task_id in self.tasks}
+            assert after.score["final_score"] == outcome.score.final_score == summed_up(counted)
         if self.skips:
             assert outcome.stopped_by is None or self.capped
             return
