@@ -758,7 +758,7 @@ def live(examples: int, steps: int, number: int | None = None) -> None:
 
 
 def test_a_run_keeps_what_was_paid_for_and_scores_only_that() -> None:
-    live(20, 12)
+    live(40, 12)
 
 
 @pytest.mark.full
