@@ -327,6 +327,22 @@ class TestKilledInBetween:
         assert finished.read("r1", "t2", "attempts", "1", "eval.json")["status"] == "evaluated"
         assert score(finished) == 1.0
 
+    def test_they_are_not_noted_while_an_old_answer_still_stands(
+        self, finished: RunnerProject
+    ) -> None:
+        # Noted first, the answer to the old text would count as one to the new text.
+        blocking = finished.results / "r1" / "t2" / "attempts"
+        blocking.write_text("a file where the folder goes")
+        before = (finished.results / "r1" / "run_config.json").read_bytes()
+        finished.write_tasks([THREE, ONE, TWO_CHANGED])
+        assert finished.run(*ACCEPT).code == 1
+        assert (finished.results / "r1" / "run_config.json").read_bytes() == before
+        blocking.unlink()
+        assert finished.run(*RUN).code == 2
+        assert finished.run(*ACCEPT).code == 0
+        assert finished.calls == ["t3", "t1", "t2", "t2"]
+        assert score(finished) == 1.0
+
     def test_after_they_are_noted_the_plain_command_does_the_rest_once(
         self, finished: RunnerProject
     ) -> None:
