@@ -61,6 +61,13 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure each goal beside its limit, and print a table; `-- --quick` takes a minute."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Copy the template, install the copy, and run its benchmark to a score."""
     session.install("copier", "uv")

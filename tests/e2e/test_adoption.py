@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic import JsonValue
+
     from tests.conftest import Run
 
 pytestmark = pytest.mark.skipif(

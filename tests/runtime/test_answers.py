@@ -37,16 +37,6 @@ class Body(httpx.AsyncByteStream):
             raise self.then
 
 
-class Connection:
-    """What a transport names as the connection of an answer."""
-
-    def __init__(self) -> None:
-        self.closed = False
-
-    async def aclose(self) -> None:
-        self.closed = True
-
-
 def response(body: httpx.AsyncByteStream, status: int = 200, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, headers=named, stream=body)
@@ -158,11 +148,3 @@ class TestRefusal:
         monkeypatch.setattr(answers, "_WORDS_TIMEOUT", 0.01)
         answer = await read_answer(response(Endless(), 403), 1)
         assert (answer.status, answer.content) == (403, b"")
-
-    @pytest.mark.parametrize("status", [200, 429, 500, 503])
-    async def test_only_a_500_ends_its_connection(self, status: int) -> None:
-        connection = Connection()
-        begun = response(Body(b"1"), status)
-        begun.extensions["network_stream"] = connection
-        await read_answer(begun, 100)
-        assert connection.closed is (status == 500)

@@ -10,7 +10,7 @@ import asyncio
 import zlib
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
@@ -35,10 +35,6 @@ class UnreadableError(Exception):
 
 class _TooLargeError(UnreadableError):
     """A body is larger than it may be."""
-
-
-class _Closable(Protocol):
-    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,6 @@ async def read_answer(response: httpx.Response, most: int) -> Answer:
         await _read_into(content, response, most)
     else:
         await _read_words_into(content, response)
-    if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-        await _drop_connection(response)
     return Answer(response.status_code, response.headers, content)
 
 
@@ -90,13 +84,6 @@ async def _read_words_into(content: bytearray, response: httpx.Response) -> None
         del content[_WORDS_KEPT:]
     except (UnreadableError, httpx.TransportError, OSError):
         content.clear()
-
-
-async def _drop_connection(response: httpx.Response) -> None:
-    # The service closes it, too, but the next request might be on its way by then, and lost.
-    stream = cast("_Closable | None", response.extensions.get("network_stream"))
-    if stream is not None:
-        await stream.aclose()
 
 
 async def _read_into(content: bytearray, response: httpx.Response, most: int) -> None:

@@ -54,6 +54,7 @@ from benchmark_runner.service_errors import (
     refusal,
     unavailable,
 )
+from benchmark_runner.transport import AiohttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,10 +145,10 @@ class BenchmarkServiceClient:
             # Also the author's, as a message that is cut must not end in a part of one.
             secrets=forms_of(endpoint.secrets.union(_keys_of_environment())),
         )
-        # This, not the pool, bounds the requests: waiting in the pool would be part of a
+        # The connections have no bound of their own: waiting for one would be part of a
         # request's time.
         self._limit = AdaptiveLimit(max_connections)
-        self._http = _connections(endpoint, max_connections, transport)
+        self._http = _connections(endpoint, transport)
 
     @property
     def auth_name(self) -> str | None:
@@ -409,13 +410,12 @@ def build_client(
 
 
 def _connections(
-    endpoint: Endpoint, most: int, transport: httpx.AsyncBaseTransport | None
+    endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
     try:
-        return httpx.AsyncClient(
+        return AiohttpClient(
             headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
             timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
             transport=transport,
             # Loading the trusted certificates costs more than all else here.
             verify=endpoint.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

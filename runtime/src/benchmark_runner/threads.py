@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FRAMEWORK = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="framework")
+#: As many can wait for the disk at a time: it flushes what several wait for at once.
+FRAMEWORK_THREADS = 4
+_FRAMEWORK = concurrent.futures.ThreadPoolExecutor(
+    FRAMEWORK_THREADS, thread_name_prefix="framework"
+)
 
 #: Raised through a future, they would end the event loop or leave the caller waiting.
 _UNFIT_FOR_A_FUTURE = (

@@ -12,6 +12,7 @@ from gzip import compress
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.cli.misbehaving import (
     MisbehavingService,
     answers,
@@ -302,7 +303,7 @@ class TestConnection:
         ("fault", "reason"),
         [
             (reset, "ReadError"),
-            (cut_off, "RemoteProtocolError: peer closed connection"),
+            (cut_off, "RemoteProtocolError: the connection ended within the answer"),
         ],
     )
     def test_one_that_breaks_is_that_tasks_error(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
+
     from tests.runtime.cli.conftest import Ended, RunnerProject
 
 #: By the place that each comes from. "hidden" stands in all of them, and nowhere else.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.crash.bench import Bench
 from tests.runtime.crash.forks import Forks
 from tests.runtime.crash.scenarios import CrashProject

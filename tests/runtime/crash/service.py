@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.runtime.cli.conftest import ScriptedService
-
 from benchmark_runner.local.server import Server
+from tests.runtime.cli.conftest import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.crash.points import sample
 from tests.runtime.crash.scenarios import SCENARIOS, Scenario
 

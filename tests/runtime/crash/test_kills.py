@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.crash.points import sample
 from tests.runtime.crash.scenarios import PARALLEL, SCENARIOS, Scenario
 

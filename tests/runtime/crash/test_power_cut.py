@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.crash.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:

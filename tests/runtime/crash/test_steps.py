@@ -7,6 +7,7 @@ from errno import ENOSPC
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.runtime.crash.points import kills, sample
 from tests.runtime.crash.scenarios import PARALLEL, SCENARIOS, Scenario
 from tests.runtime.crash.steps import Orders

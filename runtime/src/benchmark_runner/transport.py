@@ -1,0 +1,192 @@
+"""How requests travel: asked for in the API of httpx, carried by the connections of aiohttp.
+
+The pool that httpx comes with looks through all of its connections for each request: with a
+hundred of them it carries a tenth of what it does with ten, as ``tests/benchmarks`` shows.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+from yarl import URL
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Generator, Mapping
+
+    from aiohttp.connector import Connection
+
+#: Seconds after which an unused connection is closed, as httpx does.
+_KEEP_ALIVE = 5.0
+#: A larger body is sent in parts of this size, so that others have their turn in between.
+_PART = 256 * 1024
+#: What httpx calls the errors of aiohttp, the most specific first, and in which words.
+_AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, "no connection in time"),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout, "no answer in time"),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError, "{0.status} {0.message}"),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError, "{0.os_error}"),
+    (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, "{0.certificate_error}"),
+    (aiohttp.ClientConnectorError, httpx.ConnectError, "{0.os_error}"),
+    (
+        aiohttp.ServerDisconnectedError,
+        httpx.RemoteProtocolError,
+        "the server disconnected without an answer",
+    ),
+    (
+        aiohttp.ClientPayloadError,
+        httpx.RemoteProtocolError,
+        "the connection ended within the answer",
+    ),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError, "{0.message}"),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol, "{0}"),
+    (Exception, httpx.ReadError, "{0}"),
+)
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Carries requests over connections that are kept, and used again.
+
+    How many there are at a time is for the caller to bound.
+
+    Args:
+        verify: What decides which certificates are trusted.
+        proxy: Carries everything through this proxy.
+
+    Raises:
+        ValueError: it is not an http or https proxy.
+    """
+
+    def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> None:
+        if proxy is not None and proxy.url.scheme not in ("http", "https"):
+            raise ValueError(f"a proxy can't be {proxy.url.scheme}")
+        self._verify = verify
+        self._proxy = None if proxy is None else URL(str(proxy.url))
+        self._proxy_headers = {} if proxy is None else _headers_for(proxy)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the answer, its body not read yet.
+
+        Raises:
+            httpx.TransportError: of the class that httpx's own transport would raise.
+        """
+        session = self._session = self._session or self._new_session()
+        seconds: Mapping[str, float | None] = request.extensions.get("timeout", {})
+        headers = request.headers.multi_items()
+        if request.url.scheme == "http":  # of an https request, only the tunnel is the proxy's
+            headers += self._proxy_headers.items()
+        content = await request.aread()
+        with _errors_of_httpx():
+            answer = await session.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=headers,
+                data=_in_parts(content) if len(content) > _PART else content or None,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers or None,
+                timeout=aiohttp.ClientTimeout(
+                    connect=seconds.get("connect"), sock_read=seconds.get("read")
+                ),
+            )
+        return httpx.Response(
+            answer.status,
+            headers=answer.raw_headers,
+            stream=_Body(answer),
+            extensions={
+                "http_version": b"HTTP/1.1",
+                "reason_phrase": (answer.reason or "").encode("ascii", "ignore"),
+            },
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        # Not before the first request: it belongs to the loop that runs then.
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._verify
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            response_class=_Answer,
+            skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+        )
+
+
+class AiohttpClient(httpx.AsyncClient):
+    """A client of httpx, proxies of the environment included, over aiohttp's connections."""
+
+    def _init_transport(
+        self,
+        verify: ssl.SSLContext | str | bool = True,
+        *_: Any,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **__: Any,
+    ) -> httpx.AsyncBaseTransport:
+        return transport or AiohttpTransport(httpx.create_ssl_context(verify))
+
+    def _init_proxy_transport(
+        self, proxy: httpx.Proxy, verify: ssl.SSLContext | str | bool = True, *_: Any, **__: Any
+    ) -> httpx.AsyncBaseTransport:
+        return AiohttpTransport(httpx.create_ssl_context(verify), proxy)
+
+
+class _Answer(aiohttp.ClientResponse):
+    """Leaves no connection open after a 500.
+
+    The service closes it, too, but the next request might be on its way by then, and lost.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status == HTTPStatus.INTERNAL_SERVER_ERROR and protocol is not None:
+            protocol.force_close()
+            if self.content.is_eof():  # then it is in the pool already
+                protocol.close()
+        return self
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _errors_of_httpx():
+            async for part in self._answer.content.iter_any():
+                yield part
+
+    async def aclose(self) -> None:
+        self._answer.close()  # nothing is left to close of one that was read to its end
+
+
+async def _in_parts(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _PART):
+        yield content[start : start + _PART]
+
+
+def _headers_for(proxy: httpx.Proxy) -> dict[str, str]:
+    if proxy.raw_auth is None:
+        return {}
+    pair = base64.b64encode(b":".join(proxy.raw_auth)).decode()
+    return {"Proxy-Authorization": f"Basic {pair}"}
+
+
+@contextmanager
+def _errors_of_httpx() -> Generator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        for kind, said, words in _AS_HTTPX_SAYS:
+            if isinstance(error, kind):
+                raise said(words.format(error)) from error

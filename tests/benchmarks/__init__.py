@@ -1,0 +1,1 @@
+"""Programs that print figures, one a goal, each beside the limit measured in the same run."""

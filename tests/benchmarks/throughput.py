@@ -1,0 +1,100 @@
+"""Goal 2: tasks a second, where neither the agent nor the grader takes any time.
+
+Each task is generated, graded by a POST to a service in another process, and leaves two files.
+The other one is a bare loop that makes the same requests with the same client and writes the
+same bytes in the same way. Both are whole processes, from their start to their end.
+"""
+
+from __future__ import annotations
+
+import sys
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmark_runner.threads import FRAMEWORK_THREADS
+from tests.benchmarks.figures import Figure, main
+from tests.benchmarks.project import Project, project, run
+from tests.benchmarks.service import service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PARALLELISMS = (10, 100, 500)
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Compare the rates."""
+    count, times = (1000, 1) if quick else (5000, 3)
+    with project() as made, service() as url:
+        tasks = made.write_tasks(count)
+        made.run(made.write_tasks(10), "sample", url)
+        for durable in (True, False):
+            rates: dict[int, float] = {}
+            for parallelism in _PARALLELISMS:
+                rounds = [
+                    [
+                        count / seconds
+                        for seconds in _one_round(made, tasks, url, parallelism, durable)
+                    ]
+                    for _ in range(times)
+                ]
+                ours, httpx, aiohttp = map(median, zip(*rounds, strict=True))
+                rates[parallelism] = ours
+                case = f"2 throughput, {parallelism} at a time{'' if durable else ', not durable'}"
+                yield Figure(
+                    goal=case,
+                    ours=ours,
+                    other=httpx,
+                    other_is="a bare loop",
+                    unit="tasks/s",
+                    at_least=0.7,
+                )
+                yield Figure(
+                    goal=case,
+                    ours=ours,
+                    other=aiohttp,
+                    other_is="a bare aiohttp loop",
+                    unit="tasks/s",
+                )
+            yield Figure(
+                goal=f"2 no slower at 500 than at 10{'' if durable else ', not durable'}",
+                ours=rates[500],
+                other=rates[10],
+                other_is="at 10",
+                unit="tasks/s",
+                at_least=1.0,
+            )
+
+
+_runs = iter(range(sys.maxsize))
+
+
+def _one_round(
+    made: Project, tasks: Path, url: str, parallelism: int, durable: bool
+) -> tuple[float, float, float]:
+    name = f"r{next(_runs)}"
+    flags = ["--parallelism", f"{parallelism}", "--eval-parallelism", f"{parallelism}"]
+    ours = made.run(tasks, name, url, *flags, *([] if durable else ["--no-durable"]))
+    return ours.seconds, *(
+        _bare(made, tasks, url, f"{name}-{other}", parallelism, durable, *extra)
+        for other, extra in {"httpx": [], "aiohttp": ["--aiohttp"]}.items()
+    )
+
+
+def _bare(
+    made: Project, tasks: Path, url: str, name: str, parallelism: int, durable: bool, *extra: str
+) -> float:
+    sample = next(made.run_dir("sample").glob("task-*"))
+    out = made.run_dir(name)
+    command = [sys.executable, "-m", "tests.benchmarks.bare", "--tasks", tasks, "--out", out]
+    command += ["--generation", sample / "generation.json", "--eval", sample / "eval.json"]
+    command += ["--url", url, "--parallelism", f"{parallelism}"]
+    command += ["--threads", f"{FRAMEWORK_THREADS}", *(["--durable"] if durable else []), *extra]
+    ran = run(command, made.root)
+    assert len(list(out.glob("*/eval.json"))) == len(tasks.read_text().splitlines())
+    return ran.seconds
+
+
+if __name__ == "__main__":
+    main(measure)
