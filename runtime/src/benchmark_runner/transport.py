@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
     from aiohttp.connector import Connection
 
-#: Seconds after which an unused connection is closed, as httpx does.
-_KEEP_ALIVE = 5.0
+    _Certificate = str | tuple[str, str] | tuple[str, str, str]
+
+#: Seconds after which an unused connection is closed: before the 5 s after which many a server
+#: closes it, as a request that is on its way by then is lost.
+_KEEP_ALIVE = 4.0
+#: The most bytes of a header that are read, as of httpx; aiohttp by itself reads 8,190.
+_LONGEST_HEADER = 100 * 1024
 #: A larger body is sent in parts of this size, so that others have their turn in between.
 _PART = 256 * 1024
 #: What httpx calls the errors of aiohttp, the most specific first, and in which words.
@@ -30,7 +35,7 @@ _AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], .
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, "no connection in time"),
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout, "no answer in time"),
     (aiohttp.ClientHttpProxyError, httpx.ProxyError, "{0.status} {0.message}"),
-    (aiohttp.ClientProxyConnectionError, httpx.ProxyError, "{0.os_error}"),
+    (aiohttp.ClientProxyConnectionError, httpx.ConnectError, "the proxy: {0.os_error}"),
     (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, "{0.certificate_error}"),
     (aiohttp.ClientConnectorError, httpx.ConnectError, "{0.os_error}"),
     (
@@ -44,6 +49,7 @@ _AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], .
         "the connection ended within the answer",
     ),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError, "{0.message}"),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol, "{0} is neither http nor https"),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol, "{0}"),
     (Exception, httpx.ReadError, "{0}"),
 )
@@ -78,14 +84,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """
         session = self._session = self._session or self._new_session()
         seconds: Mapping[str, float | None] = request.extensions.get("timeout", {})
-        headers = request.headers.multi_items()
-        if request.url.scheme == "http":  # of an https request, only the tunnel is the proxy's
-            headers += self._proxy_headers.items()
+        url = request.url
+        if url.userinfo:  # it is in the headers by now
+            url = url.copy_with(userinfo=b"")
         content = await request.aread()
+        headers = request.headers.multi_items()
+        if "transfer-encoding" in request.headers:  # of a body that has been read now
+            headers = [header for header in headers if header[0] != "transfer-encoding"]
+        if url.scheme == "http":  # of an https request, only the tunnel is the proxy's
+            headers += self._proxy_headers.items()
         with _errors_of_httpx():
             answer = await session.request(
                 request.method,
-                URL(str(request.url), encoded=True),
+                URL(str(url), encoded=True),
                 headers=headers,
                 data=_in_parts(content) if len(content) > _PART else content or None,
                 allow_redirects=False,
@@ -100,7 +111,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             headers=answer.raw_headers,
             stream=_Body(answer),
             extensions={
-                "http_version": b"HTTP/1.1",
+                "http_version": b"HTTP/%d.%d" % (answer.version or aiohttp.HttpVersion11),
                 "reason_phrase": (answer.reason or "").encode("ascii", "ignore"),
             },
         )
@@ -120,6 +131,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             auto_decompress=False,
             response_class=_Answer,
             skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
         )
 
 
@@ -129,27 +142,38 @@ class AiohttpClient(httpx.AsyncClient):
     def _init_transport(
         self,
         verify: ssl.SSLContext | str | bool = True,
+        cert: _Certificate | None = None,
+        trust_env: bool = True,
         *_: Any,
         transport: httpx.AsyncBaseTransport | None = None,
         **__: Any,
     ) -> httpx.AsyncBaseTransport:
-        return transport or AiohttpTransport(httpx.create_ssl_context(verify))
+        return transport or AiohttpTransport(httpx.create_ssl_context(verify, cert, trust_env))
 
     def _init_proxy_transport(
-        self, proxy: httpx.Proxy, verify: ssl.SSLContext | str | bool = True, *_: Any, **__: Any
+        self,
+        proxy: httpx.Proxy,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: _Certificate | None = None,
+        trust_env: bool = True,
+        *_: Any,
+        **__: Any,
     ) -> httpx.AsyncBaseTransport:
-        return AiohttpTransport(httpx.create_ssl_context(verify), proxy)
+        return AiohttpTransport(httpx.create_ssl_context(verify, cert, trust_env), proxy)
 
 
 class _Answer(aiohttp.ClientResponse):
-    """Leaves no connection open after a 500.
+    """Leaves no connection open after a 500, and no error to aiohttp.
 
-    The service closes it, too, but the next request might be on its way by then, and lost.
+    The service closes the connection, too, but the next request might be on its way by then,
+    and lost. Errors are those of httpx already here, as aiohttp would take its own for a
+    reason to send a GET again.
     """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        await super().start(connection)
+        with _errors_of_httpx():
+            await super().start(connection)
         if self.status == HTTPStatus.INTERNAL_SERVER_ERROR and protocol is not None:
             protocol.force_close()
             if self.content.is_eof():  # then it is in the pool already
@@ -176,10 +200,11 @@ async def _in_parts(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _headers_for(proxy: httpx.Proxy) -> dict[str, str]:
-    if proxy.raw_auth is None:
-        return {}
-    pair = base64.b64encode(b":".join(proxy.raw_auth)).decode()
-    return {"Proxy-Authorization": f"Basic {pair}"}
+    headers = dict(proxy.headers)
+    if proxy.raw_auth is not None:
+        pair = base64.b64encode(b":".join(proxy.raw_auth)).decode()
+        headers["Proxy-Authorization"] = f"Basic {pair}"
+    return headers
 
 
 @contextmanager
@@ -189,4 +214,6 @@ def _errors_of_httpx() -> Generator[None]:
     except (aiohttp.ClientError, OSError) as error:
         for kind, said, words in _AS_HTTPX_SAYS:
             if isinstance(error, kind):
-                raise said(words.format(error)) from error
+                # aiohttp draws some of what it could not read, in several lines.
+                text = " ".join(words.format(error).split()).rstrip(" ^")
+                raise said(text or type(error).__name__) from error
