@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -373,6 +374,16 @@ class TestConnections:
             assert (await client.post(server.url)).text == "ok"
         assert server.used == [1, 2]
 
+    @pytest.mark.parametrize(("seconds", "used"), [(3, [1, 1]), (4.5, [1, 2])])
+    async def test_one_is_not_used_again_when_a_server_is_about_to_close_it(
+        self, monkeypatch: pytest.MonkeyPatch, seconds: float, used: list[int]
+    ) -> None:
+        async with serving() as server, AiohttpClient() as client:
+            await client.post(server.url)
+            monkeypatch.setattr("aiohttp.connector.monotonic", lambda: monotonic() + seconds)
+            await client.post(server.url)
+        assert server.used == used
+
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
     async def test_a_request_that_is_lost_on_a_kept_one_is_not_sent_again(
         self, client_of: Client, method: str
@@ -582,6 +593,8 @@ class TestProxies:
             with pytest.raises(httpx.ConnectError) as caught:
                 await client.get(f"{scheme}://service.test/")
         assert "secret" not in str(caught.value)
+        if client_of is AiohttpClient:
+            assert str(caught.value).startswith("the proxy: ")
 
     async def test_a_proxy_for_all_is_for_http_too(
         self, client_of: Client, monkeypatch: pytest.MonkeyPatch
@@ -736,7 +749,8 @@ class TestTimeouts:
         timeout = httpx.Timeout(None, read=0.05)
         async with serving(then_never(said)) as server, client_of(timeout=timeout) as client:
             with pytest.raises(httpx.ReadTimeout):
-                await client.post(server.url)
+                async with asyncio.timeout(30):
+                    await client.post(server.url)
             await server.until(lambda: not server.open)
         assert len(server.heard) == 1
 

@@ -50,7 +50,6 @@ _AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], .
     ),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError, "{0.message}"),
     (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol, "{0} is neither http nor https"),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol, "{0}"),
     (Exception, httpx.ReadError, "{0}"),
 )
 
