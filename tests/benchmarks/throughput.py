@@ -11,7 +11,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmark_runner.threads import FRAMEWORK_THREADS
+from benchmark_runner.beside import THREADS
 from tests.benchmarks.figures import Figure, main
 from tests.benchmarks.project import Project, project, run
 from tests.benchmarks.service import service
@@ -90,7 +90,7 @@ def _bare(
     command = [sys.executable, "-m", "tests.benchmarks.bare", "--tasks", tasks, "--out", out]
     command += ["--generation", sample / "generation.json", "--eval", sample / "eval.json"]
     command += ["--url", url, "--parallelism", f"{parallelism}"]
-    command += ["--threads", f"{FRAMEWORK_THREADS}", *(["--durable"] if durable else []), *extra]
+    command += ["--threads", f"{THREADS}", *(["--durable"] if durable else []), *extra]
     ran = run(command, made.root)
     assert len(list(out.glob("*/eval.json"))) == len(tasks.read_text().splitlines())
     return ran.seconds

@@ -13,8 +13,8 @@ import json
 import math
 import selectors
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmark_runner import loop_watch, threads, workflow
+from benchmark_runner import beside, loop_watch, workflow
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.report import exit_code
@@ -253,7 +253,7 @@ class World:
         self._run_id = run_id
         self._delays: Iterator[int] = itertools.cycle(script.delays)
         self._pool = LoopPool(self._delays)
-        self._patch.setattr(threads, "_FRAMEWORK", self._pool)
+        self._patch.setattr(beside, "_THREADS", self._pool)
         self._ended = Ended()
         self._dead = False
         self._steps = 0
@@ -421,12 +421,11 @@ class LoopPool:
 
     def __init__(self, delays: Iterator[int]) -> None:
         self._delays = delays
-        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self._waiting: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
 
-    def submit(self, function: Callable[[], Any]) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_running_or_notify_cancel()  # a thread that has begun is not stopped
-        job = (done, function)
+    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        job = (done, partial(function, *arguments))
         self._waiting.append(job)
         self._do_later(next(self._delays), job)
         return done
@@ -436,19 +435,26 @@ class LoopPool:
         for job in [*self._waiting]:
             self._do(job)
 
-    def _do_later(self, turns: int, job: tuple[Future[Any], Callable[[], Any]]) -> None:
+    def _do_later(self, turns: int, job: tuple[asyncio.Future[Any], Callable[[], Any]]) -> None:
         loop = asyncio.get_running_loop()
         if turns:
             loop.call_soon(self._do_later, turns - 1, job)
         else:
             loop.call_soon(self._do, job)
 
-    def _do(self, job: tuple[Future[Any], Callable[[], Any]]) -> None:
+    def _do(self, job: tuple[asyncio.Future[Any], Callable[[], Any]]) -> None:
         self._waiting.remove(job)
         done, function = job
-        try:
-            done.set_result(function())
-        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+        value, error = None, None
+        try:  # a thread that has begun is not stopped, whoever still waits for it
+            value = function()
+        except BaseException as raised:  # noqa: BLE001 (it is raised where it is awaited)
+            error = raised
+        if done.done() or done.get_loop().is_closed():
+            return
+        if error is None:
+            done.set_result(value)
+        else:
             done.set_exception(error)
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,6 @@ from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 from benchmark_runner.storage import Storage
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Calls:
@@ -31,9 +29,9 @@ class Calls:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
+    def open(self, path: Path | str, flags: int, mode: int = 0o777) -> int:
         descriptor = os.open(path, flags, mode)
-        self.paths[descriptor] = path.name
+        self.paths[descriptor] = Path(path).name
         return descriptor
 
     def write(self, descriptor: int, data: memoryview) -> int:
@@ -48,17 +46,17 @@ class Calls:
             raise OSError(number, os.strerror(number))
         os.fsync(descriptor)
 
-    def replace(self, source: Path, target: Path) -> None:
-        self.made.append(("rename", source.name, target.name))
-        source.replace(target)
+    def replace(self, source: str, target: Path) -> None:
+        self.made.append(("rename", Path(source).name, target.name))
+        Path(source).replace(target)
 
     def rename(self, source: Path, target: Path) -> None:
         self.made.append(("rename", source.name, target.name))
         source.rename(target)
 
-    def mkdir(self, path: Path) -> None:
-        self.made.append(("mkdir", path.name))
-        path.mkdir()
+    def mkdir(self, path: str) -> None:
+        self.made.append(("mkdir", Path(path).name))
+        Path(path).mkdir()
 
     def unlink(self, path: Path) -> None:
         self.made.append(("unlink", path.name))

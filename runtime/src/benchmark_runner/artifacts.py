@@ -62,6 +62,7 @@ class RunArtifacts:
         read_only: Whether this is only for looking: what can't be read stays where it is.
 
     Attributes:
+        run_dir: The folder of this run.
         redactor: Masks secrets in everything that is written.
         set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``
             (with ``read_only``, the files themselves).
@@ -81,15 +82,11 @@ class RunArtifacts:
     ) -> None:
         self.results_dir = Path(results_dir)
         self.run_id = _checked(run_id, "run id")
+        self.run_dir = self.results_dir / self.run_id
         self.read_only = read_only
         self._storage = Storage(self.results_dir, durable=durable)
         self.set_aside: list[Path] = []
         self.redactor = redactor or Redactor()
-
-    @property
-    def run_dir(self) -> Path:
-        """The folder of this run."""
-        return self.results_dir / self.run_id
 
     @property
     def run_config_path(self) -> Path:
@@ -233,10 +230,14 @@ class RunArtifacts:
         Returns:
             The empty log folder, and the new attempt's number, counted from 1.
         """
-        self.keep_attempt(task_id)
-        logs = self.agent_logs_dir(task_id)
+        task_dir = self.task_dir(task_id)
+        number = 1
+        if self._storage.names(task_dir):
+            self.keep_attempt(task_id)
+            number += max(self._kept_attempts(task_id), default=0)
+        logs = task_dir / "agent_logs"
         self._storage.make_folder(logs)
-        return logs, max(self._kept_attempts(task_id), default=0) + 1
+        return logs, number
 
     def keep_attempt(self, task_id: str) -> None:
         """Move what there is of a task's attempt to ``attempts/N/``; the task is owed again.

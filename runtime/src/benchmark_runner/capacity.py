@@ -37,15 +37,10 @@ class AdaptiveLimit:
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[int]:
         """Wait for a free place and hold it; yields what :meth:`cut` asks for."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._admit()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # its turn had just come
-                self._leave()
-            raise
+        if self._waiting or self._under_way >= self.allowed:
+            await self._turn()
+        else:
+            self._under_way += 1
         try:
             yield self._cuts
         finally:
@@ -64,6 +59,16 @@ class AdaptiveLimit:
         if began == self._cuts:
             self._cuts += 1
             self._allowed = max(1.0, self._allowed // 2)
+
+    async def _turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # its turn had just come
+                self._leave()
+            raise
 
     def _leave(self) -> None:
         self._under_way -= 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -149,6 +150,9 @@ class BenchmarkServiceClient:
         # request's time.
         self._limit = AdaptiveLimit(max_connections)
         self._http = _connections(endpoint, transport)
+        self._headers = self._http.headers
+        self._headers_of_json = httpx.Headers(self._headers)
+        self._headers_of_json["content-type"] = "application/json"
 
     @property
     def auth_name(self) -> str | None:
@@ -315,17 +319,10 @@ class BenchmarkServiceClient:
         most = _LARGEST_TASK_LIST if call.is_task_list else _LARGEST_ANSWER
         deadline = asyncio.timeout(limit)
         try:
-            async with (
-                deadline,
-                self._http.stream(
-                    call.method,
-                    self.base_url + call.path,
-                    content=call.body,
-                    headers={} if call.body is None else {"content-type": "application/json"},
-                    timeout=httpx.Timeout(None, connect=connect),
-                ) as response,
-            ):
-                return await read_answer(response, most)
+            async with deadline:
+                response = await self._http.send(self._request(call, connect), stream=True)
+                async with aclosing(response):
+                    return await read_answer(response, most)
         except httpx.ConnectTimeout:
             failure = TransientError(f"no connection within {connect:g} s")
             if quick:  # the system has repeated its own tries all that time
@@ -341,6 +338,16 @@ class BenchmarkServiceClient:
             # What the libraries below make of an address that can't be; no retry heals it.
             failure = TransientError(self._service.redact(describe(_first(error))))
             raise unavailable(call, self._service, failure) from None
+
+    def _request(self, call: Call, connect: float) -> httpx.Request:
+        # What the client itself would build, without merging for each what never differs.
+        return httpx.Request(
+            call.method,
+            self.base_url + call.path,
+            headers=self._headers if call.body is None else self._headers_of_json,
+            content=call.body,
+            extensions={"timeout": httpx.Timeout(None, connect=connect).as_dict()},
+        )
 
     def _notify(self, notice: RetryNotice) -> None:
         if self.on_retry is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts import BLOCKED_LOG
+from benchmark_runner.beside import beside_loop
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
 from benchmark_runner.events import EvaluationStopped, LoopBlocked
@@ -22,7 +23,6 @@ from benchmark_runner.loop_watch import LoopWatch
 from benchmark_runner.provenance import Code
 from benchmark_runner.schemas import Phase
 from benchmark_runner.slots import Slot, Slots
-from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

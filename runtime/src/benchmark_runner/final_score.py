@@ -7,11 +7,11 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.beside import beside_loop
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
 from benchmark_runner.summary import current_evals
-from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark_runner.beside import beside_loop
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.events import RetryScheduled
-from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Keeper:
 
 
 async def _shielded(function: Callable[..., T], *arguments: object) -> T:
-    job = asyncio.ensure_future(beside_loop(function, *arguments))
+    job = beside_loop(function, *arguments)
     try:
         return await asyncio.shield(job)
     except asyncio.CancelledError:

@@ -142,6 +142,18 @@ async def call_with_retries(
         TransientError: of the last try.
         Exception: any other one that ``operation()`` raises, at once.
     """
+    try:  # as nearly every call does, without what is only needed to do it again
+        return await operation()
+    except TransientError as failure:
+        return await _go_on_after(failure, operation, policy, on_retry)
+
+
+async def _go_on_after(
+    first: TransientError,
+    operation: Callable[[], Awaitable[T]],
+    policy: RetryPolicy,
+    on_retry: Callable[[RetryNotice], None] | None,
+) -> T:
     back_off = wait_random_exponential(multiplier=policy.first_wait, max=policy.max_wait)
     failing_since: float | None = None
 
@@ -185,6 +197,8 @@ async def call_with_retries(
     )
     async for attempt in retrying:
         with attempt:
+            if attempt.retry_state.attempt_number == 1:
+                raise first
             return await operation()
     message = "the retrying ended without an outcome"
     raise AssertionError(message)

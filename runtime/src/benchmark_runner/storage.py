@@ -39,6 +39,8 @@ class Storage:
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         self.root = root
         self.durable = durable
+        # As text: to take paths apart costs several times what the system calls do.
+        self._root = os.fspath(root)
 
     def read(self, path: Path) -> bytes | None:
         """Return a file's content; ``None`` without one.
@@ -68,8 +70,9 @@ class Storage:
             ArtifactError: the disk refuses.
         """
         with writing(path):
-            self.make_folder(path.parent)
-            temporary = path.with_name(f".{path.name}.tmp")
+            folder, name = os.path.split(path)
+            self.make_folder(folder)
+            temporary = f"{folder}/.{name}.tmp" if folder else f".{name}.tmp"
             try:
                 self._write_new(temporary, data)
                 os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)
@@ -77,24 +80,34 @@ class Storage:
                 with suppress(OSError):
                     os.unlink(temporary)  # noqa: PTH108 (likewise)
                 raise
-            self._flush_folder(path.parent)
+            self._flush_folder(folder)
 
-    def make_folder(self, path: Path) -> None:
+    def make_folder(self, path: Path | str) -> None:
         """Make a folder and those above it, where they are missing.
 
         Raises:
             ArtifactError: the disk refuses, or one of them is a symbolic link.
         """
         with writing(path):
-            self._refuse_links(path)
-            missing: list[Path] = []
-            while not path.is_dir():
-                missing.append(path)
-                path = path.parent
+            missing = self._missing(os.fspath(path))
+            while missing and not os.path.isdir(above := _above(missing[-1])):  # noqa: PTH112
+                missing.append(above)
             for folder in reversed(missing):
                 with suppress(FileExistsError):  # another process may have just made it
                     os.mkdir(folder)  # noqa: PTH102 (the system call that is meant)
-                self._flush_folder(folder.parent)
+                self._flush_folder(_above(folder))
+
+    def names(self, folder: Path) -> list[str]:
+        """What is in a folder; nothing, if it is not there.
+
+        Raises:
+            ArtifactError: it can't be read.
+        """
+        with writing(folder):
+            try:
+                return os.listdir(folder)  # noqa: PTH208 (names are all that is asked for)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
 
     def move(self, source: Path, target: Path) -> bool:
         """Rename a file or folder; returns whether it was there.
@@ -129,7 +142,7 @@ class Storage:
                 return
             self._flush_folder(path.parent)
 
-    def _write_new(self, path: Path, data: bytes) -> None:
+    def _write_new(self, path: str, data: bytes) -> None:
         try:
             descriptor = os.open(path, _NEW_FILE, 0o666)
         except FileExistsError:  # left by a kill
@@ -143,7 +156,7 @@ class Storage:
         finally:
             os.close(descriptor)
 
-    def _flush_folder(self, folder: Path) -> None:
+    def _flush_folder(self, folder: Path | str) -> None:
         if not self.durable:
             return
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -166,18 +179,30 @@ class Storage:
 
     def _refuse_links(self, folder: Path) -> None:
         """Raise if ``folder``, or one between it and the root, is a symbolic link."""
-        while folder not in (self.root, folder.parent):
+        self._missing(os.fspath(folder))
+
+    def _missing(self, folder: str) -> list[str]:
+        """What is not a folder of ``folder`` and those between it and the root.
+
+        Raises:
+            ArtifactError: one of them is a symbolic link.
+        """
+        missing: list[str] = []
+        while folder not in (self._root, above := _above(folder)):
             try:
                 mode = os.lstat(folder).st_mode
             except (FileNotFoundError, NotADirectoryError):
                 mode = 0
             if stat.S_ISLNK(mode):
                 raise _outside(folder)
-            folder = folder.parent
+            if not stat.S_ISDIR(mode):
+                missing.append(folder)
+            folder = above
+        return missing
 
 
 @contextmanager
-def writing(path: Path) -> Generator[None]:
+def writing(path: Path | str) -> Generator[None]:
     """Turn what the system says against changing ``path`` into a sentence.
 
     Raises:
@@ -192,7 +217,11 @@ def writing(path: Path) -> Generator[None]:
         ) from error
 
 
-def _outside(path: Path) -> ArtifactError:
+def _above(path: str) -> str:
+    return os.path.dirname(path) or os.curdir  # noqa: PTH120 (of text)
+
+
+def _outside(path: Path | str) -> ArtifactError:
     return ArtifactError(
         f"{path}: is a symbolic link, which may lead out of the results folder",
         hint="Replace it by what it points to; only the results folder itself may be a link.",

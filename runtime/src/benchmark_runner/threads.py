@@ -7,7 +7,6 @@ import concurrent.futures
 import contextvars
 import inspect
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from benchmark_runner.errors import describe
@@ -16,12 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
-
-#: As many can wait for the disk at a time: it flushes what several wait for at once.
-FRAMEWORK_THREADS = 4
-_FRAMEWORK = concurrent.futures.ThreadPoolExecutor(
-    FRAMEWORK_THREADS, thread_name_prefix="framework"
-)
 
 #: Raised through a future, they would end the event loop or leave the caller waiting.
 _UNFIT_FOR_A_FUTURE = (
@@ -67,15 +60,6 @@ def _is_coroutine_function(function: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 (not whether, but how it is callable)
     )
-
-
-async def beside_loop(function: Callable[..., T], *arguments: object) -> T:
-    """Call the framework's own blocking ``function`` in a thread of the framework's own.
-
-    Not in the loop's pool: an author's calls may fill that one for a long time.
-    """
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_FRAMEWORK, partial(function, *arguments))
 
 
 async def _in_thread(call: Callable[[], T], name: str) -> T:

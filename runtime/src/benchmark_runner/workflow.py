@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from benchmark_runner.beside import beside_loop
 from benchmark_runner.caps import Caps, recorded_costs
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.display import NoDisplay, Tally, make_display
@@ -29,7 +30,6 @@ from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise
-from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,101 @@
+"""Threads for the framework's own blocking calls: above all those that write.
+
+With hundreds of calls under way, waking the event loop for each one costs more than the call.
+So it is woken once for all that have ended meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+#: As many calls wait for the disk at a time: what several wait for is flushed at once.
+THREADS = 16
+
+
+class Threads:
+    """Calls functions in threads, at most so many at a time, and returns futures of the loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._executor = ThreadPoolExecutor(most, thread_name_prefix="framework")
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._at_work = 0
+        self._lock = Lock()
+        self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
+
+    def call(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """Call ``function(*arguments)`` in a thread; not even a cancellation stops it then."""
+        loop = asyncio.get_running_loop()
+        returns = self._returns.get(loop)
+        if returns is None:
+            returns = self._returns[loop] = _Returns(loop)
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            self._jobs.append(partial(returns.of, future, partial(function, *arguments)))
+            if self._at_work == self._most:
+                return future
+            self._at_work += 1
+        self._executor.submit(self._work)
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._at_work -= 1
+                    return
+                job = self._jobs.popleft()
+            job()
+
+
+class _Returns:
+    """Gives an event loop what calls have returned."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ended: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._woken = False
+
+    def of(self, future: asyncio.Future[T], call: Callable[[], T]) -> None:
+        try:
+            self._ended.append((future, call(), None))
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+            self._ended.append((future, None, error))
+        if not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._give)
+
+    def _give(self) -> None:
+        self._woken = False  # first: what ends from now on wakes the loop again
+        while self._ended:
+            future, value, error = self._ended.popleft()
+            if future.done():  # cancelled
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+
+_THREADS = Threads(THREADS)
+
+
+def beside_loop(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """Call the framework's own blocking ``function`` in a thread of the framework's own.
+
+    Not in the loop's pool: an author's calls may fill that one for a long time.
+    """
+    return _THREADS.call(function, *arguments)
