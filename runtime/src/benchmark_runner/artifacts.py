@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -84,6 +85,7 @@ class RunArtifacts:
         self.run_id = _checked(run_id, "run id")
         self.run_dir = self.results_dir / self.run_id
         self.read_only = read_only
+        self._folder = str(self.run_dir)
         self._storage = Storage(self.results_dir, durable=durable)
         self.set_aside: list[Path] = []
         self.redactor = redactor or Redactor()
@@ -124,8 +126,7 @@ class RunArtifacts:
 
     def load_eval(self, task_id: str) -> EvalResult | None:
         """Read a task's eval; ``None`` if there is none that can be read."""
-        path = self.eval_path(task_id)
-        return self._of_task(path, task_id, self.load(path, EvalResult))
+        return self.parse_eval(task_id, self._storage.read(self.eval_path(task_id)))
 
     def load_final_score(self) -> ScoreResult | None:
         """Read the score; ``None`` if there is none that can be read."""
@@ -145,20 +146,30 @@ class RunArtifacts:
 
     def load_generation_and_hash(self, task_id: str) -> tuple[GenerationResult | None, str | None]:
         """Read a task's generation with the SHA-256 of its file."""
-        path = self.generation_path(task_id)
-        content = self._storage.read(path)
-        generation = self._parse(path, content, GenerationResult)
-        generation = self._of_task(path, task_id, generation)
+        content = self._storage.read(self.generation_path(task_id))
+        generation = self.parse_generation(task_id, content)
         if content is None or generation is None:
             return None, None
         return generation, hashlib.sha256(content).hexdigest()
 
+    def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
+        """Read a task's generation and its eval; of each the content, ``None`` without one."""
+        folder = f"{self._folder}/{_checked(task_id, 'task id')}"
+        return self._storage.read_from(folder, "generation.json", "eval.json")
+
+    def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
+        """What a task's ``generation.json`` says; what can't be read is set aside."""
+        return self._parse_of(task_id, "generation.json", content, GenerationResult)
+
+    def parse_eval(self, task_id: str, content: bytes | None) -> EvalResult | None:
+        """What a task's ``eval.json`` says; what can't be read is set aside."""
+        return self._parse_of(task_id, "eval.json", content, EvalResult)
+
     def evals_hash(self, task_ids: Iterable[str]) -> str:
         """SHA-256 over the evals on disk: whether a score still sums what is there."""
-        digest = hashlib.sha256()
+        digest = EvalsDigest()
         for task_id in task_ids:
-            digest.update(task_id.encode())
-            digest.update(self._storage.read(self.eval_path(task_id)) or b"-")
+            digest.add(task_id, self._storage.read(self.eval_path(task_id)))
         return digest.hexdigest()
 
     @contextmanager
@@ -266,9 +277,9 @@ class RunArtifacts:
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
         """The generations of a task's earlier attempts, as far as they can be read."""
-        attempts = self._attempts_dir(task_id)
-        if not attempts.exists():
+        if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110 (asked often)
             return []
+        attempts = self._attempts_dir(task_id)
         folders = [str(number) for number in self._kept_attempts(task_id)]
         paths = [attempts / folder / "generation.json" for folder in (*folders, MOVING_FOLDER)]
         contents = map(self._storage.read, paths)
@@ -329,12 +340,34 @@ class RunArtifacts:
             self.set_file_aside(path)
             return None
 
-    def _of_task(self, path: Path, task_id: str, found: TaskFileT | None) -> TaskFileT | None:
-        """What was found, unless it is another task's, copied or moved here by somebody."""
-        if found is None or found.task_id in ("", task_id):
-            return found
-        self.set_file_aside(path)
+    def _parse_of(
+        self, task_id: str, name: str, content: bytes | None, model: type[TaskFileT]
+    ) -> TaskFileT | None:
+        if content is None:
+            return None
+        with suppress(ValidationError):
+            found = model.model_validate_json(content)
+            if found.task_id in ("", task_id):
+                return found
+        # Torn, or another task's, copied or moved here by somebody.
+        self.set_file_aside(self.task_dir(task_id) / name)
         return None
+
+
+class EvalsDigest:
+    """SHA-256 over the evals of tasks, in their order."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, task_id: str, content: bytes | None) -> None:
+        """Take one task's ``eval.json`` into account; ``None`` if there is none."""
+        self._digest.update(task_id.encode())
+        self._digest.update(content or b"-")
+
+    def hexdigest(self) -> str:
+        """The hash of what was added."""
+        return self._digest.hexdigest()
 
 
 def _checked(value: str, what: str) -> str:

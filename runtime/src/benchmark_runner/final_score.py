@@ -24,24 +24,20 @@ if TYPE_CHECKING:
 _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 
 
-def standing_score(artifacts: RunArtifacts, task_ids: Sequence[str]) -> ScoreResult | None:
-    """Return the score on disk if it still sums the evals on disk."""
+def standing_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
+    """Return the score on disk if it still sums the evals on disk, which ``evals_hash`` is of."""
     score = artifacts.load_final_score()
-    return (
-        score
-        if score is not None and score.complete and _sums(score, artifacts, task_ids)
-        else None
-    )
+    return score if score is not None and score.complete and _sums(score, evals_hash) else None
 
 
-def has_forced_score(artifacts: RunArtifacts, task_ids: Sequence[str]) -> bool:
+def has_forced_score(artifacts: RunArtifacts, evals_hash: str) -> bool:
     """Whether the score on disk says that it is incomplete, and still sums the evals on disk."""
     score = artifacts.load_final_score()
-    return score is not None and not score.complete and _sums(score, artifacts, task_ids)
+    return score is not None and not score.complete and _sums(score, evals_hash)
 
 
-def _sums(score: ScoreResult, artifacts: RunArtifacts, task_ids: Sequence[str]) -> bool:
-    return score.evals_hash in (None, artifacts.evals_hash(task_ids))
+def _sums(score: ScoreResult, evals_hash: str) -> bool:
+    return score.evals_hash in (None, evals_hash)
 
 
 async def make_score(

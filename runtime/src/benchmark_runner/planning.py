@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
+from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.schemas import EvalResult
+    from benchmark_runner.task_files import TaskFiles
 
 
 class Why(StrEnum):
@@ -113,6 +115,7 @@ def make_plan(
     regrade: Why | None = None,
     retry_timeouts: bool = False,
     redo: Mapping[str, Why] | None = None,
+    also: Callable[[TaskFiles, Plan], None] | None = None,
 ) -> Plan:
     """Find out what tasks still need.
 
@@ -123,15 +126,14 @@ def make_plan(
         regrade: Why grades that are there are to be made again, if they are.
         retry_timeouts: Whether what ran out of time or turns is to be generated again.
         redo: Tasks that are to be generated again, whatever there is, and why.
+        also: Is shown each task once it is planned, so that nothing is read twice.
     """
     plan, redo = Plan(), redo or {}
-    for task_id in task_ids:
-        unreadable = len(artifacts.set_aside)
-        generation, content_hash = artifacts.load_generation_and_hash(task_id)
+    for task in read_tasks(artifacts, task_ids):
+        task_id, generation = task.task_id, task.generation
         again: Why | None = None
         if generation is None:
-            missing = len(artifacts.set_aside) == unreadable
-            again = Why.NOT_GENERATED if missing else Why.UNREADABLE
+            again = Why.UNREADABLE if task.is_unreadable else Why.NOT_GENERATED
         elif task_id in redo:
             again = redo[task_id]
         elif generation.status is GenerationStatus.ERROR:
@@ -144,7 +146,9 @@ def make_plan(
         elif skip_eval:
             plan.why[task_id] = Why.GENERATED
         else:
-            _plan_eval(plan, task_id, artifacts.load_eval(task_id), content_hash, regrade=regrade)
+            _plan_eval(plan, task_id, task.result, task.generation_hash, regrade=regrade)
+        if also is not None:
+            also(task, plan)
     return plan
 
 

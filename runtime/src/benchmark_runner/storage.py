@@ -49,16 +49,16 @@ class Storage:
             ArtifactError: it is there and can't be read, or is not really there but elsewhere.
         """
         self._refuse_links(path.parent)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            if path.is_symlink():
-                raise _outside(path) from None
-            raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
+        return _content(str(path))
+
+    def read_from(self, folder: str, *names: str) -> tuple[bytes | None, ...]:
+        """Return the contents of several files of one folder; ``None`` for those not there.
+
+        Raises:
+            ArtifactError: one is there and can't be read, or is not really there but elsewhere.
+        """
+        self._refuse_links(folder)
+        return tuple(_content(f"{folder}/{name}") for name in names)
 
     def write(self, path: Path, data: bytes) -> None:
         """Put ``data`` into a file: whoever reads it finds the old content or the new one.
@@ -177,7 +177,7 @@ class Storage:
                 return
         os.fsync(descriptor)
 
-    def _refuse_links(self, folder: Path) -> None:
+    def _refuse_links(self, folder: Path | str) -> None:
         """Raise if ``folder``, or one between it and the root, is a symbolic link."""
         self._missing(os.fspath(folder))
 
@@ -201,6 +201,19 @@ class Storage:
         return missing
 
 
+def _content(path: str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 (of a descriptor)
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if os.path.islink(path):  # noqa: PTH114 (a text, likewise)
+            raise _outside(path) from None
+        raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
+
+
 @contextmanager
 def writing(path: Path | str) -> Generator[None]:
     """Turn what the system says against changing ``path`` into a sentence.
@@ -221,7 +234,7 @@ def _above(path: str) -> str:
     return os.path.dirname(path) or os.curdir  # noqa: PTH120 (of text)
 
 
-def _outside(path: Path | str) -> ArtifactError:
+def _outside(path: str) -> ArtifactError:
     return ArtifactError(
         f"{path}: is a symbolic link, which may lead out of the results folder",
         hint="Replace it by what it points to; only the results folder itself may be a link.",

@@ -21,6 +21,7 @@ from benchmark_runner.schemas import (
     ScoreCounts,
 )
 from benchmark_runner.scoring import finite, mean, standard_error
+from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import FailureKind
+    from benchmark_runner.task_files import TaskFiles
 
 _CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
 
@@ -111,41 +113,70 @@ def summarise(
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
-    summary = RunSummary()
-    counts = summary.counts
-    failed: dict[tuple[Phase, str], FailureGroup] = {}
-    for task_id in task_ids:
+    summariser = Summariser(runner)
+    for task in read_tasks(artifacts, task_ids):
+        summariser.add(task)
+    return summariser.summary()
+
+
+class Summariser:
+    """Takes one task after the other into account.
+
+    Args:
+        runner: The author's runner, which says what a grade counts.
+    """
+
+    def __init__(self, runner: BenchmarkRunner) -> None:
+        self._runner = runner
+        self._summary = RunSummary()
+        self._failed: dict[tuple[Phase, str], FailureGroup] = {}
+
+    def add(self, task: TaskFiles) -> None:
+        """Take one task into account.
+
+        Raises:
+            RunnerDefinitionError: the author's ``task_score()`` fails.
+        """
+        summary, counts, task_id = self._summary, self._summary.counts, task.task_id
         counts.total += 1
-        for paid in artifacts.earlier_generations(task_id):
+        for paid in task.earlier_generations:
             summary.costs.add(paid)
-        generation, content_hash = artifacts.load_generation_and_hash(task_id)
+        generation = task.generation
         if generation is None:
             summary.without_generation.append(task_id)
-            continue
+            return
         counts.attempted += 1
         summary.costs.add(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            _note_failure(failed, Phase.GENERATE, generation, task_id)
-            continue
+            _note_failure(self._failed, Phase.GENERATE, generation, task_id)
+            return
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
-        result = artifacts.load_eval(task_id)
+        result = task.result
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            _note_failure(failed, Phase.EVALUATE, result, task_id)
-        elif result is None or why_eval_is_owed(result, content_hash):
+            _note_failure(self._failed, Phase.EVALUATE, result, task_id)
+        elif result is None or why_eval_is_owed(result, task.generation_hash):
             summary.without_eval.append(task_id)
         else:
-            if result.status is EvalStatus.EVALUATED:
-                counts.scored += 1
-                summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
-            else:
-                summary.did_not_complete += 1
-            if (score := task_value(runner, result)) is not None:
-                summary.scores.append(score)
-    summary.failures = sorted(failed.values(), key=lambda group: -len(group.task_ids))
-    return summary
+            self._add_grade(task_id, result)
+
+    def _add_grade(self, task_id: str, result: EvalResult) -> None:
+        summary = self._summary
+        if result.status is EvalStatus.EVALUATED:
+            summary.counts.scored += 1
+            summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
+        else:
+            summary.did_not_complete += 1
+        if (score := task_value(self._runner, result)) is not None:
+            summary.scores.append(score)
+
+    def summary(self) -> RunSummary:
+        """How the tasks so far stand."""
+        groups = self._failed.values()
+        self._summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
+        return self._summary
 
 
 def _note_failure(
@@ -197,12 +228,8 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
 
 def current_evals(artifacts: RunArtifacts, task_ids: Iterable[str]) -> list[EvalResult]:
     """Return the evals that belong to the generations on disk."""
-    evals: list[EvalResult] = []
-    for task_id in task_ids:
-        result = artifacts.load_eval(task_id)
-        if result is None:
-            continue
-        _, content_hash = artifacts.load_generation_and_hash(task_id)
-        if result.generation_hash in (None, content_hash):
-            evals.append(result)
-    return evals
+    return [
+        task.result
+        for task in read_tasks(artifacts, task_ids)
+        if task.result is not None and task.result.generation_hash in (None, task.generation_hash)
+    ]

@@ -30,6 +30,7 @@ from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise
+from benchmark_runner.survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,16 +174,21 @@ class Workflow:
                 locks.enter_context(self._locked(session))
                 if session.source.kind != "problem":
                     self._check_untouched(before)
-                plan, unchanged = await beside_loop(self._plan, session)
+                survey = Survey(session.runner)
+                plan, unchanged = await beside_loop(self._plan, session, survey)
                 with attributed_to(Phase.EVALUATE):
-                    grading = await self._prepare_grading(session, plan, unchanged=unchanged)
+                    grading = await self._prepare_grading(
+                        session, plan, survey, unchanged=unchanged
+                    )
                 self.session = session
-                await beside_loop(self._begin, session, plan, grading, unchanged)
+                await beside_loop(self._begin, session, plan, grading, survey, unchanged)
                 announce(session, plan, grading.local)
                 with attributed_to(Phase.EVALUATE):
                     stopped_by = await self._work(session, plan, grading)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
-                    outcome = await beside_loop(self.take_stock, session)
+                    # Where nothing was done the run stands as it did; it was locked meanwhile.
+                    known = None if self._request.problem is not None else survey.summary
+                    outcome = await beside_loop(self.take_stock, session, known)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
             except asyncio.CancelledError:
@@ -221,9 +227,15 @@ class Workflow:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await self._runner.aclose()
 
-    def take_stock(self, session: Session) -> Outcome:
-        """Read how the run stands."""
-        overall = summarise(session.runner, self.artifacts, session.config.tasks)
+    def take_stock(self, session: Session, overall: RunSummary | None = None) -> Outcome:
+        """Read how the run stands.
+
+        Args:
+            session: The run.
+            overall: How it stands, where that is known already.
+        """
+        if overall is None:
+            overall = summarise(session.runner, self.artifacts, session.config.tasks)
         chosen = overall
         if len(session.chosen) < len(session.config.tasks):
             chosen = summarise(session.runner, self.artifacts, session.chosen)
@@ -248,7 +260,7 @@ class Workflow:
             return await open_run(*arguments)
         return await open_graded_run(*arguments, needs_file=self._settings.local)
 
-    def _plan(self, session: Session) -> tuple[Plan, bool]:
+    def _plan(self, session: Session, survey: Survey | None = None) -> tuple[Plan, bool]:
         """What this command has to do, and whether a score on disk may still stand."""
         settings = self._settings
         whole = make_plan(
@@ -258,6 +270,7 @@ class Workflow:
             regrade=self._regrade(session),
             retry_timeouts=settings.retry_timeouts,
             redo=session.redo,
+            also=survey.look_at if survey is not None else None,
         )
         plan = whole.only(set(session.chosen))
         if settings.command != "run":
@@ -275,7 +288,9 @@ class Workflow:
         changes = session.changes and session.source.kind != "problem"
         return Why.OTHER_REFERENCES if local and changes else None
 
-    async def _prepare_grading(self, session: Session, plan: Plan, *, unchanged: bool) -> _Grading:
+    async def _prepare_grading(
+        self, session: Session, plan: Plan, survey: Survey, *, unchanged: bool
+    ) -> _Grading:
         """Connect, and find out who grades and whether there is anything for them to do."""
         runner, settings = session.runner, self._settings
         if settings.skip_eval:
@@ -284,7 +299,7 @@ class Workflow:
             runner.service = await self._connect(runner, session.source)
         client, standing = runner.service, None
         if unchanged and not settings.force:
-            standing = await beside_loop(standing_score, self.artifacts, session.config.tasks)
+            standing = await beside_loop(standing_score, self.artifacts, survey.evals_hash)
         if plan:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API
@@ -304,14 +319,16 @@ class Workflow:
         local = settings.local or served or bool(standing and standing.local)
         return _Grading(by, local, standing)
 
-    def _begin(self, session: Session, plan: Plan, grading: _Grading, unchanged: bool) -> None:
+    def _begin(
+        self, session: Session, plan: Plan, grading: _Grading, survey: Survey, unchanged: bool
+    ) -> None:
         """Put away what is to be done again, and then freeze what the run is.
 
         In this order: after a kill in between, what was put away is owed all the same. The score
         goes first, so that none is left of grades that are gone.
         """
         settings = self._settings
-        if not self._score_stands(session, grading, unchanged):
+        if not self._score_stands(grading, survey, unchanged):
             self.artifacts.remove_final_score()
         # A task that has changed is put away although others were chosen: once the new
         # content is frozen, nothing tells any more that the generation is of the old one.
@@ -332,14 +349,14 @@ class Workflow:
                 "operational": {**settings.operational},
             }
             session.freeze(settings.command, facts)
-        if settings.max_cost is not None:
+        if plan and settings.max_cost is not None:
             self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
 
-    def _score_stands(self, session: Session, grading: _Grading, unchanged: bool) -> bool:
+    def _score_stands(self, grading: _Grading, survey: Survey, unchanged: bool) -> bool:
         """Whether what ``final_score.json`` says is still true."""
         settings = self._settings
         if settings.command == "score":  # makes it anew, or nothing
-            return unchanged or has_forced_score(self.artifacts, session.config.tasks)
+            return unchanged or has_forced_score(self.artifacts, survey.evals_hash)
         return unchanged and (grading.standing is not None or settings.skip_eval)
 
     def _locked(self, session: Session) -> ExitStack:

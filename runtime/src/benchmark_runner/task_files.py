@@ -1,0 +1,69 @@
+"""What is on disk of one task, each file read once, for all that want to know of it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.schemas import EvalResult, GenerationResult
+
+
+class TaskFiles:
+    """The generation and the eval of one task as they are now.
+
+    They are parsed when they are first asked for: what can't be read is set aside only then.
+
+    Args:
+        artifacts: The files of the run.
+        task_id: The task.
+    """
+
+    def __init__(self, artifacts: RunArtifacts, task_id: str) -> None:
+        self.task_id = task_id
+        self._artifacts = artifacts
+        self._generation, self._eval = artifacts.read_results(task_id)
+
+    @cached_property
+    def generation(self) -> GenerationResult | None:
+        """The generation; ``None`` if there is none that can be read."""
+        return self._artifacts.parse_generation(self.task_id, self._generation)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether there was a generation that can't be read."""
+        return self._generation is not None and self.generation is None
+
+    @cached_property
+    def generation_hash(self) -> str | None:
+        """SHA-256 of the generation's file; ``None`` if there is none that can be read."""
+        if self._generation is None or self.generation is None:
+            return None
+        return hashlib.sha256(self._generation).hexdigest()
+
+    @cached_property
+    def result(self) -> EvalResult | None:
+        """The eval; ``None`` if there is none that can be read."""
+        found = self._artifacts.parse_eval(self.task_id, self._eval)
+        if found is None:
+            self._eval = None
+        return found
+
+    @property
+    def eval_content(self) -> bytes | None:
+        """``eval.json`` as it is on disk now; ``None`` without one."""
+        return self._eval
+
+    @property
+    def earlier_generations(self) -> list[GenerationResult]:
+        """The generations of earlier attempts, as far as they can be read."""
+        return self._artifacts.earlier_generations(self.task_id)
+
+
+def read_tasks(artifacts: RunArtifacts, task_ids: Iterable[str]) -> Iterator[TaskFiles]:
+    """Read the files of one task after the other."""
+    return (TaskFiles(artifacts, task_id) for task_id in task_ids)
