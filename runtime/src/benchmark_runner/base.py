@@ -12,7 +12,7 @@ from unicodedata import normalize
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner.client import build_client
-from benchmark_runner.datasets import build_tasks, read_dataset
+from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalResult,
@@ -130,11 +130,11 @@ class BenchmarkRunner(ABC):
                 hint="Give --dataset-file FILE or --dataset-name NAME, "
                 "or set default_dataset_file in runner/cli.py.",
             )
-        dataset = read_dataset(Path(dataset_file))
-        self._dataset = dataset.declared_name or self._dataset
-        return list(
-            build_tasks(dataset.rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(dataset.path))
-        )
+        file = Path(dataset_file)
+        declared_name, rows = open_dataset(file)
+        tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(file))
+        self._dataset = declared_name or self._dataset
+        return list(tasks)
 
     async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         """Have one generation graded by the benchmark service.

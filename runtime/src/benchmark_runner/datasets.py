@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -22,7 +23,7 @@ from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import Task, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
 #: File name endings that :func:`read_dataset` understands.
@@ -31,8 +32,10 @@ DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 _SHOWN_PROBLEMS = 5
 
 Row = dict[str, JsonValue]
-#: Tells an entry's line in its file; a call, because finding it costs a second read.
-Line = Callable[[], int]
+#: A raw task, perhaps malformed, and the number that it is found again by.
+Entry = tuple[int, JsonValue]
+#: Tells the line of an entry from that number; in JSON, finding it costs a second read.
+LineOf = Callable[[int], int]
 _ROW: TypeAdapter[Row] = TypeAdapter(Row)
 TaskT = TypeVar("TaskT", bound=Task)
 
@@ -61,22 +64,34 @@ def read_dataset(path: Path) -> DatasetFile:
         DatasetError: the file is missing, malformed, empty, or a task in it has no usable
             or unique ``id``; the message names the file and the line.
     """
-    text = _read_text(path)
-    declared: str | None = None
+    declared, rows = open_dataset(path)
+    return DatasetFile(
+        path=path, name=declared or path.stem, declared_name=declared, rows=list(rows)
+    )
+
+
+def open_dataset(path: Path) -> tuple[str | None, Iterator[Row]]:
+    """Begin to read a JSON, JSONL or CSV file.
+
+    Returns:
+        The file's ``dataset_name``, and its raw tasks in their order. Those of a JSONL file are
+        read one by one, so that a large one is never in memory as a whole.
+
+    Raises:
+        DatasetError: as for :func:`read_dataset`, in part only when the tasks are taken.
+    """
+    declared, line_of = None, int
     match path.suffix.lower():
         case ".json":
-            declared, entries = _parse_json(path, text)
+            declared, line_of, entries = _parse_json(path, _read_text(path))
         case ".jsonl":
-            entries = list(_parse_jsonl(path, text))
+            entries = _parse_jsonl(path)
         case ".csv":
-            entries = list(_parse_csv(path, text))
+            entries = _parse_csv(path, _read_text(path))
         case other:
             message = f"{path}: {other or 'no'} file ending; a dataset is .json, .jsonl or .csv"
             raise DatasetError(message, hint="Rename or convert the file.")
-    if not entries:
-        raise DatasetError(f"{path}: holds no tasks", hint="Add at least one task to it.")
-    rows = _with_unique_ids(path, entries)
-    return DatasetFile(path=path, name=declared or path.stem, declared_name=declared, rows=rows)
+    return declared, _with_unique_ids(path, entries, line_of)
 
 
 def build_tasks(
@@ -118,9 +133,15 @@ def build_tasks(
     return tasks
 
 
-def _read_text(path: Path) -> str:
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """Turn what can be wrong with a file into a sentence.
+
+    Raises:
+        DatasetError: it can't be read as text.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        yield
     except FileNotFoundError:
         raise DatasetError(
             f"{path}: no such file", hint="Check the path; relative ones start at this folder."
@@ -134,7 +155,12 @@ def _read_text(path: Path) -> str:
         raise DatasetError(f"{path}: {error.strerror or error}") from None
 
 
-def _parse_json(path: Path, text: str) -> tuple[str | None, list[tuple[Line, JsonValue]]]:
+def _read_text(path: Path) -> str:
+    with _reading(path):
+        return path.read_text(encoding="utf-8-sig")
+
+
+def _parse_json(path: Path, text: str) -> tuple[str | None, LineOf, Iterator[Entry]]:
     document = _from_json(path, text, "")
     declared: str | None = None
     key: str | None = None
@@ -151,9 +177,7 @@ def _parse_json(path: Path, text: str) -> tuple[str | None, list[tuple[Line, Jso
             f"{path}, field tests: missing, or not a list",
             hint='Use {"dataset_name": "…", "tests": [{"id": "…", "question": "…"}]}.',
         )
-    return declared, [
-        (partial(_json_line, text, key, index), row) for index, row in enumerate(rows)
-    ]
+    return declared, partial(_json_line, text, key), iter(enumerate(rows))
 
 
 def _json_line(text: str, key: str | None, index: int) -> int:
@@ -190,13 +214,19 @@ def _decode(text: str, position: int) -> tuple[object, int]:
     return cast("tuple[object, int]", json.JSONDecoder().raw_decode(text, position))
 
 
-def _parse_jsonl(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield partial(int, number), _from_json(path, line, f", line {number}")
+def _parse_jsonl(path: Path) -> Iterator[Entry]:
+    with _reading(path), path.open(encoding="utf-8-sig") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    # The line's end is not a part of what a message counts.
+                    yield number, _from_json(path, line.removesuffix("\n"), f", line {number}")
+        except UnicodeDecodeError:
+            _read_text(path)  # says on which line of the whole file
+            raise
 
 
-def _parse_csv(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
+def _parse_csv(path: Path, text: str) -> Iterator[Entry]:
     # A question may be longer than what the module allows by default.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -220,7 +250,7 @@ def _parse_csv(path: Path, text: str) -> Iterator[tuple[Line, JsonValue]]:
                 )
             # An empty cell is a field that was left out.
             row: Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-            yield partial(int, reader.line_num), row
+            yield reader.line_num, row
     except csv.Error as error:
         raise DatasetError(f"{path}, line {reader.line_num}: {error}") from None
 
@@ -234,33 +264,35 @@ def _from_json(path: Path, text: str, place: str) -> JsonValue:
         ) from None
 
 
-def _with_unique_ids(path: Path, entries: list[tuple[Line, JsonValue]]) -> list[Row]:
-    rows: list[Row] = []
-    lines: dict[str, Line] = {}
-    for line, entry in entries:
+def _with_unique_ids(path: Path, entries: Iterable[Entry], line_of: LineOf) -> Iterator[Row]:
+    numbers: dict[str, int] = {}
+    for number, entry in entries:
         try:
             row = _ROW.validate_python(entry)
         except ValidationError:
-            message = f"{path}, line {line()}: a task must be an object with id and question"
+            message = (
+                f"{path}, line {line_of(number)}: a task must be an object with id and question"
+            )
             raise DatasetError(message) from None
         task_id = row.get("id")
         if isinstance(task_id, int) and not isinstance(task_id, bool):
             task_id = row["id"] = str(task_id)
         if not isinstance(task_id, str):
             problem = "missing" if task_id is None else "must be a text"
-            raise DatasetError(f"{path}, line {line()}, field id: {problem}")
+            raise DatasetError(f"{path}, line {line_of(number)}, field id: {problem}")
         try:
             safe_path_segment(task_id)
         except ValueError as error:
             raise DatasetError(
-                f"{path}, line {line()}, field id: {error}",
+                f"{path}, line {line_of(number)}, field id: {error}",
                 hint="Each task gets a folder named by its id.",
             ) from None
-        if task_id in lines:
+        if (first := numbers.setdefault(task_id, number)) != number:
             raise DatasetError(
-                f"{path}, line {line()}, field id: {task_id!r} is taken by line {lines[task_id]()}",
+                f"{path}, line {line_of(number)}, field id: {task_id!r} is taken by "
+                f"line {line_of(first)}",
                 hint="Give each task an id of its own.",
             )
-        lines[task_id] = line
-        rows.append(row)
-    return rows
+        yield row
+    if not numbers:
+        raise DatasetError(f"{path}: holds no tasks", hint="Add at least one task to it.")
