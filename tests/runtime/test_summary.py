@@ -21,7 +21,7 @@ from benchmark_runner.schemas import (
     ScoreCounts,
     Task,
 )
-from benchmark_runner.summary import current_evals, summarise
+from benchmark_runner.summary import CurrentEvals, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -408,7 +408,7 @@ class TestCurrentEvals:
         for task_id in ("z", "a", "m"):
             run.graded(task_id, 1.0)
 
-        evals = current_evals(run.artifacts, ["m", "z", "nothing", "a"])
+        evals = CurrentEvals(run.artifacts, ["m", "z", "nothing", "a"]).read()
 
         assert [result.task_id for result in evals] == ["m", "z", "a"]
 
@@ -418,4 +418,4 @@ class TestCurrentEvals:
         run.graded("t2", 1.0)
         run.artifacts.generation_path("t2").unlink()
 
-        assert current_evals(run.artifacts, run.tasks) == []
+        assert CurrentEvals(run.artifacts, run.tasks).read() == []

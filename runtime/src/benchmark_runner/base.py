@@ -6,7 +6,7 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, final
 from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -29,9 +29,10 @@ from benchmark_runner.schemas import (
     V1ScoreRequest,
 )
 from benchmark_runner.scoring import default_task_score
+from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from benchmark_runner.client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
@@ -166,25 +167,28 @@ class BenchmarkRunner(ABC):
         """
         by_id = {result.task_id: result for result in eval_results}
         task_ids = [*self._tasks, *(task_id for task_id in by_id if task_id not in self._tasks)]
-        if self.EVALUATION_API == "v1":
+        return await self.score_each((task_id, by_id.get(task_id)) for task_id in task_ids)
+
+    @final
+    async def score_each(self, evals: Iterable[tuple[str, EvalResult | None]]) -> ScoreResult:
+        """What :meth:`score` does by default, with one eval in memory at a time.
+
+        Args:
+            evals: The tasks with their evals; taken in a thread, so that they may be read then.
+
+        Raises:
+            ServiceError: the service can't score them.
+        """
+        is_v1 = self.EVALUATION_API == "v1"
+        results = await beside_loop(_envelopes, evals, _v1_envelope if is_v1 else _legacy_envelope)
+        if is_v1:
             response = await self.service.score(
                 V1ScoreRequest(
-                    run_id=self.run_id,
-                    dataset=self._dataset,
-                    evaluation_results={
-                        task_id: _v1_envelope(by_id[task_id]) if task_id in by_id else None
-                        for task_id in task_ids
-                    },
+                    run_id=self.run_id, dataset=self._dataset, evaluation_results=results
                 )
             )
         else:
-            response = await self.service.final_score(
-                {
-                    task_id: _legacy_envelope(by_id[task_id]) if task_id in by_id else None
-                    for task_id in task_ids
-                },
-                dataset=self._dataset,
-            )
+            response = await self.service.final_score(results, dataset=self._dataset)
         return ScoreResult(
             tasks_evaluated=response.tasks_evaluated,
             final_score=response.final_score,
@@ -344,6 +348,12 @@ def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> T
         return task
     kept = {name: value for name, value in task if name not in hidden}
     return type(task).model_construct(_fields_set=task.model_fields_set - hidden, **kept)
+
+
+def _envelopes(
+    evals: Iterable[tuple[str, EvalResult | None]], envelope: Callable[[EvalResult], JsonValue]
+) -> dict[str, JsonValue]:
+    return {task_id: None if result is None else envelope(result) for task_id, result in evals}
 
 
 def _legacy_envelope(result: EvalResult) -> JsonValue:

@@ -7,18 +7,17 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.beside import beside_loop
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
-from benchmark_runner.summary import current_evals
+from benchmark_runner.summary import CurrentEvals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmark_runner.artifacts import RunArtifacts
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.schemas import EvalResult
     from benchmark_runner.summary import RunSummary
 
 _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
@@ -65,7 +64,7 @@ async def make_score(
         ServiceError: the service can't score them.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
-    evals = await beside_loop(current_evals, artifacts, task_ids)
+    evals = CurrentEvals(artifacts, task_ids)
     scored = await _call_score(runner, evals, deadline)
     score = scored.model_copy(
         update={
@@ -76,18 +75,19 @@ async def make_score(
             "stderr": summary.stderr,
             "counts": summary.counts,
             "bounds": summary.bounds,
-            "evals_hash": await beside_loop(artifacts.evals_hash, task_ids),
+            "evals_hash": evals.files_hash,
         }
     )
     await beside_loop(artifacts.save_final_score, score)
     return score
 
 
-async def _call_score(
-    runner: BenchmarkRunner, evals: list[EvalResult], deadline: float
-) -> ScoreResult:
+async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: float) -> ScoreResult:
+    if getattr(runner.score, "__func__", None) is BenchmarkRunner.score:
+        call = partial(runner.score_each, evals)
+    else:  # the author's, who wants them all at once
+        call = partial(runner.score, await beside_loop(evals.read))
     try:
-        call = partial(runner.score, evals)
         scored = cast("object", await call_within(runner.score, call, deadline))
     except BenchmarkRunnerError:
         raise

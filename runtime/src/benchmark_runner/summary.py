@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.artifacts import EvalsDigest
 from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.failures import common_reason
@@ -24,7 +25,7 @@ from benchmark_runner.scoring import finite, mean, standard_error
 from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
@@ -226,10 +227,33 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
     return finite(score)
 
 
-def current_evals(artifacts: RunArtifacts, task_ids: Iterable[str]) -> list[EvalResult]:
-    """Return the evals that belong to the generations on disk."""
-    return [
-        task.result
-        for task in read_tasks(artifacts, task_ids)
-        if task.result is not None and task.result.generation_hash in (None, task.generation_hash)
-    ]
+class CurrentEvals:
+    """The evals that belong to the generations on disk, read one by one when they are taken.
+
+    Args:
+        artifacts: The files of the run.
+        task_ids: The tasks.
+    """
+
+    def __init__(self, artifacts: RunArtifacts, task_ids: Iterable[str]) -> None:
+        self._artifacts = artifacts
+        self._task_ids = task_ids
+        self._digest = EvalsDigest()
+
+    def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
+        """Each task with its eval; ``None`` if it has none."""
+        self._digest = EvalsDigest()
+        for task in read_tasks(self._artifacts, self._task_ids):
+            result = task.result
+            belongs = result is not None and result.generation_hash in (None, task.generation_hash)
+            self._digest.add(task.task_id, task.eval_content)
+            yield task.task_id, result if belongs else None
+
+    def read(self) -> list[EvalResult]:
+        """All of them."""
+        return [result for _, result in self if result is not None]
+
+    @property
+    def files_hash(self) -> str:
+        """SHA-256 over the evals on disk, as they were when they were taken."""
+        return self._digest.hexdigest()
