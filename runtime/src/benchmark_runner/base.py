@@ -210,7 +210,8 @@ class BenchmarkRunner(ABC):
             DatasetError: its id is taken, or differs from a taken one in case only.
         """
         folder = normalize("NFC", task.id).casefold()
-        if (other := self._folders.setdefault(folder, task.id)) != task.id:
+        other = self._folders.get(folder) or (folder if folder in self._tasks else task.id)
+        if other != task.id:
             raise DatasetError(
                 f"the task ids {other!r} and {task.id!r} name the same folder on some disks",
                 hint="Give each task an id that differs in more than case.",
@@ -220,6 +221,8 @@ class BenchmarkRunner(ABC):
                 f"the task id {task.id!r} is there twice", hint="Give each task an id of its own."
             )
         self._tasks[task.id] = task
+        if folder != task.id:  # most ids are their own folder's name
+            self._folders[folder] = task.id
 
     def register_tasks(self, tasks: Iterable[Task]) -> None:
         """Make these the runner's tasks, in this order, without the evaluator's fields.
