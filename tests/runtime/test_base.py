@@ -4,6 +4,7 @@ import inspect
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
+from weakref import ref
 
 import pytest
 from starlette.responses import JSONResponse
@@ -19,7 +20,7 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -239,7 +240,16 @@ class TestRegisteringTasks:
         with pytest.raises(DatasetError, match="'t2' is there twice"):
             runner.register_tasks([task("t2"), task("t2")])
 
-    @pytest.mark.parametrize(("one", "other"), [("Task-1", "task-1"), ("caf\u00e9", "cafe\u0301")])
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Task-1", "task-1"),
+            ("task-1", "Task-1"),
+            ("TASK-1", "Task-1"),
+            ("caf\u00e9", "cafe\u0301"),
+            ("cafe\u0301", "caf\u00e9"),
+        ],
+    )
     def test_ids_that_name_the_same_folder_on_some_disks_are_refused(
         self, one: str, other: str
     ) -> None:
@@ -472,6 +482,34 @@ class TestScoring:
             "t1": {"status": "evaluated", "result": {"pass_percentage": 1.0}, "errors": []},
             "t2": {"status": "did_not_complete", "result": None, "errors": []},
             "t3": {"status": "error", "result": None, "errors": ["why"]},
+        }
+
+    async def test_one_eval_at_a_time_is_in_memory(
+        self, legacy: Runner, recorder: Recorder
+    ) -> None:
+        recorder.answer = SCORE
+        taken: list[ref[EvalResult]] = []
+        at_a_time: list[int] = []
+
+        def evals() -> Iterator[tuple[str, EvalResult | None]]:
+            for number in range(10):
+                result = EvalResult(task_id=f"t{number}", status=EvalStatus.EVALUATED, result=1.0)
+                taken.append(ref(result))
+                at_a_time.append(sum(one() is not None for one in taken))
+                yield result.task_id, result
+
+        await legacy.score_each(evals())
+
+        assert max(at_a_time) <= 2  # one is taken when the one before is let go of
+        results = recorder.asked[0][1]["evaluation_results"]
+        assert results == {
+            f"t{number}": {
+                "task_id": f"t{number}",
+                "status": "evaluated",
+                "result": 1.0,
+                "error": None,
+            }
+            for number in range(10)
         }
 
     async def test_without_a_dataset_the_services_default_is_meant(

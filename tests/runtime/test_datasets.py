@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.datasets import build_tasks, read_dataset
+from benchmark_runner.datasets import build_tasks, open_dataset, read_dataset
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import Task
 
@@ -176,6 +176,14 @@ class TestRefusals:
 
         assert refusal(path) == f"{path}, line {line}: not UTF-8 text"
 
+    def test_what_is_not_utf8_has_the_line_of_the_whole_file(self, write: Write) -> None:
+        lines = [
+            b'{"id": "%d", "question": "%s"}\n' % (number, b"q" * 1000) for number in range(99)
+        ]
+        path = write("data.jsonl", b"".join(lines) + b'{"id": "\xe4"}\n')
+
+        assert refusal(path) == f"{path}, line 100: not UTF-8 text"
+
     def test_broken_json_is_refused_with_the_place(self, write: Write) -> None:
         message = refusal(write("data.json", '[{"id": "a"},\n{"id": b}]'))
 
@@ -193,6 +201,16 @@ class TestRefusals:
         path = write("data.jsonl", '{"id": "a"}\n\n{"id": "b"\n')
 
         assert refusal(path).startswith(f"{path}, line 3: not valid JSON")
+        assert refusal(path).endswith("at line 1 column 10")  # of that line
+
+    def test_the_tasks_of_jsonl_are_read_as_they_are_taken(self, write: Write) -> None:
+        path = write("data.jsonl", '{"id": "a"}\n{"id": "b"\n')
+
+        _, rows = open_dataset(path)
+
+        assert next(rows) == {"id": "a"}
+        with pytest.raises(DatasetError, match="line 2: not valid JSON"):
+            next(rows)
 
     @pytest.mark.parametrize(
         "content", ['"text"', "5", "null", "{}", '{"tests": {"a": 1}}', '{"tests": "a"}']

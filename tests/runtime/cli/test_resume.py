@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,28 @@ class TestNothingIsDoneAgain:
         asked = len(scripted.asked)
         assert project.run("run", "--run-id", "r1", "--service-url", scripted.url).code == 0
         assert len(scripted.asked) == asked
+
+    @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
+    def test_the_files_of_a_finished_run_are_read_once(
+        self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        assert project.run("run", "--run-id", "r1").code == 0
+        opened: Counter[str] = Counter()
+        really_open = os.open
+
+        def counted(path: str, *args: int, **options: int) -> int:
+            opened[str(path)] += 1
+            return really_open(path, *args, **options)
+
+        monkeypatch.setattr(os, "open", counted)
+
+        assert project.run(command, "--run-id", "r1").code == 0
+        of_tasks = [
+            project.results / "r1" / task["id"] / name
+            for task in TASKS
+            for name in ("generation.json", "eval.json")
+        ]
+        assert [opened[str(path)] for path in of_tasks] == [1] * 6
 
     def test_only_what_is_missing_is_done(self, project: RunnerProject) -> None:
         project.run("run", "--run-id", "r1", "--skip-eval", "t1")
