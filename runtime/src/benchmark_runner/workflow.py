@@ -272,7 +272,8 @@ class Workflow:
             redo=session.redo,
             also=survey.look_at if survey is not None else None,
         )
-        plan = whole.only(set(session.chosen))
+        is_part = len(session.chosen) < len(session.config.tasks)
+        plan = whole.only(session.chosen) if is_part else whole
         if settings.command != "run":
             plan = plan.without(plan.generate)
         if settings.command == "score":
@@ -349,6 +350,8 @@ class Workflow:
                 "operational": {**settings.operational},
             }
             session.freeze(settings.command, facts)
+        # Compared, and on disk: this command needs them no more, and of many tasks they are large.
+        session.config.task_hashes.clear()
         if plan and settings.max_cost is not None:
             self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
 
