@@ -1,6 +1,6 @@
 """Every goal, in one table: ``python -m tests.benchmarks [--quick]``."""
 
-from tests.benchmarks import memory, resume, throughput, transports
+from tests.benchmarks import startup, throughput
 from tests.benchmarks.figures import main
 
-main(transports.measure, throughput.measure, memory.measure, resume.measure)
+main(startup.measure, throughput.measure)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import typer
 
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
 JSON_SCHEMA_VERSION = 1
 
 
-@dataclass
-class _Reserved:
+class _Reserved(NamedTuple):
     """Standard output, kept for the one JSON object while others print elsewhere."""
 
     stream: TextIO
@@ -53,6 +50,8 @@ def note(text: str) -> None:
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
+    import json
+
     redactor = _redactor()
     # The names at the top are ours.
     masked = {name: _masked_json(value, redactor) for name, value in content.items()}
