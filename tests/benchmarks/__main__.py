@@ -1,6 +1,6 @@
 """Every goal, in one table: ``python -m tests.benchmarks [--quick]``."""
 
-from tests.benchmarks import startup, throughput
+from tests.benchmarks import copying, startup, throughput
 from tests.benchmarks.figures import main
 
-main(startup.measure, throughput.measure)
+main(startup.measure, throughput.measure, copying.measure)
