@@ -68,6 +68,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_peers(session: nox.Session) -> None:
+    """Measure beside another framework, which is installed for that; `-- --quick` is shorter."""
+    install(session, "bench-peers")
+    session.run("python", "-m", "tests.benchmarks.peers", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Copy the template, install the copy, and run its benchmark to a score."""
     session.install("copier", "uv")
