@@ -1,6 +1,24 @@
 """Every goal, in one table: ``python -m tests.benchmarks [--quick]``."""
 
-from tests.benchmarks import copying, startup, throughput
+from tests.benchmarks import (
+    copying,
+    latency,
+    memory,
+    resume,
+    stalls,
+    startup,
+    throughput,
+    transports,
+)
 from tests.benchmarks.figures import main
 
-main(startup.measure, throughput.measure, copying.measure)
+main(
+    startup.measure,
+    transports.measure,
+    throughput.measure,
+    latency.measure,
+    memory.measure,
+    resume.measure,
+    stalls.measure,
+    copying.measure,
+)

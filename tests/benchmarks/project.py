@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import compileall
 import json
 import os
@@ -98,9 +99,9 @@ class Project:
                 lines.write(json.dumps(task) + "\n")
         return file
 
-    def start(self, *args: str | Path, **environment: str) -> Ran:
-        """Run a command of the runner to its end, which must be a good one."""
-        return run([sys.executable, self.script, *args], self.root, **environment)
+    def start(self, *args: str | Path, code: int = 0, **environment: str) -> Ran:
+        """Run a command of the runner to its end, which must be the one that is expected."""
+        return run([sys.executable, self.script, *args], self.root, code=code, **environment)
 
     def run(self, tasks: Path, run_id: str, url: str, *flags: str, **environment: str) -> Ran:
         """Run a dataset to a complete score."""
@@ -120,11 +121,13 @@ class Project:
 
 @contextmanager
 def project() -> Iterator[Project]:
-    """Make one, byte-compiled as an installed one is, and take it away at the end.
+    """Make one, byte-compiled as an installed one is.
 
-    Always in a new folder: reusing the name of one just deleted multiplies system time on ext4.
+    Always in a new folder, which is only taken away when this process ends: on ext4, what was
+    just deleted multiplies the system time of what is made after it.
     """
     root = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    atexit.register(shutil.rmtree, root)
     (root / "runner").mkdir()
     (root / "runner" / "__init__.py").touch()
     (root / "runner" / "cli.py").write_text(_CLI)
@@ -133,17 +136,14 @@ def project() -> Iterator[Project]:
     compileall.compile_dir(RUNTIME, quiet=2)
     made = Project(root)
     made.write_agent(_BENCHMARK)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(root)
+    yield made
 
 
-def run(command: Sequence[str | Path], folder: Path, **environment: str) -> Ran:
+def run(command: Sequence[str | Path], folder: Path, *, code: int = 0, **environment: str) -> Ran:
     """Run a process to its end, and measure it.
 
     Raises:
-        RuntimeError: it ended badly; with what it said.
+        RuntimeError: it ended with another code; with what it said.
     """
     paths = os.pathsep.join(map(str, (folder, RUNTIME.parent, REPOSITORY)))
     environment = {**os.environ, "PYTHONPATH": paths, **environment}
@@ -155,7 +155,7 @@ def run(command: Sequence[str | Path], folder: Path, **environment: str) -> Ran:
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        if process.returncode:
+        if process.returncode != code:
             raise RuntimeError(f"{command} ended with {process.returncode}:\n{err.read()}")
         # In KiB, but on macOS in bytes.
         peak_mb = used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.locks import awaited, held, is_only_holder
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
@@ -234,6 +234,10 @@ class RunArtifacts:
         data = text.encode("utf-8", "backslashreplace")
         self._storage.write(path, self.redactor.clean(data))
         return path
+
+    def write_traceback(self, task_id: str, name: str, error: BaseException) -> Path:
+        """Write where ``error`` was raised into a task's log folder and return the file."""
+        return self.write_log(task_id, name, traceback_of(error))
 
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
         """Make room for a new attempt at a task; an earlier one is kept under ``attempts/``.

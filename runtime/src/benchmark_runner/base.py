@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from benchmark_runner.beside import beside_loop
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
@@ -29,7 +30,6 @@ from benchmark_runner.schemas import (
     V1ScoreRequest,
 )
 from benchmark_runner.scoring import default_task_score
-from benchmark_runner.threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: As many calls wait for the disk at a time: what several wait for is flushed at once.
-THREADS = 16
+THREADS = 8
+#: As many callers are told at a time, so that others have their turn in between.
+_AT_ONCE = 50
 
 
 class Threads:
@@ -36,11 +38,9 @@ class Threads:
         self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
 
     def call(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        """Call ``function(*arguments)`` in a thread; not even a cancellation stops it then."""
+        """Call ``function(*arguments)`` in a thread; once begun, a cancellation leaves it to it."""
         loop = asyncio.get_running_loop()
-        returns = self._returns.get(loop)
-        if returns is None:
-            returns = self._returns[loop] = _Returns(loop)
+        returns = self._returns.setdefault(loop, _Returns())
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
             self._jobs.append(partial(returns.of, future, partial(function, *arguments)))
@@ -63,24 +63,30 @@ class Threads:
 class _Returns:
     """Gives an event loop what calls have returned."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._ended: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._woken = False
 
     def of(self, future: asyncio.Future[T], call: Callable[[], T]) -> None:
+        """Make the call, in this thread, and have the loop told of its end."""
+        if future.cancelled():
+            return
         try:
             self._ended.append((future, call(), None))
+        except StopIteration as error:  # which no future can hold
+            unfit = RuntimeError("StopIteration was raised")
+            unfit.__cause__ = error
+            self._ended.append((future, None, unfit))
         except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
             self._ended.append((future, None, error))
         if not self._woken:
             self._woken = True
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._give)
+                loop = future.get_loop()
+                loop.call_soon_threadsafe(self._give, loop)
 
-    def _give(self) -> None:
-        self._woken = False  # first: what ends from now on wakes the loop again
-        while self._ended:
+    def _give(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(min(len(self._ended), _AT_ONCE)):
             future, value, error = self._ended.popleft()
             if future.done():  # cancelled
                 continue
@@ -88,6 +94,11 @@ class _Returns:
                 future.set_result(value)
             else:
                 future.set_exception(error)
+        # In this order: what has ended in between is seen by one of the two.
+        self._woken = False
+        if self._ended:
+            self._woken = True
+            loop.call_soon(self._give, loop)
 
 
 _THREADS = Threads(THREADS)

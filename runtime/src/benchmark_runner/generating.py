@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts import TRACEBACK_LOG
-from benchmark_runner.errors import describe, traceback_of
+from benchmark_runner.errors import describe
 from benchmark_runner.events import GenerationFinished, GenerationStarted
 from benchmark_runner.failures import classify
 from benchmark_runner.invocation import (
@@ -157,8 +157,8 @@ class Generating:
         return result
 
     async def _failed(self, task_id: str, error: BaseException) -> GenerationResult:
-        log = partial(self.artifacts.write_log, task_id, TRACEBACK_LOG)
-        await self.keeper.keep_if_possible(log, traceback_of(error))
+        log = self.artifacts.write_traceback
+        await self.keeper.keep_if_possible(log, task_id, TRACEBACK_LOG, error)
         return GenerationResult(
             task_id=task_id,
             status=GenerationStatus.ERROR,

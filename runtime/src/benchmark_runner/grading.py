@@ -15,7 +15,6 @@ from benchmark_runner.errors import (
     RunnerDefinitionError,
     ServiceError,
     describe,
-    traceback_of,
 )
 from benchmark_runner.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner.failures import classify
@@ -121,8 +120,8 @@ class Grading:
         return _checked(task_id, result)
 
     async def _failed(self, task_id: str, error: BaseException) -> EvalResult:
-        log = partial(self.artifacts.write_log, task_id, EVAL_TRACEBACK_LOG)
-        await self.keeper.keep_if_possible(log, traceback_of(error))
+        log = self.artifacts.write_traceback
+        await self.keeper.keep_if_possible(log, task_id, EVAL_TRACEBACK_LOG, error)
         return _ungraded(task_id, error)
 
     def _value(self, result: EvalResult) -> float | None:
