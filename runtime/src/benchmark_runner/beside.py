@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: As many calls wait for the disk at a time: what several wait for is flushed at once.
-THREADS = 8
+#: Several, as what they wait for is flushed at once; no more, as they contend with the loop.
+THREADS = 4
 #: As many callers are told at a time, so that others have their turn in between.
 _AT_ONCE = 50
 

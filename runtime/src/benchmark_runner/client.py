@@ -10,6 +10,7 @@ import asyncio
 import os
 import ssl
 from contextlib import aclosing
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -320,7 +321,7 @@ class BenchmarkServiceClient:
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
-                response = await self._http.send(self._request(call, connect), stream=True)
+                response = await self._http.exchange(self._request(call, connect))
                 async with aclosing(response):
                     return await read_answer(response, most)
         except httpx.ConnectTimeout:
@@ -343,7 +344,7 @@ class BenchmarkServiceClient:
         # What the client itself would build, without merging for each what never differs.
         return httpx.Request(
             call.method,
-            self.base_url + call.path,
+            _url(self.base_url + call.path),
             headers=self._headers if call.body is None else self._headers_of_json,
             content=call.body,
             extensions={"timeout": httpx.Timeout(None, connect=connect).as_dict()},
@@ -416,9 +417,7 @@ def build_client(
     )
 
 
-def _connections(
-    endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
+def _connections(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> AiohttpClient:
     try:
         return AiohttpClient(
             headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
@@ -438,6 +437,11 @@ def _connections(
             hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
             "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from None
+
+
+@lru_cache(maxsize=8)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)  # nearly all are the same two: to grade, to score
 
 
 def _keys_of_environment() -> Iterator[str]:

@@ -138,6 +138,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 class AiohttpClient(httpx.AsyncClient):
     """A client of httpx, proxies of the environment included, over aiohttp's connections."""
 
+    async def exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the answer, its body not read yet.
+
+        As ``send(request, stream=True)``, past what costs as much as the exchange itself and
+        has nothing to do here: authentication, redirects, cookies, hooks and a line of log.
+
+        Raises:
+            httpx.TransportError: no answer came.
+        """
+        response = await self._transport_for_url(request.url).handle_async_request(request)
+        response.request = request
+        return response
+
     def _init_transport(
         self,
         verify: ssl.SSLContext | str | bool = True,
