@@ -1,4 +1,4 @@
-"""How long an author waits for a copy of the template, beyond what copier itself needs.
+"""Goal 7: how long an author waits for a copy of the template, beyond what copier itself needs.
 
 That is what it needs for a template that asks nothing and holds nothing. Both are copied by the
 same command, from clones of git repositories, ours of the last commit here, and packed as one
@@ -49,14 +49,14 @@ def measure(quick: bool) -> Iterator[Figure]:
             times=7 if quick else 21,
         )
     yield Figure(
-        goal="copying the template",
+        goal="7 copying the template",
         ours=ours,
         other=other,
         other_is="an empty template",
         unit="s",
     )
     yield Figure(
-        goal="copying, what the template adds",
+        goal="7 copying, what the template adds",
         ours=ours - other,
         other=_ALLOWED,
         other_is="allowed",

@@ -1,4 +1,4 @@
-"""How long a person waits for a command line, and a program for the import of the library.
+"""Goal 1: how long a person waits for a command line, and a program for the import of the library.
 
 The other one is a Typer app of two commands: a console script of a byte-compiled package, as
 ours is, whose group `--help` is compared with ours, and the `--help` of whose command of two
@@ -58,7 +58,7 @@ def measure(quick: bool) -> Iterator[Figure]:
                 times=times,
             )
             yield Figure(
-                goal=f"start-up, {' '.join(asked)}",
+                goal=f"1 start-up, {' '.join(asked)}",
                 ours=ours,
                 other=other,
                 other_is=f"a bare Typer app's {' '.join(like)}",
@@ -77,7 +77,7 @@ def measure(quick: bool) -> Iterator[Figure]:
                 _shows(made, ["-c", program]), _shows(made, ["-c", like]), times=times
             )
             yield Figure(
-                goal=f"start-up, {program}",
+                goal=f"1 start-up, {program}",
                 ours=ours,
                 other=other,
                 other_is=like,
