@@ -63,7 +63,7 @@ Measure = Callable[[bool], Iterator[Figure]]
 
 def show(measures: Sequence[Measure], *, quick: bool) -> None:
     """Measure one goal after the other, and print the table."""
-    console = Console(width=max(100, Console().width))
+    console, progress = Console(width=max(100, Console().width)), Console(stderr=True)
     table = Table("goal", "ours", "compared with", "ratio", "asked", "met")
     for column in (1, 3, 4):
         table.columns[column].justify = "right"
@@ -79,7 +79,7 @@ def show(measures: Sequence[Measure], *, quick: bool) -> None:
                 words[figure.met],
             )
             table.add_row(*row)
-            console.print("  ".join(filter(None, row)), style="dim", highlight=False)
+            progress.print("  ".join(filter(None, row)), style="dim", highlight=False)
     console.print(table)
 
 

@@ -11,7 +11,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmark_runner.beside import THREADS
+from benchmark_runner.framework_threads import THREADS
 from tests.benchmarks.figures import Figure, main
 from tests.benchmarks.project import Project, project, run
 from tests.benchmarks.service import service

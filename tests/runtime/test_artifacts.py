@@ -23,6 +23,8 @@ from benchmark_runner.schemas import (
 )
 from benchmark_runner.storage import Storage
 
+from .hashes import hash_of_evals
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -543,22 +545,22 @@ class TestTheHashOfTheEvals:
 
     def test_it_stays_while_the_evals_stay(self, artifacts: RunArtifacts) -> None:
         self.save(artifacts, "t1", 1)
-        before = artifacts.evals_hash(["t1", "t2"])
+        before = hash_of_evals(artifacts, ["t1", "t2"])
         self.save(artifacts, "t1", 1)
 
-        assert artifacts.evals_hash(["t1", "t2"]) == before
+        assert hash_of_evals(artifacts, ["t1", "t2"]) == before
 
     def test_it_changes_with_any_eval(self, artifacts: RunArtifacts) -> None:
         tasks = ["t1", "t2"]
-        seen = {artifacts.evals_hash(tasks)}
+        seen = {hash_of_evals(artifacts, tasks)}
         self.save(artifacts, "t1", 1)
-        seen.add(artifacts.evals_hash(tasks))
+        seen.add(hash_of_evals(artifacts, tasks))
         self.save(artifacts, "t1", 0)
-        seen.add(artifacts.evals_hash(tasks))
+        seen.add(hash_of_evals(artifacts, tasks))
         self.save(artifacts, "t2", 0)
-        seen.add(artifacts.evals_hash(tasks))
+        seen.add(hash_of_evals(artifacts, tasks))
         artifacts.eval_path("t1").unlink()
-        seen.add(artifacts.evals_hash(tasks))
+        seen.add(hash_of_evals(artifacts, tasks))
 
         assert len(seen) == 5
 

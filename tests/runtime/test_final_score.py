@@ -19,6 +19,8 @@ from benchmark_runner.schemas import (
 )
 from benchmark_runner.summary import summarise
 
+from .hashes import hash_of_evals
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -128,7 +130,7 @@ async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> N
         grade(artifacts, task_id, 1.0)
     made = await score(Runner(), artifacts)
 
-    assert standing_score(artifacts, artifacts.evals_hash(TASKS)) == made
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) == made
 
 
 @pytest.mark.parametrize(
@@ -184,19 +186,19 @@ async def test_a_score_falls_when_the_evals_change(artifacts: RunArtifacts, chan
         case _:
             tasks = [*TASKS, "t4"]
 
-    assert standing_score(artifacts, artifacts.evals_hash(tasks)) is None
+    assert standing_score(artifacts, hash_of_evals(artifacts, tasks)) is None
 
 
 async def test_the_score_of_an_incomplete_run_does_not_stand(artifacts: RunArtifacts) -> None:
     grade(artifacts, "t1", 1.0)
     await score(Runner(), artifacts)
 
-    assert standing_score(artifacts, artifacts.evals_hash(TASKS)) is None
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
 
 
 def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
-    assert standing_score(artifacts, artifacts.evals_hash(TASKS)) is None
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
     artifacts.run_dir.mkdir(parents=True)
     artifacts.final_score_path.write_text("{")
 
-    assert standing_score(artifacts, artifacts.evals_hash(TASKS)) is None
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None

@@ -165,13 +165,6 @@ class RunArtifacts:
         """What a task's ``eval.json`` says; what can't be read is set aside."""
         return self._parse_of(task_id, "eval.json", content, EvalResult)
 
-    def evals_hash(self, task_ids: Iterable[str]) -> str:
-        """SHA-256 over the evals on disk: whether a score still sums what is there."""
-        digest = EvalsDigest()
-        for task_id in task_ids:
-            digest.add(task_id, self._storage.read(self.eval_path(task_id)))
-        return digest.hexdigest()
-
     @contextmanager
     def locked(self, task_id: str | None = None) -> Generator[None]:
         """Hold the run, or one task of it, against other processes.
@@ -276,7 +269,7 @@ class RunArtifacts:
         evals = self._attempts_dir(task_id) / "evals"
         if self.eval_path(task_id).exists():
             self._storage.make_folder(evals)
-            number = max(_numbers(evals, ".json"), default=0) + 1
+            number = max(_numbers(self._storage.names(evals), ".json"), default=0) + 1
             self._storage.move(self.eval_path(task_id), evals / f"{number}.json")
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
@@ -322,7 +315,7 @@ class RunArtifacts:
         return self.task_dir(task_id) / "attempts"
 
     def _kept_attempts(self, task_id: str) -> list[int]:
-        return sorted(_numbers(self._attempts_dir(task_id)))
+        return sorted(_numbers(self._storage.names(self._attempts_dir(task_id))))
 
     def _remove_unused(self, task_id: str | None, made: list[Path]) -> None:
         """Leave no folder behind of a run that never began."""
@@ -383,10 +376,8 @@ def _checked(value: str, what: str) -> str:
         ) from None
 
 
-def _numbers(folder: Path, ending: str = "") -> list[int]:
-    """The numbers that name what is in ``folder``."""
-    with writing(folder):
-        names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+def _numbers(names: Iterable[str], ending: str = "") -> list[int]:
+    """The numbers among the names of files with this ending."""
     bare = [name.removesuffix(ending) for name in names if name.endswith(ending)]
     return [int(name) for name in bare if name.isdecimal()]
 

@@ -11,10 +11,10 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from benchmark_runner.beside import beside_loop
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
+from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts import BLOCKED_LOG
-from benchmark_runner.beside import beside_loop
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
 from benchmark_runner.events import EvaluationStopped, LoopBlocked
+from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.generating import Generated, Generating
 from benchmark_runner.grading import Grading
 from benchmark_runner.keeping import Keeper

@@ -7,9 +7,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark_runner.beside import beside_loop
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.events import RetryScheduled
+from benchmark_runner.framework_threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner.author_threads import call_either
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
@@ -18,7 +19,6 @@ from benchmark_runner.errors import (
 )
 from benchmark_runner.identity import check_same_source
 from benchmark_runner.schemas import Task, safe_path_segment
-from benchmark_runner.threads import call_either
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

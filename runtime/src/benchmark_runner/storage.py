@@ -70,9 +70,9 @@ class Storage:
             ArtifactError: the disk refuses.
         """
         with writing(path):
-            folder, name = os.path.split(path)
+            folder = _above(os.fspath(path))
             self.make_folder(folder)
-            temporary = f"{folder}/.{name}.tmp" if folder else f".{name}.tmp"
+            temporary = f"{folder}/.{path.name}.tmp"
             try:
                 self._write_new(temporary, data)
                 os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)
@@ -101,13 +101,14 @@ class Storage:
         """What is in a folder; nothing, if it is not there.
 
         Raises:
-            ArtifactError: it can't be read.
+            ArtifactError: it can't be read, or is no folder.
         """
-        with writing(folder):
-            try:
-                return os.listdir(folder)  # noqa: PTH208 (names are all that is asked for)
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        try:
+            return os.listdir(folder)  # noqa: PTH208 (names are all that is asked for)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArtifactError(f"{folder}: can't be read: {error.strerror or error}") from error
 
     def move(self, source: Path, target: Path) -> bool:
         """Rename a file or folder; returns whether it was there.

@@ -14,9 +14,9 @@ from typing import cast
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from benchmark_runner.author_threads import call_either
 from benchmark_runner.errors import describe
 from benchmark_runner.finite import is_finite
-from benchmark_runner.threads import call_either
 
 #: Gets the whole raw task, references included, and the response; returns any JSON.
 Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]
