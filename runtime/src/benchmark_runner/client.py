@@ -14,6 +14,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
+from urllib.request import getproxies
 
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -424,7 +425,7 @@ def _connections(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None)
             timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
             transport=transport,
             # Loading the trusted certificates costs more than all else here.
-            verify=endpoint.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=_may_speak_tls(endpoint.url) or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             # What is meant for this machine does not go through a proxy.
             mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
             follow_redirects=False,
@@ -437,6 +438,11 @@ def _connections(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None)
             hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
             "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from None
+
+
+def _may_speak_tls(url: str) -> bool:
+    """Whether the service, or a proxy of the environment, is to be asked over TLS."""
+    return any(address.startswith("https:") for address in (url, *getproxies().values()))
 
 
 @lru_cache(maxsize=8)

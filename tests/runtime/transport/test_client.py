@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from benchmark_runner.client import BenchmarkServiceClient
 from benchmark_runner.transport import AiohttpClient, AiohttpTransport
-from tests.runtime.transport.servers import (
-    serving,
-)
+from tests.runtime.transport.servers import serving, status
+
+if TYPE_CHECKING:
+    from tests.runtime.transport.certificates import Certificate
 
 pytestmark = pytest.mark.anyio
 
@@ -46,3 +49,35 @@ class TestClient:
                 return (await client.get(server.url)).text
 
         assert asyncio.run(ask()) == "ok"
+
+
+class TestExchange:
+    async def test_it_goes_through_the_proxy_of_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        request = httpx.Request("GET", "http://service.test/a")
+        async with serving() as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            async with AiohttpClient() as client:
+                response = await client.exchange(request)
+                assert await response.aread() == b"ok"
+        assert response.request is request
+        assert [heard.line for heard in proxy.heard] == ["GET http://service.test/a HTTP/1.1"]
+
+    async def test_a_redirect_is_the_answer_also_where_they_are_followed(self) -> None:
+        async with serving(status(307)) as server, AiohttpClient(follow_redirects=True) as client:
+            response = await client.exchange(httpx.Request("GET", server.url))
+            await response.aread()
+        assert response.status_code == 307
+        assert len(server.heard) == 1
+
+
+async def test_a_plain_http_service_is_reached_through_a_proxy_that_speaks_tls(
+    monkeypatch: pytest.MonkeyPatch, trusted: Certificate
+) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'
+    async with serving(answer, tls=trusted.server) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with BenchmarkServiceClient("http://service.test") as client:
+            await client.health()
+    assert proxy.heard[0].line == "GET http://service.test/health HTTP/1.1"
