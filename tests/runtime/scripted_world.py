@@ -423,8 +423,9 @@ class LoopPool:
         self._delays = delays
         self._waiting: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
 
-    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    def call(
+        self, done: asyncio.Future[Any], function: Callable[..., Any], *arguments: object
+    ) -> asyncio.Future[Any]:
         job = (done, partial(function, *arguments))
         self._waiting.append(job)
         self._do_later(next(self._delays), job)

@@ -19,7 +19,7 @@ class Work:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        async with self._limit.place() as began:
+        async with self._limit as began:
             self.began = began
             await self.end.wait()
 
@@ -69,7 +69,7 @@ class TestPlaces:
 
     async def test_who_gives_up_just_as_its_turn_comes_hands_it_on(self) -> None:
         limit = AdaptiveLimit(1)
-        async with limit.place():
+        async with limit:
             works = await start(limit, 2)
         works[0].task.cancel()  # its turn has come, but it has not run since
         await settle()
@@ -79,7 +79,7 @@ class TestPlaces:
     async def test_a_place_is_free_again_after_a_failure(self) -> None:
         limit = AdaptiveLimit(1)
         with pytest.raises(ValueError, match="no"):
-            async with limit.place():
+            async with limit:
                 raise ValueError("no")
         assert under_way(await start(limit, 1)) == [True]
 
@@ -105,17 +105,17 @@ class TestLimit:
     async def test_it_never_falls_below_one(self) -> None:
         limit = AdaptiveLimit(3)
         for allowed in (1, 1):
-            async with limit.place() as began:
+            async with limit as began:
                 limit.cut(began)
             assert limit.allowed == allowed
 
     async def test_successes_add_to_it_slowly_up_to_what_it_began_with(self) -> None:
         limit = AdaptiveLimit(8)
-        async with limit.place() as began:
+        async with limit as began:
             limit.cut(began)
         seen: list[int] = []
         for _ in range(40):
-            async with limit.place():
+            async with limit:
                 limit.grow()
             seen.append(limit.allowed)
         assert seen[:4] == [4, 4, 4, 4]
@@ -124,7 +124,7 @@ class TestLimit:
 
     async def test_a_grown_limit_lets_those_who_wait_in(self) -> None:
         limit = AdaptiveLimit(2)
-        async with limit.place() as began:
+        async with limit as began:
             limit.cut(began)
         works = await start(limit, 3)
         assert under_way(works) == [True, False, False]

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
+
+
+def call(threads: Threads, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+    return threads.call(asyncio.get_running_loop().create_future(), function, *arguments)
 
 
 async def test_a_call_is_made_in_another_thread_and_returns() -> None:
@@ -33,7 +37,7 @@ async def test_a_stop_iteration_is_not_lost() -> None:
 
 async def test_many_calls_each_get_their_own_answer() -> None:
     threads = Threads(3)
-    answers = await asyncio.gather(*(threads.call(pow, number, 2) for number in range(1000)))
+    answers = await asyncio.gather(*(call(threads, pow, number, 2) for number in range(1000)))
     assert answers == [number**2 for number in range(1000)]
 
 
@@ -42,8 +46,8 @@ async def test_others_have_their_turn_between_many_that_have_ended(
 ) -> None:
     threads = Threads(1)
     last = threading.Event()
-    calls = [threads.call(int) for _ in range(500)]
-    threads.call(last.set)
+    calls = [call(threads, int) for _ in range(500)]
+    call(threads, last.set)
     last.wait()  # all have ended before the loop hears of one
     turns: list[int] = []
     while not all(call.done() for call in calls):
@@ -66,20 +70,20 @@ async def test_no_more_are_made_at_a_time_than_there_are_threads() -> None:
         with lock:
             at_once -= 1
 
-    await asyncio.gather(*(threads.call(work) for _ in range(20)))
+    await asyncio.gather(*(call(threads, work) for _ in range(20)))
     assert most == 2
 
 
 async def test_one_that_was_cancelled_before_it_began_is_not_made() -> None:
     threads = Threads(1)
     go_on = threading.Event()
-    first = threads.call(go_on.wait)
+    first = call(threads, go_on.wait)
     made: list[int] = []
-    cancelled = threads.call(made.append, 1)
+    cancelled = call(threads, made.append, 1)
     cancelled.cancel()
     go_on.set()
     assert await first
-    await threads.call(made.append, 2)
+    await call(threads, made.append, 2)
     assert made == [2]
 
 
@@ -91,11 +95,11 @@ async def test_one_that_was_cancelled_after_it_began_goes_on_to_its_end() -> Non
         begun.set()
         go_on.wait()
 
-    call = threads.call(work)
+    abandoned = call(threads, work)
     begun.wait()
-    call.cancel()
+    abandoned.cancel()
     go_on.set()
-    assert await threads.call(pow, 2, 5) == 32
+    assert await call(threads, pow, 2, 5) == 32
 
 
 def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None:
@@ -107,23 +111,23 @@ def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None
         go_on.wait()
 
     async def leave() -> None:
-        threads.call(work)
+        call(threads, work)
         begun.wait()
 
     asyncio.run(leave())
     go_on.set()
 
-    async def call() -> int:
-        return await threads.call(pow, 2, 5)
+    async def ask() -> int:
+        return await call(threads, pow, 2, 5)
 
-    assert asyncio.run(call()) == 32
+    assert asyncio.run(ask()) == 32
 
 
 def test_a_loop_that_is_over_is_let_go() -> None:
     threads = Threads(1)
 
     async def work() -> Callable[[], object]:
-        await threads.call(int)
+        await call(threads, int)
         return weakref.ref(asyncio.get_running_loop())
 
     loop = asyncio.run(work())

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner import invocation, loop_watch
 from benchmark_runner.invocation import DeadlineExceeded, call_within
-from benchmark_runner.loop_watch import Blocked, LoopWatch
+from benchmark_runner.loop_watch import Blocked, LoopWatch, WorkingFor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ class Watched:
         def lost() -> float:
             return self.watch.lost_by_others(task_id)
 
-        with self.watch.working_for(task_id):
+        with WorkingFor(task_id):
             return await call_within(agent, agent, limit, lost)
 
 
@@ -162,7 +162,7 @@ class TestReporting:
         def wait() -> bool:
             return enough.wait(TOO_LONG)
 
-        with watched.watch, watched.watch.working_for("t1"):
+        with watched.watch, WorkingFor("t1"):
             counting = asyncio.create_task(count_beats())
             assert await call_within(wait, wait, None)
             await counting

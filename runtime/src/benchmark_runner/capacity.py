@@ -8,11 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 
 class AdaptiveLimit:
@@ -34,17 +29,16 @@ class AdaptiveLimit:
         """How many may be under way now."""
         return int(self._allowed)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncGenerator[int]:
-        """Wait for a free place and hold it; yields what :meth:`cut` asks for."""
+    async def __aenter__(self) -> int:
+        """Wait for a free place and hold it; returns what :meth:`cut` asks for."""
         if self._waiting or self._under_way >= self.allowed:
             await self._turn()
         else:
             self._under_way += 1
-        try:
-            yield self._cuts
-        finally:
-            self._leave()
+        return self._cuts
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._leave()
 
     def grow(self) -> None:
         """Note a success; to be called while its place is held."""
@@ -54,7 +48,7 @@ class AdaptiveLimit:
         """Halve the limit, once for all that were under way at the same time.
 
         Args:
-            began: What :meth:`place` yielded to the one that the service had no capacity for.
+            began: What entering returned to the one that the service had no capacity for.
         """
         if began == self._cuts:
             self._cuts += 1

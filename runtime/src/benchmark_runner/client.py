@@ -154,6 +154,7 @@ class BenchmarkServiceClient:
         self._http = _connections(endpoint, transport)
         self._headers = self._http.headers
         self._headers_of_json = httpx.Headers(self._headers)
+        self._headers_of_json["host"] = httpx.URL(self.base_url).netloc.decode("ascii")
         self._headers_of_json["content-type"] = "application/json"
 
     @property
@@ -304,7 +305,7 @@ class BenchmarkServiceClient:
 
     async def _try(self, call: Call, limit: float | None, *, quick: bool = False) -> Answer:
         # The place is free again while a retry waits.
-        async with self._limit.place() as began:
+        async with self._limit as began:
             response = await self._send(call, limit, quick=quick)
             if response.is_success:
                 self._limit.grow()
@@ -342,14 +343,20 @@ class BenchmarkServiceClient:
             raise unavailable(call, self._service, failure) from None
 
     def _request(self, call: Call, connect: float) -> httpx.Request:
-        # What the client itself would build, without merging for each what never differs.
-        return httpx.Request(
+        # What the client itself would build, without finding out for each what never differs.
+        url = _url(self.base_url + call.path)
+        extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
+        if call.body is None:
+            return httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
+        request = httpx.Request(
             call.method,
-            _url(self.base_url + call.path),
-            headers=self._headers if call.body is None else self._headers_of_json,
-            content=call.body,
-            extensions={"timeout": httpx.Timeout(None, connect=connect).as_dict()},
+            url,
+            headers=self._headers_of_json,
+            stream=httpx.ByteStream(call.body),
+            extensions=extensions,
         )
+        request.headers["content-length"] = f"{len(call.body)}"
+        return request
 
     def _notify(self, notice: RetryNotice) -> None:
         if self.on_retry is not None:

@@ -22,12 +22,14 @@ T = TypeVar("T")
 
 #: Several, as what they wait for is flushed at once; no more, as they contend with the loop.
 THREADS = 4
+#: Seconds that a write under way gets when who waits for it is stopped.
+GRACE = 5.0
 #: As many callers are told at a time, so that others have their turn in between.
 _AT_ONCE = 50
 
 
 class Threads:
-    """Calls functions in threads, at most so many at a time, and returns futures of the loop."""
+    """Calls functions in threads, at most so many at a time, for futures of an event loop."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -37,11 +39,14 @@ class Threads:
         self._lock = Lock()
         self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
 
-    def call(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        """Call ``function(*arguments)`` in a thread; once begun, a cancellation leaves it to it."""
-        loop = asyncio.get_running_loop()
-        returns = self._returns.setdefault(loop, _Returns())
-        future: asyncio.Future[T] = loop.create_future()
+    def call(
+        self, future: asyncio.Future[T], function: Callable[..., T], *arguments: object
+    ) -> asyncio.Future[T]:
+        """Have a thread call ``function(*arguments)``, and return ``future``, which it settles.
+
+        Once the call has begun, a cancellation of ``future`` leaves it to it.
+        """
+        returns = self._returns.setdefault(future.get_loop(), _Returns())
         with self._lock:
             self._jobs.append(partial(returns.of, future, partial(function, *arguments)))
             if self._at_work == self._most:
@@ -58,6 +63,15 @@ class Threads:
                     return
                 job = self._jobs.popleft()
             job()
+
+
+class _Finishing(asyncio.Future[T]):
+    """Ends when its call does, and only then hears its awaiter of a cancellation."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        if not self.done():
+            self.get_loop().call_later(GRACE, super().cancel, msg)
+        return False  # by which the awaiting task knows that it is cancelled later
 
 
 class _Returns:
@@ -109,4 +123,14 @@ def beside_loop(function: Callable[..., T], *arguments: object) -> asyncio.Futur
 
     Not in the loop's pool: an author's calls may fill that one for a long time.
     """
-    return _THREADS.call(function, *arguments)
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    return _THREADS.call(future, function, *arguments)
+
+
+def finished_beside_loop(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """The same for what must not be left half-done.
+
+    A cancellation waits until it has ended, though not longer than :data:`GRACE` seconds.
+    """
+    future: asyncio.Future[T] = _Finishing(loop=asyncio.get_running_loop())
+    return _THREADS.call(future, function, *arguments)

@@ -19,6 +19,7 @@ from benchmark_runner.invocation import (
     call_within,
     is_cancelled,
 )
+from benchmark_runner.loop_watch import WorkingFor
 from benchmark_runner.schemas import (
     Failure,
     FailureKind,
@@ -127,7 +128,7 @@ class Generating:
         )
         not_counted = partial(self.watch.lost_by_others, task.id)
         try:
-            with self.watch.working_for(task.id):
+            with WorkingFor(task.id):
                 calling = call_within(self.runner.generate, call, limit, not_counted)
                 result = cast("object", await calling)
         except DeadlineExceeded:

@@ -25,6 +25,7 @@ from benchmark_runner.invocation import (
     call_within,
     is_cancelled,
 )
+from benchmark_runner.loop_watch import WorkingFor
 from benchmark_runner.schemas import (
     EvalResult,
     EvalResultData,
@@ -100,7 +101,7 @@ class Grading:
         call = partial(self.runner.evaluate, task_id, generation)
         not_counted = partial(self.watch.lost_by_others, task_id)
         try:
-            with self.watch.working_for(task_id):
+            with WorkingFor(task_id):
                 calling = call_within(self.runner.evaluate, call, self.deadline, not_counted)
                 result = cast("object", await calling)
         except CancelledWithResult:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.events import RetryScheduled
-from benchmark_runner.framework_threads import beside_loop
+from benchmark_runner.framework_threads import finished_beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,6 @@ T = TypeVar("T")
 DISK_PATIENCE = 30.0
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
-#: Seconds that a write under way gets when the run is stopped.
-_GRACE = 5.0
 
 
 class Keeper:
@@ -47,7 +45,7 @@ class Keeper:
         wait, give_up = _FIRST_WAIT, monotonic() + DISK_PATIENCE
         while True:
             try:
-                return await _shielded(write, *arguments)
+                return await finished_beside_loop(write, *arguments)
             except ArtifactError as error:
                 if monotonic() + wait > give_up:
                     raise
@@ -58,15 +56,4 @@ class Keeper:
     async def keep_if_possible(self, write: Callable[..., object], *arguments: object) -> None:
         """The same for what is a help and no result: a refusal is passed over."""
         with suppress(ArtifactError):
-            await _shielded(write, *arguments)
-
-
-async def _shielded(function: Callable[..., T], *arguments: object) -> T:
-    job = beside_loop(function, *arguments)
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        await asyncio.wait({job}, timeout=_GRACE)
-        if job.done() and not job.cancelled():
-            job.exception()  # Retrieved, so that asyncio does not complain about it.
-        raise
+            await finished_beside_loop(write, *arguments)

@@ -10,8 +10,7 @@ import asyncio
 import sys
 import threading
 import traceback
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,6 +46,23 @@ class Blocked:
     stack: str
 
 
+class WorkingFor:
+    """Whatever is started within, and by that in turn, is this task's.
+
+    Args:
+        task_id: The task.
+    """
+
+    def __init__(self, task_id: str) -> None:
+        self._task_id = task_id
+
+    def __enter__(self) -> None:
+        self._before: Token[str | None] = _owner.set(self._task_id)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _owner.reset(self._before)
+
+
 class LoopWatch:
     """Watches the running event loop while it is entered.
 
@@ -79,15 +95,6 @@ class LoopWatch:
         self._left.set()
         self._beats.cancel()
         self._loop.set_task_factory(self._factory_before)
-
-    @contextmanager
-    def working_for(self, task_id: str) -> Generator[None]:
-        """Whatever is started in here, and by that in turn, is this task's."""
-        token = _owner.set(task_id)
-        try:
-            yield
-        finally:
-            _owner.reset(token)
 
     def lost_by_others(self, task_id: str) -> float:
         """Seconds for which the loop has stood still so far, but not because of this task."""

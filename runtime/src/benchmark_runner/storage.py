@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 #: What network file systems say that do not flush folders.
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
+#: Bytes read at a time of a file that is not as long as it said.
+_PIECE = 1024**2
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -90,8 +92,10 @@ class Storage:
         """
         with writing(path):
             missing = self._missing(os.fspath(path))
-            while missing and not os.path.isdir(above := _above(missing[-1])):  # noqa: PTH112
-                missing.append(above)
+            if missing and (above := _above(missing[-1])) == self._root:
+                while not os.path.isdir(above):  # noqa: PTH112 (of text)
+                    missing.append(above)
+                    above = _above(above)
             for folder in reversed(missing):
                 with suppress(FileExistsError):  # another process may have just made it
                     os.mkdir(folder)  # noqa: PTH102 (the system call that is meant)
@@ -205,14 +209,28 @@ class Storage:
 def _content(path: str) -> bytes | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 (of a descriptor)
-            return file.read()
+        try:
+            return _all_of(descriptor)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         if os.path.islink(path):  # noqa: PTH114 (a text, likewise)
             raise _outside(path) from None
         raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
+
+
+def _all_of(descriptor: int) -> bytes:
+    # By hand: what open() asks the system besides costs as much as the reading.
+    size = os.fstat(descriptor).st_size
+    content = os.read(descriptor, size + 1)
+    if len(content) == size:
+        return content
+    parts = [content]  # it grew meanwhile, or came in pieces
+    while part := os.read(descriptor, _PIECE):
+        parts.append(part)
+    return b"".join(parts)
 
 
 @contextmanager

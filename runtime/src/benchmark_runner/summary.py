@@ -245,7 +245,7 @@ class CurrentEvals:
         self._digest = EvalsDigest()
         for task in read_tasks(self._artifacts, self._task_ids):
             result = task.result
-            belongs = result is not None and result.generation_hash in (None, task.generation_hash)
+            belongs = result is not None and task.is_graded_by(result)
             self._digest.add(task.task_id, task.eval_content)
             yield task.task_id, result if belongs else None
 

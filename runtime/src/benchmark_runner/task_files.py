@@ -45,6 +45,13 @@ class TaskFiles:
             return None
         return hashlib.sha256(self._generation).hexdigest()
 
+    def is_graded_by(self, result: EvalResult) -> bool:
+        """Whether it is the generation on disk that this eval is of."""
+        if result.generation_hash is None:
+            return True
+        found = self._generation
+        return found is not None and hashlib.sha256(found).hexdigest() == result.generation_hash
+
     @cached_property
     def result(self) -> EvalResult | None:
         """The eval; ``None`` if there is none that can be read."""

@@ -7,7 +7,6 @@ hundred of them it carries a tenth of what it does with ten, as ``tests/benchmar
 from __future__ import annotations
 
 import base64
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from yarl import URL
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Generator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from aiohttp.connector import Connection
 
@@ -87,12 +86,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if url.userinfo:  # it is in the headers by now
             url = url.copy_with(userinfo=b"")
         content = await request.aread()
-        headers = request.headers.multi_items()
+        headers = [(_text(name).lower(), _text(value)) for name, value in request.headers.raw]
         if "transfer-encoding" in request.headers:  # of a body that has been read now
             headers = [header for header in headers if header[0] != "transfer-encoding"]
         if url.scheme == "http":  # of an https request, only the tunnel is the proxy's
             headers += self._proxy_headers.items()
-        with _errors_of_httpx():
+        with _errors_of_httpx:
             answer = await session.request(
                 request.method,
                 URL(str(url), encoded=True),
@@ -184,7 +183,7 @@ class _Answer(aiohttp.ClientResponse):
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        with _errors_of_httpx():
+        with _errors_of_httpx:
             await super().start(connection)
         if self.status == HTTPStatus.INTERNAL_SERVER_ERROR and protocol is not None:
             protocol.force_close()
@@ -198,12 +197,23 @@ class _Body(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _errors_of_httpx():
-            async for part in self._answer.content.iter_any():
+        content = self._answer.content
+        with _errors_of_httpx:
+            if content.is_eof():  # a grade is small: nearly all came with their headers
+                yield content.read_nowait()
+                return
+            async for part in content.iter_any():
                 yield part
 
     async def aclose(self) -> None:
         self._answer.close()  # nothing is left to close of one that was read to its end
+
+
+def _text(header: bytes) -> str:
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
 
 
 async def _in_parts(content: bytes) -> AsyncIterator[bytes]:
@@ -219,13 +229,24 @@ def _headers_for(proxy: httpx.Proxy) -> dict[str, str]:
     return headers
 
 
-@contextmanager
-def _errors_of_httpx() -> Generator[None]:
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:
-        for kind, said, words in _AS_HTTPX_SAYS:
-            if isinstance(error, kind):
-                # aiohttp draws some of what it could not read, in several lines.
-                text = " ".join(words.format(error).split()).rstrip(" ^")
-                raise said(text or type(error).__name__) from error
+class _ErrorsOfHttpx:
+    """Raises what httpx would raise; a class, as it is entered several times a request."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, (aiohttp.ClientError, OSError)):
+            raise _as_httpx_says(error) from error
+
+
+def _as_httpx_says(error: Exception) -> httpx.TransportError:
+    said, words = next(
+        (said, words) for kind, said, words in _AS_HTTPX_SAYS if isinstance(error, kind)
+    )
+    # aiohttp draws some of what it could not read, in several lines.
+    text = " ".join(words.format(error).split()).rstrip(" ^")
+    return said(text or type(error).__name__)
+
+
+_errors_of_httpx = _ErrorsOfHttpx()

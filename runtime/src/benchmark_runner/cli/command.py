@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.cli.collector import rare_collections
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
 from benchmark_runner.cli.output import (
     mask_with,
@@ -128,9 +129,10 @@ def show_plan(job: Job) -> None:
 
 def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Reporter) -> ResultT:
     try:
-        return run_interruptible(
-            work, threads=job.settings.parallelism, last_words=reporter.interrupted
-        )
+        with rare_collections():
+            return run_interruptible(
+                work, threads=job.settings.parallelism, last_words=reporter.interrupted
+            )
     except Interrupted as signal:
         reporter.interrupted(signal)
         raise typer.Exit(signal.exit_code) from None
