@@ -70,8 +70,8 @@ async def _work(asked: argparse.Namespace, post: Post) -> None:
         async def work(task_ids: Iterator[str]) -> None:
             for task_id in task_ids:
                 folder = asked.out / task_id
-                await in_thread(_make, folder, asked.durable)
-                await in_thread(_write, folder / "generation.json", generation, asked.durable)
+                await in_thread(_make, folder)
+                await in_thread(_write_first, folder / "generation.json", generation, asked.durable)
                 await post("/evaluate-response/", {"task_id": task_id, "response": "an answer"})
                 await in_thread(_write, folder / "eval.json", grade, asked.durable)
 
@@ -80,11 +80,14 @@ async def _work(asked: argparse.Namespace, post: Post) -> None:
                 group.create_task(work(task_ids))
 
 
-def _make(folder: Path, durable: bool) -> None:
+def _make(folder: Path) -> None:
     folder.mkdir()
-    _flush(folder.parent, durable)
     (folder / "agent_logs").mkdir()
-    _flush(folder, durable)
+
+
+def _write_first(path: Path, content: bytes, durable: bool) -> None:
+    _write(path, content, durable)
+    _flush(path.parent.parent, durable)
 
 
 def _write(path: Path, content: bytes, durable: bool) -> None:

@@ -108,6 +108,19 @@ class TestDurability:
         assert made == [("flush", "root"), ("flush", "x"), ("flush", "results")]
         assert (root / "x" / "results" / "r1").is_dir()
 
+    def test_a_folder_that_need_not_last_yet_is_flushed_with_the_file_that_must(
+        self, root: Path, calls: Calls
+    ) -> None:
+        storage = Storage(root)
+        storage.make_folder(root / "a", flush=False)
+        assert calls.made == [("mkdir", "a")]
+        storage.write(root / "a" / "file", b"content", with_folder=True)
+        assert calls.made[-3:] == [
+            ("rename", ".file.tmp", "file"),
+            ("flush", "a"),
+            ("flush", "root"),
+        ]
+
     def test_what_is_moved_is_so_on_the_disk_in_both_folders(
         self, root: Path, calls: Calls
     ) -> None:

@@ -134,7 +134,7 @@ class RunArtifacts:
 
     def save_generation(self, task_id: str, generation: GenerationResult) -> str:
         """Write a task's generation and return the hash of the file."""
-        return self.save(self.generation_path(task_id), generation)
+        return self.save(self.generation_path(task_id), generation, with_folder=True)
 
     def save_eval(self, task_id: str, result: EvalResult) -> str:
         """Write a task's eval and return the hash of the file."""
@@ -244,7 +244,7 @@ class RunArtifacts:
             self.keep_attempt(task_id)
             number += max(self._kept_attempts(task_id), default=0)
         logs = task_dir / "agent_logs"
-        self._storage.make_folder(logs)
+        self._storage.make_folder(logs, flush=False)  # until there is a generation
         return logs, number
 
     def keep_attempt(self, task_id: str) -> None:
@@ -291,14 +291,19 @@ class RunArtifacts:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
         return self._parse(path, self._storage.read(path), model)
 
-    def save(self, path: Path, content: BaseModel) -> str:
+    def save(self, path: Path, content: BaseModel, *, with_folder: bool = False) -> str:
         """Write a file of this run, whole or not at all, and return its SHA-256.
+
+        Args:
+            path: The file.
+            content: What to write.
+            with_folder: Whether its folder may be as new as it is.
 
         Raises:
             ArtifactError: the disk refuses.
         """
         data = self.redactor.clean(_to_json(content))
-        self._storage.write(path, data)
+        self._storage.write(path, data, with_folder=with_folder)
         return hashlib.sha256(data).hexdigest()
 
     def set_file_aside(self, path: Path) -> None:

@@ -62,11 +62,16 @@ class Storage:
         self._refuse_links(folder)
         return tuple(_content(f"{folder}/{name}") for name in names)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes, *, with_folder: bool = False) -> None:
         """Put ``data`` into a file: whoever reads it finds the old content or the new one.
 
         Only one writer of a file at a time: the temporary one beside it has a fixed name, so
         that what a kill leaves there is replaced by the next write.
+
+        Args:
+            path: The file.
+            data: All of its content.
+            with_folder: Flush its folder's own name, too: it was made without that.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -83,9 +88,15 @@ class Storage:
                     os.unlink(temporary)  # noqa: PTH108 (likewise)
                 raise
             self._flush_folder(folder)
+            if with_folder:
+                self._flush_folder(_above(folder))
 
-    def make_folder(self, path: Path | str) -> None:
+    def make_folder(self, path: Path | str, *, flush: bool = True) -> None:
         """Make a folder and those above it, where they are missing.
+
+        Args:
+            path: The folder.
+            flush: Whether it has to be there after a power cut although nothing is in it yet.
 
         Raises:
             ArtifactError: the disk refuses, or one of them is a symbolic link.
@@ -99,7 +110,8 @@ class Storage:
             for folder in reversed(missing):
                 with suppress(FileExistsError):  # another process may have just made it
                     os.mkdir(folder)  # noqa: PTH102 (the system call that is meant)
-                self._flush_folder(_above(folder))
+                if flush:
+                    self._flush_folder(_above(folder))
 
     def names(self, folder: Path) -> list[str]:
         """What is in a folder; nothing, if it is not there.

@@ -28,3 +28,17 @@ def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_after(
         flushed = before[before.index(["write", written[-1]]) :]
         assert ["fsync", written[-1]] in flushed, f"{path} is not flushed"
         assert ["fsync", str(path.parent)] in after, f"the folder of {path} is not flushed"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_folder_of_a_generation_is_flushed_before_its_grade_is_written(
+    bench: Bench, scenario: Scenario
+) -> None:
+    taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
+    for index, (kind, name) in enumerate(taken):
+        path = PurePosixPath(name)
+        if kind == "replace" and path.name == "generation.json":
+            after = taken[index:]
+            grade = ["replace", str(path.with_name("eval.json"))]
+            until = after.index(grade) if grade in after else len(after)
+            assert ["fsync", str(path.parent.parent)] in after[:until], f"{path.parent} is not"
