@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import math
-import statistics
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.scoring import default_task_score, mean, standard_error
+from benchmark_runner.scoring import default_task_score
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -57,32 +56,3 @@ def test_a_number_that_is_not_finite_counts_as_unknown(result: JsonValue) -> Non
 
 def test_a_whole_number_too_large_for_a_float_counts_as_unknown() -> None:
     assert default_task_score({"score": 10**400}) is None
-
-
-@pytest.mark.parametrize(
-    "scores",
-    [
-        [0.0, 1.0],
-        [1.0, 0.0, 0.0, 1.0, 1.0, 0.5],
-        [0.1] * 10,
-        [1e9 + 1, 1e9 + 2, 1e9 + 4],
-        [index / 97 for index in range(500)],
-    ],
-)
-def test_mean_and_standard_error_agree_with_an_independent_computation(
-    scores: list[float],
-) -> None:
-    error = statistics.stdev(scores) / math.sqrt(len(scores))
-
-    assert mean(scores) == pytest.approx(statistics.fmean(scores), rel=1e-12)
-    assert standard_error(scores) == pytest.approx(error, rel=1e-9, abs=1e-15)
-
-
-def test_without_scores_there_is_neither_mean_nor_standard_error() -> None:
-    assert mean([]) is None
-    assert standard_error([]) is None
-
-
-def test_one_score_has_a_mean_and_no_standard_error() -> None:
-    assert mean([0.5]) == 0.5
-    assert standard_error([0.5]) is None

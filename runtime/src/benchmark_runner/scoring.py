@@ -1,4 +1,4 @@
-"""What a graded task counts, and the mean of a run with its standard error."""
+"""What a graded task counts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pydantic import JsonValue
 
 
@@ -34,20 +32,3 @@ def finite(value: object) -> float | None:
         return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None
-
-
-def mean(scores: Sequence[float]) -> float | None:
-    """Arithmetic mean; ``None`` without scores."""
-    return math.fsum(scores) / len(scores) if scores else None
-
-
-def standard_error(scores: Sequence[float]) -> float | None:
-    """Standard error of the mean, ``sqrt(Σ(s-m)²/(n-1)/n)``; ``None`` below two scores.
-
-    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 2.1.
-    """
-    centre = mean(scores)
-    count = len(scores)
-    if centre is None or count < 2:  # noqa: PLR2004 (a spread needs two)
-        return None
-    return math.sqrt(math.fsum((score - centre) ** 2 for score in scores) / (count - 1) / count)

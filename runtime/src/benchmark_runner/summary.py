@@ -21,7 +21,8 @@ from benchmark_runner.schemas import (
     ScoreBounds,
     ScoreCounts,
 )
-from benchmark_runner.scoring import finite, mean, standard_error
+from benchmark_runner.scoring import finite
+from benchmark_runner.statistics.means import mean, standard_error
 from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:

@@ -38,7 +38,8 @@ from benchmark_runner.schemas import (
     VerifyTaskIdsResponse,
     VersionResponse,
 )
-from benchmark_runner.scoring import default_task_score, mean
+from benchmark_runner.scoring import default_task_score
+from benchmark_runner.statistics.means import mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -1,0 +1,90 @@
+"""How scores, durations, tokens or costs are distributed, in a handful of bars."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count, pairwise
+from typing import TYPE_CHECKING
+
+from benchmark_runner.statistics.flips import is_pass_fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many values there are in a range.
+
+    Attributes:
+        low: Where the range begins; a value there is in it.
+        high: Where it ends; a value there is in the next, in the last bar still in it. The same
+            as ``low`` where the bar stands for one value.
+        count: How many.
+    """
+
+    low: float
+    high: float
+    count: int
+
+
+def histogram(values: Sequence[float], most: int = 10) -> list[Bar]:
+    """Count values in ranges of one width, between edges that are round numbers.
+
+    Few whole numbers, such as turns, have a bar each, and so have 0 and 1 where each value is
+    one of them. Else the width is 1, 2 or 5 times a power of ten, the least that needs no more
+    bars than ``ceil(1 + log2(n))`` and ``most``.
+
+    Source of the number of bars: H. A. Sturges, "The Choice of a Class Interval", Journal of the
+    American Statistical Association 21, 1926.
+
+    Args:
+        values: In any order; none is left out, and none need differ from another.
+        most: The most bars, at least 2.
+
+    Returns:
+        The bars from the least value to the greatest, empty ones between them included; none
+        without values.
+    """
+    if not values:
+        return []
+    low, high = (0.0, 1.0) if is_pass_fail(values) else (min(values), max(values))
+    if low == high:
+        return [Bar(low, high, len(values))]
+    if high - low < most and all(float(value).is_integer() for value in values):
+        counts = Counter(values)
+        # Once each: beyond 2**53 not every whole number is a float.
+        each = dict.fromkeys(map(float, _numbers(Fraction(low), Fraction(high))))
+        return [Bar(value, value, counts[value]) for value in each]
+    edges = _round_edges(low, high, min(most, math.ceil(1 + math.log2(len(values)))))
+    counts = Counter(min(bisect_right(edges, value), len(edges) - 1) for value in values)
+    return [Bar(*ends, counts[number]) for number, ends in enumerate(pairwise(edges), 1)]
+
+
+def _round_edges(low: float, high: float, most: int) -> list[float]:
+    # In exact fractions, so that an edge is the float that is printed as 0.3.
+    least, greatest = Fraction(low), Fraction(high)
+    candidates = (
+        [float(number * width) for number in _numbers(least / width, greatest / width)]
+        for width in _widths((greatest - least) / most)
+    )
+    # Edges between neighbouring floats would coincide.
+    return next(
+        edges for edges in candidates if len(edges) <= most + 1 and len({*edges}) == len(edges)
+    )
+
+
+def _numbers(least: Fraction, greatest: Fraction) -> range:
+    return range(math.floor(least), math.ceil(greatest) + 1)
+
+
+def _widths(least: Fraction) -> Iterator[Fraction]:
+    """Yield round widths from about ``least`` up."""
+    # Of whole numbers, as the least floats divided are no floats any more.
+    logarithm = math.log10(least.numerator) - math.log10(least.denominator)
+    for exponent in count(math.floor(logarithm)):
+        yield from (digit * Fraction(10) ** exponent for digit in (1, 2, 5))

@@ -1,0 +1,170 @@
+"""Between which bounds a mean lies, and by which method that was found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from benchmark_runner.statistics.distributions import normal_quantile, student_t_quantile
+from benchmark_runner.statistics.flips import is_pass_fail
+from benchmark_runner.statistics.means import clustered_standard_error, mean, standard_error
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+#: With fewer passes or fewer failures than that, Student's t is no guide.
+_ENOUGH = 15
+
+
+class IntervalMethod(StrEnum):
+    """How an interval was found."""
+
+    STUDENT_T = "student_t"
+    WILSON = "wilson"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bounds that hold the true mean in a given share of all samples.
+
+    Attributes:
+        low: The lower bound.
+        high: The upper bound.
+        level: The share, such as 0.95.
+        method: How the bounds were found.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: IntervalMethod
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def interval_of_mean(
+    scores: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = 0.95
+) -> Interval | None:
+    """Interval of a mean, by the method that suits the scores.
+
+    Wilson's where each score is 0 or 1 and there are fewer than 15 passes or fewer than 15
+    failures; else Student's t. With clusters, passes and failures are counted as if there were
+    only so many independent tasks as have the clustered standard error.
+
+    Source of the rule: Agresti, Franklin and Klingenberg, "Statistics: The Art and Science of
+    Learning from Data", section 8.2, asks for 15 of each before the error of a rate is used.
+
+    Args:
+        scores: The scores, on any scale.
+        clusters: The cluster of each, in the same order, where tasks are related.
+        level: How sure, between 0 and 1.
+
+    Returns:
+        The interval; ``None`` below two scores, or two clusters.
+
+    Raises:
+        ValueError: ``level`` is not between 0 and 1, or there is not one cluster a score.
+    """
+    by_t = student_t_interval(scores, clusters, level)
+    if by_t is None or not is_pass_fail(scores):
+        return by_t
+    total = len(scores) if clusters is None else _effective_number(scores, clusters, level)
+    passed = math.fsum(scores) * (total / len(scores))
+    if min(passed, total - passed) >= _ENOUGH:
+        return by_t
+    return wilson_interval(passed, total, level)
+
+
+def student_t_interval(
+    scores: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = 0.95
+) -> Interval | None:
+    """Interval of a mean, ``m ± t·SE`` with the quantile of Student's t.
+
+    The degrees of freedom are the number of scores less 1, with clusters the number of clusters
+    less 1. Scores that are all the same give an interval without width: they do not show how
+    far others may be from them.
+
+    Source: "Student", "The probable error of a mean", Biometrika 6, 1908; for clusters Cameron
+    and Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
+    50(2), 2015, section VI.
+
+    Args:
+        scores: The scores, on any scale; the bounds may lie beyond its ends.
+        clusters: The cluster of each, in the same order, where tasks are related.
+        level: How sure, between 0 and 1.
+
+    Returns:
+        The interval; ``None`` below two scores, or two clusters.
+
+    Raises:
+        ValueError: ``level`` is not between 0 and 1, or there is not one cluster a score.
+    """
+    if clusters is None:
+        error, units = standard_error(scores), len(scores)
+    else:
+        error, units = clustered_standard_error(scores, clusters), len(set(clusters))
+    centre = mean(scores)
+    if centre is None or error is None:
+        return None
+    reach = student_t_quantile(_share_below(level), units - 1) * error
+    return Interval(centre - reach, centre + reach, level, IntervalMethod.STUDENT_T)
+
+
+def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a pass rate; never without width, and never beyond 0 and 1.
+
+    The bounds are the two rates p for which ``(passed/total - p)² = z²·p(1-p)/total``.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22, 1927; Brown, Cai and DasGupta, "Interval
+    Estimation for a Binomial Proportion", Statistical Science 16(2), 2001, section 3.1.1.
+
+    Args:
+        passed: How many passed, from 0 to ``total``.
+        total: Of how many, more than 0; a fraction where tasks count for less than one.
+        level: How sure, between 0 and 1.
+
+    Raises:
+        ValueError: ``level`` is not between 0 and 1.
+    """
+    square = normal_quantile(_share_below(level)) ** 2
+    low = _lower_wilson_bound(passed, total, square)
+    high = 1 - _lower_wilson_bound(total - passed, total, square)
+    return Interval(low, high, level, IntervalMethod.WILSON)
+
+
+def _share_below(level: float) -> float:
+    """Share of all samples below the upper bound."""
+    if not 0 < level < 1:
+        raise ValueError(f"A level is between 0 and 1, such as 0.95, not {level}")
+    return (1 + level) / 2
+
+
+def _lower_wilson_bound(passed: float, total: float, square: float) -> float:
+    # From the greater root and the product of both: a difference would lose the small one.
+    middle = passed + square / 2
+    spread = math.sqrt(square * (passed * (total - passed) / total + square / 4))
+    return passed * passed / total / (middle + spread)
+
+
+def _effective_number(scores: Sequence[float], clusters: Sequence[Hashable], level: float) -> float:
+    """How many independent tasks would tell as much of a pass rate as these.
+
+    Where all have passed, or all failed, nothing shows how alike the tasks of a cluster are, and
+    each cluster counts for one task.
+
+    Source: Korn and Graubard, "Confidence intervals for proportions with small expected number
+    of positive counts estimated from survey data", Survey Methodology 24(2), 1998; with Wilson's
+    interval Franco et al., "Comparative Study of Confidence Intervals for Proportions in Complex
+    Sample Surveys", Journal of Survey Statistics and Methodology 7(3), 2019.
+    """
+    count, groups = len(scores), len(set(clusters))
+    plain, clustered = standard_error(scores), clustered_standard_error(scores, clusters)
+    number = count * (plain / clustered) ** 2 if plain and clustered else groups
+    share = _share_below(level)
+    # The error itself is the less certain the fewer clusters there are.
+    certainty = student_t_quantile(share, count - 1) / student_t_quantile(share, groups - 1)
+    return min(count, number * certainty**2)

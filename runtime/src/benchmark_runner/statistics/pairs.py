@@ -1,0 +1,99 @@
+"""How far two runs are apart on the tasks that both have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from benchmark_runner.statistics.distributions import normal_quantile
+from benchmark_runner.statistics.intervals import student_t_interval
+from benchmark_runner.statistics.means import clustered_standard_error, mean, standard_error
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from benchmark_runner.statistics.intervals import Interval
+
+_Task = TypeVar("_Task", bound="Hashable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """What the second run scores more than the first, task by task.
+
+    Attributes:
+        count: How many tasks both have.
+        mean: Mean of the differences; above 0 where the second is higher.
+        standard_error: Of that mean; ``None`` below two tasks, or two clusters.
+        interval: Of that mean, by Student's t; ``None`` likewise.
+    """
+
+    count: int
+    mean: float
+    standard_error: float | None
+    interval: Interval | None
+
+
+def paired_difference(
+    first: Mapping[_Task, float],
+    second: Mapping[_Task, float],
+    clusters: Mapping[_Task, Hashable] | None = None,
+    level: float = 0.95,
+) -> PairedDifference | None:
+    """Compare two runs on the tasks that both have, which takes out how hard each task is.
+
+    The error is that of the mean of the differences d, ``sqrt(Σ(d-m)²/(n-1)/n)``, and with
+    clusters its clustered form.
+
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 4, paired
+    analysis.
+
+    Args:
+        first: The score of each task in one run.
+        second: The same in the other.
+        clusters: The cluster of each task that both have, where tasks are related.
+        level: How sure the interval is, between 0 and 1.
+
+    Returns:
+        The comparison; ``None`` without a task that both have.
+
+    Raises:
+        KeyError: a task that both have is in no cluster.
+        ValueError: ``level`` is not between 0 and 1.
+    """
+    common = [task for task in first if task in second]
+    differences = [second[task] - first[task] for task in common]
+    centre = mean(differences)
+    if centre is None:
+        return None
+    of_each = None if clusters is None else [clusters[task] for task in common]
+    return PairedDifference(
+        count=len(common),
+        mean=centre,
+        standard_error=standard_error(differences)
+        if of_each is None
+        else clustered_standard_error(differences, of_each),
+        interval=student_t_interval(differences, of_each, level),
+    )
+
+
+def minimum_detectable_effect(
+    standard_error: float, *, power: float = 0.8, significance: float = 0.05
+) -> float:
+    """The least true difference that a comparison with this error is likely to show.
+
+    ``(z_{1-significance/2} + z_{power})·SE``, with the quantiles of the normal distribution: 2.80
+    times the error by default. An error of 0 gives 0: then no pair of scores differs from the
+    others, and nothing is known of what could be detected.
+
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 5.
+
+    Args:
+        standard_error: Of the difference between the runs.
+        power: The chance to show it, between 0 and 1.
+        significance: The chance to show a difference, in either direction, where there is none.
+
+    Raises:
+        ValueError: ``power`` or ``significance`` is not between 0 and 1.
+    """
+    return (normal_quantile(1 - significance / 2) + normal_quantile(power)) * standard_error

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmark_runner.statistics.means import (
+    clustered_standard_error,
+    mean,
+    median,
+    quantiles,
+    standard_deviation,
+    standard_error,
+)
+
+if TYPE_CHECKING:
+    import random
+
+SAMPLES = [
+    [0.0, 1.0],
+    [1.0, 0.0, 0.0, 1.0, 1.0, 0.5],
+    [1e9 + 1, 1e9 + 2, 1e9 + 4],
+    [-1e-9, 2e-9, 5e-9],
+    [index / 97 for index in range(500)],
+]
+SCORES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
+#: Scores that differ enough for their spread to be told from rounding.
+STEPS = st.lists(st.integers(-1000, 1000).map(lambda step: step / 8), min_size=2, max_size=30)
+
+
+def naive_clustered_error(scores: list[float], clusters: list[int]) -> float:
+    """The equation as it is printed, in quadratic time."""
+    n, centre = len(scores), math.fsum(scores) / len(scores)
+    plain = math.fsum((score - centre) ** 2 for score in scores) / (n - 1) / n
+    alike = math.fsum(
+        (scores[i] - centre) * (scores[j] - centre)
+        for i in range(n)
+        for j in range(n)
+        if i != j and clusters[i] == clusters[j]
+    )
+    return math.sqrt(max(0.0, plain + alike / n**2))
+
+
+@pytest.mark.parametrize("scores", SAMPLES)
+def test_mean_spread_and_error_agree_with_scipy(scores: list[float]) -> None:
+    assert mean(scores) == pytest.approx(np.mean(scores), rel=1e-12)
+    assert standard_deviation(scores) == pytest.approx(stats.tstd(scores), rel=1e-9)
+    assert standard_error(scores) == pytest.approx(stats.sem(scores), rel=1e-9)
+
+
+def test_small_scores_beside_large_ones_count() -> None:
+    assert mean([1e16, 1.0, -1e16]) == pytest.approx(1 / 3)
+
+
+def test_a_small_spread_far_from_zero_is_not_lost() -> None:
+    scores = [1e15 + step for step in (0.0, 1.0, 2.0, 3.0, 4.0)]
+
+    assert mean(scores) == 1e15 + 2
+    assert standard_deviation(scores) == pytest.approx(math.sqrt(2.5), rel=1e-12)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(2, 50))
+def test_equal_scores_have_themselves_as_mean_and_no_error(score: float, count: int) -> None:
+    assert mean([score] * count) == score
+    assert standard_error([score] * count) == 0
+    assert clustered_standard_error([score] * count, [*range(1, count), 1]) in (0, None)
+
+
+def test_without_scores_there_is_neither_mean_nor_error() -> None:
+    assert mean([]) is None
+    assert standard_deviation([]) is None
+    assert standard_error([]) is None
+    assert clustered_standard_error([], []) is None
+
+
+def test_one_score_has_a_mean_and_no_error() -> None:
+    assert mean([0.5]) == 0.5
+    assert standard_deviation([0.5]) is None
+    assert standard_error([0.5]) is None
+    assert clustered_standard_error([0.5], ["a"]) is None
+
+
+@given(SCORES, st.randoms())
+def test_the_order_of_scores_does_not_matter(scores: list[float], shuffler: random.Random) -> None:
+    pairs = [(score, index % 3) for index, score in enumerate(scores)]
+    shuffled = shuffler.sample(pairs, len(pairs))
+
+    for ours in (mean, standard_error):
+        expected = ours(scores)
+        assert ours([score for score, _ in shuffled]) == pytest.approx(expected, abs=1e-9)
+    before, after = (
+        clustered_standard_error(*zip(*each, strict=True)) for each in (pairs, shuffled)
+    )
+    assert after == pytest.approx(before, abs=1e-9)
+
+
+@given(STEPS, st.floats(-100, 100), st.floats(0.01, 100))
+def test_errors_grow_with_the_scale_and_not_with_a_shift(
+    scores: list[float], shift: float, scale: float
+) -> None:
+    moved = [shift + scale * score for score in scores]
+    clusters = [index % 4 for index in range(len(scores))]
+
+    assert standard_error(moved) == pytest.approx(scale * (standard_error(scores) or 0), abs=1e-9)
+    assert clustered_standard_error(moved, clusters) == pytest.approx(
+        scale * (clustered_standard_error(scores, clusters) or 0), abs=1e-9
+    )
+
+
+class TestClusters:
+    @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 5)), min_size=2, max_size=30))
+    def test_the_error_is_that_of_the_equation_as_it_is_printed(
+        self, pairs: list[tuple[float, int]]
+    ) -> None:
+        scores, clusters = [score for score, _ in pairs], [cluster for _, cluster in pairs]
+
+        error = clustered_standard_error(scores, clusters)
+
+        if len(set(clusters)) < 2:
+            assert error is None
+        else:
+            # What it rounds to near 0 the naive form can't know.
+            assert error == pytest.approx(
+                naive_clustered_error(scores, clusters), rel=1e-6, abs=1e-4
+            )
+
+    @given(STEPS)
+    def test_clusters_of_one_task_change_nothing(self, scores: list[float]) -> None:
+        error = clustered_standard_error(scores, range(len(scores)))
+
+        assert error == pytest.approx(standard_error(scores), rel=1e-12)
+
+    @pytest.mark.parametrize("copies", [2, 5])
+    @pytest.mark.parametrize("count", [3, 30, 3000])
+    def test_copies_of_each_task_leave_the_error_that_of_the_tasks(
+        self, count: int, copies: int
+    ) -> None:
+        scores = [index % 7 / 7 for index in range(count)]
+        clusters = list(range(count))
+
+        error = clustered_standard_error(scores * copies, clusters * copies)
+
+        # The equation divides by the number of clusters, the plain error by one less.
+        plain = standard_error(scores)
+        assert plain is not None
+        assert error == pytest.approx(
+            plain
+            * math.sqrt((count - 1) / count + (count - 1) / count / (copies * count - 1) / copies)
+        )
+        assert error == pytest.approx(plain, rel=0.6 / count)
+        assert error > 1.3 * (standard_error(scores * copies) or 0)
+
+    def test_scores_that_offset_each_other_have_a_smaller_error_and_never_a_failure(self) -> None:
+        scores, clusters = [0.0, 1.0] * 50, [index // 2 for index in range(100)]
+
+        error = clustered_standard_error(scores, clusters)
+
+        assert error == pytest.approx(math.sqrt(25 / 99) / 100)
+        assert error < (standard_error(scores) or 0)
+
+    def test_within_a_single_cluster_nothing_is_known(self) -> None:
+        assert clustered_standard_error([0.0, 1.0, 1.0], ["a"] * 3) is None
+
+    def test_a_score_without_a_cluster_is_an_error(self) -> None:
+        with pytest.raises(ValueError, match="2 scores, 1 clusters"):
+            clustered_standard_error([0.0, 1.0], ["a"])
+
+
+class TestQuantiles:
+    @pytest.mark.parametrize("values", [[3.0], [2.0, 1.0], [5.0, 1.0, 4.0, 2.0], *SAMPLES])
+    def test_they_agree_with_numpy(self, values: list[float]) -> None:
+        shares = [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0]
+
+        assert quantiles(values, shares) == pytest.approx(list(np.quantile(values, shares)))
+        assert median(values) == pytest.approx(np.median(values))
+
+    @given(SCORES, st.lists(st.floats(0, 1), min_size=2))
+    def test_they_rise_with_the_share_and_stay_between_the_values(
+        self, values: list[float], shares: list[float]
+    ) -> None:
+        found = quantiles(values, sorted(shares))
+
+        assert found is not None
+        rounding = 1e-9 * max(1.0, *map(abs, values))
+        assert all(low <= high + rounding for low, high in pairwise(found))
+        assert min(values) - rounding <= found[0]
+        assert found[-1] <= max(values) + rounding
+
+    def test_without_values_there_are_none(self) -> None:
+        assert quantiles([], [0.5]) is None
+        assert median([]) is None
+
+    @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
+    def test_a_share_beyond_0_and_1_is_an_error(self, share: float) -> None:
+        with pytest.raises(ValueError, match="Shares are from 0 to 1, not"):
+            quantiles([1.0], [share])
