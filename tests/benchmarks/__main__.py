@@ -2,6 +2,7 @@
 
 from tests.benchmarks import (
     copying,
+    coverage,
     latency,
     memory,
     resume,
@@ -21,4 +22,5 @@ main(
     resume.measure,
     stalls.measure,
     copying.measure,
+    coverage.measure,
 )
