@@ -34,11 +34,17 @@ class Costs:
 
     def add(self, generation: GenerationResult) -> None:
         """Count one generation."""
-        cost = generation.cost
-        if cost is None or not isfinite(cost) or cost < 0:
+        cost = known_cost(generation)
+        if cost is None:
             self.unknown += 1
         else:
             self.dollars += cost
+
+
+def known_cost(generation: GenerationResult) -> float | None:
+    """US dollars that a generation cost; ``None`` where none are recorded that can be."""
+    cost = generation.cost
+    return cost if cost is not None and isfinite(cost) and cost >= 0 else None
 
 
 def recorded_costs(artifacts: RunArtifacts, task_ids: Iterable[str]) -> Costs:

@@ -26,16 +26,17 @@ _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk
 def standing_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
     """Return the score on disk if it still sums the evals on disk, which ``evals_hash`` is of."""
     score = artifacts.load_final_score()
-    return score if score is not None and score.complete and _sums(score, evals_hash) else None
+    return score if score is not None and score.complete and sums(score, evals_hash) else None
 
 
 def has_forced_score(artifacts: RunArtifacts, evals_hash: str) -> bool:
     """Whether the score on disk says that it is incomplete, and still sums the evals on disk."""
     score = artifacts.load_final_score()
-    return score is not None and not score.complete and _sums(score, evals_hash)
+    return score is not None and not score.complete and sums(score, evals_hash)
 
 
-def _sums(score: ScoreResult, evals_hash: str) -> bool:
+def sums(score: ScoreResult, evals_hash: str) -> bool:
+    """Whether a score sums the evals that ``evals_hash`` is of; one that does not say may."""
     return score.evals_hash in (None, evals_hash)
 
 

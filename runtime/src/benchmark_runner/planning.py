@@ -130,26 +130,55 @@ def make_plan(
     """
     plan, redo = Plan(), redo or {}
     for task in read_tasks(artifacts, task_ids):
-        task_id, generation = task.task_id, task.generation
-        again: Why | None = None
-        if generation is None:
-            again = Why.UNREADABLE if task.is_unreadable else Why.NOT_GENERATED
-        elif task_id in redo:
-            again = redo[task_id]
-        elif generation.status is GenerationStatus.ERROR:
-            again = Why.GENERATION_FAILED
-        elif retry_timeouts and generation.status in _OUT_OF_TIME:
-            again = Why.RETRY_TIMEOUTS
-        if again is not None:
-            plan.generate.append(task_id)
-            plan.why[task_id] = again
-        elif skip_eval:
-            plan.why[task_id] = Why.GENERATED
-        else:
-            _plan_eval(plan, task_id, task.result, task.generation_hash, regrade=regrade)
+        plan_task(
+            plan,
+            task,
+            skip_eval=skip_eval,
+            regrade=regrade,
+            retry_timeouts=retry_timeouts,
+            redo=redo.get(task.task_id),
+        )
         if also is not None:
             also(task, plan)
     return plan
+
+
+def plan_task(
+    plan: Plan,
+    task: TaskFiles,
+    *,
+    skip_eval: bool = False,
+    regrade: Why | None = None,
+    retry_timeouts: bool = False,
+    redo: Why | None = None,
+) -> None:
+    """Add to ``plan`` what one task still needs; see :func:`make_plan`.
+
+    Args:
+        plan: The plan of the tasks before it.
+        task: The task.
+        skip_eval: Whether a generation is all that is wanted.
+        regrade: Why a grade that is there is to be made again, if it is.
+        retry_timeouts: Whether it is to be generated again if it ran out of time or turns.
+        redo: Why it is to be generated again, whatever there is, if it is.
+    """
+    task_id, generation = task.task_id, task.generation
+    again: Why | None = None
+    if generation is None:
+        again = Why.UNREADABLE if task.is_unreadable else Why.NOT_GENERATED
+    elif redo is not None:
+        again = redo
+    elif generation.status is GenerationStatus.ERROR:
+        again = Why.GENERATION_FAILED
+    elif retry_timeouts and generation.status in _OUT_OF_TIME:
+        again = Why.RETRY_TIMEOUTS
+    if again is not None:
+        plan.generate.append(task_id)
+        plan.why[task_id] = again
+    elif skip_eval:
+        plan.why[task_id] = Why.GENERATED
+    else:
+        _plan_eval(plan, task_id, task.result, task.generation_hash, regrade=regrade)
 
 
 def _plan_eval(

@@ -133,8 +133,11 @@ class Summariser:
         self._summary = RunSummary()
         self._failed: dict[tuple[Phase, str], FailureGroup] = {}
 
-    def add(self, task: TaskFiles) -> None:
+    def add(self, task: TaskFiles) -> float | None:
         """Take one task into account.
+
+        Returns:
+            What the task counts; ``None`` where that is not known.
 
         Raises:
             RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -146,13 +149,13 @@ class Summariser:
         generation = task.generation
         if generation is None:
             summary.without_generation.append(task_id)
-            return
+            return None
         counts.attempted += 1
         summary.costs.add(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
             _note_failure(self._failed, Phase.GENERATE, generation, task_id)
-            return
+            return None
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
         result = task.result
@@ -162,9 +165,10 @@ class Summariser:
         elif result is None or why_eval_is_owed(result, task.generation_hash):
             summary.without_eval.append(task_id)
         else:
-            self._add_grade(task_id, result)
+            return self._add_grade(task_id, result)
+        return None
 
-    def _add_grade(self, task_id: str, result: EvalResult) -> None:
+    def _add_grade(self, task_id: str, result: EvalResult) -> float | None:
         summary = self._summary
         if result.status is EvalStatus.EVALUATED:
             summary.counts.scored += 1
@@ -173,6 +177,7 @@ class Summariser:
             summary.did_not_complete += 1
         if (score := task_value(self._runner, result)) is not None:
             summary.scores.append(score)
+        return score
 
     def summary(self) -> RunSummary:
         """How the tasks so far stand."""

@@ -27,6 +27,7 @@ class TaskFiles:
         self.task_id = task_id
         self._artifacts = artifacts
         self._generation, self._eval = artifacts.read_results(task_id)
+        self._had_eval = self._eval is not None
 
     @cached_property
     def generation(self) -> GenerationResult | None:
@@ -61,11 +62,16 @@ class TaskFiles:
         return found
 
     @property
+    def has_unreadable_eval(self) -> bool:
+        """Whether there was an eval that can't be read."""
+        return self._had_eval and self.result is None
+
+    @property
     def eval_content(self) -> bytes | None:
         """``eval.json`` as it is on disk now; ``None`` without one."""
         return self._eval
 
-    @property
+    @cached_property
     def earlier_generations(self) -> list[GenerationResult]:
         """The generations of earlier attempts, as far as they can be read."""
         return self._artifacts.earlier_generations(self.task_id)

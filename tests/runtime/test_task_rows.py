@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.graders import GradedBy
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    Failure,
+    FailureKind,
+    GenerationResult,
+    GenerationStatus,
+    Phase,
+    TokenUsage,
+)
+from benchmark_runner.summary import Summariser
+from benchmark_runner.task_files import TaskFiles
+from benchmark_runner.task_rows import TaskRow, TaskState, row_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOMENT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+
+class Runner(BenchmarkRunner):
+    NAME = "my-bench"
+
+    async def generate(self, *_: Any, **__: Any) -> GenerationResult:
+        raise AssertionError("nothing is to be generated here")
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def put(
+    artifacts: RunArtifacts,
+    generation: GenerationResult | None = None,
+    status: EvalStatus | None = None,
+    **fields: Any,
+) -> TaskRow:
+    """Put a task on disk and return its row."""
+    if generation is not None:
+        fields.setdefault("generation_hash", artifacts.save_generation("t1", generation))
+    if status is not None:
+        artifacts.save_eval("t1", EvalResult(task_id="t1", status=status, **fields))
+    task = TaskFiles(artifacts, "t1")
+    return row_of(task, Summariser(Runner("local")).add(task))
+
+
+def generated(status: str = "success", **fields: Any) -> GenerationResult:
+    return GenerationResult(task_id="t1", status=status, **fields)
+
+
+class TestTheState:
+    @pytest.mark.parametrize(
+        ("generation", "status", "state", "score"),
+        [
+            (generated(), EvalStatus.EVALUATED, TaskState.SCORED, 0.5),
+            (generated("max_time"), EvalStatus.DID_NOT_COMPLETE, TaskState.TIMED_OUT, 0),
+            (generated("max_time"), None, TaskState.TIMED_OUT, None),
+            (generated("max_turns"), EvalStatus.DID_NOT_COMPLETE, TaskState.OUT_OF_TURNS, 0),
+            (generated(), EvalStatus.DID_NOT_COMPLETE, TaskState.DID_NOT_COMPLETE, 0),
+            (generated("error"), None, TaskState.FAILED_GENERATING, None),
+            (
+                generated("error"),
+                EvalStatus.GENERATION_ERROR,
+                TaskState.FAILED_GENERATING,
+                None,
+            ),
+            (generated(), EvalStatus.ERROR, TaskState.FAILED_GRADING, None),
+            (generated(), EvalStatus.GENERATION_ERROR, TaskState.NOT_GRADED, None),
+            (generated(), None, TaskState.NOT_GRADED, None),
+            (None, None, TaskState.NOT_GENERATED, None),
+        ],
+    )
+    def test_it_says_what_has_become_of_the_task(
+        self,
+        artifacts: RunArtifacts,
+        generation: GenerationResult | None,
+        status: EvalStatus | None,
+        state: TaskState,
+        score: float | None,
+    ) -> None:
+        row = put(artifacts, generation, status, result=0.5)
+
+        assert (row.state, row.score) == (state, score)
+        assert row.generation_status == (generation.status if generation else None)
+        assert row.eval_status == status
+
+    def test_a_grade_of_another_generation_counts_for_nothing(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        row = put(artifacts, generated(), EvalStatus.EVALUATED, result=1, generation_hash="another")
+
+        assert (row.state, row.score, row.stale_eval) == (TaskState.NOT_GRADED, None, True)
+
+    def test_a_grade_that_belongs_is_not_stale(self, artifacts: RunArtifacts) -> None:
+        assert not put(artifacts, generated(), EvalStatus.EVALUATED, result=1).stale_eval
+
+    def test_those_that_need_nothing_more_are_done(self) -> None:
+        assert {state for state in TaskState if state.is_done} == {
+            TaskState.SCORED,
+            TaskState.TIMED_OUT,
+            TaskState.OUT_OF_TURNS,
+            TaskState.DID_NOT_COMPLETE,
+        }
+
+
+class TestAFailure:
+    FAILURE = Failure(
+        phase=Phase.EVALUATE, kind=FailureKind.QUOTA, retryable=True, hint="Wait until tomorrow."
+    )
+
+    def test_of_a_generation_it_is_that_of_the_generation(self, artifacts: RunArtifacts) -> None:
+        failure = Failure(phase=Phase.GENERATE, kind=FailureKind.AUTHOR_CODE, retryable=False)
+        row = put(artifacts, generated("error", error="ValueError: no", failure=failure))
+
+        assert (row.phase, row.kind) == (Phase.GENERATE, FailureKind.AUTHOR_CODE)
+        assert (row.error, row.retryable, row.hint) == ("ValueError: no", False, None)
+
+    def test_of_a_grading_it_is_that_of_the_eval(self, artifacts: RunArtifacts) -> None:
+        row = put(artifacts, generated(), EvalStatus.ERROR, error="Quota: no", failure=self.FAILURE)
+
+        assert (row.phase, row.kind) == (Phase.EVALUATE, FailureKind.QUOTA)
+        assert (row.error, row.retryable) == ("Quota: no", True)
+        assert row.hint == "Wait until tomorrow."
+
+    def test_where_an_older_run_says_no_kind_the_step_is_known_all_the_same(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        row = put(artifacts, generated("error", error="ValueError: no"))
+
+        assert (row.phase, row.kind, row.retryable) == (Phase.GENERATE, None, None)
+
+
+class TestWhatItTook:
+    def test_tokens_cost_times_turns_and_the_model_are_those_of_the_generation(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        usage = TokenUsage(input=1, output=2, reasoning=3, cache_read=4, cache_write=5)
+        generation = generated(
+            usage=usage,
+            cost=0.25,
+            duration=1.5,
+            total_turns=7,
+            attempts=3,
+            model="m",
+            log_dir="logs",
+            started_at=MOMENT,
+            ended_at=MOMENT.replace(tzinfo=None),
+        )
+        row = put(artifacts, generation, EvalStatus.EVALUATED, duration=2.5)
+
+        assert (row.input_tokens, row.output_tokens, row.reasoning_tokens) == (1, 2, 3)
+        assert (row.cache_read_tokens, row.cache_write_tokens) == (4, 5)
+        assert (row.cost, row.cost_of_earlier_attempts) == (0.25, None)
+        assert (row.generation_seconds, row.grading_seconds) == (1.5, 2.5)
+        assert (row.total_turns, row.attempts, row.model, row.log_dir) == (7, 3, "m", "logs")
+        assert (row.started_at, row.ended_at) == (MOMENT, MOMENT)
+
+    def test_what_is_not_known_is_not_zero(self, artifacts: RunArtifacts) -> None:
+        row = put(artifacts, generated())
+
+        assert (row.input_tokens, row.cost, row.cost_of_earlier_attempts) == (None, None, None)
+        assert row.attempts == 1
+
+    def test_a_cost_that_can_be_none_is_not_known(self, artifacts: RunArtifacts) -> None:
+        assert put(artifacts, generated(cost=-1.0)).cost is None
+
+    def test_what_earlier_attempts_cost_is_said_beside(self, artifacts: RunArtifacts) -> None:
+        for cost in (0.5, 0.25, None):
+            artifacts.save_generation("t1", generated("error", cost=cost))
+            artifacts.keep_attempt("t1")
+
+        assert put(artifacts).cost_of_earlier_attempts == 0.75
+        assert put(artifacts).attempts == 3
+        assert put(artifacts, generated(cost=1)).cost == 1
+        assert put(artifacts).attempts == 4
+
+    def test_it_says_who_graded(self, artifacts: RunArtifacts) -> None:
+        by = GradedBy("https://bench.example", "v1", "1.0", "2.0")
+        row = put(
+            artifacts,
+            generated(),
+            EvalStatus.EVALUATED,
+            service_url=by.service_url,
+            evaluation_api=by.evaluation_api,
+            service_version=by.service_version,
+            evaluator_version=by.evaluator_version,
+        )
+
+        assert row.graded_by == by
+        assert put(artifacts, generated("max_turns"), EvalStatus.DID_NOT_COMPLETE).graded_by is None
+
+
+class TestFilesThatCannotBeRead:
+    @pytest.mark.parametrize(
+        ("name", "state"),
+        [
+            ("generation.json", TaskState.NOT_GENERATED),
+            ("eval.json", TaskState.NOT_GRADED),
+        ],
+    )
+    def test_the_row_says_so(self, artifacts: RunArtifacts, name: str, state: TaskState) -> None:
+        assert not put(artifacts, generated(), EvalStatus.EVALUATED).unreadable
+        (artifacts.task_dir("t1") / name).write_text("{")
+
+        row = put(artifacts)
+
+        assert (row.state, row.unreadable) == (state, True)
+
+
+def test_a_row_holds_no_long_text(artifacts: RunArtifacts) -> None:
+    long = "long " * 1000
+    row = put(
+        artifacts,
+        generated(question=long, answer=long, metadata={"trace": long}),
+        EvalStatus.EVALUATED,
+        result={"reasoning": long},
+    )
+
+    assert "long" not in repr(row)
+    assert row.generation_status is GenerationStatus.SUCCESS
