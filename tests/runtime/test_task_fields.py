@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import DatasetError, UsageError
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.local import local_client
+from benchmark_runner.local.data import LocalDatasets
+from benchmark_runner.local.service import LocalService
+from benchmark_runner.run_view import open_view
+from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.session import RunRequest, open_run
+from benchmark_runner.task_fields import field_of, group_name, load_task_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.sources import TaskSource
+    from benchmark_runner.task_fields import TaskFields
+
+pytestmark = pytest.mark.anyio
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "b", "question": "?", "answer": "canary", "topic": "sums", "meta": {"level": 1}},
+    {"id": "a", "question": "?", "answer": "canary", "topic": "names", "meta": {"level": 2}},
+    {"id": "c", "question": "?", "answer": "canary", "topic": "sums", "meta.level": 3},
+]
+
+
+class Topical(Task):
+    topic: str = "other"
+    weight: float = 1.0
+
+
+class SampleRunner(BenchmarkRunner):
+    NAME = "sample"
+    TASK_MODEL = Topical
+
+    async def generate(self, *_: object, **__: object) -> GenerationResult:
+        raise AssertionError("nothing is generated here")
+
+
+class Bench:
+    """A run, and the dataset that it was started with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "letters.json"
+        self.results = folder / "results"
+        self.connected = 0
+        self.write(ROWS)
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.file.write_text(json.dumps({"dataset_name": "letters", "tests": rows}))
+
+    async def connect(self, runner: BenchmarkRunner, _source: TaskSource) -> BenchmarkServiceClient:
+        self.connected += 1
+        datasets = LocalDatasets(self.file.parent, evaluator_fields=runner.EVALUATOR_FIELDS)
+        return local_client(LocalService("sample", datasets, lambda _task, _response: 1.0))
+
+    async def start(self, **request: Any) -> None:
+        source = {"dataset_file": self.file} if not request.keys() & {"dataset_name"} else {}
+        asked = RunRequest(llm_config=LLMConfig(), model="m", **{**source, **request})
+        runner = SampleRunner("local")
+        artifacts = RunArtifacts(self.results, "r1")
+        (await open_run(runner, artifacts, asked, self.connect)).freeze("run", {})
+        await runner.aclose()
+        self.connected = 0
+
+    async def fields(self, *names: str) -> TaskFields:
+        view = open_view(self.results, "r1", SampleRunner("local"))
+        try:
+            return await load_task_fields(view, names, self.connect)
+        finally:
+            await view.runner.aclose()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+class TestLoading:
+    async def test_of_a_file_it_is_read_again(self, bench: Bench) -> None:
+        await bench.start()
+
+        fields = await bench.fields("topic", "meta.level")
+
+        assert fields.values == {
+            "topic": {"b": "sums", "a": "names", "c": "sums"},
+            "meta.level": {"b": 1, "a": 2, "c": 3},
+        }
+        assert fields.groups("topic") == {"sums": ["b", "c"], "names": ["a"]}
+        assert (fields.changed, bench.connected) == ([], 0)
+
+    async def test_of_a_service_it_is_asked(self, bench: Bench) -> None:
+        await bench.start(dataset_name="letters")
+
+        fields = await bench.fields("topic")
+
+        assert fields.values == {"topic": {"b": "sums", "a": "names", "c": "sums"}}
+        assert bench.connected == 1
+
+    async def test_only_the_runs_own_tasks_count(self, bench: Bench) -> None:
+        await bench.start(limit=2)
+        bench.write([*ROWS, {"id": "d", "question": "?", "topic": "new"}])
+
+        assert (await bench.fields("topic")).values == {"topic": {"b": "sums", "a": "names"}}
+
+    async def test_tasks_that_have_changed_are_named(self, bench: Bench) -> None:
+        await bench.start()
+        bench.write([{**ROWS[0], "topic": "other"}, *ROWS[1:]])
+
+        fields = await bench.fields("topic")
+
+        assert (fields.values["topic"]["b"], fields.changed) == ("other", ["b"])
+
+    async def test_what_only_the_grader_may_see_is_no_field(self, bench: Bench) -> None:
+        await bench.start()
+
+        with pytest.raises(UsageError, match="has a field 'answer'") as caught:
+            await bench.fields("answer")
+
+        assert "canary" not in str(caught.value)
+
+    async def test_an_unknown_field_is_told_with_those_there_are(self, bench: Bench) -> None:
+        await bench.start()
+
+        with pytest.raises(UsageError, match="no task of run 'r1' has a field 'topik'") as caught:
+            await bench.fields("topik")
+
+        assert caught.value.hint == (
+            "Did you mean topic? Their fields are: meta.level, topic, weight."
+        )
+
+    async def test_a_dataset_that_is_gone_is_told_by_name(self, bench: Bench) -> None:
+        await bench.start()
+        bench.file.unlink()
+
+        with pytest.raises(DatasetError, match=r"letters\.json: no such file"):
+            await bench.fields("topic")
+
+    async def test_tasks_that_are_gone_are_named(self, bench: Bench) -> None:
+        await bench.start()
+        bench.write(ROWS[:1])
+
+        with pytest.raises(DatasetError, match=r"2 task\(s\) .* any more: a, c") as caught:
+            await bench.fields("topic")
+
+        assert "Restore the dataset" in (caught.value.hint or "")
+
+    async def test_of_a_problem_there_is_nothing_to_group_by(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        (tmp_path / "problem.txt").write_text("why?")
+        await bench.start(dataset_file=None, problem=tmp_path / "problem.txt", task_ids=["t1"])
+
+        with pytest.raises(UsageError, match="--problem") as caught:
+            await bench.fields("topic")
+
+        assert "Leave out the field" in (caught.value.hint or "")
+
+
+class TestAField:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("kind", "x"),
+            ("meta", {"a": {"b": [1]}}),
+            ("meta.a", {"b": [1]}),
+            ("meta.a.b", [1]),
+            ("meta.a.b.c", None),
+            ("meta.z", None),
+            ("kind.z", None),
+            ("with.dot", "whole"),
+            ("missing", None),
+        ],
+    )
+    def test_dots_lead_into_nested_ones(self, name: str, value: object) -> None:
+        extra = {"kind": "x", "meta": {"a": {"b": [1]}}, "with.dot": "whole", "with": {"dot": 0}}
+        task = Task.model_validate({"id": "t1", "question": "?", **extra})
+
+        assert field_of(task, name) == value
+
+    @pytest.mark.parametrize(
+        ("value", "name"),
+        [
+            ("x", "x"),
+            (None, "(none)"),
+            (True, "true"),
+            (1.5, "1.5"),
+            (["é", 2], '["é", 2]'),
+            ({"b": 1, "a": 2}, '{"a": 2, "b": 1}'),
+        ],
+    )
+    def test_each_value_has_a_name_as_a_group(self, value: Any, name: str) -> None:
+        assert group_name(value) == name
