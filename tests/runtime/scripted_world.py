@@ -26,7 +26,7 @@ from starlette.routing import Route
 from benchmark_runner import framework_threads, loop_watch, workflow
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.report import exit_code
+from benchmark_runner.cli.outcome import exit_code
 from benchmark_runner.client import BenchmarkServiceClient
 from benchmark_runner.display import NoDisplay
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError

@@ -12,6 +12,7 @@ import typer
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.cli.collector import rare_collections
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
+from benchmark_runner.cli.outcome import as_json, closing, exit_code, opening
 from benchmark_runner.cli.output import (
     mask_with,
     note,
@@ -21,7 +22,6 @@ from benchmark_runner.cli.output import (
     say,
 )
 from benchmark_runner.cli.plan import plan_as_json, plan_in_words
-from benchmark_runner.cli.report import as_json, closing, exit_code, opening
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
 from benchmark_runner.errors import BenchmarkRunnerError

@@ -22,16 +22,37 @@ def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:
     yield f"Plan of run {session.config.run_id}, {kind}; nothing is done"
     yield f"  model    {session.config.model}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
-    for action, reasons in groups.items():
-        count = sum(map(len, reasons.values()))
-        yield f"  {action:8} {_tasks(count)}"
-        for why, task_ids in reasons.items():
-            yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
+    yield from groups_in_words(groups)
     if removed := session.changes.removed:
         yield f"  removed  {_tasks(len(removed))}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
         yield f"  would be set aside, because it can't be read: {short_path(path)}"
     yield "Leave out --dry-run to do it."
+
+
+def groups_in_words(groups: Groups) -> Iterator[str]:
+    """What would become of the tasks, and why, with some ids of each group."""
+    for action, reasons in groups.items():
+        count = sum(map(len, reasons.values()))
+        yield f"  {action:8} {_tasks(count)}"
+        for why, task_ids in reasons.items():
+            yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
+
+
+def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
+    """The same, with all ids."""
+    return {
+        action: [
+            {
+                "why": why.name.lower(),
+                "text": why.value,
+                "count": len(task_ids),
+                "task_ids": [*task_ids],
+            }
+            for why, task_ids in reasons.items()
+        ]
+        for action, reasons in groups.items()
+    }
 
 
 def _tasks(count: int) -> str:
@@ -44,18 +65,7 @@ def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
         "run_id": session.config.run_id,
         "results_dir": str(session.artifacts.results_dir),
         "resumed": session.resumed,
-        "plan": {
-            action: [
-                {
-                    "why": why.name.lower(),
-                    "text": why.value,
-                    "count": len(task_ids),
-                    "task_ids": [*task_ids],
-                }
-                for why, task_ids in reasons.items()
-            ]
-            for action, reasons in groups.items()
-        },
+        "plan": groups_as_json(groups),
         "removed": session.changes.removed,
         "unreadable": [str(path) for path in session.artifacts.set_aside],
     }
