@@ -40,23 +40,26 @@ def mask_with(redactor: Redactor) -> None:
 
 def say(text: str = "") -> None:
     """Print a line of a result."""
-    typer.echo(_masked(text))
+    typer.echo(_shown(text))
 
 
 def note(text: str) -> None:
     """Print a line about the work, which is not part of a result."""
-    typer.echo(_masked(text), err=True)
+    typer.echo(_shown(text), err=True)
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
     import json
+    import re
 
     redactor = _redactor()
     # The names at the top are ours.
     masked = {name: _masked_json(value, redactor) for name, value in content.items()}
     document = {"schema": JSON_SCHEMA_VERSION, "command": command, **masked}
     text = json.dumps(document, ensure_ascii=False)
+    # JSON may hold these as they are; a terminal takes some of them for commands.
+    text = re.sub("[\x7f-\x9f]", lambda control: f"\\u{ord(control[0]):04x}", text)
     if not _reserved:
         typer.echo(text)
     elif (kept := _reserved[-1]).stream is sys.__stdout__:
@@ -76,7 +79,7 @@ def print_failure(
         print_json(command, {"error": error})
         return
     label = typer.style(f"{kind}:", fg="red", bold=True) if sys.stderr.isatty() else f"{kind}:"
-    note(f"{label} {message}")
+    typer.echo(f"{label} {_shown(message)}", err=True)
     if hint:
         note(hint)
 
@@ -137,6 +140,10 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
+    except BrokenPipeError:
+        # Whoever reads, such as head, has had enough. Nor is there any use in what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 (it ends the command all the same)
         # A fault of ours, with whatever text it holds; who reads the object still gets one.
         note(traceback.format_exc().rstrip())
@@ -145,8 +152,11 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(1) from None
 
 
-def _masked(text: str) -> str:
-    return _redactor().clean_text(text)
+def _shown(text: str) -> str:
+    from benchmark_runner.cli.printable import printable
+
+    # In this order: what hides in a secret, so that it is not known for one, goes first.
+    return _redactor().clean_text(printable(text))
 
 
 def _masked_json(value: object, redactor: Redactor) -> object:
