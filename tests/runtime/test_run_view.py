@@ -14,7 +14,13 @@ from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
 from benchmark_runner.planning import Why, make_plan
 from benchmark_runner.run_view import list_runs, open_view, run_ids
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    ScoreResult,
+    TokenUsage,
+)
 from benchmark_runner.summary import summarise
 from benchmark_runner.task_rows import TaskState
 
@@ -141,7 +147,21 @@ class TestTheRows:
         assert reading.plan == make_plan(made, TASKS)
         assert reading.first_started == START + timedelta(hours=2)
         assert reading.last_ended == START + timedelta(hours=3)
+        assert {state: n for state, n in reading.states.items() if n} == dict.fromkeys(states, 1)
         assert runner.asked == [0]  # the author's code is called once a grade
+
+    def test_tokens_are_those_of_all_attempts(self, results: Results) -> None:
+        made = results.begin()
+        for count in (1, 2):
+            made.keep_attempt("t1")
+            usage = TokenUsage(input=count, cache_read=count * 10 if count == 2 else None)
+            made.save_generation("t1", GenerationResult(usage=usage))
+        made.save_generation("t2", GenerationResult())
+
+        reading = results.view().read().to_end()
+
+        assert reading.tokens == TokenUsage(input=3, cache_read=20)
+        assert reading.to_end().tokens == TokenUsage(input=3, cache_read=20)
 
     def test_taking_them_again_begins_anew(self, results: Results) -> None:
         results.finish()

@@ -12,7 +12,7 @@ from benchmark_runner import storage as storage_module
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
-from benchmark_runner.storage import Storage
+from benchmark_runner.storage import Storage, written_whole
 
 
 class Calls:
@@ -189,6 +189,59 @@ class TestWriting:
         Storage(root).write(root / "file", b"ours")
         assert not (root / "file").is_symlink()
         assert outside.read_bytes() == b"somebody's"
+
+
+class TestAFileThatAPersonAsksFor:
+    def test_it_is_there_when_all_of_it_is_written_and_not_before(self, tmp_path: Path) -> None:
+        file = tmp_path / "table.csv"
+        file.write_bytes(b"before")
+
+        with written_whole(file) as writing:
+            writing.write(b"one,")
+            writing.write(b"two")
+            writing.flush()
+            assert file.read_bytes() == b"before"
+
+        assert file.read_bytes() == b"one,two"
+        assert [*tmp_path.iterdir()] == [file]
+
+    def test_it_is_on_the_disk_before_its_name_is(self, root: Path, calls: Calls) -> None:
+        with written_whole(root / "table.csv") as writing:
+            writing.write(b"one")
+
+        assert [call[0] for call in calls.made] == ["flush", "rename"]
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+    def test_what_was_there_stays_where_it_fails(
+        self, tmp_path: Path, error: type[BaseException]
+    ) -> None:
+        file = tmp_path / "table.csv"
+        file.write_bytes(b"before")
+
+        def fail() -> None:
+            with written_whole(file) as writing:
+                writing.write(b"one")
+                raise error
+
+        with pytest.raises(error):
+            fail()
+
+        assert file.read_bytes() == b"before"
+        assert [*tmp_path.iterdir()] == [file]
+
+    def test_a_link_to_it_stays_one(self, tmp_path: Path) -> None:
+        (tmp_path / "link.csv").symlink_to("table.csv")
+
+        with written_whole(tmp_path / "link.csv") as writing:
+            writing.write(b"one")
+
+        assert (tmp_path / "link.csv").is_symlink()
+        assert (tmp_path / "table.csv").read_bytes() == b"one"
+
+    def test_what_the_system_says_against_it_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(ArtifactError, match="can't be written"):  # noqa: SIM117 (which raises)
+            with written_whole(tmp_path / "nowhere" / "table.csv"):
+                raise AssertionError("there is no folder to write in")
 
 
 class TestMoving:

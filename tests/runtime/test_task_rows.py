@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from benchmark_runner.schemas import (
 )
 from benchmark_runner.summary import Summariser
 from benchmark_runner.task_files import TaskFiles
-from benchmark_runner.task_rows import TaskRow, TaskState, row_of
+from benchmark_runner.task_rows import COLUMNS, TaskRow, TaskState, flat, row_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -216,6 +218,53 @@ class TestFilesThatCannotBeRead:
         row = put(artifacts)
 
         assert (row.state, row.unreadable) == (state, True)
+
+
+class TestAsPlainValues:
+    def test_the_names_are_always_the_same_in_the_same_order(self, artifacts: RunArtifacts) -> None:
+        rows = [put(artifacts), put(artifacts, generated(), EvalStatus.EVALUATED)]
+
+        assert [tuple(flat(row)) for row in rows] == [COLUMNS, COLUMNS]
+
+    def test_moments_words_and_who_graded_are_texts(self, artifacts: RunArtifacts) -> None:
+        row = put(
+            artifacts,
+            generated(started_at=MOMENT, duration=math.inf),
+            EvalStatus.EVALUATED,
+            result=1,
+            service_url="local",
+            evaluation_api="legacy",
+        )
+
+        plain = flat(row)
+
+        assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+        assert (plain["state"], plain["score"]) == ("scored", 1)
+        assert plain["started_at"] == "2026-05-04T03:02:01+00:00"
+        assert plain["generation_seconds"] is None
+        assert (plain["service_url"], plain["service_version"]) == ("local", None)
+        assert "graded_by" not in plain
+
+
+class TestTheGradeAsText:
+    @pytest.mark.parametrize(
+        ("status", "result", "text"),
+        [
+            (EvalStatus.EVALUATED, {"b": "é", "a": [1]}, '{"b": "é", "a": [1]}'),
+            (EvalStatus.EVALUATED, None, "null"),
+            (EvalStatus.DID_NOT_COMPLETE, None, None),
+            (EvalStatus.ERROR, {"partly": 1}, '{"partly": 1}'),
+        ],
+    )
+    def test_it_is_what_the_grader_said(
+        self, artifacts: RunArtifacts, status: EvalStatus, result: Any, text: str | None
+    ) -> None:
+        put(artifacts, generated(), status, result=result)
+
+        assert TaskFiles(artifacts, "t1").grade == text
+
+    def test_without_an_eval_there_is_none(self, artifacts: RunArtifacts) -> None:
+        assert TaskFiles(artifacts, "t1").grade is None
 
 
 def test_a_row_holds_no_long_text(artifacts: RunArtifacts) -> None:

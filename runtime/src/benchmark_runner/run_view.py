@@ -27,10 +27,10 @@ from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
 from benchmark_runner.final_score import sums
 from benchmark_runner.planning import Plan, plan_task
-from benchmark_runner.schemas import safe_path_segment
+from benchmark_runner.schemas import TokenUsage, safe_path_segment
 from benchmark_runner.summary import Summariser
 from benchmark_runner.task_files import TaskFiles
-from benchmark_runner.task_rows import aware, row_of
+from benchmark_runner.task_rows import TaskState, aware, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -197,6 +197,7 @@ class Reading:
 
     Attributes:
         plan: What a resume would do, as far as that shows without asking anybody.
+        states: How many tasks are in each state, those without any included.
         first_started: When the first of the generations began; ``None`` where none says.
         last_ended: When the last one ended.
     """
@@ -224,6 +225,8 @@ class Reading:
             self._digest.add(task_id, task.eval_content)
             row = row_of(task, score)
             self._note_times(row)
+            self._note_tokens(task)
+            self.states[row.state] += 1
             yield row, task
 
     def to_end(self) -> Reading:
@@ -236,6 +239,14 @@ class Reading:
     def summary(self) -> RunSummary:
         """How the tasks stand: counts, mean, costs, failures, who graded."""
         return self._summariser.summary()
+
+    @property
+    def tokens(self) -> TokenUsage:
+        """What the generations took, those of earlier attempts included.
+
+        ``None`` of a class that none of them tells of.
+        """
+        return TokenUsage.model_validate(self._tokens)
 
     @property
     def score(self) -> ScoreResult | None:
@@ -252,8 +263,17 @@ class Reading:
         self._summariser = Summariser(self._view.runner)
         self._digest = EvalsDigest()
         self.plan = Plan()
+        self.states = dict.fromkeys(TaskState, 0)
+        self._tokens: dict[str, int] = {}
         self.first_started: datetime | None = None
         self.last_ended: datetime | None = None
+
+    def _note_tokens(self, task: TaskFiles) -> None:
+        for generation in (*task.earlier_generations, task.generation):
+            if generation is not None and generation.usage is not None:
+                for name, count in generation.usage:
+                    if count is not None:
+                        self._tokens[name] = self._tokens.get(name, 0) + count
 
     def _note_times(self, row: TaskRow) -> None:
         started, ended = row.started_at, row.ended_at

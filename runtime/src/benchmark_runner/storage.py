@@ -1,8 +1,8 @@
 """Files that survive a crash: written whole, flushed to disk, never through a symbolic link.
 
 This is the only module that changes files below the results folder, but for the lock files
-of :mod:`benchmark_runner.locks`. ``docs/durability.md`` in the runtime's sources lists who
-calls it for what, and the trade-offs.
+of :mod:`benchmark_runner.locks`; it also writes what a person asks for elsewhere.
+``docs/durability.md`` in the runtime's sources lists who calls it for what, and the trade-offs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmark_runner.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+    from typing import BinaryIO
 
 #: macOS flushes a drive's own cache only for this.
 _FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
@@ -259,6 +260,35 @@ def writing(path: Path | str) -> Generator[None]:
             f"{path}: can't be written: {error.strerror or error}",
             hint="Free space or correct the permissions, then run the same command again.",
         ) from error
+
+
+@contextmanager
+def written_whole(path: Path) -> Generator[BinaryIO]:
+    """Write a file that a person asked for, part by part, and put it there when the block ends.
+
+    Until then, and where the block fails, what was there before stays.
+
+    Args:
+        path: The file, or a symbolic link to it; its folder is there.
+
+    Raises:
+        ArtifactError: the disk refuses.
+    """
+    with writing(path):
+        target = path.resolve()
+        # With the process's number: two of them may write the same file.
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        descriptor = os.open(temporary, _NEW_FILE, 0o666)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 (of a descriptor)
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, target)  # noqa: PTH105 (the system call that is meant)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108 (likewise)
+            raise
 
 
 def _above(path: str) -> str:

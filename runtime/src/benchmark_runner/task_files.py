@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from benchmark_runner.schemas import EvalStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,6 +68,14 @@ class TaskFiles:
     def has_unreadable_eval(self) -> bool:
         """Whether there was an eval that can't be read."""
         return self._had_eval and self.result is None
+
+    @property
+    def grade(self) -> str | None:
+        """What the grader said, as JSON text; ``None`` where none said anything."""
+        result = self.result
+        if result is None or (result.result is None and result.status is not EvalStatus.EVALUATED):
+            return None
+        return json.dumps(result.result_json(), ensure_ascii=False)
 
     @property
     def eval_content(self) -> bytes | None:

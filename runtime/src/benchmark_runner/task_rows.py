@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from benchmark_runner.caps import known_cost
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.planning import Why, why_eval_is_owed
 from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenUsage
+from benchmark_runner.scoring import finite
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from pydantic import JsonValue
 
     from benchmark_runner.schemas import (
         EvalResult,
@@ -122,6 +123,32 @@ class TaskRow:
     stale_eval: bool = False
     unreadable: bool = False
     log_dir: str | None = None
+
+
+def flat(row: TaskRow) -> dict[str, JsonValue]:
+    """A row as plain JSON values by name, always the same names in the same order.
+
+    Who graded is taken apart into ``service_url``, ``evaluation_api``, ``service_version`` and
+    ``evaluator_version``; moments are ISO 8601 texts.
+    """
+    plain: dict[str, JsonValue] = {}
+    for name in _FIELDS:
+        value = getattr(row, name)
+        if name == "graded_by":
+            plain |= {part: getattr(value, part, None) for part in _GRADER_FIELDS}
+        elif isinstance(value, datetime):
+            plain[name] = value.isoformat()
+        elif isinstance(value, float):
+            plain[name] = finite(value)
+        else:
+            plain[name] = str(value) if isinstance(value, StrEnum) else value
+    return plain
+
+
+_FIELDS = tuple(field.name for field in fields(TaskRow))
+_GRADER_FIELDS = tuple(field.name for field in fields(GradedBy))
+#: The names of :func:`flat`, in its order.
+COLUMNS = tuple(flat(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
 
 
 def row_of(task: TaskFiles, score: float | None) -> TaskRow:
