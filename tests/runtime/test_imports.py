@@ -19,12 +19,16 @@ COMMAND_LINE = {
     "benchmark_runner.cli.app",
     "benchmark_runner.cli.doctor",
     "benchmark_runner.cli.evaluate",
+    "benchmark_runner.cli.export",
     "benchmark_runner.cli.options",
     "benchmark_runner.cli.output",
     "benchmark_runner.cli.run",
+    "benchmark_runner.cli.runs",
     "benchmark_runner.cli.score",
     "benchmark_runner.cli.serve",
     "benchmark_runner.cli.settings",
+    "benchmark_runner.cli.show",
+    "benchmark_runner.cli.status",
 }
 THE_AUTHORS = {"runner", "runner.cli"}
 
@@ -62,7 +66,13 @@ cli = make_cli("runner.benchmark:Runner", grader="runner.benchmark:grade")
 
 HELP = [
     ["--help"],
-    *([name, "--help"] for name in ("run", "evaluate", "score", "serve", "doctor")),
+    *(
+        [name, "--help"]
+        for name in (
+            *("run", "evaluate", "score", "serve", "doctor"),
+            *("runs", "status", "show", "export"),
+        )
+    ),
 ]
 COMPLETIONS = {
     "bash": {"COMP_WORDS": "sample run --mod", "COMP_CWORD": "2"},

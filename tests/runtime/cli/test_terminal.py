@@ -182,7 +182,16 @@ def test_quiet_does_not_hide_what_went_wrong(project: RunnerProject) -> None:
     assert "t9" in ended.err
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["score"], ["evaluate"], ["serve"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        *(
+            [name]
+            for name in ("run", "score", "evaluate", "serve", "runs", "status", "show", "export")
+        ),
+    ],
+)
 def test_help_fits_the_terminal_and_imports_no_agent(
     project: RunnerProject, command: list[str]
 ) -> None:

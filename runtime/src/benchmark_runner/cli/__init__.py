@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner.cli import doctor, evaluate, run, score, serve
+from benchmark_runner.cli import doctor, evaluate, export, run, runs, score, serve, show, status
 from benchmark_runner.cli.app import RunnerGroup, main_options
 from benchmark_runner.cli.settings import CliSettings
 
@@ -71,6 +71,10 @@ def make_cli(
     run.register(app, settings)
     score.register(app, settings)
     evaluate.register(app, settings)
+    runs.register(app, settings)
+    status.register(app, settings)
+    show.register(app, settings)
+    export.register(app, settings)
     serve.register(app, settings)
     doctor.register(app, settings)
     return app

@@ -15,6 +15,7 @@ DEFAULT_EVAL_TIMEOUT = 300.0
 DEFAULT_SERVICE_ATTEMPTS = 8
 DEFAULT_SERVICE_RETRY_TIME = 300.0
 
+RunToLookAt = Annotated[str, typer.Argument(metavar="R", help="The run.", show_default=False)]
 RunId = Annotated[str, typer.Option("--run-id", metavar="R", help="The run.")]
 ResultsDir = Annotated[
     Path | None,

@@ -50,16 +50,13 @@ def note(text: str) -> None:
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
-    import json
-    import re
+    from benchmark_runner.cli.printable import json_text
 
     redactor = _redactor()
     # The names at the top are ours.
     masked = {name: _masked_json(value, redactor) for name, value in content.items()}
     document = {"schema": JSON_SCHEMA_VERSION, "command": command, **masked}
-    text = json.dumps(document, ensure_ascii=False)
-    # JSON may hold these as they are; a terminal takes some of them for commands.
-    text = re.sub("[\x7f-\x9f]", lambda control: f"\\u{ord(control[0]):04x}", text)
+    text = json_text(document)
     if not _reserved:
         typer.echo(text)
     elif (kept := _reserved[-1]).stream is sys.__stdout__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 #: Sequences that move the cursor, colour, rename the window or fill the clipboard. One that is
@@ -12,6 +13,8 @@ _SEQUENCES = re.compile(
     "|\x1b[ -/]*[0-~]"
 )
 _LINE_ENDS = re.compile("\r\n?")
+#: JSON may hold these as they are; a terminal takes some of them for commands.
+_LATE_CONTROLS = re.compile("[\x7f-\x9f]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -25,3 +28,9 @@ def printable(text: str) -> str:
 def in_one_line(text: str) -> str:
     """The same with its white space closed up, for a place within a line."""
     return " ".join(printable(text).split())
+
+
+def json_text(value: object) -> str:
+    """``value`` as JSON in one line: no control character stands in it, and none is lost."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _LATE_CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)

@@ -1,0 +1,107 @@
+"""The tasks of a run as CSV or JSON Lines, written row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from benchmark_runner.cli.printable import json_text, printable
+from benchmark_runner.errors import UsageError
+from benchmark_runner.storage import written_whole
+from benchmark_runner.task_rows import COLUMNS as COLUMNS_OF_TASKS
+from benchmark_runner.task_rows import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.run_view import RunView
+    from benchmark_runner.task_files import TaskFiles
+    from benchmark_runner.task_rows import TaskRow
+
+    Write = Callable[[bytes], object]
+
+#: In the order in which they are written. What a later version adds comes before the texts.
+COLUMNS = ("run_id", *COLUMNS_OF_TASKS, "question", "answer", "grade")
+
+#: What spreadsheets take for the start of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@contextmanager
+def destination(output: Path | None) -> Generator[Write]:
+    """Where the rows go: a file, which is there whole at the end, or standard output.
+
+    Raises:
+        UsageError: ``output`` can't be a file.
+        ArtifactError: the disk refuses.
+    """
+    if output is None:
+        stream = typer.get_binary_stream("stdout")
+        yield stream.write
+        stream.flush()
+        return
+    if not output.parent.is_dir():
+        raise UsageError(
+            f"--output {output}: there is no folder {output.parent}", hint="Make it first."
+        )
+    if output.exists() and not output.is_file():
+        raise UsageError(
+            f"--output {output}: is there, and is no file",
+            hint="Give the name of a file, or leave it out for standard output.",
+        )
+    with written_whole(output) as file:
+        yield file.write
+
+
+def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
+    """Write a row for each task and return how many there were; memory stays flat.
+
+    Raises:
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    mask = view.artifacts.redactor.clean_text
+    if as_csv:
+        write(_csv_line(COLUMNS))
+    count = 0
+    for row, task in view.read().with_files():
+        cells = _cells(view, row, task)
+        if as_csv:
+            write(_csv_line(_csv_cell(cell, mask) for cell in cells.values()))
+        else:
+            masked = {n: mask(cell) if isinstance(cell, str) else cell for n, cell in cells.items()}
+            write(f"{json_text(masked)}\n".encode())
+        count += 1
+    return count
+
+
+def _cells(view: RunView, row: TaskRow, task: TaskFiles) -> dict[str, JsonValue]:
+    generation = task.generation
+    return {
+        "run_id": view.run_id,
+        **flat(row),
+        "question": generation.question if generation else None,
+        "answer": generation.data if generation else None,
+        "grade": task.grade,
+    }
+
+
+def _csv_line(cells: Iterable[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode()
+
+
+def _csv_cell(value: JsonValue, mask: Callable[[str], str]) -> str:
+    if isinstance(value, str):
+        text = mask(printable(value))
+        is_formula = value.startswith(_FORMULA) or text.startswith(_FORMULA)
+        return f"'{text}" if is_formula else text
+    return "" if value is None else json.dumps(value)

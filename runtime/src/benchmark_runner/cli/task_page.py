@@ -1,0 +1,170 @@
+"""One task of a run with all its texts, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark_runner.cli.printable import in_one_line
+from benchmark_runner.cli.shell import short_path
+from benchmark_runner.schemas import Phase
+from benchmark_runner.summary import Summariser
+from benchmark_runner.task_rows import flat, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from benchmark_runner.run_view import RunView
+    from benchmark_runner.schemas import GenerationResult
+    from benchmark_runner.task_files import TaskFiles
+    from benchmark_runner.task_rows import TaskRow
+
+_MAX_FILES = 20
+_IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in grading"}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """What ``show`` says of a task.
+
+    Attributes:
+        view: The run.
+        task: The task's files.
+        row: How it stands.
+        files: What is in its folder, the files of earlier attempts included.
+    """
+
+    view: RunView
+    task: TaskFiles
+    row: TaskRow
+    files: list[Path]
+
+
+def page_of(view: RunView, task_id: str) -> TaskPage:
+    """Read one task.
+
+    Raises:
+        UsageError: the run has no such task.
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    task = view.files_of(task_id)
+    row = row_of(task, Summariser(view.runner).add(task))
+    folder = view.artifacts.task_dir(task_id)
+    # What begins with a dot is ours: locks, and what is being written.
+    files = sorted(
+        path for path in folder.rglob("[!.]*") if path.is_file() and not path.is_symlink()
+    )
+    return TaskPage(view, task, row, files)
+
+
+def in_words(page: TaskPage) -> Iterator[str]:
+    """Say it for a person: the facts in lines, then the texts as they are."""
+    row, generation = page.row, page.task.generation
+    score = "" if row.score is None else f", counts {row.score:.4g}"
+    stale = "; its grade is that of another generation" if row.stale_eval else ""
+    yield f"Task {row.task_id} of run {page.view.run_id}: {row.state}{score}{stale}"
+    for name, value in _facts(page).items():
+        if value:
+            yield f"  {name:8} {value}"
+    if row.error:
+        yield ""
+        yield f"Error{_IN_PHASE[row.phase] if row.phase else ''}"
+        yield row.error
+        if row.hint:
+            yield row.hint
+    texts = {
+        "Question": generation.question if generation else None,
+        "Answer": generation.data if generation else None,
+        "Grade": _pretty(page.task.grade),
+    }
+    for name, text in texts.items():
+        yield ""
+        if text:
+            yield f"{name}\n{text}"
+        else:
+            yield f"{name}: {'empty' if text is not None else 'none'}"
+    yield ""
+    yield "Files"
+    for path in page.files[:_MAX_FILES]:
+        yield f"  {in_one_line(short_path(path))}"
+    if (hidden := len(page.files) - _MAX_FILES) > 0:
+        yield f"  … and {hidden} more in {short_path(page.view.artifacts.task_dir(row.task_id))}"
+
+
+def as_json(page: TaskPage) -> dict[str, object]:
+    """The same for ``--json``."""
+    generation, result = page.task.generation, page.task.result
+    return {
+        "run_id": page.view.run_id,
+        "results_dir": str(page.view.artifacts.results_dir),
+        **flat(page.row),
+        "question": generation.question if generation else None,
+        "answer": generation.data if generation else None,
+        "grade": json.loads(page.task.grade) if page.task.grade else None,
+        "grading_errors": result.errors if result else [],
+        "metadata": generation.metadata if generation else {},
+        "stop_reason": generation.stop_reason if generation else None,
+        "generation_version": generation.generation_version if generation else None,
+        "runner_commit": generation.runner_commit if generation else None,
+        "earlier_attempts": [
+            {
+                "attempt": number,
+                "status": earlier.status,
+                "error": earlier.error,
+                "answer": earlier.data,
+                "cost": earlier.cost,
+                "seconds": earlier.duration,
+            }
+            for number, earlier in _earlier(page)
+        ],
+        "files": [str(path) for path in page.files],
+    }
+
+
+def _facts(page: TaskPage) -> dict[str, str]:
+    row = page.row
+    tokens = {
+        "in": row.input_tokens,
+        "out": row.output_tokens,
+        "for reasoning": row.reasoning_tokens,
+        "read from the cache": row.cache_read_tokens,
+        "written to it": row.cache_write_tokens,
+    }
+    seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
+    before = row.cost_of_earlier_attempts
+    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
+    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
+    again = "" if row.retryable is None else "worth another try"
+    again = "another try would end the same way" if row.retryable is False else again
+    failure = [row.kind.replace("_", " ")] if row.kind else []
+    facts = {
+        "model": in_one_line(row.model or ""),
+        "turns": "" if row.total_turns is None else str(row.total_turns),
+        "tokens": ", ".join(f"{n:,} {what}" for what, n in tokens.items() if n is not None),
+        "cost": ", ".join(costs),
+        "took": ", ".join(f"{n:.1f} s {what}" for what, n in seconds.items() if n is not None),
+        "started": f"{row.started_at:%Y-%m-%d %H:%M:%S %Z}" if row.started_at else "",
+        "ended": f"{row.ended_at:%Y-%m-%d %H:%M:%S %Z}" if row.ended_at else "",
+        "graded": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
+        "failure": "; ".join([*failure, *([again] if again else [])]),
+    }
+    for number, earlier in _earlier(page):
+        facts[f"attempt {number}"] = _outcome(earlier)
+    return facts
+
+
+def _earlier(page: TaskPage) -> Iterator[tuple[int, GenerationResult]]:
+    for place, earlier in enumerate(page.task.earlier_generations, start=1):
+        yield earlier.attempts or place, earlier
+
+
+def _outcome(earlier: GenerationResult) -> str:
+    took = "" if earlier.duration is None else f" after {earlier.duration:.1f} s"
+    error = f": {in_one_line(earlier.error)}" if earlier.error else ""
+    return f"{earlier.status.replace('_', ' ')}{took}{error}"
+
+
+def _pretty(grade: str | None) -> str | None:
+    return grade and json.dumps(json.loads(grade), indent=2, ensure_ascii=False)
