@@ -134,6 +134,19 @@ class TestTheTable:
         assert "…" in first
         assert "first 1 of 1000" in second
 
+    def test_an_id_too_long_for_the_terminal_is_whole_and_so_is_that_it_is_a_part(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        name = "a-long-name-of-a-run-" * 4
+        run = overview(name, limit=1, dataset_size=1000, dataset_name="a-dataset")
+
+        _, line = table([run])
+
+        assert line.startswith(f"{name} ")
+        assert line.endswith("first 1 of 1000…")
+
     def test_elsewhere_nothing_is_cut(self) -> None:
         _, first, second = table(self.RUNS)
 

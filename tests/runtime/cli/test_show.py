@@ -149,3 +149,13 @@ class TestErrors:
         assert ended.err.startswith("UsageError: run 'r1' has no task 'brokn'\n")
         assert "Did you mean broken or broken-2" in ended.err
         assert "List all: bin/sample-runner export r1" in ended.err
+
+    def test_the_command_that_it_names_works_whatever_the_run_is_called(
+        self, project: RunnerProject
+    ) -> None:
+        project.run("run", "--run-id", "-x")
+
+        ended = project.run("show", "--", "-x", "t9")
+
+        _, _, command = ended.err.strip().partition("List all: bin/")
+        assert project.shell(command).out.startswith("run_id,task_id,")
