@@ -77,6 +77,14 @@ class TestTheRows:
         names = [part for place, part in enumerate(listed.split("`")) if place % 2]
         assert [name for name in names if name in COLUMNS] == [*COLUMNS]
 
+    def test_what_the_agent_prints_is_not_among_them(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1")
+        project.change_agent(("ROOT =", 'print("imported")\nos.system("echo started")\nROOT ='))
+
+        for ended in (project.execute("export", "r1"), project.run("export", "r1")):
+            assert [row["task_id"] for row in as_csv(ended.out)] == ["t3", "t1", "t2"]
+            assert "imported" in ended.err
+
 
 class TestTextsInCsv:
     @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
-from benchmark_runner.cli.output import failures_as_messages, print_json
+from benchmark_runner.cli.output import failures_as_messages, only_rows, print_json
 
 if TYPE_CHECKING:
     from benchmark_runner.cli.settings import CliSettings
@@ -58,7 +59,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("export", as_json=json):
             from benchmark_runner.cli.looking import look
-            from benchmark_runner.cli.table_file import destination, write_rows
+            from benchmark_runner.cli.table_file import file_for_rows, write_rows
             from benchmark_runner.errors import UsageError
 
             if json and output is None:
@@ -68,10 +69,12 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 )
             by_name = output is not None and output.suffix.lower() in {".jsonl", ".ndjson"}
             chosen = format_ or (Format.JSONL if by_name else Format.CSV)
-            looking = look(settings, results_dir)
-            view = looking.open(run_id)
-            with destination(output) as write:
-                count = write_rows(view, write, as_csv=chosen is Format.CSV)
+            with only_rows() as to_standard_output:
+                looking = look(settings, results_dir)
+                view = looking.open(run_id)
+                to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
+                with to_file as write:
+                    count = write_rows(view, write, as_csv=chosen is Format.CSV)
             if json:
                 content = {"run_id": run_id, "results_dir": str(looking.results_dir)}
                 print_json(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import TextIO
 
     from benchmark_runner.errors import BenchmarkRunnerError
@@ -65,6 +65,21 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
             rest = rest[os.write(kept.descriptor, rest) :]
     else:
         typer.echo(text, file=kept.stream)
+
+
+@contextmanager
+def only_rows() -> Generator[Callable[[bytes], object]]:
+    """Keep standard output for rows, and give what writes them there.
+
+    What the author's code prints goes to standard error.
+    """
+    with _standard_output_reserved():
+        stream, descriptor = _reserved[-1]
+        if stream is not sys.__stdout__:
+            yield stream.buffer.write
+            return
+        with os.fdopen(os.dup(descriptor), "wb") as rows:
+            yield rows.write
 
 
 def print_failure(

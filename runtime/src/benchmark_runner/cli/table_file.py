@@ -8,8 +8,6 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from benchmark_runner.cli.printable import json_text, printable
 from benchmark_runner.errors import UsageError
 from benchmark_runner.storage import written_whole
@@ -36,18 +34,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
-def destination(output: Path | None) -> Generator[Write]:
-    """Where the rows go: a file, which is there whole at the end, or standard output.
+def file_for_rows(output: Path) -> Generator[Write]:
+    """Give what writes rows to a file, which is there whole at the end.
 
     Raises:
         UsageError: ``output`` can't be a file.
         ArtifactError: the disk refuses.
     """
-    if output is None:
-        stream = typer.get_binary_stream("stdout")
-        yield stream.write
-        stream.flush()
-        return
     if not output.parent.is_dir():
         raise UsageError(
             f"--output {output}: there is no folder {output.parent}", hint="Make it first."
