@@ -22,6 +22,7 @@ from benchmark_runner.schemas import (
     ScoreCounts,
 )
 from benchmark_runner.scoring import finite
+from benchmark_runner.statistics.intervals import interval_of_mean
 from benchmark_runner.statistics.means import mean, standard_error
 from benchmark_runner.task_files import read_tasks
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import FailureKind
+    from benchmark_runner.statistics.intervals import Interval
     from benchmark_runner.task_files import TaskFiles
 
 _CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
@@ -95,6 +97,11 @@ class RunSummary:
     def stderr(self) -> float | None:
         """Standard error of the mean; ``None`` with fewer than two scores."""
         return standard_error(self.scores)
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the mean; ``None`` with fewer than two scores."""
+        return interval_of_mean(self.scores)
 
     @property
     def bounds(self) -> ScoreBounds | None:

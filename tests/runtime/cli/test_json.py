@@ -28,6 +28,12 @@ def test_a_run_tells_how_it_stands(project: RunnerProject) -> None:
     assert (document["local"], document["complete"]) == (True, True)
     assert document["final_score"] == pytest.approx(2 / 3)
     assert document["stderr"] == pytest.approx(1 / 3)
+    assert document["interval"] == {
+        "low": pytest.approx(0.20766, abs=1e-5),
+        "high": pytest.approx(0.93851, abs=1e-5),
+        "level": 0.95,
+        "method": "wilson",
+    }
     assert document["counts"] == {
         "total": 3,
         "attempted": 3,

@@ -20,6 +20,7 @@ class TestOneRun:
         ended = project.execute("run", "--dataset-name", "validation")
         assert ended.code == 0, ended.err
         assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local]" in ended.out
+        assert "Interval 0.2077 to 0.9385 (95%, Wilson)" in ended.out
         assert (
             "Tasks    3: 3 attempted, 3 scored, 0 timed out, 0 out of turns, 0 failed" in ended.out
         )
@@ -453,6 +454,8 @@ class TestFailures:
         ended = project.run("run", "--run-id", "r1")
         assert "Score    0.9  [local]" in ended.out
         assert "Mean     0.3333 ± 0.17 (standard error, n=3) of the tasks' scores" in ended.out
+        # 0.3333 ± 4.303 · 0.1667
+        assert "Interval -0.3838 to 1.05 (95%, Student's t)" in ended.out
 
 
 class TestRunnersOfTheEarlierFramework:

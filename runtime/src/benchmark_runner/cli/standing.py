@@ -15,6 +15,8 @@ from benchmark_runner.cli.words import (
     failures_as_json,
     failures_in_words,
     first_of,
+    interval_as_json,
+    interval_lines,
     score_lines,
     tasks_in_words,
     what_is_missing,
@@ -122,6 +124,7 @@ def as_json(standing: Standing) -> dict[str, object]:
         "final_score": score.final_score if score else None,
         "mean": summary.mean,
         "stderr": summary.stderr,
+        "interval": interval_as_json(summary),
         "counts": summary.counts.model_dump(),
         "states": {state.name.lower(): count for state, count in reading.states.items()},
         "model": config.model,
@@ -170,6 +173,7 @@ def _score_in_words(standing: Standing) -> Iterator[str]:
     if summary.mean is not None:
         local = "  [local]" if view.local else ""
         yield f"Mean     {summary.mean:.4g}{error_in_words(summary)} so far{local}"
+        yield from interval_lines(summary)
 
 
 def _tokens_in_words(tokens: TokenUsage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
 from benchmark_runner.schemas import Phase
+from benchmark_runner.statistics.intervals import IntervalMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from benchmark_runner.summary import FailureGroup, RunSummary
 
 _MAX_GROUPS = 5
+_METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
 
 
 def score_lines(
@@ -47,6 +50,7 @@ def score_lines(
             yield f"Mean     {summary.mean:.4g}{error_in_words(summary)} of the tasks' scores"
     else:
         yield f"Score    {score.final_score:.4g}{error_in_words(summary)}{marks}"
+    yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
         low, high = f"{bounds.errors_as_0:.4g}", f"{bounds.errors_as_1:.4g}"
         yield f"Bounds   {low} to {high}: the mean with what has no grade as 0, and as 1"
@@ -58,6 +62,20 @@ def error_in_words(summary: RunSummary) -> str:
     if summary.stderr is None:
         return " (no standard error: fewer than 2 scored tasks)"
     return f" ± {summary.stderr:.2g} (standard error, n={count})"
+
+
+def interval_lines(summary: RunSummary) -> Iterator[str]:
+    """Between which bounds the mean lies, and what a single run can't show."""
+    if (interval := summary.interval) is not None:
+        method = _METHODS[interval.method]
+        bounds = f"{interval.low:.4g} to {interval.high:.4g}"
+        yield f"Interval {bounds} ({interval.level:.0%}, {method}), for tasks like these"
+        yield "         One run does not show how much the model varies from run to run."
+
+
+def interval_as_json(summary: RunSummary) -> dict[str, object] | None:
+    """The same for ``--json``."""
+    return None if summary.interval is None else asdict(summary.interval)
 
 
 def tasks_in_words(config: RunConfig, chosen: Sequence[str]) -> str:
