@@ -18,6 +18,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
+from benchmark_runner.scoring_requests import score_evals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -259,6 +260,14 @@ class TestRegisteringTasks:
         assert repr(one) in caught.value.message
         assert repr(other) in caught.value.message
 
+    def test_one_is_found_by_its_id(self) -> None:
+        runner = Runner("local")
+        runner.register_tasks([task("t1"), task("t2")])
+
+        assert runner.registered_task("t2").id == "t2"
+        with pytest.raises(KeyError):
+            runner.registered_task("t3")
+
     def test_registering_replaces_what_was_there(self) -> None:
         runner = Runner("local")
         runner.add_task(task("old"))
@@ -498,7 +507,7 @@ class TestScoring:
                 at_a_time.append(sum(one() is not None for one in taken))
                 yield result.task_id, result
 
-        await legacy.score_each(evals())
+        await score_evals(legacy, evals())
 
         assert max(at_a_time) <= 2  # one is taken when the one before is let go of
         results = recorder.asked[0][1]["evaluation_results"]

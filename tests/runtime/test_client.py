@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import math
 import socket
 import threading
 import time
@@ -32,11 +33,18 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.retries import RetryNotice, RetryPolicy
-from benchmark_runner.schemas import EvalStatus, Payload, V1EvaluateRequest, V1ScoreRequest
+from benchmark_runner.schemas import (
+    EvalStatus,
+    FinalScoreRequest,
+    Payload,
+    V1EvaluateRequest,
+    V1ScoreRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from pydantic import JsonValue
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     Answer = Callable[[Receive, Send], Awaitable[None]]
@@ -225,6 +233,31 @@ class TestRequests:
         assert [seen.path for seen in script.seen] == ["/final-score/", "/v1/score"]
         assert script.seen[0].json() == {"evaluation_results": results}
         assert script.seen[1].json() == {"run_id": "r1", "evaluation_results": results}
+
+    @pytest.mark.parametrize("dataset", [None, 'the "d"'])
+    @pytest.mark.parametrize("count", [0, 3, 3000])
+    async def test_results_that_come_one_by_one_are_the_same_request(
+        self, script: Script, url: str, dataset: str | None, count: int
+    ) -> None:
+        script.answer({"tasks_evaluated": ["a"], "final_score": 0.5})
+        results: dict[str, JsonValue] = {
+            f'ü"{number}': [None, {"evaluation_results": {}, "é": 1e22}, math.nan][number % 3]
+            for number in range(count)
+        }
+        async with BenchmarkServiceClient(url) as client:
+            await client.final_score(results, dataset)
+            await client.score_each(
+                FinalScoreRequest(evaluation_results={}, dataset=dataset), iter(results.items())
+            )
+            whole = V1ScoreRequest(run_id="r1", evaluation_results=results, dataset=dataset)
+            await client.score(whole)
+            empty = whole.model_copy(update={"evaluation_results": {}})
+            scored = await client.score_each(empty, iter(results.items()))
+        assert scored.final_score == 0.5
+        legacy, legacy_each, v1, v1_each = script.seen
+        assert (legacy_each.path, legacy_each.body) == (legacy.path, legacy.body)
+        assert (v1_each.path, v1_each.body) == (v1.path, v1.body)
+        assert len(json.loads(v1.body)["evaluation_results"]) == count
 
     async def test_a_dataset_name_is_encoded_in_the_path(self, script: Script, url: str) -> None:
         script.answer({"dataset": "a/b c?", "tasks": [{"id": "1", "question": "?"}]})
@@ -729,6 +762,20 @@ class TestBadAnswers:
         ready = httpx.MockTransport(lambda _request: httpx.Response(200, json=GRADE))
         async with BenchmarkServiceClient("https://host", transport=ready) as client:
             assert await grade(client) == GRADE
+
+    async def test_a_result_that_is_not_unicode_is_refused_before_it_is_sent(
+        self, script: Script, url: str
+    ) -> None:
+        request = V1ScoreRequest(run_id="r1", evaluation_results={})
+        for results in ({"t1": "\ud800"}, {"t1": None, "\ud800": None}):
+            error = await fails(
+                url,
+                RejectedRequestError,
+                lambda client, of=results: client.score_each(request, of.items()),
+            )
+            assert "score run 'r1'" in error.message
+            assert "surrogates" in (error.hint or "")
+        assert script.seen == []
 
     async def test_a_response_that_is_not_unicode_is_refused_before_it_is_sent(
         self, script: Script, url: str

@@ -6,7 +6,7 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar
 from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
-from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -27,12 +26,12 @@ from benchmark_runner.schemas import (
     ScoreResult,
     Task,
     V1EvaluateRequest,
-    V1ScoreRequest,
 )
 from benchmark_runner.scoring import default_task_score
+from benchmark_runner.scoring_requests import score_evals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from benchmark_runner.client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
@@ -135,7 +134,7 @@ class BenchmarkRunner(ABC):
         declared_name, rows = open_dataset(file)
         tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(file))
         self._dataset = declared_name or self._dataset
-        return list(tasks)
+        return tasks
 
     async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         """Have one generation graded by the benchmark service.
@@ -167,33 +166,7 @@ class BenchmarkRunner(ABC):
         """
         by_id = {result.task_id: result for result in eval_results}
         task_ids = [*self._tasks, *(task_id for task_id in by_id if task_id not in self._tasks)]
-        return await self.score_each((task_id, by_id.get(task_id)) for task_id in task_ids)
-
-    @final
-    async def score_each(self, evals: Iterable[tuple[str, EvalResult | None]]) -> ScoreResult:
-        """What :meth:`score` does by default, with one eval in memory at a time.
-
-        Args:
-            evals: The tasks with their evals; taken in a thread, so that they may be read then.
-
-        Raises:
-            ServiceError: the service can't score them.
-        """
-        is_v1 = self.EVALUATION_API == "v1"
-        results = await beside_loop(_envelopes, evals, _v1_envelope if is_v1 else _legacy_envelope)
-        if is_v1:
-            response = await self.service.score(
-                V1ScoreRequest(
-                    run_id=self.run_id, dataset=self._dataset, evaluation_results=results
-                )
-            )
-        else:
-            response = await self.service.final_score(results, dataset=self._dataset)
-        return ScoreResult(
-            tasks_evaluated=response.tasks_evaluated,
-            final_score=response.final_score,
-            metadata=response.metadata,
-        )
+        return await score_evals(self, ((task_id, by_id.get(task_id)) for task_id in task_ids))
 
     def task_score(self, result: JsonValue) -> float | None:
         """What one graded task counts; ``None`` where that is not known.
@@ -238,6 +211,14 @@ class BenchmarkRunner(ABC):
     def get_tasks(self) -> list[Task]:
         """Return the registered tasks in the dataset's order."""
         return list(self._tasks.values())
+
+    def registered_task(self, task_id: str) -> Task:
+        """Return the registered task of this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._tasks[task_id]
 
     @property
     def dataset_name(self) -> str | None:
@@ -351,23 +332,3 @@ def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> T
         return task
     kept = {name: value for name, value in task if name not in hidden}
     return type(task).model_construct(_fields_set=task.model_fields_set - hidden, **kept)
-
-
-def _envelopes(
-    evals: Iterable[tuple[str, EvalResult | None]], envelope: Callable[[EvalResult], JsonValue]
-) -> dict[str, JsonValue]:
-    return {task_id: None if result is None else envelope(result) for task_id, result in evals}
-
-
-def _legacy_envelope(result: EvalResult) -> JsonValue:
-    return {
-        "task_id": result.task_id,
-        "status": result.status.value,
-        "result": result.result_json(),
-        "error": result.error,
-    }
-
-
-def _v1_envelope(result: EvalResult) -> JsonValue:
-    errors: list[JsonValue] = [*(result.errors or ([result.error] if result.error else []))]
-    return {"status": result.status.value, "result": result.result_json(), "errors": errors}

@@ -10,15 +10,17 @@ import asyncio
 import os
 import ssl
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
 from urllib.request import getproxies
 
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from benchmark_runner.answers import (
     ACCEPTED_ENCODING,
@@ -30,6 +32,7 @@ from benchmark_runner.capacity import AdaptiveLimit
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
 from benchmark_runner.finite import is_finite
+from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.keys import looks_like_a_key, secrets_of_environment
 from benchmark_runner.redaction import forms_of
 from benchmark_runner.retries import (
@@ -58,13 +61,16 @@ from benchmark_runner.service_errors import (
     unavailable,
 )
 from benchmark_runner.transport import AiohttpClient
+from benchmark_runner.written_json import filled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+_FINAL_SCORE = "/final-score/"
+_V1_SCORE = "/v1/score"
 _CONNECT_TIMEOUT = 10.0
 _QUICK_CONNECT_TIMEOUT = 5.0
 #: Seconds in which a service that is up has answered what needs no work, retries included.
@@ -241,7 +247,7 @@ class BenchmarkServiceClient:
     ) -> FinalScoreResponse:
         """Have a run scored by the legacy API; a task without an eval is ``None``."""
         request = FinalScoreRequest(evaluation_results={**evaluation_results}, dataset=dataset)
-        call = self._post("score the run", "/final-score/", request, dataset)
+        call = self._post("score the run", _FINAL_SCORE, request, dataset)
         return self._parsed(call, await self._ask(call), FinalScoreResponse)
 
     async def evaluate(self, request: V1EvaluateRequest) -> V1EvaluateResponse:
@@ -258,15 +264,43 @@ class BenchmarkServiceClient:
     async def score(self, request: V1ScoreRequest) -> V1ScoreResponse:
         """Have a run scored by ``/v1``; a task without an eval is ``None``."""
         what = f"score run {request.run_id!r}"
-        call = self._post(what, "/v1/score", request, request.dataset)
+        call = self._post(what, _V1_SCORE, request, request.dataset)
         return self._parsed(call, await self._ask(call), V1ScoreResponse)
 
-    def _post(self, what: str, path: str, request: BaseModel, dataset: str | None) -> Call:
+    async def score_each(
+        self, request: FinalScoreRequest, results: Iterable[tuple[str, JsonValue]]
+    ) -> FinalScoreResponse:
+        """Have a run scored by the API that ``request`` is of, with one result in memory at a time.
+
+        Args:
+            request: What is sent, but for the results.
+            results: The tasks with their results, taken in a thread.
+        """
+        is_v1 = isinstance(request, V1ScoreRequest)
+        path = _V1_SCORE if is_v1 else _FINAL_SCORE
+        what = f"score run {request.run_id!r}" if is_v1 else "score the run"
+        call = await beside_loop(self._post, what, path, request, request.dataset, results)
+        answer = await self._ask(call)
+        call = replace(call, body=None)  # as large as the answer that is taken apart now
+        return self._parsed(call, answer, FinalScoreResponse)
+
+    def _post(
+        self,
+        what: str,
+        path: str,
+        request: BaseModel,
+        dataset: str | None,
+        results: Iterable[tuple[str, JsonValue]] = (),
+    ) -> Call:
         # Only the dataset is left out when it is None: a null result means something.
         left_out = {"dataset"} if dataset is None else None
         try:
-            body = request.model_dump_json(by_alias=True, exclude=left_out).encode()
-        except (PydanticSerializationError, UnicodeEncodeError):
+            body = to_json(request, by_alias=True, exclude=left_out)
+            if results:
+                text = BytesIO()
+                text.writelines(filled(body, (b'"evaluation_results":{', map(_member, results))))
+                body = text.getvalue()
+        except PydanticSerializationError:
             call = Call(what, "POST", path, dataset)
             raise RejectedRequestError(
                 call.failed(self._service, "the request holds text that is not valid Unicode"),
@@ -455,6 +489,11 @@ def _may_speak_tls(url: str) -> bool:
 @lru_cache(maxsize=8)
 def _url(text: str) -> httpx.URL:
     return httpx.URL(text)  # nearly all are the same two: to grade, to score
+
+
+def _member(named: tuple[str, JsonValue]) -> bytes:
+    name, value = named
+    return b"%b:%b" % (to_json(name), to_json(value, inf_nan_mode="null"))
 
 
 def _keys_of_environment() -> Iterator[str]:

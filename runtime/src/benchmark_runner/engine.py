@@ -97,7 +97,6 @@ class Engine:
         self._settings = settings
         self._emit = listener
         self._keeper = Keeper(listener)
-        self._tasks = {task.id: task for task in runner.get_tasks()}
         self.blocked: list[str] = []
         self._refused_by: ServiceError | None = None
         self._paused_by: RunPausedError | None = None
@@ -179,7 +178,7 @@ class Engine:
             if self._starts_nothing():  # asked only where a task is left: else all is done
                 return
             try:
-                generated = await generating.generate(self._tasks[task_id])
+                generated = await generating.generate(self._runner.registered_task(task_id))
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return

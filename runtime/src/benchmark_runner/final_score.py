@@ -12,6 +12,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
+from benchmark_runner.scoring_requests import score_evals
 from benchmark_runner.summary import CurrentEvals
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def make_score(
 
 async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: float) -> ScoreResult:
     if getattr(runner.score, "__func__", None) is BenchmarkRunner.score:
-        call = partial(runner.score_each, evals)
+        call = partial(score_evals, runner, evals)
     else:  # the author's, who wants them all at once
         call = partial(runner.score, await beside_loop(evals.read))
     try:
