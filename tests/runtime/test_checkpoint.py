@@ -10,7 +10,14 @@ from typer.main import get_command
 
 from benchmark_runner import make_cli
 from benchmark_runner.artifacts import RunArtifacts
-from benchmark_runner.checkpoint import Part, RunConfig, fields_with, load_run_config, part_of
+from benchmark_runner.checkpoint import (
+    Part,
+    RunConfig,
+    fields_with,
+    load_run_config,
+    part_of,
+    save_run_config,
+)
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.identity import task_hash
 from benchmark_runner.schemas import GenerationResult, Task
@@ -55,6 +62,34 @@ class TestTheFile:
         artifacts.save(artifacts.run_config_path, config)
 
         assert load_run_config(artifacts) == config
+
+    @pytest.mark.parametrize("count", [0, 1, 2, 3000])
+    def test_it_is_written_in_pieces_as_it_would_be_at_once(
+        self, artifacts: RunArtifacts, count: int
+    ) -> None:
+        odd = ['quote"d', "ü, [] and {}", "task_hashes"]
+        names = [*odd, *(f"task-{number}" for number in range(count))][:count]
+        config = frozen(
+            *map(task, names),
+            model='a "tasks": [], "task_hashes": {}',
+            sampling={"tasks": [], "task_hashes": {}},
+            of_a_later_version={"tasks": []},
+        )
+        save_run_config(artifacts, config.without_hashes(), config.task_hashes.items())
+
+        written = artifacts.run_config_path.read_bytes()
+        assert written == config.model_dump_json(indent=2).encode() + b"\n"
+
+    def test_a_setting_that_is_not_unicode_is_written_all_the_same(
+        self, artifacts: RunArtifacts
+    ) -> None:
+        config = frozen(task("t1"), dataset_file="/data/\udcff.json")
+        save_run_config(artifacts, config, config.task_hashes.items())
+
+        read = load_run_config(artifacts)
+        assert read is not None
+        assert (read.dataset_file, read.tasks) == ("/data/?.json", ["t1"])
+        assert read.task_hashes == config.task_hashes
 
     def test_it_has_the_fields_that_others_rely_on(self, artifacts: RunArtifacts) -> None:
         artifacts.save(artifacts.run_config_path, frozen(task("t1"), dataset_name="validation"))

@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import load_run_config
-from benchmark_runner.errors import DatasetError, RunIdentityError, UsageError
+from benchmark_runner.errors import ArtifactError, DatasetError, RunIdentityError, UsageError
+from benchmark_runner.identity import task_hash
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.local import local_client
 from benchmark_runner.local.data import LocalDatasets
 from benchmark_runner.local.service import LocalService
 from benchmark_runner.planning import Why
 from benchmark_runner.provenance import Code
+from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.session import RunRequest, open_graded_run, open_run
 
@@ -131,9 +133,12 @@ class TestStarting:
         session.freeze("run", {})
         config = load_run_config(session.artifacts)
         assert config is not None
-        assert config.model_copy(update={"history": []}) == session.config.model_copy(
+        assert config.without_hashes(history=[]) == session.config.model_copy(
             update=dict(session.facts)
         )
+        assert config.task_hashes == {
+            task.id: task_hash(task) for task in session.runner.get_tasks()
+        }
         assert (config.run_id, config.model) == ("r1", "default-model")
         assert (config.task_source, config.dataset_name) == ("file", "letters")
         assert config.dataset_file == str(bench.file)
@@ -287,7 +292,7 @@ class TestGoingOn:
         session = await bench.open()
         assert session.resumed
         assert session.config.sampling == started.config.sampling
-        assert session.config.task_hashes == started.config.task_hashes
+        assert dict(session.task_hashes()) == dict(started.task_hashes())
         assert session.config.model == "m1"
         assert session.llm_config.temperature == 0.5
         assert session.llm_config.custom_endpoint == "https://model.example.com/v1"
@@ -462,6 +467,59 @@ class TestGoingOn:
         assert session.runner.options.depth == 3
 
 
+class TestHashesOfTheTasks:
+    """They are large, and so they are made, or read, when they are written, and never kept."""
+
+    def on_disk(self, session: Session) -> dict[str, str]:
+        config = load_run_config(session.artifacts)
+        assert config is not None
+        return config.task_hashes
+
+    async def test_each_freezing_writes_all_of_them(self, bench: Bench) -> None:
+        session = await bench.start()
+        frozen = self.on_disk(session)
+        session.freeze("run", {})
+        assert self.on_disk(session) == frozen
+        assert [*frozen] == ["b", "a", "c"]
+
+    async def test_a_command_that_grades_leaves_them_as_they_are(self, bench: Bench) -> None:
+        frozen = self.on_disk(await bench.start())
+        bench.file.unlink()  # what the tasks held can't be known
+        session = await bench.open_graded(needs_file=False)
+        session.freeze("evaluate", {})
+        assert self.on_disk(session) == frozen
+
+    async def test_without_the_file_that_holds_them_none_are_written(self, bench: Bench) -> None:
+        await bench.start()
+        session = await bench.open_graded()
+        session.artifacts.run_config_path.unlink()
+        with pytest.raises(ArtifactError) as caught:
+            session.freeze("evaluate", {})
+        assert str(session.artifacts.run_config_path) in caught.value.message
+        assert not session.artifacts.run_config_path.exists()
+
+    async def test_a_run_is_frozen_while_they_are_those_on_disk(self, bench: Bench) -> None:
+        session = await bench.open()
+        assert not session.is_frozen()
+        session.freeze("run", {})
+        assert (await bench.open()).is_frozen()
+        bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
+        assert not (await bench.open(accept_changed_tasks=True)).is_frozen()
+
+    async def test_a_key_that_stands_in_one_or_in_an_id_spoils_none(self, bench: Bench) -> None:
+        bench.write([{"id": "letter-number-1", "question": "first letter?"}])
+        (content_hash,) = dict((await bench.open()).task_hashes()).values()
+        request = RunRequest(
+            llm_config=build_llm_config(), default_model="m", default_file=bench.file
+        )
+        redactor = Redactor([content_hash[8:24], "letter-number", "another-key"])
+        artifacts = RunArtifacts(bench.results, "r1", redactor)
+        session = await open_run(SampleRunner("local"), artifacts, request, bench.connect)
+        session.freeze("run", {"service_url": "another-key"})
+        assert self.on_disk(session) == {"letter-number-1": content_hash}
+        assert '"service_url": "***"' in artifacts.run_config_path.read_text()
+
+
 class TestAcceptedChanges:
     CHANGED: list[dict[str, object]] = [  # noqa: RUF012 (only read)
         {"id": "d", "question": "fourth?"},
@@ -475,8 +533,8 @@ class TestAcceptedChanges:
         session = await bench.open(accept_changed_tasks=True)
         assert session.changes
         assert session.chosen == session.config.tasks == ["d", "b", "c"]
-        assert [*session.config.task_hashes] == ["d", "b", "c"]
-        before, now = started.config.task_hashes, session.config.task_hashes
+        before, now = dict(started.task_hashes()), dict(session.task_hashes())
+        assert [*now] == ["d", "b", "c"]
         assert (now["b"] == before["b"], now["c"] == before["c"]) == (False, True)
         assert session.redo == {"d": Why.CHANGED, "b": Why.CHANGED}
         assert [task.question for task in session.runner.get_tasks()] == [

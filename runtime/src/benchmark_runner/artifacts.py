@@ -19,20 +19,19 @@ crash, finds the old content or the new one, never a part.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.locks import awaited, held, is_only_holder
 from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 from benchmark_runner.storage import Storage, writing
+from benchmark_runner.written_json import json_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -213,6 +212,11 @@ class RunArtifacts:
         """``run_config.json`` as it is on disk; ``None`` without one."""
         return self._storage.read(self.run_config_path)
 
+    def config_hash(self) -> str | None:
+        """SHA-256 of ``run_config.json`` as it is on disk; ``None`` without one."""
+        content = self.config_content()
+        return None if content is None else hashlib.sha256(content).hexdigest()
+
     def has_generations(self) -> bool:
         """Whether any task of the run has a generation."""
         return next(self.run_dir.glob("*/generation.json"), None) is not None
@@ -302,9 +306,21 @@ class RunArtifacts:
         Raises:
             ArtifactError: the disk refuses.
         """
-        data = self.redactor.clean(_to_json(content))
+        data = self.redactor.clean(json_file_of(content))
         self._storage.write(path, data, with_folder=with_folder)
         return hashlib.sha256(data).hexdigest()
+
+    def save_pieces(self, path: Path, pieces: Iterable[bytes]) -> None:
+        """Write a large file of this run piece by piece, whole or not at all.
+
+        Args:
+            path: The file.
+            pieces: Its content, no name and no setting cut in two: each is masked by itself.
+
+        Raises:
+            ArtifactError: the disk refuses.
+        """
+        self._storage.write(path, map(self.redactor.clean, pieces))
 
     def set_file_aside(self, path: Path) -> None:
         """Rename a file that can't be read to ``<file>.corrupt-N``, and remember it."""
@@ -385,12 +401,3 @@ def _numbers(names: Iterable[str], ending: str = "") -> list[int]:
     """The numbers among the names of files with this ending."""
     bare = [name.removesuffix(ending) for name in names if name.endswith(ending)]
     return [int(name) for name in bare if name.isdecimal()]
-
-
-def _to_json(content: BaseModel) -> bytes:
-    try:
-        return content.model_dump_json(indent=2).encode() + b"\n"
-    except PydanticSerializationError:
-        # Half a surrogate pair can't be UTF-8; a paid answer is not lost for it.
-        text = json.dumps(content.model_dump(), indent=2, ensure_ascii=False, default=str)
-        return text.encode("utf-8", "replace") + b"\n"

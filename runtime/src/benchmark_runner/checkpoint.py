@@ -12,11 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import to_json
 
 from benchmark_runner.errors import ArtifactError, RunIdentityError
+from benchmark_runner.written_json import INDENTED, filled, json_file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from benchmark_runner.artifacts import RunArtifacts
 
@@ -69,7 +71,8 @@ class RunConfig(BaseModel):
     tasks: Annotated[list[str], Part.IDENTITY]
     """The frozen task ids, in the dataset's order; what a score is computed over."""
     task_hashes: Annotated[dict[str, str], Part.IDENTITY] = Field(default_factory=dict[str, str])
-    """SHA-256 of each task as ``generate()`` receives it, its time limit left out."""
+    """SHA-256 of each task as ``generate()`` receives it, its time limit left out; as read from
+    disk. Of many tasks they are large: who keeps a config keeps it ``without_hashes()``."""
     task_source: Annotated[TaskSourceKind, Part.IDENTITY] = "file"
     dataset_name: Annotated[str | None, Part.IDENTITY] = None
     dataset_file: Annotated[str | None, Part.RECORD] = None
@@ -131,6 +134,10 @@ class RunConfig(BaseModel):
         # A command that lacks a setting says nothing of it.
         kept = {name: _over(before.get(name), value) for name, value in now.items()}
         return self.model_copy(update={**kept, "history": [*self.history, entry]})
+
+    def without_hashes(self, **changes: object) -> RunConfig:
+        """The same run, without the hashes of its tasks and with other ``changes``."""
+        return self.model_copy(update={**changes, "task_hashes": {}})
 
     def noted(self) -> dict[str, JsonValue]:
         """The fields whose changes the history notes."""
@@ -200,3 +207,25 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
             hint="Use an id that differs in more than case.",
         )
     return config
+
+
+def save_run_config(
+    artifacts: RunArtifacts, config: RunConfig, task_hashes: Iterable[tuple[str, str]]
+) -> None:
+    """Write what a run is, the hashes of its tasks as they are made.
+
+    Args:
+        artifacts: The files of the run.
+        config: What it is; hashes in it do not count.
+        task_hashes: Each task with its hash, in the run's order.
+
+    Raises:
+        ArtifactError: the disk refuses.
+    """
+    pieces = filled(
+        json_file_of(config.without_hashes(tasks=[])),
+        (b'"tasks": [', map(to_json, config.tasks)),
+        (b'"task_hashes": {', (b"%b: %b" % tuple(map(to_json, pair)) for pair in task_hashes)),
+        around=INDENTED,
+    )
+    artifacts.save_pieces(artifacts.run_config_path, pieces)

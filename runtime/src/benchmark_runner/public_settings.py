@@ -9,7 +9,7 @@ from benchmark_runner.errors import UsageError
 from benchmark_runner.redaction import without_user_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import BaseModel, JsonValue
 
@@ -58,9 +58,14 @@ def secrets_of(runner: BenchmarkRunner) -> list[str]:
     return [text for _, value in options for text in secrets_in(value)]
 
 
-def public_texts(config: RunConfig, artifacts: RunArtifacts) -> list[str]:
+def public_texts(
+    config: RunConfig, task_hashes: Iterable[tuple[str, str]], artifacts: RunArtifacts
+) -> Iterator[str]:
     """What is written down about a run on purpose, and so is no secret."""
-    return [config.model_dump_json(), str(artifacts.run_dir)]
+    yield str(artifacts.run_dir)
+    yield config.without_hashes(tasks=[]).model_dump_json()
+    yield from config.tasks
+    yield from (content_hash for _, content_hash in task_hashes)
 
 
 def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         self._secrets: set[str] = set()
-        self._public: list[str] = []
+        self._spared: set[str] = set()
         self._forms: list[bytes] = []
         self._numbers: re.Pattern[bytes] | None = None
         self.hide(secrets)
@@ -63,9 +63,13 @@ class Redactor:
         self._prepare()
 
     def spare(self, texts: Iterable[str]) -> None:
-        """Don't mask what stands in these: what names a run or a model is no secret."""
-        self._public += texts
-        self._prepare()
+        """Don't mask what stands in these: what names a run or a model is no secret.
+
+        The texts are not kept, as they may be many: what is hidden later is not looked for.
+        """
+        if self._secrets:
+            self._spared |= {secret for text in texts for secret in self._secrets if secret in text}
+            self._prepare()
 
     def clean(self, data: bytes) -> bytes:
         """Return ``data`` with every secret in it masked."""
@@ -80,8 +84,8 @@ class Redactor:
     def _prepare(self) -> None:
         if not self._secrets:
             return
-        public = "\n".join([*self._public, *own_words()])
-        secrets = {secret for secret in self._secrets if secret not in public}
+        own = "\n".join(own_words())
+        secrets = {secret for secret in self._secrets - self._spared if secret not in own}
         forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(secrets)]
         # Digits stand in longer numbers, too, and masking a part of one would spoil the file.
         numbers = [form for form in forms if form.isdigit()]

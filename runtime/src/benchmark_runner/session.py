@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmark_runner.checkpoint import RunConfig, load_run_config
+from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.definition import parse_options, split_options
-from benchmark_runner.errors import RunIdentityError, UsageError, some_ids
+from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
 from benchmark_runner.identity import (
     TaskChanges,
     check_same_code,
@@ -37,7 +38,7 @@ from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -95,7 +96,8 @@ class Session:
     Attributes:
         runner: The author's runner, the frozen tasks registered.
         artifacts: The files of the run.
-        config: What the run is; not on disk yet if it is new.
+        config: What the run is, without the hashes of its tasks; not on disk yet if it is new.
+        task_hashes: Makes those of the tasks that this invocation knows the content of.
         llm_config: The run's settings for ``generate()``, with the key of this invocation.
         source: Where its tasks come from.
         chosen: The task ids to work on, in the run's order.
@@ -108,9 +110,10 @@ class Session:
     runner: BenchmarkRunner
     artifacts: RunArtifacts
     config: RunConfig
+    task_hashes: Callable[[], Iterable[tuple[str, str]]]
     llm_config: LLMConfig
     source: TaskSource
-    chosen: list[str]
+    chosen: Sequence[str]
     resumed: bool
     redo: Mapping[str, Why] = field(default_factory=dict[str, Why])
     changes: TaskChanges = field(default_factory=TaskChanges)
@@ -123,27 +126,38 @@ class Session:
             command: Which command works on the run.
             facts: What else holds in this invocation, beside the session's own facts.
         """
-        config, facts = self.config, {**self.facts, **facts}
+        config, hashes = self.config, self.task_hashes()
         if self.source.kind != "problem":
-            self.artifacts.save(
-                self.artifacts.run_config_path, self._invoked(config, command, facts)
-            )
+            self._write(config, hashes, command, facts)
             return
         with self.artifacts.config_locked():
             # Another process may have added its --problem to the same run meanwhile.
             if now := load_run_config(self.artifacts):
-                mine = {task_id: config.task_hashes[task_id] for task_id in self.chosen}
+                mine = dict(hashes)
                 added = [task_id for task_id in mine if task_id not in now.task_hashes]
-                merged = {"tasks": [*now.tasks, *added], "task_hashes": now.task_hashes | mine}
-                config = now.model_copy(update=merged)
-            self.artifacts.save(
-                self.artifacts.run_config_path, self._invoked(config, command, facts)
-            )
+                config = now.model_copy(update={"tasks": [*now.tasks, *added]})
+                hashes = (now.task_hashes | mine).items()
+            self._write(config, hashes, command, facts)
 
-    def _invoked(
-        self, config: RunConfig, command: str, facts: Mapping[str, JsonValue]
-    ) -> RunConfig:
-        return config.invoked(command, facts, accepted=asdict(self.changes) if self.changes else {})
+    def is_frozen(self) -> bool:
+        """Whether ``run_config.json`` says what the run is now."""
+        on_disk = load_run_config(self.artifacts)
+        return (
+            on_disk is not None
+            and on_disk.without_hashes() == self.config
+            and all(on_disk.task_hashes.get(task_id) == now for task_id, now in self.task_hashes())
+        )
+
+    def _write(
+        self,
+        config: RunConfig,
+        hashes: Iterable[tuple[str, str]],
+        command: str,
+        facts: Mapping[str, JsonValue],
+    ) -> None:
+        accepted = asdict(self.changes) if self.changes else {}
+        config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
+        save_run_config(self.artifacts, config, hashes)
 
 
 async def open_run(
@@ -204,20 +218,26 @@ async def open_run(
     changes = TaskChanges()
     if frozen is None:
         limit = request.limit if source.kind != "problem" else None
-        config = _new_config(runner, artifacts.run_id, model, source, tasks[:limit])
+        first = tasks[:limit]
+        config = _new_config(runner, artifacts.run_id, model, source, first)
+        hashes = partial(_hashes_of, runner)
         config.sampling, config.options = sampling, public_options(runner, options)
         config.limit, config.dataset_size, config.local = limit, len(tasks), request.local
-        runner.register_tasks(tasks[:limit])
+        if len(first) < len(tasks):
+            runner.register_tasks(first)
     else:
         accept = request.accept_changed_tasks
         config, changes = _same_run(frozen, runner, source, tasks, accept_changes=accept)
+        # Of other --problem runs only the ids are known.
+        hashes = partial(_hashes_of, runner, tasks if source.kind == "problem" else None)
     _refuse_keys_in(config.options, artifacts)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
-    artifacts.redactor.spare(public_texts(config, artifacts))
+    artifacts.redactor.spare(public_texts(config, hashes(), artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
         config=config,
+        task_hashes=hashes,
         llm_config=LLMConfig.model_validate(settings),
         source=source,
         chosen=_choose(config.tasks, _named(request)),
@@ -269,11 +289,12 @@ async def open_graded_run(
     else:
         runner.register_tasks(Task(id=task_id, question="") for task_id in frozen.tasks)
         runner.dataset_name = frozen.dataset_name
-    artifacts.redactor.spare(public_texts(frozen, artifacts))
+    artifacts.redactor.spare(public_texts(frozen, frozen.task_hashes.items(), artifacts))
     return Session(
         runner=runner,
         artifacts=artifacts,
-        config=frozen,
+        config=frozen.without_hashes(),
+        task_hashes=partial(_hashes_on_disk, artifacts),
         llm_config=LLMConfig.model_validate(frozen.sampling),
         source=source,
         chosen=_choose(frozen.tasks, request.task_ids),
@@ -306,7 +327,6 @@ def _new_config(
         run_id=run_id,
         model=model,
         tasks=[task.id for task in tasks],
-        task_hashes={task.id: task_hash(task) for task in tasks},
         task_source=source.kind,
         dataset_name=runner.dataset_name,
         dataset_file=None if file is None else str(file.resolve()),
@@ -316,6 +336,23 @@ def _new_config(
         evaluation_api=runner.EVALUATION_API,
         created_at=datetime.now(UTC),
     )
+
+
+def _hashes_of(
+    runner: BenchmarkRunner, tasks: Iterable[Task] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Of ``tasks``, or of all that are registered, one by one."""
+    return ((task.id, task_hash(task)) for task in tasks or runner.get_tasks())
+
+
+def _hashes_on_disk(artifacts: RunArtifacts) -> Iterable[tuple[str, str]]:
+    frozen = load_run_config(artifacts)
+    if frozen is None:
+        raise ArtifactError(
+            f"{artifacts.run_config_path}: is gone, or can't be read",
+            hint="Restore the file, or use another --run-id for a new run.",
+        )
+    return frozen.task_hashes.items()
 
 
 def _versions(runner: BenchmarkRunner) -> dict[str, JsonValue]:
@@ -354,14 +391,12 @@ def _same_run(
     changes = task_changes(frozen, first, complete=not of_problem)
     if not accept_changes:
         refuse_changed_tasks(frozen, changes, source.file)
-    hashes = {task.id: task_hash(task) for task in first}
     ids = frozen.tasks
     if of_problem:
         ids = [*frozen.tasks, *(task.id for task in first if task.id not in frozen.task_hashes)]
-        hashes = frozen.task_hashes | hashes
     elif changes:
         ids = [task.id for task in first]
-    config = frozen.model_copy(update={"tasks": ids, "task_hashes": hashes})
+    config = frozen.without_hashes(tasks=ids)
     if changes and not of_problem:
         config.dataset_size = len(tasks)
     if source.kind == "file" and source.file is not None:
@@ -393,15 +428,15 @@ def _named(request: RunRequest) -> Sequence[str]:
 
 def _to_redo(config: RunConfig, request: RunRequest, changes: TaskChanges) -> dict[str, Why]:
     available = config.tasks if request.problem is None else request.task_ids
-    asked = _choose(available, request.rerun) if request.rerun else []
+    asked = _choose(available, request.rerun) if request.rerun else ()
     # What is there of an added task is of one that was removed, and may have been another.
     changed = [*changes.changed, *changes.added]
     return dict.fromkeys(asked, Why.RERUN) | dict.fromkeys(changed, Why.CHANGED)
 
 
-def _choose(frozen_ids: Sequence[str], named: Sequence[str]) -> list[str]:
+def _choose(frozen_ids: Sequence[str], named: Sequence[str]) -> Sequence[str]:
     if not named:
-        return [*frozen_ids]
+        return frozen_ids
     known = set(frozen_ids)
     if unknown := [task_id for task_id in named if task_id not in known]:
         raise UsageError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -63,15 +63,19 @@ class Storage:
         self._refuse_links(folder)
         return tuple(_content(f"{folder}/{name}") for name in names)
 
-    def write(self, path: Path, data: bytes, *, with_folder: bool = False) -> None:
+    def write(
+        self, path: Path, data: bytes | Iterable[bytes], *, with_folder: bool = False
+    ) -> None:
         """Put ``data`` into a file: whoever reads it finds the old content or the new one.
+
+        It may come in pieces, so that it is never in memory as a whole.
 
         Only one writer of a file at a time: the temporary one beside it has a fixed name, so
         that what a kill leaves there is replaced by the next write.
 
         Args:
             path: The file.
-            data: All of its content.
+            data: All of its content, or the pieces of it.
             with_folder: Flush its folder's own name, too: it was made without that.
 
         Raises:
@@ -160,16 +164,17 @@ class Storage:
                 return
             self._flush_folder(path.parent)
 
-    def _write_new(self, path: str, data: bytes) -> None:
+    def _write_new(self, path: str, data: bytes | Iterable[bytes]) -> None:
         try:
             descriptor = os.open(path, _NEW_FILE, 0o666)
         except FileExistsError:  # left by a kill
             os.unlink(path)  # noqa: PTH108 (the system call that is meant)
             descriptor = os.open(path, _NEW_FILE, 0o666)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            for piece in (data,) if isinstance(data, bytes) else data:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
             self._flush(descriptor)
         finally:
             os.close(descriptor)

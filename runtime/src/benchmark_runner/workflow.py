@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.caps import Caps, recorded_costs
-from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.display import NoDisplay, Tally, make_display
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
@@ -166,7 +165,7 @@ class Workflow:
         """
         with ExitStack() as locks:
             try:
-                before = self.artifacts.config_content()
+                before = self.artifacts.config_hash()
                 with attributed_to(Phase.LOAD):
                     session = await self._open()
                 if self.artifacts.set_aside:  # so early, that can only be the config
@@ -175,16 +174,7 @@ class Workflow:
                 if session.source.kind != "problem":
                     self._check_untouched(before)
                 survey = Survey(session.runner)
-                plan, unchanged = await beside_loop(self._plan, session, survey)
-                with attributed_to(Phase.EVALUATE):
-                    grading = await self._prepare_grading(
-                        session, plan, survey, unchanged=unchanged
-                    )
-                self.session = session
-                await beside_loop(self._begin, session, plan, grading, survey, unchanged)
-                announce(session, plan, grading.local)
-                with attributed_to(Phase.EVALUATE):
-                    stopped_by = await self._work(session, plan, grading)
+                grading, stopped_by = await self._do_what_is_owed(session, survey, announce)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
                     # Where nothing was done the run stands as it did; it was locked meanwhile.
                     known = None if self._request.problem is not None else survey.summary
@@ -198,6 +188,23 @@ class Workflow:
                 return outcome
             finally:
                 await self._close()
+
+    async def _do_what_is_owed(
+        self, session: Session, survey: Survey, announce: Callable[[Session, Plan, bool], None]
+    ) -> tuple[_Grading, BenchmarkRunnerError | None]:
+        """Plan, and carry the plan out; of many tasks it is large, and gone before they are scored.
+
+        Returns:
+            Who grades, and what made it stop before everything was done.
+        """
+        plan, unchanged = await beside_loop(self._plan, session, survey)
+        with attributed_to(Phase.EVALUATE):
+            grading = await self._prepare_grading(session, plan, survey, unchanged=unchanged)
+        self.session = session
+        await beside_loop(self._begin, session, plan, grading, survey, unchanged)
+        announce(session, plan, grading.local)
+        with attributed_to(Phase.EVALUATE):
+            return grading, await self._work(session, plan, grading)
 
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
         """Find out what ``carry_out()`` would do, without changing anything.
@@ -250,7 +257,7 @@ class Workflow:
         if self.session is None or self._request.problem is None:
             return
         (task_id,) = self.session.chosen
-        task = next(task for task in self.session.runner.get_tasks() if task.id == task_id)
+        task = self.session.runner.registered_task(task_id)
         with suppress(ArtifactError):  # it is out of time anyway
             note_interruption(self.artifacts, task_id, task.question, self.session.config.model)
 
@@ -340,7 +347,7 @@ class Workflow:
                 self.artifacts.keep_eval(task_id)
         begins = settings.command == "run" and not session.resumed
         accepts = self._request.accept_code_change
-        if begins or plan or accepts or session.config != load_run_config(self.artifacts):
+        if begins or plan or accepts or not session.is_frozen():
             by = grading.by
             facts: dict[str, JsonValue] = {
                 "service_url": by.service_url,
@@ -350,8 +357,6 @@ class Workflow:
                 "operational": {**settings.operational},
             }
             session.freeze(settings.command, facts)
-        # Compared, and on disk: this command needs them no more, and of many tasks they are large.
-        session.config.task_hashes.clear()
         if plan and settings.max_cost is not None:
             self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
 
@@ -369,9 +374,9 @@ class Workflow:
         locks.enter_context(self.artifacts.locked(task_id))
         return locks
 
-    def _check_untouched(self, before: bytes | None) -> None:
+    def _check_untouched(self, before: str | None) -> None:
         """Refuse to go on if the run was started, or changed, before the lock was held."""
-        if self.artifacts.config_content() != before:
+        if self.artifacts.config_hash() != before:
             raise RunLockedError(
                 f"run {self.artifacts.run_id!r} was changed by another process just now",
                 hint="Give the same command again.",
