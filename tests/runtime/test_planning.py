@@ -197,7 +197,11 @@ class TestPlan:
         plan = make_plan(artifacts, ["t1", "t2", "t3"], redo=redo)
 
         assert (plan.generate, plan.evaluate) == (["t1", "t2", "t3"], [])
-        assert plan.why == {"t1": Why.RERUN, "t2": Why.CHANGED, "t3": Why.NOT_GENERATED}
+        assert plan.why == {
+            Why.RERUN: ["t1"],
+            Why.CHANGED: ["t2"],
+            Why.NOT_GENERATED: ["t3"],
+        }
         assert plan.on_purpose == ["t1", "t2"]
         assert plan.graded == {}
 
@@ -211,7 +215,7 @@ class TestPlan:
         plan = make_plan(artifacts, ["t1", "t2", "t3"]).without(["t1", "t3"])
 
         assert (plan.generate, plan.evaluate, plan.done) == ([], ["t2"], 0)
-        assert plan.why == {"t2": Why.NOT_GRADED}
+        assert plan.why == {Why.NOT_GRADED: ["t2"]}
         assert plan.graded == {REMOTE: ["t1"]}
 
     @pytest.mark.parametrize(
@@ -303,14 +307,14 @@ class TestWhy:
 
     def test_it_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
         assert self.plan(artifacts).why == {
-            "graded": Why.GRADED,
-            "slow": Why.DID_NOT_COMPLETE,
-            "ungraded": Why.NOT_GRADED,
-            "odd": Why.GRADING_FAILED,
-            "failed": Why.GENERATION_FAILED,
-            "changed": Why.OTHER_GENERATION,
-            "torn": Why.UNREADABLE,
-            "missing": Why.NOT_GENERATED,
+            Why.GRADED: ["graded"],
+            Why.DID_NOT_COMPLETE: ["slow"],
+            Why.NOT_GRADED: ["ungraded"],
+            Why.GRADING_FAILED: ["odd"],
+            Why.GENERATION_FAILED: ["failed"],
+            Why.OTHER_GENERATION: ["changed"],
+            Why.UNREADABLE: ["torn"],
+            Why.NOT_GENERATED: ["missing"],
         }
 
     def test_without_grading_only_the_generations_count(self, artifacts: RunArtifacts) -> None:

@@ -159,7 +159,7 @@ class TestCompleteness:
 
         assert not summary.complete
         assert summary.without_eval == ["t1"]
-        assert summary.scores == []
+        assert [*summary.scores] == []
 
 
 class TestMean:
@@ -188,7 +188,7 @@ class TestMean:
         run.graded("t2", status=EvalStatus.ERROR)
         run.generated("t3", GenerationStatus.ERROR)
 
-        assert summarise(Runner("local"), run.artifacts, run.tasks).scores == [1.0]
+        assert [*summarise(Runner("local"), run.artifacts, run.tasks).scores] == [1.0]
 
     def test_without_any_score_there_is_no_standard_error(self, run: RunFolder) -> None:
         run.graded("t1", {"verdict": "good"})
@@ -208,7 +208,7 @@ class TestMean:
         run.graded("t1", {"verdict": "good"})
         run.graded("t2", {"verdict": "odd"})
 
-        assert summarise(Verdict("local"), run.artifacts, run.tasks).scores == [1.0]
+        assert [*summarise(Verdict("local"), run.artifacts, run.tasks).scores] == [1.0]
 
     def test_an_authors_score_that_fails_is_told_with_the_task(self, run: RunFolder) -> None:
         class Failing(Runner):

@@ -10,10 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from array import array
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -265,7 +267,9 @@ def _from_json(path: Path, text: str, place: str) -> JsonValue:
 
 
 def _with_unique_ids(path: Path, entries: Iterable[Entry], line_of: LineOf) -> Iterator[Row]:
-    numbers: dict[str, int] = {}
+    # Without a dict, which would weigh several times as much while many tasks are read.
+    ids: list[str] = []
+    numbers = array("Q")
     for number, entry in entries:
         try:
             row = _ROW.validate_python(entry)
@@ -287,12 +291,17 @@ def _with_unique_ids(path: Path, entries: Iterable[Entry], line_of: LineOf) -> I
                 f"{path}, line {line_of(number)}, field id: {error}",
                 hint="Each task gets a folder named by its id.",
             ) from None
-        if (first := numbers.setdefault(task_id, number)) != number:
-            raise DatasetError(
-                f"{path}, line {line_of(number)}, field id: {task_id!r} is taken by "
-                f"line {line_of(first)}",
-                hint="Give each task an id of its own.",
-            )
+        ids.append(task_id)
+        numbers.append(number)
         yield row
-    if not numbers:
+    if not ids:
         raise DatasetError(f"{path}: holds no tasks", hint="Add at least one task to it.")
+    in_order = sorted(ids)
+    if taken := next((one for one, other in pairwise(in_order) if one == other), None):
+        first = ids.index(taken)
+        again = ids.index(taken, first + 1)
+        raise DatasetError(
+            f"{path}, line {line_of(numbers[again])}, field id: {taken!r} is taken by "
+            f"line {line_of(numbers[first])}",
+            hint="Give each task an id of its own.",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from benchmark_runner.graders import GradedBy
@@ -53,13 +54,13 @@ class Plan:
         generate: Tasks without a usable generation.
         evaluate: Tasks with a generation whose eval is missing or has to be redone.
         graded: The tasks that have a grade, by who graded them.
-        why: Why each task is to be done, or left alone.
+        why: The tasks, by why each is to be done, or left alone.
     """
 
     generate: list[str] = field(default_factory=list[str])
     evaluate: list[str] = field(default_factory=list[str])
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
-    why: dict[str, Why] = field(default_factory=dict[str, Why])
+    why: dict[Why, list[str]] = field(default_factory=dict[Why, list[str]])
 
     def __bool__(self) -> bool:
         return bool(self.generate or self.evaluate)
@@ -67,26 +68,27 @@ class Plan:
     @property
     def done(self) -> int:
         """How many tasks need nothing."""
-        return len(self.why) - len(self.generate) - len(self.evaluate)
+        return sum(map(len, self.why.values())) - len(self.generate) - len(self.evaluate)
 
     @property
     def on_purpose(self) -> list[str]:
         """Tasks whose generation stands, and is to be done again all the same."""
-        return [task_id for task_id in self.generate if self.why[task_id] in _ON_PURPOSE]
+        groups = (task_ids for why, task_ids in self.why.items() if why in _ON_PURPOSE)
+        return [*chain.from_iterable(groups)]
 
     def only(self, chosen: Collection[str]) -> Plan:
         """The part of the plan that is about the chosen tasks; who graded stays about all."""
-        return self.without(set(self.why).difference(chosen))
+        return self.without(set(chain.from_iterable(self.why.values())).difference(chosen))
 
     def without(self, task_ids: Collection[str]) -> Plan:
         """The plan without these tasks, which are not to be done now; who graded stays."""
         left_out = set(task_ids)
-        return Plan(
-            [task_id for task_id in self.generate if task_id not in left_out],
-            [task_id for task_id in self.evaluate if task_id not in left_out],
-            self.graded,
-            {task_id: why for task_id, why in self.why.items() if task_id not in left_out},
-        )
+
+        def rest(of: Iterable[str]) -> list[str]:
+            return [task_id for task_id in of if task_id not in left_out]
+
+        why = {why: left for why, task_ids in self.why.items() if (left := rest(task_ids))}
+        return Plan(rest(self.generate), rest(self.evaluate), self.graded, why)
 
     def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Why, list[str]]]:
         """The tasks by what becomes of them (``reuse``, ``regrade``, ``rerun``) and why.
@@ -98,13 +100,18 @@ class Plan:
         becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
         others = [by for by in self.graded if now is not None and now.differs_from(by)]
         stale = {task_id for by in others for task_id in self.graded[by]}
-        for task_id, why in self.why.items():
-            action = becomes.get(task_id, "reuse")
-            if action == "reuse" and task_id in stale:
-                groups["regrade"].setdefault(Why.OTHER_GRADER, []).append(task_id)
-            else:
-                groups[action].setdefault(why, []).append(task_id)
+        for why, task_ids in self.why.items():
+            for task_id in task_ids:
+                action = becomes.get(task_id, "reuse")
+                if action == "reuse" and task_id in stale:
+                    groups["regrade"].setdefault(Why.OTHER_GRADER, []).append(task_id)
+                else:
+                    groups[action].setdefault(why, []).append(task_id)
         return groups
+
+    def note(self, task_id: str, why: Why) -> None:
+        """Say why one more task is to be done, or left alone."""
+        self.why.setdefault(why, []).append(task_id)
 
 
 def make_plan(
@@ -174,9 +181,9 @@ def plan_task(
         again = Why.RETRY_TIMEOUTS
     if again is not None:
         plan.generate.append(task_id)
-        plan.why[task_id] = again
+        plan.note(task_id, again)
     elif skip_eval:
-        plan.why[task_id] = Why.GENERATED
+        plan.note(task_id, Why.GENERATED)
     else:
         _plan_eval(plan, task_id, task.result, task.generation_hash, regrade=regrade)
 
@@ -192,13 +199,13 @@ def _plan_eval(
     why = Why.NOT_GRADED if result is None else why_eval_is_owed(result, generation_hash) or regrade
     if why is not None or result is None:
         plan.evaluate.append(task_id)
-        plan.why[task_id] = why or Why.NOT_GRADED
+        plan.note(task_id, why or Why.NOT_GRADED)
         return
     if result.status is EvalStatus.EVALUATED:
-        plan.why[task_id] = Why.GRADED
+        plan.note(task_id, Why.GRADED)
         plan.graded.setdefault(GradedBy.of(result), []).append(task_id)
     else:
-        plan.why[task_id] = Why.DID_NOT_COMPLETE
+        plan.note(task_id, Why.DID_NOT_COMPLETE)
 
 
 def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Why | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -76,7 +77,7 @@ class RunSummary:
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
     costs: Costs = field(default_factory=Costs)
-    scores: list[float] = field(default_factory=list[float])
+    scores: array[float] = field(default_factory=lambda: array("d"))
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
     without_generation: list[str] = field(default_factory=list[str])
     without_eval: list[str] = field(default_factory=list[str])
