@@ -404,8 +404,8 @@ def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> 
 
 
 def _overview_of(view: RunView) -> RunOverview:
-    config, score = view.config, view.score_on_disk
-    config.task_hashes.clear()  # of hundreds of runs they are large
+    # Of hundreds of runs the hashes are large.
+    config, score = view.config.without_hashes(), view.score_on_disk
     if score is not None and _says_all(score, config):
         return RunOverview(
             run_id=view.run_id,

@@ -66,7 +66,8 @@ class Looking:
         except UsageError as error:
             error.hint = f"{error.hint or ''} List the runs: {self.command_line('runs')}".lstrip()
             raise
-        self.redactor.spare(public_texts(view.config, view.artifacts))
+        config = view.config
+        self.redactor.spare(public_texts(config, config.task_hashes.items(), view.artifacts))
         return view
 
     def command_line(self, command: str, *ids: str) -> str:
