@@ -278,13 +278,13 @@ class World:
         self._patch.setattr(loop_watch, "BLOCKED_AFTER", math.inf)
 
     def _step(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def step(storage: Storage, path: Path, *rest: Any) -> Any:
+        def step(storage: Storage, path: Path, *rest: Any, **named: Any) -> Any:
             if self._dead:
                 raise Died
             self._steps += 1
             kind, writes = self._due(), method.__name__ == "_write_new"
             if kind is None or (kind == "kill within" and not writes):
-                return method(storage, path, *rest)
+                return method(storage, path, *rest, **named)
             self._ended.disturbed = True
             match kind:
                 case "cancel":
@@ -295,9 +295,10 @@ class World:
                     raise ArtifactError(f"{path}: can't be written: no space left on device")
                 case _:
                     if kind == "kill after":
-                        method(storage, path, *rest)
+                        method(storage, path, *rest, **named)
                     elif kind == "kill within":
-                        method(storage, path, rest[0][: len(rest[0]) // 2])
+                        whole = rest[0] if isinstance(rest[0], bytes) else b"".join(rest[0])
+                        method(storage, path, whole[: len(whole) // 2])
                     self._dead = True
                     raise Died
             return method(storage, path, *rest)

@@ -177,7 +177,7 @@ class TestTheRows:
 
         plan = results.view().read(skip_eval=True).to_end().plan
 
-        assert {*plan.why.values()} == {Why.GENERATED}
+        assert {*plan.why} == {Why.GENERATED}
 
     def test_the_long_texts_come_with_the_files(self, results: Results) -> None:
         made = results.finish()
