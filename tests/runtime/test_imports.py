@@ -17,6 +17,7 @@ COMMAND_LINE = {
     "benchmark_runner",
     "benchmark_runner.cli",
     "benchmark_runner.cli.app",
+    "benchmark_runner.cli.compare",
     "benchmark_runner.cli.doctor",
     "benchmark_runner.cli.evaluate",
     "benchmark_runner.cli.export",
@@ -70,7 +71,7 @@ HELP = [
         [name, "--help"]
         for name in (
             *("run", "evaluate", "score", "serve", "doctor"),
-            *("runs", "status", "show", "export"),
+            *("runs", "status", "show", "export", "compare"),
         )
     ),
 ]

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner.cli import doctor, evaluate, export, run, runs, score, serve, show, status
+from benchmark_runner.cli import (
+    compare,
+    doctor,
+    evaluate,
+    export,
+    run,
+    runs,
+    score,
+    serve,
+    show,
+    status,
+)
 from benchmark_runner.cli.app import RunnerGroup, main_options
 from benchmark_runner.cli.settings import CliSettings
 
@@ -74,6 +85,7 @@ def make_cli(
     runs.register(app, settings)
     status.register(app, settings)
     show.register(app, settings)
+    compare.register(app, settings)
     export.register(app, settings)
     serve.register(app, settings)
     doctor.register(app, settings)

@@ -1,0 +1,136 @@
+"""Two runs on disk, made by hand: a baseline A and a candidate B."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.comparing import compare
+from benchmark_runner.pairing import pair, read_side
+from benchmark_runner.run_view import open_view
+from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from pathlib import Path
+
+    from benchmark_runner.comparing import Comparison
+    from benchmark_runner.pairing import Pairing, Side
+
+#: What becomes of a task: what it scores, or one of these.
+FAILED, FAILED_GRADING, UNGRADED, UNGRADED_TIMEOUT, TIMED_OUT, NO_TASK_SCORE, TORN, MISSING = (
+    "failed", "failed in grading", "ungraded", "timed out, ungraded", "timed out", "no task score",
+    "torn", "missing",
+)  # fmt: skip
+GRADER = {
+    "service_url": "https://grader.example",
+    "evaluation_api": "legacy",
+    "service_version": "1.0",
+    "evaluator_version": "e1",
+}
+
+
+class Runner(BenchmarkRunner):
+    NAME = "sample"
+
+    async def generate(self, *_: object, **__: object) -> GenerationResult:
+        raise AssertionError("nothing is generated here")
+
+
+@dataclass
+class TwoRuns:
+    """The folder of both; by default they differ in nothing but the scores."""
+
+    folder: Path
+    artifacts: dict[str, RunArtifacts] = field(default_factory=dict[str, RunArtifacts])
+
+    def write(
+        self,
+        run_id: str,
+        outcomes: Mapping[str, float | str],
+        *,
+        graders: Mapping[str, Mapping[str, Any]] | None = None,
+        grader: Mapping[str, Any] | None = None,
+        generation: Mapping[str, Any] | None = None,
+        **config: Any,
+    ) -> None:
+        """Write a run.
+
+        Args:
+            run_id: Which.
+            outcomes: What becomes of each of its tasks.
+            graders: What differs of the grader of some tasks.
+            grader: What differs of the grader of all.
+            generation: Fields of each generation.
+            config: What differs of its config.
+        """
+        made = self.artifacts[run_id] = RunArtifacts(self.folder, run_id, durable=False)
+        usual: dict[str, Any] = {
+            "model": "m",
+            "task_hashes": {task_id: f"hash of {task_id}" for task_id in outcomes},
+            "dataset_name": "letters",
+            "payload_schema": "sample.text.v1",
+            "local": False,
+        }
+        tasks = [*outcomes]
+        made.save(
+            made.run_config_path, RunConfig(run_id=run_id, tasks=tasks, **{**usual, **config})
+        )
+        for task_id, outcome in outcomes.items():
+            by = {**GRADER, **(grader or {}), **(graders or {}).get(task_id, {})}
+            self._write_task(made, task_id, outcome, by, generation or {})
+
+    def _write_task(
+        self,
+        made: RunArtifacts,
+        task_id: str,
+        outcome: float | str,
+        by: Mapping[str, Any],
+        fields: Mapping[str, Any],
+    ) -> None:
+        if outcome == MISSING:
+            return
+        status = GenerationStatus.SUCCESS
+        if outcome in (TIMED_OUT, UNGRADED_TIMEOUT):
+            status = GenerationStatus.MAX_TIME
+        elif outcome == FAILED:
+            status = GenerationStatus.ERROR
+        generation = GenerationResult(task_id=task_id, status=status, **fields)
+        content_hash = made.save_generation(task_id, generation)
+        if outcome == TORN:
+            made.generation_path(task_id).write_text("{")
+        if outcome in (FAILED, UNGRADED, UNGRADED_TIMEOUT, TORN):
+            return
+        graded: dict[str, Any] = {"status": EvalStatus.EVALUATED, "result": outcome, **by}
+        if outcome == TIMED_OUT:
+            graded = {"status": EvalStatus.DID_NOT_COMPLETE}
+        elif outcome == FAILED_GRADING:
+            graded = {"status": EvalStatus.ERROR}
+        elif outcome == NO_TASK_SCORE:
+            graded["result"] = {"verdict": "fine"}
+        result = EvalResult(task_id=task_id, generation_hash=content_hash, **graded)
+        made.save_eval(task_id, result)
+
+    def side(self, run_id: str) -> Side:
+        return read_side(open_view(self.folder, run_id, Runner("https://grader.example")))
+
+    def pairing(self) -> Pairing:
+        return pair(self.side("a"), self.side("b"))
+
+    def comparison(
+        self,
+        *,
+        clusters: Mapping[str, Hashable] | None = None,
+        groups: Mapping[str, str] | None = None,
+    ) -> Comparison:
+        a, b = self.side("a"), self.side("b")
+        return compare(a, b, pair(a, b), clusters=clusters, groups=groups)
+
+
+def passes(passed: int, failed: int, *, start: int = 0) -> dict[str, float | str]:
+    """So many tasks that were passed, then so many that were failed."""
+    total = passed + failed
+    return {f"t{start + n}": float(n < passed) for n in range(total)}
