@@ -14,7 +14,7 @@ from benchmark_runner.run_view import open_view
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Collection, Hashable, Mapping
     from pathlib import Path
 
     from benchmark_runner.comparing import Comparison
@@ -55,6 +55,7 @@ class TwoRuns:
         graders: Mapping[str, Mapping[str, Any]] | None = None,
         grader: Mapping[str, Any] | None = None,
         generation: Mapping[str, Any] | None = None,
+        silent: Collection[str] = (),
         **config: Any,
     ) -> None:
         """Write a run.
@@ -65,6 +66,7 @@ class TwoRuns:
             graders: What differs of the grader of some tasks.
             grader: What differs of the grader of all.
             generation: Fields of each generation.
+            silent: Tasks whose generations do not have them.
             config: What differs of its config.
         """
         made = self.artifacts[run_id] = RunArtifacts(self.folder, run_id, durable=False)
@@ -81,7 +83,8 @@ class TwoRuns:
         )
         for task_id, outcome in outcomes.items():
             by = {**GRADER, **(grader or {}), **(graders or {}).get(task_id, {})}
-            self._write_task(made, task_id, outcome, by, generation or {})
+            fields = {} if task_id in silent else generation or {}
+            self._write_task(made, task_id, outcome, by, fields)
 
     def _write_task(
         self,

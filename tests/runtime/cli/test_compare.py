@@ -140,17 +140,24 @@ class TestInWords:
 
     def test_what_is_not_recorded_is_said(self, project: RunnerProject, runs: TwoRuns) -> None:
         runs.write("a", WHOLE)
-        runs.write("b", WHOLE, generation={"duration": 0.5})
-        made = runs.artifacts["b"]
-        made.generation_path("t0").write_bytes(
-            made.generation_path("t0").read_bytes().replace(b'"duration":0.5', b'"duration":null')
-        )
+        spent = {"duration": 150.0, "cost": 0.001}
+        runs.write("b", WHOLE, generation=spent, silent=["t0", "t1"])
 
         lines = lines_of(project, "a", "b")
 
-        assert lines.count("  cost     not recorded") == 2
+        assert lines.count("  cost     not recorded") == 1
         assert lines.count("  time     not recorded") == 1
+        unknown = "not known of 2 generation(s)"
+        text = " ".join(" ".join(lines).split())
+        assert f"cost $0.038 in all, {unknown}; $0.001 a compared task (known of 38) " in text
+        assert f"time 5700 s in all, {unknown}; 150 s a compared task (known of 38), " in text
         assert "Changed    nothing of model, settings and code, as far as is recorded" in lines
+
+    def test_what_floats_leave_of_0_is_0(self, project: RunnerProject, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 0.4, "y": 0.4})
+        runs.write("b", {"x": 0.7, "y": 0.1})
+
+        assert "B - A      +0 ± 0.3 (paired standard error, n=2)" in lines_of(project, "a", "b")
 
     def test_that_no_difference_is_shown_is_not_taken_for_none(
         self, project: RunnerProject, runs: TwoRuns
@@ -231,6 +238,23 @@ class TestWaysOut:
             "they make B worse (a difference of -0.5): t20, t21, t22, t23, t24 and 15 more"
         )
         assert lines[-1].startswith("Way out    bin/sample-runner run --run-id b")
+
+    @pytest.mark.parametrize(
+        "b",
+        [
+            {"grader": {"service_url": "https://x", "evaluator_version": "e2"}, "service_url": "x"},
+            {"dataset_file": "/elsewhere.json", "task_hashes": {"t0": "changed"}},
+        ],
+        ids=["service", "file"],
+    )
+    def test_there_is_none_to_what_is_elsewhere(
+        self, project: RunnerProject, runs: TwoRuns, b: dict[str, Any]
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE, **b)
+
+        (obstacle,) = as_json(project, "a", "b")["obstacles"]
+        assert obstacle["way_out"] is None
 
 
 class TestExitCodes:
@@ -375,6 +399,7 @@ class TestFields:
         assert document["effect"]["stderr"] == pytest.approx(error)
         how = "paired standard error, n=9, in 3 cluster(s) by topic"
         assert f"B - A +0.4444 ± {error:.2g} ({how})" in " ".join(" ".join(lines).split())
+        assert any(line.endswith(", which takes tasks for unrelated") for line in lines)
         assert "Note       3 cluster(s) are few: the interval is rough" in lines
         note = "1 compared task(s) have no topic: each is a cluster of its own"
         assert f"Note       {note}" in lines
