@@ -92,7 +92,7 @@ class TestInWords:
             "Tasks      12 compared, none left out",
             "Means      A 1, B 0.25",
             "B - A      -0.75 ± 0.13 (paired standard error, n=12)",
-            "           95 % interval -1.037 to -0.4626",
+            "           95 % interval -1.037 to -0.4626 (Student's t)",
             "Passed     3 in both, 0 in neither, 9 in A only, 0 in B only",
             "           exact McNemar test: p = 0.0039",
             "Lost       9: t3, t4, t5, t6, t7 and 4 more",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from benchmark_runner.comparing import compare, mean_of_known
@@ -196,13 +196,7 @@ def _effect_as_json(effect: Effect) -> dict[str, object]:
         "mean_b": effect.mean_b,
         "difference": difference.mean,
         "stderr": difference.standard_error,
-        "interval": interval
-        and {
-            "low": interval.low,
-            "high": interval.high,
-            "level": interval.level,
-            "method": interval.method,
-        },
+        "interval": interval and asdict(interval),
         "minimum_detectable_effect": effect.detectable,
         "sign_test_p_value": effect.sign_p_value,
         "pass_fail": effect.pass_fail and effect.pass_fail._asdict(),

@@ -125,7 +125,8 @@ def _effect_in_words(made: Made, effect: Effect) -> Iterator[str]:
     yield from _entry("Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}")
     yield from _entry("B - A", _difference_in_words(difference, _how(made, difference)))
     if (interval := difference.interval) is not None:
-        yield from _entry("", f"95 % interval {_signed(interval.low)} to {_signed(interval.high)}")
+        bounds = f"{_signed(interval.low)} to {_signed(interval.high)}"
+        yield from _entry("", f"95 % interval {bounds} (Student's t)")
     if effect.pass_fail is not None:
         counted = effect.pass_fail
         yield from _entry(
