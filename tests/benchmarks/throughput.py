@@ -25,7 +25,7 @@ _PARALLELISMS = (10, 100, 500)
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the rates."""
-    count, times = (1000, 1) if quick else (5000, 3)
+    count, times = (2000, 1) if quick else (5000, 3)
     with project() as made, service() as url:
         tasks = made.write_tasks(count)
         made.run(made.write_tasks(10), "sample", url)

@@ -185,9 +185,12 @@ def place_of(error: BaseException) -> str:
 
 
 _SHOWN_IDS = 5
+_SHOWN_WIDTH = 48
 
 
 def some_ids(ids: Sequence[str]) -> str:
-    """Name a few of many ids."""
-    shown = ", ".join(ids[:_SHOWN_IDS])
-    return f"{shown}, …" if len(ids) > _SHOWN_IDS else shown
+    """Name a few of many ids, in about half a line: none of them cut, and one at least."""
+    shown = list(ids[:_SHOWN_IDS])
+    while len(shown) > 1 and len(", ".join(shown)) > _SHOWN_WIDTH:
+        shown.pop()
+    return ", ".join(shown) + (", …" if len(ids) > len(shown) else "")
