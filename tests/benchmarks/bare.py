@@ -10,6 +10,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Do what the command line says, and print the seconds that the work took."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=Path)
     parser.add_argument("--out", type=Path)
@@ -28,13 +29,14 @@ def main() -> None:
     parser.add_argument("--url")
     parser.add_argument("--parallelism", type=int)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--generate-seconds", type=float, default=0.0)
     parser.add_argument("--durable", action="store_true")
     parser.add_argument("--aiohttp", action="store_true")
     asked = parser.parse_args()
-    asyncio.run(_with_aiohttp(asked) if asked.aiohttp else _with_httpx(asked))
+    print(asyncio.run(_with_aiohttp(asked) if asked.aiohttp else _with_httpx(asked)))  # noqa: T201
 
 
-async def _with_httpx(asked: argparse.Namespace) -> None:
+async def _with_httpx(asked: argparse.Namespace) -> float:
     from benchmark_runner.transport import AiohttpClient
 
     async with AiohttpClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
@@ -43,10 +45,10 @@ async def _with_httpx(asked: argparse.Namespace) -> None:
             response = await client.post(asked.url + path, json=content)
             return response.raise_for_status().json()
 
-        await _work(asked, post)
+        return await _work(asked, post)
 
 
-async def _with_aiohttp(asked: argparse.Namespace) -> None:
+async def _with_aiohttp(asked: argparse.Namespace) -> float:
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=asked.parallelism)
@@ -56,10 +58,10 @@ async def _with_aiohttp(asked: argparse.Namespace) -> None:
             async with client.post(asked.url + path, json=content) as response:
                 return await response.json()
 
-        await _work(asked, post)
+        return await _work(asked, post)
 
 
-async def _work(asked: argparse.Namespace, post: Post) -> None:
+async def _work(asked: argparse.Namespace, post: Post) -> float:
     loop = asyncio.get_running_loop()
     generation, grade = asked.generation.read_bytes(), asked.eval.read_bytes()
     asked.out.mkdir(parents=True)
@@ -71,13 +73,17 @@ async def _work(asked: argparse.Namespace, post: Post) -> None:
             for task_id in task_ids:
                 folder = asked.out / task_id
                 await in_thread(_make, folder)
+                if asked.generate_seconds:
+                    await asyncio.sleep(asked.generate_seconds)
                 await in_thread(_write_first, folder / "generation.json", generation, asked.durable)
                 await post("/evaluate-response/", {"task_id": task_id, "response": "an answer"})
                 await in_thread(_write, folder / "eval.json", grade, asked.durable)
 
+        began = perf_counter()
         async with asyncio.TaskGroup() as group:
             for _ in range(asked.parallelism):
                 group.create_task(work(task_ids))
+        return perf_counter() - began
 
 
 def _make(folder: Path) -> None:

@@ -26,7 +26,7 @@ _TEXT = "What is it? " * 85
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the peaks."""
-    many = 10_000 if quick else 100_000
+    many = 5000 if quick else 100_000
     with project() as made, service() as url:
         few = made.run(made.write_tasks(_FEW, _TEXT), "few", url, "--no-durable")
         tasks = made.write_tasks(many, _TEXT)

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import benchmark_runner
+from benchmark_runner.framework_threads import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,6 +113,18 @@ class Project:
             assert len(score["tasks_evaluated"]) == sum(1 for _ in lines)
         assert score["complete"] is True
         assert score["final_score"] == 1.0
+        return ran
+
+    def run_bare(self, tasks: Path, name: str, url: str, *flags: str) -> Ran:
+        """Do the same work in a bare loop; it prints the seconds from its first task on."""
+        if not self.run_dir("sample").exists():
+            self.run(self.write_tasks(1), "sample", url)
+        sample, out = next(self.run_dir("sample").glob("task-*")), self.run_dir(name)
+        command = [sys.executable, "-m", "tests.benchmarks.bare", "--tasks", tasks, "--out", out]
+        command += ["--generation", sample / "generation.json", "--eval", sample / "eval.json"]
+        ran = run([*command, "--url", url, "--threads", f"{THREADS}", *flags], self.root)
+        with tasks.open() as lines:
+            assert len(list(out.glob("*/eval.json"))) == sum(1 for _ in lines)
         return ran
 
     def read(self, run_id: str, *path: str) -> Any:

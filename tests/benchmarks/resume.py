@@ -31,7 +31,7 @@ _FEW = 5000
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the seconds."""
-    many, times = (10_000, 3) if quick else (100_000, 5)
+    many, times = (10_000, 2) if quick else (100_000, 5)
     with project() as made:
         with service() as url:
             made.run(made.write_tasks(1), "one", url, "--no-durable")

@@ -43,7 +43,7 @@ def other() -> None:
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the seconds."""
-    times = 7 if quick else 41
+    times = 5 if quick else 41
     with project() as made:
         bare = _bare(made)
         for asked, like, at_most in (

@@ -11,27 +11,23 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmark_runner.framework_threads import THREADS
 from tests.benchmarks.figures import Figure, main
-from tests.benchmarks.project import Project, project, run
+from tests.benchmarks.project import Project, project
 from tests.benchmarks.service import service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PARALLELISMS = (10, 100, 500)
-
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the rates."""
-    count, times = (2000, 1) if quick else (5000, 3)
+    count, times, parallelisms = (1500, 1, (10, 500)) if quick else (5000, 3, (10, 100, 500))
     with project() as made, service() as url:
         tasks = made.write_tasks(count)
-        made.run(made.write_tasks(10), "sample", url)
         for durable in (True, False):
             rates: dict[int, float] = {}
-            for parallelism in _PARALLELISMS:
+            for parallelism in parallelisms:
                 rounds = [
                     [
                         count / seconds
@@ -76,24 +72,11 @@ def _one_round(
     name = f"r{next(_runs)}"
     flags = ["--parallelism", f"{parallelism}", "--eval-parallelism", f"{parallelism}"]
     ours = made.run(tasks, name, url, *flags, *([] if durable else ["--no-durable"]))
+    bare_flags = ["--parallelism", f"{parallelism}", *(["--durable"] if durable else [])]
     return ours.seconds, *(
-        _bare(made, tasks, url, f"{name}-{other}", parallelism, durable, *extra)
+        made.run_bare(tasks, f"{name}-{other}", url, *bare_flags, *extra).seconds
         for other, extra in {"httpx": [], "aiohttp": ["--aiohttp"]}.items()
     )
-
-
-def _bare(
-    made: Project, tasks: Path, url: str, name: str, parallelism: int, durable: bool, *extra: str
-) -> float:
-    sample = next(made.run_dir("sample").glob("task-*"))
-    out = made.run_dir(name)
-    command = [sys.executable, "-m", "tests.benchmarks.bare", "--tasks", tasks, "--out", out]
-    command += ["--generation", sample / "generation.json", "--eval", sample / "eval.json"]
-    command += ["--url", url, "--parallelism", f"{parallelism}"]
-    command += ["--threads", f"{THREADS}", *(["--durable"] if durable else []), *extra]
-    ran = run(command, made.root)
-    assert len(list(out.glob("*/eval.json"))) == len(tasks.read_text().splitlines())
-    return ran.seconds
 
 
 if __name__ == "__main__":
