@@ -199,7 +199,14 @@ def test_the_runtime_can_be_installed_alone_from_git(clone: Path, tmp_path: Path
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+        if target.startswith("https://"):
+            continue
+        name, _, place = target.partition("#")
+        assert (ROOT / name).exists(), target
+        if place:
+            headings = re.findall(r"^#+ (.+)$", (ROOT / name).read_text(), re.MULTILINE)
+            places = [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
+            assert place in places, target
 
 
 def test_the_licence_of_the_runtime_is_that_of_the_repository() -> None:
