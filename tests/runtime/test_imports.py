@@ -23,6 +23,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.export",
     "benchmark_runner.cli.options",
     "benchmark_runner.cli.output",
+    "benchmark_runner.cli.report",
     "benchmark_runner.cli.run",
     "benchmark_runner.cli.runs",
     "benchmark_runner.cli.score",
@@ -71,7 +72,7 @@ HELP = [
         [name, "--help"]
         for name in (
             *("run", "evaluate", "score", "serve", "doctor"),
-            *("runs", "status", "show", "export", "compare"),
+            *("runs", "status", "show", "export", "compare", "report"),
         )
     ),
 ]

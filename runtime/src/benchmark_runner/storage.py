@@ -64,18 +64,23 @@ class Storage:
         return tuple(_content(f"{folder}/{name}") for name in names)
 
     def write(
-        self, path: Path, data: bytes | Iterable[bytes], *, with_folder: bool = False
+        self,
+        path: Path,
+        data: bytes | Iterable[bytes],
+        *,
+        alone: bool = True,
+        with_folder: bool = False,
     ) -> None:
         """Put ``data`` into a file: whoever reads it finds the old content or the new one.
 
         It may come in pieces, so that it is never in memory as a whole.
 
-        Only one writer of a file at a time: the temporary one beside it has a fixed name, so
-        that what a kill leaves there is replaced by the next write.
-
         Args:
             path: The file.
             data: All of its content, or the pieces of it.
+            alone: Whether there is only one writer of it at a time. Then the temporary file
+                beside it has a fixed name, so that what a kill leaves there is replaced by the
+                next write.
             with_folder: Flush its folder's own name, too: it was made without that.
 
         Raises:
@@ -84,7 +89,8 @@ class Storage:
         with writing(path):
             folder = _above(os.fspath(path))
             self.make_folder(folder)
-            temporary = f"{folder}/.{path.name}.tmp"
+            of_process = "" if alone else f".{os.getpid()}"
+            temporary = f"{folder}/.{path.name}{of_process}.tmp"
             try:
                 self._write_new(temporary, data)
                 os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)

@@ -15,6 +15,7 @@ from benchmark_runner.cli import (
     doctor,
     evaluate,
     export,
+    report,
     run,
     runs,
     score,
@@ -87,6 +88,7 @@ def make_cli(
     show.register(app, settings)
     compare.register(app, settings)
     export.register(app, settings)
+    report.register(app, settings)
     serve.register(app, settings)
     doctor.register(app, settings)
     return app

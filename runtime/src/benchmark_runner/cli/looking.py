@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
@@ -16,7 +17,7 @@ from benchmark_runner.cli.options import (
 )
 from benchmark_runner.cli.output import mask_with
 from benchmark_runner.cli.requests import known_secrets, where_arguments
-from benchmark_runner.cli.shell import command_line
+from benchmark_runner.cli.shell import command_line, short_path
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.public_settings import public_texts
@@ -26,8 +27,7 @@ from benchmark_runner.run_view import open_view
 from benchmark_runner.task_fields import load_task_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
 
@@ -85,23 +85,41 @@ class Looking:
             view: The run.
             more: Flags that change what is done.
         """
-        settings = self.benchmark.settings
         if view.config.task_source == "problem":
             return self.evaluate_command(view)
-        defaults = _GRADING_DEFAULTS | {
-            "skip_eval": False,
-            "parallelism": settings.default_parallelism,
-            "timeout": settings.default_timeout,
-            "max_cost": None,
-            "max_errors": None,
-        }
-        in_order = {name: defaults[name] for name in _FLAGS_OF_RUN}
+        in_order = _defaults_of_run(self.benchmark.settings)
         return self._typed([*self._on("run", view), *view.resume_arguments(in_order), *more])
 
     def evaluate_command(self, view: RunView) -> str:
         """The command that has the generations of a run graded."""
         flags = view.resume_arguments(_GRADING_DEFAULTS)
         return self._typed([*self._on("evaluate", view), *flags])
+
+    def reproduce_command(self, view: RunView) -> str | None:
+        """The command that does the same in a new run, whose id is made up then.
+
+        Secrets that were given are not in it. ``None`` for tasks of ``--problem``: nobody has
+        noted their files.
+
+        Args:
+            view: The run.
+        """
+        config, settings = view.config, self.benchmark.settings
+        match config.task_source:
+            case "problem":
+                return None
+            case "service":
+                source = ["--dataset-name", config.dataset_name or ""]
+            case "file":
+                file = config.dataset_file
+                source = ["--dataset-file", short_path(Path(file))] if file else []
+        limit = ["--limit", str(config.limit)] if config.limit else []
+        options = [f"{name}={value}" for name, value in config.options.items()]
+        given = [part for option in options for part in ("--option", option)]
+        where = where_arguments(self.benchmark, self.results_dir, self._service_url(view))
+        more = view.resume_arguments(_defaults_of_run(settings))
+        command = ["run", "--model", config.model, *source, *limit]
+        return self._typed([*command, *_sampling_flags(config.sampling), *given, *where, *more])
 
     def task_fields(self, view: RunView, names: Sequence[str]) -> TaskFields:
         """Load fields of a run's tasks, as a resume loads the tasks.
@@ -159,6 +177,39 @@ _FLAGS_OF_RUN = (
     "max_errors",
     *_GRADING_DEFAULTS,
 )
+
+
+#: Sampling settings that have a flag of their own name.
+_SAMPLING_FLAGS = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "reasoning_effort",
+    "custom_endpoint",
+)
+
+
+def _sampling_flags(sampling: Mapping[str, JsonValue]) -> list[str]:
+    flags: list[str] = []
+    for name in _SAMPLING_FLAGS:
+        if (value := sampling.get(name)) is not None:
+            flags += [f"--{name.replace('_', '-')}", str(value)]
+    flags += ["--chat-completions"] if sampling.get("native") is False else []
+    streams_not = sampling.get("provider_config") == {"stream_completions": False}
+    return [*flags, "--disable-streaming"] if streams_not else flags
+
+
+def _defaults_of_run(settings: CliSettings) -> dict[str, JsonValue]:
+    """The flags of ``run`` that are repeated, in its order, each with what needs no flag."""
+    defaults = _GRADING_DEFAULTS | {
+        "skip_eval": False,
+        "parallelism": settings.default_parallelism,
+        "timeout": settings.default_timeout,
+        "max_cost": None,
+        "max_errors": None,
+    }
+    return {name: defaults[name] for name in _FLAGS_OF_RUN}
 
 
 def look(settings: CliSettings, results_dir: Path | None) -> Looking:

@@ -1,0 +1,94 @@
+"""The figures of a report as plain JSON values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from benchmark_runner.report.words import differs_from_mean
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
+    from benchmark_runner.statistics.intervals import Interval
+    from benchmark_runner.statistics.pairs import PairedDifference
+
+
+def figures_as_json(figures: RunFigures) -> dict[str, object]:
+    """What a report says of a run."""
+    config, summary, score = figures.config, figures.summary, figures.score
+    bounds, ended = summary.bounds, figures.last_ended
+    return {
+        "run_id": figures.run_id,
+        "benchmark": figures.benchmark,
+        "model": config.model,
+        "dataset_name": config.dataset_name,
+        "dataset_file": config.dataset_file,
+        "task_source": config.task_source,
+        "limit": config.limit,
+        "dataset_size": config.dataset_size,
+        "tasks_hash": figures.tasks_hash,
+        "local": figures.local,
+        "complete": summary.complete,
+        "worked_on_by": figures.worked_on_by,
+        "started_at": figures.started_at.isoformat(),
+        "last_generation_at": ended.isoformat() if ended else None,
+        "final_score": score.final_score if score else None,
+        "final_score_is_mean": score is not None and not differs_from_mean(figures),
+        **_estimate(figures.estimate),
+        "bounds": bounds.model_dump() if bounds else None,
+        "counts": summary.counts.model_dump(),
+        "states": {state.name.lower(): count for state, count in figures.states.items()},
+        "distributions": [_distribution(each) for each in figures.distributions],
+        "by": figures.grouping.by if figures.grouping else None,
+        "groups": [
+            {"name": group.name, "total": group.total, **_estimate(group.estimate)}
+            for group in figures.groups
+        ],
+        "failures": [
+            {
+                "phase": group.phase,
+                "kind": group.kind,
+                "retryable": group.retryable,
+                "error": group.error,
+                "hint": group.hint,
+                "task_ids": group.task_ids,
+            }
+            for group in summary.failures
+        ],
+        "cost": summary.costs.dollars,
+        "cost_unknown": summary.costs.unknown,
+        "tokens": figures.tokens.model_dump(),
+        "unreadable": [str(path) for path in figures.unreadable],
+    }
+
+
+def difference_as_json(
+    first: str, second: str, difference: PairedDifference | None
+) -> dict[str, object]:
+    """How much more the second run scores than the first, on the tasks that both have."""
+    return {
+        "first": first,
+        "second": second,
+        "count": difference.count if difference else 0,
+        "mean": difference.mean if difference else None,
+        "stderr": difference.standard_error if difference else None,
+        "interval": _interval(difference.interval) if difference else None,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, JsonValue]:
+    return {
+        "scores": estimate.count if estimate else 0,
+        "mean": estimate.mean if estimate else None,
+        "interval": _interval(estimate.interval) if estimate else None,
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, JsonValue] | None:
+    return None if interval is None else asdict(interval)
+
+
+def _distribution(distribution: Distribution) -> dict[str, object]:
+    return asdict(distribution)

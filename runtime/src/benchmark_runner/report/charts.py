@@ -1,0 +1,173 @@
+"""Charts as SVG, drawn by Vega-Lite, which the extra ``report`` brings along.
+
+Colours are CSS variables, which the page sets for light and dark. Each chart says in words what
+it shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.report.svg import plain_svg
+from benchmark_runner.report.words import amount, estimate_in_words, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.report.figures import Distribution, Estimate
+    from benchmark_runner.statistics.histograms import Bar
+
+    Spec = dict[str, JsonValue]
+
+_INK, _FAINT, _BAR, _POINT = "var(--ink)", "var(--line)", "var(--mark)", "var(--mark-strong)"
+_FONT_SIZE = 12
+_WIDTH = 300
+_HISTOGRAM_HEIGHT, _ROW_HEIGHT, _LABEL_WIDTH = 110, 26, 120
+#: Formats of d3 for the numbers of an axis, by unit.
+_FORMATS = {"": "~g", "s": "~s", "tokens": "~s", "$": "$~g"}
+_CONFIG: Spec = {
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": _INK,
+        "labelFontSize": _FONT_SIZE,
+        "domainColor": _FAINT,
+        "tickColor": _FAINT,
+        "gridColor": _FAINT,
+        "title": None,
+    },
+    "text": {"color": _INK, "fontSize": _FONT_SIZE},
+}
+
+
+def draw_histogram(distribution: Distribution) -> str:
+    """How many values there are in each range, as bars with the number above each."""
+    values: list[JsonValue] = [
+        {
+            "low": bar.low,
+            "high": bar.high,
+            "middle": (bar.low + bar.high) / 2,
+            "name": amount(bar.low, distribution.unit),
+            "count": bar.count,
+            "shown": str(bar.count) if bar.count else "",
+        }
+        for bar in distribution.bars
+    ]
+    of_bar, of_label = _across(distribution.bars, distribution.unit)
+    y: Spec = {"y": {"field": "count", "type": "quantitative", "axis": None}}
+    layers: list[JsonValue] = [
+        {"mark": {"type": "bar", "color": _BAR}, "encoding": {**of_bar, **y}},
+        {
+            "mark": {"type": "text", "dy": -7},
+            "encoding": {**of_label, **y, "text": {"field": "shown", "type": "nominal"}},
+        },
+    ]
+    size: Spec = {"width": _WIDTH, "height": _HISTOGRAM_HEIGHT}
+    return _drawn({**size, "layer": layers}, values, histogram_in_words(distribution))
+
+
+def histogram_in_words(distribution: Distribution) -> str:
+    """The same in words."""
+    unit = distribution.unit
+    bars = "; ".join(f"{_range(bar, unit)}: {bar.count}" for bar in distribution.bars)
+    return f"{distribution.name} of {plural(distribution.count, 'task')}. {bars}."
+
+
+def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
+    """Means as points on one scale, each with its interval as a line.
+
+    Args:
+        rows: The name of each and its mean, from the top.
+    """
+    values: list[JsonValue] = [
+        {"place": place, "name": name, "mean": estimate.mean, "low": low, "high": high}
+        for place, (name, estimate) in enumerate(rows)
+        for low, high in [_ends(estimate)]
+    ]
+    ends = [end for _, estimate in rows for end in _ends(estimate)]
+    # Of a rate, the whole of its scale shows how much is left.
+    is_rate = min(ends) >= 0 and max(ends) <= 1
+    x: Spec = {
+        "type": "quantitative",
+        "scale": {"domain": [0, 1]} if is_rate else {"zero": False},
+        "axis": {"tickCount": 5, "format": "~g"},
+    }
+    by_row: JsonValue = {
+        "field": "place",
+        "type": "ordinal",
+        "axis": {"labels": False, "ticks": False, "domain": False, "grid": True},
+    }
+    y: Spec = {"y": by_row}
+    layers: list[JsonValue] = [
+        {
+            "mark": {"type": "rule", "color": _BAR, "strokeWidth": 5, "strokeCap": "round"},
+            "encoding": {**y, "x": {"field": "low", **x}, "x2": {"field": "high"}},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "color": _POINT, "size": 80, "opacity": 1},
+            "encoding": {**y, "x": {"field": "mean", **x}},
+        },
+        {
+            "mark": {"type": "text", "align": "right", "dx": -8, "limit": _LABEL_WIDTH},
+            "encoding": {**y, "x": {"value": 0}, "text": {"field": "name", "type": "nominal"}},
+        },
+    ]
+    size: Spec = {"width": _WIDTH, "height": {"step": _ROW_HEIGHT}}
+    words = "; ".join(f"{name}: {estimate_in_words(estimate)}" for name, estimate in rows)
+    return _drawn({**size, "layer": layers}, values, f"Means with 95 % intervals. {words}.")
+
+
+def _across(bars: Sequence[Bar], unit: str) -> tuple[Spec, Spec]:
+    """Where bars are, and their labels: by name where each is one value, else on a scale."""
+    if all(bar.low == bar.high for bar in bars):
+        by_name: JsonValue = {
+            "field": "name",
+            "type": "ordinal",
+            "sort": None,
+            "axis": {"labelAngle": 0, "ticks": False},
+            "scale": {"paddingInner": 0.15, "paddingOuter": 0.3 if len(bars) > 1 else 1},
+        }
+        return {"x": by_name}, {"x": by_name}
+    x: Spec = {
+        "type": "quantitative",
+        "scale": {"domain": [bars[0].low, bars[-1].high], "nice": False, "zero": False},
+        "axis": {
+            "values": [*_edges(bars)],
+            "labelExpr": f"format(datum.value, '{_FORMATS[unit]}')",
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+            "grid": False,
+        },
+    }
+    from_to: Spec = {"x": {"field": "low", "bin": "binned", **x}, "x2": {"field": "high"}}
+    return from_to, {"x": {"field": "middle", **x}}
+
+
+def _drawn(spec: Spec, values: list[JsonValue], described: str) -> str:
+    import vl_convert
+
+    whole: Spec = {
+        "data": {"values": values},
+        "background": None,
+        "padding": 4,
+        "config": _CONFIG,
+        **spec,
+    }
+    # Nothing is to be fetched; no chart of ours asks for anything.
+    return plain_svg(vl_convert.vegalite_to_svg(whole, allowed_base_urls=[]), described)
+
+
+def _range(bar: Bar, unit: str) -> str:
+    low = amount(bar.low, unit)
+    return low if bar.high == bar.low else f"{low} to {amount(bar.high, unit)}"
+
+
+def _edges(bars: Sequence[Bar]) -> Iterator[float]:
+    yield bars[0].low
+    yield from (bar.high for bar in bars)
+
+
+def _ends(estimate: Estimate) -> tuple[float, float]:
+    interval = estimate.interval
+    return (interval.low, interval.high) if interval else (estimate.mean, estimate.mean)

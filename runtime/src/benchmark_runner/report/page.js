@@ -1,0 +1,335 @@
+"use strict";
+
+// Every text of the page's data goes in by textContent: nothing here reads it as HTML.
+const PAGE = 100;
+const PRINTED = 1000;
+const GOOD = new Set(["scored"]);
+const BAD = new Set(["failed in generation", "failed in grading"]);
+const WARN = new Set(["timed out", "out of turns", "did not complete"]);
+
+function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "class") made.className = value;
+    else if (key === "text") made.textContent = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/* Colours and copying. */
+
+function setUpColours() {
+  const root = document.documentElement;
+  const button = document.getElementById("colours");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.colours ? root.dataset.colours === "dark" : dark.matches);
+  const name = () => {
+    button.textContent = isDark() ? "Light colours" : "Dark colours";
+  };
+  button.addEventListener("click", () => {
+    root.dataset.colours = isDark() ? "light" : "dark";
+    name();
+  });
+  dark.addEventListener("change", name);
+  button.hidden = false;
+  name();
+}
+
+function setUpCopying() {
+  for (const button of document.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const command = document.getElementById(button.dataset.of);
+      try {
+        await navigator.clipboard.writeText(command.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(command);
+        button.textContent = "Selected";
+      }
+      setTimeout(() => {
+        button.textContent = "Copy";
+      }, 2000);
+    });
+  }
+}
+
+/* The table of tasks. */
+
+const format = {
+  text: (value) => value,
+  state: (value) => value,
+  score: (value) => String(Number(value.toPrecision(4))),
+  count: (value) => value.toLocaleString("en"),
+  dollars: (value) => "$" + (value >= 1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(3)))),
+  seconds: (value) => {
+    if (value < 60) return `${Number(value.toPrecision(3))} s`;
+    if (value < 3600) return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
+    return `${Math.floor(value / 3600)} h ${Math.floor((value % 3600) / 60)} min`;
+  },
+};
+
+class Details {
+  constructor(size) {
+    this.size = size;
+    this.blocks = document.querySelectorAll("script.texts");
+    this.number = -1;
+  }
+
+  async of(place) {
+    const number = Math.floor(place / this.size);
+    if (number !== this.number) {
+      this.part = this.unpack(this.blocks[number].textContent);
+      this.number = number;
+    }
+    return (await this.part)[place % this.size];
+  }
+
+  async unpack(text) {
+    const bytes = Uint8Array.from(atob(text.trim()), (char) => char.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).json();
+  }
+}
+
+class TaskTable {
+  constructor(data) {
+    this.columns = [{ label: "Task", kind: "text" }, ...data.columns];
+    // Of each row: its place, what is searched, its heading's texts and its values.
+    this.rows = data.rows.map(([id, preview, error, ...values], place) => ({
+      place,
+      id,
+      preview,
+      values: [id, ...values],
+      searched: [id, preview, error, ...values.filter((value) => typeof value === "string")].join("\n").toLowerCase(),
+    }));
+    this.details = new Details(data.part);
+    this.found = this.rows;
+    this.sorting = { column: -1, ascending: true };
+    this.filters = new Map();
+    this.first = 0;
+    this.printing = matchMedia("print").matches;
+    this.opened = new Set();
+    this.body = document.querySelector("#tasks tbody");
+    this.said = document.getElementById("found");
+    this.search = document.getElementById("search");
+    this.headings = [];
+    this.setUp();
+    this.choose();
+  }
+
+  setUp() {
+    const head = document.querySelector("#tasks thead tr");
+    this.columns.forEach((column, place) => {
+      const button = element("button", { type: "button", text: column.label });
+      button.addEventListener("click", () => this.sort(place));
+      const heading = element("th", { scope: "col", class: this.classOf(column) }, button);
+      this.headings.push(heading);
+      head.append(heading);
+      if (column.filter) this.addFilter(column, place);
+    });
+    let waiting = 0;
+    this.search.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.choose(), 120);
+    });
+    document.getElementById("reset").addEventListener("click", () => this.reset());
+    document.getElementById("previous").addEventListener("click", () => this.turn(-PAGE));
+    document.getElementById("next").addEventListener("click", () => this.turn(PAGE));
+    matchMedia("print").addEventListener("change", (media) => {
+      this.printing = media.matches;
+      this.show();
+    });
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest?.("a[data-task]");
+      if (!link) return;
+      event.preventDefault();
+      this.goTo(link.dataset.task);
+    });
+    document.getElementById("table-tools").hidden = false;
+  }
+
+  addFilter(column, place) {
+    const counts = new Map();
+    for (const row of this.rows) {
+      const value = row.values[place] ?? "";
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const select = element("select", {}, element("option", { value: "", text: "All" }));
+    const values = [...counts.keys()];
+    values.forEach((value, number) => {
+      select.append(element("option", { value: String(number), text: `${value || "(none)"} (${counts.get(value)})` }));
+    });
+    select.addEventListener("change", () => {
+      if (select.value === "") this.filters.delete(place);
+      else this.filters.set(place, values[Number(select.value)]);
+      this.choose();
+    });
+    document.getElementById("reset").before(element("label", {}, column.label, select));
+  }
+
+  classOf(column) {
+    const numeric = !["text", "state"].includes(column.kind);
+    return [numeric ? "num" : "", column.wide ? "wide" : ""].join(" ").trim();
+  }
+
+  sort(place) {
+    const same = this.sorting.column === place;
+    this.sorting = { column: place, ascending: same ? !this.sorting.ascending : true };
+    this.choose();
+  }
+
+  choose() {
+    const searched = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const filters = [...this.filters];
+    this.found = this.rows.filter(
+      (row) =>
+        searched.every((word) => row.searched.includes(word)) &&
+        filters.every(([place, value]) => (row.values[place] ?? "") === value),
+    );
+    const { column, ascending } = this.sorting;
+    if (column >= 0) {
+      const sign = ascending ? 1 : -1;
+      const words = ["text", "state"].includes(this.columns[column].kind);
+      const { compare } = new Intl.Collator("en", { numeric: true });
+      this.found.sort((one, other) => {
+        const [a, b] = [one.values[column], other.values[column]];
+        // What is not known comes last, whichever way.
+        const [noA, noB] = words ? [a === null, b === null] : [typeof a !== "number", typeof b !== "number"];
+        if (noA || noB) return noA - noB || one.place - other.place;
+        return sign * (words ? compare(a, b) : a - b) || one.place - other.place;
+      });
+    }
+    this.headings.forEach((heading, place) => {
+      if (place === column) heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+      else heading.removeAttribute("aria-sort");
+    });
+    this.first = 0;
+    this.show();
+  }
+
+  reset() {
+    this.search.value = "";
+    this.filters.clear();
+    for (const select of document.querySelectorAll("#filters select")) select.value = "";
+    this.choose();
+  }
+
+  turn(by) {
+    this.first = Math.max(0, Math.min(this.first + by, this.found.length - 1));
+    this.show();
+    document.getElementById("tasks").scrollIntoView();
+  }
+
+  show() {
+    const first = this.printing ? 0 : this.first;
+    const last = Math.min(first + (this.printing ? PRINTED : PAGE), this.found.length);
+    const lines = document.createDocumentFragment();
+    for (const row of this.found.slice(first, last)) {
+      lines.append(this.line(row));
+      if (this.opened.has(row.place)) lines.append(this.detailOf(row));
+    }
+    this.body.replaceChildren(lines);
+    const all = this.rows.length.toLocaleString("en");
+    const found = this.found.length.toLocaleString("en");
+    const of = this.found.length === this.rows.length ? `${all} tasks` : `${found} of ${all} tasks`;
+    const part = last - first < this.found.length ? `, ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} shown` : "";
+    this.said.textContent = this.found.length ? of + part : `No task of ${all} fits`;
+    document.getElementById("previous").disabled = first === 0;
+    document.getElementById("next").disabled = last >= this.found.length;
+    document.getElementById("pages").hidden = this.found.length <= PAGE;
+  }
+
+  line(row) {
+    const open = this.opened.has(row.place);
+    const button = element("button", {
+      type: "button",
+      class: "open",
+      text: row.id,
+      "aria-expanded": String(open),
+      "data-place": row.place,
+    });
+    button.addEventListener("click", () => this.toggle(row, button));
+    const heading = element("th", { scope: "row" }, button);
+    if (row.preview) heading.append(element("span", { class: "preview small soft any", text: row.preview }));
+    const line = element("tr", { class: "task" }, heading);
+    row.values.slice(1).forEach((value, place) => {
+      const column = this.columns[place + 1];
+      const cell = element("td", { class: this.classOf(column) });
+      if (column.kind === "state") {
+        const colour = GOOD.has(value) ? "good" : BAD.has(value) ? "bad" : WARN.has(value) ? "warn" : "";
+        cell.append(element("span", { class: `state ${colour}`.trim(), text: value }));
+      } else if (value !== null) {
+        cell.textContent = typeof value === "number" ? format[column.kind](value) : value;
+        // A word where there is no number.
+        if (typeof value === "string" && column.kind !== "text") cell.classList.add("soft", "small");
+      }
+      line.append(cell);
+    });
+    return line;
+  }
+
+  toggle(row, button) {
+    const line = button.closest("tr");
+    if (this.opened.delete(row.place)) {
+      line.nextElementSibling.remove();
+    } else {
+      this.opened.add(row.place);
+      line.after(this.detailOf(row));
+    }
+    button.setAttribute("aria-expanded", String(this.opened.has(row.place)));
+  }
+
+  detailOf(row) {
+    const cell = element("td", { class: "detail", colspan: this.columns.length, text: "…" });
+    this.fill(cell, row);
+    return element("tr", {}, cell);
+  }
+
+  async fill(cell, row) {
+    let detail;
+    try {
+      detail = await this.details.of(row.place);
+    } catch {
+      cell.textContent = "This browser can't unpack the texts; a newer one can. They are in the run's folder, too.";
+      return;
+    }
+    const facts = element("dl", { class: "facts small" });
+    for (const [name, fact] of detail.facts) {
+      facts.append(element("dt", { text: name }), element("dd", { text: fact }));
+    }
+    for (const [name, link, text] of detail.links) {
+      facts.append(element("dt", { text: name }), element("dd", {}, element("a", { href: link, text })));
+    }
+    cell.replaceChildren(facts);
+    for (const [name, head, leftOut, tail] of detail.texts) {
+      const text = element("pre", { tabindex: "0", "aria-label": `${name} of ${row.id}`, role: "region" }, head);
+      if (leftOut) {
+        const note = `… ${leftOut.toLocaleString("en")} characters left out; the whole is in ${detail.whole} …`;
+        text.append(element("span", { class: "left-out" , text: `\n\n${note}\n\n` }), tail);
+      }
+      cell.append(element("h3", { text: name }), head === "" ? element("p", { class: "soft", text: "Empty" }) : text);
+    }
+  }
+
+  goTo(id) {
+    const row = this.rows.find((each) => each.id === id);
+    if (!row) return;
+    this.sorting = { column: -1, ascending: true };
+    this.opened.add(row.place);
+    this.reset();
+    this.first = Math.floor(row.place / PAGE) * PAGE;
+    this.show();
+    const button = this.body.querySelector(`[data-place="${row.place}"]`);
+    button.scrollIntoView({ block: "center" });
+    button.focus({ preventScroll: true });
+  }
+}
+
+setUpColours();
+setUpCopying();
+const data = document.getElementById("index");
+if (data) new TaskTable(JSON.parse(data.textContent));
+document.documentElement.dataset.ready = "";

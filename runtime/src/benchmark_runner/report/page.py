@@ -1,0 +1,125 @@
+"""One HTML file from what there is to say: no network, no script but its own."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib import resources
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from benchmark_runner.errors import UsageError
+from benchmark_runner.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from markupsafe import Markup
+
+    from benchmark_runner.report.task_table import TaskTable
+    from benchmark_runner.report.texts import Texts
+
+_NEEDED = ("jinja2", "vl_convert")
+#: What installs them, in a repository made from the template.
+INSTALL = 'uv add "vals-benchmark-runner[report]"'
+
+
+def check_extra() -> None:
+    """Refuse to begin without the libraries of the extra ``report``.
+
+    Raises:
+        UsageError: one is not installed.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise UsageError(
+            f"a report needs {' and '.join(missing)}, which is not installed",
+            hint=f"Install what it needs: {INSTALL}",
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to be written.
+
+    Attributes:
+        template: Its name.
+        content: What the template says.
+        table: The table of tasks.
+        texts: Makes every text in it fit for a page.
+    """
+
+    template: str
+    content: Mapping[str, object]
+    table: TaskTable
+    texts: Texts
+
+    def html(self) -> bytes:
+        """The whole file."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
+
+        from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, installed_version
+
+        def fit(value: object) -> object:
+            if isinstance(value, Markup) or not isinstance(value, str):
+                return value
+            return self.texts.shown(value)
+
+        environment = Environment(
+            loader=PackageLoader("benchmark_runner", "report"),
+            autoescape=True,
+            finalize=fit,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made = environment.get_template(self.template).render(
+            **self.content,
+            words=words,
+            style=Markup(self._style),  # noqa: S704 (a file of ours)
+            script=Markup(self._script),  # noqa: S704 (likewise)
+            policy=self._policy,
+            index=Markup(self.table.index()),  # noqa: S704 (JSON without <, > and &)
+            parts=self.table.parts,
+            runtime_version=installed_version(RUNTIME_DISTRIBUTION),
+        )
+        return made.encode()
+
+    @cached_property
+    def _style(self) -> str:
+        return _file("page.css")
+
+    @cached_property
+    def _script(self) -> str:
+        return _file("page.js")
+
+    @property
+    def _policy(self) -> str:
+        """Nothing may be loaded or sent, and nothing runs but what has these hashes."""
+        rules = {
+            "default-src": "'none'",
+            "script-src": _hash(self._script),
+            "style-src": _hash(self._style),
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "require-trusted-types-for": "'script'",
+            "trusted-types": "'none'",
+        }
+        return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def as_markup(chart: str) -> Markup:
+    """A chart, which is put together from what is allowed, as something that is not escaped."""
+    from markupsafe import Markup
+
+    return Markup(chart)  # noqa: S704 (see benchmark_runner.report.svg)
+
+
+def _file(name: str) -> str:
+    return resources.files("benchmark_runner.report").joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,194 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from benchmark_runner.report.charts import draw_histogram, draw_intervals
+from benchmark_runner.report.figures import figures_of
+from benchmark_runner.report.links import link_to
+from benchmark_runner.report.page import Page, as_markup
+from benchmark_runner.report.provenance import (
+    MOST_INVOCATIONS,
+    head_of,
+    history_of,
+    moment_in_words,
+    provenance_of,
+)
+from benchmark_runner.report.task_table import Column, Entry, TaskTable
+from benchmark_runner.report.words import (
+    bounds_in_words,
+    differs_from_mean,
+    duration,
+    missing_in_words,
+    number,
+    spent_in_words,
+    tokens_in_words,
+)
+from benchmark_runner.schemas import TokenUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from benchmark_runner.report.figures import Estimate, Grouping, RunFigures
+    from benchmark_runner.report.texts import Texts
+    from benchmark_runner.run_view import RunView
+    from benchmark_runner.task_files import TaskFiles
+    from benchmark_runner.task_rows import TaskRow
+
+#: In a chart more names can't be told apart; in a table, nobody reads on.
+_MOST_IN_CHART, _MOST_GROUPS = 25, 200
+_MOST_IDS = 200
+_GROUP_NAME, _REASON = 60, 2000
+
+
+def page_of_run(
+    view: RunView,
+    grouping: Grouping | None,
+    texts: Texts,
+    file: Path,
+    commands: Mapping[str, str],
+    listing: tuple[str, str],
+) -> tuple[RunFigures, Page]:
+    """Read a run and make its page.
+
+    Args:
+        view: The run.
+        grouping: By which field its tasks are grouped, if they are.
+        texts: Makes texts fit for a page.
+        file: Where the page will be; links lead on from there.
+        commands: What goes on with the run, by what it does.
+        listing: The command that writes all tasks as a table, its name first.
+
+    Raises:
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    table = TaskTable(_columns(grouping), len(view.config.tasks), texts)
+
+    def take(row: TaskRow, task: TaskFiles) -> None:
+        table.add(_entry(view, row, task, grouping, file))
+
+    figures = figures_of(view, grouping, take)
+    charted = _largest(figures, texts)
+    config = figures.config
+    content: dict[str, object] = {
+        "figures": figures,
+        "head": head_of(figures),
+        "differs": differs_from_mean(figures),
+        "bounds": bounds_in_words(figures.summary),
+        "missing": missing_in_words(figures.summary),
+        "spent": spent_in_words(figures),
+        "histograms": [(each, as_markup(draw_histogram(each))) for each in figures.distributions],
+        "groups": figures.groups[:_MOST_GROUPS],
+        "groups_chart": as_markup(draw_intervals(charted)) if charted else None,
+        "groups_left_out": sum(bool(each.estimate) for each in figures.groups) - len(charted),
+        "most_ids": _MOST_IDS,
+        "reasons": [texts.line(group.error, _REASON) for group in figures.summary.failures],
+        "unreadable": [str(path) for path in figures.unreadable],
+        "provenance": provenance_of(figures),
+        "history": history_of(config),
+        "earlier_invocations": max(len(config.history) - MOST_INVOCATIONS, 0),
+        "commands": commands,
+        "listing": listing,
+        "read_at": figures.read_at,
+    }
+    return figures, Page("run.html", content, table, texts)
+
+
+def _columns(grouping: Grouping | None) -> list[Column]:
+    return [
+        Column("State", "state", filtered=True),
+        Column("Score", "score"),
+        *([Column(grouping.by, "text", filtered=True, wide=True)] if grouping else []),
+        Column("Time", "seconds", wide=True),
+        Column("Cost", "dollars", wide=True),
+        Column("Tokens in", "count", wide=True),
+        Column("Tokens out", "count", wide=True),
+    ]
+
+
+def _entry(
+    view: RunView, row: TaskRow, task: TaskFiles, grouping: Grouping | None, file: Path
+) -> Entry:
+    generation = task.generation
+    group = [grouping.group_of.get(row.task_id, "")] if grouping else []
+    question = generation.question if generation else None
+    long = {
+        "Error": row.error,
+        "Question": question,
+        "Answer": generation.data if generation else None,
+        "Grade": _pretty(task.grade),
+    }
+    folder = view.artifacts.task_dir(row.task_id)
+    folders = {"Logs": view.artifacts.agent_logs_dir(row.task_id), "Files": folder}
+    return Entry(
+        task_id=row.task_id,
+        preview=question or "",
+        error=row.error or "",
+        cells=[
+            row.state,
+            row.score,
+            *group,
+            row.generation_seconds,
+            row.cost,
+            row.input_tokens,
+            row.output_tokens,
+        ],
+        facts=_facts(row) | ({grouping.by: group[0]} if grouping else {}),
+        texts={name: text for name, text in long.items() if text is not None},
+        links=[link_to(name, path, file) for name, path in folders.items() if path.is_dir()],
+        whole=f"{row.task_id}/",
+    )
+
+
+def _facts(row: TaskRow) -> dict[str, str]:
+    seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
+    before = row.cost_of_earlier_attempts
+    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
+    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
+    again = {None: "", True: "worth another try", False: "another try would end the same way"}
+    failure = [row.kind.replace("_", " ") if row.kind else "", again[row.retryable]]
+    tokens = TokenUsage(
+        input=row.input_tokens,
+        output=row.output_tokens,
+        reasoning=row.reasoning_tokens,
+        cache_read=row.cache_read_tokens,
+        cache_write=row.cache_write_tokens,
+    )
+    return {
+        "Counts": "" if row.score is None else number(row.score),
+        "Took": ", ".join(f"{duration(n)} {what}" for what, n in seconds.items() if n is not None),
+        "Tokens": tokens_in_words(tokens),
+        "Cost": ", ".join(costs),
+        "Turns": "" if row.total_turns is None else f"{row.total_turns:,}",
+        "Attempts": f"{row.attempts:,}" if row.attempts > 1 else "",
+        "Started": moment_in_words(row.started_at) if row.started_at else "",
+        "Ended": moment_in_words(row.ended_at) if row.ended_at else "",
+        "Graded by": str(row.graded_by) if row.graded_by else "",
+        "Failure": "; ".join(filter(None, failure)),
+        "What to do": row.hint or "",
+        "Grade on disk": "that of another generation, which counts for nothing"
+        if row.stale_eval
+        else "",
+        "Can't be read": "one of its files" if row.unreadable else "",
+    }
+
+
+def _largest(figures: RunFigures, texts: Texts) -> list[tuple[str, Estimate]]:
+    """The groups that have a mean, in their order, as many as a chart can show."""
+    found = [
+        (texts.line(each.name, _GROUP_NAME), each.estimate)
+        for each in figures.groups
+        if each.estimate is not None
+    ]
+    if len(found) <= _MOST_IN_CHART:
+        return found
+    largest = sorted(found, key=lambda pair: -pair[1].count)[:_MOST_IN_CHART]
+    least = largest[-1][1].count
+    return [pair for pair in found if pair[1].count >= least][:_MOST_IN_CHART]
+
+
+def _pretty(grade: str | None) -> str | None:
+    return grade and json.dumps(json.loads(grade), indent=2, ensure_ascii=False)

@@ -1,0 +1,165 @@
+"""The tasks as data in a page: an index, and long texts in parts, unpacked when asked for.
+
+Thousands of tasks open at once that way: only the index is read when the page opens, and rows are
+made for what is shown.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.report.links import Link
+    from benchmark_runner.report.texts import Texts
+
+#: How many tasks' texts are packed together.
+_PART = 50
+#: Characters that all texts may have, those left out not counted; of one, at most and at least.
+_ALL_TEXTS = 24_000_000
+_LONGEST, _SHORTEST = 20_000, 500
+#: Once the packed texts are so long, further ones are kept to their beginnings.
+_PACKED = 11_000_000
+_TEXTS_OF_A_TASK = 4
+#: In a row: the id, the preview and the error.
+_BEFORE_CELLS = 3
+_ERROR_IN_INDEX, _QUESTION_IN_INDEX, _CELL = 160, 120, 80
+#: What could end a script element, or begin a comment in it, and what is no JSON for JavaScript.
+_UNSAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table.
+
+    Attributes:
+        label: Its heading.
+        kind: How its values are shown: ``text``, ``state``, ``score``, ``seconds``, ``dollars``
+            or ``count``.
+        filtered: Whether tasks can be chosen by its values.
+        wide: Whether it is left out where there is little room.
+    """
+
+    label: str
+    kind: str
+    filtered: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One task.
+
+    Attributes:
+        task_id: The task.
+        preview: A few words beside it, such as its question's first ones.
+        error: Why it failed.
+        cells: The values of the other columns.
+        facts: What is said of it when it is opened, by name.
+        texts: Its long texts by name; those that are not there are left out.
+        links: Folders.
+        whole: Where its texts are in full.
+    """
+
+    task_id: str
+    preview: str = ""
+    error: str = ""
+    cells: Sequence[str | float | None] = ()
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    links: Sequence[Link] = ()
+    whole: str = ""
+
+
+class TaskTable:
+    """Takes one task after the other, and keeps of each only what the page needs.
+
+    Args:
+        columns: The columns after the task's own.
+        count: About how many tasks will come.
+        texts: Makes texts fit for the page.
+
+    Attributes:
+        parts: The packed texts, each of so many tasks.
+    """
+
+    def __init__(self, columns: Sequence[Column], count: int, texts: Texts) -> None:
+        self.parts: list[str] = []
+        self._columns = columns
+        self._texts = texts
+        share = _ALL_TEXTS // (max(count, 1) * _TEXTS_OF_A_TASK)
+        self._longest = min(max(share, _SHORTEST), _LONGEST)
+        self._rows: list[list[JsonValue]] = []
+        self._part: list[JsonValue] = []
+        self._packed = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, entry: Entry) -> None:
+        """Take a task."""
+        shown, line = self._texts.shown, self._texts.line
+        cells: list[JsonValue] = [
+            line(cell, _CELL) if isinstance(cell, str) else cell for cell in entry.cells
+        ]
+        first = [shown(entry.task_id), line(entry.preview, _QUESTION_IN_INDEX)]
+        self._rows.append([*first, line(entry.error, _ERROR_IN_INDEX), *cells])
+        self._part.append(
+            {
+                "facts": [[name, shown(fact)] for name, fact in entry.facts.items() if fact],
+                "texts": [[shown(name), *self._cut(text)] for name, text in entry.texts.items()],
+                "links": [[link.name, link.href, shown(link.text)] for link in entry.links],
+                "whole": shown(entry.whole),
+            }
+        )
+        if len(self._part) == _PART:
+            self._pack()
+
+    def index(self) -> str:
+        """All but the long texts, as JSON that may stand in a script element.
+
+        Columns in which no task has a value are left out.
+        """
+        if self._part:
+            self._pack()
+        used = [
+            place
+            for place in range(len(self._columns))
+            if any(row[place + _BEFORE_CELLS] is not None for row in self._rows)
+        ]
+        columns: list[JsonValue] = [
+            {
+                "label": self._texts.shown(self._columns[place].label),
+                "kind": self._columns[place].kind,
+                "filter": self._columns[place].filtered,
+                "wide": self._columns[place].wide,
+            }
+            for place in used
+        ]
+        kept = [*range(_BEFORE_CELLS), *(place + _BEFORE_CELLS for place in used)]
+        rows: list[JsonValue] = [[row[place] for place in kept] for row in self._rows]
+        return script_json({"part": _PART, "columns": columns, "rows": rows})
+
+    def _cut(self, text: str) -> list[JsonValue]:
+        longest = self._longest if self._packed < _PACKED else _SHORTEST
+        return [*self._texts.cut(text, longest)]
+
+    def _pack(self) -> None:
+        content = json.dumps(self._part, ensure_ascii=False, separators=(",", ":")).encode()
+        # Without a time, so that the same run makes the same page.
+        packed = b64encode(gzip.compress(content, mtime=0)).decode()
+        self._packed += len(packed)
+        self.parts.append(packed)
+        self._part = []
+
+
+def script_json(value: JsonValue) -> str:
+    """``value`` as JSON that may stand in a script element, whatever texts it holds."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)

@@ -1,0 +1,87 @@
+"""Text of models, services and datasets, fit for a page: masked, and nothing in it unseen."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmark_runner.redaction import Redactor
+
+#: Controls but for line ends and tabs, what turns the direction of writing, line separators that
+#: JavaScript knows, and halves of surrogate pairs, which UTF-8 can't hold.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_PICTURES = 0x2400
+_PICTURE_OF_DELETE = "\u2421"
+#: Before this one there are pictures of all controls.
+_FIRST_WITHOUT_PICTURE = 0x20
+
+
+class Cut(NamedTuple):
+    """A text, without its middle if it is long.
+
+    Attributes:
+        head: Its beginning; all of it if nothing is left out.
+        left_out: How many characters are left out after that.
+        tail: Its end after those.
+    """
+
+    head: str
+    left_out: int = 0
+    tail: str = ""
+
+
+class Texts:
+    """Makes texts fit for the page.
+
+    Args:
+        redactor: Masks what is secret.
+        without_escapes: Takes terminal escapes out of a text: a secret may hide behind them.
+    """
+
+    def __init__(self, redactor: Redactor, without_escapes: Callable[[str], str]) -> None:
+        self._redactor = redactor
+        self._without_escapes = without_escapes
+
+    def shown(self, text: str) -> str:
+        """``text`` with secrets masked, and each unseen character as a visible one."""
+        masked = self._redactor.clean_text(text)
+        if masked.isprintable():
+            return masked
+        bare = self._without_escapes(masked)
+        if (cleaned := self._redactor.clean_text(bare)) != bare:
+            masked = cleaned
+        return visible(masked)
+
+    def line(self, text: str, limit: int) -> str:
+        """The beginning of ``text`` in one line."""
+        # White space may take up a part of it, and masking needs more than is shown.
+        closed = " ".join(self.shown(text).split())
+        return closed if len(closed) <= limit else f"{closed[: limit - 1]}…"
+
+    def cut(self, text: str, limit: int) -> Cut:
+        """``text`` with its middle left out if it is longer than ``limit``.
+
+        An answer often says at its end what counts.
+        """
+        shown = self.shown(text)
+        if len(shown) <= limit:
+            return Cut(shown)
+        head = limit * 2 // 3
+        return Cut(shown[:head], len(shown) - limit, shown[head - limit :])
+
+
+def visible(text: str) -> str:
+    """``text`` with a visible character, or its number, for each that is not seen."""
+    return text if text.isprintable() else _UNSEEN.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < _FIRST_WITHOUT_PICTURE:
+        return chr(_PICTURES + code)
+    return _PICTURE_OF_DELETE if found[0] == "\x7f" else f"⟨U+{code:04X}⟩"
