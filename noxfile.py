@@ -9,8 +9,6 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
-#: What needs a browser has a session of its own.
-NO_BROWSER = ["--ignore", "tests/browser"]
 
 nox.options.default_venv_backend = "uv|venv"
 nox.options.download_python = "never"
@@ -27,14 +25,14 @@ def install(session: nox.Session, group: str) -> None:
 def tests(session: nox.Session) -> None:
     """Test every behaviour, and samples of the large matrices, on each Python there is."""
     install(session, "test")
-    session.run("pytest", "-n", "auto", "-m", "not full", *NO_BROWSER, *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "not full", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def full(session: nox.Session) -> None:
     """Test everything, the whole of the large matrices included."""
     install(session, "test")
-    session.run("pytest", "-n", "auto", *NO_BROWSER, *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session

@@ -69,6 +69,7 @@ class Parsed(HTMLParser):
     """A page as a browser takes it apart."""
 
     VOID = frozenset({"meta", "link", "input", "br", "img", "hr"})
+    INLINE = frozenset({"a", "b", "code", "span"})
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -78,6 +79,7 @@ class Parsed(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._set_apart(tag)
         made = Element(tag, dict(attrs))
         self.elements.append(made)
         if tag not in self.VOID:
@@ -86,10 +88,15 @@ class Parsed(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         while self._open and self._open.pop().name != tag:
             pass
+        self._set_apart(tag)
 
     def handle_data(self, data: str) -> None:
         for element in self._open:
             element.text += data
+
+    def _set_apart(self, tag: str) -> None:
+        if tag not in self.INLINE:
+            self.handle_data(" ")
 
     def all(self, name: str) -> list[Element]:
         return [element for element in self.elements if element.name == name]

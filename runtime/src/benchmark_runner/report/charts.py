@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _INK, _FAINT, _BAR, _POINT = "var(--ink)", "var(--line)", "var(--mark)", "var(--mark-strong)"
 _FONT_SIZE = 12
-_WIDTH = 300
-_HISTOGRAM_HEIGHT, _ROW_HEIGHT, _LABEL_WIDTH = 110, 26, 120
+_HISTOGRAM_WIDTH, _HISTOGRAM_HEIGHT = 300, 110
+_INTERVALS_WIDTH, _ROW_HEIGHT, _LABEL_WIDTH = 230, 26, 110
 #: Formats of d3 for the numbers of an axis, by unit.
 _FORMATS = {"": "~g", "s": "~s", "tokens": "~s", "$": "$~g"}
 _CONFIG: Spec = {
@@ -63,7 +63,7 @@ def draw_histogram(distribution: Distribution) -> str:
             "encoding": {**of_label, **y, "text": {"field": "shown", "type": "nominal"}},
         },
     ]
-    size: Spec = {"width": _WIDTH, "height": _HISTOGRAM_HEIGHT}
+    size: Spec = {"width": _HISTOGRAM_WIDTH, "height": _HISTOGRAM_HEIGHT}
     return _drawn({**size, "layer": layers}, values, histogram_in_words(distribution))
 
 
@@ -113,7 +113,7 @@ def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
             "encoding": {**y, "x": {"value": 0}, "text": {"field": "name", "type": "nominal"}},
         },
     ]
-    size: Spec = {"width": _WIDTH, "height": {"step": _ROW_HEIGHT}}
+    size: Spec = {"width": _INTERVALS_WIDTH, "height": {"step": _ROW_HEIGHT}}
     words = "; ".join(f"{name}: {estimate_in_words(estimate)}" for name, estimate in rows)
     return _drawn({**size, "layer": layers}, values, f"Means with 95 % intervals. {words}.")
 

@@ -63,7 +63,7 @@ const format = {
   state: (value) => value,
   score: (value) => String(Number(value.toPrecision(4))),
   count: (value) => value.toLocaleString("en"),
-  dollars: (value) => "$" + (value >= 1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(3)))),
+  dollars: (value) => "$" + (value >= 0.1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(3)))),
   seconds: (value) => {
     if (value < 60) return `${Number(value.toPrecision(3))} s`;
     if (value < 3600) return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
@@ -130,10 +130,9 @@ class TaskTable {
       head.append(heading);
       if (column.filter) this.addFilter(column, place);
     });
-    let waiting = 0;
     this.search.addEventListener("input", () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => this.choose(), 120);
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => this.choose(), 120);
     });
     document.getElementById("reset").addEventListener("click", () => this.reset());
     document.getElementById("previous").addEventListener("click", () => this.turn(-PAGE));
@@ -149,6 +148,7 @@ class TaskTable {
       this.goTo(link.dataset.task);
     });
     document.getElementById("table-tools").hidden = false;
+    document.getElementById("without-script").hidden = true;
   }
 
   addFilter(column, place) {
@@ -211,6 +211,7 @@ class TaskTable {
   }
 
   reset() {
+    clearTimeout(this.waiting);
     this.search.value = "";
     this.filters.clear();
     for (const select of document.querySelectorAll("#filters select")) select.value = "";

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from benchmark_runner.task_rows import TaskRow
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000
+#: Characters of a hash, here where others stand beside it.
+_HASH = 12
 
 
 class Result(NamedTuple):
@@ -237,8 +239,9 @@ def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Graded by", "; ".join(map(str, summary.graded))
     yield "Sampling", ", ".join(f"{name} = {value}" for name, value in config.sampling.items())
     yield "Generation version", config.generation_version or ""
-    yield "Commit", f"{config.runner_commit or ''}{', edited' if config.runner_dirty else ''}"
-    yield "Hash of the tasks", (figures.tasks_hash or "")[:12]
+    edited = ", edited" if config.runner_dirty else ""
+    yield "Commit", f"{(config.runner_commit or '')[:_HASH]}{edited}"
+    yield "Hash of the tasks", (figures.tasks_hash or "")[:_HASH]
     yield "Started", moment_in_words(figures.started_at)
 
 

@@ -10,13 +10,15 @@ from benchmark_runner.statistics.intervals import IntervalMethod
 
 if TYPE_CHECKING:
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.report.figures import Estimate, RunFigures
+    from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
     from benchmark_runner.schemas import TokenUsage
     from benchmark_runner.statistics.intervals import Interval
     from benchmark_runner.summary import RunSummary
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson's"}
 _MINUTE, _HOUR = 60, 60 * 60
+#: Less than that takes more than two decimals to tell apart.
+_DIME = 0.1
 
 
 def number(value: float) -> str:
@@ -30,7 +32,7 @@ def amount(value: float, unit: str) -> str:
         case "s":
             return duration(value)
         case "$":
-            return f"${value:.2f}" if value == 0 or value >= 1 else f"${value:.3g}"
+            return f"${value:.2f}" if value == 0 or value >= _DIME else f"${value:.3g}"
         case "tokens":
             return f"{value:,.0f}"
         case _:
@@ -54,6 +56,18 @@ def plural(count: int, noun: str) -> str:
 def interval_in_words(interval: Interval) -> str:
     """``0.09 to 0.99``."""
     return f"{number(interval.low)} to {number(interval.high)}"
+
+
+def spread_in_words(distribution: Distribution) -> str:
+    """Where the values of a distribution lie, and their sum where that means something."""
+    unit = distribution.unit
+    low, middle, high = (
+        amount(value, unit)
+        for value in (distribution.least, distribution.median, distribution.greatest)
+    )
+    said = f"{low} each" if low == high else f"median {middle}, from {low} to {high}"
+    said += f", in all {amount(distribution.total, unit)}" if unit else ""
+    return said + (f"; not known of {distribution.unknown:,}" if distribution.unknown else "")
 
 
 def estimate_in_words(estimate: Estimate) -> str:
@@ -111,7 +125,8 @@ def spent_in_words(figures: RunFigures) -> str:
     """What all attempts took, as far as that is known."""
     costs = figures.summary.costs
     parts = [amount(costs.dollars, "$")] if costs.dollars else []
-    parts += filter(None, [tokens_in_words(figures.tokens)])
+    tokens = tokens_in_words(figures.tokens)
+    parts += [f"tokens {tokens}"] if tokens else []
     return ", ".join(parts)
 
 

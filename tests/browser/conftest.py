@@ -1,0 +1,152 @@
+"""Opens pages in Chromium from the disk, and sees to it that they ask for nothing and say nothing.
+
+``nox -s browser`` runs these tests. ``--shots DIR`` keeps pictures of the pages.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.runtime.report.hostile import hostile_groups, hostile_run
+from tests.runtime.report.pages import write_page, write_page_of_several
+from tests.runtime.report.runs import every_outcome, many, topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WIDE, NARROW = 1280, 390
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shots", metavar="DIR", type=Path, help="keep pictures of the pages there")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.fail("there is no Chromium: apt-get install chromium, or your system's package")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what it did that it should not have done."""
+
+    page: Page
+    seen: list[str] = field(default_factory=list[str])
+    allowed: str = ""
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a file; at the end of the test it has asked for nothing and complained of nothing."""
+    opened: list[Watched] = []
+
+    def open_file(file: Path, *, width: int = WIDE, dark: bool = False) -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+        )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        watched = Watched(page)
+        opened.append(watched)
+        asked = watched.seen
+        page.on("request", lambda request: asked.append(f"asked for {request.url}"))
+        page.on("dialog", lambda dialog: (asked.append("opened a dialog"), dialog.dismiss()))
+        page.on("pageerror", lambda error: asked.append(f"failed: {error}"))
+        page.on("console", lambda message: asked.append(f"said {message.text}"))
+        page.on("framenavigated", lambda frame: asked.append(f"went to {without_part(frame.url)}"))
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-ready]", state="attached")
+        here = f"went to {file.as_uri()}"
+        assert asked == [f"asked for {file.as_uri()}", here]
+        watched.allowed = here
+        asked.clear()
+        return page
+
+    yield open_file
+    for watched in opened:
+        # What was begun is over once the page has answered.
+        watched.page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+        watched.page.context.close()
+    wrong = [each for watched in opened for each in watched.seen if each != watched.allowed]
+    assert wrong == []
+
+
+def without_part(url: str) -> str:
+    """An address without the place within the page."""
+    return url.partition("#")[0]
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="session")
+def all_outcomes(results: Path) -> Path:
+    """The page of a run with a task of each state."""
+    view = every_outcome(results, "outcomes").save()
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file, groups=topics(view.config.tasks))
+    return file
+
+
+@pytest.fixture(scope="session")
+def several_hundred(results: Path) -> Path:
+    """The page of a run of 230 tasks."""
+    view = many(results, 230, "hundreds").save(final_score=0.5, complete=False)
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file, groups=topics(view.config.tasks))
+    return file
+
+
+@pytest.fixture(scope="session")
+def side_by_side(results: Path) -> Path:
+    """The page of three runs."""
+    views = [
+        many(results, 60, f"side-{skill}", seed=seed, skill=skill / 10).save(final_score=0.5)
+        for seed, skill in enumerate((4, 6, 8))
+    ]
+    file = results / "side.html"
+    write_page_of_several(views, file, groups=topics(views[0].config.tasks))
+    return file
+
+
+@pytest.fixture(scope="session")
+def hostile(results: Path) -> Path:
+    """The page of a run in which all texts are hostile."""
+    run = hostile_run(results)
+    view = run.save()
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file, groups=hostile_groups(run), commands={"Go on": "<img src=x>"})
+    return file
+
+
+@pytest.fixture(scope="session")
+def hostile_pair(results: Path) -> Path:
+    """The page of two such runs."""
+    runs = [hostile_run(results, "javascript:window.hit=1"), hostile_run(results, "</script>x"[2:])]
+    file = results / "hostile.html"
+    write_page_of_several([run.save() for run in runs], file, groups=hostile_groups(runs[0]))
+    return file

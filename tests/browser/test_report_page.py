@@ -1,0 +1,497 @@
+"""The page of a report as a person uses it: from the disk, with mouse, keyboard and printer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.runtime.report.pages import write_page
+from tests.runtime.report.runs import many, topics
+
+from .conftest import NARROW, WIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    Open = Callable[..., Page]
+
+MEGABYTE = 1_000_000
+PAGES = ("all_outcomes", "several_hundred", "side_by_side", "hostile", "hostile_pair")
+
+
+def ids(page: Page) -> list[str]:
+    """The tasks that are shown."""
+    return page.locator("#tasks .open").all_text_contents()
+
+
+def column(page: Page, number: int) -> list[str]:
+    return page.locator(f"#tasks tr.task > :nth-child({number})").all_text_contents()
+
+
+def found(page: Page) -> str:
+    return page.locator("#found").text_content() or ""
+
+
+def open_task(page: Page, task_id: str) -> None:
+    page.get_by_role("button", name=task_id, exact=True).click()
+    page.locator("#tasks td.detail dl").first.wait_for()
+
+
+def open_all(page: Page) -> None:
+    buttons = page.locator("#tasks .open").all()
+    for button in buttons:
+        button.click()
+    expect(page.locator("#tasks td.detail dl")).to_have_count(len(buttons))
+
+
+class TestFinding:
+    def test_all_tasks_are_there_in_the_runs_order(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        page = open_page(all_outcomes)
+
+        assert found(page) == "9 tasks"
+        assert ids(page)[:3] == ["right", "half", "slow"]
+        assert page.locator("#pages").is_hidden()
+
+    @pytest.mark.parametrize(
+        ("words", "tasks"),
+        [
+            ("broken", ["broken-1", "broken-2"]),
+            ("KEYERROR", ["unfair"]),
+            ("what half", ["half"]),
+            ("number theory", ["slow", "unfair"]),
+        ],
+    )
+    def test_search_takes_ids_questions_errors_and_groups(
+        self, open_page: Open, all_outcomes: Path, words: str, tasks: list[str]
+    ) -> None:
+        page = open_page(all_outcomes)
+
+        page.get_by_role("searchbox").fill(words)
+        expect(page.locator("#tasks .open")).to_have_count(len(tasks))
+
+        assert ids(page) == tasks
+        assert found(page) == f"{len(tasks)} of 9 tasks"
+
+    def test_a_search_that_finds_nothing_says_so_and_can_be_undone(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        page = open_page(all_outcomes)
+
+        page.get_by_role("searchbox").fill("no such thing")
+        page.get_by_text("No task of 9 fits").wait_for()
+        page.get_by_role("button", name="Show all").click()
+
+        assert len(ids(page)) == 9
+
+    def test_states_and_groups_are_chosen_together(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        page = open_page(all_outcomes)
+
+        page.get_by_role("combobox", name="State").select_option(label="failed in generation (2)")
+        both = ids(page)
+        page.get_by_role("combobox", name="topic").select_option(label="geometry (2)")
+
+        assert both == ["broken-1", "broken-2"]
+        assert ids(page) == ["broken-2"]
+        assert found(page) == "1 of 9 tasks"
+
+    def test_columns_sort_both_ways_with_what_is_not_known_last(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        page = open_page(all_outcomes)
+        heading = page.get_by_role("columnheader", name="Score", exact=True)
+
+        heading.get_by_role("button").click()
+        up = column(page, 3)
+        assert heading.get_attribute("aria-sort") == "ascending"
+        heading.get_by_role("button").click()
+        down = column(page, 3)
+
+        assert up == ["0", "0", "0.5", "1", "", "", "", "", ""]
+        assert down == ["1", "0.5", "0", "0", "", "", "", "", ""]
+        assert heading.get_attribute("aria-sort") == "descending"
+
+    def test_the_keyboard_sorts_too(self, open_page: Open, all_outcomes: Path) -> None:
+        page = open_page(all_outcomes)
+
+        page.get_by_role("columnheader", name="Task", exact=True).get_by_role("button").focus()
+        page.keyboard.press("Enter")
+
+        assert ids(page) == sorted(ids(page))
+
+    def test_pages_turn(self, open_page: Open, several_hundred: Path) -> None:
+        page = open_page(several_hundred)
+        first = found(page)
+
+        page.get_by_role("button", name="Next 100").click()
+        page.get_by_role("button", name="Next 100").click()
+
+        assert first == "230 tasks, 1 to 100 shown"
+        assert found(page) == "230 tasks, 201 to 230 shown"
+        assert ids(page)[0] == "task-0200"
+        assert page.get_by_role("button", name="Next 100").is_disabled()
+
+    def test_an_error_leads_to_its_task_wherever_that_is(
+        self, open_page: Open, several_hundred: Path
+    ) -> None:
+        page = open_page(several_hundred)
+        page.get_by_role("searchbox").fill("nothing")
+        link = page.locator(".failure a").last
+        task_id = link.text_content() or ""
+
+        link.click()
+        page.locator("#tasks td.detail dl").wait_for()
+
+        button = page.locator("#tasks .open[aria-expanded=true]")
+        assert button.text_content() == task_id
+        assert button.evaluate("(each) => each === document.activeElement")
+
+    def test_common_tasks_are_chosen_by_whether_scores_agree(
+        self, open_page: Open, side_by_side: Path
+    ) -> None:
+        page = open_page(side_by_side)
+
+        page.get_by_role("combobox", name="Scores").select_option(index=1)
+
+        agreement = set(column(page, 5))
+        assert len(agreement) == 1
+        assert len(ids(page)) < 60
+
+
+class TestOpening:
+    def test_the_mouse_opens_and_closes_a_task(self, open_page: Open, all_outcomes: Path) -> None:
+        page = open_page(all_outcomes)
+
+        open_task(page, "half")
+        detail = page.locator("#tasks td.detail")
+        texts = detail.locator("pre").all_text_contents()
+        page.get_by_role("button", name="half", exact=True).click()
+
+        assert texts == ["What is half?", "It is half.", '{\n  "pass_percentage": 0.5\n}']
+        assert detail.count() == 0
+
+    @pytest.mark.parametrize("key", ["Enter", "Space"])
+    def test_the_keyboard_opens_one(self, open_page: Open, all_outcomes: Path, key: str) -> None:
+        page = open_page(all_outcomes)
+        button = page.get_by_role("button", name="broken-1", exact=True)
+
+        button.focus()
+        page.keyboard.press(key)
+        page.locator("#tasks td.detail dl").wait_for()
+
+        assert button.get_attribute("aria-expanded") == "true"
+        assert page.locator("td.detail pre").first.text_content() == (
+            "ValueError: no luck with 'broken-1'"
+        )
+
+    def test_logs_are_a_link_that_opens(self, open_page: Open, all_outcomes: Path) -> None:
+        page = open_page(all_outcomes)
+        open_task(page, "broken-1")
+
+        address = page.get_by_role("link", name="broken-1/agent_logs").evaluate("(a) => a.href")
+
+        assert address == f"{all_outcomes.parent.as_uri()}/broken-1/agent_logs/"
+        assert (all_outcomes.parent / "broken-1" / "agent_logs" / "traceback.log").exists()
+
+    def test_what_is_open_stays_open_when_others_are_sorted(
+        self, open_page: Open, several_hundred: Path
+    ) -> None:
+        page = open_page(several_hundred)
+        open_task(page, "task-0003")
+        before = page.locator("td.detail pre").first.text_content()
+
+        page.get_by_role("columnheader", name="Task", exact=True).get_by_role("button").click()
+        page.locator("#tasks td.detail dl").wait_for()
+
+        assert page.locator("td.detail pre").first.text_content() == before
+
+    def test_tasks_of_different_parts_open_side_by_side(
+        self, open_page: Open, several_hundred: Path
+    ) -> None:
+        page = open_page(several_hundred)
+        for task_id in ("task-0000", "task-0099", "task-0051"):
+            page.get_by_role("button", name=task_id, exact=True).click()
+        expect(page.locator("td.detail dl")).to_have_count(3)
+
+        labels = page.locator("td.detail pre[aria-label^=Question]").evaluate_all(
+            "(all) => all.map((each) => each.getAttribute('aria-label'))"
+        )
+        assert labels == [f"Question of task-00{number}" for number in ("00", "51", "99")]
+
+    def test_a_cut_text_says_how_much_is_missing_and_where_it_is(
+        self, open_page: Open, hostile: Path
+    ) -> None:
+        page = open_page(hostile)
+        page.get_by_role("searchbox").fill("long")
+        open_task(page, "long")
+
+        notes = page.locator(".left-out").all_text_contents()
+
+        assert [note.strip() for note in notes] == [
+            "… 380,000 characters left out; the whole is in long/ …"
+        ] * 2
+
+
+class TestColours:
+    def background(self, page: Page) -> str:
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    def bar(self, page: Page) -> str:
+        return page.evaluate(
+            "getComputedStyle(document.querySelector('[fill=\"var(--mark)\"]')).fill"
+        )
+
+    def test_they_follow_the_system(self, open_page: Open, all_outcomes: Path) -> None:
+        light, dark = open_page(all_outcomes), open_page(all_outcomes, dark=True)
+
+        assert self.background(light) == "rgb(246, 247, 249)"
+        assert self.background(dark) == "rgb(20, 23, 28)"
+        assert self.bar(light) != self.bar(dark)
+
+    @pytest.mark.parametrize("dark", [False, True])
+    def test_the_switch_turns_them_and_back(
+        self, open_page: Open, all_outcomes: Path, dark: bool
+    ) -> None:
+        page = open_page(all_outcomes, dark=dark)
+        before = self.background(page), self.bar(page)
+        here, there = (
+            ("Light colours", "Dark colours") if dark else ("Dark colours", "Light colours")
+        )
+
+        page.get_by_role("button", name=here).click()
+        turned = self.background(page), self.bar(page)
+        page.get_by_role("button", name=there).click()
+
+        assert turned[0] != before[0]
+        assert turned[1] != before[1]
+        assert (self.background(page), self.bar(page)) == before
+
+
+class TestAccess:
+    @pytest.mark.parametrize("width", [WIDE, NARROW])
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    @pytest.mark.parametrize("name", PAGES)
+    def test_axe_finds_nothing_wrong(
+        self, open_page: Open, request: pytest.FixtureRequest, name: str, dark: bool, width: int
+    ) -> None:
+        page = open_page(request.getfixturevalue(name), dark=dark, width=width)
+        page.locator("#tasks .open").first.click()
+        page.locator("#tasks td.detail dl").wait_for()
+
+        results = Axe().run(page)
+
+        wrong = [
+            (each["id"], each["nodes"][0]["html"][:200], each["nodes"][0]["failureSummary"])
+            for each in results.response["violations"]
+        ]
+        assert wrong == []
+        assert len(results.response["passes"]) > 20
+
+    @pytest.mark.parametrize("name", PAGES)
+    def test_nothing_is_wider_than_a_phone(
+        self, open_page: Open, request: pytest.FixtureRequest, name: str
+    ) -> None:
+        page = open_page(request.getfixturevalue(name), width=NARROW)
+        page.locator("#tasks .open").first.click()
+        page.locator("#tasks td.detail dl").wait_for()
+
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW
+
+    def test_the_tab_key_reaches_everything_and_shows_where_it_is(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        page = open_page(all_outcomes)
+        wanted = page.locator("a[href], button:not([hidden]), input, select").evaluate_all(
+            "(all) => all.filter((each) => each.checkVisibility() && !each.disabled).length"
+        )
+
+        reached: set[str] = set()
+        for _ in range(wanted * 2):
+            page.keyboard.press("Tab")
+            where = page.evaluate(
+                """() => {
+                    const each = document.activeElement;
+                    if (!each.matches("a, button, input, select")) return null;
+                    const { outlineStyle, outlineWidth } = getComputedStyle(each);
+                    const all = [...document.querySelectorAll("*")];
+                    return `${all.indexOf(each)} ${outlineStyle} ${parseFloat(outlineWidth) > 0}`;
+                }"""
+            )
+            if where is not None:
+                assert where.endswith(" solid true")
+                reached.add(where)
+        assert len(reached) == wanted
+
+    def test_the_first_tab_leads_past_the_head(self, open_page: Open, all_outcomes: Path) -> None:
+        page = open_page(all_outcomes)
+
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+
+        assert page.evaluate("location.hash") == "#tasks"
+
+    def test_without_javascript_all_but_the_table_is_there(
+        self, open_page: Open, all_outcomes: Path
+    ) -> None:
+        browser = open_page(all_outcomes).context.browser
+        assert browser is not None
+        page = browser.new_context(java_script_enabled=False).new_page()
+        page.goto(all_outcomes.as_uri())
+
+        assert page.get_by_text("0.375").first.is_visible()
+        assert page.get_by_text("The table of tasks needs JavaScript.").is_visible()
+        assert page.locator("#colours").is_hidden()
+        page.context.close()
+
+
+class TestHostileTexts:
+    @pytest.mark.parametrize("name", ["hostile", "hostile_pair"])
+    def test_nothing_in_them_runs_or_loads_or_becomes_an_element(
+        self, open_page: Open, request: pytest.FixtureRequest, name: str
+    ) -> None:
+        page = open_page(request.getfixturevalue(name))
+        before = page.evaluate("document.scripts.length")
+        open_all(page)
+        for element in page.locator("a, button, td, pre, svg text").all():
+            element.dispatch_event("mouseover")
+            element.dispatch_event("focus")
+
+        assert page.evaluate("window.hit") is None
+        assert page.evaluate("document.scripts.length") == before
+        assert page.locator("img, iframe, base, link, object, embed, form, svg svg").count() == 0
+        assert (
+            page.evaluate(
+                """[...document.querySelectorAll("*")].flatMap((each) => [...each.attributes])
+               .filter(({ name }) => name.startsWith("on") || name === "style").length"""
+            )
+            == 0
+        )
+
+    def test_their_links_stay_in_the_runs_folder(self, open_page: Open, hostile: Path) -> None:
+        page = open_page(hostile)
+        open_all(page)
+
+        addresses = page.locator("td.detail a").evaluate_all("(all) => all.map((a) => a.href)")
+
+        assert len(addresses) > 40
+        assert {
+            address
+            for address in addresses
+            if not address.startswith(f"{hostile.parent.as_uri()}/")
+        } == set()
+
+    def test_what_would_be_put_in_later_is_refused(
+        self, chromium: Browser, all_outcomes: Path
+    ) -> None:
+        page = chromium.new_page()
+        page.goto(all_outcomes.as_uri())
+
+        refused = page.evaluate(
+            """() => new Promise((resolve) => setTimeout(() => resolve([
+                () => { document.body.innerHTML += "<img src=x onerror='window.hit=1'>"; },
+                () => { document.createElement("script").text = "window.hit = 1"; },
+                () => { eval("window.hit = 1"); },
+            ].map((put) => {
+                try { put(); } catch (error) { return error.name; }
+                return null;
+            }))))"""
+        )
+
+        assert refused == ["TypeError", "TypeError", "EvalError"]
+        assert page.evaluate("window.hit") is None
+        page.close()
+
+
+class TestPrinting:
+    def test_all_that_counts_is_printed_and_no_control(
+        self, open_page: Open, several_hundred: Path
+    ) -> None:
+        page = open_page(several_hundred, dark=True)
+
+        page.emulate_media(media="print")
+
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        )
+        assert len(ids(page)) == 230
+        for part in ("#score-title", "#distributions-title", "#groups-title", "#errors-title"):
+            assert page.locator(part).is_visible()
+        assert page.locator("#provenance-title").is_visible()
+        assert page.locator("svg").first.is_visible()
+        assert page.locator("#search").is_hidden()
+        assert page.locator("#colours").is_hidden()
+        assert page.get_by_role("button", name="Next 100").count() == 0
+
+    def test_afterwards_it_is_as_before(self, open_page: Open, several_hundred: Path) -> None:
+        page = open_page(several_hundred)
+        page.emulate_media(media="print")
+
+        page.emulate_media(media="screen")
+
+        assert len(ids(page)) == 100
+
+    def test_it_makes_a_document_of_some_pages(
+        self, open_page: Open, several_hundred: Path
+    ) -> None:
+        page = open_page(several_hundred)
+
+        printed = page.pdf()
+
+        assert printed.startswith(b"%PDF")
+        assert printed.count(b"/Type /Page\n") > 5
+
+
+def test_the_resume_command_is_copied(open_page: Open, all_outcomes: Path) -> None:
+    page = open_page(all_outcomes)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        "uv run my-bench-runner run --run-id r1"
+    )
+
+
+def test_five_thousand_tasks_open(
+    open_page: Open, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    view = many(tmp_path, 5000).save()
+    file = view.artifacts.run_dir / "report.html"
+    size = len(write_page(view, file, groups=topics(view.config.tasks)))
+
+    page = open_page(file)
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    page.get_by_role("searchbox").fill("task-4999")
+    page.get_by_text("1 of 5,000 tasks").wait_for()
+    open_task(page, "task-4999")
+
+    record_property("5,000 tasks", f"{size / MEGABYTE:.1f} MB, interactive after {opened:.0f} ms")
+    assert size < 15 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", ["all_outcomes", "several_hundred", "side_by_side"])
+def test_pictures_are_kept_where_they_are_asked_for(
+    open_page: Open, request: pytest.FixtureRequest, name: str, tmp_path: Path
+) -> None:
+    folder: Path = request.config.getoption("--shots") or tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    for dark in (False, True):
+        for width in (WIDE, NARROW):
+            page = open_page(request.getfixturevalue(name), dark=dark, width=width)
+            place = folder / f"{name}-{width}-{'dark' if dark else 'light'}.png"
+            page.screenshot(path=place)
+            page.locator("#tasks .open").first.click()
+            page.locator("#tasks td.detail dl").wait_for()
+            page.locator("#tasks").scroll_into_view_if_needed()
+            page.screenshot(path=place.with_stem(f"{place.stem}-tasks"), full_page=True)
+            assert place.stat().st_size > 10_000
