@@ -154,7 +154,7 @@ class TaskTable:
     def _pack(self) -> None:
         content = json.dumps(self._part, ensure_ascii=False, separators=(",", ":")).encode()
         # Without a time, so that the same run makes the same page.
-        packed = b64encode(gzip.compress(content, mtime=0)).decode()
+        packed = b64encode(gzip.compress(content, 6, mtime=0)).decode()
         self._packed += len(packed)
         self.parts.append(packed)
         self._part = []
