@@ -213,7 +213,7 @@ class TestWhatIsAsked:
 
         ended = report(project, "r1", code=2)
 
-        assert "a report needs vl_convert, which is not installed" in ended.err
+        assert "a report needs vl_convert: not installed here" in ended.err
         assert 'uv add "vals-benchmark-runner[report]"' in ended.err
 
     def test_without_the_extra_nothing_of_it_is_imported(

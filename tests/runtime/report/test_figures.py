@@ -238,6 +238,17 @@ class TestWhoWorksOnIt:
 
         assert not (view.artifacts.run_dir / LOCK_FILE).exists()
 
+    def test_a_lock_in_which_nobody_stands_is_not_tried(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock = tmp_path / LOCK_FILE
+        lock.touch()
+        tried: list[int] = []
+        monkeypatch.setattr("benchmark_runner.locks.fcntl.flock", lambda *_: tried.append(1))
+
+        assert holder_of(lock) is None
+        assert tried == []
+
     def test_a_link_in_place_of_the_lock_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text("process 1 on nowhere\n")
         (tmp_path / LOCK_FILE).symlink_to(tmp_path / "elsewhere")

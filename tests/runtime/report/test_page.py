@@ -251,7 +251,7 @@ class TestTasks:
             "Grade": ('{\n  "pass_percentage": 0.5\n}', 0, ""),
         }
         assert opened["facts"]["Graded by"] == "local (legacy API, version e1)"
-        assert opened["facts"]["Took"] == "5 s generating, 0.5 s grading"
+        assert opened["facts"]["Took"] == "5 s generating, 500 ms grading"
 
     def test_links_lead_from_the_page_to_its_folders(self, tmp_path: Path) -> None:
         view = every_outcome(tmp_path).save()
@@ -352,6 +352,30 @@ class TestSafety:
         assert texts[1] == "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J"
         assert texts[2] == "&lt;b&gt; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ ␀␡"
 
+    def test_what_is_not_seen_is_shown_outside_the_table_too(self, page: Parsed) -> None:
+        assert "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J" in page.words
+        assert not {"\x1b", "\x9b", "\u202e", "\u2028"} & set(page.words)
+
+    def test_secrets_are_masked_wherever_they_are(self, tmp_path: Path) -> None:
+        secret = "key-that-is-secret-42"
+        run = MadeRun(tmp_path, fields={"model": secret, "sampling": {"effort": secret}})
+        run.failed("a", f"Error: {secret}", question=secret)
+        view = run.save()
+
+        content = write_page(
+            view,
+            tmp_path / "x.html",
+            groups={"a": secret},
+            commands={"Go on": f"run --model {secret}"},
+            secrets=[secret],
+        )
+
+        assert secret.encode() not in content
+        page = Parsed(content)
+        assert "Model ***" in page.words
+        assert page.table.rows["a"]["topic"] == "***"
+        assert secret not in json.dumps(page.table.of("a"))
+
     def test_data_can_not_end_its_script_element(self, page: Parsed) -> None:
         index = next(each for each in page.all("script") if each.attributes.get("id") == "index")
 
@@ -408,6 +432,7 @@ class TestSeveral:
             "b scores 0.25 more than a (95 % interval of that 0.25 to 0.25), task by task on the "
             "4 tasks that have a score in both." in words
         )
+        assert "another content" not in words
 
     def test_intervals_are_in_one_chart(self, tmp_path: Path) -> None:
         content = write_page_of_several(self.two(tmp_path), tmp_path / "both.html")

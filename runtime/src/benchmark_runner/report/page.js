@@ -65,6 +65,7 @@ const format = {
   count: (value) => value.toLocaleString("en"),
   dollars: (value) => "$" + (value >= 0.1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(3)))),
   seconds: (value) => {
+    if (value > 0 && value < 1) return `${Number((value * 1000).toPrecision(3))} ms`;
     if (value < 60) return `${Number(value.toPrecision(3))} s`;
     if (value < 3600) return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
     return `${Math.floor(value / 3600)} h ${Math.floor((value % 3600) / 60)} min`;

@@ -34,7 +34,7 @@ def check_extra() -> None:
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise UsageError(
-            f"a report needs {' and '.join(missing)}, which is not installed",
+            f"a report needs {' and '.join(missing)}: not installed here",
             hint=f"Install what it needs: {INSTALL}",
         )
 

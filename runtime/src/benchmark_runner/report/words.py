@@ -32,7 +32,7 @@ def amount(value: float, unit: str) -> str:
         case "s":
             return duration(value)
         case "$":
-            return f"${value:.2f}" if value == 0 or value >= _DIME else f"${value:.3g}"
+            return f"${value:,.2f}" if value == 0 or value >= _DIME else f"${value:.3g}"
         case "tokens":
             return f"{value:,.0f}"
         case _:
@@ -41,6 +41,8 @@ def amount(value: float, unit: str) -> str:
 
 def duration(seconds: float) -> str:
     """A time."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
     if seconds < _MINUTE:
         return f"{seconds:.3g} s"
     if seconds < _HOUR:

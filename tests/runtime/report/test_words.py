@@ -1,0 +1,36 @@
+"""Figures in numbers and words that are short and not misread."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark_runner.report.words import amount, number, plural
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0, "s", "0 s"),
+        (0.000206, "s", "0.206 ms"),
+        (5.25, "s", "5.25 s"),
+        (59.99, "s", "60 s"),
+        (125, "s", "2 min 5 s"),
+        (7_260, "s", "2 h 1 min"),
+        (0, "$", "$0.00"),
+        (0.00171, "$", "$0.00171"),
+        (0.5, "$", "$0.50"),
+        (1234.5, "$", "$1,234.50"),
+        (1234567, "tokens", "1,234,567"),
+        (1 / 3, "", "0.3333"),
+    ],
+)
+def test_a_quantity_has_its_unit(value: float, unit: str, said: str) -> None:
+    assert amount(value, unit) == said
+
+
+def test_scores_have_four_digits() -> None:
+    assert [number(value) for value in (1.0, 2 / 3, 66.666_66)] == ["1", "0.6667", "66.67"]
+
+
+def test_one_is_no_plural() -> None:
+    assert [plural(1, "task"), plural(2_000, "task")] == ["1 task", "2,000 tasks"]
