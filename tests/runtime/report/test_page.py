@@ -462,6 +462,11 @@ class TestSeveral:
         assert "algebra 0 (0 to 0.6576), n = 2 0.25, n = 1" in page.words
         assert page.table.rows["t1"]["topic"] == "geometry"
 
+    def test_of_very_many_groups_the_first_are_shown(self, tmp_path: Path) -> None:
+        groups = {f"t{number}": f"g{number}" for number in range(210)}
+
+        assert "The first 200 of 210 groups." in self.page(tmp_path, groups=groups).words
+
     def test_tasks_that_changed_in_between_are_told(self, tmp_path: Path) -> None:
         first = MadeRun(tmp_path, "a")
         second = MadeRun(tmp_path, "b", {"task_hashes": {"t": "another"}})

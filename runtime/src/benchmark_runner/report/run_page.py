@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from benchmark_runner.task_rows import TaskRow
 
 #: In a chart more names can't be told apart; in a table, nobody reads on.
-_MOST_IN_CHART, _MOST_GROUPS = 25, 200
+_MOST_IN_CHART, MOST_GROUPS = 25, 200
 _MOST_IDS = 200
 _GROUP_NAME, _REASON = 60, 2000
 
@@ -81,7 +81,7 @@ def page_of_run(
         "missing": missing_in_words(figures.summary),
         "spent": spent_in_words(figures),
         "histograms": [(each, as_markup(draw_histogram(each))) for each in figures.distributions],
-        "groups": figures.groups[:_MOST_GROUPS],
+        "groups": figures.groups[:MOST_GROUPS],
         "groups_chart": as_markup(draw_intervals(charted)) if charted else None,
         "groups_left_out": sum(bool(each.estimate) for each in figures.groups) - len(charted),
         "most_ids": _MOST_IDS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner.report.charts import draw_intervals
@@ -10,6 +11,7 @@ from benchmark_runner.report.figures import figures_of
 from benchmark_runner.report.links import link_to
 from benchmark_runner.report.page import Page, as_markup
 from benchmark_runner.report.provenance import moment_in_words
+from benchmark_runner.report.run_page import MOST_GROUPS
 from benchmark_runner.report.task_table import Column, Entry, TaskTable
 from benchmark_runner.report.words import (
     METHODS,
@@ -96,6 +98,7 @@ def page_of_runs(
         for view, grouping, each in zip(views, groupings, taken, strict=True)
     ]
     table = _table(views, groupings[0], taken, texts, file)
+    groups = _groups(figures)
     comparisons = [_compared(figures[0], other) for other in figures[1:]]
     charted = [
         (texts.line(each.run_id, _NAME), each.estimate)
@@ -107,7 +110,8 @@ def page_of_runs(
         "side_by_side": _side_by_side(figures),
         "chart": as_markup(draw_intervals(charted)) if charted else None,
         "differences": [difference_in_words(each, figures[0].run_id) for each in comparisons],
-        "groups": _groups(figures),
+        "groups": dict(islice(groups.items(), MOST_GROUPS)),
+        "all_groups": len(groups),
         "common": len(table),
         "others": len({task for each in taken for task in each.results}) - len(table),
         "listing": listing,
