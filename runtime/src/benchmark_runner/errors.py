@@ -185,7 +185,7 @@ def place_of(error: BaseException) -> str:
 
 
 _SHOWN_IDS = 5
-_SHOWN_WIDTH = 48
+_SHOWN_WIDTH = 52
 
 
 def some_ids(ids: Sequence[str]) -> str:
