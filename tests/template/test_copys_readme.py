@@ -120,6 +120,7 @@ def test_every_command_of_the_readme_does_what_it_says(
         "make install",
         "make test lint typecheck",
         "uv run my-bench-runner run --help",
+        'uv add --dev "vals-benchmark-runner[report]"',
         "install -m 600 .env.example .env",
         "uv run my-bench-runner run --dataset-name validation --option delay=0.5",
         "make update",

@@ -214,7 +214,7 @@ class TestWhatIsAsked:
         ended = report(project, "r1", code=2)
 
         assert "a report needs vl_convert: not installed here" in ended.err
-        assert 'uv add "vals-benchmark-runner[report]"' in ended.err
+        assert 'uv add --dev "vals-benchmark-runner[report]"' in ended.err
 
     def test_without_the_extra_nothing_of_it_is_imported(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch
@@ -225,7 +225,7 @@ class TestWhatIsAsked:
         ended = project.run("report", "r1")
 
         assert ended.code == 2
-        assert 'uv add "vals-benchmark-runner[report]"' in ended.err
+        assert 'uv add --dev "vals-benchmark-runner[report]"' in ended.err
 
 
 class TestJson:

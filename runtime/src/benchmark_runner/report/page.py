@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("jinja2", "vl_convert")
 #: What installs them, in a repository made from the template.
-INSTALL = 'uv add "vals-benchmark-runner[report]"'
+INSTALL = 'uv add --dev "vals-benchmark-runner[report]"'
 
 
 def check_extra() -> None:
