@@ -50,7 +50,7 @@ def note(text: str) -> None:
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
-    from benchmark_runner.cli.printable import json_text
+    from benchmark_runner.printable import json_text
 
     redactor = _redactor()
     # The names at the top are ours.
@@ -165,7 +165,7 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
 
 
 def _shown(text: str) -> str:
-    from benchmark_runner.cli.printable import printable
+    from benchmark_runner.printable import printable
 
     # In this order: what hides in a secret, so that it is not known for one, goes first.
     return _redactor().clean_text(printable(text))
