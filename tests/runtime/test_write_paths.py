@@ -71,7 +71,7 @@ def test_the_page_lists_every_method_that_writes() -> None:
         name
         for name, method in inspect.getmembers(RunArtifacts, inspect.isfunction)
         if not name.startswith("_")
-        and {"write", "move", "remove", "make_folder", "save", "write_log"}
+        and {"write", "append_to", "move", "remove", "make_folder", "save", "write_log"}
         & calls_of(inspect.getsource(method))
     ]
     generic = {"save", "locked", "config_locked"}  # used by those that are listed

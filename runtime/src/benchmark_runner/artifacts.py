@@ -5,6 +5,7 @@
     <results-dir>/<run_id>/
         run_config.json
         final_score.json
+        events.jsonl           what happened when, a help and no result
         <task_id>/
             generation.json
             eval.json
@@ -98,6 +99,11 @@ class RunArtifacts:
     def final_score_path(self) -> Path:
         """Where the score is."""
         return self.run_dir / "final_score.json"
+
+    @property
+    def events_path(self) -> Path:
+        """Where it is noted what happened when."""
+        return self.run_dir / "events.jsonl"
 
     def task_dir(self, task_id: str) -> Path:
         """Return the folder of one task.
@@ -224,6 +230,14 @@ class RunArtifacts:
     def remove_final_score(self) -> None:
         """Take away a score that no longer sums what is on disk."""
         self._storage.remove(self.final_score_path)
+
+    def append_events(self, lines: bytes) -> None:
+        """Add whole lines to ``events.jsonl``; not flushed to disk.
+
+        Raises:
+            ArtifactError: the disk refuses.
+        """
+        self._storage.append_to(self.events_path, self.redactor.clean(lines))
 
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""

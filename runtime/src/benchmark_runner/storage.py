@@ -27,6 +27,7 @@ _FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 #: Bytes read at a time of a file that is not as long as it said.
 _PIECE = 1024**2
+_GROWING_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -101,6 +102,36 @@ class Storage:
             self._flush_folder(folder)
             if with_folder:
                 self._flush_folder(_above(folder))
+
+    def append_to(self, path: Path, lines: bytes) -> None:
+        """Add whole lines to the end of a file, in one piece where the disk takes them so.
+
+        A line there that was left torn is ended first. Not flushed to disk: whoever can't do
+        without what is written calls :meth:`write`.
+
+        Raises:
+            ArtifactError: the disk refuses, or it is a symbolic link or no ordinary file.
+        """
+        with writing(path):
+            self._refuse_links(path.parent)
+            try:
+                # Opened each time: on a network file system others see what is closed.
+                descriptor = os.open(path, _GROWING_FILE, 0o666)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise _outside(os.fspath(path)) from None
+                raise
+            try:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
+                    raise OSError(errno.EINVAL, "it is no ordinary file")
+                if found.st_size and os.pread(descriptor, 1, found.st_size - 1) != b"\n":
+                    lines = b"\n" + lines
+                rest = memoryview(lines)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
 
     def make_folder(self, path: Path | str, *, flush: bool = True) -> None:
         """Make a folder and those above it, where they are missing.
