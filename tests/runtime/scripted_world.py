@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmark_runner import framework_threads, loop_watch, workflow
+from benchmark_runner import framework_threads, listeners, loop_watch
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.outcome import exit_code
@@ -270,10 +270,10 @@ class World:
             lambda *arguments: None if self._dead else tidy(*arguments),
         )
 
-        def make_display(_tally: object, *, quiet: bool) -> Display:
+        def make_display(_mask: object, *, quiet: bool) -> Display:
             return Ear(self._hear)
 
-        self._patch.setattr(workflow, "make_display", make_display)
+        self._patch.setattr(listeners, "make_display", make_display)
         # Only a machine that is busy with something else lets the loop stand still here.
         self._patch.setattr(loop_watch, "BLOCKED_AFTER", math.inf)
 
@@ -301,7 +301,7 @@ class World:
                         method(storage, path, whole[: len(whole) // 2])
                     self._dead = True
                     raise Died
-            return method(storage, path, *rest)
+            return method(storage, path, *rest, **named)
 
         return step
 
@@ -413,7 +413,7 @@ class Ear(NoDisplay):
     def __init__(self, hand_on: Callable[[Event], None]) -> None:
         self._hand_on = hand_on
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event, at: float | None = None) -> None:
         self._hand_on(event)
 
 

@@ -13,7 +13,6 @@ from benchmark_runner import invocation
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.caps import Caps, recorded_costs
-from benchmark_runner.display import Tally
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
     ArtifactError,
@@ -36,6 +35,7 @@ from benchmark_runner.events import (
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import Plan, make_plan
+from benchmark_runner.progress import Tally
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -797,8 +797,8 @@ class TestEvaluation:
             raise QuotaExceededError("used up")
 
         run.script(2, evaluate=evaluate)
-        tally = Tally(total=2, done=0, skip_eval=False)
-        run.listen = tally.count
+        tally = Tally()
+        run.listen = lambda event: tally.count(event, 0.0)
         await run(parallelism=2, eval_parallelism=2)
         assert tally.grading == 0
 

@@ -1,93 +1,46 @@
-"""Events into a live display on a terminal, or into plain lines where there is none."""
+"""Events into a live display on a terminal, or into plain lines where there is none.
+
+Drawing and writing happen in a thread of the display's own: nothing that a run does waits for a
+terminal.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import math
+import os
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from benchmark_runner.events import (
-    EvaluationFinished,
-    EvaluationStarted,
-    EvaluationStopped,
-    GenerationFinished,
-    GenerationStarted,
-    LoopBlocked,
-    RetryScheduled,
+from benchmark_runner.batches import Batches
+from benchmark_runner.events import LoopBlocked
+from benchmark_runner.progress import Tally
+from benchmark_runner.progress_words import (
+    WIDEST,
+    cells,
+    counts,
+    cut,
+    plain_line,
+    rows,
+    summary_rows,
 )
-from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Self, TextIO
 
-    from rich.progress import Progress, TaskID
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from benchmark_runner.events import Event
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts what happens, for a display to show.
-
-    Attributes:
-        total: The chosen tasks.
-        done: Those that need nothing more.
-        skip_eval: Whether a generation is all that a task needs.
-        mask: Masks secrets in what the service says.
-    """
-
-    total: int
-    done: int
-    skip_eval: bool
-    mask: Callable[[str], str] = str
-    generating: int = 0
-    grading: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    waiting: str | None = None
-
-    def count(self, event: Event) -> None:
-        """Take one event into account."""
-        if not isinstance(event, RetryScheduled):
-            self.waiting = None
-        match event:
-            case GenerationStarted():
-                self.generating += 1
-            case GenerationFinished(status=status):
-                self.generating -= 1
-                self.failed += status is GenerationStatus.ERROR
-                self.timed_out += status is GenerationStatus.MAX_TIME
-                self.done += self.skip_eval
-            case EvaluationStarted():
-                self.grading += 1
-            case EvaluationFinished(status=status):
-                self.grading -= 1
-                self.failed += status is EvalStatus.ERROR
-                self.done += 1
-            case RetryScheduled(reason=reason, wait=wait):
-                self.waiting = f"retry in {wait:.0f} s: {self.mask(reason)}"
-            case EvaluationStopped():
-                self.grading -= 1
-                self.waiting = "the service refuses; finishing what is running"
-            case LoopBlocked(task_id=task_id, seconds=seconds):
-                whose = f"task {task_id}" if task_id else "some code"
-                self.waiting = f"{whose} has not yielded for {seconds:.0f} s; everything waits"
-
-    def __str__(self) -> str:
-        parts = [f"{self.generating} generating", f"{self.grading} grading"]
-        if self.failed:
-            parts.append(f"{self.failed} failed")
-        if self.timed_out:
-            parts.append(f"{self.timed_out} timed out")
-        if self.waiting:
-            parts.append(self.waiting)
-        return ", ".join(parts)
+#: Seconds between two looks at what has happened, and between two drawings.
+INTERVAL = 0.25
+#: Terminals on which nothing can be drawn.
+_DUMB = frozenset({"dumb", "unknown"})
 
 
 class Display(Protocol):
@@ -97,12 +50,13 @@ class Display(Protocol):
 
     def __exit__(self, *exc_info: object) -> None: ...
 
-    def show(self, event: Event) -> None:
-        """Take one event into account."""
-        ...
+    def show(self, event: Event, at: float | None = None) -> None:
+        """Take one event into account.
 
-    async def keep_alive(self) -> None:
-        """Show now and then that the run is alive, also while nothing happens."""
+        Args:
+            event: What happened.
+            at: When, as ``monotonic()`` counts; now if left out.
+        """
         ...
 
 
@@ -115,100 +69,165 @@ class NoDisplay:
     def __exit__(self, *exc_info: object) -> None:
         pass
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event, at: float | None = None) -> None:
         """Ignore the event."""
 
-    async def keep_alive(self) -> None:
-        """Show nothing."""
 
+class _Counting:
+    """What displays have in common: events are counted in a thread, and shown there.
 
-class PlainDisplay:
-    """Writes a line at most every few seconds, and one at the end."""
+    Args:
+        mask: Masks secrets in what is shown.
+    """
 
-    def __init__(self, tally: Tally, stream: TextIO) -> None:
-        self._tally = tally
-        self._stream = stream
-        self._last = monotonic()
-        self._written = ""
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+        self._tally = Tally()
+        self._turn = Lock()
+        self._ended = False
+        self._batches: Batches[tuple[float, Event]] = Batches(
+            self._take, self._show, INTERVAL, "display"
+        )
 
     def __enter__(self) -> Self:
-        self._write()
+        self._begin()
+        self._batches.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._write()
+        with self._turn:
+            if self._ended:
+                return
+            self._ended = True
+        # A terminal that is stopped (Ctrl-S) holds this up, as it does all that is printed next.
+        self._batches.end()
+        with suppress(OSError, ValueError):
+            self._end()
 
-    def show(self, event: Event) -> None:
-        """Write a line if the last one is old enough, or there may be no other for long."""
-        self._tally.count(event)
-        if isinstance(event, LoopBlocked) or monotonic() - self._last >= PLAIN_INTERVAL:
-            self._write()
+    def show(self, event: Event, at: float | None = None) -> None:
+        """Keep the event for the thread that counts."""
+        self._batches.add((monotonic() if at is None else at, event))
 
-    async def keep_alive(self) -> None:
-        """Write what has changed since the last line, also when no event follows it."""
-        while True:
-            await asyncio.sleep(PLAIN_INTERVAL)
-            self._write()
+    def _take(self, events: Sequence[tuple[float, Event]]) -> None:
+        with suppress(OSError, ValueError):  # nobody reads any more
+            for at, event in events:
+                self._tally.count(event, at)
+                if isinstance(event, LoopBlocked):  # over as soon as anything follows
+                    self._write()
 
-    def _write(self) -> None:
-        self._last = monotonic()
-        line = f"{self._tally.done}/{self._tally.total} done, {self._tally}"
-        if line != self._written:
-            self._written = line
-            print(line, file=self._stream, flush=True)
+    def _show(self) -> None:
+        with suppress(OSError, ValueError):
+            self._update()
 
-
-class LiveDisplay:
-    """Draws a progress bar with counts."""
-
-    def __init__(self, tally: Tally) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-        from rich.table import Column
-
-        self._tally = tally
-        self._progress: Progress = Progress(
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn(
-                "{task.description}",
-                markup=False,
-                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
-            ),
-            console=Console(stderr=True),
-            expand=True,
-        )
-        self._bar: TaskID = self._progress.add_task("", total=tally.total, completed=tally.done)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._update()
-        self._progress.stop()
-
-    def show(self, event: Event) -> None:
-        """Update the bar; it is drawn ten times a second, whatever the number of events."""
-        self._tally.count(event)
-        self._update()
-
-    async def keep_alive(self) -> None:
-        """The bar draws itself."""
+    def _begin(self) -> None:
+        """Make ready to show."""
 
     def _update(self) -> None:
-        self._progress.update(self._bar, completed=self._tally.done, description=str(self._tally))
+        """Show how things are, if it is time to."""
+        self._write()
+
+    def _write(self) -> None:
+        """Show how things are now."""
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        """Show how things are in the end."""
+        raise NotImplementedError
 
 
-def make_display(tally: Tally, *, quiet: bool) -> Display:
-    """Choose the display that fits standard error."""
+class PlainDisplay(_Counting):
+    """Writes a line at most every few seconds, and one at the end."""
+
+    def __init__(self, mask: Callable[[str], str], stream: TextIO) -> None:
+        super().__init__(mask)
+        self._stream = stream
+        self._last = -math.inf
+        self._written = ""
+
+    def _update(self) -> None:
+        if monotonic() - self._last >= PLAIN_INTERVAL:
+            self._write()
+
+    def _end(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        now = self._last = monotonic()
+        # What only time changes is nothing new.
+        tally = self._tally
+        said = f"{counts(tally)} {tally.waiting} {tally.note(now)}"
+        if said != self._written:
+            self._written = said
+            print(plain_line(tally, now, self._mask), file=self._stream, flush=True)
+
+
+class LiveDisplay(_Counting):
+    """Draws a bar and a few rows of counts, and the tasks that take longest."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(mask)
+        self._rows: list[str] = []
+        self._columns = 0
+        self._console = Console(stderr=True)
+        # rich has other output appear above; when and what is drawn is decided here.
+        self._live = Live(
+            console=self._console, auto_refresh=False, get_renderable=lambda: _Rows(self._rows)
+        )
+
+    def _begin(self) -> None:
+        self._live.start()
+
+    def _write(self) -> None:
+        columns, lines = self._console.size
+        if columns < self._columns:
+            self._leave_wrapped_rows(columns)
+        self._columns = columns
+        now = monotonic()
+        self._rows = rows(self._tally, now, self._mask, columns=columns, lines=lines - 1)
+        self._live.refresh()
+
+    def _end(self) -> None:
+        width = min(self._console.width - 1, WIDEST)
+        self._rows = [cut(row, width) for row in summary_rows(self._tally, monotonic())]
+        self._live.stop()
+
+    def _leave_wrapped_rows(self, columns: int) -> None:
+        """Go up by the rows that a terminal which has become narrower has made of ours."""
+        from rich.control import Control
+        from rich.segment import ControlType
+
+        for _ in range(sum(max(cells(row) - 1, 0) // columns for row in self._rows)):
+            self._console.control(
+                Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
+            )
+
+
+class _Rows:
+    """Rows that are cut to the terminal's width already; rich has nothing to lay out."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        for number, text in enumerate(self._texts):
+            if number:
+                yield Segment.line()
+            yield Segment(text)
+
+
+def make_display(mask: Callable[[str], str], *, quiet: bool) -> Display:
+    """Choose the display that fits standard error.
+
+    Args:
+        mask: Masks secrets in what is shown.
+        quiet: Whether to show nothing.
+    """
     if quiet:
         return NoDisplay()
-    return LiveDisplay(tally) if sys.stderr.isatty() else PlainDisplay(tally, sys.stderr)
+    draws = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _DUMB
+    return LiveDisplay(mask) if draws else PlainDisplay(mask, sys.stderr)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner.artifacts import BLOCKED_LOG
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
-from benchmark_runner.events import EvaluationStopped, LoopBlocked
+from benchmark_runner.events import EvaluationResumed, EvaluationStopped, LoopBlocked
 from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.generating import Generated, Generating
 from benchmark_runner.grading import Grading
@@ -210,7 +210,7 @@ class Engine:
     async def _evaluate(
         self, task_id: str, generated: Generated | None, grading: Grading, slot: Slot
     ) -> None:
-        slot.belongs_to_this_work()
+        slot.belongs_to_this_work(lambda: self._emit(EvaluationResumed(task_id)))
         try:
             generated = generated or await beside_loop(self._read_generated, task_id)
             if generated is not None:

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts import TRACEBACK_LOG
+from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import describe
 from benchmark_runner.events import GenerationFinished, GenerationStarted
 from benchmark_runner.failures import classify
@@ -87,7 +88,7 @@ class Generating:
             ArtifactError: the disk refuses to keep it.
         """
         log_dir, attempt = await self.keeper.keep(self.artifacts.prepare_task, task.id)
-        self.emit(GenerationStarted(task.id))
+        self.emit(GenerationStarted(task.id, attempt))
         started_at, clock = datetime.now(UTC), perf_counter()
         cancelled = False
         try:
@@ -116,7 +117,7 @@ class Generating:
             }
         )
         content_hash = await self.keeper.keep(self.artifacts.save_generation, task.id, generation)
-        self.emit(GenerationFinished(task.id, generation.status, generation.error, duration))
+        self.emit(_finished(generation, duration))
         if cancelled:
             raise asyncio.CancelledError
         return Generated(generation, content_hash)
@@ -166,6 +167,19 @@ class Generating:
             error=describe(error),
             failure=classify(error, Phase.GENERATE),
         )
+
+
+def _finished(generation: GenerationResult, duration: float) -> GenerationFinished:
+    usage = generation.usage
+    return GenerationFinished(
+        generation.task_id,
+        generation.status,
+        generation.error,
+        round(duration, 3),
+        usage.input if usage is not None else None,
+        usage.output if usage is not None else None,
+        known_cost(generation),
+    )
 
 
 def note_interruption(artifacts: RunArtifacts, task_id: str, question: str, model: str) -> None:

@@ -95,7 +95,8 @@ class Grading:
             }
         )
         await self.keeper.keep(self.artifacts.save_eval, task_id, result)
-        self.emit(EvaluationFinished(task_id, result.status, result.error, self._value(result)))
+        score = self._value(result)
+        self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
 
     async def _call(self, task_id: str, generation: GenerationResult) -> EvalResult:
         call = partial(self.runner.evaluate, task_id, generation)

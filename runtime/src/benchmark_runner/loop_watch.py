@@ -63,6 +63,11 @@ class WorkingFor:
         _owner.reset(self._before)
 
 
+def whose_work() -> str | None:
+    """The task that is worked for here; ``None`` where it is for none."""
+    return _owner.get()
+
+
 class LoopWatch:
     """Watches the running event loop while it is entered.
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _held: ContextVar[Slot | None] = ContextVar("held", default=None)
 
@@ -20,6 +24,7 @@ class Slot:
         self._turn = asyncio.Lock()
         self._is_held = self._is_over = False
         self._resting = 0
+        self._on_resume: Callable[[], object] = lambda: None
 
     @property
     def resting(self) -> bool:
@@ -48,11 +53,17 @@ class Slot:
         try:
             await asyncio.sleep(seconds)
             await self.take()
+            self._on_resume()
         finally:
             self._resting -= 1
 
-    def belongs_to_this_work(self) -> None:
-        """Let :func:`rest` give this place back, here and in all that is started from here."""
+    def belongs_to_this_work(self, on_resume: Callable[[], object] = lambda: None) -> None:
+        """Let :func:`rest` give this place back, here and in all that is started from here.
+
+        Args:
+            on_resume: Is called when it is held again after a rest.
+        """
+        self._on_resume = on_resume
         _held.set(self)
 
     def _give_back(self) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.caps import Caps, recorded_costs
-from benchmark_runner.display import NoDisplay, Tally, make_display
-from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
     ArtifactError,
     BenchmarkRunnerError,
@@ -17,12 +15,13 @@ from benchmark_runner.errors import (
     RunLockedError,
     ServiceError,
 )
-from benchmark_runner.events import RetryScheduled
+from benchmark_runner.events import ScoringStarted
 from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import has_forced_score, make_score, standing_score
 from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.generating import note_interruption
 from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
+from benchmark_runner.listeners import Listeners
 from benchmark_runner.planning import Plan, Why, make_plan
 from benchmark_runner.preflight import check_service
 from benchmark_runner.retries import RetryPolicy
@@ -30,6 +29,7 @@ from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise
 from benchmark_runner.survey import Survey
+from benchmark_runner.work import beginning, ending, make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.display import Display
-    from benchmark_runner.retries import RetryNotice
     from benchmark_runner.schemas import ScoreResult
     from benchmark_runner.session import Connect, RunRequest, Session
 
@@ -132,7 +130,7 @@ class Workflow:
 
     Attributes:
         session: The run, once it is open; an interrupted command still says how it stands.
-        display: What shows its progress, while it does.
+        listeners: What shows and notes how it goes.
     """
 
     def __init__(
@@ -151,7 +149,7 @@ class Workflow:
         self._blocked: list[str] = []
         self.artifacts = artifacts
         self.session: Session | None = None
-        self.display: Display = NoDisplay()
+        self.listeners = Listeners(artifacts)
 
     async def carry_out(self, announce: Callable[[Session, Plan, bool], None]) -> Outcome:
         """Do what the command is for.
@@ -173,7 +171,9 @@ class Workflow:
                 locks.enter_context(self._locked(session))
                 if session.source.kind != "problem":
                     self._check_untouched(before)
-                survey = Survey(session.runner)
+                locks.enter_context(self.listeners)  # ended before the run is let go of
+                is_part = len(session.chosen) < len(session.config.tasks)
+                survey = Survey(session.runner, session.chosen if is_part else None)
                 grading, stopped_by = await self._do_what_is_owed(session, survey, announce)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
                     # Where nothing was done the run stands as it did; it was locked meanwhile.
@@ -181,6 +181,7 @@ class Workflow:
                     outcome = await beside_loop(self.take_stock, session, known)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
+                self.listeners.ends_with(ending(outcome))
             except asyncio.CancelledError:
                 await beside_loop(self.note_interruption)
                 raise
@@ -204,7 +205,7 @@ class Workflow:
         await beside_loop(self._begin, session, plan, grading, survey, unchanged)
         announce(session, plan, grading.local)
         with attributed_to(Phase.EVALUATE):
-            return grading, await self._work(session, plan, grading)
+            return grading, await self._work(session, plan, grading, survey)
 
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
         """Find out what ``carry_out()`` would do, without changing anything.
@@ -383,46 +384,24 @@ class Workflow:
             )
 
     async def _work(
-        self, session: Session, plan: Plan, grading: _Grading
+        self, session: Session, plan: Plan, grading: _Grading, survey: Survey
     ) -> BenchmarkRunnerError | None:
         settings = self._settings
         if not plan:
             return None
-        tally = Tally(
-            total=len(session.chosen),
-            done=plan.done,
-            skip_eval=settings.skip_eval,
-            mask=self.artifacts.redactor.clean_text,
+        started = beginning(session, plan, settings, survey.before)
+        await self.listeners.begin(started, quiet=settings.quiet)
+        engine = make_engine(
+            session,
+            settings,
+            self.listeners,
+            by=grading.by,
+            local=grading.local,
+            code=self._request.code,
+            caps=self._caps,
         )
-        with make_display(tally, quiet=settings.quiet) as display:
-            self.display = display
-            if not settings.skip_eval:
-                session.runner.service.on_retry = _retries_into(display)
-            engine = Engine(
-                session.runner,
-                self.artifacts,
-                EngineSettings(
-                    model=session.config.model,
-                    llm_config=session.llm_config,
-                    parallelism=settings.parallelism,
-                    eval_parallelism=settings.eval_parallelism,
-                    timeout=settings.timeout,
-                    eval_deadline=settings.eval_deadline,
-                    skip_eval=settings.skip_eval,
-                    graded_by=grading.by,
-                    local=grading.local,
-                    code=self._request.code,
-                    caps=self._caps,
-                ),
-                display.show,
-            )
-            self._blocked = engine.blocked
-            ticking = asyncio.create_task(display.keep_alive())
-            try:
-                return await engine.carry_out(plan)
-            finally:
-                self.display = NoDisplay()
-                ticking.cancel()
+        self._blocked = engine.blocked
+        return await engine.carry_out(plan)
 
     async def _score(self, outcome: Outcome, grading: _Grading) -> None:
         settings = self._settings
@@ -430,6 +409,7 @@ class Workflow:
         if grading.standing is not None:
             outcome.score, outcome.standing = grading.standing, True
         elif wanted and not settings.skip_eval and outcome.stopped_by is None:
+            self.listeners.tell(ScoringStarted())
             try:
                 with attributed_to(Phase.SCORE):
                     outcome.score = await self._make_score(outcome, grading)
@@ -448,10 +428,3 @@ class Workflow:
             local=grading.local,
             deadline=self._settings.eval_deadline,
         )
-
-
-def _retries_into(display: Display) -> Callable[[RetryNotice], None]:
-    def on_retry(notice: RetryNotice) -> None:
-        display.show(RetryScheduled(notice.reason, notice.wait))
-
-    return on_retry

@@ -52,7 +52,8 @@ class TestOrchestrators:
         assert generation["generation_version"] == "dev"
         written = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
         written = {name for name in written if not name.endswith(".lock")}
-        assert written == {"r1/run_config.json", "r1/t1/generation.json"}
+        of_run = {"r1/run_config.json", "r1/events.jsonl"}
+        assert written == of_run | {"r1/t1/generation.json"}
         config = project.read("r1", "run_config.json", results=results)
         assert (config["task_source"], config["tasks"]) == ("problem", ["t1"])
         assert {path.name for path in work.iterdir()} == {".env", "pyproject.toml", "runner"}

@@ -32,7 +32,8 @@ class TestOneRun:
     def test_the_files_are_those_of_the_contract(self, project: RunnerProject) -> None:
         assert project.run("run", "--run-id", "r1").code == 0
         tasks = {f"r1/{t}/{f}.json" for t in ("t1", "t2", "t3") for f in ("generation", "eval")}
-        assert project.files() == {"r1/run_config.json", "r1/final_score.json", *tasks}
+        of_run = {"r1/run_config.json", "r1/final_score.json", "r1/events.jsonl"}
+        assert project.files() == of_run | tasks
 
         config = project.read("r1", "run_config.json")
         assert config["run_id"] == "r1"
@@ -130,7 +131,7 @@ class TestOneRun:
         assert "extra=7" in seen
         assert CANARY not in seen
         written = [path.read_text() for path in project.results.rglob("*") if path.is_file()]
-        assert len(written) == 10
+        assert len(written) == 12
         assert CANARY not in "".join(written)
 
     def test_a_task_model_checks_and_types_what_the_service_lists(

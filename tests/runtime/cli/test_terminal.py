@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -123,9 +124,10 @@ def test_on_a_terminal_a_bar_with_counts_ends_on_a_clean_screen(project: RunnerP
     assert lines[0] == "Starting run r1"
     bars = [line for line in lines if "━" in line]
     assert len(bars) == 1, lines
-    assert "3/3" in bars[0]
-    assert "0 generating, 0 grading" in bars[0]
-    end = lines[lines.index(bars[0]) + 1 :]
+    assert bars[0].startswith("━━━━━━━━━━━━━━━━━━━━ 3/3 done  0:00:0")
+    assert not [line for line in lines if "generating" in line], "half of a drawing is left"
+    mean, *end = lines[lines.index(bars[0]) + 1 :]
+    assert mean == "mean 0.6667 ± 0.33 (n=3)"
     assert end[0].startswith("Score    0.6667 ± 0.33")
     assert end[-2].startswith("Resume   ")
     assert end[-1] == ""
@@ -161,10 +163,96 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error(
     ended = project.execute("run", "--run-id", "r1")
     assert ended.err.splitlines() == [
         "0/3 done, 0 generating, 0 grading",
-        "3/3 done, 0 generating, 0 grading",
+        "3/3 done, 0 generating, 0 grading, mean 0.6667 ± 0.33",
     ]
     assert "\x1b" not in ended.out + ended.err
     assert "done," not in ended.out
+
+
+MANY = 1000
+
+
+def test_a_thousand_tasks_at_a_time_have_a_few_rows_and_leave_a_clean_screen(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(
+        ('            case "say":', '            case "say":\n                await all_at_once()'),
+        ("def announce", ALL_AT_ONCE.format(count=MANY)),
+    )
+    project.write_tasks([{"id": f"t{n}", "question": "say 1", "answer": "1"} for n in range(MANY)])
+    code, text, lines = watch(project, "run", "--run-id", "r1", "--parallelism", str(MANY))
+    assert code == 0
+    assert f"{MANY} generating" in text
+    assert max(drawn.count("\n") for drawn in text.split("\x1b[2K")[1:-1]) < 8
+    assert len([line for line in lines if "━" in line]) == 1
+    assert not [line for line in lines if "generating" in line]
+    assert max(map(len, lines)) <= COLUMNS
+    found = (project.results / "r1" / "events.jsonl").read_text().splitlines()
+    assert len(found) == 4 * MANY + 3
+    assert json.loads(found[-1])["outcome"] == "complete"
+
+
+#: None returns before all have been called, and that has been seen on the screen.
+ALL_AT_ONCE = """\
+here = 0
+gathered = asyncio.Event()
+
+
+async def all_at_once():
+    global here
+    here += 1
+    if here == {count}:
+        await asyncio.sleep(1)
+        gathered.set()
+    await gathered.wait()
+
+
+def announce"""
+
+
+def test_a_terminal_that_becomes_narrower_gets_narrower_rows(project: RunnerProject) -> None:
+    project.write_tasks(
+        [{"id": f"t{n}-{'long' * 30}", "question": "wait", "answer": ""} for n in "12"]
+    )
+    process, master = start(project, "run", "--run-id", "r1")
+    text = ""
+    while "generating" not in text:
+        text += os.read(master, 65536).decode()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    process.send_signal(signal.SIGWINCH)
+    text = ""
+    while "0:00:06  t1" not in text:
+        text += os.read(master, 65536).decode()
+    process.send_signal(signal.SIGINT)
+    text += read(master)
+    assert process.wait(30) == 130
+    *drawn, end = text.split("\x1b[2K")
+    rows = [row for part in drawn[1:] for row in part.splitlines()]
+    assert max(map(len, (CONTROL.sub("", row) for row in rows))) <= 39
+    assert "…" in "".join(rows)
+    assert end.index("\x1b[?25h") < end.index("Stopped by SIGINT")
+
+
+def test_ctrl_c_shows_the_cursor_again_and_leaves_a_whole_last_drawing(
+    project: RunnerProject,
+) -> None:
+    project.write_tasks([{"id": f"t{n}", "question": "wait", "answer": ""} for n in range(50)])
+    process, master = start(project, "run", "--run-id", "r1", "--parallelism", "50")
+    text = ""
+    while "50 generating" not in text:
+        text += os.read(master, 65536).decode()
+    os.write(master, b"\x03")
+    process.send_signal(signal.SIGINT)  # the terminal is not its controlling one
+    text += read(master)
+    assert process.wait(30) == 130
+    screen = Screen()
+    screen.feed(text)
+    lines = [line.rstrip() for line in screen.lines]
+    assert len([line for line in lines if "0/50 done" in line]) == 1, lines
+    assert not [line for line in lines if "generating" in line], lines
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    last = (project.results / "r1" / "events.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["outcome"] == "interrupted"
 
 
 def test_quiet_shows_no_progress_and_still_the_result(project: RunnerProject) -> None:
@@ -232,7 +320,8 @@ def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> 
     lines = ended.err.splitlines()
     # No event comes between the start of the agent and its end.
     assert lines[:2] == ["0/1 done, 0 generating, 0 grading", "0/1 done, 1 generating, 0 grading"]
-    assert lines[-1] == "1/1 done, 0 generating, 0 grading, 1 timed out"
+    assert lines[-1].startswith("1/1 done, 0 generating, 0 grading, 1 timed out, mean 0")
+    assert max(map(len, lines)) <= 100
 
 
 def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
@@ -276,6 +365,8 @@ def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
         screen.feed(text)
         below = "\n".join(screen.lines).rpartition("━")[2]
         assert "Stopped by SIGINT" in below
+        last = (project.results / "r1" / "events.jsonl").read_text().splitlines()[-1]
+        assert json.loads(last)["outcome"] == "interrupted"
         assert "\nResume   " in below
 
 

@@ -18,6 +18,8 @@ _MEASURED = {
 }
 #: What makes it the same run; the rest says how it was run.
 _IDENTITY = ("run_id", "model", "tasks", "task_hashes", "sampling", "options", "payload_schema")
+#: The log of a run's events.
+EVENTS = "events.jsonl"
 _FINISHED = {"success", "max_time", "max_turns"}
 _GRADED = {"evaluated", "did_not_complete"}
 
@@ -70,11 +72,14 @@ def standing_of(run: Path) -> Standing:
 
 
 def outcome_of(run: Path) -> dict[str, Any]:
-    """Every file of a run that is no earlier attempt, with what is the same each time in it."""
+    """Every file of a run that is no earlier attempt, with what is the same each time in it.
+
+    The log of events is a help and no result: a disk that refuses it changes nothing else.
+    """
     outcome: dict[str, Any] = {}
     for name, content in files_of(run).items():
         parts = name.split("/")
-        if "attempts" in parts:
+        if "attempts" in parts or name == EVENTS:
             continue
         outcome[name] = content
         if name == "run_config.json":

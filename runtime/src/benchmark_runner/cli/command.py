@@ -184,7 +184,7 @@ class Reporter:
             message = f"stopped by {signal} before anything was done"
             print_failure(job.settings.command, "Interrupted", message, None, as_json=job.json)
             return
-        workflow.display.__exit__()
+        workflow.listeners.end()
         workflow.note_interruption()
         try:
             outcome = workflow.take_stock(workflow.session)
@@ -198,6 +198,8 @@ class Reporter:
         resume_command = job.resume_command(outcome)
         if outcome.stopped_by is not None:
             job.spell_out(outcome.stopped_by)
+        if (refused := self._workflow.listeners.refused_by) is not None:
+            note(f"The log of events is incomplete: {refused.message}")
         if job.json:
             content = as_json(outcome, job.settings, resume_command)
             if signal:

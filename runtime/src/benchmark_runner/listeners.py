@@ -1,0 +1,96 @@
+"""What listens while a command works on a run: the display, and the log of events."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from benchmark_runner.display import NoDisplay, make_display
+from benchmark_runner.errors import describe
+from benchmark_runner.event_log import EventLog
+from benchmark_runner.events import InvocationEnded, RetryScheduled
+from benchmark_runner.framework_threads import finished_beside_loop
+from benchmark_runner.loop_watch import whose_work
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.display import Display
+    from benchmark_runner.errors import ArtifactError
+    from benchmark_runner.events import Event, InvocationStarted
+    from benchmark_runner.retries import RetryNotice
+
+
+class Listeners:
+    """Passes on what happens, at next to no cost; they do their work in threads of their own.
+
+    On leaving, both are ended: with what :meth:`ends_with` was told, else with what is raised.
+
+    Args:
+        artifacts: The files of the run.
+    """
+
+    def __init__(self, artifacts: RunArtifacts) -> None:
+        self._artifacts = artifacts
+        self._display: Display = NoDisplay()
+        self._log: EventLog | None = None
+        self._outcome = InvocationEnded("interrupted")
+        self._turn = Lock()
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            self._outcome = InvocationEnded("failed", describe(error))
+        self.end()
+
+    @property
+    def refused_by(self) -> ArtifactError | None:
+        """Why the log is incomplete, if it is."""
+        return self._log.refused_by if self._log is not None else None
+
+    async def begin(self, started: InvocationStarted, *, quiet: bool) -> None:
+        """Begin to show and to note what happens.
+
+        Args:
+            started: What is to be done.
+            quiet: Whether to show nothing.
+        """
+        self._log = EventLog(self._artifacts, started)
+        self._display = make_display(self._artifacts.redactor.clean_text, quiet=quiet)
+        self._display.show(started)
+        await finished_beside_loop(self._start, self._log, self._display)
+
+    def tell(self, event: Event) -> None:
+        """Pass on an event; from any thread."""
+        if self._log is not None:
+            self._log.tell(event)
+        self._display.show(event)
+
+    def tell_of_retry(self, notice: RetryNotice) -> None:
+        """Pass on that a call to the service is tried again."""
+        self.tell(RetryScheduled(notice.reason, notice.wait, whose_work()))
+
+    def ends_with(self, outcome: InvocationEnded) -> None:
+        """How the invocation has ended."""
+        self._outcome = outcome
+
+    def end(self) -> None:
+        """Show and note that it has ended; in any thread, and only once."""
+        with self._turn:
+            if self._is_over:
+                return
+            self._is_over = True
+        self._display.show(self._outcome)
+        self._display.__exit__(None, None, None)
+        if self._log is not None:
+            self._log.end(self._outcome)
+
+    @staticmethod
+    def _start(log: EventLog, display: Display) -> None:
+        display.__enter__()
+        log.start()
