@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
-from benchmark_runner.cli.output import failures_as_messages, print_json, say
+from benchmark_runner.cli.output import failures_as_messages, note, print_json, say
 
 if TYPE_CHECKING:
-    import typer
-
     from benchmark_runner.cli.settings import CliSettings
 
 
@@ -17,7 +17,15 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     """Add the command to ``app``."""
 
     @app.command()
-    def status(run_id: RunToLookAt, results_dir: ResultsDir = None, json: AsJson = False) -> None:
+    def status(
+        run_id: RunToLookAt,
+        follow: Annotated[
+            bool,
+            typer.Option("--follow", help="First show how it goes on, until nobody works on it."),
+        ] = False,
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
         """Say how a run stands, what went wrong, and how to go on.
 
         It reads what is on disk, also while the run is going on, and changes nothing.
@@ -27,9 +35,29 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.standing import as_json, in_words, standing_of
 
             looking = look(settings, results_dir)
-            standing = standing_of(looking, looking.open(run_id))
+            view = looking.open(run_id)
+            silent: str | None = None
+            if follow:
+                from benchmark_runner.cli import following
+
+                mask = looking.redactor.clean_text
+                ended = following.follow(view.artifacts.events_path, mask)
+                if ended is None:
+                    note(f"Nobody is working on run {run_id}.")
+                elif not ended:
+                    silent = f"nothing was heard of run {run_id} for {following.SILENCE:.0f} s"
+                view = looking.open(run_id)  # as it is by now
+            standing = standing_of(looking, view)
+            content = as_json(standing)
+            if silent is not None:
+                hint = "Its process was killed or stopped, or its machine can't be seen from here."
+                content["error"] = {"type": "NothingHeard", "message": silent, "hint": hint}
+                if not json:
+                    note(f"{silent[0].upper()}{silent[1:]}. {hint}")
             if json:
-                print_json("status", as_json(standing))
+                print_json("status", content)
             else:
                 for line in in_words(standing):
                     say(line)
+            if silent is not None:
+                raise typer.Exit(1)
