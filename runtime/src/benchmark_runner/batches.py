@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 #: Items that are taken at a time, and the seconds in between in which others have their turn: a
 #: thread that goes on for long keeps the event loop waiting for milliseconds.
-_AT_ONCE = 100
+_AT_ONCE = 500
 _TURN = 0.0005
 
 

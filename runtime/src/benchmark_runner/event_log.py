@@ -111,7 +111,7 @@ class EventLog:
     def __init__(self, artifacts: RunArtifacts, started: InvocationStarted) -> None:
         self._artifacts = artifacts
         self._invocation = secrets.token_hex(4)
-        self._second, self._second_text = -1, ""
+        self._moment, self._moment_text = -1, ""
         # Without it the other lines say little: kept until the disk takes it.
         self._first = self._line(time(), started)
         self._lines: list[bytes] = []
@@ -174,11 +174,12 @@ class EventLog:
         return _json({**about, **content})
 
     def _iso(self, at: float) -> str:
-        second = int(at)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._second_text}.{int((at - second) * 1000):03}Z"
+        moment = int(at * 1000)
+        if moment != self._moment:  # many events share theirs
+            self._moment = moment
+            said = datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
+            self._moment_text = f"{said[:-6]}Z"
+        return self._moment_text
 
     def _in_short(self, reason: object) -> str:
         text = describe(reason) if isinstance(reason, BaseException) else str(reason)

@@ -48,13 +48,21 @@ class Survey:
     Args:
         runner: The author's runner.
         chosen: The tasks that are worked on; all, if left out.
+        is_new: Whether the run is: then there is nothing before.
 
     Attributes:
         before: How the run stands.
     """
 
-    def __init__(self, runner: BenchmarkRunner, chosen: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        runner: BenchmarkRunner,
+        chosen: Sequence[str] | None = None,
+        *,
+        is_new: bool = False,
+    ) -> None:
         self._runner = runner
+        self._is_new = is_new
         self._chosen = None if chosen is None else frozenset(chosen)
         self.before = Before()
         self._digest = EvalsDigest()
@@ -77,7 +85,8 @@ class Survey:
                 score = task_value(self._runner, task.result)
         except RunnerDefinitionError:  # whoever needs the summary runs into it again
             self._summariser = None
-        self._note_before(task, score, is_done=_is_for(_DONE, task, plan))
+        if not self._is_new:
+            self._note_before(task, score, is_done=_is_for(_DONE, task, plan))
         self._digest.add(task.task_id, task.eval_content)
 
     def _note_before(self, task: TaskFiles, score: float | None, *, is_done: bool) -> None:

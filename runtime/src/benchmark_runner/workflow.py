@@ -173,7 +173,8 @@ class Workflow:
                     self._check_untouched(before)
                 locks.enter_context(self.listeners)  # ended before the run is let go of
                 is_part = len(session.chosen) < len(session.config.tasks)
-                survey = Survey(session.runner, session.chosen if is_part else None)
+                chosen = session.chosen if is_part else None
+                survey = Survey(session.runner, chosen, is_new=not session.resumed)
                 grading, stopped_by = await self._do_what_is_owed(session, survey, announce)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
                     # Where nothing was done the run stands as it did; it was locked meanwhile.
