@@ -69,7 +69,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure each goal beside its limit, and print a table; `-- --quick` takes a few minutes."""
+    """Measure each goal beside its limit, and print a table; `-- --quick` takes a minute or two."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 

@@ -46,7 +46,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         ours, other = medians(
             partial(copy, root / "ours", "runner"),
             partial(copy, _empty(root / "empty"), ".gitkeep"),
-            times=5 if quick else 21,
+            times=3 if quick else 21,
         )
     yield Figure(
         goal="7 copying the template",

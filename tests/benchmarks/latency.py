@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.figures import Figure, main
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 _SECONDS = 0.5
 #: How many at a time, and the least of the ideal rate.
-_ASKED = {100: 0.95, 500: 0.9}
+_ASKED = {500: 0.9, 100: 0.95}
 
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the rates with the ideal ones."""
-    rounds = 8 if quick else 40
+    rounds, cases = (8, 1) if quick else (40, len(_ASKED))
     with project() as made, service(_SECONDS) as url:
-        for at_a_time, at_least in _ASKED.items():
+        for at_a_time, at_least in islice(_ASKED.items(), cases):
             count = at_a_time * rounds
             # Grading follows generating, at the same time as the next ones.
             ideal = (rounds + 1) * _SECONDS

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the rates."""
-    count, times, parallelisms = (1500, 1, (10, 500)) if quick else (5000, 3, (10, 100, 500))
+    count, times, parallelisms = (1000, 1, (10, 500)) if quick else (5000, 3, (10, 100, 500))
     with project() as made, service() as url:
         tasks = made.write_tasks(count)
         for durable in (True, False):
