@@ -134,7 +134,7 @@ class TestTheFile:
         told = project.run("export", "r1", "--output", "r1.csv", "--json").json
         project.run("export", "r1", "--output", "table.txt", "--format", "jsonl")
 
-        assert (said.code, said.out) == (0, "")
+        assert (said.code, said.out) == (0, "Table   r1.jsonl, 3 rows\n")
         assert len(as_jsonl((project.root / "r1.jsonl").read_text())) == 3
         assert len(as_csv((project.root / "r1.csv").read_text())) == 3
         assert len(as_jsonl((project.root / "table.txt").read_text())) == 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
-from benchmark_runner.cli.output import failures_as_messages, only_rows, print_json
+from benchmark_runner.cli.output import failures_as_messages, only_rows, print_json, say
 
 if TYPE_CHECKING:
     from benchmark_runner.cli.settings import CliSettings
@@ -59,6 +59,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("export", as_json=json):
             from benchmark_runner.cli.looking import look
+            from benchmark_runner.cli.shell import short_path
             from benchmark_runner.cli.table_file import file_for_rows, write_rows
             from benchmark_runner.errors import UsageError
 
@@ -80,3 +81,5 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 print_json(
                     "export", {**content, "format": chosen, "output": str(output), "rows": count}
                 )
+            elif output is not None:
+                say(f"Table   {short_path(output)}, {count} rows")

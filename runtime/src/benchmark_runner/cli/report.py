@@ -21,7 +21,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def report(
         run_ids: Annotated[
             list[str],
-            typer.Argument(metavar="R...", help="The run, or several.", show_default=False),
+            typer.Argument(metavar="R", help="The run, or several.", show_default=False),
         ],
         output: Annotated[
             Path | None,
