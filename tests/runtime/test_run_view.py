@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 
 from benchmark_runner.artifacts import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
 from benchmark_runner.planning import Why, make_plan
@@ -25,6 +25,7 @@ from benchmark_runner.summary import summarise
 from benchmark_runner.task_rows import TaskState
 
 from .hashes import hash_of_evals
+from .reading_runner import Runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,21 +36,6 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TASKS = ["t2", "t1", "t3"]
-
-
-class Runner(BenchmarkRunner):
-    NAME = "my-bench"
-
-    def __init__(self) -> None:
-        super().__init__("local")
-        self.asked: list[JsonValue] = []
-
-    async def generate(self, *_: Any, **__: Any) -> GenerationResult:
-        raise AssertionError("nothing is to be generated here")
-
-    def task_score(self, result: JsonValue) -> float | None:
-        self.asked.append(result)
-        return super().task_score(result)
 
 
 class Results:
@@ -190,6 +176,25 @@ class TestTheRows:
         assert row.task_id == files.task_id
         assert files.generation is not None
         assert (files.generation.question, files.generation.data) == ("why?", "so")
+
+    def test_what_a_grade_counts_may_depend_on_the_options_of_the_run(
+        self, results: Results
+    ) -> None:
+        class Options(BaseModel):
+            weight: int = 1
+
+        class Weighing(Runner):
+            OPTIONS_MODEL = Options
+
+            def task_score(self, result: JsonValue) -> float | None:
+                return self.options.weight * (super().task_score(result) or 0)
+
+        results.finish("plain")
+        results.finish("heavy", options={"weight": "10"})
+        runner = Weighing()
+        views = [results.view(run_id, runner=runner) for run_id in ("plain", "heavy")]
+
+        assert [[row.score for row in view.rows()] for view in views] == [[0, 1, 2], [0, 10, 20]]
 
     def test_a_task_score_that_fails_says_so(self, results: Results) -> None:
         class Failing(Runner):

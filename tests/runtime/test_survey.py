@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmark_runner.artifacts import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
 from benchmark_runner.summary import summarise
 from benchmark_runner.survey import Survey
 
 from .hashes import hash_of_evals
+from .reading_runner import Runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 TASKS = ["t1", "t2", "t3"]
-
-
-class Runner(BenchmarkRunner):
-    NAME = "my-bench"
-
-    def __init__(self) -> None:
-        super().__init__("local")
-        self.asked: list[JsonValue] = []
-
-    async def generate(self, *_: Any, **__: Any) -> GenerationResult:
-        raise AssertionError("nothing is to be generated here")
-
-    def task_score(self, result: JsonValue) -> float | None:
-        self.asked.append(result)
-        return super().task_score(result)
 
 
 @pytest.fixture

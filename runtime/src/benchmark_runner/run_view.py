@@ -15,6 +15,7 @@ that one is never seen half written; what can't be read is counted, and is not a
 from __future__ import annotations
 
 import os
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
 from benchmark_runner.final_score import sums
 from benchmark_runner.planning import Plan, plan_task
+from benchmark_runner.public_settings import options_on_disk
 from benchmark_runner.schemas import TokenUsage, safe_path_segment
 from benchmark_runner.summary import Summariser
 from benchmark_runner.task_files import TaskFiles
@@ -304,7 +306,10 @@ def open_view(
     artifacts = ArtifactsToLookAt(results_dir, run_id, redactor)
     config = load_run_config(artifacts)
     if config is not None:
-        return RunView(artifacts, config, runner)
+        # One of its own, as what a grade counts may depend on the run's options.
+        own = copy(runner)
+        own.options = options_on_disk(runner, config)
+        return RunView(artifacts, config, own)
     if artifacts.set_aside:
         raise ArtifactError(
             f"{artifacts.run_config_path}: can't be read: its content is damaged",

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.errors import DatasetError, UsageError, some_ids
 from benchmark_runner.identity import task_changes
-from benchmark_runner.public_settings import options_on_disk
 from benchmark_runner.run_view import did_you_mean
 from benchmark_runner.sources import choose_source, load_tasks
 
@@ -76,7 +75,6 @@ async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect
         config, dataset_file=None, dataset_name=None, problem=None, default_file=None
     )
     runner.run_id = view.run_id
-    runner.options = options_on_disk(runner, config)
     if source.kind == "service":
         runner.service = await connect(runner, source)
     loaded = {task.id: task for task in await load_tasks(runner, source)}

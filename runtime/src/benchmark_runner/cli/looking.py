@@ -140,7 +140,7 @@ class Looking:
                 connect = partial(service.connect, self.benchmark)
                 return await load_task_fields(view, names, connect)
             finally:
-                await self.runner.aclose()
+                await view.runner.aclose()
 
         return asyncio.run(load())
 
