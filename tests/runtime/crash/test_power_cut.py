@@ -41,4 +41,4 @@ def test_the_folder_of_a_generation_is_flushed_before_its_grade_is_written(
             after = taken[index:]
             grade = ["replace", str(path.with_name("eval.json"))]
             until = after.index(grade) if grade in after else len(after)
-            assert ["fsync", str(path.parent.parent)] in after[:until], f"{path.parent} is not"
+            assert ["fsync", str(path.parent.parent)] in after[:until], path
