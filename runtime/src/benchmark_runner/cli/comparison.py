@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner.comparing import compare, mean_of_known
 from benchmark_runner.pairing import pair, read_side
+from benchmark_runner.run_facts import config_facts, grader_facts
 from benchmark_runner.task_fields import group_name
 from benchmark_runner.verdict import Concern, Verdict, judge
 
@@ -154,28 +155,14 @@ def _side_as_json(comparison: Comparison, side: Side) -> dict[str, object]:
     seconds, with_seconds = mean_of_known(task.seconds for task in compared)
     return {
         "run_id": side.view.run_id,
-        "model": config.model,
-        "task_source": config.task_source,
-        "dataset_name": config.dataset_name,
-        "dataset_file": config.dataset_file,
-        "limit": config.limit,
-        "dataset_size": config.dataset_size,
+        **config_facts(config),
         "local": side.view.local,
         "complete": summary.complete,
         "final_score": score.final_score if score else None,
         "mean": summary.mean,
         "stderr": summary.stderr,
         "counts": summary.counts.model_dump(),
-        "graded_by": [
-            {
-                "service_url": by.service_url,
-                "evaluation_api": by.evaluation_api,
-                "service_version": by.service_version,
-                "evaluator_version": by.evaluator_version,
-                "tasks": len(task_ids),
-            }
-            for by, task_ids in summary.graded.items()
-        ],
+        "graded_by": grader_facts(summary),
         "cost": side.cost.total,
         "cost_unknown": side.cost.unknown,
         "cost_per_compared_task": cost,

@@ -10,14 +10,13 @@ from benchmark_runner.cli.shell import short_path
 from benchmark_runner.cli.words import (
     cost_line,
     counts_in_words,
-    failures_as_json,
     failures_in_words,
-    interval_as_json,
     score_lines,
     tasks_in_words,
     what_is_missing,
 )
 from benchmark_runner.errors import some_ids
+from benchmark_runner.run_facts import failure_facts, interval_facts
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -57,11 +56,11 @@ def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> di
         "final_score": score.final_score if score else None,
         "mean": outcome.overall.mean,
         "stderr": outcome.overall.stderr,
-        "interval": interval_as_json(outcome.overall),
+        "interval": interval_facts(outcome.overall.interval),
         "counts": outcome.overall.counts.model_dump(),
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
-        "failures": failures_as_json(outcome.overall),
+        "failures": failure_facts(outcome.overall),
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
         "cost": outcome.overall.costs.dollars,
         "cost_unknown": outcome.overall.costs.unknown,

@@ -12,14 +12,19 @@ from benchmark_runner.cli.shell import short_path
 from benchmark_runner.cli.words import (
     cost_line,
     error_in_words,
-    failures_as_json,
     failures_in_words,
     first_of,
-    interval_as_json,
     interval_lines,
     score_lines,
     tasks_in_words,
     what_is_missing,
+)
+from benchmark_runner.run_facts import (
+    config_facts,
+    failure_facts,
+    grader_facts,
+    interval_facts,
+    tokens_in_words,
 )
 from benchmark_runner.task_rows import TaskState
 
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.cli.looking import Looking
     from benchmark_runner.run_view import Reading, RunView
-    from benchmark_runner.schemas import TokenUsage
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 
@@ -96,7 +100,7 @@ def in_words(standing: Standing) -> Iterator[str]:
     yield from failures_in_words(summary, view.artifacts)
     if summary.costs.dollars:
         yield cost_line(summary.costs)
-    if tokens := _tokens_in_words(reading.tokens):
+    if tokens := tokens_in_words(reading.tokens):
         yield f"Tokens   {tokens}"
     for path in reading.unreadable:
         yield f"Can't be read: {short_path(path)}"
@@ -124,30 +128,16 @@ def as_json(standing: Standing) -> dict[str, object]:
         "final_score": score.final_score if score else None,
         "mean": summary.mean,
         "stderr": summary.stderr,
-        "interval": interval_as_json(summary),
+        "interval": interval_facts(summary.interval),
         "counts": summary.counts.model_dump(),
         "states": {state.name.lower(): count for state, count in reading.states.items()},
-        "model": config.model,
-        "task_source": config.task_source,
-        "dataset_name": config.dataset_name,
-        "dataset_file": config.dataset_file,
-        "limit": config.limit,
-        "dataset_size": config.dataset_size,
+        **config_facts(config),
         "started_at": view.started_at.isoformat(),
         "last_invoked_at": view.last_invoked_at.isoformat(),
         "first_generation_at": reading.first_started and reading.first_started.isoformat(),
         "last_generation_at": reading.last_ended and reading.last_ended.isoformat(),
-        "graded_by": [
-            {
-                "service_url": by.service_url,
-                "evaluation_api": by.evaluation_api,
-                "service_version": by.service_version,
-                "evaluator_version": by.evaluator_version,
-                "tasks": len(task_ids),
-            }
-            for by, task_ids in summary.graded.items()
-        ],
-        "failures": failures_as_json(summary),
+        "graded_by": grader_facts(summary),
+        "failures": failure_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
         "cost": summary.costs.dollars,
         "cost_unknown": summary.costs.unknown,
@@ -174,14 +164,3 @@ def _score_in_words(standing: Standing) -> Iterator[str]:
         local = "  [local]" if view.local else ""
         yield f"Mean     {summary.mean:.4g}{error_in_words(summary)} so far{local}"
         yield from interval_lines(summary)
-
-
-def _tokens_in_words(tokens: TokenUsage) -> str:
-    words = {
-        "in": tokens.input,
-        "out": tokens.output,
-        "for reasoning": tokens.reasoning,
-        "read from the cache": tokens.cache_read,
-        "written to it": tokens.cache_write,
-    }
-    return ", ".join(f"{count:,} {word}" for word, count in words.items() if count is not None)

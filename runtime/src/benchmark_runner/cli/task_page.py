@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.printable import in_one_line
-from benchmark_runner.schemas import Phase
+from benchmark_runner.run_facts import tokens_in_words
+from benchmark_runner.schemas import Phase, TokenUsage
 from benchmark_runner.summary import Summariser
 from benchmark_runner.task_rows import flat, row_of
 
@@ -125,13 +126,13 @@ def as_json(page: TaskPage) -> dict[str, object]:
 
 def _facts(page: TaskPage) -> dict[str, str]:
     row = page.row
-    tokens = {
-        "in": row.input_tokens,
-        "out": row.output_tokens,
-        "for reasoning": row.reasoning_tokens,
-        "read from the cache": row.cache_read_tokens,
-        "written to it": row.cache_write_tokens,
-    }
+    tokens = TokenUsage(
+        input=row.input_tokens,
+        output=row.output_tokens,
+        reasoning=row.reasoning_tokens,
+        cache_read=row.cache_read_tokens,
+        cache_write=row.cache_write_tokens,
+    )
     seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
     before = row.cost_of_earlier_attempts
     costs = [f"${row.cost:.4f}"] if row.cost is not None else []
@@ -142,7 +143,7 @@ def _facts(page: TaskPage) -> dict[str, str]:
     facts = {
         "model": in_one_line(row.model or ""),
         "turns": "" if row.total_turns is None else str(row.total_turns),
-        "tokens": ", ".join(f"{n:,} {what}" for what, n in tokens.items() if n is not None),
+        "tokens": tokens_in_words(tokens),
         "cost": ", ".join(costs),
         "took": ", ".join(f"{n:.1f} s {what}" for what, n in seconds.items() if n is not None),
         "started": f"{row.started_at:%Y-%m-%d %H:%M:%S %Z}" if row.started_at else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,11 +72,6 @@ def interval_lines(summary: RunSummary) -> Iterator[str]:
         yield "         One run does not show how much the model varies from run to run."
 
 
-def interval_as_json(summary: RunSummary) -> dict[str, object] | None:
-    """The same for ``--json``."""
-    return None if summary.interval is None else asdict(summary.interval)
-
-
 def tasks_in_words(config: RunConfig, chosen: Sequence[str]) -> str:
     """How many tasks, of which dataset.
 
@@ -120,21 +114,6 @@ def failures_in_words(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[
         yield from _failure_lines(group, artifacts)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
         yield f"  … and {hidden} more kinds of failure"
-
-
-def failures_as_json(summary: RunSummary) -> list[dict[str, object]]:
-    """The same, all of them, with all ids."""
-    return [
-        {
-            "phase": group.phase,
-            "kind": group.kind,
-            "retryable": group.retryable,
-            "error": group.error,
-            "hint": group.hint,
-            "task_ids": group.task_ids,
-        }
-        for group in summary.failures
-    ]
 
 
 def cost_line(costs: Costs) -> str:

@@ -6,12 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmark_runner.report.words import differs_from_mean
+from benchmark_runner.run_facts import config_facts, failure_facts, interval_facts
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
-    from benchmark_runner.statistics.intervals import Interval
+    from benchmark_runner.report.figures import Estimate, RunFigures
     from benchmark_runner.statistics.pairs import PairedDifference
 
 
@@ -22,12 +20,7 @@ def figures_as_json(figures: RunFigures) -> dict[str, object]:
     return {
         "run_id": figures.run_id,
         "benchmark": figures.benchmark,
-        "model": config.model,
-        "dataset_name": config.dataset_name,
-        "dataset_file": config.dataset_file,
-        "task_source": config.task_source,
-        "limit": config.limit,
-        "dataset_size": config.dataset_size,
+        **config_facts(config),
         "tasks_hash": figures.tasks_hash,
         "local": figures.local,
         "complete": summary.complete,
@@ -40,23 +33,13 @@ def figures_as_json(figures: RunFigures) -> dict[str, object]:
         "bounds": bounds.model_dump() if bounds else None,
         "counts": summary.counts.model_dump(),
         "states": {state.name.lower(): count for state, count in figures.states.items()},
-        "distributions": [_distribution(each) for each in figures.distributions],
+        "distributions": [asdict(each) for each in figures.distributions],
         "by": figures.grouping.by if figures.grouping else None,
         "groups": [
             {"name": group.name, "total": group.total, **_estimate(group.estimate)}
             for group in figures.groups
         ],
-        "failures": [
-            {
-                "phase": group.phase,
-                "kind": group.kind,
-                "retryable": group.retryable,
-                "error": group.error,
-                "hint": group.hint,
-                "task_ids": group.task_ids,
-            }
-            for group in summary.failures
-        ],
+        "failures": failure_facts(summary),
         "cost": summary.costs.dollars,
         "cost_unknown": summary.costs.unknown,
         "tokens": figures.tokens.model_dump(),
@@ -74,21 +57,13 @@ def difference_as_json(
         "count": difference.count if difference else 0,
         "mean": difference.mean if difference else None,
         "stderr": difference.standard_error if difference else None,
-        "interval": _interval(difference.interval) if difference else None,
+        "interval": interval_facts(difference.interval) if difference else None,
     }
 
 
-def _estimate(estimate: Estimate | None) -> dict[str, JsonValue]:
+def _estimate(estimate: Estimate | None) -> dict[str, object]:
     return {
         "scores": estimate.count if estimate else 0,
         "mean": estimate.mean if estimate else None,
-        "interval": _interval(estimate.interval) if estimate else None,
+        "interval": interval_facts(estimate.interval) if estimate else None,
     }
-
-
-def _interval(interval: Interval | None) -> dict[str, JsonValue] | None:
-    return None if interval is None else asdict(interval)
-
-
-def _distribution(distribution: Distribution) -> dict[str, object]:
-    return asdict(distribution)

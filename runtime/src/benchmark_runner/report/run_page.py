@@ -24,8 +24,8 @@ from benchmark_runner.report.words import (
     missing_in_words,
     number,
     spent_in_words,
-    tokens_in_words,
 )
+from benchmark_runner.run_facts import tokens_in_words
 from benchmark_runner.schemas import TokenUsage
 
 if TYPE_CHECKING:

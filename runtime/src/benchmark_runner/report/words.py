@@ -6,12 +6,12 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner.run_facts import tokens_in_words
 from benchmark_runner.statistics.intervals import IntervalMethod
 
 if TYPE_CHECKING:
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
-    from benchmark_runner.schemas import TokenUsage
     from benchmark_runner.statistics.intervals import Interval
     from benchmark_runner.summary import RunSummary
 
@@ -130,15 +130,3 @@ def spent_in_words(figures: RunFigures) -> str:
     tokens = tokens_in_words(figures.tokens)
     parts += [f"tokens {tokens}"] if tokens else []
     return ", ".join(parts)
-
-
-def tokens_in_words(tokens: TokenUsage) -> str:
-    """Tokens of each class that is known."""
-    known = {
-        "in": tokens.input,
-        "out": tokens.output,
-        "for reasoning": tokens.reasoning,
-        "read from the cache": tokens.cache_read,
-        "written to it": tokens.cache_write,
-    }
-    return ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)

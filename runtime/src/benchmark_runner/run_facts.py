@@ -1,0 +1,61 @@
+"""What several commands, and reports, say of a run alike: plain values for JSON, and tokens."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.schemas import TokenUsage
+    from benchmark_runner.statistics.intervals import Interval
+    from benchmark_runner.summary import RunSummary
+
+
+def config_facts(config: RunConfig) -> dict[str, object]:
+    """Which model was asked, and about which tasks."""
+    return {
+        "model": config.model,
+        "task_source": config.task_source,
+        "dataset_name": config.dataset_name,
+        "dataset_file": config.dataset_file,
+        "limit": config.limit,
+        "dataset_size": config.dataset_size,
+    }
+
+
+def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
+    """Who graded, and how many tasks."""
+    return [{**asdict(by), "tasks": len(task_ids)} for by, task_ids in summary.graded.items()]
+
+
+def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
+    """What went wrong, by phase and reason, with all ids."""
+    return [
+        {
+            "phase": group.phase,
+            "kind": group.kind,
+            "retryable": group.retryable,
+            "error": group.error,
+            "hint": group.hint,
+            "task_ids": group.task_ids,
+        }
+        for group in summary.failures
+    ]
+
+
+def interval_facts(interval: Interval | None) -> dict[str, object] | None:
+    """The bounds of an interval, its level and its method."""
+    return None if interval is None else asdict(interval)
+
+
+def tokens_in_words(tokens: TokenUsage) -> str:
+    """Tokens of each class that is known."""
+    known = {
+        "in": tokens.input,
+        "out": tokens.output,
+        "for reasoning": tokens.reasoning,
+        "read from the cache": tokens.cache_read,
+        "written to it": tokens.cache_write,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)
