@@ -28,7 +28,7 @@ _ASKED = {500: 0.9, 100: 0.95}
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the rates with the ideal ones."""
-    rounds, cases = (8, 1) if quick else (40, len(_ASKED))
+    rounds, cases = (16, 1) if quick else (40, len(_ASKED))
     with project() as made, service(_SECONDS) as url:
         for at_a_time, at_least in islice(_ASKED.items(), cases):
             count = at_a_time * rounds

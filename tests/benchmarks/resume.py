@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Compare the seconds."""
-    few_tasks, many_tasks, times = (2000, 5000, 2) if quick else (5000, 100_000, 5)
+    few_tasks, many_tasks, times = (2000, 5000, 3) if quick else (5000, 100_000, 5)
     with project() as made:
         with service() as url:
             made.run(made.write_tasks(1), "one", url, "--no-durable")
