@@ -15,6 +15,7 @@ from typing import Any, get_args
 import pytest
 
 from benchmark_runner import event_log
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.errors import ArtifactError, QuotaExceededError
 from benchmark_runner.event_log import EventLog, EventReader, parse
@@ -31,7 +32,6 @@ from benchmark_runner.events import (
     RetryScheduled,
     ScoringStarted,
 )
-from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 from tests.runtime.test_progress import started
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._project import Project
 from benchmark_runner.errors import UsageError
-from benchmark_runner.project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import provenance
-from benchmark_runner.provenance import Code, installed_version
+from benchmark_runner import _versions
+from benchmark_runner._versions import Code, installed_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ class TestNotKnown:
     def test_with_a_git_that_hangs_the_run_goes_on(
         self, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(provenance, "_GIT_TIME", 0.2)
+        monkeypatch.setattr(_versions, "_GIT_TIME", 0.2)
         put_on_path(monkeypatch, tmp_path / "bin", "import time\ntime.sleep(60)\n")
         began = time.monotonic()
         assert Code.of(project) == NOT_KNOWN

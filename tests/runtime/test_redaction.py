@@ -10,6 +10,20 @@ from urllib.parse import quote, quote_plus
 import pytest
 from pydantic import SecretStr
 
+from benchmark_runner._project import Project
+from benchmark_runner._redaction import (
+    Redactor,
+    forms_of,
+    names_a_secret,
+    user_info,
+    without_user_info,
+)
+from benchmark_runner._secrets import (
+    KEY_VARIABLES,
+    looks_like_a_key,
+    secrets_of_arguments,
+    secrets_of_environment,
+)
 from benchmark_runner.artifacts import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
@@ -18,21 +32,7 @@ from benchmark_runner.cli.grading import GradingFlags
 from benchmark_runner.cli.settings import CliSettings
 from benchmark_runner.client import BenchmarkServiceClient
 from benchmark_runner.endpoint import Endpoint
-from benchmark_runner.keys import (
-    KEY_VARIABLES,
-    looks_like_a_key,
-    secrets_of_arguments,
-    secrets_of_environment,
-)
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.project import Project
-from benchmark_runner.redaction import (
-    Redactor,
-    forms_of,
-    names_a_secret,
-    user_info,
-    without_user_info,
-)
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
 from benchmark_runner.service_errors import Service

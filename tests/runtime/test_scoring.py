@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.scoring import default_task_score
+from benchmark_runner._scores import default_task_score
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

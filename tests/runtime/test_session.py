@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from benchmark_runner._redaction import Redactor
+from benchmark_runner._versions import Code
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import load_run_config
@@ -16,8 +18,6 @@ from benchmark_runner.local import local_client
 from benchmark_runner.local.data import LocalDatasets
 from benchmark_runner.local.service import LocalService
 from benchmark_runner.planning import Why
-from benchmark_runner.provenance import Code
-from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.session import RunRequest, open_graded_run, open_run
 

@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from benchmark_runner._json import json_file_of
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.locks import awaited, held, is_only_holder
-from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 from benchmark_runner.storage import Storage, writing
-from benchmark_runner.written_json import json_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

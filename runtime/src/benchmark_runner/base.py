@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from benchmark_runner._scores import default_task_score
 from benchmark_runner.client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
@@ -27,7 +28,6 @@ from benchmark_runner.schemas import (
     Task,
     V1EvaluateRequest,
 )
-from benchmark_runner.scoring import default_task_score
 from benchmark_runner.scoring_requests import score_evals
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
+from benchmark_runner._json import INDENTED, filled, json_file_of
 from benchmark_runner.errors import ArtifactError, RunIdentityError
-from benchmark_runner.written_json import INDENTED, filled, json_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,6 +22,9 @@ import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from benchmark_runner._json import filled
+from benchmark_runner._redaction import forms_of
+from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
 from benchmark_runner.answers import (
     ACCEPTED_ENCODING,
     Answer,
@@ -33,8 +36,6 @@ from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
 from benchmark_runner.finite import is_finite
 from benchmark_runner.framework_threads import beside_loop
-from benchmark_runner.keys import looks_like_a_key, secrets_of_environment
-from benchmark_runner.redaction import forms_of
 from benchmark_runner.retries import (
     RetryNotice,
     RetryPolicy,
@@ -61,7 +62,6 @@ from benchmark_runner.service_errors import (
     unavailable,
 )
 from benchmark_runner.transport import AiohttpClient
-from benchmark_runner.written_json import filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

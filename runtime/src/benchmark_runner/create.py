@@ -155,7 +155,7 @@ def _release_tag() -> str:
     import re
     import subprocess
 
-    from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, installed_version
+    from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 
     version = installed_version(RUNTIME_DISTRIBUTION)
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError, UsageError, describe, place_of
-from benchmark_runner.redaction import Redactor
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:

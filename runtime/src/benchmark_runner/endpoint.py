@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from benchmark_runner._redaction import SHORTEST_SECRET, user_info
 from benchmark_runner.errors import UsageError
-from benchmark_runner.redaction import SHORTEST_SECRET, user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._versions import Code
 from benchmark_runner.artifacts import BLOCKED_LOG
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
@@ -20,7 +21,6 @@ from benchmark_runner.generating import Generated, Generating
 from benchmark_runner.grading import Grading
 from benchmark_runner.keeping import Keeper
 from benchmark_runner.loop_watch import LoopWatch
-from benchmark_runner.provenance import Code
 from benchmark_runner.schemas import Phase
 from benchmark_runner.slots import Slot, Slots
 

@@ -32,13 +32,13 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark_runner._versions import Code
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.keeping import Keeper
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.loop_watch import LoopWatch
-    from benchmark_runner.provenance import Code
     from benchmark_runner.schemas import Task
 
 

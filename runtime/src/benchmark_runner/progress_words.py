@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.printable import in_one_line
+from benchmark_runner._text import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

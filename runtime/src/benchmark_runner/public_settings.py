@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._redaction import without_user_info
 from benchmark_runner.definition import parse_options, secret_options, secrets_in
 from benchmark_runner.errors import UsageError
-from benchmark_runner.redaction import without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._redaction import Redactor
     from benchmark_runner.artifacts import ModelT
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.redaction import Redactor
     from benchmark_runner.schemas import GenerationResult, ScoreResult
     from benchmark_runner.summary import RunSummary
     from benchmark_runner.task_rows import TaskRow

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from benchmark_runner._redaction import without_user_info
+from benchmark_runner._secrets import looks_like_a_key
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.definition import parse_options, split_options
 from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
@@ -21,10 +24,8 @@ from benchmark_runner.identity import (
     task_changes,
     task_hash,
 )
-from benchmark_runner.keys import looks_like_a_key
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import Why
-from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.public_settings import (
     changed_options,
     options_on_disk,
@@ -33,7 +34,6 @@ from benchmark_runner.public_settings import (
     public_texts,
     secrets_of,
 )
-from benchmark_runner.redaction import without_user_info
 from benchmark_runner.schemas import Task
 from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 

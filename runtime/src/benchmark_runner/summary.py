@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._scores import finite
 from benchmark_runner.artifacts import EvalsDigest
 from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
@@ -22,7 +23,6 @@ from benchmark_runner.schemas import (
     ScoreBounds,
     ScoreCounts,
 )
-from benchmark_runner.scoring import finite
 from benchmark_runner.statistics.intervals import interval_of_mean
 from benchmark_runner.statistics.means import mean, standard_error
 from benchmark_runner.task_files import read_tasks

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from benchmark_runner._scores import finite
 from benchmark_runner.caps import known_cost
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.planning import Why, why_eval_is_owed
 from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenUsage
-from benchmark_runner.scoring import finite
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -17,9 +17,9 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, ClassVar
 
+from benchmark_runner._project import Project
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
 from benchmark_runner.definition import check_definition, parse_options
-from benchmark_runner.project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path

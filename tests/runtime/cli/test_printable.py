@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.printable import in_one_line, printable
+from benchmark_runner._text import in_one_line, printable
 
 if TYPE_CHECKING:
     from tests.runtime.cli.conftest import RunnerProject

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
-from benchmark_runner.printable import printable
-from benchmark_runner.redaction import Redactor
+from benchmark_runner._redaction import Redactor
+from benchmark_runner._text import printable
 from benchmark_runner.report.figures import Grouping
 from benchmark_runner.report.run_page import page_of_run
 from benchmark_runner.report.runs_page import page_of_runs

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._project import Project
 from benchmark_runner.definition import import_object, resolve_runner
 from benchmark_runner.errors import (
     DatasetError,
@@ -16,7 +17,6 @@ from benchmark_runner.errors import (
     describe,
     place_of,
 )
-from benchmark_runner.project import Project
 from benchmark_runner.sources import call_load_tasks
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.cli.collector import rare_collections
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
@@ -25,7 +26,6 @@ from benchmark_runner.cli.plan import plan_as_json, plan_in_words
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
 from benchmark_runner.errors import BenchmarkRunnerError
-from benchmark_runner.redaction import Redactor
 from benchmark_runner.workflow import Workflow
 
 if TYPE_CHECKING:

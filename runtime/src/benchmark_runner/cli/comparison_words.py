@@ -6,9 +6,9 @@ import textwrap
 from math import isclose
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.words import tasks_in_words
 from benchmark_runner.comparing import mean_of_known
-from benchmark_runner.printable import in_one_line
 from benchmark_runner.verdict import Verdict
 
 if TYPE_CHECKING:

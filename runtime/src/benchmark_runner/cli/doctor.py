@@ -21,6 +21,8 @@ from benchmark_runner.cli.output import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmark_runner._project import Project
+    from benchmark_runner._redaction import Redactor
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.cli.interrupts import Interrupted
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from benchmark_runner.doctor.examination import Examination
     from benchmark_runner.doctor.findings import Finding
     from benchmark_runner.errors import BenchmarkRunnerError
-    from benchmark_runner.project import Project
-    from benchmark_runner.redaction import Redactor
 
     Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
@@ -80,7 +80,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
 
 def _project(runner: type[BenchmarkRunner] | str) -> Project | None:
-    from benchmark_runner.project import Project
+    from benchmark_runner._project import Project
 
     if not isinstance(runner, str):
         return Project.of(runner)
@@ -119,10 +119,10 @@ def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http
 
 
 def _redactor(root: Path | None, opened: Opened, service_url: str | None) -> Redactor:
+    from benchmark_runner._redaction import Redactor, user_info
     from benchmark_runner.cli.requests import known_secrets
     from benchmark_runner.doctor.answers import AnswersError, read_answers
     from benchmark_runner.llm import LLMConfig
-    from benchmark_runner.redaction import Redactor, user_info
 
     url = opened[1].url if isinstance(opened, tuple) else service_url or ""
     redactor = Redactor(known_secrets(LLMConfig(), url))

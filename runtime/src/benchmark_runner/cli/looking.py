@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._redaction import Redactor, without_user_info
 from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
 from benchmark_runner.cli.options import (
     DEFAULT_EVAL_PARALLELISM,
@@ -21,7 +22,6 @@ from benchmark_runner.cli.shell import command_line, short_path
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.public_settings import public_texts
-from benchmark_runner.redaction import Redactor, without_user_info
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.run_view import open_view
 from benchmark_runner.task_fields import load_task_fields

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import TextIO
 
+    from benchmark_runner._redaction import Redactor
     from benchmark_runner.errors import BenchmarkRunnerError
-    from benchmark_runner.redaction import Redactor
 
 JSON_SCHEMA_VERSION = 1
 
@@ -50,7 +50,7 @@ def note(text: str) -> None:
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """Print the one object that ``--json`` promises."""
-    from benchmark_runner.printable import json_text
+    from benchmark_runner._text import json_text
 
     redactor = _redactor()
     # The names at the top are ours.
@@ -165,7 +165,7 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
 
 
 def _shown(text: str) -> str:
-    from benchmark_runner.printable import printable
+    from benchmark_runner._text import printable
 
     # In this order: what hides in a secret, so that it is not known for one, goes first.
     return _redactor().clean_text(printable(text))
@@ -189,8 +189,8 @@ def _redactor() -> Redactor:
     if _redactors:
         return _redactors[0]
     # The command does not know all of its secrets yet.
-    from benchmark_runner.keys import secrets_of_arguments, secrets_of_environment
-    from benchmark_runner.redaction import Redactor
+    from benchmark_runner._redaction import Redactor
+    from benchmark_runner._secrets import secrets_of_arguments, secrets_of_environment
 
     known = (*secrets_of_environment(os.environ), *secrets_of_arguments(sys.argv[1:]))
     return Redactor(known)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import printable
 from benchmark_runner.errors import UsageError
-from benchmark_runner.printable import printable
 from benchmark_runner.report.as_json import difference_as_json, figures_as_json
 from benchmark_runner.report.figures import Grouping
 from benchmark_runner.report.run_page import page_of_run

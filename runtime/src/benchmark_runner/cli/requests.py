@@ -9,10 +9,10 @@ from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from benchmark_runner._redaction import user_info, without_user_info
+from benchmark_runner._secrets import secrets_of_environment
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError, some_ids
-from benchmark_runner.keys import secrets_of_environment
-from benchmark_runner.redaction import user_info, without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -216,6 +216,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         What is finished is never done again: the same command goes on where it stopped.
         """
         with failures_as_messages("run", as_json=json):
+            from benchmark_runner._versions import Code
             from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
             from benchmark_runner.cli.command import Job, carry_out, show_plan
             from benchmark_runner.cli.requests import (
@@ -227,7 +228,6 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 new_run_id,
             )
             from benchmark_runner.llm import build_llm_config
-            from benchmark_runner.provenance import Code
             from benchmark_runner.retries import RetryPolicy
             from benchmark_runner.session import RunRequest
             from benchmark_runner.workflow import WorkSettings

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.words import first_of
-from benchmark_runner.printable import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,8 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import json_text, printable
 from benchmark_runner.errors import UsageError
-from benchmark_runner.printable import json_text, printable
 from benchmark_runner.storage import written_whole
 from benchmark_runner.task_rows import COLUMNS as COLUMNS_OF_TASKS
 from benchmark_runner.task_rows import flat

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from benchmark_runner._redaction import without_user_info
 from benchmark_runner.doctor.findings import Finding, fault, ok
 from benchmark_runner.doctor.manifest import Manifest
 from benchmark_runner.doctor.processes import ProgramError, git
 from benchmark_runner.doctor.remedies import copier, in_project
 from benchmark_runner.errors import UsageError
-from benchmark_runner.redaction import without_user_info
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import UsageError
-from benchmark_runner.provenance import RUNTIME_DISTRIBUTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,11 @@ import importlib.util
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.doctor.findings import Finding, fault, ok
 from benchmark_runner.doctor.manifest import MANIFEST, Manifest
 from benchmark_runner.doctor.remedies import in_project, install, uninstall
 from benchmark_runner.errors import UsageError
-from benchmark_runner.provenance import RUNTIME_DISTRIBUTION
 
 NAMESAKE = "benchmark-runner"
 _PACKAGE = "benchmark_runner"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.doctor.answers import AnswersError, read_answers
 from benchmark_runner.doctor.findings import Finding, fault, ok
 from benchmark_runner.doctor.manifest import MANIFEST, Manifest
 from benchmark_runner.doctor.remedies import in_project, install
-from benchmark_runner.provenance import RUNTIME_DISTRIBUTION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -60,7 +60,7 @@ class Page:
         from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
 
-        from benchmark_runner.provenance import RUNTIME_DISTRIBUTION, installed_version
+        from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 
         def fit(value: object) -> object:
             if isinstance(value, Markup) or not isinstance(value, str):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark_runner.redaction import Redactor
+    from benchmark_runner._redaction import Redactor
 
 #: Controls but for line ends and tabs, what turns the direction of writing, line separators that
 #: JavaScript knows, and halves of surrogate pairs, which UTF-8 can't hold.

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchmark_runner.redaction import names_a_secret, user_info
+from benchmark_runner._redaction import names_a_secret, user_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
