@@ -10,9 +10,9 @@ import math
 import random
 from typing import TYPE_CHECKING
 
-from benchmark_runner.statistics.distributions import binomial_cdf
-from benchmark_runner.statistics.intervals import interval_of_mean
-from benchmark_runner.statistics.pairs import paired_difference
+from benchmark_runner._stats.distributions import binomial_cdf
+from benchmark_runner._stats.intervals import interval_of_mean
+from benchmark_runner._stats.paired_difference import paired_difference
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import statistics
 
 import pytest
 
+from benchmark_runner._stats.means import standard_error
 from benchmark_runner.errors import QuotaExceededError
 from benchmark_runner.events import (
     EvaluationFinished,
@@ -34,7 +35,6 @@ from benchmark_runner.progress_words import (
     summary_rows,
 )
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-from benchmark_runner.statistics.means import standard_error
 
 
 def started(total: int = 10, done: int = 0, **more: object) -> InvocationStarted:

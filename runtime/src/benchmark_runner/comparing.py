@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner.statistics.flips import Flips, exact_mcnemar, flips
-from benchmark_runner.statistics.means import mean
-from benchmark_runner.statistics.pairs import minimum_detectable_effect, paired_difference
+from benchmark_runner._stats.flips import Flips, exact_mcnemar, flips
+from benchmark_runner._stats.means import mean
+from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
+    from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.pairing import Pairing, Side
-    from benchmark_runner.statistics.pairs import PairedDifference
 
 #: What is less probable by chance is not put down to chance.
 _SIGNIFICANCE = 0.05

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts import LOCK_FILE, RunArtifacts
 from benchmark_runner.locks import holder_of
 from benchmark_runner.report.figures import Grouping, figures_of
 from benchmark_runner.report.words import differs_from_mean
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
-from benchmark_runner.statistics.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.task_rows import TaskState
 
 from .runs import START, MadeRun, every_outcome

@@ -6,10 +6,10 @@ from xml.etree.ElementTree import ParseError
 
 import pytest
 
+from benchmark_runner._stats.histograms import histogram
 from benchmark_runner.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.report.figures import Distribution, estimate_of
 from benchmark_runner.report.svg import plain_svg
-from benchmark_runner.statistics.histograms import histogram
 
 from .hostile import TEXTS
 

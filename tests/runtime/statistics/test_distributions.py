@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner.statistics.distributions import (
+from benchmark_runner._stats.distributions import (
     binomial_cdf,
     normal_quantile,
     student_t_cdf,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner.statistics.flips import Flips, exact_mcnemar, flips
+from benchmark_runner._stats.flips import Flips, exact_mcnemar, flips
 
 
 def test_tasks_that_changed_sides_are_counted_each_way() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark_runner.statistics.histograms import Bar, histogram
+from benchmark_runner._stats.histograms import Bar, histogram
 
 VALUES = st.one_of(
     st.lists(st.floats(-1e300, 1e300), min_size=1),

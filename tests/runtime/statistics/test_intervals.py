@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner.statistics.intervals import (
+from benchmark_runner._stats.intervals import (
     Interval,
     IntervalMethod,
     interval_of_mean,
     student_t_interval,
     wilson_interval,
 )
-from benchmark_runner.statistics.means import clustered_standard_error, mean
+from benchmark_runner._stats.means import clustered_standard_error, mean
 
 SCORES = st.lists(st.integers(0, 8).map(lambda step: step / 8), min_size=2, max_size=40)
 

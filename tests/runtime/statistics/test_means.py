@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner.statistics.means import (
+from benchmark_runner._stats.means import (
     clustered_standard_error,
     mean,
     median,

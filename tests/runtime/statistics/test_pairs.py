@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner.statistics.means import clustered_standard_error
-from benchmark_runner.statistics.pairs import minimum_detectable_effect, paired_difference
+from benchmark_runner._stats.means import clustered_standard_error
+from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
 
 SCORES = st.dictionaries(st.integers(0, 40), st.integers(0, 8).map(lambda n: n / 8), max_size=40)
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.cli.comparison import Made
     from benchmark_runner.comparing import Comparison, Effect
     from benchmark_runner.pairing import Exclusion, Side, Spent, Taken
-    from benchmark_runner.statistics.pairs import PairedDifference
 
 _COLUMNS = 80
 _SHOWN_IDS = 5

@@ -6,11 +6,11 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._stats.intervals import IntervalMethod
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
 from benchmark_runner.schemas import Phase
-from benchmark_runner.statistics.intervals import IntervalMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

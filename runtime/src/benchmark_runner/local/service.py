@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from benchmark_runner._scores import default_task_score
+from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.bodies import InvalidBodyError, invalid_body, read_body
 from benchmark_runner.local.data import LocalDataset, LocalDatasets, fingerprint
@@ -39,7 +40,6 @@ from benchmark_runner.schemas import (
     VerifyTaskIdsResponse,
     VersionResponse,
 )
-from benchmark_runner.statistics.means import mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -9,8 +9,8 @@ from benchmark_runner.report.words import differs_from_mean
 from benchmark_runner.run_facts import config_facts, failure_facts, interval_facts
 
 if TYPE_CHECKING:
+    from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.report.figures import Estimate, RunFigures
-    from benchmark_runner.statistics.pairs import PairedDifference
 
 
 def figures_as_json(figures: RunFigures) -> dict[str, object]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._stats.histograms import Bar
     from benchmark_runner.report.figures import Distribution, Estimate
-    from benchmark_runner.statistics.histograms import Bar
 
     Spec = dict[str, JsonValue]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmark_runner._stats.paired_difference import paired_difference
 from benchmark_runner.report.charts import draw_intervals
 from benchmark_runner.report.figures import figures_of
 from benchmark_runner.report.links import link_to
@@ -23,16 +24,15 @@ from benchmark_runner.report.words import (
     number,
     plural,
 )
-from benchmark_runner.statistics.pairs import paired_difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.report.figures import Group, Grouping, RunFigures
     from benchmark_runner.report.texts import Texts
     from benchmark_runner.run_view import RunView
-    from benchmark_runner.statistics.pairs import PairedDifference
     from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow
 

@@ -6,13 +6,13 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._stats.intervals import IntervalMethod
 from benchmark_runner.run_facts import tokens_in_words
-from benchmark_runner.statistics.intervals import IntervalMethod
 
 if TYPE_CHECKING:
+    from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
-    from benchmark_runner.statistics.intervals import Interval
     from benchmark_runner.summary import RunSummary
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson's"}

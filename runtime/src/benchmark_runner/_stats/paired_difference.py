@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark_runner.statistics.distributions import normal_quantile
-from benchmark_runner.statistics.intervals import student_t_interval
-from benchmark_runner.statistics.means import clustered_standard_error, mean, standard_error
+from benchmark_runner._stats.distributions import normal_quantile
+from benchmark_runner._stats.intervals import student_t_interval
+from benchmark_runner._stats.means import clustered_standard_error, mean, standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from benchmark_runner.statistics.intervals import Interval
+    from benchmark_runner._stats.intervals import Interval
 
 _Task = TypeVar("_Task", bound="Hashable")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from benchmark_runner.statistics.distributions import binomial_cdf
+from benchmark_runner._stats.distributions import binomial_cdf
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from benchmark_runner.statistics.distributions import normal_quantile, student_t_quantile
-from benchmark_runner.statistics.flips import is_pass_fail
-from benchmark_runner.statistics.means import clustered_standard_error, mean, standard_error
+from benchmark_runner._stats.distributions import normal_quantile, student_t_quantile
+from benchmark_runner._stats.flips import is_pass_fail
+from benchmark_runner._stats.means import clustered_standard_error, mean, standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

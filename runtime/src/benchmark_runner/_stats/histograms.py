@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
-from benchmark_runner.statistics.flips import is_pass_fail
+from benchmark_runner._stats.flips import is_pass_fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
