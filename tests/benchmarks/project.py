@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import benchmark_runner
-from benchmark_runner.framework_threads import THREADS
+from benchmark_runner._concurrency.thread_pool import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -23,7 +23,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmark_runner import framework_threads, listeners, loop_watch
+from benchmark_runner import listeners
+from benchmark_runner._concurrency import loop_watch, thread_pool
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.outcome import exit_code
@@ -253,7 +254,7 @@ class World:
         self._run_id = run_id
         self._delays: Iterator[int] = itertools.cycle(script.delays)
         self._pool = LoopPool(self._delays)
-        self._patch.setattr(framework_threads, "_THREADS", self._pool)
+        self._patch.setattr(thread_pool, "_THREADS", self._pool)
         self._ended = Ended()
         self._dead = False
         self._steps = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from benchmark_runner import batches
-from benchmark_runner.batches import Batches
+from benchmark_runner._concurrency import batches
+from benchmark_runner._concurrency.batches import Batches
 
 #: Seconds; reaching it fails the test.
 TOO_LONG = 10.0

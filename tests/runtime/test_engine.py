@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner import invocation
+from benchmark_runner._concurrency import deadline
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.caps import Caps, recorded_costs
@@ -580,7 +580,7 @@ class TestTimeLimits:
     async def test_a_generation_that_swallows_cancellation_does_not_hang_the_run(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(invocation, "CANCEL_GRACE", SOON)
+        monkeypatch.setattr(deadline, "CANCEL_GRACE", SOON)
         release = asyncio.Event()
 
         async def cling(task: Task) -> GenerationResult:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.framework_threads import Threads, beside_loop
+from benchmark_runner._concurrency.thread_pool import Threads, beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

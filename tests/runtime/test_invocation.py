@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import invocation
-from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
+from benchmark_runner._concurrency import deadline
+from benchmark_runner._concurrency.deadline import (
+    CancelledWithResult,
+    DeadlineExceeded,
+    call_within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +34,7 @@ setting: ContextVar[str] = ContextVar("setting", default="unset")
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invocation, "CANCEL_GRACE", 0.05)
+    monkeypatch.setattr(deadline, "CANCEL_GRACE", 0.05)
 
 
 class TestCalling:

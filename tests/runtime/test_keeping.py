@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import framework_threads, keeping
+from benchmark_runner import keeping
+from benchmark_runner._concurrency import thread_pool
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
@@ -157,7 +158,7 @@ class TestKeeping:
     async def test_a_cancellation_does_not_wait_for_a_disk_that_hangs(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(framework_threads, "GRACE", 0.05)
+        monkeypatch.setattr(thread_pool, "GRACE", 0.05)
         writing, go_on = threading.Event(), threading.Event()
 
         def hang() -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import invocation, loop_watch
-from benchmark_runner.invocation import DeadlineExceeded, call_within
-from benchmark_runner.loop_watch import Blocked, LoopWatch, WorkingFor
+from benchmark_runner._concurrency import deadline, loop_watch
+from benchmark_runner._concurrency.deadline import DeadlineExceeded, call_within
+from benchmark_runner._concurrency.loop_watch import Blocked, LoopWatch, WorkingFor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ BLOCKED_AFTER = 0.2
 def shorter_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_watch, "BLOCKED_AFTER", BLOCKED_AFTER)
     monkeypatch.setattr(loop_watch, "_BEAT", 0.1)
-    monkeypatch.setattr(invocation, "CANCEL_GRACE", 0.05)
+    monkeypatch.setattr(deadline, "CANCEL_GRACE", 0.05)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner import engine as engine_module
+from benchmark_runner._concurrency.slots import Slots, rest
 from benchmark_runner.artifacts import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
@@ -22,7 +23,6 @@ from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import make_plan
 from benchmark_runner.retries import RetryPolicy, TransientError, call_with_retries
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
-from benchmark_runner.slots import Slots, rest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,7 +43,7 @@ class Rests:
         self._begun = asyncio.Condition()
         self._asleep: list[asyncio.Future[None]] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr("benchmark_runner.slots.asyncio", self)
+        monkeypatch.setattr("benchmark_runner._concurrency.slots.asyncio", self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)

@@ -22,6 +22,7 @@ import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._json import filled
 from benchmark_runner._redaction import forms_of
 from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
@@ -35,7 +36,6 @@ from benchmark_runner.capacity import AdaptiveLimit
 from benchmark_runner.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
 from benchmark_runner.finite import is_finite
-from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.retries import (
     RetryNotice,
     RetryPolicy,

@@ -14,7 +14,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from benchmark_runner.batches import Batches
+from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner.events import LoopBlocked
 from benchmark_runner.progress import Tally
 from benchmark_runner.progress_words import (

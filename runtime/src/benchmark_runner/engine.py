@@ -11,29 +11,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._concurrency.loop_watch import LoopWatch
+from benchmark_runner._concurrency.slots import Slot, Slots
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts import BLOCKED_LOG
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
 from benchmark_runner.events import EvaluationResumed, EvaluationStopped, LoopBlocked
-from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.generating import Generated, Generating
 from benchmark_runner.grading import Grading
 from benchmark_runner.keeping import Keeper
-from benchmark_runner.loop_watch import LoopWatch
 from benchmark_runner.schemas import Phase
-from benchmark_runner.slots import Slot, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmark_runner._concurrency.loop_watch import Blocked
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
     from benchmark_runner.events import Listener
     from benchmark_runner.graders import GradedBy
     from benchmark_runner.llm import LLMConfig
-    from benchmark_runner.loop_watch import Blocked
     from benchmark_runner.planning import Plan
 
 #: Gradings that may wait for another try, for each one that may be under way.

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._text import in_one_line
-from benchmark_runner.batches import Batches
 from benchmark_runner.errors import ArtifactError, describe
 from benchmark_runner.events import EvaluationFinished, Event, GenerationFinished
 from benchmark_runner.schemas import EvalStatus, GenerationStatus

@@ -7,10 +7,14 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._concurrency.deadline import (
+    CancelledWithResult,
+    DeadlineExceeded,
+    call_within,
+)
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
-from benchmark_runner.framework_threads import beside_loop
-from benchmark_runner.invocation import CancelledWithResult, DeadlineExceeded, call_within
 from benchmark_runner.schemas import ScoreResult
 from benchmark_runner.scoring_requests import score_evals
 from benchmark_runner.summary import CurrentEvals

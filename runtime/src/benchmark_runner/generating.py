@@ -9,18 +9,18 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner.artifacts import TRACEBACK_LOG
-from benchmark_runner.caps import known_cost
-from benchmark_runner.errors import describe
-from benchmark_runner.events import GenerationFinished, GenerationStarted
-from benchmark_runner.failures import classify
-from benchmark_runner.invocation import (
+from benchmark_runner._concurrency.deadline import (
     CancelledWithResult,
     DeadlineExceeded,
     call_within,
     is_cancelled,
 )
-from benchmark_runner.loop_watch import WorkingFor
+from benchmark_runner._concurrency.loop_watch import WorkingFor
+from benchmark_runner.artifacts import TRACEBACK_LOG
+from benchmark_runner.caps import known_cost
+from benchmark_runner.errors import describe
+from benchmark_runner.events import GenerationFinished, GenerationStarted
+from benchmark_runner.failures import classify
 from benchmark_runner.schemas import (
     Failure,
     FailureKind,
@@ -32,13 +32,13 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._versions import Code
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.keeping import Keeper
     from benchmark_runner.llm import LLMConfig
-    from benchmark_runner.loop_watch import LoopWatch
     from benchmark_runner.schemas import Task
 
 

@@ -8,6 +8,13 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._concurrency.deadline import (
+    CancelledWithResult,
+    DeadlineExceeded,
+    call_within,
+    is_cancelled,
+)
+from benchmark_runner._concurrency.loop_watch import WorkingFor
 from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import (
@@ -19,13 +26,6 @@ from benchmark_runner.errors import (
 from benchmark_runner.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner.failures import classify
 from benchmark_runner.finite import is_finite
-from benchmark_runner.invocation import (
-    CancelledWithResult,
-    DeadlineExceeded,
-    call_within,
-    is_cancelled,
-)
-from benchmark_runner.loop_watch import WorkingFor
 from benchmark_runner.schemas import (
     EvalResult,
     EvalResultData,
@@ -37,13 +37,13 @@ from benchmark_runner.schemas import (
 from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
+    from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.generating import Generated
     from benchmark_runner.graders import GradedBy
     from benchmark_runner.keeping import Keeper
-    from benchmark_runner.loop_watch import LoopWatch
     from benchmark_runner.schemas import GenerationResult
 
 

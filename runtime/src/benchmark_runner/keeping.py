@@ -7,9 +7,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark_runner._concurrency.thread_pool import finished_beside_loop
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.events import RetryScheduled
-from benchmark_runner.framework_threads import finished_beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ import asyncio
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from benchmark_runner._concurrency.loop_watch import whose_work
+from benchmark_runner._concurrency.thread_pool import finished_beside_loop
 from benchmark_runner.display import NoDisplay, make_display
 from benchmark_runner.errors import describe
 from benchmark_runner.event_log import EventLog
 from benchmark_runner.events import InvocationEnded, RetryScheduled
-from benchmark_runner.framework_threads import finished_beside_loop
-from benchmark_runner.loop_watch import whose_work
 
 if TYPE_CHECKING:
     from typing import Self

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
+from benchmark_runner._concurrency.slots import rest
 from benchmark_runner.errors import (
     AuthenticationError,
     NotFoundError,
@@ -27,7 +28,6 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
 )
-from benchmark_runner.slots import rest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner.author_threads import call_either
+from benchmark_runner._concurrency.author_calls import call_either
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.caps import Caps, recorded_costs
 from benchmark_runner.errors import (
     ArtifactError,
@@ -18,7 +19,6 @@ from benchmark_runner.errors import (
 from benchmark_runner.events import ScoringStarted
 from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import has_forced_score, make_score, standing_score
-from benchmark_runner.framework_threads import beside_loop
 from benchmark_runner.generating import note_interruption
 from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
 from benchmark_runner.listeners import Listeners

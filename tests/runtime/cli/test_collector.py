@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.cli.collector import rare_collections
+from benchmark_runner._concurrency.gc_threshold import rare_collections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

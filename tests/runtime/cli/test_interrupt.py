@@ -120,7 +120,10 @@ def patch(project: RunnerProject, lines: str) -> None:
 
 def shorten_the_grace(project: RunnerProject) -> None:
     """Spare the test the real time that a cancelled agent gets to clean up."""
-    patch(project, "from benchmark_runner import invocation\n\ninvocation.CANCEL_GRACE = 0.1\n")
+    patch(
+        project,
+        "from benchmark_runner._concurrency import deadline\n\ndeadline.CANCEL_GRACE = 0.1\n",
+    )
 
 
 def end_in_order_within(project: RunnerProject, seconds: float) -> None:

@@ -374,7 +374,9 @@ def test_who_keeps_everything_else_waiting_is_named_and_its_code_shown(
     project: RunnerProject,
 ) -> None:
     script = project.script.read_text()
-    sooner = "from benchmark_runner import loop_watch\n\nloop_watch.BLOCKED_AFTER = 0.3\n"
+    sooner = (
+        "from benchmark_runner._concurrency import loop_watch\n\nloop_watch.BLOCKED_AFTER = 0.3\n"
+    )
     project.script.write_text(script.replace("from runner.cli", f"{sooner}\nfrom runner.cli"))
     project.change_agent(
         ("await asyncio.Event().wait()", "await asyncio.gather(computes(log_dir), other())"),

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.doctor.findings import Finding, fault, ok
 from benchmark_runner.doctor.processes import ProgramError, git
 from benchmark_runner.errors import some_ids
-from benchmark_runner.framework_threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

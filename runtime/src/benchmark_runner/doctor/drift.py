@@ -16,12 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.doctor.answers import ANSWERS_FILE, Answers
 from benchmark_runner.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.doctor.manifest import MANIFEST
 from benchmark_runner.doctor.processes import ProgramError, call, without_credentials
 from benchmark_runner.doctor.remedies import copier, in_project
-from benchmark_runner.framework_threads import beside_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

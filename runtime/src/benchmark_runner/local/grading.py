@@ -14,7 +14,7 @@ from typing import cast
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner.author_threads import call_either
+from benchmark_runner._concurrency.author_calls import call_either
 from benchmark_runner.errors import describe
 from benchmark_runner.finite import is_finite
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark_runner.author_threads import call_either
+from benchmark_runner._concurrency.author_calls import call_either
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

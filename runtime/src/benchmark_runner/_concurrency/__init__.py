@@ -1,0 +1,1 @@
+"""Threads, deadlines, slots and the event loop's watchdog."""
