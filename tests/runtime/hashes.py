@@ -9,7 +9,7 @@ from benchmark_runner.summary import CurrentEvals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 
 def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:

@@ -25,7 +25,8 @@ from starlette.routing import Route
 
 from benchmark_runner import listeners
 from benchmark_runner._concurrency import loop_watch, thread_pool
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.outcome import exit_code
 from benchmark_runner.client import BenchmarkServiceClient
@@ -36,7 +37,6 @@ from benchmark_runner.llm import build_llm_config
 from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
 from benchmark_runner.session import RunRequest
-from benchmark_runner.storage import Storage
 from benchmark_runner.workflow import Outcome, Workflow, WorkSettings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import MOVING_FOLDER, RunArtifacts
+from benchmark_runner.artifacts.run_folder import MOVING_FOLDER, RunArtifacts
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import (
@@ -21,7 +22,6 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     ScoreResult,
 )
-from benchmark_runner.storage import Storage
 
 from .hashes import hash_of_evals
 
@@ -200,7 +200,7 @@ class TestWriting:
         artifacts.save_generation("t1", GenerationResult(data="old"))
         program = """
 import resource, signal, sys
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -228,7 +228,7 @@ except ArtifactError as error:
         program = """
 import sys
 from itertools import cycle
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.schemas import GenerationResult
 artifacts = RunArtifacts(sys.argv[1], "run-1")
 for letter in cycle("ab"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.caps import IDENTICAL_ERRORS, Caps, Costs, recorded_costs
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
 

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from benchmark_runner import make_cli
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import (
     Part,
     RunConfig,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._concurrency import deadline
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.caps import Caps, recorded_costs
 from benchmark_runner.engine import Engine, EngineSettings

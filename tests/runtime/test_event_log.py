@@ -16,7 +16,7 @@ import pytest
 
 from benchmark_runner import event_log
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError, QuotaExceededError
 from benchmark_runner.event_log import EventLog, EventReader, parse
 from benchmark_runner.events import (
@@ -263,7 +263,7 @@ class TestWriting:
     def test_many_processes_append_whole_lines(self, artifacts: RunArtifacts) -> None:
         program = (
             "import sys\n"
-            "from benchmark_runner.artifacts import RunArtifacts\n"
+            "from benchmark_runner.artifacts.run_folder import RunArtifacts\n"
             "artifacts = RunArtifacts(sys.argv[1], 'r1')\n"
             "sys.stdin.readline()\n"
             "for number in range(200):\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.identity import (

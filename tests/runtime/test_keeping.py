@@ -8,7 +8,8 @@ import pytest
 
 from benchmark_runner import keeping
 from benchmark_runner._concurrency import thread_pool
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import ArtifactError
@@ -24,7 +25,6 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from benchmark_runner.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

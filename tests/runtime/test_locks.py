@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner import locks
-from benchmark_runner.artifacts import CONFIG_LOCK_FILE, LOCK_FILE, RunArtifacts
+from benchmark_runner.artifacts import locks
+from benchmark_runner.artifacts.locks import awaited, held
+from benchmark_runner.artifacts.run_folder import CONFIG_LOCK_FILE, LOCK_FILE, RunArtifacts
 from benchmark_runner.errors import ArtifactError, RunLockedError
-from benchmark_runner.locks import awaited, held
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HOLDER = """\
 import sys
 from pathlib import Path
-from benchmark_runner.locks import held
+from benchmark_runner.artifacts.locks import held
 
 with held(Path(sys.argv[1]), "it", shared=sys.argv[2] == "shared"):
     print("held", flush=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.graders import GradedBy, check_same_grader
 from benchmark_runner.planning import Plan, Why, make_plan

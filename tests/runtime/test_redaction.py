@@ -24,7 +24,7 @@ from benchmark_runner._secrets import (
     secrets_of_arguments,
     secrets_of_environment,
 )
-from benchmark_runner.artifacts import TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
 from benchmark_runner.cli.command import Job

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
 from benchmark_runner.planning import Why, make_plan

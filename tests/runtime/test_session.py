@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._versions import Code
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, DatasetError, RunIdentityError, UsageError

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark_runner import engine as engine_module
 from benchmark_runner._concurrency.slots import Slots, rest
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import AuthenticationError, ServiceError

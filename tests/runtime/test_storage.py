@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmark_runner import storage as storage_module
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts import storage as storage_module
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.storage import Storage, written_whole
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
-from benchmark_runner.storage import Storage, written_whole
 
 
 class Calls:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
 from benchmark_runner.summary import summarise

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import benchmark_runner
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 PACKAGE = Path(benchmark_runner.__file__).parent
 PAGE = PACKAGE.parents[1] / "docs" / "durability.md"
@@ -23,9 +23,9 @@ CHANGES = frozenset(
 )  # fmt: skip
 #: Calls of the same names that are something else, or are told of in the page.
 KNOWN = {
-    ("artifacts.py", "move"),  # Storage.move
-    ("artifacts.py", "rmdir"),  # empty folders of a run that never began
-    ("artifacts.py", "unlink"),  # their lock files
+    ("artifacts/run_folder.py", "move"),  # Storage.move
+    ("artifacts/run_folder.py", "rmdir"),  # empty folders of a run that never began
+    ("artifacts/run_folder.py", "unlink"),  # their lock files
     ("doctor/drift.py", "copy"),  # these in a temporary folder of its own
     ("doctor/drift.py", "mkdir"),
     ("doctor/drift.py", "write_bytes"),

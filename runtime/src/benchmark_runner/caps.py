@@ -13,7 +13,7 @@ from benchmark_runner.schemas import GenerationStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.schemas import GenerationResult
 
 #: So many identical errors in a row, without a success, and the next task would fail, too.

@@ -20,7 +20,7 @@ from benchmark_runner.errors import ArtifactError, RunIdentityError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 TaskSourceKind = Literal["file", "service", "problem"]
 

@@ -22,7 +22,7 @@ from benchmark_runner.summary import CurrentEvals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.summary import RunSummary
 
 _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."

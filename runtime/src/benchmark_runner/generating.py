@@ -16,7 +16,7 @@ from benchmark_runner._concurrency.deadline import (
     is_cancelled,
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
-from benchmark_runner.artifacts import TRACEBACK_LOG
+from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import describe
 from benchmark_runner.events import GenerationFinished, GenerationStarted
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._versions import Code
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.keeping import Keeper

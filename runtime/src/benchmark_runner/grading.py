@@ -15,7 +15,7 @@ from benchmark_runner._concurrency.deadline import (
     is_cancelled,
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import (
     BadResponseError,
@@ -38,7 +38,7 @@ from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
     from benchmark_runner._concurrency.loop_watch import LoopWatch
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.events import Listener
     from benchmark_runner.generating import Generated

@@ -16,7 +16,7 @@ from benchmark_runner.events import InvocationEnded, RetryScheduled
 if TYPE_CHECKING:
     from typing import Self
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.display import Display
     from benchmark_runner.errors import ArtifactError
     from benchmark_runner.events import Event, InvocationStarted

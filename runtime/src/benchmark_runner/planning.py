@@ -7,16 +7,16 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from benchmark_runner.artifacts.task_files import read_tasks
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import EvalResult
-    from benchmark_runner.task_files import TaskFiles
 
 
 class Why(StrEnum):

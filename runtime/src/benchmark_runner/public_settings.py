@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, JsonValue
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.llm import LLMConfig

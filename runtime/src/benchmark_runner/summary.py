@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner._scores import finite
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
-from benchmark_runner.artifacts import EvalsDigest
+from benchmark_runner.artifacts.run_folder import EvalsDigest
+from benchmark_runner.artifacts.task_files import read_tasks
 from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.failures import common_reason
@@ -25,16 +26,15 @@ from benchmark_runner.schemas import (
     ScoreBounds,
     ScoreCounts,
 )
-from benchmark_runner.task_files import read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from benchmark_runner._stats.intervals import Interval
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import FailureKind
-    from benchmark_runner.task_files import TaskFiles
 
 _CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
 

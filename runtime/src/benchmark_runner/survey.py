@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark_runner.artifacts import EvalsDigest
+from benchmark_runner.artifacts.run_folder import EvalsDigest
 from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.planning import Why
@@ -16,10 +16,10 @@ from benchmark_runner.summary import Summariser, task_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.planning import Plan
     from benchmark_runner.summary import RunSummary
-    from benchmark_runner.task_files import TaskFiles
 
 
 _GRADED = (Why.GRADED, Why.DID_NOT_COMPLETE)

@@ -16,13 +16,13 @@ from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenU
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import (
         EvalResult,
         Failure,
         FailureKind,
         GenerationResult,
     )
-    from benchmark_runner.task_files import TaskFiles
 
 
 class TaskState(StrEnum):

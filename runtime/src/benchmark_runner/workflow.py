@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import ScoreResult
     from benchmark_runner.session import Connect, RunRequest, Session

@@ -133,7 +133,7 @@ def test_a_file_system_without_locks_is_said_to_have_none(
 AT_THE_GATE = """\
 import os
 
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 locked = RunArtifacts.locked
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.storage import Storage
 
 from .conftest import TASKS
 

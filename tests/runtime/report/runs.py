@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from benchmark_runner.artifacts import EvalsDigest, RunArtifacts
+from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.run_view import open_view
@@ -23,7 +24,6 @@ from benchmark_runner.schemas import (
     TokenUsage,
 )
 from benchmark_runner.summary import summarise
-from benchmark_runner.task_files import TaskFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

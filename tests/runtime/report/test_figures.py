@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
-from benchmark_runner.artifacts import LOCK_FILE, RunArtifacts
-from benchmark_runner.locks import holder_of
+from benchmark_runner.artifacts.locks import holder_of
+from benchmark_runner.artifacts.run_folder import LOCK_FILE, RunArtifacts
 from benchmark_runner.report.figures import Grouping, figures_of
 from benchmark_runner.report.words import differs_from_mean
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
@@ -222,7 +222,7 @@ class TestWhoWorksOnIt:
     def test_a_name_that_a_kill_left_there_is_nobody(self, tmp_path: Path) -> None:
         lock = tmp_path / LOCK_FILE
         code = (
-            "import os, sys; from pathlib import Path; from benchmark_runner.locks import held\n"
+            "import os, sys; from pathlib import Path; from benchmark_runner.artifacts.locks import held\n"
             "with held(Path(sys.argv[1]), 'it'): os._exit(9)"
         )
         subprocess.run([sys.executable, "-c", code, str(lock)], env=_environment(), check=False)
@@ -244,7 +244,9 @@ class TestWhoWorksOnIt:
         lock = tmp_path / LOCK_FILE
         lock.touch()
         tried: list[int] = []
-        monkeypatch.setattr("benchmark_runner.locks.fcntl.flock", lambda *_: tried.append(1))
+        monkeypatch.setattr(
+            "benchmark_runner.artifacts.locks.fcntl.flock", lambda *_: tried.append(1)
+        )
 
         assert holder_of(lock) is None
         assert tried == []

@@ -11,7 +11,7 @@ import typer
 
 from benchmark_runner._concurrency.gc_threshold import rare_collections
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts import RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
 from benchmark_runner.cli.outcome import as_json, closing, exit_code, opening
 from benchmark_runner.cli.output import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.artifacts import BLOCKED_LOG
+from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.cli.output import error_content
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.cli.words import (

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import printable
+from benchmark_runner.artifacts.storage import Storage, written_whole
 from benchmark_runner.errors import UsageError
 from benchmark_runner.report.as_json import difference_as_json, figures_as_json
 from benchmark_runner.report.figures import Grouping
 from benchmark_runner.report.run_page import page_of_run
 from benchmark_runner.report.runs_page import page_of_runs
 from benchmark_runner.report.texts import Texts
-from benchmark_runner.storage import Storage, written_whole
 from benchmark_runner.task_fields import group_name
 
 if TYPE_CHECKING:

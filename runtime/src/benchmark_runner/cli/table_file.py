@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import json_text, printable
+from benchmark_runner.artifacts.storage import written_whole
 from benchmark_runner.errors import UsageError
-from benchmark_runner.storage import written_whole
 from benchmark_runner.task_rows import COLUMNS as COLUMNS_OF_TASKS
 from benchmark_runner.task_rows import flat
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow
 
     Write = Callable[[bytes], object]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.run_view import RunView
     from benchmark_runner.schemas import GenerationResult
-    from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow
 
 _MAX_FILES = 20

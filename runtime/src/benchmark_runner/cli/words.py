@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.intervals import IntervalMethod
-from benchmark_runner.artifacts import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
 from benchmark_runner.schemas import Phase
@@ -15,7 +15,7 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.caps import Costs
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import ScoreCounts, ScoreResult

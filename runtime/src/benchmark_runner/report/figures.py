@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from benchmark_runner._stats.histograms import histogram
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, median
-from benchmark_runner.artifacts import LOCK_FILE
-from benchmark_runner.locks import holder_of
+from benchmark_runner.artifacts.locks import holder_of
+from benchmark_runner.artifacts.run_folder import LOCK_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from benchmark_runner._stats.histograms import Bar
     from benchmark_runner._stats.intervals import Interval
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.run_view import Reading, RunView
     from benchmark_runner.schemas import ScoreResult, TokenUsage
     from benchmark_runner.summary import RunSummary
-    from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow, TaskState
 
     #: What is told of each task while it is there: its row and its files.

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.report.figures import Estimate, Grouping, RunFigures
     from benchmark_runner.report.texts import Texts
     from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow
 
 #: In a chart more names can't be told apart; in a table, nobody reads on.

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark_runner._stats.paired_difference import PairedDifference
+    from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.report.figures import Group, Grouping, RunFigures
     from benchmark_runner.report.texts import Texts
     from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_files import TaskFiles
     from benchmark_runner.task_rows import TaskRow
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000

@@ -12,7 +12,7 @@ from benchmark_runner.schemas import EvalStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.schemas import EvalResult, GenerationResult
 
 

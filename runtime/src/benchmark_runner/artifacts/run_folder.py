@@ -13,7 +13,7 @@
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier grades of a generation that was graded again
 
-Every change goes through :mod:`benchmark_runner.storage`, so that a reader, and a run after a
+Every change goes through :mod:`benchmark_runner.artifacts.storage`, so that a reader, and a run after a
 crash, finds the old content or the new one, never a part.
 """
 
@@ -29,10 +29,10 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark_runner._json import json_file_of
 from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.locks import awaited, held, is_only_holder
+from benchmark_runner.artifacts.storage import Storage, writing
 from benchmark_runner.errors import UsageError, traceback_of
-from benchmark_runner.locks import awaited, held, is_only_holder
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
-from benchmark_runner.storage import Storage, writing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

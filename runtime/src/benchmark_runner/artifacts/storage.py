@@ -1,7 +1,7 @@
 """Files that survive a crash: written whole, flushed to disk, never through a symbolic link.
 
 This is the only module that changes files below the results folder, but for the lock files
-of :mod:`benchmark_runner.locks`; it also writes what a person asks for elsewhere.
+of :mod:`benchmark_runner.artifacts.locks`; it also writes what a person asks for elsewhere.
 ``docs/durability.md`` in the runtime's sources lists who calls it for what, and the trade-offs.
 """
 
