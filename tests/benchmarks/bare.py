@@ -37,7 +37,7 @@ def main() -> None:
 
 
 async def _with_httpx(asked: argparse.Namespace) -> float:
-    from benchmark_runner.transport import AiohttpClient
+    from benchmark_runner.client.transport import AiohttpClient
 
     async with AiohttpClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
 

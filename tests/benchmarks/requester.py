@@ -47,7 +47,7 @@ async def _rate(asked: argparse.Namespace) -> float:
 async def _httpx(asked: argparse.Namespace) -> AsyncIterator[Post]:
     import httpx
 
-    from benchmark_runner.transport import AiohttpTransport
+    from benchmark_runner.client.transport import AiohttpTransport
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # there is no TLS
     unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)

@@ -29,12 +29,12 @@ from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.outcome import exit_code
-from benchmark_runner.client import BenchmarkServiceClient
+from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.display import NoDisplay
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.events import EvaluationFinished, GenerationFinished
 from benchmark_runner.llm import build_llm_config
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
 from benchmark_runner.session import RunRequest
 from benchmark_runner.workflow import Outcome, Workflow, WorkSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner import answers
-from benchmark_runner.answers import UnreadableError, read_answer
+from benchmark_runner.client import response
+from benchmark_runner.client.response import UnreadableError, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -145,6 +145,6 @@ class TestRefusal:
                 yield b"half"
                 await asyncio.Event().wait()
 
-        monkeypatch.setattr(answers, "_WORDS_TIMEOUT", 0.01)
+        monkeypatch.setattr(response, "_WORDS_TIMEOUT", 0.01)
         answer = await read_answer(response(Endless(), 403), 1)
         assert (answer.status, answer.content) == (403, b"")

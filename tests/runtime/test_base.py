@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BadResponseError, BenchmarkRunnerError, DatasetError
 from benchmark_runner.schemas import (
     EvalResult,
@@ -18,7 +19,6 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from benchmark_runner.scoring_requests import score_evals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from benchmark_runner.capacity import AdaptiveLimit
+from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 
 pytestmark = pytest.mark.anyio
 

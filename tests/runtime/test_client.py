@@ -17,9 +17,10 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from benchmark_runner import client as client_module
-from benchmark_runner.client import BenchmarkServiceClient, build_client
-from benchmark_runner.endpoint import describe_auth
+from benchmark_runner.client import service_client as client_module
+from benchmark_runner.client.endpoint import describe_auth
+from benchmark_runner.client.retry import RetryNotice, RetryPolicy
+from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
 from benchmark_runner.errors import (
     AuthenticationError,
     BadResponseError,
@@ -32,7 +33,6 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
 )
-from benchmark_runner.retries import RetryNotice, RetryPolicy
 from benchmark_runner.schemas import (
     EvalStatus,
     FinalScoreRequest,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from benchmark_runner.client.retry import error_class
 from benchmark_runner.errors import (
     AuthenticationError,
     BadResponseError,
@@ -24,7 +25,6 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.failures import attributed_to, classify, common_reason
-from benchmark_runner.retries import error_class
 from benchmark_runner.schemas import Failure, FailureKind, Phase
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Never
 import httpx
 import pytest
 
-from benchmark_runner.client import BenchmarkServiceClient, build_client
+from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
 from benchmark_runner.errors import (
     AuthenticationError,
     DatasetError,
@@ -31,7 +32,6 @@ from benchmark_runner.local import bodies, local_client
 from benchmark_runner.local.data import LocalDatasets
 from benchmark_runner.local.server import serve
 from benchmark_runner.local.service import LocalService
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import EvalStatus, Payload, V1EvaluateRequest, V1ScoreRequest
 
 if TYPE_CHECKING:

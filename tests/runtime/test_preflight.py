@@ -7,22 +7,22 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from benchmark_runner.client import build_client
+from benchmark_runner.client.preflight import check_service, fetch_version
+from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.service_client import build_client
 from benchmark_runner.errors import (
     AuthenticationError,
     PermissionDeniedError,
     ServiceError,
     ServiceUnavailableError,
 )
-from benchmark_runner.preflight import check_service, fetch_version
-from benchmark_runner.retries import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
 
     Connect = Callable[[], BenchmarkServiceClient]
 

@@ -30,12 +30,12 @@ from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
 from benchmark_runner.cli.command import Job
 from benchmark_runner.cli.grading import GradingFlags
 from benchmark_runner.cli.settings import CliSettings
-from benchmark_runner.client import BenchmarkServiceClient
-from benchmark_runner.endpoint import Endpoint
+from benchmark_runner.client.call import Service
+from benchmark_runner.client.endpoint import Endpoint
+from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
-from benchmark_runner.service_errors import Service
 from benchmark_runner.session import RunRequest
 from benchmark_runner.vocabulary import own_words
 from benchmark_runner.workflow import WorkSettings

@@ -7,6 +7,14 @@ from email.utils import format_datetime
 
 import pytest
 
+from benchmark_runner.client.retry import (
+    RetryNotice,
+    RetryPolicy,
+    TransientError,
+    call_with_retries,
+    error_class,
+    retry_advice,
+)
 from benchmark_runner.errors import (
     AuthenticationError,
     NotFoundError,
@@ -15,14 +23,6 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
     UnsupportedError,
     UsageError,
-)
-from benchmark_runner.retries import (
-    RetryNotice,
-    RetryPolicy,
-    TransientError,
-    call_with_retries,
-    error_class,
-    retry_advice,
 )
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         asked.append(seconds)
 
     # Only there: a server of another test may be asleep in a thread of its own.
-    monkeypatch.setattr("benchmark_runner.retries.rest", note)
+    monkeypatch.setattr("benchmark_runner.client.retry.rest", note)
     return asked
 
 

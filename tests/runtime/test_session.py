@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.session import Session
     from benchmark_runner.sources import TaskSource
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.sources import TaskSource
     from benchmark_runner.task_fields import TaskFields
 

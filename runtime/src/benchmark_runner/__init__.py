@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli import make_cli
-    from benchmark_runner.client import BenchmarkServiceClient, build_client
+    from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
     from benchmark_runner.llm import LLMConfig, build_llm_config
     from benchmark_runner.schemas import (
         EvalResult,

@@ -12,7 +12,8 @@ from unicodedata import normalize
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
-from benchmark_runner.client import build_client
+from benchmark_runner.client.scoring import score_evals
+from benchmark_runner.client.service_client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
@@ -28,12 +29,11 @@ from benchmark_runner.schemas import (
     Task,
     V1EvaluateRequest,
 )
-from benchmark_runner.scoring_requests import score_evals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
 
 

@@ -14,9 +14,9 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.schemas import ScoreResult
-from benchmark_runner.scoring_requests import score_evals
 from benchmark_runner.summary import CurrentEvals
 
 if TYPE_CHECKING:

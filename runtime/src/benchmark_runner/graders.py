@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.errors import RunIdentityError, some_ids
-from benchmark_runner.preflight import fetch_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.retries import RetryPolicy
+    from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.schemas import EvalResult
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.client.retry import RetryNotice
     from benchmark_runner.display import Display
     from benchmark_runner.errors import ArtifactError
     from benchmark_runner.events import Event, InvocationStarted
-    from benchmark_runner.retries import RetryNotice
 
 
 class Listeners:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
 
     Connect = Callable[[BenchmarkRunner, TaskSource], Awaitable[BenchmarkServiceClient]]
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner.caps import Caps, recorded_costs
+from benchmark_runner.client.preflight import check_service
+from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import (
     ArtifactError,
     BenchmarkRunnerError,
@@ -23,8 +25,6 @@ from benchmark_runner.generating import note_interruption
 from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
 from benchmark_runner.listeners import Listeners
 from benchmark_runner.planning import Plan, Why, make_plan
-from benchmark_runner.preflight import check_service
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run
 from benchmark_runner.summary import RunSummary, summarise

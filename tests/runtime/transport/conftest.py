@@ -9,7 +9,7 @@ import httpx
 import pytest
 from cryptography import x509
 
-from benchmark_runner.transport import AiohttpClient
+from benchmark_runner.client.transport import AiohttpClient
 from tests.runtime.transport.certificates import Certificate, certify
 
 if TYPE_CHECKING:

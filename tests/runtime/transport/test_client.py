@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.client import BenchmarkServiceClient
-from benchmark_runner.transport import AiohttpClient, AiohttpTransport
+from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.client.transport import AiohttpClient, AiohttpTransport
 from tests.runtime.transport.servers import serving, status
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.transport import AiohttpClient
+from benchmark_runner.client.transport import AiohttpClient
 from tests.runtime.transport.servers import (
     LARGE,
     OK,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.transport import AiohttpClient
+from benchmark_runner.client.transport import AiohttpClient
 from tests.runtime.transport.servers import (
     always,
     free_port,

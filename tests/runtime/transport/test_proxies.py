@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from benchmark_runner.transport import AiohttpClient
+from benchmark_runner.client.transport import AiohttpClient
 from tests.runtime.transport.certificates import Certificate
 from tests.runtime.transport.servers import (
     basic,

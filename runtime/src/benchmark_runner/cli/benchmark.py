@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli.settings import CliSettings
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.retry import RetryPolicy
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.data import LocalDatasets
     from benchmark_runner.local.grading import Grader
     from benchmark_runner.local.service import LocalService
-    from benchmark_runner.retries import RetryPolicy
     from benchmark_runner.sources import TaskSource
 
 LOCAL = "local"
@@ -213,7 +213,7 @@ class ServiceSettings:
                 if source.dataset_name is not None:
                     service.datasets.get(source.dataset_name)  # a broken one is told at once
             return local_client(service, timeout=self.eval_timeout)
-        from benchmark_runner.client import build_client
+        from benchmark_runner.client.service_client import build_client
 
         return build_client(
             self.url,

@@ -96,8 +96,8 @@ def _project(runner: type[BenchmarkRunner] | str) -> Project | None:
 def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http: bool) -> Opened:
     from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
     from benchmark_runner.cli.options import DEFAULT_EVAL_TIMEOUT
+    from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
-    from benchmark_runner.retries import RetryPolicy
 
     try:
         benchmark = open_benchmark(settings)

@@ -14,8 +14,8 @@ from benchmark_runner.cli.options import (
     DEFAULT_SERVICE_RETRY_TIME,
 )
 from benchmark_runner.cli.requests import as_settings, given_arguments
+from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.session import RunRequest
 from benchmark_runner.workflow import WorkSettings
 

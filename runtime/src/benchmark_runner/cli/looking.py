@@ -19,10 +19,10 @@ from benchmark_runner.cli.options import (
 from benchmark_runner.cli.output import mask_with
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line, short_path
+from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.public_settings import public_texts
-from benchmark_runner.retries import RetryPolicy
 from benchmark_runner.run_view import open_view
 from benchmark_runner.task_fields import load_task_fields
 

@@ -227,8 +227,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 named_tasks,
                 new_run_id,
             )
+            from benchmark_runner.client.retry import RetryPolicy
             from benchmark_runner.llm import build_llm_config
-            from benchmark_runner.retries import RetryPolicy
             from benchmark_runner.session import RunRequest
             from benchmark_runner.workflow import WorkSettings
 

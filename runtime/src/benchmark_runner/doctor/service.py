@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner.client.preflight import check_service
 from benchmark_runner.doctor.findings import Finding, not_checked, ok
-from benchmark_runner.preflight import check_service
 
 if TYPE_CHECKING:
     from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings

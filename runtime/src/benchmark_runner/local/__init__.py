@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark_runner.client import BenchmarkServiceClient
+    from benchmark_runner.client.retry import RetryNotice, RetryPolicy
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.service import LocalService
-    from benchmark_runner.retries import RetryNotice, RetryPolicy
 
 
 def local_client(
@@ -32,9 +32,9 @@ def local_client(
     """
     import httpx
 
-    from benchmark_runner.client import BenchmarkServiceClient
-    from benchmark_runner.endpoint import DESCOPE_HEADER
-    from benchmark_runner.retries import RetryPolicy
+    from benchmark_runner.client.endpoint import DESCOPE_HEADER
+    from benchmark_runner.client.retry import RetryPolicy
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
 
     return BenchmarkServiceClient(
         "http://local",

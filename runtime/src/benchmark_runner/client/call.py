@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic_core import from_json
 
+from benchmark_runner.client.retry import TransientError, error_class, retry_advice
 from benchmark_runner.errors import (
     BadResponseError,
     QuotaExceededError,
@@ -20,7 +21,6 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from benchmark_runner.retries import TransientError, error_class, retry_advice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

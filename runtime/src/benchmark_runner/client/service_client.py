@@ -26,22 +26,30 @@ from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._json import filled
 from benchmark_runner._redaction import forms_of
 from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
-from benchmark_runner.answers import (
+from benchmark_runner.client.adaptive_limit import AdaptiveLimit
+from benchmark_runner.client.call import (
+    Call,
+    Service,
+    bad_response,
+    refusal,
+    unavailable,
+)
+from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
+from benchmark_runner.client.response import (
     ACCEPTED_ENCODING,
     Answer,
     UnreadableError,
     read_answer,
 )
-from benchmark_runner.capacity import AdaptiveLimit
-from benchmark_runner.endpoint import Endpoint, headers_from_environment
-from benchmark_runner.errors import RejectedRequestError, UsageError, describe
-from benchmark_runner.finite import is_finite
-from benchmark_runner.retries import (
+from benchmark_runner.client.retry import (
     RetryNotice,
     RetryPolicy,
     TransientError,
     call_with_retries,
 )
+from benchmark_runner.client.transport import AiohttpClient
+from benchmark_runner.errors import RejectedRequestError, UsageError, describe
+from benchmark_runner.finite import is_finite
 from benchmark_runner.schemas import (
     EvaluateResponseRequest,
     FinalScoreRequest,
@@ -54,14 +62,6 @@ from benchmark_runner.schemas import (
     VerifyTaskIdsResponse,
     VersionResponse,
 )
-from benchmark_runner.service_errors import (
-    Call,
-    Service,
-    bad_response,
-    refusal,
-    unavailable,
-)
-from benchmark_runner.transport import AiohttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

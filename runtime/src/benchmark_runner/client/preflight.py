@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.endpoint import BEARER_VARIABLE
+from benchmark_runner.client.endpoint import BEARER_VARIABLE
 from benchmark_runner.errors import (
     AuthenticationError,
     PermissionDeniedError,
@@ -17,8 +17,8 @@ from benchmark_runner.errors import (
 )
 
 if TYPE_CHECKING:
-    from benchmark_runner.client import BenchmarkServiceClient
-    from benchmark_runner.retries import RetryPolicy
+    from benchmark_runner.client.retry import RetryPolicy
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import VersionResponse
 
 
