@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.local.data import LocalDatasets
+from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.local.server import Server
-from benchmark_runner.local.service import LocalService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

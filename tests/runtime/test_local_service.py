@@ -29,9 +29,9 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.local import bodies, local_client
-from benchmark_runner.local.data import LocalDatasets
+from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.local.server import serve
-from benchmark_runner.local.service import LocalService
 from benchmark_runner.schemas import EvalStatus, Payload, V1EvaluateRequest, V1ScoreRequest
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from benchmark_runner.local.grading import Grader
+    from benchmark_runner.local.grader import Grader
 
     Row = dict[str, object]
     ServeApp = Callable[[ASGIApp], str]
@@ -749,9 +749,9 @@ class TestInProcess:
 SERVE = """
 import sys
 from pathlib import Path
-from benchmark_runner.local.data import LocalDatasets
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.local.server import serve
-from benchmark_runner.local.service import LocalService
+from benchmark_runner.local.app import LocalService
 
 datasets = LocalDatasets(Path(sys.argv[1]), evaluator_fields=frozenset({"answer"}))
 service = LocalService("my-bench", datasets, lambda task, response: 1)

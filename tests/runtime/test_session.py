@@ -15,8 +15,8 @@ from benchmark_runner.errors import ArtifactError, DatasetError, RunIdentityErro
 from benchmark_runner.identity import task_hash
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.local import local_client
-from benchmark_runner.local.data import LocalDatasets
-from benchmark_runner.local.service import LocalService
+from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.planning import Why
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.session import RunRequest, open_graded_run, open_run

@@ -10,8 +10,8 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.local import local_client
-from benchmark_runner.local.data import LocalDatasets
-from benchmark_runner.local.service import LocalService
+from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.run_view import open_view
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.session import RunRequest, open_run

@@ -30,7 +30,7 @@ KNOWN = {
     ("doctor/drift.py", "mkdir"),
     ("doctor/drift.py", "write_bytes"),
     ("doctor/drift.py", "write_text"),
-    ("local/grading.py", "copy"),
+    ("local/grader.py", "copy"),
     ("run_view.py", "copy"),  # of a runner, in memory
 }
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from benchmark_runner.cli.settings import CliSettings
     from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.local.data import LocalDatasets
-    from benchmark_runner.local.grading import Grader
-    from benchmark_runner.local.service import LocalService
+    from benchmark_runner.local.app import LocalService
+    from benchmark_runner.local.datasets import LocalDatasets
+    from benchmark_runner.local.grader import Grader
     from benchmark_runner.sources import TaskSource
 
 LOCAL = "local"
@@ -103,7 +103,7 @@ class Benchmark:
         Raises:
             RunnerDefinitionError: the runner has no usable grader.
         """
-        from benchmark_runner.local.service import LocalService
+        from benchmark_runner.local.app import LocalService
 
         return LocalService(
             self.runner_class.NAME,
@@ -116,7 +116,7 @@ class Benchmark:
 
     def datasets_in(self, folder: Path) -> tuple[LocalDatasets, str | None]:
         """The datasets in a folder, and the name of the default one."""
-        from benchmark_runner.local.data import LocalDatasets
+        from benchmark_runner.local.datasets import LocalDatasets
 
         datasets = LocalDatasets(folder, evaluator_fields=self.runner_class.EVALUATOR_FIELDS)
         return datasets, _dataset_name(self.default_dataset_file)
@@ -129,7 +129,7 @@ class Benchmark:
         Raises:
             BenchmarkRunnerError: the author's ``load_tasks()`` fails.
         """
-        from benchmark_runner.local.data import LocalDatasets
+        from benchmark_runner.local.datasets import LocalDatasets
 
         name = runner.dataset_name or (file.stem if file else "default")
         rows = _rows_of_file(file, {task.id for task in runner.get_tasks()})

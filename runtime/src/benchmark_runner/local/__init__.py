@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.client.retry import RetryNotice, RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.local.service import LocalService
+    from benchmark_runner.local.app import LocalService
 
 
 def local_client(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
 
-    from benchmark_runner.local.service import LocalService
+    from benchmark_runner.local.app import LocalService
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that gradings under way get to finish after a signal.

@@ -23,9 +23,9 @@ from starlette.routing import Route
 from benchmark_runner._scores import default_task_score
 from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import DatasetError, UsageError, describe
-from benchmark_runner.local.bodies import InvalidBodyError, invalid_body, read_body
-from benchmark_runner.local.data import LocalDataset, LocalDatasets, fingerprint
-from benchmark_runner.local.grading import Grader, describe_fault, grade, source_hash
+from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
+from benchmark_runner.local.grader import Grader, describe_fault, grade, source_hash
+from benchmark_runner.local.request_body import InvalidBodyError, invalid_body, read_body
 from benchmark_runner.schemas import (
     EvalStatus,
     EvaluateResponseRequest,
