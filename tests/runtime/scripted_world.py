@@ -23,17 +23,17 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmark_runner import listeners
 from benchmark_runner._concurrency import loop_watch, thread_pool
+from benchmark_runner._progress import listeners
+from benchmark_runner._progress.display import NoDisplay
+from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.outcome import exit_code
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.display import NoDisplay
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
-from benchmark_runner.events import EvaluationFinished, GenerationFinished
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
 from benchmark_runner.session import RunRequest
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from benchmark_runner.display import Display
-    from benchmark_runner.events import Event
+    from benchmark_runner._progress.display import Display
+    from benchmark_runner._progress.events import Event
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
     from benchmark_runner.workflow import Command

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import display
-from benchmark_runner.display import LiveDisplay, NoDisplay, PlainDisplay, make_display
-from benchmark_runner.events import (
+from benchmark_runner._progress import display
+from benchmark_runner._progress.display import LiveDisplay, NoDisplay, PlainDisplay, make_display
+from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationStarted,
     GenerationStarted,
@@ -23,7 +23,7 @@ from tests.runtime.test_progress import generated, started
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark_runner.events import Event
+    from benchmark_runner._progress.events import Event
 
     MakeLive = Callable[[], tuple["Terminal", LiveDisplay]]
 

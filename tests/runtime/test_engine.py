@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._concurrency import deadline
+from benchmark_runner._progress.events import (
+    EvaluationFinished,
+    EvaluationStarted,
+    EvaluationStopped,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+)
+from benchmark_runner._progress.tally import Tally
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.caps import Caps, recorded_costs
@@ -24,18 +33,9 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from benchmark_runner.events import (
-    EvaluationFinished,
-    EvaluationStarted,
-    EvaluationStopped,
-    Event,
-    GenerationFinished,
-    GenerationStarted,
-)
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import Plan, make_plan
-from benchmark_runner.progress import Tally
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from benchmark_runner.events import Listener
+    from benchmark_runner._progress.events import Listener
 
     Generate = Callable[[Task], Awaitable[GenerationResult]]
     Evaluate = Callable[[str, GenerationResult], Awaitable[EvalResult]]

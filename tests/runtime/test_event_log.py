@@ -14,12 +14,9 @@ from typing import Any, get_args
 
 import pytest
 
-from benchmark_runner import event_log
-from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.errors import ArtifactError, QuotaExceededError
-from benchmark_runner.event_log import EventLog, EventReader, parse
-from benchmark_runner.events import (
+from benchmark_runner._progress import event_log
+from benchmark_runner._progress.event_log import EventLog, EventReader, parse
+from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationResumed,
     EvaluationStarted,
@@ -32,6 +29,9 @@ from benchmark_runner.events import (
     RetryScheduled,
     ScoringStarted,
 )
+from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.errors import ArtifactError, QuotaExceededError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 from tests.runtime.test_progress import started
 

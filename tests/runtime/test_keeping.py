@@ -8,12 +8,12 @@ import pytest
 
 from benchmark_runner import keeping
 from benchmark_runner._concurrency import thread_pool
+from benchmark_runner._progress.events import Event, GenerationStarted, RetryScheduled
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.events import Event, GenerationStarted, RetryScheduled
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.keeping import Keeper
 from benchmark_runner.llm import LLMConfig

@@ -8,9 +8,7 @@ import statistics
 
 import pytest
 
-from benchmark_runner._stats.means import standard_error
-from benchmark_runner.errors import QuotaExceededError
-from benchmark_runner.events import (
+from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationResumed,
     EvaluationStarted,
@@ -24,8 +22,7 @@ from benchmark_runner.events import (
     RetryScheduled,
     ScoringStarted,
 )
-from benchmark_runner.progress import RunningMean, Tally
-from benchmark_runner.progress_words import (
+from benchmark_runner._progress.render import (
     LONGEST_LINE,
     WIDEST,
     cells,
@@ -34,6 +31,9 @@ from benchmark_runner.progress_words import (
     rows,
     summary_rows,
 )
+from benchmark_runner._progress.tally import RunningMean, Tally
+from benchmark_runner._stats.means import standard_error
+from benchmark_runner.errors import QuotaExceededError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 

@@ -8,17 +8,17 @@ import pytest
 
 from benchmark_runner import engine as engine_module
 from benchmark_runner._concurrency.slots import Slots, rest
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
-from benchmark_runner.engine import Engine, EngineSettings
-from benchmark_runner.errors import AuthenticationError, ServiceError
-from benchmark_runner.events import (
+from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationStopped,
     Event,
     GenerationFinished,
 )
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
+from benchmark_runner.engine import Engine, EngineSettings
+from benchmark_runner.errors import AuthenticationError, ServiceError
 from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.planning import make_plan

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._concurrency.slots import Slot, Slots
 from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._progress.events import EvaluationResumed, EvaluationStopped, LoopBlocked
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
-from benchmark_runner.events import EvaluationResumed, EvaluationStopped, LoopBlocked
 from benchmark_runner.generating import Generated, Generating
 from benchmark_runner.grading import Grading
 from benchmark_runner.keeping import Keeper
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner._concurrency.loop_watch import Blocked
+    from benchmark_runner._progress.events import Listener
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
-    from benchmark_runner.events import Listener
     from benchmark_runner.graders import GradedBy
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.planning import Plan

@@ -16,10 +16,10 @@ from benchmark_runner._concurrency.deadline import (
     is_cancelled,
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
+from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import describe
-from benchmark_runner.events import GenerationFinished, GenerationStarted
 from benchmark_runner.failures import classify
 from benchmark_runner.schemas import (
     Failure,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark_runner._concurrency.loop_watch import LoopWatch
+    from benchmark_runner._progress.events import Listener
     from benchmark_runner._versions import Code
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.events import Listener
     from benchmark_runner.keeping import Keeper
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task

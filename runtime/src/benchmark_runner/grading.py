@@ -15,6 +15,7 @@ from benchmark_runner._concurrency.deadline import (
     is_cancelled,
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
+from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import (
@@ -23,7 +24,6 @@ from benchmark_runner.errors import (
     ServiceError,
     describe,
 )
-from benchmark_runner.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner.failures import classify
 from benchmark_runner.finite import is_finite
 from benchmark_runner.schemas import (
@@ -38,9 +38,9 @@ from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
     from benchmark_runner._concurrency.loop_watch import LoopWatch
+    from benchmark_runner._progress.events import Listener
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.events import Listener
     from benchmark_runner.generating import Generated
     from benchmark_runner.graders import GradedBy
     from benchmark_runner.keeping import Keeper

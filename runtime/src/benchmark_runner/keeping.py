@@ -8,13 +8,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner._concurrency.thread_pool import finished_beside_loop
+from benchmark_runner._progress.events import RetryScheduled
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.events import RetryScheduled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark_runner.events import Listener
+    from benchmark_runner._progress.events import Listener
 
 T = TypeVar("T")
 

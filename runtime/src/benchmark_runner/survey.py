@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from benchmark_runner._progress.tally import RunningMean, Spent
 from benchmark_runner.artifacts.run_folder import EvalsDigest
 from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.planning import Why
-from benchmark_runner.progress import RunningMean, Spent
 from benchmark_runner.schemas import GenerationStatus, TokenUsage
 from benchmark_runner.summary import Summariser, task_value
 

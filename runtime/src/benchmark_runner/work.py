@@ -6,16 +6,16 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import describe
-from benchmark_runner.events import InvocationEnded, InvocationStarted
 
 if TYPE_CHECKING:
+    from benchmark_runner._progress.listeners import Listeners
     from benchmark_runner._versions import Code
     from benchmark_runner.caps import Caps
     from benchmark_runner.graders import GradedBy
-    from benchmark_runner.listeners import Listeners
     from benchmark_runner.planning import Plan
     from benchmark_runner.session import Session
     from benchmark_runner.survey import Before

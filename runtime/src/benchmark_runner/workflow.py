@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._progress.events import ScoringStarted
+from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner.caps import Caps, recorded_costs
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.client.retry import RetryPolicy
@@ -18,12 +20,10 @@ from benchmark_runner.errors import (
     RunLockedError,
     ServiceError,
 )
-from benchmark_runner.events import ScoringStarted
 from benchmark_runner.failures import attributed_to
 from benchmark_runner.final_score import has_forced_score, make_score, standing_score
 from benchmark_runner.generating import note_interruption
 from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
-from benchmark_runner.listeners import Listeners
 from benchmark_runner.planning import Plan, Why, make_plan
 from benchmark_runner.schemas import Phase
 from benchmark_runner.session import open_graded_run, open_run

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner import display
-from benchmark_runner.cli import following
+from benchmark_runner._progress import display, follow
 
 from .test_terminal import Screen, read, start
 
@@ -29,7 +28,7 @@ TOO_LONG = 60
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POLL", 0.01)
+    monkeypatch.setattr(follow, "POLL", 0.01)
     monkeypatch.setattr(display, "INTERVAL", 0.01)
 
 
@@ -73,7 +72,7 @@ def during(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 pytest.fail("it is still followed")
             step()
 
-        monkeypatch.setattr(following.time, "sleep", sleep)
+        monkeypatch.setattr(follow.time, "sleep", sleep)
 
     return do
 
@@ -109,7 +108,7 @@ class TestItsEnd:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         clock = _Clock(time.monotonic())
-        monkeypatch.setattr(following.time, "monotonic", clock)
+        monkeypatch.setattr(follow.time, "monotonic", clock)
         during(
             lambda: clock.go_on(29),
             lambda: (log.add("heartbeat"), clock.go_on(29)),
@@ -138,7 +137,7 @@ class TestItsEnd:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         clock = _Clock(time.monotonic())
-        monkeypatch.setattr(following.time, "monotonic", clock)
+        monkeypatch.setattr(follow.time, "monotonic", clock)
         during(lambda: clock.go_on(31))
         ended = project.run("status", "r1", "--follow", "--json")
         assert ended.code == 1

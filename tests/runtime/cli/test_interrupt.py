@@ -442,7 +442,7 @@ def test_a_signal_while_a_retry_waits_ends_the_wait(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
     scripted.answers["/evaluate-response/"] = (503, {"detail": "busy"}, {"retry-after": "100"})
-    patch(project, "from benchmark_runner import display\n\ndisplay.PLAIN_INTERVAL = 0\n")
+    patch(project, "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0\n")
     process = project.start("run", "--run-id", "r1", "--service-url", scripted.url, "t1")
     assert process.stderr is not None
     assert any("1 to try again, the next in 100 s: " in line for line in process.stderr)

@@ -350,7 +350,7 @@ class TestRefusals:
         planted.service.knows = [PLANTED[name]]
         planted.service.statuses["/evaluate-response/"] = [500]
         # Each event makes a line.
-        patch = "from benchmark_runner import display\n\ndisplay.PLAIN_INTERVAL = 0\n"
+        patch = "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0\n"
         script = planted.project.script.read_text()
         planted.project.script.write_text(
             script.replace("from runner.cli", f"{patch}\nfrom runner.cli")

@@ -312,7 +312,7 @@ def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
 
 
 def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> None:
-    patch = "from benchmark_runner import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
+    patch = "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
     script = project.script.read_text()
     project.script.write_text(script.replace("from runner.cli", f"{patch}\nfrom runner.cli"))
     project.write_tasks([{"id": "t1", "question": "wait", "answer": "", "timeout": 1}])

@@ -38,14 +38,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             view = looking.open(run_id)
             silent: str | None = None
             if follow:
-                from benchmark_runner.cli import following
+                from benchmark_runner._progress import follow
 
                 mask = looking.redactor.clean_text
-                ended = following.follow(view.artifacts.events_path, mask)
+                ended = follow.follow(view.artifacts.events_path, mask)
                 if ended is None:
                     note(f"Nobody is working on run {run_id}.")
                 elif not ended:
-                    silent = f"nothing was heard of run {run_id} for {following.SILENCE:.0f} s"
+                    silent = f"nothing was heard of run {run_id} for {follow.SILENCE:.0f} s"
                 view = looking.open(run_id)  # as it is by now
             standing = standing_of(looking, view)
             content = as_json(standing)

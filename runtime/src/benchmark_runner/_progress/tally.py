@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
-from benchmark_runner.events import (
+from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationResumed,
     EvaluationStarted,
@@ -26,7 +26,7 @@ from benchmark_runner.schemas import EvalStatus, GenerationStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark_runner.events import Event
+    from benchmark_runner._progress.events import Event
 
 #: Seconds between two samples of how many are done, and how many of these make the rate.
 _SAMPLE_EVERY = 1.0

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, cast, get_args
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from benchmark_runner._concurrency.batches import Batches
+from benchmark_runner._progress.events import EvaluationFinished, Event, GenerationFinished
 from benchmark_runner._text import in_one_line
 from benchmark_runner.errors import ArtifactError, describe
-from benchmark_runner.events import EvaluationFinished, Event, GenerationFinished
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.events import InvocationEnded, InvocationStarted
 
 #: Seconds between two writes.
 INTERVAL = 0.25

@@ -12,7 +12,7 @@ from benchmark_runner._text import in_one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmark_runner.progress import Running, Tally
+    from benchmark_runner._progress.tally import Running, Tally
 
 #: A row is never longer, so that most windows can be resized without breaking it.
 WIDEST = 80

@@ -15,9 +15,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from benchmark_runner._concurrency.batches import Batches
-from benchmark_runner.events import LoopBlocked
-from benchmark_runner.progress import Tally
-from benchmark_runner.progress_words import (
+from benchmark_runner._progress.events import LoopBlocked
+from benchmark_runner._progress.render import (
     WIDEST,
     cells,
     counts,
@@ -26,6 +25,7 @@ from benchmark_runner.progress_words import (
     rows,
     summary_rows,
 )
+from benchmark_runner._progress.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from benchmark_runner.events import Event
+    from benchmark_runner._progress.events import Event
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0

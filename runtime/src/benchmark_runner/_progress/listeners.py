@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.loop_watch import whose_work
 from benchmark_runner._concurrency.thread_pool import finished_beside_loop
-from benchmark_runner.display import NoDisplay, make_display
+from benchmark_runner._progress.display import NoDisplay, make_display
+from benchmark_runner._progress.event_log import EventLog
+from benchmark_runner._progress.events import InvocationEnded, RetryScheduled
 from benchmark_runner.errors import describe
-from benchmark_runner.event_log import EventLog
-from benchmark_runner.events import InvocationEnded, RetryScheduled
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from benchmark_runner._progress.display import Display
+    from benchmark_runner._progress.events import Event, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.client.retry import RetryNotice
-    from benchmark_runner.display import Display
     from benchmark_runner.errors import ArtifactError
-    from benchmark_runner.events import Event, InvocationStarted
 
 
 class Listeners:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner.display import make_display
-from benchmark_runner.event_log import EventReader
-from benchmark_runner.events import InvocationEnded, InvocationStarted
+from benchmark_runner._progress.display import make_display
+from benchmark_runner._progress.event_log import EventReader
+from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
     from types import FrameType
 
-    from benchmark_runner.display import Display
-    from benchmark_runner.event_log import Logged
+    from benchmark_runner._progress.display import Display
+    from benchmark_runner._progress.event_log import Logged
 
 #: Seconds between two looks: disks of other machines tell nobody that a file has grown.
 POLL = 0.25
