@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.summary import CurrentEvals
+from benchmark_runner._run.summary import CurrentEvals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

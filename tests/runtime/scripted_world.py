@@ -27,6 +27,8 @@ from benchmark_runner._concurrency import loop_watch, thread_pool
 from benchmark_runner._progress import listeners
 from benchmark_runner._progress.display import NoDisplay
 from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
+from benchmark_runner._run.session import RunRequest
+from benchmark_runner._run.workflow import Outcome, Workflow, WorkSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
@@ -36,8 +38,6 @@ from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
-from benchmark_runner.session import RunRequest
-from benchmark_runner.workflow import Outcome, Workflow, WorkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
     from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.events import Event
+    from benchmark_runner._run.workflow import Command
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
-    from benchmark_runner.workflow import Command
 
 #: US dollars of a generation that returns.
 COST = 0.25

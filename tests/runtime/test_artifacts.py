@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.plan import make_plan
 from benchmark_runner.artifacts.run_folder import MOVING_FOLDER, RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, UsageError
-from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.caps import IDENTICAL_ERRORS, Caps, Costs, recorded_costs
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.caps import IDENTICAL_ERRORS, Caps, Costs, recorded_costs
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
 
 if TYPE_CHECKING:

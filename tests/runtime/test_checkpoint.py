@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from benchmark_runner import make_cli
+from benchmark_runner._run.identity import task_hash
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import (
     Part,
@@ -19,7 +20,6 @@ from benchmark_runner.checkpoint import (
     save_run_config,
 )
 from benchmark_runner.errors import ArtifactError, RunIdentityError
-from benchmark_runner.identity import task_hash
 from benchmark_runner.schemas import GenerationResult, Task
 from benchmark_runner.setting_parts import PART_OF_OPTION
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from benchmark_runner.base import BenchmarkRunner, NoOptions
-from benchmark_runner.definition import (
+from benchmark_runner._run.runner_class import (
     check_definition,
     import_object,
     parse_options,
     resolve_runner,
     split_options,
 )
+from benchmark_runner.base import BenchmarkRunner, NoOptions
 from benchmark_runner.errors import RunnerDefinitionError, UsageError
 from benchmark_runner.schemas import GenerationResult, Task
 

@@ -19,10 +19,12 @@ from benchmark_runner._progress.events import (
     GenerationStarted,
 )
 from benchmark_runner._progress.tally import Tally
+from benchmark_runner._run.caps import Caps, recorded_costs
+from benchmark_runner._run.engine import Engine, EngineSettings
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import Plan, make_plan
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.caps import Caps, recorded_costs
-from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -33,9 +35,7 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import Plan, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -993,7 +993,7 @@ class TestEnding:
     async def test_a_disk_that_refuses_ends_the_run_with_one_error(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("benchmark_runner.keeping.DISK_PATIENCE", 2 * SOON)
+        monkeypatch.setattr("benchmark_runner._run.disk_retry.DISK_PATIENCE", 2 * SOON)
         run.script(3)
         run.artifacts.run_dir.mkdir(parents=True)
         (run.artifacts.run_dir / "t2").write_text("not a folder")

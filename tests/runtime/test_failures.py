@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from benchmark_runner._run.failure_kinds import attributed_to, classify, common_reason
 from benchmark_runner.client.retry import error_class
 from benchmark_runner.errors import (
     AuthenticationError,
@@ -24,7 +25,6 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
 )
-from benchmark_runner.failures import attributed_to, classify, common_reason
 from benchmark_runner.schemas import Failure, FailureKind, Phase
 
 if TYPE_CHECKING:

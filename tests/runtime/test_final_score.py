@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.score import make_score, standing_score
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.final_score import make_score, standing_score
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -17,7 +18,6 @@ from benchmark_runner.schemas import (
     ScoreResult,
     Task,
 )
-from benchmark_runner.summary import summarise
 
 from .hashes import hash_of_evals
 

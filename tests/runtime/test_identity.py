@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.identity import (
+from benchmark_runner._run.identity import (
     check_same_code,
     check_same_dataset,
     check_same_limit,
@@ -23,6 +20,9 @@ from benchmark_runner.identity import (
     task_changes,
     task_hash,
 )
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
@@ -379,7 +379,7 @@ class TestTasks:
 
 
 INNER_SETS = """\
-from benchmark_runner.identity import task_hash
+from benchmark_runner._run.identity import task_hash
 from benchmark_runner.schemas import Task
 
 
@@ -391,7 +391,7 @@ print(task_hash(Grouped(id="t1", question="?", groups={"x": {"alpha", "beta", "g
 """
 
 SETS = """\
-from benchmark_runner.identity import task_hash
+from benchmark_runner._run.identity import task_hash
 from benchmark_runner.schemas import Task
 
 

@@ -28,7 +28,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.runs",
     "benchmark_runner.cli.score",
     "benchmark_runner.cli.serve",
-    "benchmark_runner.cli.settings",
+    "benchmark_runner._run.cli_defaults",
     "benchmark_runner.cli.show",
     "benchmark_runner.cli.status",
 }

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner import keeping
 from benchmark_runner._concurrency import thread_pool
 from benchmark_runner._progress.events import Event, GenerationStarted, RetryScheduled
+from benchmark_runner._run import disk_retry
+from benchmark_runner._run.disk_retry import Keeper
+from benchmark_runner._run.engine import Engine, EngineSettings
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import make_plan
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.graders import GradedBy
-from benchmark_runner.keeping import Keeper
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -67,7 +67,7 @@ def disk(tmp_path: Path) -> Disk:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "DISK_PATIENCE", 0.5)
+    monkeypatch.setattr(disk_retry, "DISK_PATIENCE", 0.5)
 
 
 class TestKeeping:
@@ -98,8 +98,8 @@ class TestKeeping:
     async def test_the_waits_grow_up_to_a_limit(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(keeping, "_FIRST_WAIT", 0.001)
-        monkeypatch.setattr(keeping, "_LONGEST_WAIT", 0.004)
+        monkeypatch.setattr(disk_retry, "_FIRST_WAIT", 0.001)
+        monkeypatch.setattr(disk_retry, "_LONGEST_WAIT", 0.004)
 
         def heal_at_the_fifth(event: Event) -> None:
             disk.listen(event)
@@ -125,7 +125,7 @@ class TestKeeping:
     async def test_a_cancellation_ends_the_patience(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(keeping, "_FIRST_WAIT", 2 * TOO_LONG)
+        monkeypatch.setattr(disk_retry, "_FIRST_WAIT", 2 * TOO_LONG)
         refused = asyncio.Event()
         keeper = Keeper(lambda _: refused.set())
         task = asyncio.create_task(keeper.keep(disk.write))

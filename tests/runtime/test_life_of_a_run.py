@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from benchmark_runner._run.identity import task_hash
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -33,7 +34,6 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
     UsageError,
 )
-from benchmark_runner.identity import task_hash
 from benchmark_runner.schemas import Task
 
 from .scripted_world import (
@@ -51,7 +51,7 @@ from .scripted_world import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from benchmark_runner.workflow import Command
+    from benchmark_runner._run.workflow import Command
 
     from .scripted_world import Ended
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner._run.graded_by import GradedBy, check_same_grader
+from benchmark_runner._run.plan import Plan, Why, make_plan
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.graders import GradedBy, check_same_grader
-from benchmark_runner.planning import Plan, Why, make_plan
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

@@ -18,6 +18,10 @@ from benchmark_runner._redaction import (
     user_info,
     without_user_info,
 )
+from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.session import RunRequest
+from benchmark_runner._run.workflow import WorkSettings
 from benchmark_runner._secrets import (
     KEY_VARIABLES,
     looks_like_a_key,
@@ -26,19 +30,15 @@ from benchmark_runner._secrets import (
 )
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
 from benchmark_runner.cli.command import Job
 from benchmark_runner.cli.grading import GradingFlags
-from benchmark_runner.cli.settings import CliSettings
 from benchmark_runner.client.call import Service
 from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
-from benchmark_runner.session import RunRequest
 from benchmark_runner.vocabulary import own_words
-from benchmark_runner.workflow import WorkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
+from benchmark_runner._run.plan import Why, make_plan
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
-from benchmark_runner.planning import Why, make_plan
 from benchmark_runner.run_view import list_runs, open_view, run_ids
 from benchmark_runner.schemas import (
     EvalResult,
@@ -21,7 +22,6 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from benchmark_runner.summary import summarise
 from benchmark_runner.task_rows import TaskState
 
 from .hashes import hash_of_evals

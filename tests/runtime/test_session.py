@@ -7,27 +7,27 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.plan import Why
+from benchmark_runner._run.session import RunRequest, open_graded_run, open_run
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, DatasetError, RunIdentityError, UsageError
-from benchmark_runner.identity import task_hash
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
-from benchmark_runner.planning import Why
 from benchmark_runner.schemas import GenerationResult, Task
-from benchmark_runner.session import RunRequest, open_graded_run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.session import Session
-    from benchmark_runner.sources import TaskSource
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner import engine as engine_module
 from benchmark_runner._concurrency.slots import Slots, rest
 from benchmark_runner._progress.events import (
     EvaluationFinished,
@@ -14,14 +13,15 @@ from benchmark_runner._progress.events import (
     Event,
     GenerationFinished,
 )
+from benchmark_runner._run import engine as engine_module
+from benchmark_runner._run.engine import Engine, EngineSettings
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import make_plan
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
-from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import AuthenticationError, ServiceError
-from benchmark_runner.graders import GradedBy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
 
 if TYPE_CHECKING:

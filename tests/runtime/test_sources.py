@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import (
@@ -20,7 +21,6 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.schemas import GenerationResult, Task
-from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.summary import CurrentEvals, summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -21,7 +22,6 @@ from benchmark_runner.schemas import (
     ScoreCounts,
     Task,
 )
-from benchmark_runner.summary import CurrentEvals, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.plan import make_plan
+from benchmark_runner._run.scan import Survey
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.planning import make_plan
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
-from benchmark_runner.summary import summarise
-from benchmark_runner.survey import Survey
 
 from .hashes import hash_of_evals
 from .reading_runner import Runner

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner._run.session import RunRequest, open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, UsageError
@@ -14,15 +15,14 @@ from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.run_view import open_view
 from benchmark_runner.schemas import GenerationResult, Task
-from benchmark_runner.session import RunRequest, open_run
 from benchmark_runner.task_fields import field_of, group_name, load_task_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.sources import TaskSource
     from benchmark_runner.task_fields import TaskFields
 
 pytestmark = pytest.mark.anyio

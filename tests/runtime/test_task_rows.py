@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.summary import Summariser
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -21,7 +22,6 @@ from benchmark_runner.schemas import (
     Phase,
     TokenUsage,
 )
-from benchmark_runner.summary import Summariser
 from benchmark_runner.task_rows import COLUMNS, TaskRow, TaskState, flat, row_of
 
 if TYPE_CHECKING:

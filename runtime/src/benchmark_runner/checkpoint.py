@@ -2,7 +2,7 @@
 
 Each field has a part in whether a resume is the same run (:class:`Part`). What is identity is
 compared on a resume and changes only where that is allowed expressly (see
-:mod:`benchmark_runner.identity`); what else changes is noted in the history.
+:mod:`benchmark_runner._run.identity`); what else changes is noted in the history.
 """
 
 from __future__ import annotations

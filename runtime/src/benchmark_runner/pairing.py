@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmark_runner.task_rows import TaskState
 
 if TYPE_CHECKING:
-    from benchmark_runner.graders import GradedBy
+    from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.run_view import Reading, RunView
     from benchmark_runner.task_rows import TaskRow
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import TokenUsage
-    from benchmark_runner.summary import RunSummary
 
 
 def config_facts(config: RunConfig) -> dict[str, object]:

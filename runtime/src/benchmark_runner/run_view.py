@@ -23,15 +23,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.options import options_on_disk
+from benchmark_runner._run.plan import Plan, plan_task
+from benchmark_runner._run.score import sums
+from benchmark_runner._run.summary import Summariser
 from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
-from benchmark_runner.final_score import sums
-from benchmark_runner.planning import Plan, plan_task
-from benchmark_runner.public_settings import options_on_disk
 from benchmark_runner.schemas import TokenUsage, safe_path_segment
-from benchmark_runner.summary import Summariser
 from benchmark_runner.task_rows import TaskState, aware, row_of
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._redaction import Redactor
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import ModelT
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import GenerationResult, ScoreResult
-    from benchmark_runner.summary import RunSummary
     from benchmark_runner.task_rows import TaskRow
 
 

@@ -10,19 +10,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._run.identity import task_changes
+from benchmark_runner._run.task_source import choose_source, load_tasks
 from benchmark_runner.errors import DatasetError, UsageError, some_ids
-from benchmark_runner.identity import task_changes
 from benchmark_runner.run_view import did_you_mean
-from benchmark_runner.sources import choose_source, load_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pydantic import JsonValue
 
+    from benchmark_runner._run.session import Connect
     from benchmark_runner.run_view import RunView
     from benchmark_runner.schemas import Task
-    from benchmark_runner.session import Connect
 
 #: Each task has its own.
 _OF_ONE_TASK = frozenset({"id", "question"})

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.caps import known_cost
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import Why, why_eval_is_owed
 from benchmark_runner._scores import finite
-from benchmark_runner.caps import known_cost
-from benchmark_runner.graders import GradedBy
-from benchmark_runner.planning import Why, why_eval_is_owed
 from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenUsage
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
 
     Args:
         task: Its files.
-        score: What it counts; see :func:`benchmark_runner.summary.task_value`.
+        score: What it counts; see :func:`benchmark_runner._run.summary.task_value`.
     """
     generation, result, earlier = task.generation, task.result, task.earlier_generations
     costs = [cost for each in earlier if (cost := known_cost(each)) is not None]
@@ -208,7 +208,7 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
 
 
 def state_of(task: TaskFiles) -> TaskState:
-    """Say what has become of a task, as :class:`~benchmark_runner.summary.Summariser` counts it."""
+    """Say what has become of a task, as :class:`~benchmark_runner._run.summary.Summariser` counts it."""
     generation, result = task.generation, task.result
     if generation is None:
         return TaskState.NOT_GENERATED

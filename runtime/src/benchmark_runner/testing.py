@@ -18,8 +18,8 @@ import inspect
 from typing import TYPE_CHECKING, ClassVar
 
 from benchmark_runner._project import Project
+from benchmark_runner._run.runner_class import check_definition, parse_options
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
-from benchmark_runner.definition import check_definition, parse_options
 
 if TYPE_CHECKING:
     from pathlib import Path

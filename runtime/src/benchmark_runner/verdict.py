@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.comparing import Comparison, Effect
-    from benchmark_runner.graders import GradedBy
     from benchmark_runner.pairing import Side
 
 #: With fewer tasks, or clusters, an interval is rough.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.planning import Why
+from benchmark_runner._run.plan import Why
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
@@ -23,7 +24,6 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from benchmark_runner.summary import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from benchmark_runner._run.cli_defaults import CliSettings
 from benchmark_runner.cli import (
     compare,
     doctor,
@@ -24,7 +25,6 @@ from benchmark_runner.cli import (
     status,
 )
 from benchmark_runner.cli.app import RunnerGroup, main_options
-from benchmark_runner.cli.settings import CliSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ import typer
 
 from benchmark_runner._concurrency.gc_threshold import rare_collections
 from benchmark_runner._redaction import Redactor
+from benchmark_runner._run.workflow import Workflow
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.cli.interrupts import Interrupted, run_interruptible
 from benchmark_runner.cli.outcome import as_json, closing, exit_code, opening
@@ -26,16 +27,15 @@ from benchmark_runner.cli.plan import plan_as_json, plan_in_words
 from benchmark_runner.cli.requests import known_secrets, where_arguments
 from benchmark_runner.cli.shell import command_line
 from benchmark_runner.errors import BenchmarkRunnerError
-from benchmark_runner.workflow import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from pathlib import Path
 
-    from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
-    from benchmark_runner.planning import Plan
-    from benchmark_runner.session import RunRequest, Session
-    from benchmark_runner.workflow import Outcome, WorkSettings
+    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.session import RunRequest, Session
+    from benchmark_runner._run.workflow import Outcome, WorkSettings
 
 ResultT = TypeVar("ResultT")
 

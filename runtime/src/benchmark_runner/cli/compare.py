@@ -10,7 +10,7 @@ from benchmark_runner.cli.options import AsJson, ResultsDir
 from benchmark_runner.cli.output import failures_as_messages, print_json, say
 
 if TYPE_CHECKING:
-    from benchmark_runner.cli.settings import CliSettings
+    from benchmark_runner._run.cli_defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

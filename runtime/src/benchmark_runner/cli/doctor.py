@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner._project import Project
     from benchmark_runner._redaction import Redactor
+    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.cli_defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.cli.interrupts import Interrupted
-    from benchmark_runner.cli.settings import CliSettings
     from benchmark_runner.doctor.examination import Examination
     from benchmark_runner.doctor.findings import Finding
     from benchmark_runner.errors import BenchmarkRunnerError
@@ -94,7 +94,7 @@ def _project(runner: type[BenchmarkRunner] | str) -> Project | None:
 
 
 def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http: bool) -> Opened:
-    from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
+    from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
     from benchmark_runner.cli.options import DEFAULT_EVAL_TIMEOUT
     from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe

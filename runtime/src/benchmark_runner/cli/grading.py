@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
+from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
+from benchmark_runner._run.session import RunRequest
+from benchmark_runner._run.workflow import WorkSettings
 from benchmark_runner.cli.command import Job, carry_out
 from benchmark_runner.cli.options import (
     DEFAULT_EVAL_PARALLELISM,
@@ -16,13 +18,11 @@ from benchmark_runner.cli.options import (
 from benchmark_runner.cli.requests import as_settings, given_arguments
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.session import RunRequest
-from benchmark_runner.workflow import WorkSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner.cli.settings import CliSettings
+    from benchmark_runner._run.cli_defaults import CliSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

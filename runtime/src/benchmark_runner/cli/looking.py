@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._redaction import Redactor, without_user_info
-from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
+from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
+from benchmark_runner._run.options import public_texts
 from benchmark_runner.cli.options import (
     DEFAULT_EVAL_PARALLELISM,
     DEFAULT_EVAL_TIMEOUT,
@@ -22,7 +23,6 @@ from benchmark_runner.cli.shell import command_line, short_path
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.public_settings import public_texts
 from benchmark_runner.run_view import open_view
 from benchmark_runner.task_fields import load_task_fields
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._run.benchmark import Benchmark
+    from benchmark_runner._run.cli_defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.cli.benchmark import Benchmark
-    from benchmark_runner.cli.settings import CliSettings
     from benchmark_runner.run_view import RunView
     from benchmark_runner.task_fields import TaskFields
 

@@ -22,10 +22,10 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner.planning import Plan
-    from benchmark_runner.session import Session
-    from benchmark_runner.summary import RunSummary
-    from benchmark_runner.workflow import Outcome, WorkSettings
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.summary import RunSummary
+    from benchmark_runner._run.workflow import Outcome, WorkSettings
 
 
 def exit_code(outcome: Outcome, settings: WorkSettings) -> int:

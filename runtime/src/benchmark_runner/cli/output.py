@@ -104,7 +104,7 @@ def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
         "hint": error.hint,
     }
     if error.phase is not None:
-        from benchmark_runner.failures import classify
+        from benchmark_runner._run.failure_kinds import classify
 
         content |= classify(error, error.phase).model_dump(mode="json", exclude={"hint"})
     return content

@@ -10,8 +10,8 @@ from benchmark_runner.errors import some_ids
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmark_runner.planning import Why
-    from benchmark_runner.session import Session
+    from benchmark_runner._run.plan import Why
+    from benchmark_runner._run.session import Session
 
     Groups = Mapping[str, Mapping[Why, Sequence[str]]]
 

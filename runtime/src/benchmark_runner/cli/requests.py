@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.cli.benchmark import Benchmark
+    from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner.llm import LLMConfig
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.cli_defaults import CliSettings
 from benchmark_runner.cli.options import (
     DEFAULT_EVAL_PARALLELISM,
     DEFAULT_EVAL_TIMEOUT,
@@ -23,7 +24,6 @@ from benchmark_runner.cli.options import (
     ServiceUrl,
 )
 from benchmark_runner.cli.output import failures_as_messages
-from benchmark_runner.cli.settings import CliSettings
 
 _MODEL = "Model settings"
 _AGAIN = "Going on with a run"
@@ -216,8 +216,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         What is finished is never done again: the same command goes on where it stopped.
         """
         with failures_as_messages("run", as_json=json):
+            from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
+            from benchmark_runner._run.session import RunRequest
+            from benchmark_runner._run.workflow import WorkSettings
             from benchmark_runner._versions import Code
-            from benchmark_runner.cli.benchmark import ServiceSettings, open_benchmark
             from benchmark_runner.cli.command import Job, carry_out, show_plan
             from benchmark_runner.cli.requests import (
                 as_settings,
@@ -229,8 +231,6 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             )
             from benchmark_runner.client.retry import RetryPolicy
             from benchmark_runner.llm import build_llm_config
-            from benchmark_runner.session import RunRequest
-            from benchmark_runner.workflow import WorkSettings
 
             named = named_tasks(task_ids or [], task_file)
             check_run_flags(

@@ -10,7 +10,7 @@ import typer
 from benchmark_runner.cli.output import failures_as_messages, say
 
 if TYPE_CHECKING:
-    from benchmark_runner.cli.settings import CliSettings
+    from benchmark_runner._run.cli_defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -43,7 +43,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         It grades with this project's grader and datasets; its scores are not official.
         """
         with failures_as_messages("serve", as_json=False):
-            from benchmark_runner.cli.benchmark import LOCAL, open_benchmark
+            from benchmark_runner._run.benchmark import LOCAL, open_benchmark
             from benchmark_runner.errors import UsageError
             from benchmark_runner.local.server import serve as serve_until_stopped
 

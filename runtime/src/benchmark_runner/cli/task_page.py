@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.run_facts import tokens_in_words
 from benchmark_runner.schemas import Phase, TokenUsage
-from benchmark_runner.summary import Summariser
 from benchmark_runner.task_rows import flat, row_of
 
 if TYPE_CHECKING:

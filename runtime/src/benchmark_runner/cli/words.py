@@ -15,11 +15,11 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from benchmark_runner._run.caps import Costs
+    from benchmark_runner._run.summary import FailureGroup, RunSummary
     from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.caps import Costs
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import ScoreCounts, ScoreResult
-    from benchmark_runner.summary import FailureGroup, RunSummary
 
 _MAX_GROUPS = 5
 _METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}

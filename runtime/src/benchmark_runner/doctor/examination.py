@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.doctor.answers import Answers
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.runner_class import parse_options
+from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.definition import parse_options
 from benchmark_runner.doctor.findings import Finding, ok
-from benchmark_runner.sources import TaskSource, load_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchmark_runner.cli.benchmark import Benchmark
+    from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner.schemas import Task
 
 

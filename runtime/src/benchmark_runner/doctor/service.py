@@ -8,7 +8,7 @@ from benchmark_runner.client.preflight import check_service
 from benchmark_runner.doctor.findings import Finding, not_checked, ok
 
 if TYPE_CHECKING:
-    from benchmark_runner.cli.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
     from benchmark_runner.doctor.loading import Loaded
 
 

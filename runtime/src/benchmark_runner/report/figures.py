@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._stats.histograms import Bar
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.run_view import Reading, RunView
     from benchmark_runner.schemas import ScoreResult, TokenUsage
-    from benchmark_runner.summary import RunSummary
     from benchmark_runner.task_rows import TaskRow, TaskState
 
     #: What is told of each task while it is there: its row and its files.

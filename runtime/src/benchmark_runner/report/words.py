@@ -10,10 +10,10 @@ from benchmark_runner._stats.intervals import IntervalMethod
 from benchmark_runner.run_facts import tokens_in_words
 
 if TYPE_CHECKING:
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
-    from benchmark_runner.summary import RunSummary
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson's"}
 _MINUTE, _HOUR = 60, 60 * 60

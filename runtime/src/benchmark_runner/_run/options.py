@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._redaction import without_user_info
-from benchmark_runner.definition import parse_options, secret_options, secrets_in
+from benchmark_runner._run.runner_class import parse_options, secret_options, secrets_in
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:

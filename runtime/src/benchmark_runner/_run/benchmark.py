@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._project import Project
-from benchmark_runner.definition import import_object, resolve_runner
+from benchmark_runner._run.runner_class import import_object, resolve_runner
+from benchmark_runner._run.task_source import call_load_tasks
 from benchmark_runner.errors import (
     DatasetError,
     RunnerDefinitionError,
@@ -17,19 +18,18 @@ from benchmark_runner.errors import (
     describe,
     place_of,
 )
-from benchmark_runner.sources import call_load_tasks
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.cli.settings import CliSettings
     from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.app import LocalService
     from benchmark_runner.local.datasets import LocalDatasets
     from benchmark_runner.local.grader import Grader
-    from benchmark_runner.sources import TaskSource
 
 LOCAL = "local"
 

@@ -7,19 +7,19 @@ import socket
 from typing import TYPE_CHECKING
 
 from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
+from benchmark_runner._run.engine import Engine, EngineSettings
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
-from benchmark_runner.engine import Engine, EngineSettings
 from benchmark_runner.errors import describe
 
 if TYPE_CHECKING:
     from benchmark_runner._progress.listeners import Listeners
+    from benchmark_runner._run.caps import Caps
+    from benchmark_runner._run.graded_by import GradedBy
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.scan import Before
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.workflow import Outcome, WorkSettings
     from benchmark_runner._versions import Code
-    from benchmark_runner.caps import Caps
-    from benchmark_runner.graders import GradedBy
-    from benchmark_runner.planning import Plan
-    from benchmark_runner.session import Session
-    from benchmark_runner.survey import Before
-    from benchmark_runner.workflow import Outcome, WorkSettings
 
 
 def make_engine(

@@ -16,6 +16,8 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
+from benchmark_runner._run.failure_kinds import classify
+from benchmark_runner._run.summary import task_value
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import (
@@ -24,7 +26,6 @@ from benchmark_runner.errors import (
     ServiceError,
     describe,
 )
-from benchmark_runner.failures import classify
 from benchmark_runner.finite import is_finite
 from benchmark_runner.schemas import (
     EvalResult,
@@ -34,16 +35,15 @@ from benchmark_runner.schemas import (
     FailureKind,
     Phase,
 )
-from benchmark_runner.summary import task_value
 
 if TYPE_CHECKING:
     from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._progress.events import Listener
+    from benchmark_runner._run.disk_retry import Keeper
+    from benchmark_runner._run.generate import Generated
+    from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.generating import Generated
-    from benchmark_runner.graders import GradedBy
-    from benchmark_runner.keeping import Keeper
     from benchmark_runner.schemas import GenerationResult
 
 

@@ -17,10 +17,10 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
 from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
+from benchmark_runner._run.caps import known_cost
+from benchmark_runner._run.failure_kinds import classify
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
-from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import describe
-from benchmark_runner.failures import classify
 from benchmark_runner.schemas import (
     Failure,
     FailureKind,
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._progress.events import Listener
+    from benchmark_runner._run.disk_retry import Keeper
     from benchmark_runner._versions import Code
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.keeping import Keeper
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
 

@@ -7,16 +7,16 @@ from array import array
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._run.caps import Costs
+from benchmark_runner._run.failure_kinds import common_reason
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import why_eval_is_owed
 from benchmark_runner._scores import finite
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
 from benchmark_runner.artifacts.run_folder import EvalsDigest
 from benchmark_runner.artifacts.task_files import read_tasks
-from benchmark_runner.caps import Costs
 from benchmark_runner.errors import RunnerDefinitionError, describe
-from benchmark_runner.failures import common_reason
-from benchmark_runner.graders import GradedBy
-from benchmark_runner.planning import why_eval_is_owed
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,

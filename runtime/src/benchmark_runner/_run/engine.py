@@ -15,13 +15,13 @@ from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._concurrency.slots import Slot, Slots
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._progress.events import EvaluationResumed, EvaluationStopped, LoopBlocked
+from benchmark_runner._run.caps import Caps
+from benchmark_runner._run.disk_retry import Keeper
+from benchmark_runner._run.evaluate import Grading
+from benchmark_runner._run.generate import Generated, Generating
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
-from benchmark_runner.caps import Caps
 from benchmark_runner.errors import ArtifactError, ServiceError
-from benchmark_runner.generating import Generated, Generating
-from benchmark_runner.grading import Grading
-from benchmark_runner.keeping import Keeper
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from benchmark_runner._concurrency.loop_watch import Blocked
     from benchmark_runner._progress.events import Listener
+    from benchmark_runner._run.graded_by import GradedBy
+    from benchmark_runner._run.plan import Plan
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
-    from benchmark_runner.graders import GradedBy
     from benchmark_runner.llm import LLMConfig
-    from benchmark_runner.planning import Plan
 
 #: Gradings that may wait for another try, for each one that may be under way.
 _WAITING_PER_SLOT = 4

@@ -9,12 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmark_runner._redaction import without_user_info
-from benchmark_runner._secrets import looks_like_a_key
-from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
-from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
-from benchmark_runner.definition import parse_options, split_options
-from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
-from benchmark_runner.identity import (
+from benchmark_runner._run.identity import (
     TaskChanges,
     check_same_code,
     check_same_dataset,
@@ -24,9 +19,7 @@ from benchmark_runner.identity import (
     task_changes,
     task_hash,
 )
-from benchmark_runner.llm import LLMConfig
-from benchmark_runner.planning import Why
-from benchmark_runner.public_settings import (
+from benchmark_runner._run.options import (
     changed_options,
     options_on_disk,
     public_options,
@@ -34,8 +27,15 @@ from benchmark_runner.public_settings import (
     public_texts,
     secrets_of,
 )
+from benchmark_runner._run.plan import Why
+from benchmark_runner._run.runner_class import parse_options, split_options
+from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
+from benchmark_runner._secrets import looks_like_a_key
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
+from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
+from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
+from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import Task
-from benchmark_runner.sources import TaskSource, choose_source, load_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence

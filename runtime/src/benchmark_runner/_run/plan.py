@@ -7,8 +7,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner.artifacts.task_files import read_tasks
-from benchmark_runner.graders import GradedBy
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:

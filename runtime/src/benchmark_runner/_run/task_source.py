@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._run.identity import check_same_source
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
@@ -17,7 +18,6 @@ from benchmark_runner.errors import (
     describe,
     place_of,
 )
-from benchmark_runner.identity import check_same_source
 from benchmark_runner.schemas import Task, safe_path_segment
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner.errors import RunPausedError
-from benchmark_runner.failures import common_reason
 from benchmark_runner.schemas import GenerationStatus
 
 if TYPE_CHECKING:

@@ -13,17 +13,17 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
 )
 from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._run.summary import CurrentEvals
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.schemas import ScoreResult
-from benchmark_runner.summary import CurrentEvals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.summary import RunSummary
 
 _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 

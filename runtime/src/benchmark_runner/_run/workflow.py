@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Literal
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._progress.events import ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
-from benchmark_runner.caps import Caps, recorded_costs
+from benchmark_runner._run.caps import Caps, recorded_costs
+from benchmark_runner._run.failure_kinds import attributed_to
+from benchmark_runner._run.generate import note_interruption
+from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
+from benchmark_runner._run.plan import Plan, Why, make_plan
+from benchmark_runner._run.scan import Survey
+from benchmark_runner._run.score import has_forced_score, make_score, standing_score
+from benchmark_runner._run.session import open_graded_run, open_run
+from benchmark_runner._run.settings import beginning, ending, make_engine
+from benchmark_runner._run.summary import RunSummary, summarise
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import (
@@ -20,26 +29,17 @@ from benchmark_runner.errors import (
     RunLockedError,
     ServiceError,
 )
-from benchmark_runner.failures import attributed_to
-from benchmark_runner.final_score import has_forced_score, make_score, standing_score
-from benchmark_runner.generating import note_interruption
-from benchmark_runner.graders import GradedBy, ask_who_grades, check_same_grader, grader_now
-from benchmark_runner.planning import Plan, Why, make_plan
 from benchmark_runner.schemas import Phase
-from benchmark_runner.session import open_graded_run, open_run
-from benchmark_runner.summary import RunSummary, summarise
-from benchmark_runner.survey import Survey
-from benchmark_runner.work import beginning, ending, make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic import JsonValue
 
+    from benchmark_runner._run.session import Connect, RunRequest, Session
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import ScoreResult
-    from benchmark_runner.session import Connect, RunRequest, Session
 
 Command = Literal["run", "evaluate", "score"]
 

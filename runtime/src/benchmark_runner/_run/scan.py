@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark_runner._progress.tally import RunningMean, Spent
+from benchmark_runner._run.caps import known_cost
+from benchmark_runner._run.plan import Why
+from benchmark_runner._run.summary import Summariser, task_value
 from benchmark_runner.artifacts.run_folder import EvalsDigest
-from benchmark_runner.caps import known_cost
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.planning import Why
 from benchmark_runner.schemas import GenerationStatus, TokenUsage
-from benchmark_runner.summary import Summariser, task_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.planning import Plan
-    from benchmark_runner.summary import RunSummary
 
 
 _GRADED = (Why.GRADED, Why.DID_NOT_COMPLETE)

@@ -1,0 +1,1 @@
+"""One command on one run: open it, plan, generate, evaluate, score."""
