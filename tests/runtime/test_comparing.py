@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.comparing import Direction, PassFail, mean_of_known, measure
+from benchmark_runner.results.compare.effect import Direction, PassFail, mean_of_known, measure
 
 from .two_runs import FAILED, MISSING, TwoRuns
 

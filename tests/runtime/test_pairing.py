@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.pairing import Because, Spent
+from benchmark_runner.results.compare.pairing import Because, Spent
 from benchmark_runner.schemas import GenerationResult
 
 from .two_runs import (

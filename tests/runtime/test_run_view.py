@@ -14,7 +14,8 @@ from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
-from benchmark_runner.run_view import list_runs, open_view, run_ids
+from benchmark_runner.results.run_view import list_runs, open_view, run_ids
+from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -22,7 +23,6 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from benchmark_runner.task_rows import TaskState
 
 from .hashes import hash_of_evals
 from .reading_runner import Runner
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.run_view import RunOverview, RunView
+    from benchmark_runner.results.run_view import RunOverview, RunView
 
 START = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TASKS = ["t2", "t1", "t3"]

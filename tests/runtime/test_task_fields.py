@@ -13,9 +13,9 @@ from benchmark_runner.llm import LLMConfig
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
-from benchmark_runner.run_view import open_view
+from benchmark_runner.results.grouping import field_of, group_name, load_task_fields
+from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import GenerationResult, Task
-from benchmark_runner.task_fields import field_of, group_name, load_task_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.task_fields import TaskFields
+    from benchmark_runner.results.grouping import TaskFields
 
 pytestmark = pytest.mark.anyio
 

@@ -12,6 +12,7 @@ from benchmark_runner._run.summary import Summariser
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.results.task_row import COLUMNS, TaskRow, TaskState, flat, row_of
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -22,7 +23,6 @@ from benchmark_runner.schemas import (
     Phase,
     TokenUsage,
 )
-from benchmark_runner.task_rows import COLUMNS, TaskRow, TaskState, flat, row_of
 
 if TYPE_CHECKING:
     from pathlib import Path

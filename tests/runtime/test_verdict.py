@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.verdict import Concern, Difference, Verdict, judge
+from benchmark_runner.results.compare.verdict import Concern, Difference, Verdict, judge
 
 from .two_runs import FAILED, MISSING, NO_TASK_SCORE, TIMED_OUT, UNGRADED, TwoRuns, passes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner.verdict import Judgement
+    from benchmark_runner.results.compare.verdict import Judgement
 
 WHOLE = passes(25, 15)
 GRADED = "https://grader.example"

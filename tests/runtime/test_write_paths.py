@@ -31,7 +31,7 @@ KNOWN = {
     ("doctor/drift.py", "write_bytes"),
     ("doctor/drift.py", "write_text"),
     ("local/grader.py", "copy"),
-    ("run_view.py", "copy"),  # of a runner, in memory
+    ("results/run_view.py", "copy"),  # of a runner, in memory
 }
 
 

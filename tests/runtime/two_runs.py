@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.comparing import compare
-from benchmark_runner.pairing import pair, read_side
-from benchmark_runner.run_view import open_view
+from benchmark_runner.results.compare.effect import compare
+from benchmark_runner.results.compare.pairing import pair, read_side
+from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping
     from pathlib import Path
 
-    from benchmark_runner.comparing import Comparison
-    from benchmark_runner.pairing import Pairing, Side
+    from benchmark_runner.results.compare.effect import Comparison
+    from benchmark_runner.results.compare.pairing import Pairing, Side
 
 #: What becomes of a task: what it scores, or one of these.
 FAILED, FAILED_GRADING, UNGRADED, UNGRADED_TIMEOUT, TIMED_OUT, NO_TASK_SCORE, TORN, MISSING = (

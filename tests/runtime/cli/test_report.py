@@ -207,7 +207,7 @@ class TestWhatIsAsked:
     ) -> None:
         project.run("run", "--run-id", "r1")
         monkeypatch.setattr(
-            "benchmark_runner.report.page.find_spec",
+            "benchmark_runner.results.report.page.find_spec",
             lambda name: None if name == "vl_convert" else find_spec(name),
         )
 

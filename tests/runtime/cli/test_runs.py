@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.run_table import age, table
-from benchmark_runner.run_view import RunOverview
+from benchmark_runner.results.run_view import RunOverview
 
 from .outcomes import run_to_all_ends
 

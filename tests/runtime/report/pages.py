@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._text import printable
-from benchmark_runner.report.figures import Grouping
-from benchmark_runner.report.run_page import page_of_run
-from benchmark_runner.report.runs_page import page_of_runs
-from benchmark_runner.report.texts import Texts
+from benchmark_runner.results.report.figures import Grouping
+from benchmark_runner.results.report.run_page import page_of_run
+from benchmark_runner.results.report.runs_page import page_of_runs
+from benchmark_runner.results.report.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.run_view import RunView
 
 LISTING = ("export", "uv run my-bench-runner export r1")
 COMMANDS = {"Go on with this run": "uv run my-bench-runner run --run-id r1"}

@@ -12,7 +12,7 @@ from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import Invocation, RunConfig
-from benchmark_runner.run_view import open_view
+from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.run_view import RunView
 
 START = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TOPICS = ("algebra", "geometry", "number theory", "probability")

@@ -12,10 +12,10 @@ import pytest
 from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_folder import LOCK_FILE, RunArtifacts
-from benchmark_runner.report.figures import Grouping, figures_of
-from benchmark_runner.report.words import differs_from_mean
+from benchmark_runner.results.report.figures import Grouping, figures_of
+from benchmark_runner.results.report.words import differs_from_mean
+from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
-from benchmark_runner.task_rows import TaskState
 
 from .runs import START, MadeRun, every_outcome
 

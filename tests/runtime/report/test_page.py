@@ -19,7 +19,7 @@ from .runs import MadeRun, every_outcome, topics
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.run_view import RunView
 
 
 #: Where there is nothing to say.

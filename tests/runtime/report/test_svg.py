@@ -7,9 +7,9 @@ from xml.etree.ElementTree import ParseError
 import pytest
 
 from benchmark_runner._stats.histograms import histogram
-from benchmark_runner.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.report.figures import Distribution, estimate_of
-from benchmark_runner.report.svg import plain_svg
+from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
+from benchmark_runner.results.report.figures import Distribution, estimate_of
+from benchmark_runner.results.report.svg import plain_svg
 
 from .hostile import TEXTS
 

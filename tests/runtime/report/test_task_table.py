@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmark_runner.report import task_table
-from benchmark_runner.report.links import Link
-from benchmark_runner.report.task_table import Column, Entry, TaskTable, script_json
+from benchmark_runner.results.report import task_table
+from benchmark_runner.results.report.links import Link
+from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, script_json
 
 from .pages import texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark_runner.report.texts import Cut, visible
+from benchmark_runner.results.report.texts import Cut, visible
 
 from .pages import texts
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from benchmark_runner.comparing import compare, mean_of_known
-from benchmark_runner.pairing import pair, read_side
-from benchmark_runner.run_facts import config_facts, grader_facts
-from benchmark_runner.task_fields import group_name
-from benchmark_runner.verdict import Concern, Verdict, judge
+from benchmark_runner.results.compare.effect import compare, mean_of_known
+from benchmark_runner.results.compare.pairing import pair, read_side
+from benchmark_runner.results.compare.verdict import Concern, Verdict, judge
+from benchmark_runner.results.grouping import group_name
+from benchmark_runner.results.json_facts import config_facts, grader_facts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.cli.looking import Looking
-    from benchmark_runner.comparing import Comparison, Effect
-    from benchmark_runner.pairing import Side
-    from benchmark_runner.run_view import RunView
-    from benchmark_runner.verdict import Finding, Judgement
+    from benchmark_runner.results.compare.effect import Comparison, Effect
+    from benchmark_runner.results.compare.pairing import Side
+    from benchmark_runner.results.compare.verdict import Finding, Judgement
+    from benchmark_runner.results.run_view import RunView
 
 _EXIT_CODES = {Verdict.WORSE: 3, Verdict.NOT_COMPARABLE: 4}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.words import tasks_in_words
-from benchmark_runner.comparing import mean_of_known
-from benchmark_runner.verdict import Verdict
+from benchmark_runner.results.compare.effect import mean_of_known
+from benchmark_runner.results.compare.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.cli.comparison import Made
-    from benchmark_runner.comparing import Comparison, Effect
-    from benchmark_runner.pairing import Exclusion, Side, Spent, Taken
+    from benchmark_runner.results.compare.effect import Comparison, Effect
+    from benchmark_runner.results.compare.pairing import Exclusion, Side, Spent, Taken
 
 _COLUMNS = 80
 _SHOWN_IDS = 5

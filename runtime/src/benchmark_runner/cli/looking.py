@@ -23,8 +23,8 @@ from benchmark_runner.cli.shell import command_line, short_path
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import UsageError
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.run_view import open_view
-from benchmark_runner.task_fields import load_task_fields
+from benchmark_runner.results.grouping import load_task_fields
+from benchmark_runner.results.run_view import open_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner._run.cli_defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_fields import TaskFields
+    from benchmark_runner.results.grouping import TaskFields
+    from benchmark_runner.results.run_view import RunView
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from benchmark_runner.cli.words import (
     what_is_missing,
 )
 from benchmark_runner.errors import some_ids
-from benchmark_runner.run_facts import failure_facts, interval_facts
+from benchmark_runner.results.json_facts import failure_facts, interval_facts
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:

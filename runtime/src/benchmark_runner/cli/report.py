@@ -48,7 +48,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.looking import look
             from benchmark_runner.cli.report_file import write_report
             from benchmark_runner.cli.shell import short_path
-            from benchmark_runner.report.page import check_extra
+            from benchmark_runner.results.report.page import check_extra
 
             check_extra()
             looking = look(settings, results_dir)

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from benchmark_runner._text import printable
 from benchmark_runner.artifacts.storage import Storage, written_whole
 from benchmark_runner.errors import UsageError
-from benchmark_runner.report.as_json import difference_as_json, figures_as_json
-from benchmark_runner.report.figures import Grouping
-from benchmark_runner.report.run_page import page_of_run
-from benchmark_runner.report.runs_page import page_of_runs
-from benchmark_runner.report.texts import Texts
-from benchmark_runner.task_fields import group_name
+from benchmark_runner.results.grouping import group_name
+from benchmark_runner.results.report.as_json import difference_as_json, figures_as_json
+from benchmark_runner.results.report.figures import Grouping
+from benchmark_runner.results.report.run_page import page_of_run
+from benchmark_runner.results.report.runs_page import page_of_runs
+from benchmark_runner.results.report.texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmark_runner.cli.looking import Looking
-    from benchmark_runner.report.figures import RunFigures
-    from benchmark_runner.report.runs_page import Comparison
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.report.figures import RunFigures
+    from benchmark_runner.results.report.runs_page import Comparison
+    from benchmark_runner.results.run_view import RunView
 
 NAME = "report.html"
 _SUFFIXES = frozenset({".html", ".htm"})

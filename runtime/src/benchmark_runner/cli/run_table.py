@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.run_view import RunOverview
+    from benchmark_runner.results.run_view import RunOverview
 
 _FEWEST_COLUMNS = 80
 _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60

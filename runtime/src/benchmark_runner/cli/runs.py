@@ -26,7 +26,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.looking import look
             from benchmark_runner.cli.run_table import as_json, table
             from benchmark_runner.cli.shell import short_path
-            from benchmark_runner.run_view import list_runs
+            from benchmark_runner.results.run_view import list_runs
 
             looking = look(settings, results_dir)
             found = list_runs(looking.results_dir, looking.runner)

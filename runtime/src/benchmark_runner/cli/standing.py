@@ -19,20 +19,20 @@ from benchmark_runner.cli.words import (
     tasks_in_words,
     what_is_missing,
 )
-from benchmark_runner.run_facts import (
+from benchmark_runner.results.json_facts import (
     config_facts,
     failure_facts,
     grader_facts,
     interval_facts,
     tokens_in_words,
 )
-from benchmark_runner.task_rows import TaskState
+from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner.cli.looking import Looking
-    from benchmark_runner.run_view import Reading, RunView
+    from benchmark_runner.results.run_view import Reading, RunView
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from benchmark_runner._text import json_text, printable
 from benchmark_runner.artifacts.storage import written_whole
 from benchmark_runner.errors import UsageError
-from benchmark_runner.task_rows import COLUMNS as COLUMNS_OF_TASKS
-from benchmark_runner.task_rows import flat
+from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
+from benchmark_runner.results.task_row import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_rows import TaskRow
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.task_row import TaskRow
 
     Write = Callable[[bytes], object]
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.run_facts import tokens_in_words
+from benchmark_runner.results.json_facts import tokens_in_words
+from benchmark_runner.results.task_row import flat, row_of
 from benchmark_runner.schemas import Phase, TokenUsage
-from benchmark_runner.task_rows import flat, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.task_row import TaskRow
     from benchmark_runner.schemas import GenerationResult
-    from benchmark_runner.task_rows import TaskRow
 
 _MAX_FILES = 20
 _IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in grading"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner._run.identity import task_changes
 from benchmark_runner._run.task_source import choose_source, load_tasks
 from benchmark_runner.errors import DatasetError, UsageError, some_ids
-from benchmark_runner.run_view import did_you_mean
+from benchmark_runner.results.run_view import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._run.session import Connect
-    from benchmark_runner.run_view import RunView
+    from benchmark_runner.results.run_view import RunView
     from benchmark_runner.schemas import Task
 
 #: Each task has its own.

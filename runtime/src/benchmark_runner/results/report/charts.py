@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.report.svg import plain_svg
-from benchmark_runner.report.words import amount, estimate_in_words, plural
+from benchmark_runner.results.report.svg import plain_svg
+from benchmark_runner.results.report.words import amount, estimate_in_words, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._stats.histograms import Bar
-    from benchmark_runner.report.figures import Distribution, Estimate
+    from benchmark_runner.results.report.figures import Distribution, Estimate
 
     Spec = dict[str, JsonValue]
 

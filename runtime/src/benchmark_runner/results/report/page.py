@@ -11,15 +11,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import UsageError
-from benchmark_runner.report import words
+from benchmark_runner.results.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from markupsafe import Markup
 
-    from benchmark_runner.report.task_table import TaskTable
-    from benchmark_runner.report.texts import Texts
+    from benchmark_runner.results.report.task_table import TaskTable
+    from benchmark_runner.results.report.texts import Texts
 
 _NEEDED = ("jinja2", "vl_convert")
 #: What installs them, in a repository made from the template.
@@ -68,7 +68,7 @@ class Page:
             return self.texts.shown(value)
 
         environment = Environment(
-            loader=PackageLoader("benchmark_runner", "report"),
+            loader=PackageLoader("benchmark_runner.results", "report"),
             autoescape=True,
             finalize=fit,
             undefined=StrictUndefined,
@@ -114,11 +114,11 @@ def as_markup(chart: str) -> Markup:
     """A chart, which is put together from what is allowed, as something that is not escaped."""
     from markupsafe import Markup
 
-    return Markup(chart)  # noqa: S704 (see benchmark_runner.report.svg)
+    return Markup(chart)  # noqa: S704 (see benchmark_runner.results.report.svg)
 
 
 def _file(name: str) -> str:
-    return resources.files("benchmark_runner.report").joinpath(name).read_text("utf-8")
+    return resources.files("benchmark_runner.results.report").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

@@ -31,8 +31,8 @@ from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
+from benchmark_runner.results.task_row import TaskState, aware, row_of
 from benchmark_runner.schemas import TokenUsage, safe_path_segment
-from benchmark_runner.task_rows import TaskState, aware, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import ModelT
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.task_row import TaskRow
     from benchmark_runner.schemas import GenerationResult, ScoreResult
-    from benchmark_runner.task_rows import TaskRow
 
 
 class ArtifactsToLookAt(RunArtifacts):

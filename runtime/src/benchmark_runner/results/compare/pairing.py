@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner.task_rows import TaskState
+from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
     from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.run_view import Reading, RunView
-    from benchmark_runner.task_rows import TaskRow
+    from benchmark_runner.results.run_view import Reading, RunView
+    from benchmark_runner.results.task_row import TaskRow
 
 #: Less than that is what floats make of the same score, added up in another order.
 _NOISE = 1e-9

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.intervals import IntervalMethod
-from benchmark_runner.run_facts import tokens_in_words
+from benchmark_runner.results.json_facts import tokens_in_words
 
 if TYPE_CHECKING:
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.report.figures import Distribution, Estimate, RunFigures
+    from benchmark_runner.results.report.figures import Distribution, Estimate, RunFigures
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson's"}
 _MINUTE, _HOUR = 60, 60 * 60

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._stats.paired_difference import paired_difference
-from benchmark_runner.report.charts import draw_intervals
-from benchmark_runner.report.figures import figures_of
-from benchmark_runner.report.links import link_to
-from benchmark_runner.report.page import Page, as_markup
-from benchmark_runner.report.provenance import moment_in_words
-from benchmark_runner.report.run_page import MOST_GROUPS
-from benchmark_runner.report.task_table import Column, Entry, TaskTable
-from benchmark_runner.report.words import (
+from benchmark_runner.results.report.charts import draw_intervals
+from benchmark_runner.results.report.figures import figures_of
+from benchmark_runner.results.report.links import link_to
+from benchmark_runner.results.report.origin import moment_in_words
+from benchmark_runner.results.report.page import Page, as_markup
+from benchmark_runner.results.report.run_page import MOST_GROUPS
+from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
+from benchmark_runner.results.report.words import (
     METHODS,
     amount,
     dataset_of,
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.report.figures import Group, Grouping, RunFigures
-    from benchmark_runner.report.texts import Texts
-    from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_rows import TaskRow
+    from benchmark_runner.results.report.figures import Group, Grouping, RunFigures
+    from benchmark_runner.results.report.texts import Texts
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.task_row import TaskRow
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000
 #: Characters of a hash, here where others stand beside it.

@@ -33,8 +33,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner.comparing import Direction
-from benchmark_runner.pairing import Because
+from benchmark_runner.results.compare.effect import Direction
+from benchmark_runner.results.compare.pairing import Because
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.comparing import Comparison, Effect
-    from benchmark_runner.pairing import Side
+    from benchmark_runner.results.compare.effect import Comparison, Effect
+    from benchmark_runner.results.compare.pairing import Side
 
 #: With fewer tasks, or clusters, an interval is rough.
 FEW = 30

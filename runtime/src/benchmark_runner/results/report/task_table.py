@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.report.links import Link
-    from benchmark_runner.report.texts import Texts
+    from benchmark_runner.results.report.links import Link
+    from benchmark_runner.results.report.texts import Texts
 
 #: How many tasks' texts are packed together.
 _PART = 50

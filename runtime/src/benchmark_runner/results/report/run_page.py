@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from benchmark_runner.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.report.figures import figures_of
-from benchmark_runner.report.links import link_to
-from benchmark_runner.report.page import Page, as_markup
-from benchmark_runner.report.provenance import (
+from benchmark_runner.results.json_facts import tokens_in_words
+from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
+from benchmark_runner.results.report.figures import figures_of
+from benchmark_runner.results.report.links import link_to
+from benchmark_runner.results.report.origin import (
     MOST_INVOCATIONS,
     head_of,
     history_of,
     moment_in_words,
     provenance_of,
 )
-from benchmark_runner.report.task_table import Column, Entry, TaskTable
-from benchmark_runner.report.words import (
+from benchmark_runner.results.report.page import Page, as_markup
+from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
+from benchmark_runner.results.report.words import (
     bounds_in_words,
     differs_from_mean,
     duration,
@@ -25,7 +26,6 @@ from benchmark_runner.report.words import (
     number,
     spent_in_words,
 )
-from benchmark_runner.run_facts import tokens_in_words
 from benchmark_runner.schemas import TokenUsage
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.report.figures import Estimate, Grouping, RunFigures
-    from benchmark_runner.report.texts import Texts
-    from benchmark_runner.run_view import RunView
-    from benchmark_runner.task_rows import TaskRow
+    from benchmark_runner.results.report.figures import Estimate, Grouping, RunFigures
+    from benchmark_runner.results.report.texts import Texts
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.task_row import TaskRow
 
 #: In a chart more names can't be told apart; in a table, nobody reads on.
 _MOST_IN_CHART, MOST_GROUPS = 25, 200

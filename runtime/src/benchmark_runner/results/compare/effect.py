@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.pairing import Pairing, Side
+    from benchmark_runner.results.compare.pairing import Pairing, Side
 
 #: What is less probable by chance is not put down to chance.
 _SIGNIFICANCE = 0.05

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.run_view import Reading, RunView
+    from benchmark_runner.results.run_view import Reading, RunView
+    from benchmark_runner.results.task_row import TaskRow, TaskState
     from benchmark_runner.schemas import ScoreResult, TokenUsage
-    from benchmark_runner.task_rows import TaskRow, TaskState
 
     #: What is told of each task while it is there: its row and its files.
     Listener = Callable[[TaskRow, TaskFiles], object]

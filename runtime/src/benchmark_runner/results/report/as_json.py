@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from benchmark_runner.report.words import differs_from_mean
-from benchmark_runner.run_facts import config_facts, failure_facts, interval_facts
+from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
+from benchmark_runner.results.report.words import differs_from_mean
 
 if TYPE_CHECKING:
     from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.report.figures import Estimate, RunFigures
+    from benchmark_runner.results.report.figures import Estimate, RunFigures
 
 
 def figures_as_json(figures: RunFigures) -> dict[str, object]:

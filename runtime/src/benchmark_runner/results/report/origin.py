@@ -7,8 +7,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner.errors import some_ids
-from benchmark_runner.report.words import dataset_of, first_of, plural
-from benchmark_runner.task_rows import aware
+from benchmark_runner.results.report.words import dataset_of, first_of, plural
+from benchmark_runner.results.task_row import aware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import Invocation, RunConfig
-    from benchmark_runner.report.figures import RunFigures
+    from benchmark_runner.results.report.figures import RunFigures
 
 #: A run of --problem has an invocation a task.
 MOST_INVOCATIONS = 100

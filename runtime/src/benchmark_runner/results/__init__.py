@@ -1,0 +1,1 @@
+"""Read finished and running runs, compare them and report on them."""
