@@ -32,7 +32,7 @@ from benchmark_runner._run.workflow import Outcome, Workflow, WorkSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.outcome import exit_code
+from benchmark_runner.cli.output.run import exit_code
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError

@@ -30,8 +30,8 @@ from benchmark_runner._secrets import (
 )
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.command import Job
-from benchmark_runner.cli.grading import GradingFlags
+from benchmark_runner.cli.job import Job
+from benchmark_runner.cli.regrade import GradingFlags
 from benchmark_runner.client.call import Service
 from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.retry import RetryPolicy

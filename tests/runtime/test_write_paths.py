@@ -26,10 +26,10 @@ KNOWN = {
     ("artifacts/run_folder.py", "move"),  # Storage.move
     ("artifacts/run_folder.py", "rmdir"),  # empty folders of a run that never began
     ("artifacts/run_folder.py", "unlink"),  # their lock files
-    ("doctor/drift.py", "copy"),  # these in a temporary folder of its own
-    ("doctor/drift.py", "mkdir"),
-    ("doctor/drift.py", "write_bytes"),
-    ("doctor/drift.py", "write_text"),
+    ("cli/doctor/drift.py", "copy"),  # these in a temporary folder of its own
+    ("cli/doctor/drift.py", "mkdir"),
+    ("cli/doctor/drift.py", "write_bytes"),
+    ("cli/doctor/drift.py", "write_text"),
     ("local/grader.py", "copy"),
     ("results/run_view.py", "copy"),  # of a runner, in memory
 }

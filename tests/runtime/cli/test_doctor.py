@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.doctor import drift, processes, releases, versions
+from benchmark_runner.cli.doctor import drift, processes, releases, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,7 +142,7 @@ class TestWhole:
         self, healthy: RunnerProject
     ) -> None:
         healthy.write_agent("raise RuntimeError('imported for --help')")
-        heavy = ["benchmark_runner.doctor", "benchmark_runner.base", "yaml", "httpx"]
+        heavy = ["benchmark_runner.cli.doctor", "benchmark_runner.base", "yaml", "httpx"]
         healthy.script.write_text(
             "import atexit, sys\n"
             f"heavy = {heavy}\n"

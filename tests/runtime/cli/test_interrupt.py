@@ -130,7 +130,7 @@ def end_in_order_within(project: RunnerProject, seconds: float) -> None:
     """Spare the test the real time that an orderly end gets, or leave no end to it."""
     patch(
         project,
-        f"from benchmark_runner.cli import interrupts\n\ninterrupts.ORDERLY_WITHIN = {seconds}\n",
+        f"from benchmark_runner.cli import signals\n\nsignals.ORDERLY_WITHIN = {seconds}\n",
     )
 
 
@@ -645,7 +645,7 @@ class TestHandlers:
     def test_a_signal_that_comes_while_they_are_installed_is_not_lost(self) -> None:
         program = """
 import asyncio, os, signal, sys
-from benchmark_runner.cli import interrupts
+from benchmark_runner.cli import signals
 
 install = signal.signal
 
@@ -660,8 +660,8 @@ async def work():
 
 signal.signal = install_and_be_signalled
 try:
-    interrupts.run_interruptible(work(), threads=1, last_words=print)
-except interrupts.Interrupted as signal:
+    signals.run_interruptible(work(), threads=1, last_words=print)
+except signals.Interrupted as signal:
     sys.exit(signal.exit_code)
 """
         done = subprocess.run(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._run.cli_defaults import CliSettings
-from benchmark_runner.cli.looking import look
+from benchmark_runner.cli.inspect import look
 from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.cli.run_table import age, table
+from benchmark_runner.cli.output.runs import age, table
 from benchmark_runner.results.run_view import RunOverview
 
 from .outcomes import run_to_all_ends

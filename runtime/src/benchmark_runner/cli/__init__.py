@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchmark_runner._run.cli_defaults import CliSettings
-from benchmark_runner.cli import (
+from benchmark_runner.cli.app import RunnerGroup, main_options
+from benchmark_runner.cli.commands import (
     compare,
     doctor,
     evaluate,
@@ -24,7 +25,6 @@ from benchmark_runner.cli import (
     show,
     status,
 )
-from benchmark_runner.cli.app import RunnerGroup, main_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

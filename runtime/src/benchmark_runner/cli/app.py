@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from benchmark_runner.cli.output import print_failure
+from benchmark_runner.cli.console import print_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,75 @@
+"""``compare``: whether one run is better than another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def compare(
+        a: Annotated[
+            str, typer.Argument(metavar="A", help="The baseline, a run.", show_default=False)
+        ],
+        b: Annotated[
+            str, typer.Argument(metavar="B", help="The candidate, a run.", show_default=False)
+        ],
+        cluster: Annotated[
+            str | None,
+            typer.Option(
+                "--cluster",
+                metavar="FIELD",
+                help="Tasks with the same FIELD are related, such as questions on one text.",
+            ),
+        ] = None,
+        by: Annotated[
+            str | None,
+            typer.Option(
+                "--by", metavar="FIELD", help="Show the difference by what FIELD says, too."
+            ),
+        ] = None,
+        fail_if_worse: Annotated[
+            bool,
+            typer.Option(
+                "--fail-if-worse", help="Exit with 3 if B is worse, with 4 if not comparable."
+            ),
+        ] = False,
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
+        """Say whether run B is better than run A, and how sure that is.
+
+        Compared are the tasks that both have a score for. What is left out is
+        listed with the reason; what ran out of time or turns counts 0. It reads
+        what is on disk, also while a run is going on, and changes nothing.
+        """
+        with failures_as_messages("compare", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.compare_json import as_json, exit_code, made_of
+            from benchmark_runner.cli.output.compare_text import in_words
+            from benchmark_runner.errors import UsageError
+
+            if a == b:
+                raise UsageError(
+                    f"A and B are the same run, {a!r}: there is nothing to compare",
+                    hint="Name two runs: the baseline, then the candidate.",
+                )
+            looking = look(settings, results_dir)
+            made = made_of(looking, a, b, cluster=cluster, by=by)
+            if json:
+                print_json("compare", as_json(made))
+            else:
+                for line in in_words(made):
+                    say(line)
+            if fail_if_worse:
+                raise typer.Exit(exit_code(made))

@@ -1,0 +1,85 @@
+"""``export``: a run as a table, one row a task."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+class Format(StrEnum):
+    """What the rows are written as."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def export(
+        run_id: RunToLookAt,
+        format_: Annotated[
+            Format | None,
+            typer.Option(
+                "--format", help=r"What to write.  \[default: as FILE is called, else csv]"
+            ),
+        ] = None,
+        output: Annotated[
+            Path | None,
+            typer.Option(
+                "--output",
+                metavar="FILE",
+                help="Write this file, whole or not at all, instead of standard output.",
+            ),
+        ] = None,
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
+        """Write a run as a table: a row for each task, in the run's order.
+
+        The columns are always the same: what became of the task, its score, failure,
+        tokens, costs and times, and last its question, its answer and its grade as
+        JSON text. The README of vals-benchmark-runner lists them.
+
+        In CSV, a text that a spreadsheet would take for a formula (it starts with =,
+        +, -, @, a tab or a carriage return) gets an apostrophe before it, and control
+        characters are left out. Numbers stay numbers. JSON Lines hold every text as
+        it is.
+        """
+        with failures_as_messages("export", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.export import file_for_rows, write_rows
+            from benchmark_runner.cli.shell import short_path
+            from benchmark_runner.errors import UsageError
+
+            if json and output is None:
+                raise UsageError(
+                    "--json needs --output: without it, the rows go to standard output",
+                    hint="Give --output FILE, or --format jsonl without --json.",
+                )
+            by_name = output is not None and output.suffix.lower() in {".jsonl", ".ndjson"}
+            chosen = format_ or (Format.JSONL if by_name else Format.CSV)
+            with only_rows() as to_standard_output:
+                looking = look(settings, results_dir)
+                view = looking.open(run_id)
+                to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
+                with to_file as write:
+                    count = write_rows(view, write, as_csv=chosen is Format.CSV)
+            if json:
+                content = {"run_id": run_id, "results_dir": str(looking.results_dir)}
+                print_json(
+                    "export", {**content, "format": chosen, "output": str(output), "rows": count}
+                )
+            elif output is not None:
+                say(f"Table   {short_path(output)}, {count} rows")

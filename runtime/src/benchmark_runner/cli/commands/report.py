@@ -1,0 +1,59 @@
+"""``report``: a run, or several side by side, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def report(
+        run_ids: Annotated[
+            list[str],
+            typer.Argument(metavar="R", help="The run, or several.", show_default=False),
+        ],
+        output: Annotated[
+            Path | None,
+            typer.Option(
+                "--output",
+                metavar="FILE",
+                help=r"Write this file.  \[default: report.html in the run's folder; of several "
+                r"runs, report-A+B.html beside them]",
+            ),
+        ] = None,
+        by: Annotated[
+            str | None,
+            typer.Option("--by", metavar="FIELD", help="Group the scores by a field of the tasks."),
+        ] = None,
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
+        """Write a run as one HTML file, or several runs side by side.
+
+        The file needs no network and no other file, and says what there was when it
+        was written, also of a run that is going on. The run is left as it is.
+        """
+        with failures_as_messages("report", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.report import write_report
+            from benchmark_runner.cli.shell import short_path
+            from benchmark_runner.results.report.page import check_extra
+
+            check_extra()
+            looking = look(settings, results_dir)
+            written = write_report(looking, run_ids, output, by)
+            if json:
+                print_json("report", written.as_json())
+            else:
+                say(f"Report  {short_path(written.file)}")

@@ -1,0 +1,40 @@
+"""``runs``: the runs that there are, one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.cli.console import failures_as_messages, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir
+
+if TYPE_CHECKING:
+    import typer
+
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def runs(results_dir: ResultsDir = None, json: AsJson = False) -> None:
+        """List the runs, the newest first.
+
+        A finished run is taken at the word of its final_score.json; status R reads its tasks.
+        """
+        with failures_as_messages("runs", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.runs import as_json, table
+            from benchmark_runner.cli.shell import short_path
+            from benchmark_runner.results.run_view import list_runs
+
+            looking = look(settings, results_dir)
+            found = list_runs(looking.results_dir, looking.runner)
+            if json:
+                listed = [as_json(run) for run in found]
+                print_json("runs", {"results_dir": str(looking.results_dir), "runs": listed})
+            elif found:
+                for line in table(found):
+                    say(line)
+            else:
+                say(f"No runs in {short_path(looking.results_dir)}")

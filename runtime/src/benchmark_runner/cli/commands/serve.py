@@ -1,0 +1,70 @@
+"""``serve``: the embedded benchmark service on a port, for a team, a container or a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, say
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def serve(
+        host: Annotated[
+            str, typer.Option("--host", metavar="H", help="The address to listen on.")
+        ] = "127.0.0.1",
+        port: Annotated[
+            int,
+            typer.Option(
+                "--port", metavar="P", min=0, max=65535, help="The port; 0 takes a free one."
+            ),
+        ] = 8000,
+        key: Annotated[
+            str | None,
+            typer.Option("--key", metavar="K", help="Let in only those who send this key."),
+        ] = None,
+        data_dir: Annotated[
+            Path | None,
+            typer.Option(
+                "--data-dir", metavar="D", help=r"The datasets.  \[default: the project's data/]"
+            ),
+        ] = None,
+    ) -> None:
+        """Serve the local benchmark service on a port, until Ctrl-C.
+
+        It grades with this project's grader and datasets; its scores are not official.
+        """
+        with failures_as_messages("serve", as_json=False):
+            from benchmark_runner._run.benchmark import LOCAL, open_benchmark
+            from benchmark_runner.errors import UsageError
+            from benchmark_runner.local.server import serve as serve_until_stopped
+
+            if key is not None and not key.strip():
+                raise UsageError("--key is empty", hint="Leave it out to let everyone in.")
+            benchmark = open_benchmark(settings)
+            folder = data_dir or benchmark.data_dir
+            if not folder.is_dir():
+                raise UsageError(
+                    f"--data-dir {folder}: no such folder", hint="Give the folder of the datasets."
+                )
+            runner = benchmark.runner(LOCAL, eval_parallelism=1)
+            service = benchmark.local_service(runner, *benchmark.datasets_in(folder), key=key)
+
+            def on_ready(url: str) -> None:
+                say(f"Serving {runner.NAME} on {url}, grading with the datasets in {folder}")
+                if key is None:
+                    say(f"Use it with --service-url {url} or SERVICE_URL={url}")
+                else:
+                    say(f"Use it with SERVICE_URL={url} and the key in VALS_AUTH_KEY")
+                say("Stop it with Ctrl-C")
+
+            ended_by = serve_until_stopped(service, host, port, on_ready)
+        raise typer.Exit(128 + ended_by if ended_by else 0)

@@ -1,0 +1,49 @@
+"""``show``: one task of a run, with its question, its answer and its grade."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def show(
+        run_id: RunToLookAt,
+        task_id: Annotated[
+            str, typer.Argument(metavar="TASK", help="The task.", show_default=False)
+        ],
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
+        """Show one task: question, answer, grade, error, earlier attempts, logs.
+
+        Texts are shown whole and not paged, on a terminal too: pipe them into less to page.
+        """
+        with failures_as_messages("show", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.show import as_json, in_words, page_of
+            from benchmark_runner.errors import UsageError
+
+            looking = look(settings, results_dir)
+            view = looking.open(run_id)
+            try:
+                page = page_of(view, task_id)
+            except UsageError as error:
+                listing = looking.command_line("export", run_id)
+                error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
+                raise
+            if json:
+                print_json("show", as_json(page))
+            else:
+                for text in in_words(page):
+                    say(text)

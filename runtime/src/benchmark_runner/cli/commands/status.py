@@ -1,0 +1,63 @@
+"""``status``: how a run stands, and how to go on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark_runner.cli.console import failures_as_messages, note, print_json, say
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+
+def register(app: typer.Typer, settings: CliSettings) -> None:
+    """Add the command to ``app``."""
+
+    @app.command()
+    def status(
+        run_id: RunToLookAt,
+        follow: Annotated[
+            bool,
+            typer.Option("--follow", help="First show how it goes on, until nobody works on it."),
+        ] = False,
+        results_dir: ResultsDir = None,
+        json: AsJson = False,
+    ) -> None:
+        """Say how a run stands, what went wrong, and how to go on.
+
+        It reads what is on disk, also while the run is going on, and changes nothing.
+        """
+        with failures_as_messages("status", as_json=json):
+            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.output.status import as_json, in_words, standing_of
+
+            looking = look(settings, results_dir)
+            view = looking.open(run_id)
+            silent: str | None = None
+            if follow:
+                from benchmark_runner._progress import follow
+
+                mask = looking.redactor.clean_text
+                ended = follow.follow(view.artifacts.events_path, mask)
+                if ended is None:
+                    note(f"Nobody is working on run {run_id}.")
+                elif not ended:
+                    silent = f"nothing was heard of run {run_id} for {follow.SILENCE:.0f} s"
+                view = looking.open(run_id)  # as it is by now
+            standing = standing_of(looking, view)
+            content = as_json(standing)
+            if silent is not None:
+                hint = "Its process was killed or stopped, or its machine can't be seen from here."
+                content["error"] = {"type": "NothingHeard", "message": silent, "hint": hint}
+                if not json:
+                    note(f"{silent[0].upper()}{silent[1:]}. {hint}")
+            if json:
+                print_json("status", content)
+            else:
+                for line in in_words(standing):
+                    say(line)
+            if silent is not None:
+                raise typer.Exit(1)

@@ -1,0 +1,213 @@
+"""How commands speak: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from typing import TextIO
+
+    from benchmark_runner._redaction import Redactor
+    from benchmark_runner.errors import BenchmarkRunnerError
+
+JSON_SCHEMA_VERSION = 1
+
+
+class _Reserved(NamedTuple):
+    """Standard output, kept for the one JSON object while others print elsewhere."""
+
+    stream: TextIO
+    descriptor: int
+
+
+_reserved: list[_Reserved] = []
+
+
+_redactors: list[Redactor] = []
+
+
+def mask_with(redactor: Redactor) -> None:
+    """Mask in all that is printed what ``redactor`` knows to be secret, now or later."""
+    _redactors[:] = [redactor]
+
+
+def say(text: str = "") -> None:
+    """Print a line of a result."""
+    typer.echo(_shown(text))
+
+
+def note(text: str) -> None:
+    """Print a line about the work, which is not part of a result."""
+    typer.echo(_shown(text), err=True)
+
+
+def print_json(command: str, content: Mapping[str, object]) -> None:
+    """Print the one object that ``--json`` promises."""
+    from benchmark_runner._text import json_text
+
+    redactor = _redactor()
+    # The names at the top are ours.
+    masked = {name: _masked_json(value, redactor) for name, value in content.items()}
+    document = {"schema": JSON_SCHEMA_VERSION, "command": command, **masked}
+    text = json_text(document)
+    if not _reserved:
+        typer.echo(text)
+    elif (kept := _reserved[-1]).stream is sys.__stdout__:
+        rest = memoryview(f"{text}\n".encode())
+        while rest:  # a signal cuts a long write short
+            rest = rest[os.write(kept.descriptor, rest) :]
+    else:
+        typer.echo(text, file=kept.stream)
+
+
+@contextmanager
+def only_rows() -> Generator[Callable[[bytes], object]]:
+    """Keep standard output for rows, and give what writes them there.
+
+    What the author's code prints goes to standard error.
+    """
+    with _standard_output_reserved():
+        stream, descriptor = _reserved[-1]
+        if stream is not sys.__stdout__:
+            yield stream.buffer.write
+            return
+        with os.fdopen(os.dup(descriptor), "wb") as rows:
+            yield rows.write
+
+
+def print_failure(
+    command: str, kind: str, message: str, hint: str | None, *, as_json: bool
+) -> None:
+    """Print what went wrong, to what, and what to do next."""
+    if as_json:
+        error = {"type": kind, "message": message, "hint": hint}
+        print_json(command, {"error": error})
+        return
+    label = typer.style(f"{kind}:", fg="red", bold=True) if sys.stderr.isatty() else f"{kind}:"
+    typer.echo(f"{label} {_shown(message)}", err=True)
+    if hint:
+        note(hint)
+
+
+def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
+    """What ``--json`` says of an error: where it ended which step of a run, also that."""
+    content: dict[str, object] = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if error.phase is not None:
+        from benchmark_runner._run.failure_kinds import classify
+
+        content |= classify(error, error.phase).model_dump(mode="json", exclude={"hint"})
+    return content
+
+
+def print_error(command: str, error: BenchmarkRunnerError, *, as_json: bool) -> None:
+    """Print an error of the framework."""
+    if as_json:
+        print_json(command, {"error": error_content(error)})
+    else:
+        print_failure(command, type(error).__name__, error.message, error.hint, as_json=False)
+
+
+@contextmanager
+def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
+    """End the command with a message and the right exit code instead of a traceback."""
+    reserved = _standard_output_reserved() if as_json else nullcontext()
+    try:
+        with reserved, _told(command, as_json=as_json):
+            yield
+    except typer.Exit as end:
+        from benchmark_runner.cli.signals import author_threads_left
+
+        if author_threads_left():
+            # They ignore everything, and Python would wait for them to the last.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.exit_code)
+        raise
+    finally:
+        _redactors.clear()
+
+
+@contextmanager
+def _told(command: str, *, as_json: bool) -> Generator[None]:
+    from benchmark_runner.errors import BenchmarkRunnerError, describe
+
+    try:
+        yield
+    except BenchmarkRunnerError as error:
+        print_error(command, error, as_json=as_json)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print_failure(command, "Interrupted", "stopped by SIGINT", None, as_json=as_json)
+        raise typer.Exit(130) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except BrokenPipeError:
+        # Whoever reads, such as head, has had enough. Nor is there any use in what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(1) from None
+    except Exception as error:  # noqa: BLE001 (it ends the command all the same)
+        # A fault of ours, with whatever text it holds; who reads the object still gets one.
+        note(traceback.format_exc().rstrip())
+        if as_json:
+            print_failure(command, type(error).__name__, describe(error), None, as_json=True)
+        raise typer.Exit(1) from None
+
+
+def _shown(text: str) -> str:
+    from benchmark_runner._text import printable
+
+    # In this order: what hides in a secret, so that it is not known for one, goes first.
+    return _redactor().clean_text(printable(text))
+
+
+def _masked_json(value: object, redactor: Redactor) -> object:
+    """Mask inside each text, so that what is printed stays JSON."""
+    match value:
+        case str():
+            return redactor.clean_text(value)
+        case dict():
+            items = cast("dict[str, object]", value).items()
+            return {redactor.clean_text(key): _masked_json(item, redactor) for key, item in items}
+        case list() | tuple():
+            return [_masked_json(item, redactor) for item in cast("list[object]", value)]
+        case _:
+            return value
+
+
+def _redactor() -> Redactor:
+    if _redactors:
+        return _redactors[0]
+    # The command does not know all of its secrets yet.
+    from benchmark_runner._redaction import Redactor
+    from benchmark_runner._secrets import secrets_of_arguments, secrets_of_environment
+
+    known = (*secrets_of_environment(os.environ), *secrets_of_arguments(sys.argv[1:]))
+    return Redactor(known)
+
+
+@contextmanager
+def _standard_output_reserved() -> Generator[None]:
+    """Send to standard error what the author's code, and what it starts, prints."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    _reserved.append(_Reserved(sys.stdout, kept))
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _reserved.pop()
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

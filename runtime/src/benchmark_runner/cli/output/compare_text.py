@@ -1,0 +1,237 @@
+"""What ``compare`` says to a person: at 80 columns, the verdict last."""
+
+from __future__ import annotations
+
+import textwrap
+from math import isclose
+from typing import TYPE_CHECKING
+
+from benchmark_runner._text import in_one_line
+from benchmark_runner.cli.output.phrases import tasks_in_words
+from benchmark_runner.results.compare.effect import mean_of_known
+from benchmark_runner.results.compare.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner._stats.paired_difference import PairedDifference
+    from benchmark_runner.cli.output.compare_json import Made
+    from benchmark_runner.results.compare.effect import Comparison, Effect
+    from benchmark_runner.results.compare.pairing import Exclusion, Side, Spent, Taken
+
+_COLUMNS = 80
+_SHOWN_IDS = 5
+#: Where texts begin; a name stands before them.
+_INDENT = 11
+_ONE_RUN_EACH = "One run each does not show how much each varies from run to run."
+
+
+def in_words(made: Made) -> Iterator[str]:
+    """Say it in lines for a person."""
+    comparison, judgement = made.comparison, made.judgement
+    yield from _side_in_words("A, the baseline", comparison, comparison.a)
+    yield from _side_in_words("B, the candidate", comparison, comparison.b)
+    label = "Changed"
+    for name, before, after in judgement.differences:
+        yield from _entry(label, f"{in_one_line(name)}: {_setting(before)} -> {_setting(after)}")
+        label = ""
+    if not judgement.differences:
+        yield from _entry(label, "nothing of model, settings and code, as far as is recorded")
+    yield from _tasks_in_words(comparison)
+    if (effect := comparison.effect) is not None:
+        yield from _effect_in_words(made, effect)
+    for finding in judgement.warnings:
+        yield from _entry("Note", finding.text)
+    for note in made.notes:
+        yield from _entry("Note", note)
+    yield from _verdict_in_words(made)
+
+
+def _side_in_words(name: str, comparison: Comparison, side: Side) -> Iterator[str]:
+    config, summary = side.view.config, side.reading.summary
+    counts = summary.counts
+    done = counts.scored + summary.did_not_complete
+    yield from _entry("Run", f"{side.view.run_id} ({name})")
+    yield from _entry("  model", in_one_line(config.model))
+    yield from _entry("  tasks", in_one_line(tasks_in_words(config, config.tasks)))
+    yield from _entry("  done", f"{done} of {counts.total}" if done < counts.total else "all")
+    yield from _entry("  score", _score_in_words(side))
+    by = "; ".join(map(str, summary.graded)) or "nobody yet"
+    yield from _entry("  graded", f"by {in_one_line(by)}")
+    compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
+    cost = _spent_in_words(side.cost, compared, lambda task: task.cost, _dollars)
+    yield from _entry("  cost", cost)
+    time = _spent_in_words(side.seconds, compared, lambda task: task.seconds, _time)
+    yield from _entry("  time", f"{time}, generating" if side.seconds.total is not None else time)
+
+
+def _score_in_words(side: Side) -> str:
+    summary, score = side.reading.summary, side.reading.score
+    notes = ["local"] if side.view.local else []
+    if not summary.complete:
+        notes.append("not complete")
+    marks = f"  [{'; '.join(notes)}]" if notes else ""
+    error = "" if summary.stderr is None else f" ± {summary.stderr:.2g}"
+    mean = None if summary.mean is None else f"{summary.mean:.4g}{error} (n={len(summary.scores)})"
+    if score is None:
+        return f"none yet{f'; mean so far {mean}' if mean else ''}{marks}"
+    if summary.mean is not None and isclose(summary.mean, score.final_score, abs_tol=1e-9):
+        return f"{mean}{marks}"
+    rest = f"; mean of the tasks' scores {mean}" if mean else ", without a standard error"
+    return f"{score.final_score:.4g}{rest}{marks}"
+
+
+def _spent_in_words(
+    spent: Spent,
+    compared: Sequence[Taken],
+    of_task: Callable[[Taken], float | None],
+    written: Callable[[float], str],
+) -> str:
+    if spent.total is None:
+        return "not recorded"
+    average, known = mean_of_known(map(of_task, compared))
+    words = f"{written(spent.total)} in all"
+    if spent.unknown:
+        words += f", not known of {spent.unknown} generation(s)"
+    if average is not None:
+        of = f" (known of {known})" if known < len(compared) else ""
+        words += f"; {written(average)} a compared task{of}"
+    return words
+
+
+def _tasks_in_words(comparison: Comparison) -> Iterator[str]:
+    pairing = comparison.pairing
+    left_out = sum(len(each.task_ids) for each in pairing.excluded)
+    rest = f", {left_out} left out" if left_out else ", none left out"
+    yield from _entry("Tasks", f"{len(pairing.a)} compared{rest}")
+    for excluded in pairing.excluded:
+        ids = _ids_in_words(excluded.task_ids)
+        text = f"{len(excluded.task_ids)} {excluded.because}{_states_in_words(excluded)}: {ids}"
+        yield from _entry("", text)
+
+
+def _states_in_words(excluded: Exclusion) -> str:
+    states = {"A": excluded.in_a, "B": excluded.in_b}
+    known = [f"{name} {state}" for name, state in states.items() if state is not None]
+    if len(known) == 1:
+        return f" ({excluded.in_a or excluded.in_b})"
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _effect_in_words(made: Made, effect: Effect) -> Iterator[str]:
+    comparison, difference = made.comparison, effect.difference
+    yield from _entry("Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}")
+    yield from _entry("B - A", _difference_in_words(difference, _how(made, difference)))
+    if (interval := difference.interval) is not None:
+        bounds = f"{_signed(interval.low)} to {_signed(interval.high)}"
+        yield from _entry("", f"95 % interval {bounds} (Student's t)")
+    if effect.pass_fail is not None:
+        counted = effect.pass_fail
+        yield from _entry(
+            "Passed",
+            f"{counted.both_passed} in both, {counted.both_failed} in neither, "
+            f"{counted.only_a} in A only, {counted.only_b} in B only",
+        )
+        alone = ", which takes tasks for unrelated" if comparison.clusters is not None else ""
+        yield from _entry("", f"exact McNemar test: p = {counted.p_value:.2g}{alone}")
+    for label, task_ids in (("Gained", comparison.higher), ("Lost", comparison.lower)):
+        if task_ids:
+            named = [_change_in_words(comparison, task_id) for task_id in task_ids[:_SHOWN_IDS]]
+            text = f"{len(task_ids)}: {_ids_in_words(named, len(task_ids))}"
+            yield from _entry(label, text)
+    if effect.detectable is not None:
+        yield from _entry(
+            "Power",
+            f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such "
+            "comparisons; a smaller one less often",
+        )
+    if comparison.groups:
+        yield from _entry("By", f"{made.by}, the greatest loss first")
+        groups = sorted(comparison.groups.items(), key=lambda each: each[1].difference.mean)
+        for name, each in groups:
+            means = f"A {_number(each.mean_a)}, B {_number(each.mean_b)}"
+            ours = _difference_in_words(each.difference, f"n={each.difference.count}")
+            yield from _entry("", f"{in_one_line(name)}: {means}, {ours}")
+
+
+def _how(made: Made, difference: PairedDifference) -> str:
+    clustered = ""
+    if made.comparison.clusters is not None:
+        clustered = f", in {made.comparison.clusters} cluster(s) by {made.cluster}"
+    if difference.standard_error is None:
+        return f"no standard error, n={difference.count}{clustered}"
+    return f"paired standard error, n={difference.count}{clustered}"
+
+
+def _difference_in_words(difference: PairedDifference, how: str) -> str:
+    error = difference.standard_error
+    return f"{_signed(difference.mean)}{'' if error is None else f' ± {error:.2g}'} ({how})"
+
+
+def _change_in_words(comparison: Comparison, task_id: str) -> str:
+    effect, pairing = comparison.effect, comparison.pairing
+    if effect is not None and effect.pass_fail is not None:
+        return task_id
+    return f"{task_id} ({_signed(pairing.b[task_id] - pairing.a[task_id])})"
+
+
+def _verdict_in_words(made: Made) -> Iterator[str]:
+    judgement, effect = made.judgement, made.comparison.effect
+    word = judgement.verdict.capitalize()
+    if judgement.obstacles:
+        yield from _entry("Verdict", f"{word}:")
+        for finding in judgement.obstacles:
+            named = f": {_ids_in_words(finding.task_ids)}" if finding.task_ids else ""
+            yield from _entry("", f"- {in_one_line(finding.text)}{named}")
+        for way_out in dict.fromkeys(
+            made.ways_out[finding.about]
+            for finding in judgement.obstacles
+            if finding.about in made.ways_out
+        ):
+            yield f"Way out    {way_out}"
+        return
+    yield from _entry("Verdict", f"{word}: {judgement.reason}.")
+    if judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN:
+        yield from _entry("", "That does not show that they are alike.")
+    if effect is not None:
+        yield from _entry("", _ONE_RUN_EACH)
+
+
+def _entry(label: str, text: str) -> Iterator[str]:
+    """A label, and a text beside it that may take several lines."""
+    yield from textwrap.wrap(
+        f"{label:<{_INDENT}}{text}",
+        _COLUMNS,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _ids_in_words(ids: Sequence[str], count: int | None = None) -> str:
+    """Some of the ids, and how many more there are; ``count`` where ``ids`` are not all."""
+    more = (len(ids) if count is None else count) - _SHOWN_IDS
+    return f"{', '.join(ids[:_SHOWN_IDS])}{f' and {more} more' if more > 0 else ''}"
+
+
+def _setting(value: JsonValue) -> str:
+    return "not set" if value is None else in_one_line(str(value))
+
+
+def _number(value: float) -> str:
+    # What floats leave of 0 is not worth an exponent, or a sign.
+    return f"{round(value, 9) + 0.0:.4g}"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 9) + 0.0:+.4g}"
+
+
+def _dollars(value: float) -> str:
+    return f"${value:.2f}" if value >= 1 or not value else f"${value:.2g}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.2g} s"  # noqa: PLR2004

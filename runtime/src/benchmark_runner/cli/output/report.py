@@ -1,0 +1,158 @@
+"""Make a report and put it where it belongs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner._text import printable
+from benchmark_runner.artifacts.storage import Storage, written_whole
+from benchmark_runner.errors import UsageError
+from benchmark_runner.results.grouping import group_name
+from benchmark_runner.results.report.as_json import difference_as_json, figures_as_json
+from benchmark_runner.results.report.figures import Grouping
+from benchmark_runner.results.report.run_page import page_of_run
+from benchmark_runner.results.report.runs_page import page_of_runs
+from benchmark_runner.results.report.texts import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmark_runner.cli.inspect import Looking
+    from benchmark_runner.results.report.figures import RunFigures
+    from benchmark_runner.results.report.runs_page import Comparison
+    from benchmark_runner.results.run_view import RunView
+
+NAME = "report.html"
+_SUFFIXES = frozenset({".html", ".htm"})
+#: The temporary file beside it has a longer name, and file systems allow 255 bytes.
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that was written.
+
+    Attributes:
+        file: Where it is.
+        looking: Whose runs they are.
+        runs: What it says of each run.
+        comparisons: What it says of each beside the first one.
+    """
+
+    file: Path
+    looking: Looking
+    runs: Sequence[RunFigures]
+    comparisons: Sequence[Comparison]
+
+    def as_json(self) -> dict[str, object]:
+        """What ``--json`` says."""
+        first = self.runs[0].run_id
+        return {
+            "output": str(self.file),
+            "results_dir": str(self.looking.results_dir),
+            "runs": [figures_as_json(each) for each in self.runs],
+            "differences": [
+                difference_as_json(first, each.run_id, each.difference) for each in self.comparisons
+            ],
+        }
+
+
+def write_report(
+    looking: Looking, run_ids: Sequence[str], output: Path | None, by: str | None
+) -> Written:
+    """Write the report of one run, or of several side by side.
+
+    Args:
+        looking: The benchmark whose runs they are.
+        run_ids: The runs.
+        output: The file, where one was given.
+        by: The field of the tasks to group the scores by.
+
+    Raises:
+        UsageError: there is no such run or field, one is named twice, or the file can't be one.
+        ArtifactError: a run can't be read, or the file not be written.
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    if repeated := sorted({run_id for run_id in run_ids if run_ids.count(run_id) > 1}):
+        raise UsageError(
+            f"run(s) named more than once: {', '.join(repeated)}", hint="Name each run once."
+        )
+    views = [looking.open(run_id) for run_id in run_ids]
+    file = _file_for(looking, run_ids, output)
+    groupings = [_grouping(looking, view, by) for view in views]
+    texts = Texts(looking.redactor, printable)
+    listing = ("export", looking.command_line("export", run_ids[0]))
+    runs: list[RunFigures]
+    comparisons: list[Comparison] = []
+    if len(views) == 1:
+        commands = _commands(looking, views[0])
+        figures, page = page_of_run(views[0], groupings[0], texts, file, commands, listing)
+        runs = [figures]
+    else:
+        runs, comparisons, page = page_of_runs(views, groupings, texts, file, listing)
+    _write(looking.results_dir, file, page.html())
+    return Written(file, looking, runs, comparisons)
+
+
+def _grouping(looking: Looking, view: RunView, by: str | None) -> Grouping | None:
+    if by is None:
+        return None
+    fields = looking.task_fields(view, [by])
+    groups = {task_id: group_name(value) for task_id, value in fields.values[by].items()}
+    return Grouping(by, groups, fields.changed)
+
+
+def _commands(looking: Looking, view: RunView) -> dict[str, str]:
+    commands = {"Go on with this run": looking.resume_command(view)}
+    if (again := looking.reproduce_command(view)) is not None:
+        commands["Do the same in a new run"] = again
+    return commands
+
+
+def _file_for(looking: Looking, run_ids: Sequence[str], output: Path | None) -> Path:
+    if output is None:
+        if len(run_ids) == 1:
+            file = looking.results_dir / run_ids[0] / NAME
+        else:
+            file = looking.results_dir / f"report-{'+'.join(run_ids)}.html"
+            if len(file.name.encode()) > _LONGEST_NAME:
+                raise UsageError(
+                    f"there is no short name for a report of {len(run_ids)} runs",
+                    hint="Give it one with --output FILE.",
+                )
+        what, hint = str(file), "Give another place with --output FILE."
+    else:
+        file = Path(os.path.abspath(output))  # noqa: PTH100 (which keeps "..")
+        what, hint = f"--output {output}", "Give the name of a file."
+        if file.suffix.lower() not in _SUFFIXES:
+            raise UsageError(
+                f"--output {output}: a report is HTML", hint="Give a name that ends in .html."
+            )
+        if not file.parent.is_dir():
+            raise UsageError(
+                f"--output {output}: there is no folder {output.parent}", hint="Make it first."
+            )
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{what}: is there, and is no file", hint=hint)
+    return file
+
+
+def _write(results_dir: Path, file: Path, content: bytes) -> None:
+    inside = _place_in(results_dir, file)
+    if inside is not None:
+        Storage(results_dir).write(inside, content, alone=False)
+        return
+    with written_whole(file) as target:
+        target.write(content)
+
+
+def _place_in(results_dir: Path, file: Path) -> Path | None:
+    """Where a file is below the results folder, if it is there, by its name or in truth."""
+    in_truth = file.parent.resolve() / file.name
+    for path, root in ((file, results_dir), (in_truth, results_dir.resolve())):
+        if path.is_relative_to(root):
+            return results_dir / path.relative_to(root)
+    return None

@@ -1,0 +1,135 @@
+"""The opening and the closing words of a run, and the exit code that says the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
+from benchmark_runner.cli.console import error_content
+from benchmark_runner.cli.output.phrases import (
+    cost_line,
+    counts_in_words,
+    failures_in_words,
+    score_lines,
+    tasks_in_words,
+    what_is_missing,
+)
+from benchmark_runner.cli.shell import short_path
+from benchmark_runner.errors import some_ids
+from benchmark_runner.results.json_facts import failure_facts, interval_facts
+from benchmark_runner.schemas import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.summary import RunSummary
+    from benchmark_runner._run.workflow import Outcome, WorkSettings
+
+
+def exit_code(outcome: Outcome, settings: WorkSettings) -> int:
+    """0 when what was asked is done, else 1."""
+    if outcome.stopped_by is not None:
+        return 1
+    chosen = outcome.chosen
+    match settings.command:
+        case "run" if settings.skip_eval:
+            done = not chosen.without_generation and not _failed(chosen, Phase.GENERATE)
+        case "run":
+            done = chosen.complete
+        case "evaluate":
+            done = not chosen.without_eval and not chosen.failures
+        case "score":
+            done = outcome.score is not None
+    return 0 if done else 1
+
+
+def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> dict[str, object]:
+    """What ``--json`` prints of a run."""
+    session, score = outcome.session, outcome.score
+    content: dict[str, object] = {
+        "run_id": session.config.run_id,
+        "results_dir": str(session.artifacts.results_dir),
+        "local": outcome.local,
+        "complete": outcome.overall.complete,
+        "final_score": score.final_score if score else None,
+        "mean": outcome.overall.mean,
+        "stderr": outcome.overall.stderr,
+        "interval": interval_facts(outcome.overall.interval),
+        "counts": outcome.overall.counts.model_dump(),
+        "limit": session.config.limit,
+        "dataset_size": session.config.dataset_size,
+        "failures": failure_facts(outcome.overall),
+        "bounds": score.bounds.model_dump() if score and score.bounds else None,
+        "cost": outcome.overall.costs.dollars,
+        "cost_unknown": outcome.overall.costs.unknown,
+        "blocked": outcome.blocked,
+        "set_aside": [str(path) for path in session.artifacts.set_aside],
+        "resume_command": resume_command,
+    }
+    if outcome.stopped_by is not None:
+        content["error"] = error_content(outcome.stopped_by)
+    elif settings.command == "score" and score is None:
+        content["error"] = {
+            "type": "IncompleteRun",
+            "message": _why_no_score(outcome, settings),
+            "hint": "Complete it with resume_command, or give --force.",
+        }
+    return content
+
+
+def opening(session: Session, plan: Plan, settings: WorkSettings, *, local: bool) -> Iterator[str]:
+    """Say which run this is and what is left to do, before any of it is done."""
+    config = session.config
+    doing = {"evaluate": "Grading", "score": "Scoring"}
+    start = doing.get(settings.command, "Resuming" if session.resumed else "Starting")
+    yield f"{start} run {config.run_id}"
+    yield f"  model    {config.model}"
+    yield f"  tasks    {tasks_in_words(config, session.chosen)}"
+    yield f"  results  {short_path(session.artifacts.run_dir)}"
+    if not settings.skip_eval:
+        by = "on this machine" if settings.local else f"by {session.runner.service.base_url}"
+        embedded = ", by the local service: not an official score" if local else ""
+        yield f"  grading  {by}{embedded}"
+    if session.resumed and settings.command != "score":
+        to_generate = f"{len(plan.generate)} to generate, " if settings.command == "run" else ""
+        yield f"  to do    {to_generate}{len(plan.evaluate)} to grade, {plan.done} done before"
+
+
+def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> Iterator[str]:
+    """Say how the run stands, what went wrong, and how to go on."""
+    summary, session = outcome.overall, outcome.session
+    if outcome.score is not None:
+        yield from score_lines(outcome.score, summary, standing=outcome.standing)
+    yield f"Tasks    {counts_in_words(summary.counts, session.config)}"
+    yield from failures_in_words(summary, session.artifacts)
+    yield from _cost_lines(outcome, settings)
+    if outcome.blocked:
+        yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
+        log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
+        yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
+    for path in session.artifacts.set_aside:
+        yield f"Set aside, because it could not be read: {short_path(path)}"
+    if not settings.skip_eval and outcome.score is None:
+        yield _why_no_score(outcome, settings)
+    yield f"Results  {short_path(session.artifacts.run_dir)}"
+    yield f"Resume   {resume_command}"
+
+
+def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
+    costs = outcome.overall.costs
+    if settings.max_cost is None and not costs.dollars:
+        return
+    yield cost_line(costs)
+
+
+def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:
+    missing = what_is_missing(outcome.overall)
+    if settings.command == "score" and missing:
+        return f"No score written: {missing}. --force scores it all the same."
+    return f"No score yet: {missing or 'the service did not give one'}"
+
+
+def _failed(summary: RunSummary, phase: Phase) -> bool:
+    return any(group.phase is phase for group in summary.failures)

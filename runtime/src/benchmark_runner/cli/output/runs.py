@@ -1,0 +1,139 @@
+"""Runs as the lines of a table, and as JSON."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmark_runner._text import in_one_line
+from benchmark_runner.cli.output.phrases import first_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.run_view import RunOverview
+
+_FEWEST_COLUMNS = 80
+_MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
+#: What is left of a column that has to be cut.
+_SHORTEST = 8
+
+
+class _Line(NamedTuple):
+    """What the table says of a run; the run's id is never cut, as it is there to be copied."""
+
+    run: str
+    done: str
+    score: str
+    age: str
+    grader: str
+    model: str
+    dataset: str
+
+
+_HEADING = _Line("RUN", "DONE", "SCORE", "AGE", "BY", "MODEL", "DATASET")
+
+
+def table(runs: Sequence[RunOverview]) -> Iterator[str]:
+    """A heading and a line for each run.
+
+    On a terminal, names of models and datasets are cut so that each run has one line there.
+    """
+    now = datetime.now(UTC)
+    lines = [_HEADING, *(_line(run, now) for run in runs)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if sys.stdout.isatty():
+        columns = max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS)
+        # That it is not the whole dataset is never cut away.
+        parts = [first_of(run.config) or "" for run in runs if run.config]
+        shortest = {-2: _SHORTEST, -1: max(_SHORTEST, *map(len, parts), 0) + 1}
+        for place, least in shortest.items():
+            over = sum(widths) + 2 * (len(widths) - 1) - columns
+            if over > 0:
+                widths[place] = max(widths[place] - over, min(widths[place], least))
+    for line, run in zip(lines, [None, *runs], strict=True):
+        if run is not None and run.error is not None:
+            yield f"{line.run:{widths[0]}}  can't be read: {in_one_line(run.error.message)}"
+            continue
+        cells = (_cut(text, width) for text, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def as_json(run: RunOverview) -> dict[str, object]:
+    """The same for ``--json``."""
+    config = run.config
+    error = run.error and {
+        "type": type(run.error).__name__,
+        "message": run.error.message,
+        "hint": run.error.hint,
+    }
+    return {
+        "run_id": run.run_id,
+        "started_at": run.started_at.isoformat(),
+        "model": config.model if config else None,
+        "dataset_name": config.dataset_name if config else None,
+        "dataset_file": config.dataset_file if config else None,
+        "task_source": config.task_source if config else None,
+        "limit": config.limit if config else None,
+        "dataset_size": config.dataset_size if config else None,
+        "total": run.total,
+        "done": run.done,
+        "generated": run.generated,
+        "complete": run.complete,
+        "local": run.local,
+        "final_score": run.score,
+        "mean": run.mean,
+        "stderr": run.stderr,
+        "error": error,
+    }
+
+
+def age(seconds: float) -> str:
+    """How long ago something was."""
+    if seconds < _MINUTE:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR:.0f} h"
+    return f"{seconds // _DAY:.0f} d"
+
+
+def _line(run: RunOverview, now: datetime) -> _Line:
+    done = f"all {run.total}" if run.complete else f"{run.done}/{run.total}"
+    config = run.config
+    return _Line(
+        run=in_one_line(run.run_id),
+        done=done if config else "",
+        score=_score(run),
+        age=age((now - run.started_at).total_seconds()),
+        grader={True: "local", False: "service", None: ""}[run.local],
+        model=in_one_line(config.model) if config else "",
+        dataset=in_one_line(_dataset(config)) if config else "",
+    )
+
+
+def _score(run: RunOverview) -> str:
+    if run.score is None:
+        return ""
+    # The error is that of the mean, which may be something else than what the service makes of it.
+    is_mean = run.mean is not None and f"{run.mean:.4g}" == f"{run.score:.4g}"
+    error = f" ± {run.stderr:.2g}" if is_mean and run.stderr is not None else ""
+    return f"{run.score:.4g}{error}"
+
+
+def _dataset(config: RunConfig) -> str:
+    if config.task_source == "problem":
+        return "--problem"
+    file = config.dataset_file
+    name = config.dataset_name or (Path(file).stem if file else "load_tasks()")
+    part = first_of(config)
+    return f"{part}, {name}" if part else name
+
+
+def _cut(text: str, width: int) -> str:
+    return text.ljust(width) if len(text) <= width else f"{text[: width - 1]}…"
