@@ -1,20 +1,26 @@
-"""What the tests of the template and those of the documents share: a clone, and a shell."""
+"""Fixtures for all tests: an isolated environment, a shell, a clone, a loopback server."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from benchmark_runner.local.server import Server
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,6 +126,33 @@ def template_repo(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
     run("git", "add", "--all", cwd=repo)
     run("git", "commit", "--quiet", "--message", "The working tree", cwd=repo)
     return repo
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
+    """Start an app in a thread and return its URL; it runs until the session ends."""
+    running: list[tuple[Server, threading.Thread]] = []
+
+    def start(app: ASGIApp) -> str:
+        ready = threading.Event()
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = Server(app, listener, lambda _url: ready.set())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread))
+        assert ready.wait(10), "the server did not start"
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, _ in running:
+        server.should_exit = True
+    for _, thread in running:
+        thread.join(10)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.runtime.report.hostile import hostile_groups, hostile_run
-from tests.runtime.report.pages import write_page, write_page_of_several
-from tests.runtime.report.runs import every_outcome, many, topics
+from tests.unit.results.report.hostile import hostile_groups, hostile_run
+from tests.unit.results.report.pages import write_page, write_page_of_several
+from tests.unit.results.report.runs import every_outcome, many, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

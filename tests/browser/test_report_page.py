@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.runtime.report.pages import write_page
-from tests.runtime.report.runs import many, topics
+from tests.unit.results.report.pages import write_page
+from tests.unit.results.report.runs import many, topics
 
 from .conftest import NARROW, WIDE
 

@@ -13,8 +13,8 @@
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier grades of a generation that was graded again
 
-Every change goes through :mod:`benchmark_runner.artifacts.storage`, so that a reader, and a run after a
-crash, finds the old content or the new one, never a part.
+Every change goes through :mod:`benchmark_runner.artifacts.storage`, so that a reader, and a run
+after a crash, finds the old content or the new one, never a part.
 """
 
 from __future__ import annotations

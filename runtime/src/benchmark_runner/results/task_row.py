@@ -208,7 +208,7 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
 
 
 def state_of(task: TaskFiles) -> TaskState:
-    """Say what has become of a task, as :class:`~benchmark_runner._run.summary.Summariser` counts it."""
+    """Return the state of a task, as :class:`~benchmark_runner._run.summary.Summariser` counts."""
     generation, result = task.generation, task.result
     if generation is None:
         return TaskState.NOT_GENERATED

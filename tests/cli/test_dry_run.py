@@ -1,0 +1,370 @@
+"""``run --dry-run``: what would become of each task and why, and nothing is touched."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner._run.plan import Why
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+
+RUN = ["run", "--run-id", "r1"]
+PLAN = [*RUN, "--dry-run"]
+GRADER = """\
+from pathlib import Path
+
+def grade(task, response):
+    with (Path(__file__).parents[1] / "graded.txt").open("a") as graded:
+        graded.write(task["id"] + "\\n")
+    return {"pass_percentage": float(response == task["answer"])}
+"""
+
+
+def state(root: Path) -> dict[Path, tuple[bytes, int]]:
+    """Every file and folder of the project but for Python's own."""
+    found: dict[Path, tuple[bytes, int]] = {}
+    for path in root.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        found[path] = (content, path.stat().st_mtime_ns)
+    return found
+
+
+def planned(project: RunnerProject, *args: str, **environment: str) -> dict[str, Any]:
+    """The plan as JSON, once it is sure that making it has touched nothing."""
+    before = state(project.root)
+    ended = project.run(*PLAN, "--json", *args, **environment)
+    assert ended.code == 0, ended.out
+    assert len(ended.out.splitlines()) == 1
+    assert state(project.root) == before
+    return ended.json
+
+
+def groups(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """What becomes of the tasks, why, and of which; the counts checked."""
+    for action in document["plan"].values():
+        assert all(group["count"] == len(group["task_ids"]) for group in action)
+    return {
+        action: {Why[group["why"].upper()]: group["task_ids"] for group in listed}
+        for action, listed in document["plan"].items()
+    }
+
+
+class TestWhatIsSaid:
+    def test_of_a_new_run_everything_is_to_be_generated(self, project: RunnerProject) -> None:
+        before = state(project.root)
+        ended = project.run(*PLAN)
+        assert ended.code == 0
+        assert ended.out.splitlines() == [
+            "Plan of run r1, a new run; nothing is done",
+            "  model    sample-model",
+            "  results  results/r1",
+            "  reuse    0 tasks",
+            "  regrade  0 tasks",
+            "  rerun    3 tasks",
+            "    3 not generated yet: t3, t1, t2",
+            "Leave out --dry-run to do it.",
+        ]
+        assert ended.err == ""
+        assert state(project.root) == before
+
+    def test_without_a_run_id_one_is_made_up(self, project: RunnerProject) -> None:
+        document = project.run("run", "--dry-run", "--json").json
+        assert document["run_id"]
+        assert document["resumed"] is False
+        assert not project.results.exists()
+
+    def test_of_a_run_that_is_there_the_tasks_are_grouped(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t3")
+        project.run(*RUN, "--skip-eval", "t1")
+        ended = project.run(*PLAN)
+        assert ended.code == 0
+        assert ended.out.splitlines() == [
+            "Plan of run r1, a run that is there; nothing is done",
+            "  model    sample-model",
+            "  results  results/r1",
+            "  reuse    1 task",
+            "    1 graded: t3",
+            "  regrade  1 task",
+            "    1 not graded yet: t1",
+            "  rerun    1 task",
+            "    1 not generated yet: t2",
+            "Leave out --dry-run to do it.",
+        ]
+
+    def test_of_many_tasks_a_few_are_named_and_all_counted(self, project: RunnerProject) -> None:
+        project.write_tasks([{"id": f"t{n}", "question": "say", "answer": ""} for n in range(40)])
+        ended = project.run(*PLAN)
+        assert "    40 not generated yet: t0, t1, t2, t3, t4, …" in ended.out.splitlines()
+        assert len(planned(project)["plan"]["rerun"][0]["task_ids"]) == 40
+
+    def test_as_json_it_is_one_object(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t1")
+        document = planned(project)
+        assert document == {
+            "schema": 1,
+            "command": "run",
+            "run_id": "r1",
+            "results_dir": str(project.results),
+            "resumed": True,
+            "plan": {
+                "reuse": [{"why": "graded", "text": "graded", "count": 1, "task_ids": ["t1"]}],
+                "regrade": [],
+                "rerun": [
+                    {
+                        "why": "not_generated",
+                        "text": "not generated yet",
+                        "count": 2,
+                        "task_ids": ["t3", "t2"],
+                    }
+                ],
+            },
+            "removed": [],
+            "unreadable": [],
+        }
+
+    def test_only_the_chosen_tasks_are_in_it(self, project: RunnerProject) -> None:
+        assert groups(planned(project, "t1", "t2"))["rerun"] == {Why.NOT_GENERATED: ["t1", "t2"]}
+
+    def test_what_it_says_is_what_is_done(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t3")
+        project.run(*RUN, "--skip-eval", "t1")
+        rerun = groups(planned(project, "--rerun", "t3"))["rerun"]
+        assert rerun == {Why.RERUN: ["t3"], Why.NOT_GENERATED: ["t2"]}
+        assert project.run(*RUN, "--rerun", "t3").code == 0
+        assert sorted(project.calls[2:]) == ["t2", "t3"]
+
+
+class TestWhy:
+    """Each reason, once."""
+
+    def only(self, document: dict[str, Any], action: str, why: Why, *task_ids: str) -> None:
+        expected = {"reuse": {}, "regrade": {}, "rerun": {}} | {action: {why: [*task_ids]}}
+        assert groups(document) == expected
+
+    def test_graded(self, project: RunnerProject) -> None:
+        project.run(*RUN)
+        self.only(planned(project), "reuse", Why.GRADED, "t3", "t1", "t2")
+
+    def test_did_not_complete(self, project: RunnerProject) -> None:
+        project.write_tasks([{"id": "t1", "question": "out-of-turns", "answer": ""}])
+        project.run(*RUN)
+        self.only(planned(project), "reuse", Why.DID_NOT_COMPLETE, "t1")
+        self.only(planned(project, "--retry-timeouts"), "rerun", Why.RETRY_TIMEOUTS, "t1")
+
+    def test_generated_and_not_to_be_graded(self, project: RunnerProject) -> None:
+        project.run(*RUN, "--skip-eval")
+        self.only(planned(project, "--skip-eval"), "reuse", Why.GENERATED, "t3", "t1", "t2")
+        self.only(planned(project), "regrade", Why.NOT_GRADED, "t3", "t1", "t2")
+
+    def test_the_grading_failed(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        flags = ["--service-url", scripted.url]
+        scripted.answers["/evaluate-response/"] = (400, {"detail": "Task ID not found"})
+        project.run(*RUN, *flags)
+        document = planned(project, *flags)
+        self.only(document, "regrade", Why.GRADING_FAILED, "t3", "t1", "t2")
+
+    def test_the_grade_is_that_of_another_generation(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t1")
+        generation = project.results / "r1" / "t1" / "generation.json"
+        generation.write_text(generation.read_text().replace('"one"', '"wrong"'))
+        self.only(planned(project, "t1"), "regrade", Why.OTHER_GENERATION, "t1")
+
+    @pytest.mark.parametrize("command", [[], ["--skip-eval"]])
+    def test_another_grader(
+        self, project: RunnerProject, scripted: ScriptedService, command: list[str]
+    ) -> None:
+        project.run(*RUN)
+        document = planned(project, *command, "--service-url", scripted.url)
+        if command:
+            self.only(document, "reuse", Why.GENERATED, "t3", "t1", "t2")
+        else:
+            self.only(document, "regrade", Why.OTHER_GRADER, "t3", "t1", "t2")
+
+    def test_the_local_service_changed_with_its_tasks(self, project: RunnerProject) -> None:
+        project.run(*RUN)
+        project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
+        assert groups(planned(project, "--accept-changed-tasks")) == {
+            "reuse": {},
+            "regrade": {Why.OTHER_REFERENCES: ["t3", "t1"]},
+            "rerun": {Why.CHANGED: ["t2"]},
+        }
+
+    def test_the_generation_could_not_be_read(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t1")
+        (project.results / "r1" / "t1" / "generation.json").write_text("{")
+        self.only(planned(project, "t1"), "rerun", Why.UNREADABLE, "t1")
+
+    def test_the_generation_failed(self, project: RunnerProject) -> None:
+        project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
+        project.run(*RUN)
+        self.only(planned(project), "rerun", Why.GENERATION_FAILED, "t1")
+
+    def test_the_task_has_changed(self, project: RunnerProject) -> None:
+        project.run(*RUN, "--skip-eval", "t2")
+        project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
+        document = planned(project, "--accept-changed-tasks", "--skip-eval", "t2")
+        self.only(document, "rerun", Why.CHANGED, "t2")
+
+    def test_rerun(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t1")
+        self.only(planned(project, "--rerun", "t1", "t1"), "rerun", Why.RERUN, "t1")
+
+
+class TestNothingIsTouched:
+    def test_neither_the_agent_nor_the_grader_is_called(self, project: RunnerProject) -> None:
+        project.write_grader(GRADER)
+        project.run(*RUN, "--skip-eval", "t1")
+        ended = project.run(*PLAN, "--rerun", "t1")
+        assert ended.code == 0
+        assert project.calls == ["t1"]
+        assert not (project.root / "graded.txt").exists()
+
+    def test_a_service_is_asked_for_its_version_only(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        project.run(*RUN, "--skip-eval", "t1")
+        planned(project, "--service-url", scripted.url)
+        assert scripted.paths() == ["/version"]
+
+    def test_files_that_can_not_be_read_are_told_and_stay_where_they_are(
+        self, project: RunnerProject
+    ) -> None:
+        project.run(*RUN)
+        generation = project.results / "r1" / "t1" / "generation.json"
+        grade = project.results / "r1" / "t2" / "eval.json"
+        generation.write_text("{")
+        grade.write_text("{")
+        document = planned(project)
+        assert document["unreadable"] == [str(generation), str(grade)]
+        assert groups(document) == {
+            "reuse": {Why.GRADED: ["t3"]},
+            "regrade": {Why.NOT_GRADED: ["t2"]},
+            "rerun": {Why.UNREADABLE: ["t1"]},
+        }
+        ended = project.run(*PLAN)
+        for name in ("t1/generation.json", "t2/eval.json"):
+            said = f"  would be set aside, because it can't be read: results/r1/{name}"
+            assert said in ended.out.splitlines()
+
+    def test_a_torn_config_of_a_run_that_generated_nothing_stays_too(
+        self, project: RunnerProject
+    ) -> None:
+        config = project.results / "r1" / "run_config.json"
+        config.parent.mkdir(parents=True)
+        config.write_text("{")
+        document = planned(project)
+        assert document["unreadable"] == [str(config)]
+        assert document["resumed"] is False
+
+    def test_a_problem_is_planned_too(self, project: RunnerProject) -> None:
+        (project.root / "p.txt").write_text("say one")
+        flags = ["--skip-eval", "--problem", "p.txt", "p1"]
+        assert groups(planned(project, *flags))["rerun"] == {Why.NOT_GENERATED: ["p1"]}
+        assert project.run(*RUN, *flags).code == 0
+        assert groups(planned(project, *flags))["reuse"] == {Why.GENERATED: ["p1"]}
+
+    def test_it_works_while_another_process_holds_the_run(self, project: RunnerProject) -> None:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "say one", "answer": "one"},
+                {"id": "t2", "question": "wait", "answer": ""},
+            ]
+        )
+        read_end, write_end = os.pipe()
+        process = project.start(*RUN, "--parallelism", "1", ready=write_end)
+        try:
+            ready, _, _ = select.select([read_end], [], [], 20)
+            assert ready, "the agent did not get there"
+            ended = project.run(*PLAN, "--json")
+        finally:
+            process.kill()
+            process.communicate()
+            os.close(read_end)
+            os.close(write_end)
+        assert ended.code == 0, ended.out
+        assert groups(ended.json)["rerun"] == {Why.NOT_GENERATED: ["t2"]}
+
+
+class TestServicesThatCanNotBeUsed:
+    @pytest.fixture
+    def nobody(self) -> str:
+        """A port where nobody listens."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    def test_one_that_is_down_is_no_obstacle(self, project: RunnerProject, nobody: str) -> None:
+        project.run(*RUN, "--skip-eval", "t1")
+        document = planned(project, "--service-url", nobody)
+        assert groups(document)["regrade"] == {Why.NOT_GRADED: ["t1"]}
+
+    def test_one_in_trouble_is_asked_once(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        scripted.answers["/version"] = (503, {"detail": "in trouble"})
+        planned(project, "--service-url", scripted.url)
+        assert scripted.paths() == ["/version"]
+
+    def test_one_that_refuses_the_key_is_no_obstacle(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        scripted.answers["/version"] = (401, {"detail": "Unauthorized"})
+        document = planned(project, "--service-url", scripted.url)
+        assert groups(document)["rerun"] == {Why.NOT_GENERATED: ["t3", "t1", "t2"]}
+
+    def test_without_any_the_generations_are_planned(self, project: RunnerProject) -> None:
+        project.write_cli(default_service_url=None)
+        assert groups(planned(project))["rerun"] == {Why.NOT_GENERATED: ["t3", "t1", "t2"]}
+
+
+class TestErrors:
+    def refused(self, project: RunnerProject, *args: str, **environment: str) -> Ended:
+        before = state(project.root)
+        ended = project.run(*PLAN, *args, **environment)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert state(project.root) == before
+        return ended
+
+    @pytest.mark.parametrize(
+        ("flags", "said"),
+        [
+            (["--model", "m2"], "model was 'sample-model', now 'm2'"),
+            (["--limit", "2"], "--limit 2"),
+            (["t9"], "unknown task id(s): t9"),
+            (["--rerun", "t9"], "unknown task id(s): t9"),
+            (["--dataset-file", "missing.json"], "missing.json"),
+        ],
+    )
+    def test_what_run_refuses_is_refused(
+        self, project: RunnerProject, flags: list[str], said: str
+    ) -> None:
+        project.run(*RUN, "t1")
+        assert said in self.refused(project, *flags).err
+
+    def test_changed_tasks_and_code_are_refused_unless_accepted(
+        self, project: RunnerProject
+    ) -> None:
+        project.run(*RUN, "--skip-eval", "t1")
+        stamp = {"SAMPLE_GENERATION_VERSION": "v2"}
+        assert "'dev', now 'v2'" in self.refused(project, **stamp).err
+        planned(project, "--accept-code-change", **stamp)
+        project.dataset.write_text(project.dataset.read_text().replace("say one", "say other"))
+        assert "1 changed (t1)" in self.refused(project).err
+        planned(project, "--accept-changed-tasks")
+        # Planning has accepted nothing.
+        assert "1 changed (t1)" in self.refused(project).err
+
+    def test_with_json_a_refusal_is_an_object(self, project: RunnerProject) -> None:
+        project.run(*RUN, "t1")
+        ended = project.run(*PLAN, "--json", "--model", "m2")
+        assert ended.code == 2
+        assert ended.json["error"]["type"] == "RunIdentityError"

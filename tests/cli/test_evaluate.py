@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import RunnerProject, ScriptedService
+
+COMMANDS = ["run", "evaluate", "score"]
+STRICTER = "def grade(task, response):\n    return {'pass_percentage': 0.0}\n"
+
+
+def contents(project: RunnerProject) -> dict[Path, bytes]:
+    files = [path for path in project.results.rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in files}
+
+
+def graded(scripted: ScriptedService) -> list[str]:
+    sent = [body for path, body in scripted.bodies if path == "/evaluate-response/"]
+    return sorted(body["task_id"] for body in sent)
+
+
+def test_generations_on_disk_are_graded_and_scored(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 0
+    assert "Score    0.6667" in ended.out
+    assert len(project.calls) == 3
+
+
+def test_nothing_is_generated(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "--skip-eval", "t1")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 0
+    assert "No score yet: 2 not generated" in ended.out
+    assert project.calls == ["t1"]
+    assert not (project.results / "r1" / "final_score.json").exists()
+
+
+def test_a_generation_error_that_remains_is_no_success(project: RunnerProject) -> None:
+    project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    ended = project.run("evaluate", "--run-id", "r1")
+    assert ended.code == 1
+    assert "Generation failed for 1 task: t1" in ended.out
+
+
+def test_what_has_a_grade_is_not_graded_again(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    project.run("run", *flags)
+    assert project.run("evaluate", *flags).code == 0
+    assert scripted.paths().count("/evaluate-response/") == 3
+    assert project.run("evaluate", *flags, "--regrade").code == 0
+    assert scripted.paths().count("/evaluate-response/") == 6
+    assert scripted.paths().count("/final-score/") == 2
+
+
+@pytest.mark.parametrize("command", ["run", "evaluate", "score"])
+def test_another_grader_is_refused_until_all_is_graded_again(
+    project: RunnerProject, command: str
+) -> None:
+    project.run("run", "--run-id", "r1", "t3", "t1")
+    project.run("run", "--run-id", "r1", "--skip-eval")
+    project.write_grader(STRICTER)
+    ended = project.run(command, "--run-id", "r1")
+    assert ended.code == 2
+    assert "2 task(s) of run 'r1' (t3, t1) were graded before the grader" in ended.err
+    assert "evaluate --run-id r1 --regrade" in ended.err
+    assert not (project.results / "r1" / "t2" / "eval.json").exists()
+
+    ended = project.run("evaluate", "--run-id", "r1", "--regrade")
+    assert ended.code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 0.0
+    assert len(project.calls) == 3
+    assert project.run("run", "--run-id", "r1").code == 0
+
+
+def test_another_grader_is_refused_for_a_finished_run_too(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    project.write_grader(STRICTER)
+    assert project.run("run", "--run-id", "r1").code == 2
+    assert project.run("evaluate", "--run-id", "r1", "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 0.0
+
+
+def test_a_corrected_reference_needs_a_regrade(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1")
+    project.dataset.write_text(project.dataset.read_text().replace("something else", "two"))
+    assert project.run("run", "--run-id", "r1").code == 2
+    assert project.run("evaluate", "--run-id", "r1", "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 1.0
+
+
+class TestAnotherGrader:
+    """Grades of two graders are not mixed, whichever command would."""
+
+    def refused(self, project: RunnerProject, *args: str) -> str:
+        before = contents(project)
+        ended = project.run(*args)
+        assert ended.code == 2
+        assert re.search(
+            r"bin/sample-runner evaluate --run-id r1 .*--regrade$", ended.err, re.MULTILINE
+        )
+        assert contents(project) == before
+        return ended.err
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_another_service_is_refused_and_generations_are_kept(
+        self, project: RunnerProject, scripted: ScriptedService, command: str
+    ) -> None:
+        project.run("run", "--run-id", "r1")
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        said = self.refused(project, command, *flags)
+        assert "graded by local" in said
+        assert f"not by {scripted.url}" in said
+        assert "/evaluate-response/" not in scripted.paths()
+        assert project.run("evaluate", *flags, "--regrade").code == 0
+        assert graded(scripted) == ["t1", "t2", "t3"]
+        assert project.read("r1", "final_score.json")["local"] is False
+        assert project.run(command, *flags).code == 0
+        assert len(project.calls) == 3
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_another_evaluation_api_is_refused(
+        self, project: RunnerProject, scripted: ScriptedService, command: str
+    ) -> None:
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        project.run("run", *flags)
+        project.set_in_class('EVALUATION_API = "v1"')
+        said = self.refused(project, command, *flags)
+        assert "legacy API" in said
+        assert "v1 API" in said
+        scripted.answers["/v1/evaluate"] = (200, {"status": "evaluated", "result": 0.5})
+        scripted.answers["/v1/score"] = (200, {"final_score": 0.5, "tasks_evaluated": ["t1"]})
+        assert project.run("evaluate", *flags, "--regrade").code == 0
+        assert scripted.paths().count("/v1/evaluate") == 3
+        assert project.read("r1", "final_score.json")["final_score"] == 0.5
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_another_version_of_the_service_is_refused(
+        self, project: RunnerProject, scripted: ScriptedService, command: str
+    ) -> None:
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        project.run("run", *flags, "t1", "t3")
+        scripted.answers["/version"] = (200, {"service_version": "2.0.0"})
+        said = self.refused(project, command, *flags)
+        assert "2 task(s) of run 'r1' (t3, t1) were graded before the grader" in said
+        assert project.run("evaluate", *flags, "--regrade").code == 0
+        assert graded(scripted) == ["t1", "t1", "t3", "t3"]
+        assert project.run("run", *flags).code == 0
+        versions = {
+            project.read("r1", task_id, "eval.json")["service_version"]
+            for task_id in ("t1", "t2", "t3")
+        }
+        assert versions == {"2.0.0"}
+
+    def test_the_printed_way_out_works(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        project.run("run", "--run-id", "r1")
+        said = self.refused(project, "run", "--run-id", "r1", "--service-url", scripted.url)
+        (way_out,) = [line for line in said.splitlines() if "evaluate" in line]
+        command = way_out.partition("--regrade: ")[2]
+        assert project.shell(command).code == 0
+        assert graded(scripted) == ["t1", "t2", "t3"]
+
+
+class TestRegrade:
+    def test_the_earlier_grades_are_kept(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        project.run("run", *flags)
+        earlier: list[bytes] = []
+        for grade in (0.25, 0.75):
+            earlier.append((project.results / "r1" / "t1" / "eval.json").read_bytes())
+            scripted.answers["/evaluate-response/"] = (200, {"pass_percentage": grade})
+            assert project.run("evaluate", *flags, "--regrade").code == 0
+        kept = project.results / "r1" / "t1" / "attempts" / "evals"
+        assert {path.name: path.read_bytes() for path in kept.iterdir()} == {
+            "1.json": earlier[0],
+            "2.json": earlier[1],
+        }
+        assert project.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 0.75}
+        assert project.read("r1", "t1", "generation.json")["attempts"] == 1
+        assert scripted.paths().count("/final-score/") == 3
+
+    def test_one_that_is_interrupted_goes_on_with_plain_evaluate(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        flags = ["--run-id", "r1", "--service-url", scripted.url, "--eval-parallelism", "1"]
+        project.run("run", *flags)
+        scripted.bodies.clear()
+        fine, refused = (200, {"pass_percentage": 0.5}), (401, {"detail": "Unauthorized"})
+        scripted.answers["/evaluate-response/"] = [fine, fine, refused]
+        ended = project.run("evaluate", *flags, "--regrade")
+        assert ended.code == 1
+        assert "AuthenticationError" in ended.err
+        assert "--regrade" not in ended.resume_command
+        assert not (project.results / "r1" / "final_score.json").exists()
+        assert graded(scripted) == ["t1", "t2", "t3"]
+        *_, last = [body["task_id"] for path, body in scripted.bodies if "evaluate" in path]
+
+        scripted.bodies.clear()
+        scripted.answers["/evaluate-response/"] = fine
+        ended = project.run("evaluate", *flags)
+        assert ended.code == 0, ended.err
+        assert graded(scripted) == [last]
+        for task_id in ("t1", "t2", "t3"):
+            kept = project.results / "r1" / task_id / "attempts" / "evals"
+            assert [path.name for path in kept.iterdir()] == ["1.json"]
+            assert project.read("r1", task_id, "eval.json")["result"] == {"pass_percentage": 0.5}
+
+    def test_one_that_is_refused_at_once_takes_no_grade_away(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        project.run("run", *flags)
+        before = contents(project)
+        scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
+        assert project.run("evaluate", *flags, "--regrade").code == 1
+        assert contents(project) == before
+
+    def test_what_ran_out_of_turns_stays_so_and_is_not_sent(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "out-of-turns", "answer": ""},
+                {"id": "t2", "question": "say"},
+            ]
+        )
+        flags = ["--run-id", "r1", "--service-url", scripted.url]
+        project.run("run", *flags)
+        assert project.run("evaluate", *flags, "--regrade").code == 0
+        assert graded(scripted) == ["t2", "t2"]
+        assert project.read("r1", "t1", "eval.json")["status"] == "did_not_complete"
+
+
+def test_an_unknown_run_is_named(project: RunnerProject) -> None:
+    ended = project.run("evaluate", "--run-id", "nothing")
+    assert ended.code == 2
+    assert "'nothing'" in ended.err
+
+
+def test_another_grader_is_refused_for_another_part_of_the_run(project: RunnerProject) -> None:
+    assert project.run("run", "--run-id", "r1", "t1").code == 0
+    project.write_grader(STRICTER)
+    ended = project.run("run", "--run-id", "r1", "t2")
+    assert ended.code == 2
+    assert "1 task(s) of run 'r1' (t1) were graded before the grader" in ended.err
+    assert project.calls == ["t1"]
+    assert not (project.results / "r1" / "t2" / "eval.json").exists()
+
+
+def test_a_grader_that_changes_between_two_grades_gives_no_score(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    project.set_in_class('EVALUATION_API = "v1"')
+    graded = {"status": "evaluated", "result": 1.0}
+    scripted.answers["/v1/evaluate"] = [
+        (200, {**graded, "evaluator_version": "a"}),
+        (200, {**graded, "evaluator_version": "b"}),
+    ]
+    scripted.answers["/v1/score"] = (200, {"final_score": 1.0, "tasks_evaluated": ["t1"]})
+    flags = ["--run-id", "r1", "--service-url", scripted.url]
+    ended = project.run("run", *flags)
+    assert ended.code == 1
+    assert "--regrade" in ended.err
+    assert "/v1/score" not in scripted.paths()
+    assert not (project.results / "r1" / "final_score.json").exists()
+    for command in ("run", "score"):
+        assert project.run(command, *flags).code in {1, 2}
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+    assert project.run("evaluate", *flags, "--regrade").code == 0
+    assert project.read("r1", "final_score.json")["final_score"] == 1.0
+    assert len(project.calls) == 3
+
+
+class TestAnAuthorsOwnEvaluate:
+    @pytest.fixture
+    def grading(self, project: RunnerProject, scripted: ScriptedService) -> RunnerProject:
+        project.change_agent(
+            (
+                "import BenchmarkRunner, GenerationResult\n",
+                "import BenchmarkRunner, EvalResult, EvalStatus, GenerationResult\n",
+            )
+        )
+        project.set_in_class(
+            "async def evaluate(self, task_id, generation):\n"
+            "        by_id = {task.id: task for task in self.get_tasks()}\n"
+            "        task = by_id[task_id]\n"
+            "        seen = [task.question, task.model_extra]\n"
+            "        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=seen)"
+        )
+        project.set_in_class("def task_score(self, result): return 1.0")
+        self.tasks = [
+            {"id": "t1", "question": "say one", "level": 1},
+            {"id": "t2", "question": "say two", "level": 2},
+        ]
+        self.list(scripted)
+        flags = ["--service-url", scripted.url, "--dataset-name", "validation", "--skip-eval"]
+        assert project.run("run", "--run-id", "r1", *flags).code == 0
+        return project
+
+    def list(self, scripted: ScriptedService) -> None:
+        scripted.answers["/v1/datasets/validation/tasks"] = (200, {"tasks": self.tasks})
+
+    def test_it_sees_the_tasks_of_the_service(
+        self, grading: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)
+        assert ended.code == 0, ended.err
+        assert grading.read("r1", "t2", "eval.json")["result"] == ["say two", {"level": 2}]
+
+    def test_tasks_of_the_service_that_changed_are_refused(
+        self, grading: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        self.tasks[1]["level"] = 3
+        self.list(scripted)
+        ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)
+        assert ended.code == 2
+        assert "1 changed (t2)" in ended.err
+        assert not (grading.results / "r1" / "t1" / "eval.json").exists()

@@ -1,0 +1,69 @@
+"""What the looking commands share: the fields of a run's tasks, for grouping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner.cli.inspect import look
+from benchmark_runner.errors import DatasetError
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject, ScriptedService
+
+SETTINGS = CliSettings(
+    runner="runner.benchmark:SampleRunner",
+    grader="runner.grader:grade",
+    default_dataset_file="data/validation.json",
+    default_results_dir="results",
+    default_parallelism=10,
+    default_timeout=1800,
+    default_model=None,
+    default_service_url="local",
+    data_dir="data",
+)
+TASKS: list[dict[str, Any]] = [
+    {"id": "t1", "question": "say one", "answer": "one", "about": {"topic": "numbers"}},
+    {"id": "t2", "question": "say a", "answer": "a", "about": {"topic": "letters"}},
+]
+BY_TOPIC = {"numbers": ["t1"], "letters": ["t2"]}
+
+
+def groups(name: str = "about.topic") -> dict[str, list[str]]:
+    looking = look(SETTINGS, None)
+    return looking.task_fields(looking.open("r1"), [name]).groups(name)
+
+
+@pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]], ids=["file", "service"])
+def test_tasks_are_grouped_by_a_field(project: RunnerProject, source: list[str]) -> None:
+    project.write_tasks(TASKS)
+    project.run("run", "--run-id", "r1", *source)
+
+    assert groups() == BY_TOPIC
+
+
+def test_the_service_is_asked_that_listed_them(
+    project: RunnerProject, scripted: ScriptedService
+) -> None:
+    path = "/v1/datasets/remote/tasks"
+    shown = [{name: task[name] for name in ("id", "question", "about")} for task in TASKS]
+    scripted.answers[path] = (200, {"dataset": "remote", "tasks": shown})
+    ran = project.run(
+        *("run", "--run-id", "r1", "--dataset-name", "remote", "--service-url", scripted.url)
+    )
+    assert ran.code == 0, ran.err
+    before = scripted.paths().count(path)
+
+    assert groups() == BY_TOPIC
+    assert scripted.paths().count(path) == before + 1
+
+
+def test_a_dataset_that_is_gone_is_told(project: RunnerProject) -> None:
+    project.write_tasks(TASKS)
+    project.run("run", "--run-id", "r1")
+    project.dataset.unlink()
+
+    with pytest.raises(DatasetError, match="no such file"):
+        groups()

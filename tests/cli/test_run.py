@@ -1,0 +1,519 @@
+"""``run`` from one end to the other, with the local service."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import RunnerProject
+
+CANARY = "canary-90be"
+
+
+class TestOneRun:
+    def test_a_first_run_generates_grades_and_scores(self, project: RunnerProject) -> None:
+        ended = project.execute("run", "--dataset-name", "validation")
+        assert ended.code == 0, ended.err
+        assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local]" in ended.out
+        assert "Interval 0.2077 to 0.9385 (95%, Wilson)" in ended.out
+        assert (
+            "Tasks    3: 3 attempted, 3 scored, 0 timed out, 0 out of turns, 0 failed" in ended.out
+        )
+        (run_id,) = [path.name for path in project.results.iterdir()]
+        assert f"Starting run {run_id}" in ended.out
+        assert "not an official score" in ended.out
+        assert ended.resume_command == f"bin/sample-runner run --run-id {run_id}"
+
+    def test_the_files_are_those_of_the_contract(self, project: RunnerProject) -> None:
+        assert project.run("run", "--run-id", "r1").code == 0
+        tasks = {f"r1/{t}/{f}.json" for t in ("t1", "t2", "t3") for f in ("generation", "eval")}
+        of_run = {"r1/run_config.json", "r1/final_score.json", "r1/events.jsonl"}
+        assert project.files() == of_run | tasks
+
+        config = project.read("r1", "run_config.json")
+        assert config["run_id"] == "r1"
+        assert config["model"] == "sample-model"
+        assert config["tasks"] == ["t3", "t1", "t2"]
+        assert config["task_source"] == "file"
+        assert config["dataset_file"] == str(project.dataset)
+        assert config["dataset_name"] == "validation"
+        assert (config["payload_schema"], config["payload_type"]) == ("sample.text.v1", "text")
+        assert config["generation_version"] == "dev"
+        assert config["runner_version"]
+
+        generation = project.read("r1", "t1", "generation.json")
+        assert generation["status"] == "success"
+        assert generation["data"] == generation["answer"] == "one"
+        assert generation["question"] == "say one"
+        assert generation["log_dir"] == str(project.results / "r1" / "t1" / "agent_logs")
+        assert (project.results / "r1" / "t1" / "agent_logs").is_dir()
+
+        graded = project.read("r1", "t2", "eval.json")
+        assert (graded["status"], graded["error"]) == ("evaluated", None)
+        assert graded["result"] == {"pass_percentage": 0.0}
+        assert graded["local"] is True
+
+        score = project.read("r1", "final_score.json")
+        assert score["final_score"] == pytest.approx(2 / 3)
+        assert score["tasks_evaluated"] == ["t3", "t1", "t2"]
+        assert (score["complete"], score["local"], score["service_url"]) == (True, True, "local")
+        assert score["counts"] == {
+            "total": 3,
+            "attempted": 3,
+            "scored": 3,
+            "error": 0,
+            "max_time": 0,
+            "max_turns": 0,
+        }
+
+    def test_both_evaluation_apis_give_the_same_score(self, project: RunnerProject) -> None:
+        project.set_in_class('EVALUATION_API = "v1"')
+        assert project.run("run", "--run-id", "r1").code == 0
+        assert project.read("r1", "final_score.json")["final_score"] == pytest.approx(2 / 3)
+        assert project.read("r1", "t1", "eval.json")["evaluation_api"] == "v1"
+
+    def test_the_generation_version_is_stamped(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1", SAMPLE_GENERATION_VERSION="abc123")
+        assert project.read("r1", "run_config.json")["generation_version"] == "abc123"
+        assert project.read("r1", "t1", "generation.json")["generation_version"] == "abc123"
+
+    def test_running_out_of_turns_or_time_is_done_and_counts_as_zero(
+        self, project: RunnerProject
+    ) -> None:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "say one", "answer": "one"},
+                {"id": "t2", "question": "wait", "answer": "two", "timeout": 0.05},
+                {"id": "t3", "question": "out-of-turns", "answer": ""},
+            ]
+        )
+        ended = project.run("run", "--run-id", "r1")
+        assert ended.code == 0
+        assert "1 scored, 1 timed out, 1 out of turns, 0 failed" in ended.out
+        assert "Score    0.3333 ± 0.33 (standard error, n=3)" in ended.out
+        assert project.read("r1", "final_score.json")["complete"] is True
+        assert project.read("r1", "t2", "eval.json")["status"] == "did_not_complete"
+
+    def test_a_tasks_own_timeout_beats_the_flag(self, project: RunnerProject) -> None:
+        project.write_tasks([{"id": "t1", "question": "wait", "answer": "", "timeout": 0.05}])
+        assert project.run("run", "--run-id", "r1", "--timeout", "0").code == 0
+        assert project.read("r1", "t1", "generation.json")["status"] == "max_time"
+
+    def test_the_flag_limits_a_task_that_sets_no_timeout(self, project: RunnerProject) -> None:
+        project.write_tasks([{"id": "t1", "question": "wait", "answer": ""}])
+        assert project.run("run", "--run-id", "r1", "--timeout", "0.05").code == 0
+        assert project.read("r1", "t1", "generation.json")["status"] == "max_time"
+
+    def test_a_reference_answer_reaches_neither_the_agent_nor_any_file(
+        self, project: RunnerProject
+    ) -> None:
+        project.change_agent(
+            (
+                '        word, _, rest = task.question.partition(" ")\n',
+                (
+                    "        (ROOT / 'seen.txt').open('a').write(repr((task, vars(self), model,"
+                    " llm_config, log_dir)))\n"
+                    '        word, _, rest = task.question.partition(" ")\n'
+                ),
+            )
+        )
+        project.write_tasks([{"id": "t1", "question": "say one", "answer": CANARY, "extra": 7}])
+        for source in ([], ["--dataset-name", "validation"]):
+            ended = project.execute("run", *source)
+            assert ended.code == 0
+            assert CANARY not in ended.out + ended.err
+        seen = (project.root / "seen.txt").read_text()
+        assert "extra=7" in seen
+        assert CANARY not in seen
+        written = [path.read_text() for path in project.results.rglob("*") if path.is_file()]
+        assert len(written) == 12
+        assert CANARY not in "".join(written)
+
+    def test_a_task_model_checks_and_types_what_the_service_lists(
+        self, project: RunnerProject
+    ) -> None:
+        project.change_agent(
+            (
+                "import BenchmarkRunner, GenerationResult\n",
+                (
+                    "import BenchmarkRunner, GenerationResult, Task\n\n\n"
+                    "class SampleTask(Task):\n    docker_image: str\n    level: int = 1\n"
+                ),
+            ),
+            ("answer=rest", "answer=f'{task.docker_image} {task.level}'"),
+        )
+        project.set_in_class("TASK_MODEL = SampleTask")
+        task = {"id": "t1", "question": "say it", "answer": "alpine 1", "docker_image": "alpine"}
+        project.write_tasks([task])
+        ended = project.run("run", "--run-id", "r1", "--dataset-name", "validation")
+        assert ended.code == 0
+        assert project.read("r1", "final_score.json")["final_score"] == 1.0
+
+        project.write_tasks([task, {**task, "id": "t2", "level": "high"}])
+        ended = project.run("run", "--run-id", "r2", "--dataset-name", "validation")
+        assert ended.code == 2
+        assert "task 't2', field level" in ended.err
+        assert project.calls == ["t1"]
+
+    def test_an_authors_options_reach_the_agent(self, project: RunnerProject) -> None:
+        project.change_agent(
+            ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
+            (
+                "class SampleRunner",
+                (
+                    "class Options(BaseModel):\n    suffix: str = ''\n    times: int = 1\n\n\n"
+                    "class SampleRunner"
+                ),
+            ),
+            ("answer=rest", "answer=(rest + self.options.suffix) * self.options.times"),
+        )
+        project.set_in_class("OPTIONS_MODEL = Options")
+        ended = project.run(
+            "run", "--run-id", "r1", "--option", "suffix=a=b", "--option", "times=2"
+        )
+        assert ended.code == 0
+        assert project.read("r1", "t1", "generation.json")["data"] == "onea=bonea=b"
+        assert project.read("r1", "run_config.json")["options"] == {"suffix": "a=b", "times": "2"}
+
+        ended = project.run("run", "--run-id", "r2", "--option", "times=many")
+        assert ended.code == 2
+        assert "--option times" in ended.err
+        assert not (project.results / "r2").exists()
+
+
+class TestAnAuthorsOwnLoader:
+    """Only it can read the tasks, so the local service has it read the references, too."""
+
+    @pytest.fixture
+    def loading(self, project: RunnerProject) -> RunnerProject:
+        project.change_agent(
+            ("import BenchmarkRunner, ", "import BenchmarkRunner, Task, "),
+            ("import asyncio\n", "import asyncio\nimport csv\n"),
+            (
+                "        word, _, rest",
+                (
+                    "        with (ROOT / 'seen.txt').open('a') as seen:\n"
+                    "            seen.write(repr((task, vars(self))))\n"
+                    "        word, _, rest"
+                ),
+            ),
+        )
+        return project
+
+    def graded(self, project: RunnerProject, *flags: str) -> None:
+        ended = project.run("run", "--run-id", "r1", *flags)
+        assert ended.code == 0, ended.err
+        assert project.read("r1", "final_score.json")["final_score"] == 0.5
+        assert project.read("r1", "a", "eval.json")["result"] == {"pass_percentage": 1.0}
+        assert project.run("evaluate", "--run-id", "r1", "--regrade").code == 0
+        written = [path.read_text() for path in project.results.rglob("*") if path.is_file()]
+        seen = (project.root / "seen.txt").read_text()
+        assert "kept" in seen
+        assert CANARY not in seen + "".join(written) + ended.out
+
+    def test_a_file_with_other_columns_is_graded(self, loading: RunnerProject) -> None:
+        loading.set_in_class(
+            "def load_tasks(self, dataset_file):\n"
+            "        rows = csv.DictReader(Path(dataset_file).read_text().splitlines())\n"
+            "        return [Task(id=r['name'], question=r['prompt'], answer=r['gold'],"
+            " note='kept') for r in rows]"
+        )
+        (loading.root / "own.csv").write_text(f"name,prompt,gold\na,say x,x\nb,say y,{CANARY}\n")
+        self.graded(loading, "--dataset-file", "own.csv")
+
+    IN_MEMORY = (
+        "rows = {'a': 'x', 'b': '" + CANARY + "'}\n"
+        "        self._dataset = 'mine'\n"
+        "        tasks = [Task(id=i, question='say x', answer=gold, note='kept')"
+        " for i, gold in rows.items()]\n"
+    )
+
+    @pytest.mark.parametrize("api", ["legacy", "v1"])
+    def test_tasks_of_no_file_are_graded(self, loading: RunnerProject, api: str) -> None:
+        loading.write_cli(default_dataset_file=None)
+        loading.set_in_class(f'EVALUATION_API = "{api}"')
+        loading.set_in_class(
+            f"def load_tasks(self, dataset_file):\n        {self.IN_MEMORY}        return tasks"
+        )
+        self.graded(loading)
+        assert loading.read("r1", "run_config.json")["dataset_name"] == "mine"
+
+    def test_tasks_that_are_registered_one_by_one_are_graded(self, loading: RunnerProject) -> None:
+        loading.write_cli(default_dataset_file=None)
+        loading.set_in_class(
+            f"def load_tasks(self, dataset_file):\n        {self.IN_MEMORY}"
+            "        for task in tasks:\n            self.add_task(task)"
+        )
+        self.graded(loading)
+
+    def test_a_loader_that_fails_the_second_time_is_told(self, loading: RunnerProject) -> None:
+        loading.write_cli(default_dataset_file=None)
+        loading.set_in_class(
+            "def load_tasks(self, dataset_file):\n"
+            "        if (ROOT / 'loaded').exists():\n"
+            "            raise ValueError('only once')\n"
+            "        (ROOT / 'loaded').touch()\n"
+            "        return [Task(id='a', question='say x', answer='x')]"
+        )
+        ended = loading.run("run", "--run-id", "r1")
+        assert ended.code == 2
+        assert "load_tasks() failed: ValueError: only once" in ended.err
+        assert not loading.results.exists()
+
+
+class TestProblemsOfATaskModel:
+    def define(self, project: RunnerProject, field: str) -> list[str]:
+        project.change_agent(
+            (
+                "import BenchmarkRunner, GenerationResult\n",
+                (
+                    "import BenchmarkRunner, GenerationResult, Task\n\n\n"
+                    f"class SampleTask(Task):\n    {field}\n"
+                ),
+            ),
+            ("answer=rest", "answer=f'{type(task).__name__} {task.image}'"),
+        )
+        project.set_in_class("TASK_MODEL = SampleTask")
+        (project.root / "p.txt").write_text("say it")
+        return ["run", "--run-id", "r1", "--skip-eval", "--problem", "p.txt", "t1"]
+
+    def test_its_defaults_are_enough(self, project: RunnerProject) -> None:
+        assert project.run(*self.define(project, "image: str = 'alpine'")).code == 0
+        assert project.read("r1", "t1", "generation.json")["data"] == "SampleTask alpine"
+
+    def test_a_field_that_it_demands_is_named(self, project: RunnerProject) -> None:
+        ended = project.run(*self.define(project, "image: str"))
+        assert ended.code == 2
+        assert "field image" in ended.err
+        assert not project.results.exists()
+
+
+class TestPartOfARun:
+    def test_a_limit_is_shown_as_the_first_of_how_many(self, project: RunnerProject) -> None:
+        ended = project.run("run", "--run-id", "r1", "--limit", "2")
+        assert ended.code == 0
+        assert "first 2 of 3" in ended.out
+        assert sorted(project.calls) == ["t1", "t3"]
+        assert project.read("r1", "final_score.json")["tasks_evaluated"] == ["t3", "t1"]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["run", "--run-id", "r1"],
+            ["run", "--run-id", "r1", "--quiet"],
+            ["score", "--run-id", "r1"],
+            ["evaluate", "--run-id", "r1"],
+        ],
+    )
+    def test_everything_that_shows_a_limited_run_says_so(
+        self, project: RunnerProject, command: list[str]
+    ) -> None:
+        project.run("run", "--run-id", "r1", "--limit", "2")
+        ended = project.run(*command)
+        assert ended.code == 0
+        assert "first 2 of 3" in ended.out
+
+    def test_a_chosen_task_that_is_done_is_success_and_scores_nothing_yet(
+        self, project: RunnerProject
+    ) -> None:
+        ended = project.run("run", "--run-id", "r1", "t1")
+        assert ended.code == 0
+        assert project.calls == ["t1"]
+        assert "No score yet: 2 not generated" in ended.out
+        assert project.read("r1", "run_config.json")["tasks"] == ["t3", "t1", "t2"]
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+        ended = project.run("run", "--run-id", "r1", "t2", "t3")
+        assert ended.code == 0
+        assert "Score    0.6667" in ended.out
+        assert project.read("r1", "final_score.json")["tasks_evaluated"] == ["t3", "t1", "t2"]
+
+    def test_a_chosen_task_that_fails_is_failure(self, project: RunnerProject) -> None:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "raise it", "answer": ""},
+                {"id": "t2", "question": "say two", "answer": "two"},
+            ]
+        )
+        assert project.run("run", "--run-id", "r1", "t1").code == 1
+        # What else is wrong with the run is not this command's business.
+        assert project.run("run", "--run-id", "r1", "t2").code == 0
+
+    def test_a_file_may_name_the_tasks(self, project: RunnerProject, tmp_path: Path) -> None:
+        chosen = tmp_path / "chosen.txt"
+        chosen.write_text("t2\n\n  t3 \n")
+        assert project.run("run", "--run-id", "r1", "--task-file", chosen).code == 0
+        assert sorted(project.calls) == ["t2", "t3"]
+
+    def test_without_grading_nothing_is_graded_and_no_service_is_needed(
+        self, project: RunnerProject
+    ) -> None:
+        project.write_cli(default_service_url=None, grader=None)
+        ended = project.run("run", "--run-id", "r1", "--skip-eval")
+        assert ended.code == 0
+        assert {name for name in project.files() if name.endswith("eval.json")} == set()
+        assert sorted(project.calls) == ["t1", "t2", "t3"]
+
+
+class TestFailures:
+    def test_an_exception_is_that_tasks_error_and_the_others_go_on(
+        self, project: RunnerProject
+    ) -> None:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "raise no luck", "answer": ""},
+                {"id": "t2", "question": "say two", "answer": "two"},
+                {"id": "t3", "question": "time-out", "answer": ""},
+            ]
+        )
+        ended = project.execute("run", "--run-id", "r1")
+        assert ended.code == 1
+        assert "Generation failed for 1 task: t1\n  ValueError: no luck" in ended.out
+        assert "traceback in results/r1/t1/agent_logs/traceback.log" in ended.out
+        log = project.results / "r1" / "t1" / "agent_logs" / "traceback.log"
+        assert "Traceback (most recent call last)" in log.read_text()
+        assert project.read("r1", "t3", "generation.json")["status"] == "error"
+        assert project.read("r1", "t2", "eval.json")["status"] == "evaluated"
+        assert not (project.results / "r1" / "final_score.json").exists()
+
+        project.heal()
+        ended = project.shell(ended.resume_command)
+        assert ended.code == 0, ended.err
+        assert sorted(project.calls) == ["t1", "t1", "t2", "t3", "t3"]
+        earlier = project.results / "r1" / "t1" / "attempts" / "1"
+        assert "no luck" in (earlier / "generation.json").read_text()
+        assert "no luck" in (earlier / "agent_logs" / "traceback.log").read_text()
+        assert project.read("r1", "t1", "generation.json")["attempts"] == 2
+
+    def test_many_tasks_that_fail_for_one_reason_are_one_group(
+        self, project: RunnerProject
+    ) -> None:
+        project.write_tasks(
+            [{"id": f"t{n}", "question": "raise no credit", "answer": ""} for n in range(100)]
+        )
+        ended = project.run("run", "--run-id", "r1", "--parallelism", "100")
+        assert ended.code == 1
+        assert "Generation failed for 100 tasks: t0, t1, t2, t3, t4, …" in ended.out
+        assert ended.out.count("no credit") == 1
+
+    def test_many_that_name_themselves_in_the_reason_are_one_group(
+        self, project: RunnerProject
+    ) -> None:
+        ids = [f"task-{number}" for number in range(60)]
+        project.write_tasks(
+            [{"id": i, "question": f"raise no folder {i!r} for {i}", "answer": ""} for i in ids]
+        )
+        ended = project.run("run", "--run-id", "r1", "--json", "--parallelism", "60")
+        assert ended.code == 1
+        (group,) = ended.json["failures"]
+        assert sorted(group["task_ids"]) == sorted(ids)
+        assert "no folder" in group["error"]
+
+    def test_a_grader_that_fails_is_an_eval_error_that_is_redone(
+        self, project: RunnerProject
+    ) -> None:
+        project.write_grader("def grade(task, response):\n    raise KeyError('points')\n")
+        ended = project.run("run", "--run-id", "r1")
+        assert ended.code == 1
+        assert "Grading failed for 3 tasks" in ended.out
+        assert "points" in ended.out
+        assert project.read("r1", "t1", "eval.json")["status"] == "error"
+        assert project.run("run", "--run-id", "r1").code == 1
+        assert len(project.calls) == 3
+
+    @pytest.mark.parametrize(
+        ("method", "named"),
+        [
+            ("def task_score(self, result): raise KeyError('points')", "task_score()"),
+            ("async def score(self, eval_results): raise KeyError('points')", "score()"),
+            ("async def score(self, eval_results): return 0.5", "score()"),
+        ],
+    )
+    def test_an_authors_scoring_that_fails_is_told_and_keeps_the_grades(
+        self, project: RunnerProject, method: str, named: str
+    ) -> None:
+        project.set_in_class(method)
+        ended = project.execute("run", "--run-id", "r1")
+        assert ended.code in {1, 2}
+        assert named in ended.err
+        assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
+
+    def test_a_score_that_is_not_the_mean_of_its_tasks_is_shown_beside_it(
+        self, project: RunnerProject
+    ) -> None:
+        project.set_in_class("def task_score(self, result): return result['pass_percentage'] / 2")
+        project.set_in_class(
+            "async def score(self, eval_results):\n"
+            "        from benchmark_runner import ScoreResult\n"
+            "        return ScoreResult(tasks_evaluated=[], final_score=0.9)"
+        )
+        ended = project.run("run", "--run-id", "r1")
+        assert "Score    0.9  [local]" in ended.out
+        assert "Mean     0.3333 ± 0.17 (standard error, n=3) of the tasks' scores" in ended.out
+        # 0.3333 ± 4.303 · 0.1667
+        assert "Interval -0.3838 to 1.05 (95%, Student's t)" in ended.out
+
+
+class TestRunnersOfTheEarlierFramework:
+    @pytest.fixture
+    def legacy(self, project: RunnerProject) -> RunnerProject:
+        (project.root / "runner" / "benchmark.py").write_text(
+            "import json\n"
+            "from pathlib import Path\n"
+            "from benchmark_runner import (\n"
+            "    BenchmarkRunner, EvalResult, EvalResultData, EvalStatus, GenerationResult,\n"
+            "    GenerationStatus, Task)\n"
+            "class SampleRunner(BenchmarkRunner):\n"
+            '    NAME = "sample"\n'
+            '    PAYLOAD_TYPE = "text"\n'
+            "    PAYLOAD_SCHEMA_VERSION = 1\n"
+            '    GENERATION_VERSION_ENV = "SAMPLE_GENERATION_VERSION"\n'
+            "    def load_tasks(self, dataset_file):\n"
+            "        data = json.loads(Path(dataset_file).read_text())\n"
+            '        self._dataset = data.get("dataset_name")\n'
+            '        return [Task(id=r["id"], question=r["question"]) for r in data["tests"]]\n'
+            "    async def generate(self, task, model, llm_config=None, log_dir=None):\n"
+            "        return GenerationResult(task_id=task.id, status=GenerationStatus.SUCCESS,\n"
+            "            data=task.question.split()[-1], question=task.question, model=model)\n"
+            "    async def evaluate(self, task_id, generation):\n"
+            "        async with self._eval_sem:\n"
+            "            result = await self._client.evaluate_response(\n"
+            "                task_id=task_id, response=generation.data, dataset=self._dataset)\n"
+            "        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED,\n"
+            "            result=EvalResultData(**result))\n"
+        )
+        return project
+
+    @pytest.mark.parametrize("by_name", [True, False])
+    def test_it_runs_as_it_is(self, legacy: RunnerProject, by_name: bool) -> None:
+        if not by_name:
+            (legacy.root / "runner" / "cli.py").write_text(
+                "from benchmark_runner.cli import make_cli\n"
+                "from .benchmark import SampleRunner\n"
+                "from .grader import grade\n"
+                "cli = make_cli(SampleRunner, default_dataset_file='data/validation.json',\n"
+                "    default_results_dir='results', default_parallelism=2, grader=grade,\n"
+                "    default_timeout=60, default_service_url='local')\n"
+            )
+        ended = legacy.execute("run", "--run-id", "r1", "--model", "m1")
+        assert ended.code == 0, ended.err
+        assert legacy.read("r1", "final_score.json")["final_score"] == pytest.approx(2 / 3)
+        ended = legacy.execute("score", "--run-id", "r1", "--force")
+        assert ended.code == 0, ended.err
+
+
+def test_a_runner_whose_dataset_is_given_as_a_file_is_graded_with_that_file(
+    project: RunnerProject, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jsonl"
+    rows = [{"id": "x1", "question": "say yes", "answer": "yes"}]
+    other.write_text("\n".join(map(json.dumps, rows)))
+    ended = project.run("run", "--run-id", "r1", "--dataset-file", "../other.jsonl")
+    assert ended.code == 0, ended.err
+    assert project.read("r1", "final_score.json")["final_score"] == 1.0
+    assert project.read("r1", "run_config.json")["dataset_file"] == str(other)

@@ -1,0 +1,174 @@
+"""``runs``: one line a run, the newest first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.cli.output.runs import age, table
+from benchmark_runner.results.run_view import RunOverview
+from tests.cli.outcomes import run_to_all_ends
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject, ScriptedService
+
+
+def begun(project: RunnerProject, run_id: str, moment: datetime) -> None:
+    """Say of a run when it was begun."""
+    path = project.results / run_id / "run_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"created_at": moment.isoformat()}))
+
+
+class TestTheLines:
+    def test_each_run_has_one_the_newest_first(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        now = datetime.now(UTC)
+        project.run("run", "--run-id", "whole", "--model", "m-1")
+        project.run("run", "--run-id", "part", "--limit", "2", "--service-url", scripted.url)
+        begun(project, "part", now - timedelta(hours=3, minutes=1))
+        run_to_all_ends(project, "ends")
+        begun(project, "ends", now - timedelta(days=4, minutes=1))
+
+        ended = project.run("runs")
+
+        assert (ended.code, ended.err) == (0, "")
+        heading, *lines = ended.out.splitlines()
+        assert heading.split() == ["RUN", "DONE", "SCORE", "AGE", "BY", "MODEL", "DATASET"]
+        whole, part, ends = ([*filter(None, line.split("  "))] for line in lines)
+        assert whole[:3] == ["whole", "all 3", "0.6667 ± 0.33"]
+        assert [cell.strip() for cell in whole[4:]] == ["local", "m-1", "validation"]
+        assert [cell.strip() for cell in part] == [
+            "part", "all 2", "1 ± 0", "3 h", "service", "sample-model",
+            "first 2 of 3, validation",
+        ]  # fmt: skip
+        assert [cell.strip() for cell in ends] == [
+            "ends", "4/9", "4 d", "local", "sample-model", "validation",
+        ]  # fmt: skip
+
+    def test_where_there_are_none_it_says_where_it_looked(self, project: RunnerProject) -> None:
+        (project.results / "notes").mkdir(parents=True)
+
+        ended = project.run("runs")
+
+        assert (ended.code, ended.out) == (0, "No runs in results\n")
+
+    def test_what_is_no_run_is_left_out_and_what_cannot_be_read_is_shown(
+        self, project: RunnerProject
+    ) -> None:
+        project.run("run", "--run-id", "r1")
+        project.run("run", "--run-id", "r2")
+        (project.results / "r2" / "run_config.json").write_text("{")
+        (project.results / "notes").mkdir()
+        (project.results / "notes" / "run.txt").touch()
+
+        ended = project.run("runs")
+
+        assert ended.code == 0
+        _, *lines = ended.out.splitlines()
+        assert sorted(line.split()[0] for line in lines) == ["r1", "r2"]
+        (damaged,) = [line for line in lines if line.startswith("r2")]
+        assert "can't be read: " in damaged
+        assert "run_config.json" in damaged
+
+    def test_a_score_that_is_no_mean_has_no_standard_error_of_one(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        scripted.answers["/final-score/"] = (200, {"tasks_evaluated": [], "final_score": 42.5}, {})
+        project.run("run", "--run-id", "r1", "--service-url", scripted.url)
+
+        _, line = project.run("runs").out.splitlines()
+
+        assert line.split("  ")[2].strip() == "42.5"
+
+
+class TestAsJson:
+    def test_it_has_the_same_in_full(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1", "--limit", "2")
+        project.run("run", "--run-id", "r2")
+        (project.results / "r2" / "run_config.json").write_text("{")
+
+        document = project.run("runs", "--json").json
+
+        assert (document["command"], document["results_dir"]) == ("runs", str(project.results))
+        runs = {run["run_id"]: run for run in document["runs"]}
+        assert [*runs] == ["r2", "r1"]
+        first = runs["r1"]
+        assert (first["done"], first["total"], first["complete"]) == (2, 2, True)
+        assert (first["limit"], first["dataset_size"]) == (2, 3)
+        assert (first["final_score"], first["stderr"], first["local"]) == (1, 0, True)
+        assert (first["model"], first["dataset_name"]) == ("sample-model", "validation")
+        assert first["error"] is None
+        assert runs["r2"]["error"]["type"] == "ArtifactError"
+        assert runs["r2"]["model"] is None
+
+
+def overview(run_id: str, **fields: object) -> RunOverview:
+    config = RunConfig.model_validate({"run_id": run_id, "model": "m", "tasks": ["t1"], **fields})
+    return RunOverview(run_id=run_id, started_at=datetime.now(UTC), config=config, total=1)
+
+
+class TestTheTable:
+    RUNS = (
+        overview("a-run-of-mine-1", model="a-provider/a-model-with-a-long-name-2026-05-04"),
+        overview("r2", limit=1, dataset_size=1000, dataset_name="a-dataset-with-a-long-name"),
+    )
+
+    def test_on_a_terminal_names_are_cut_but_not_ids_nor_that_it_is_a_part(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+
+        _, first, second = table(self.RUNS)
+
+        assert max(len(first), len(second)) <= 80
+        assert first.startswith("a-run-of-mine-1 ")
+        assert "…" in first
+        assert "first 1 of 1000" in second
+
+    def test_an_id_too_long_for_the_terminal_is_whole_and_so_is_that_it_is_a_part(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        name = "a-long-name-of-a-run-" * 4
+        run = overview(name, limit=1, dataset_size=1000, dataset_name="a-dataset")
+
+        _, line = table([run])
+
+        assert line.startswith(f"{name} ")
+        assert line.endswith("first 1 of 1000…")
+
+    def test_elsewhere_nothing_is_cut(self) -> None:
+        _, first, second = table(self.RUNS)
+
+        assert "a-provider/a-model-with-a-long-name-2026-05-04" in first
+        assert second.endswith("first 1 of 1000, a-dataset-with-a-long-name")
+
+    def test_an_escape_in_a_name_is_left_out(self) -> None:
+        _, line = table([overview("r1", model="m\x1b[2J\nm")])
+
+        assert "m m" in line
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"),
+        [
+            (-3, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3600, "1 h"),
+            (172799, "47 h"),
+            (172800, "2 d"),
+        ],
+    )
+    def test_an_age_is_in_the_largest_unit_that_says_enough(
+        self, seconds: float, words: str
+    ) -> None:
+        assert age(seconds) == words

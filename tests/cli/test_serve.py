@@ -1,0 +1,163 @@
+"""``serve`` on a port, and ``run`` against it from another process."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import RunnerProject
+
+KEY = "hidden-key-1"
+
+
+class Serving:
+    """A ``serve`` process that says where it is."""
+
+    def __init__(self, project: RunnerProject, *args: str) -> None:
+        self.project = project
+        self.process = project.start("serve", "--port", "0", *args)
+        assert self.process.stdout is not None
+        # All that it says before the first request.
+        self.said = "".join(self.process.stdout.readline() for _ in range(3))
+        found = re.search(r"http://\S+:\d+", self.said)
+        assert found, self.said
+        self.url = found[0]
+
+    def stop(self, number: int) -> tuple[int, str]:
+        self.process.send_signal(number)
+        ended = self.project.end(self.process)
+        return ended.code, self.said + ended.out + ended.err
+
+
+@pytest.fixture
+def serving(project: RunnerProject) -> Iterator[Serving]:
+    started = Serving(project, "--key", KEY)
+    yield started
+    if started.process.poll() is None:
+        _, said = started.stop(signal.SIGTERM)
+        assert KEY not in said
+
+
+@pytest.mark.parametrize("api", ["legacy", "v1"])
+def test_the_right_key_grades_by_both_apis(project: RunnerProject, api: str) -> None:
+    project.set_in_class(f'EVALUATION_API = "{api}"')
+    serving = Serving(project, "--key", KEY)
+    ended = project.run(
+        *("run", "--run-id", "r1", "--dataset-name", "validation", "--service-url", serving.url),
+        VALS_AUTH_KEY=KEY,
+    )
+    assert serving.stop(signal.SIGTERM)[0] == 143
+    assert ended.code == 0, ended.err
+    score = project.read("r1", "final_score.json")
+    assert score["final_score"] == pytest.approx(2 / 3)
+    assert (score["local"], score["service_url"]) == (True, serving.url)
+    assert f"grading  by {serving.url}" in ended.out
+
+
+@pytest.mark.parametrize("api", ["legacy", "v1"])
+def test_other_keys_generate_nothing(project: RunnerProject, serving: Serving, api: str) -> None:
+    project.set_in_class(f'EVALUATION_API = "{api}"')
+    refused = [{}, {"VALS_AUTH_KEY": "hidden-wrong"}, {"BENCHMARK_API_KEY": "hidden-wrong"}]
+    if api == "v1":
+        refused.append({"BENCHMARK_API_KEY": KEY})
+    for keys in refused:
+        ended = project.run("run", "--service-url", serving.url, **keys)
+        assert ended.code == 1, keys
+        assert "VALS_AUTH_KEY" in ended.err
+        assert "hidden" not in ended.out + ended.err
+    assert project.calls == []
+    assert not project.results.exists()
+
+
+def test_a_bearer_key_grades_by_the_legacy_api_only(
+    project: RunnerProject, serving: Serving
+) -> None:
+    ended = project.run("run", "--service-url", serving.url, BENCHMARK_API_KEY=KEY)
+    assert ended.code == 0, ended.err
+    ended = project.run(
+        "run", "--service-url", serving.url, "--dataset-name", "validation", BENCHMARK_API_KEY=KEY
+    )
+    assert ended.code == 1
+    assert "/v1 wants VALS_AUTH_KEY" in ended.err
+    assert len(project.calls) == 3
+
+
+@pytest.mark.parametrize(("flags", "host"), [([], "127.0.0.1"), (["--host", "0.0.0.0"], "0.0.0.0")])
+def test_it_listens_to_this_machine_only_unless_told_otherwise(
+    project: RunnerProject, flags: list[str], host: str
+) -> None:
+    serving = Serving(project, *flags)
+    assert serving.stop(signal.SIGTERM)[0] == 143
+    # The address is the one of the socket.
+    assert re.fullmatch(rf"http://{re.escape(host)}:\d+", serving.url)
+
+
+def test_a_signal_ends_it_in_order(project: RunnerProject) -> None:
+    serving = Serving(project)
+    assert httpx.get(f"{serving.url}/health").json() == {"status": "ok"}
+    code, said = serving.stop(signal.SIGINT)
+    assert code == 130
+    assert f"SERVICE_URL={serving.url}" in said
+
+
+def test_another_folder_of_datasets_may_be_served(project: RunnerProject, tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "tiny.csv").write_text("id,question,answer\nx,say it,it\n")
+    serving = Serving(project, "--data-dir", str(tmp_path / "sets"))
+    tasks = httpx.get(f"{serving.url}/v1/datasets/tiny/tasks").json()["tasks"]
+    serving.stop(signal.SIGTERM)
+    assert tasks == [{"id": "x", "question": "say it", "timeout": None}]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--key", ""], "--key is empty"),
+        (["--data-dir", "nowhere"], "nowhere: no such folder"),
+        (["--port", "70000"], "--port"),
+        (["--host", "host.invalid"], "host.invalid"),
+    ],
+)
+def test_what_can_not_be_served_is_told(project: RunnerProject, args: list[str], said: str) -> None:
+    ended = project.run("serve", *args)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_without_a_grader_it_says_where_to_give_one(project: RunnerProject) -> None:
+    project.write_cli(grader=None)
+    ended = project.run("serve")
+    assert ended.code == 2
+    assert "make_cli()" in ended.err
+
+
+def test_a_port_that_is_taken_is_told(project: RunnerProject) -> None:
+    serving = Serving(project)
+    port = serving.url.rpartition(":")[2]
+    ended = project.execute("serve", "--port", port)
+    serving.stop(signal.SIGTERM)
+    assert ended.code == 2
+    assert f"port {port}" in ended.err
+
+
+def test_a_score_of_a_served_local_service_is_never_official(project: RunnerProject) -> None:
+    serving = Serving(project)
+    flags = ["--run-id", "r1", "--service-url", serving.url]
+    ended = project.run("run", *flags)
+    assert ended.code == 0, ended.err
+    assert "not an official score" in ended.out
+    assert "[local]" in ended.out
+    assert project.read("r1", "t1", "eval.json")["local"] is True
+    assert project.run("score", *flags, "--force").code == 0
+    document = project.run("score", *flags, "--json").json
+    serving.stop(signal.SIGTERM)
+    assert document["local"] is True
+    assert project.read("r1", "final_score.json")["local"] is True

@@ -1,0 +1,163 @@
+"""``show``: one task with all its texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.cli.outcomes import run_to_all_ends
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+
+
+def facts(text: str) -> dict[str, str]:
+    """The indented lines at the top, by their labels."""
+    top, _, _ = text.partition("\n\n")
+    return {line[2:10].strip(): line[11:].strip() for line in top.splitlines()[1:]}
+
+
+class TestInWords:
+    def test_question_answer_and_grade_are_shown_with_the_files(
+        self, project: RunnerProject
+    ) -> None:
+        run_to_all_ends(project)
+
+        ended = project.run("show", "r1", "right")
+
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out.startswith("Task right of run r1: scored, counts 1\n")
+        assert "\n\nQuestion\nsay yes\n" in ended.out
+        assert "\n\nAnswer\nyes\n" in ended.out
+        grade = '{\n  "pass_percentage": 1.0,\n  "reason": "as told"\n}'
+        assert f"\n\nGrade\n{grade}\n" in ended.out
+        assert "\n  results/r1/right/generation.json\n" in ended.out
+        assert facts(ended.out)["model"] == "sample-model"
+        assert facts(ended.out)["graded"].startswith("by local (legacy API, version ")
+
+    def test_tokens_costs_turns_and_times_are_shown(self, project: RunnerProject) -> None:
+        project.change_agent(
+            (
+                "return GenerationResult(answer=rest)",
+                "return GenerationResult(answer=rest, cost=0.5, total_turns=7, usage=USAGE)",
+            ),
+            ("ROOT =", 'USAGE = {"input": 1000, "cache_read": 10}\nROOT ='),
+        )
+        project.run("run", "--run-id", "r1", "t1")
+        project.run("run", "--run-id", "r1", "t1", "--rerun", "t1")
+
+        shown = facts(project.run("show", "r1", "t1").out)
+
+        assert shown["turns"] == "7"
+        assert shown["tokens"] == "1,000 in, 10 read from the cache"
+        assert shown["cost"] == "$0.5000, $0.5000 of earlier attempts"
+        assert shown["took"].endswith(" s grading")
+        assert shown["started"].endswith(" UTC")
+
+    def test_of_a_failure_it_says_why_and_what_was_tried_before(
+        self, project: RunnerProject
+    ) -> None:
+        run_to_all_ends(project)
+
+        ended = project.run("show", "r1", "broken")
+
+        assert ended.out.startswith("Task broken of run r1: failed in generation\n")
+        assert "\n\nError in generation\nValueError: no luck with broken\n" in ended.out
+        (attempt,) = [line for line in ended.out.splitlines() if line.startswith("  attempt 1")]
+        said = r"  attempt 1 error after \d+\.\d s: ValueError: no luck with broken"
+        assert re.fullmatch(said, attempt)
+        assert "\n\nAnswer: empty\n" in ended.out
+        assert "\n\nGrade: none\n" in ended.out
+        assert "  results/r1/broken/agent_logs/traceback.log" in ended.out.splitlines()
+        assert "  results/r1/broken/attempts/1/generation.json" in ended.out.splitlines()
+
+    def test_a_grading_that_failed_is_told_apart(self, project: RunnerProject) -> None:
+        run_to_all_ends(project)
+
+        ended = project.run("show", "r1", "unfair")
+
+        assert "failed in grading" in ended.out.splitlines()[0]
+        assert "\nError in grading\n" in ended.out
+        assert "no such rubric" in ended.out
+
+    def test_of_a_task_without_a_generation_there_is_nothing_to_show(
+        self, project: RunnerProject
+    ) -> None:
+        run_to_all_ends(project)
+
+        ended = project.run("show", "r1", "missing")
+
+        assert ended.code == 0
+        assert ended.out.splitlines()[0] == "Task missing of run r1: not generated yet"
+        assert "\nQuestion: none\n" in ended.out
+
+    def test_long_texts_are_shown_whole(self, project: RunnerProject) -> None:
+        long = "\n".join(f"line {number} {'x' * 200}" for number in range(2000))
+        project.write_tasks([{"id": "t1", "question": f"say {long}", "answer": ""}])
+        project.run("run", "--run-id", "r1")
+
+        ended = project.run("show", "r1", "t1")
+
+        assert f"\nAnswer\n{long}\n" in ended.out
+
+    def test_a_reader_that_has_had_enough_ends_it_quietly(self, project: RunnerProject) -> None:
+        long = "x" * 1_000_000
+        project.write_tasks([{"id": "t1", "question": f"say {long}", "answer": ""}])
+        project.run("run", "--run-id", "r1")
+
+        for command in ("show r1 t1", "export r1", "show r1 t1 --json"):
+            ended = project.shell(f"sample-runner {command} | head -c 10 > /dev/null")
+            assert (ended.code, ended.err) == (0, ""), command
+
+    def test_many_files_are_cut_short(self, project: RunnerProject) -> None:
+        project.run("run", "--run-id", "r1", "t1")
+        logs = project.results / "r1" / "t1" / "agent_logs"
+        for number in range(30):
+            (logs / f"{number:02}.log").touch()
+
+        lines = project.run("show", "r1", "t1").out.splitlines()
+
+        assert lines[-1] == "  … and 12 more in results/r1/t1"
+        assert len(project.run("show", "r1", "t1", "--json").json["files"]) == 32
+
+
+class TestAsJson:
+    def test_it_has_all_of_it(self, project: RunnerProject) -> None:
+        run_to_all_ends(project)
+
+        right = project.run("show", "r1", "right", "--json").json
+        broken = project.run("show", "r1", "broken", "--json").json
+
+        assert (right["command"], right["run_id"], right["task_id"]) == ("show", "r1", "right")
+        assert (right["state"], right["score"]) == ("scored", 1)
+        assert (right["question"], right["answer"]) == ("say yes", "yes")
+        assert right["grade"] == {"pass_percentage": 1.0, "reason": "as told"}
+        assert right["earlier_attempts"] == []
+        assert str(project.results / "r1" / "right" / "eval.json") in right["files"]
+        assert (broken["state"], broken["grade"]) == ("failed in generation", None)
+        assert (broken["attempts"], broken["phase"]) == (2, "generate")
+        (earlier,) = broken["earlier_attempts"]
+        assert (earlier["attempt"], earlier["status"]) == (1, "error")
+        assert earlier["error"] == "ValueError: no luck with broken"
+
+
+class TestErrors:
+    def test_an_unknown_task_is_told_with_what_is_near(self, project: RunnerProject) -> None:
+        run_to_all_ends(project)
+
+        ended = project.run("show", "r1", "brokn")
+
+        assert ended.code == 2
+        assert ended.err.startswith("UsageError: run 'r1' has no task 'brokn'\n")
+        assert "Did you mean broken or broken-2" in ended.err
+        assert "List all: bin/sample-runner export r1" in ended.err
+
+    def test_the_command_that_it_names_works_whatever_the_run_is_called(
+        self, project: RunnerProject
+    ) -> None:
+        project.run("run", "--run-id", "-x")
+
+        ended = project.run("show", "--", "-x", "t9")
+
+        _, _, command = ended.err.strip().partition("List all: bin/")
+        assert project.shell(command).out.startswith("run_id,task_id,")

@@ -1,0 +1,417 @@
+"""What an operator sees: on a terminal of 80 columns, in a log, and with ``--quiet``."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+
+COLUMNS = 80
+CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])")
+
+
+class Screen:
+    """As much of a terminal as a progress display uses."""
+
+    def __init__(self) -> None:
+        self.lines = [""]
+        self.row = self.column = 0
+
+    def feed(self, text: str) -> None:
+        position = 0
+        while position < len(text):
+            control = CONTROL.match(text, position)
+            if control:
+                self._control(control[1], control[2])
+                position = control.end()
+                continue
+            character = text[position]
+            position += 1
+            if character == "\r":
+                self.column = 0
+            elif character == "\n":
+                self._move(self.row + 1)
+            else:
+                self._put(character)
+
+    def _put(self, character: str) -> None:
+        if self.column == COLUMNS:
+            self._move(self.row + 1)
+            self.column = 0
+        line = self.lines[self.row].ljust(self.column)
+        self.lines[self.row] = line[: self.column] + character + line[self.column + 1 :]
+        self.column += 1
+
+    def _control(self, argument: str, letter: str) -> None:
+        if letter == "A":
+            self._move(self.row - int(argument or 1))
+        elif letter == "K" and argument in {"2", ""}:
+            kept = 0 if argument == "2" else self.column
+            self.lines[self.row] = self.lines[self.row][:kept]
+        else:  # colours, and showing or hiding the cursor
+            assert letter in "mhl", f"\\x1b[{argument}{letter}"
+
+    def _move(self, row: int) -> None:
+        self.row = row
+        while len(self.lines) <= row:
+            self.lines.append("")
+
+
+def start(
+    project: RunnerProject, *args: str, ready: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a run on a terminal; what comes is read from the descriptor that is returned."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    environment = {"TERM": "xterm"} if ready is None else {"TERM": "xterm", "READY_FD": str(ready)}
+    process = subprocess.Popen(
+        [sys.executable, str(project.script), *args],
+        cwd=project.root,
+        env=project.environment(**environment),
+        pass_fds=() if ready is None else (ready,),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    return process, master
+
+
+def read(master: int) -> str:
+    """Read all that comes, until the other side is closed."""
+    received = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # what Linux says when it is
+            chunk = b""
+        if not chunk:
+            break
+        received += chunk
+    os.close(master)
+    return received.decode()
+
+
+def watch(project: RunnerProject, *args: str) -> tuple[int, str, list[str]]:
+    """Run on a terminal and return the exit code, what came, and the final screen."""
+    process, master = start(project, *args)
+    text = read(master)
+    screen = Screen()
+    screen.feed(text)
+    return process.wait(30), text, [line.rstrip() for line in screen.lines]
+
+
+def test_on_a_terminal_a_bar_with_counts_ends_on_a_clean_screen(project: RunnerProject) -> None:
+    code, text, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 0
+    assert "\x1b[?25l" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    assert lines[0] == "Starting run r1"
+    bars = [line for line in lines if "━" in line]
+    assert len(bars) == 1, lines
+    assert bars[0].startswith("━━━━━━━━━━━━━━━━━━━━ 3/3 done  0:00:0")
+    assert not [line for line in lines if "generating" in line], "half of a drawing is left"
+    mean, *end = lines[lines.index(bars[0]) + 1 :]
+    assert mean == "mean 0.6667 ± 0.33 (n=3)"
+    assert end[0].startswith("Score    0.6667 ± 0.33")
+    assert end[-2].startswith("Resume   ")
+    assert end[-1] == ""
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def test_on_a_terminal_what_the_agent_prints_does_not_garble_the_bar(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(
+        ("        word, _, rest", "        print('thinking about', task.id)\n        word, _, rest")
+    )
+    code, _, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 0
+    thoughts = [line for line in lines if "thinking" in line]
+    assert sorted(thoughts) == [f"thinking about {task_id}" for task_id in ("t1", "t2", "t3")]
+    assert len([line for line in lines if "━" in line]) == 1
+
+
+def test_a_long_reason_is_cut_and_not_wrapped_into_the_bar(project: RunnerProject) -> None:
+    project.write_tasks(
+        [{"id": f"t{n}", "question": "raise " + "very " * 40, "answer": ""} for n in range(3)]
+    )
+    code, _, lines = watch(project, "run", "--run-id", "r1")
+    assert code == 1
+    assert len([line for line in lines if "━" in line]) == 1
+    assert any(line.startswith("Generation failed for 3 tasks") for line in lines)
+
+
+def test_without_a_terminal_there_are_plain_lines_on_standard_error(
+    project: RunnerProject,
+) -> None:
+    ended = project.execute("run", "--run-id", "r1")
+    assert ended.err.splitlines() == [
+        "0/3 done, 0 generating, 0 grading",
+        "3/3 done, 0 generating, 0 grading, mean 0.6667 ± 0.33",
+    ]
+    assert "\x1b" not in ended.out + ended.err
+    assert "done," not in ended.out
+
+
+MANY = 1000
+
+
+def test_a_thousand_tasks_at_a_time_have_a_few_rows_and_leave_a_clean_screen(
+    project: RunnerProject,
+) -> None:
+    project.change_agent(
+        ('            case "say":', '            case "say":\n                await all_at_once()'),
+        ("def announce", ALL_AT_ONCE.format(count=MANY)),
+    )
+    project.write_tasks([{"id": f"t{n}", "question": "say 1", "answer": "1"} for n in range(MANY)])
+    code, text, lines = watch(project, "run", "--run-id", "r1", "--parallelism", str(MANY))
+    assert code == 0
+    assert f"{MANY} generating" in text
+    assert max(drawn.count("\n") for drawn in text.split("\x1b[2K")[1:-1]) < 8
+    assert len([line for line in lines if "━" in line]) == 1
+    assert not [line for line in lines if "generating" in line]
+    assert max(map(len, lines)) <= COLUMNS
+    found = (project.results / "r1" / "events.jsonl").read_text().splitlines()
+    assert len(found) == 4 * MANY + 3
+    assert json.loads(found[-1])["outcome"] == "complete"
+
+
+#: None returns before all have been called, and that has been seen on the screen.
+ALL_AT_ONCE = """\
+here = 0
+gathered = asyncio.Event()
+
+
+async def all_at_once():
+    global here
+    here += 1
+    if here == {count}:
+        await asyncio.sleep(1)
+        gathered.set()
+    await gathered.wait()
+
+
+def announce"""
+
+
+def test_a_terminal_that_becomes_narrower_gets_narrower_rows(project: RunnerProject) -> None:
+    project.write_tasks(
+        [{"id": f"t{n}-{'long' * 30}", "question": "wait", "answer": ""} for n in "12"]
+    )
+    process, master = start(project, "run", "--run-id", "r1")
+    text = ""
+    while "generating" not in text:
+        text += os.read(master, 65536).decode()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    process.send_signal(signal.SIGWINCH)
+    text = ""
+    while "0:00:06  t1" not in text:
+        text += os.read(master, 65536).decode()
+    process.send_signal(signal.SIGINT)
+    text += read(master)
+    assert process.wait(30) == 130
+    *drawn, end = text.split("\x1b[2K")
+    rows = [row for part in drawn[1:] for row in part.splitlines()]
+    assert max(map(len, (CONTROL.sub("", row) for row in rows))) <= 39
+    assert "…" in "".join(rows)
+    assert end.index("\x1b[?25h") < end.index("Stopped by SIGINT")
+
+
+def test_ctrl_c_shows_the_cursor_again_and_leaves_a_whole_last_drawing(
+    project: RunnerProject,
+) -> None:
+    project.write_tasks([{"id": f"t{n}", "question": "wait", "answer": ""} for n in range(50)])
+    process, master = start(project, "run", "--run-id", "r1", "--parallelism", "50")
+    text = ""
+    while "50 generating" not in text:
+        text += os.read(master, 65536).decode()
+    os.write(master, b"\x03")
+    process.send_signal(signal.SIGINT)  # the terminal is not its controlling one
+    text += read(master)
+    assert process.wait(30) == 130
+    screen = Screen()
+    screen.feed(text)
+    lines = [line.rstrip() for line in screen.lines]
+    assert len([line for line in lines if "0/50 done" in line]) == 1, lines
+    assert not [line for line in lines if "generating" in line], lines
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    last = (project.results / "r1" / "events.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["outcome"] == "interrupted"
+
+
+def test_quiet_shows_no_progress_and_still_the_result(project: RunnerProject) -> None:
+    ended = project.run("run", "--run-id", "r1", "--quiet")
+    assert ended.code == 0
+    assert ended.err == ""
+    assert ended.out.startswith("Score    0.6667")
+    assert "Results  results/r1" in ended.out
+    assert "run --run-id r1" in ended.resume_command
+
+
+def test_quiet_does_not_hide_what_went_wrong(project: RunnerProject) -> None:
+    ended = project.run("run", "--quiet", "t9")
+    assert ended.code == 2
+    assert "t9" in ended.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        *(
+            [name]
+            for name in ("run", "score", "evaluate", "serve", "runs", "status", "show", "export")
+        ),
+    ],
+)
+def test_help_fits_the_terminal_and_imports_no_agent(
+    project: RunnerProject, command: list[str]
+) -> None:
+    project.write_agent("raise RuntimeError('imported for --help')")
+    ended = project.run(*command, "--help")
+    assert ended.code == 0
+    assert max(map(len, ended.out.splitlines())) <= COLUMNS
+
+
+def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
+    # pydantic is not in the list: Typer imports it for any command line.
+    heavy = [
+        "httpx",
+        "starlette",
+        "uvicorn",
+        "tenacity",
+        "benchmark_runner.base",
+        "runner.benchmark",
+    ]
+    project.script.write_text(
+        "import atexit, sys\n"
+        f"heavy = {heavy}\n"
+        "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
+        "from runner.cli import cli\n"
+        "cli()\n"
+    )
+    ended = project.execute("run", "--help")
+    assert ended.code == 0
+    assert ended.err == "[]\n"
+
+
+def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> None:
+    patch = "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
+    script = project.script.read_text()
+    project.script.write_text(script.replace("from runner.cli", f"{patch}\nfrom runner.cli"))
+    project.write_tasks([{"id": "t1", "question": "wait", "answer": "", "timeout": 1}])
+    ended = project.execute("run", "--run-id", "r1")
+    lines = ended.err.splitlines()
+    # No event comes between the start of the agent and its end.
+    assert lines[:2] == ["0/1 done, 0 generating, 0 grading", "0/1 done, 1 generating, 0 grading"]
+    assert lines[-1].startswith("1/1 done, 0 generating, 0 grading, 1 timed out, mean 0")
+    assert max(map(len, lines)) <= 100
+
+
+def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
+    project.write_agent("raise RuntimeError('imported for --version')")
+    for ended in (project.run("--version"), project.execute("--version")):
+        assert (ended.code, ended.err) == (0, "")
+        assert re.fullmatch(r"vals-benchmark-runner \d+\.\S+\n", ended.out)
+
+
+@pytest.mark.parametrize(
+    ("orderly_within", "signals"),
+    [(0.5, [signal.SIGINT]), (1000, [signal.SIGINT, signal.SIGTERM])],
+    ids=["first", "second"],
+)
+def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
+    project: RunnerProject, orderly_within: float, signals: list[signal.Signals]
+) -> None:
+    script = project.script.read_text()
+    shorter = (
+        "from benchmark_runner.cli import signals\n\n"
+        f"interrupts.ORDERLY_WITHIN = {orderly_within}\n"
+    )
+    project.script.write_text(script.replace("from runner.cli", f"{shorter}\nfrom runner.cli"))
+    project.change_agent(("await asyncio.Event().wait()", "__import__('time').sleep(1000)"))
+    project.write_tasks([{"id": "t1", "question": "wait", "answer": ""}])
+    blocked, write_end = os.pipe()
+    process, master = start(project, "run", "--run-id", "r1", ready=write_end)
+    os.close(write_end)
+    assert os.read(blocked, 100) == b"t1\n"
+    os.close(blocked)
+    for number in signals:
+        process.send_signal(number)
+    too_late = threading.Timer(12, process.kill)
+    too_late.start()
+    text = read(master)
+    assert process.wait() in {130, 143}
+    too_late.cancel()
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
+    if len(signals) == 1:  # then there is time for a summary, below the bar
+        screen = Screen()
+        screen.feed(text)
+        below = "\n".join(screen.lines).rpartition("━")[2]
+        assert "Stopped by SIGINT" in below
+        last = (project.results / "r1" / "events.jsonl").read_text().splitlines()[-1]
+        assert json.loads(last)["outcome"] == "interrupted"
+        assert "\nResume   " in below
+
+
+def test_who_keeps_everything_else_waiting_is_named_and_its_code_shown(
+    project: RunnerProject,
+) -> None:
+    script = project.script.read_text()
+    sooner = (
+        "from benchmark_runner._concurrency import loop_watch\n\nloop_watch.BLOCKED_AFTER = 0.3\n"
+    )
+    project.script.write_text(script.replace("from runner.cli", f"{sooner}\nfrom runner.cli"))
+    project.change_agent(
+        ("await asyncio.Event().wait()", "await asyncio.gather(computes(log_dir), other())"),
+        ("def announce", COMPUTES),
+    )
+    project.write_tasks(
+        [
+            {"id": "t1", "question": "wait", "answer": ""},
+            {"id": "t2", "question": "say two", "answer": "two"},
+        ]
+    )
+    ended = project.execute("run", "--run-id", "r1")
+    assert "Kept everything else waiting: t1" in ended.out.splitlines()
+    assert "where it was: results/r1/t1/agent_logs/blocked.log" in ended.out
+    assert "task t1 has not yielded for" in ended.err
+    stack = (project.results / "r1" / "t1" / "agent_logs" / "blocked.log").read_text()
+    assert "while not (log_dir / 'blocked.log').exists():" in stack
+
+    project.heal()
+    again = project.execute("run", "--run-id", "r2", "--json")
+    assert again.json["blocked"] == []
+    (project.root / "healed").unlink()
+    again = project.execute("run", "--run-id", "r3", "--json")
+    assert again.json["blocked"] == ["t1"]
+
+
+COMPUTES = """\
+async def computes(log_dir):
+    while not (log_dir / 'blocked.log').exists():
+        pass
+    raise ValueError("found out")
+
+
+async def other():
+    pass
+
+
+def announce"""

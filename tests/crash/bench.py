@@ -1,0 +1,209 @@
+"""Breaks runs of one runner project, and checks what was promised for that case."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from os import strerror
+from typing import TYPE_CHECKING, Any
+
+from tests.crash.points import faults, kills, kind_of
+from tests.crash.standing import (
+    EVENTS,
+    check_attempts_are_kept,
+    check_grades_belong_to_generations,
+    check_nothing_is_torn,
+    outcome_of,
+    standing_of,
+)
+from tests.crash.steps import Orders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.crash.forks import Child, Forks
+    from tests.crash.points import Point
+    from tests.crash.scenarios import CrashProject, Scenario
+    from tests.crash.service import CountingService
+    from tests.crash.standing import Standing
+
+
+@dataclass(frozen=True)
+class Uninterrupted:
+    """A run that nothing went wrong in: what every broken one has to come to.
+
+    Attributes:
+        before: A copy of the results folder as it was before the command.
+        outcome: What is on disk afterwards.
+        calls: How often the command had each task generated.
+        gradings: How often it had each task graded.
+        steps: The names of the steps that it took.
+    """
+
+    before: Path
+    outcome: dict[str, Any]
+    calls: Counter[str]
+    gradings: Counter[str]
+    steps: list[str]
+
+
+@dataclass
+class Bench:
+    """Carries out scenarios, broken at one point after the other.
+
+    Attributes:
+        project: The runner project.
+        service: Grades its runs.
+        forks: Runs its commands.
+        folder: For what is neither the project's nor a run's.
+    """
+
+    project: CrashProject
+    service: CountingService
+    forks: Forks
+    folder: Path
+    _known: dict[str, Uninterrupted] = field(default_factory=dict)
+
+    def uninterrupted(self, scenario: Scenario) -> Uninterrupted:
+        """Carry out a scenario as it should go; once, and then it is known."""
+        if scenario.name not in self._known:
+            before = self.folder / f"before {scenario.name}"
+            self._prepare(scenario, before)
+            self._known[scenario.name] = self.carry_out(scenario, before)
+        return self._known[scenario.name]
+
+    def kills(self, scenario: Scenario) -> list[Point]:
+        return kills(scenario, self._steps_to_break(scenario))
+
+    def faults(self, scenario: Scenario) -> list[Point]:
+        return faults(scenario, self._steps_to_break(scenario))
+
+    def check_kill(self, point: Point) -> None:
+        """Kill the command; the next one makes up for what was under way, and for no more."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        child = self._break(point)
+        assert child.killed, f"it was not killed: {child}"
+        assert child.steps[-1] == point.step, f"it went on: {child.steps}"
+        standing = self._standing()
+        under_way = Counter(self.project.calls) - Counter({*standing.generations})
+        assert under_way.total() <= scenario.parallelism, f"not on disk: {under_way}"
+
+        self._resume(scenario, known, standing)
+        again = Counter(self.project.calls) - known.calls
+        assert again <= under_way, f"generated more than once: {again}"
+
+    def check_fault(self, point: Point) -> None:
+        """Have the disk refuse: that is told, and the next command completes the run."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        child = self._break(point)
+        assert point.step in child.steps, f"it did not get there: {child}"
+        assert "Traceback" not in child.out + child.err, child
+        assert child.code in (0, 1), child
+        if child.code == 0:
+            assert outcome_of(self.project.results / "r1") == known.outcome, child
+        else:
+            assert "ArtifactError: " in child.err, child
+            assert strerror(point.error) in child.err, child
+            assert "Free space" in child.err, child
+        standing = self._standing()
+        under_way = Counter(self.project.calls) - Counter({*standing.generations})
+        assert under_way.total() <= scenario.parallelism, f"not on disk: {under_way}"
+
+        self._resume(scenario, known, standing)
+        again = Counter(self.project.calls) - known.calls
+        bearable = Counter() if point.how == "fail once" else under_way
+        assert again <= bearable, f"generated more than once: {again}"
+
+    def carry_out(self, scenario: Scenario, before: Path) -> Uninterrupted:
+        """Carry out a scenario from how things were before it."""
+        self._restore(scenario, before)
+        child = self._command(scenario, *scenario.arguments)
+        assert child.code == 0, child
+        outcome = outcome_of(self.project.results / "r1")
+        calls = Counter(self.project.calls)
+        return Uninterrupted(before, outcome, calls, self.service.gradings, child.steps)
+
+    def _steps_to_break(self, scenario: Scenario) -> list[str]:
+        steps = self.uninterrupted(scenario).steps
+        # How many connections it takes is for chance to say where several are wanted at a time,
+        # and in how many pieces events are written is so always.
+        connects = {"connect"} if scenario.parallelism > 1 else set[str]()
+        return [
+            step for step in steps if kind_of(step) not in connects and f"{EVENTS} #" not in step
+        ]
+
+    def _prepare(self, scenario: Scenario, before: Path) -> None:
+        before.mkdir()
+        self._restore(scenario, before)
+        if scenario.stumbles:
+            self.project.healed.unlink()
+        for arguments in scenario.before:
+            self._command(scenario, *arguments)
+        if scenario.gone is not None:
+            (self.project.results / scenario.gone).unlink()
+        if self.project.results.exists():
+            shutil.copytree(self.project.results, before, dirs_exist_ok=True)
+
+    def _restore(self, scenario: Scenario, before: Path) -> None:
+        """Put everything as it was before the command."""
+        project = self.project
+        if project.results.exists():
+            shutil.rmtree(project.results)
+        if any(before.iterdir()):
+            shutil.copytree(before, project.results)
+        project.write_tasks(scenario.tasks)
+        project.heal()
+        project.forget_calls()
+        self.service.references = {task["id"]: task["answer"] for task in scenario.tasks}
+        self.service.forget()
+
+    def _break(self, point: Point) -> Child:
+        self._restore(point.scenario, self.uninterrupted(point.scenario).before)
+        child = self._command(point.scenario, *point.scenario.arguments, broken=point)
+        check_nothing_is_torn(self.project.results)
+        return child
+
+    def _resume(self, scenario: Scenario, known: Uninterrupted, standing: Standing) -> None:
+        """Give the command again: what was finished stays as it is, the rest is made."""
+        run = self.project.results / "r1"
+        calls, gradings = Counter(self.project.calls), self.service.gradings
+        child = self._command(scenario)
+        assert child.code == 0, child
+        assert "Traceback" not in child.out + child.err, child
+
+        outcome = outcome_of(run)
+        differ = outcome.keys() ^ known.outcome.keys()
+        assert not differ, f"left behind or missing: {differ}"
+        assert outcome == known.outcome
+        check_nothing_is_torn(run)
+        check_grades_belong_to_generations(run)
+        if (known.before / "r1").exists():
+            check_attempts_are_kept(known.before / "r1", run)
+
+        after = standing_of(run)
+        assert standing.generations.items() <= after.generations.items(), "a generation changed"
+        assert standing.evals.items() <= after.evals.items(), "an eval changed"
+        called_now = {*(Counter(self.project.calls) - calls)}
+        assert not called_now & {*standing.generations}, f"generated again: {called_now}"
+        graded_now = {*(self.service.gradings - gradings)}
+        assert not graded_now & {*standing.evals}, f"graded again: {graded_now}"
+        again = self.service.gradings - known.gradings
+        assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
+
+    def _standing(self) -> Standing:
+        return standing_of(self.project.results / "r1")
+
+    def _command(self, scenario: Scenario, *arguments: str, broken: Point | None = None) -> Child:
+        limit = str(scenario.parallelism)
+        flags = ["--parallelism", limit, "--eval-parallelism", limit, *arguments]
+        orders = Orders(
+            results=str(self.project.results),
+            port=self.service.port,
+            log=str(self.folder / "steps"),
+            at=broken.step if broken else None,
+            how=broken.how if broken else "kill before",
+            error=broken.error if broken else 0,
+        )
+        where = ["--run-id", "r1", "--service-url", self.service.url]
+        return self.forks.run(self.project.script, ["run", *where, *flags], orders)

@@ -1,0 +1,97 @@
+"""The runs that are broken: what is there before, and what is asked for then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.cli.conftest import RunnerProject
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Arguments = tuple[str, ...]
+
+# The first word of a question says what the agent does with the rest.
+AGENT = """\
+import os
+from pathlib import Path
+
+from benchmark_runner import BenchmarkRunner, GenerationResult
+
+ROOT = Path(__file__).parents[1]
+
+
+class SampleRunner(BenchmarkRunner):
+    NAME = "sample"
+    GENERATION_VERSION_ENV = "SAMPLE_GENERATION_VERSION"
+
+    async def generate(self, task, model, llm_config=None, log_dir=None):
+        calls = os.open(ROOT / "calls.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(calls, f"{task.id}\\n".encode())
+        os.close(calls)
+        word, _, rest = task.question.partition(" ")
+        if word == "stumble" and not (ROOT / "healed").exists():
+            raise ValueError(rest)
+        status = "max_turns" if word == "wander" else "success"
+        return GenerationResult(status=status, answer=rest)
+"""
+
+TASKS = (
+    {"id": "right", "question": "say yes", "answer": "yes"},
+    {"id": "wrong", "question": "say no", "answer": "yes"},
+    {"id": "endless", "question": "wander about", "answer": "yes"},
+    {"id": "shaky", "question": "stumble yes", "answer": "yes"},
+)
+MANY_TASKS = tuple({"id": f"t{n}", "question": f"say {n % 3}", "answer": "1"} for n in range(16))
+
+
+class CrashProject(RunnerProject):
+    """A runner project whose agent leaves a trace of each call that a kill can't take back."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.write_agent(AGENT)
+
+    @property
+    def healed(self) -> Path:
+        """While this file is there, the agent does not stumble."""
+        return self.root / "healed"
+
+    def forget_calls(self) -> None:
+        (self.root / "calls.txt").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run.
+
+    Attributes:
+        name: What it is about.
+        before: Earlier commands on the run: what each is given besides the usual flags.
+        stumbles: Whether the agent stumbles during these; afterwards it never does.
+        gone: A file that somebody has deleted since.
+        arguments: What the command that gets broken is given besides the usual flags.
+        tasks: The dataset.
+        parallelism: The most generations, and the most gradings, at a time.
+    """
+
+    name: str
+    before: tuple[Arguments, ...] = ()
+    stumbles: bool = False
+    gone: str | None = None
+    arguments: Arguments = ()
+    tasks: tuple[dict[str, str], ...] = TASKS
+    parallelism: int = 1
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SCENARIOS = [
+    Scenario("fresh run"),
+    Scenario("two failed attempts", before=(("right", "shaky"), ("shaky",)), stumbles=True),
+    Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
+    Scenario("rerun", before=((),), arguments=("--rerun", "right")),
+]
+PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)

@@ -1,0 +1,36 @@
+"""A disk that refuses at any step tears nothing; if it was only once, nothing is paid twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.crash.points import sample
+from tests.crash.scenarios import SCENARIOS, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.crash.bench import Bench
+    from tests.crash.points import Point
+
+    TryAll = Callable[[Sequence[Point], Callable[[Point], None]], None]
+
+PARTS = 8
+
+
+def test_a_refusal_at_a_sample_of_steps_is_told_and_made_up_for(
+    bench: Bench, try_all: TryAll
+) -> None:
+    points = [point for scenario in SCENARIOS for point in bench.faults(scenario)]
+    try_all(sample(points, 6), bench.check_fault)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_refusal_at_any_step_is_told_and_made_up_for(
+    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+) -> None:
+    try_all(bench.faults(scenario)[part::PARTS], bench.check_fault)

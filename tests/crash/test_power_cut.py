@@ -1,0 +1,44 @@
+"""A kill leaves what the system still holds in memory, a power cut does not: order is the proof."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.crash.scenarios import SCENARIOS, Scenario
+
+if TYPE_CHECKING:
+    from tests.crash.bench import Bench
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_after(
+    bench: Bench, scenario: Scenario
+) -> None:
+    taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
+    named = [index for index, (kind, _) in enumerate(taken) if kind == "replace"]
+    assert named
+    for index in named:
+        path = PurePosixPath(taken[index][1])
+        before, after = taken[:index], taken[index + 1 :]
+        start = f"{path.parent}/.{path.name}."
+        written = [file for kind, file in before if kind == "write" and file.startswith(start)]
+        flushed = before[before.index(["write", written[-1]]) :]
+        assert ["fsync", written[-1]] in flushed, f"{path} is not flushed"
+        assert ["fsync", str(path.parent)] in after, f"the folder of {path} is not flushed"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_folder_of_a_generation_is_flushed_before_its_grade_is_written(
+    bench: Bench, scenario: Scenario
+) -> None:
+    taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
+    for index, (kind, name) in enumerate(taken):
+        path = PurePosixPath(name)
+        if kind == "replace" and path.name == "generation.json":
+            after = taken[index:]
+            grade = ["replace", str(path.with_name("eval.json"))]
+            until = after.index(grade) if grade in after else len(after)
+            assert ["fsync", str(path.parent.parent)] in after[:until], path

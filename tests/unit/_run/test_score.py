@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner._run.score import make_score, standing_score
+from benchmark_runner._run.summary import summarise
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import RunnerDefinitionError
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    ScoreResult,
+    Task,
+)
+from tests.unit.hashes import hash_of_evals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.llm import LLMConfig
+
+pytestmark = pytest.mark.anyio
+
+TASKS = ["t2", "t1", "t3"]
+SERVICE = "https://bench.example.com"
+
+
+class Runner(BenchmarkRunner):
+    """Scores by itself, and keeps what it was given."""
+
+    NAME = "my-bench"
+
+    def __init__(self) -> None:
+        super().__init__("https://bench.example.com")
+        self.scored: list[list[str]] = []
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        return GenerationResult(data=task.question)
+
+    async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
+        self.scored.append([result.task_id for result in eval_results])
+        return ScoreResult(tasks_evaluated=["t1"], final_score=80.0, metadata={"by": "area"})
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def grade(artifacts: RunArtifacts, task_id: str, score: float) -> None:
+    content_hash = artifacts.save_generation(task_id, GenerationResult())
+    artifacts.save_eval(
+        task_id,
+        EvalResult(
+            task_id=task_id,
+            status=EvalStatus.EVALUATED,
+            result=score,
+            generation_hash=content_hash,
+        ),
+    )
+
+
+async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
+    summary = summarise(runner, artifacts, TASKS)
+    return await make_score(
+        runner, artifacts, TASKS, summary, service_url=SERVICE, local=local, deadline=5
+    )
+
+
+@pytest.mark.parametrize("local", [True, False])
+async def test_the_score_is_written_with_what_it_was_made_from(
+    artifacts: RunArtifacts, local: bool
+) -> None:
+    for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
+        grade(artifacts, task_id, value)
+    runner = Runner()
+
+    made = await score(runner, artifacts, local=local)
+
+    written = json.loads(artifacts.final_score_path.read_text())
+    assert written == json.loads(made.model_dump_json())
+    assert written["tasks_evaluated"] == ["t1"]
+    assert written["final_score"] == 80.0
+    assert written["metadata"] == {"by": "area"}
+    assert written["complete"] is True
+    assert written["local"] is local
+    assert written["service_url"] == SERVICE
+    assert written["counts"]["scored"] == 3
+    assert runner.scored == [TASKS]
+
+
+async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
+    artifacts: RunArtifacts,
+) -> None:
+    for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
+        grade(artifacts, task_id, value)
+
+    made = await score(Runner(), artifacts)
+
+    assert (made.final_score, made.mean) == (80.0, 0.5)
+    assert made.stderr == pytest.approx(0.5 / math.sqrt(3))
+
+
+async def test_the_score_of_an_incomplete_run_is_marked(artifacts: RunArtifacts) -> None:
+    grade(artifacts, "t1", 1.0)
+    runner = Runner()
+
+    made = await score(runner, artifacts)
+
+    assert made.complete is False
+    assert (made.mean, made.stderr) == (1.0, None)
+    assert runner.scored == [["t1"]]
+
+
+async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> None:
+    for task_id in TASKS:
+        grade(artifacts, task_id, 1.0)
+    made = await score(Runner(), artifacts)
+
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) == made
+
+
+@pytest.mark.parametrize(
+    ("graded", "bounds"),
+    [
+        ({"t1": 1.0}, (1 / 3, 1.0)),
+        ({"t1": 0.0}, (0.0, 2 / 3)),
+        ({"t1": 0.5, "t2": 1.0, "t3": 0.0}, (0.5, 0.5)),
+    ],
+)
+async def test_the_score_says_where_the_mean_of_all_tasks_lies(
+    artifacts: RunArtifacts, graded: dict[str, float], bounds: tuple[float, float]
+) -> None:
+    for task_id, value in graded.items():
+        grade(artifacts, task_id, value)
+
+    made = await score(Runner(), artifacts)
+
+    assert made.counts is not None
+    assert (made.counts.total, made.counts.scored) == (3, len(graded))
+    assert made.bounds is not None
+    assert (made.bounds.errors_as_0, made.bounds.errors_as_1) == pytest.approx(bounds)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+async def test_a_score_that_is_no_finite_number_is_not_written(
+    artifacts: RunArtifacts, value: float
+) -> None:
+    class Odd(Runner):
+        async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
+            return ScoreResult(tasks_evaluated=["t1"], final_score=value)
+
+    grade(artifacts, "t1", 1.0)
+
+    with pytest.raises(RunnerDefinitionError, match="not a finite number"):
+        await score(Odd(), artifacts)
+
+    assert not artifacts.final_score_path.exists()
+
+
+@pytest.mark.parametrize("change", ["regraded", "removed", "added"])
+async def test_a_score_falls_when_the_evals_change(artifacts: RunArtifacts, change: str) -> None:
+    for task_id in TASKS:
+        grade(artifacts, task_id, 1.0)
+    await score(Runner(), artifacts)
+
+    tasks = TASKS
+    match change:
+        case "regraded":
+            grade(artifacts, "t1", 0.0)
+        case "removed":
+            artifacts.eval_path("t1").unlink()
+        case _:
+            tasks = [*TASKS, "t4"]
+
+    assert standing_score(artifacts, hash_of_evals(artifacts, tasks)) is None
+
+
+async def test_the_score_of_an_incomplete_run_does_not_stand(artifacts: RunArtifacts) -> None:
+    grade(artifacts, "t1", 1.0)
+    await score(Runner(), artifacts)
+
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+
+
+def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+    artifacts.run_dir.mkdir(parents=True)
+    artifacts.final_score_path.write_text("{")
+
+    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None

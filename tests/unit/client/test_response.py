@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from benchmark_runner.client import response as response_module
+from benchmark_runner.client.response import UnreadableError, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.anyio
+
+KIB = 1024
+MIB = 1024**2
+GZIP = {"content_encoding": "gzip"}
+
+
+class Body(httpx.AsyncByteStream):
+    """A body in parts; ``taken`` counts those that were asked for."""
+
+    def __init__(self, *parts: bytes, then: Exception | None = None) -> None:
+        self.parts = parts
+        self.then = then
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self.parts:
+            self.taken += 1
+            yield part
+        if self.then is not None:
+            raise self.then
+
+
+def response(body: httpx.AsyncByteStream, status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, stream=body)
+
+
+class TestSuccess:
+    async def test_a_body_is_read_whole_up_to_the_bound(self) -> None:
+        answer = await read_answer(response(Body(b"12", b"", b"345"), x_one="1"), 5)
+        assert (answer.status, answer.content, answer.headers["X-One"]) == (200, b"12345", "1")
+        assert answer.is_success
+
+    async def test_a_body_beyond_the_bound_is_not_read_on(self) -> None:
+        body = Body(*[b" " * KIB] * 100)
+        with pytest.raises(UnreadableError):
+            await read_answer(response(body), 2 * KIB)
+        assert body.taken == 3
+
+    @pytest.mark.parametrize(("most", "size"), [(32 * MIB, "32 MiB"), (MIB // 2, "0.5 MiB")])
+    async def test_it_is_told_how_large_it_may_be(self, most: int, size: str) -> None:
+        with pytest.raises(UnreadableError, match=f"^it is larger than {size}$"):
+            await read_answer(response(Body(*[b" " * MIB] * 33)), most)
+
+    @pytest.mark.parametrize("encoding", ["gzip", " GZIP"])
+    async def test_a_compressed_body_counts_as_it_is_afterwards(self, encoding: str) -> None:
+        content = bytes(range(256)) * 8
+        packed = gzip.compress(content)
+        parts = [packed[:7], packed[7:90], packed[90:]]
+        answer = await read_answer(response(Body(*parts), content_encoding=encoding), len(content))
+        assert answer.content == content
+        with pytest.raises(UnreadableError, match="it is larger than"):
+            await read_answer(response(Body(*parts), content_encoding=encoding), len(content) - 1)
+
+    async def test_a_body_that_swells_is_not_made_beyond_the_bound(self) -> None:
+        packed = gzip.compress(b" " * (128 * MIB))
+        tracemalloc.start()
+        try:
+            with pytest.raises(UnreadableError, match="it is larger than 1 MiB"):
+                await read_answer(response(Body(packed), **GZIP), MIB)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 4 * MIB
+
+    async def test_what_follows_the_compressed_content_is_not_kept(self) -> None:
+        body = Body(gzip.compress(b"1"), *[b" " * MIB] * 20)
+        tracemalloc.start()
+        try:
+            answer = await read_answer(response(body, **GZIP), 100)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert answer.content == b"1"
+        assert peak < 4 * MIB
+
+    @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
+    async def test_a_compression_that_was_not_asked_for_is_named(self, encoding: str) -> None:
+        with pytest.raises(UnreadableError, match=repr(encoding)):
+            await read_answer(response(Body(b"1"), content_encoding=encoding), 100)
+
+    @pytest.mark.parametrize(
+        "packed",
+        [b"no gzip at all", gzip.compress(b"1")[:-1], b""],
+        ids=["other bytes", "cut off", "empty"],
+    )
+    async def test_what_can_not_be_decompressed_is_no_answer(self, packed: bytes) -> None:
+        with pytest.raises(UnreadableError, match="compressed"):
+            await read_answer(response(Body(packed), **GZIP), 100)
+
+    async def test_a_connection_that_breaks_is_the_callers_to_judge(self) -> None:
+        body = Body(b"12", then=httpx.ReadError("reset"))
+        with pytest.raises(httpx.ReadError):
+            await read_answer(response(body), 100)
+
+
+class TestRefusal:
+    async def test_its_words_are_read_and_the_bound_of_a_success_is_not_theirs(self) -> None:
+        answer = await read_answer(response(Body(b"slow down"), 429), 1)
+        assert (answer.status, answer.content, answer.is_success) == (429, b"slow down", False)
+
+    async def test_its_first_words_are_enough(self) -> None:
+        body = Body(*[b"x" * KIB] * 100)
+        answer = await read_answer(response(body, 400), 1)
+        assert body.taken == 65
+        assert answer.content == b"x" * (56 * KIB)
+
+    @pytest.mark.parametrize(
+        ("body", "headers"),
+        [
+            (Body(b"half", then=httpx.ReadError("reset")), {}),
+            (Body(b"half", then=httpx.RemoteProtocolError("closed")), {}),
+            (Body(b"half"), {"content_encoding": "br"}),
+            (Body(b"no gzip"), {"content_encoding": "gzip"}),
+        ],
+    )
+    async def test_its_status_decides_where_its_words_can_not_be_read(
+        self, body: Body, headers: dict[str, str]
+    ) -> None:
+        answer = await read_answer(response(body, 401, **headers), 1)
+        assert (answer.status, answer.content) == (401, b"")
+
+    async def test_words_that_never_end_are_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Endless(Body):
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                yield b"half"
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(response_module, "_WORDS_TIMEOUT", 0.01)
+        answer = await read_answer(response(Endless(), 403), 1)
+        assert (answer.status, answer.content) == (403, b"")

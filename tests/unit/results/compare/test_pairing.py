@@ -1,0 +1,154 @@
+"""Which tasks of two runs are compared, and that each other one is accounted for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.results.compare.pairing import Because, Spent
+from benchmark_runner.schemas import GenerationResult
+from tests.unit.results.compare.two_runs import (
+    FAILED,
+    FAILED_GRADING,
+    MISSING,
+    NO_TASK_SCORE,
+    TIMED_OUT,
+    TORN,
+    UNGRADED,
+    UNGRADED_TIMEOUT,
+    TwoRuns,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> TwoRuns:
+    return TwoRuns(tmp_path)
+
+
+class TestPairing:
+    def test_tasks_that_both_have_a_score_for_are_compared_in_the_order_of_a(
+        self, runs: TwoRuns
+    ) -> None:
+        runs.write("a", {"y": 0.25, "x": 1.0})
+        runs.write("b", {"x": 0.5, "y": 0.75})
+
+        pairing = runs.pairing()
+
+        assert [*pairing.a.items()] == [("y", 0.25), ("x", 1.0)]
+        assert [*pairing.b.items()] == [("y", 0.75), ("x", 0.5)]
+        assert (pairing.excluded, pairing.unverified, pairing.lacking_in_b) == ([], [], {})
+
+    def test_what_ran_out_of_time_counts_0(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 1.0, "y": TIMED_OUT})
+        runs.write("b", {"x": TIMED_OUT, "y": TIMED_OUT})
+
+        pairing = runs.pairing()
+
+        assert (pairing.a, pairing.b) == ({"x": 1.0, "y": 0.0}, {"x": 0.0, "y": 0.0})
+        assert pairing.excluded == []
+
+    def test_each_other_task_is_left_out_with_its_reason(self, runs: TwoRuns) -> None:
+        runs.write("a", {
+            "pair": 1.0, "gone": 1.0, "gone-2": FAILED, "failed": 0.5, "failed-2": 0.25,
+            "grading": 1.0, "ungraded": 1.0, "timeout": 1.0, "plain": 1.0, "missing": 1.0,
+            "torn": 1.0, "recovered": FAILED, "neither": FAILED,
+        })  # fmt: skip
+        runs.write("b", {
+            "new": 1.0, "pair": 0.0, "failed": FAILED, "failed-2": FAILED,
+            "grading": FAILED_GRADING, "ungraded": UNGRADED, "timeout": UNGRADED_TIMEOUT,
+            "plain": NO_TASK_SCORE, "missing": MISSING, "torn": TORN, "recovered": 1.0,
+            "neither": MISSING,
+        })  # fmt: skip
+
+        pairing = runs.pairing()
+
+        assert pairing.a.keys() == {"pair"}
+        found = [(each.because, each.in_a, each.in_b, each.task_ids) for each in pairing.excluded]
+        in_b = Because.NO_SCORE_IN_B
+        assert found == [
+            (Because.ONLY_IN_A, None, None, ["gone", "gone-2"]),
+            (Because.ONLY_IN_B, None, None, ["new"]),
+            (Because.NO_SCORE_IN_A, "failed in generation", None, ["recovered"]),
+            (in_b, None, "failed in generation", ["failed", "failed-2"]),
+            (in_b, None, "failed in grading", ["grading"]),
+            (in_b, None, "not graded yet", ["ungraded"]),
+            (in_b, None, "timed out, not graded yet", ["timeout"]),
+            (in_b, None, "graded, without a task score", ["plain"]),
+            (in_b, None, "not generated yet", ["missing"]),
+            (in_b, None, "can't be read", ["torn"]),
+            (
+                Because.NO_SCORE_IN_EITHER,
+                "failed in generation",
+                "not generated yet",
+                ["neither"],
+            ),
+        ]
+        everything = [task_id for each in pairing.excluded for task_id in each.task_ids]
+        assert len(everything) == len(set(everything)) == 13
+        assert pairing.lacking_in_b == {
+            "failed": 0.5, "failed-2": 0.25, "grading": 1.0, "ungraded": 1.0, "timeout": 1.0,
+            "plain": 1.0, "missing": 1.0, "torn": 1.0,
+        }  # fmt: skip
+
+    def test_another_task_under_the_same_id_is_not_compared(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 1.0, "y": 1.0})
+        runs.write("b", {"x": 1.0, "y": 0.0}, task_hashes={"x": "hash of x", "y": "changed"})
+
+        pairing = runs.pairing()
+
+        assert pairing.a.keys() == {"x"}
+        assert pairing.because(Because.OTHER_CONTENT) == ["y"]
+        assert pairing.lacking_in_b == {}
+
+    def test_tasks_whose_content_nobody_has_noted_are_compared_and_named(
+        self, runs: TwoRuns
+    ) -> None:
+        runs.write("a", {"x": 1.0, "y": 1.0})
+        runs.write("b", {"x": 1.0, "y": 0.0}, task_hashes={"x": "hash of x"})
+
+        pairing = runs.pairing()
+
+        assert pairing.a.keys() == {"x", "y"}
+        assert pairing.unverified == ["y"]
+
+    def test_scores_that_differ_by_rounding_are_the_same(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 0.1 + 0.2, "y": 0.3})
+        runs.write("b", {"x": 0.3, "y": 0.3001})
+
+        pairing = runs.pairing()
+
+        assert pairing.b["x"] == pairing.a["x"]
+        assert pairing.b["y"] == 0.3001
+
+
+class TestWhatWasSpent:
+    def test_costs_and_times_are_summed_over_the_whole_run(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 1.0, "y": 1.0}, generation={"cost": 0.25, "duration": 2.0})
+
+        side = runs.side("a")
+
+        assert (side.cost, side.seconds) == (Spent(0.5, 0), Spent(4.0, 0))
+        assert (side.tasks["x"].cost, side.tasks["x"].seconds) == (0.25, 2.0)
+
+    def test_what_is_not_recorded_is_counted_and_not_taken_for_0(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 1.0, "y": 1.0, "z": MISSING})
+        runs.write("b", {"x": 1.0, "y": 1.0, "z": MISSING})
+        paid = GenerationResult(task_id="x", cost=0.0, duration=1.5)
+        runs.artifacts["b"].save_generation("x", paid)
+
+        a, b = runs.side("a"), runs.side("b")
+
+        assert (a.cost, a.seconds) == (Spent(None, 2), Spent(None, 2))
+        assert (b.cost, b.seconds) == (Spent(0.0, 1), Spent(1.5, 1))
+
+    def test_what_an_earlier_attempt_cost_counts(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 1.0}, generation={"cost": 0.25})
+        made = runs.artifacts["a"]
+        made.keep_attempt("x")
+        made.save_generation("x", GenerationResult(task_id="x"))
+
+        assert runs.side("a").cost == Spent(0.25, 1)

@@ -1,0 +1,399 @@
+"""Whether two runs can be compared, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner.results.compare.verdict import Concern, Difference, Verdict, judge
+from tests.unit.results.compare.two_runs import (
+    FAILED,
+    MISSING,
+    NO_TASK_SCORE,
+    TIMED_OUT,
+    UNGRADED,
+    TwoRuns,
+    passes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.results.compare.verdict import Judgement
+
+WHOLE = passes(25, 15)
+GRADED = "https://grader.example"
+NO_VERSION = {"evaluator_version": None}
+UNKNOWN = {"evaluator_version": None, "service_version": None}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> TwoRuns:
+    return TwoRuns(tmp_path)
+
+
+def judged(runs: TwoRuns) -> Judgement:
+    return judge(runs.comparison())
+
+
+def about(judgement: Judgement) -> tuple[list[Concern], list[Concern]]:
+    """What the obstacles and the warnings are about."""
+    obstacles, warnings = judgement.obstacles, judgement.warnings
+    return [each.about for each in obstacles], [each.about for each in warnings]
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize(
+        ("passed", "verdict", "reason"),
+        [
+            (35, Verdict.BETTER, "B scores higher, and the 95 % interval of the difference "),
+            (
+                15,
+                Verdict.WORSE,
+                "B scores lower, and the 95 % interval of the difference leaves out 0",
+            ),
+            (27, Verdict.NO_DIFFERENCE_SHOWN, "the 95 % interval of the difference includes 0"),
+            (25, Verdict.NO_DIFFERENCE_SHOWN, "each task has the same score in both"),
+        ],
+    )
+    def test_they_follow_the_interval(
+        self, runs: TwoRuns, passed: int, verdict: Verdict, reason: str
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", passes(passed, 40 - passed))
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is verdict
+        assert judgement.reason.startswith(reason)
+        assert about(judgement) == ([], [])
+
+    def test_that_a_few_flips_may_be_chance_is_said(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(25, 15))
+        runs.write("b", passes(30, 10))
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
+        assert "the exact test does not rule out chance (p = 0.063)" in judgement.reason
+
+    def test_a_single_task_tells_nothing(self, runs: TwoRuns) -> None:
+        runs.write("a", {"x": 0.0})
+        runs.write("b", {"x": 1.0})
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
+        assert "a single task" in judgement.reason
+        clustered = judge(runs.comparison(clusters={"x": "c"}))
+        assert "a single cluster" in clustered.reason
+
+    def test_a_difference_that_is_shown_within_unrelated_tasks_may_be_none_of_clusters(
+        self, runs: TwoRuns
+    ) -> None:
+        runs.write("a", passes(25, 15))
+        runs.write("b", passes(35, 5))
+        # All that B gains is in one cluster.
+        clusters = {f"t{n}": "gains" if 25 <= n < 35 else f"c{n % 5}" for n in range(40)}
+
+        assert judged(runs).verdict is Verdict.BETTER
+        assert judge(runs.comparison(clusters=clusters)).verdict is Verdict.NO_DIFFERENCE_SHOWN
+
+
+class TestScoresThatAreMissing:
+    def test_they_must_not_hide_that_b_is_worse(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(40, 0))
+        runs.write("b", passes(30, 0) | {f"t{n}": FAILED for n in range(30, 40)})
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NOT_COMPARABLE
+        (obstacle,) = judgement.obstacles
+        assert obstacle.about is Concern.SCORES_MISSING_IN_B
+        assert obstacle.task_ids == tuple(f"t{n}" for n in range(30, 40))
+        assert "10 task(s)" in obstacle.text
+        assert "-0.25" in obstacle.text
+        assert judgement.reason == obstacle.text
+
+    @pytest.mark.parametrize("why", [MISSING, UNGRADED, NO_TASK_SCORE])
+    def test_why_they_are_missing_makes_no_difference(self, runs: TwoRuns, why: str) -> None:
+        runs.write("a", passes(40, 0))
+        runs.write("b", passes(30, 0) | {f"t{n}": why for n in range(30, 40)})
+
+        assert about(judged(runs))[0] == [Concern.SCORES_MISSING_IN_B]
+
+    def test_a_few_of_them_are_no_obstacle(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(40, 0))
+        runs.write("b", passes(37, 0) | {f"t{n}": FAILED for n in range(37, 40)})
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
+        assert about(judgement) == ([], [Concern.INCOMPLETE])
+
+    def test_b_is_only_better_if_it_is_so_in_spite_of_them(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(20, 20))
+        # 8 gained; of the 6 that it has no score for, A passes all.
+        b = passes(28, 12) | {f"t{n}": FAILED for n in range(6)}
+        runs.write("b", b)
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
+        assert "with its 6 task(s) without a score counted as 0" in judgement.reason
+
+    def test_a_worse_b_stays_worse(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(30, 0) | {f"t{n}": FAILED for n in range(30, 40)})
+        runs.write("b", passes(15, 25) | {"t0": FAILED})
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.WORSE
+        assert about(judgement) == ([], [Concern.INCOMPLETE, Concern.INCOMPLETE, Concern.FEW_TASKS])
+
+    def test_what_ran_out_of_time_is_not_missing(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(40, 0))
+        runs.write("b", passes(30, 0) | {f"t{n}": TIMED_OUT for n in range(30, 40)})
+
+        assert judged(runs).verdict is Verdict.WORSE
+
+
+class TestObstacles:
+    @pytest.mark.parametrize(
+        ("concern", "b", "said"),
+        [
+            (
+                Concern.PAYLOAD_SCHEMA,
+                {"payload_schema": "sample.text.v2"},
+                "A has answers of the schema sample.text.v1, B of sample.text.v2",
+            ),
+            (
+                Concern.TASK_CONTENT,
+                {
+                    "task_hashes": dict.fromkeys(WHOLE, "x")
+                    | {t: f"hash of {t}" for t in [*WHOLE][3:]}
+                },
+                "3 task(s) of the same id have another content in B",
+            ),
+            (
+                Concern.LOCAL,
+                {"local": True, "grader": {"service_url": "local"}},
+                "B was graded by an embedded service (local), A by a deployed one",
+            ),
+            (
+                Concern.EVALUATION_API,
+                {"grader": {"evaluation_api": "v1"}},
+                (
+                    f"A was graded by {GRADED} (legacy API, version e1), "
+                    f"B by {GRADED} (v1 API, version e1)"
+                ),
+            ),
+            (
+                Concern.EVALUATOR_VERSION,
+                {"grader": {"evaluator_version": "e2"}},
+                (
+                    f"A was graded by {GRADED} (legacy API, version e1), "
+                    f"B by {GRADED} (legacy API, version e2)"
+                ),
+            ),
+        ],
+    )
+    def test_each_makes_the_runs_not_comparable(
+        self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", passes(10, 30), **b)
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NOT_COMPARABLE
+        assert about(judgement) == ([concern], [])
+        assert judgement.reason == said
+
+    @pytest.mark.parametrize(
+        "b", [{"service_url": "https://other.example"}, {"service_version": "1.1"}]
+    )
+    def test_another_service_is_one_unless_its_evaluator_is_known_to_be_the_same(
+        self, runs: TwoRuns, b: dict[str, Any]
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE, grader=b)
+        known = about(judged(runs))
+        runs.write("a", WHOLE, grader=NO_VERSION)
+        runs.write("b", WHOLE, grader=NO_VERSION | b)
+
+        assert known == ([], [Concern.SERVICE])
+        assert about(judged(runs)) == ([Concern.SERVICE], [])
+
+    def test_an_embedded_service_of_the_same_version_grades_alike_on_a_port(
+        self, runs: TwoRuns
+    ) -> None:
+        embedded = {"local": True, "grader": NO_VERSION | {"service_url": "local"}}
+        runs.write("a", WHOLE, **embedded)
+        runs.write("b", WHOLE, local=True, grader=NO_VERSION)
+        same = about(judged(runs))
+        runs.write("b", WHOLE, local=True, grader=NO_VERSION | {"service_version": "1.1"})
+
+        assert same == ([], [Concern.SERVICE])
+        assert about(judged(runs)) == ([Concern.SERVICE], [])
+
+    def test_a_grader_that_changed_for_some_tasks_is_one_that_names_them(
+        self, runs: TwoRuns
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE, graders={"t3": {"evaluator_version": "e2"}})
+
+        (obstacle,) = judged(runs).obstacles
+
+        assert (obstacle.about, obstacle.task_ids) == (Concern.EVALUATOR_VERSION, ("t3",))
+
+    def test_the_grader_of_tasks_that_are_not_compared_does_not_count(self, runs: TwoRuns) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE | {"x": 1.0}, graders={"x": {"evaluator_version": "e2"}})
+
+        assert about(judged(runs)) == ([], [])
+
+    @pytest.mark.parametrize("b", [{"x": 1.0}, dict.fromkeys(WHOLE, FAILED), {}])
+    def test_so_is_that_there_is_nothing_to_compare(self, runs: TwoRuns, b: dict[str, Any]) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", b)
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NOT_COMPARABLE
+        assert about(judgement)[0] == [Concern.NO_COMMON_SCORES]
+
+    def test_another_dataset_is_one_where_its_tasks_are_not_known_to_be_the_same(
+        self, runs: TwoRuns
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE, dataset_name="others")
+        known = about(judged(runs))
+        runs.write("b", WHOLE, dataset_name="others", task_hashes={})
+
+        assert known == ([], [Concern.DATASET_NAME])
+        assert about(judged(runs)) == ([Concern.DATASET_NAME], [Concern.TASK_CONTENT])
+
+    def test_all_of_them_are_said(self, runs: TwoRuns) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE, payload_schema="x.text.v1", local=True)
+
+        judgement = judged(runs)
+
+        assert about(judgement)[0] == [Concern.PAYLOAD_SCHEMA, Concern.LOCAL]
+        assert judgement.reason.count(";") == 1
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(
+        ("concern", "b", "said"),
+        [
+            (
+                Concern.TASK_CONTENT,
+                {"task_hashes": {}},
+                "of 40 compared task(s) it is not recorded whether their content is the same",
+            ),
+            (
+                Concern.LOCAL,
+                {"local": None},
+                "of B it is not recorded whether an embedded service graded it",
+            ),
+            (
+                Concern.EVALUATOR_VERSION,
+                {"grader": UNKNOWN},
+                "of B it is not recorded which version of the grader graded it",
+            ),
+            (
+                Concern.PART_OF_DATASET,
+                {"limit": 40, "dataset_size": 90},
+                "B is the first 40 of 90 task(s)",
+            ),
+        ],
+    )
+    def test_what_may_matter_is_said_and_decides_nothing(
+        self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
+    ) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", passes(10, 30), **b)
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.WORSE
+        assert [(each.about, each.text) for each in judgement.warnings] == [(concern, said)]
+
+    def test_few_tasks_are_said(self, runs: TwoRuns) -> None:
+        runs.write("a", passes(20, 9))
+        runs.write("b", passes(9, 20))
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.WORSE
+        (warning,) = judgement.warnings
+        assert warning.text == "29 task(s) are few: the interval is rough"
+
+    def test_few_clusters_are_said(self, runs: TwoRuns) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE)
+
+        judgement = judge(
+            runs.comparison(clusters={task_id: int(task_id[1:]) % 4 for task_id in WHOLE})
+        )
+
+        assert [each.text for each in judgement.warnings] == [
+            "4 cluster(s) are few: the interval is rough"
+        ]
+
+    def test_a_run_that_is_not_complete_is_named(self, runs: TwoRuns) -> None:
+        runs.write("a", WHOLE | {"x": MISSING, "y": FAILED, "z": TIMED_OUT})
+        runs.write("b", WHOLE)
+
+        assert [each.text for each in judged(runs).warnings] == [
+            "A is not complete: 2 of 43 task(s) are not done"
+        ]
+
+
+class TestDifferences:
+    def test_what_is_compared_is_listed_and_is_no_obstacle(self, runs: TwoRuns) -> None:
+        runs.write(
+            "a",
+            WHOLE,
+            sampling={"temperature": 0.5, "max_tokens": 10},
+            options={"delay": "1"},
+            operational={"timeout": 60.0, "parallelism": 1},
+            generation_version="v1",
+            runner_commit="abc",
+            python_version="3.12.1",
+        )
+        runs.write(
+            "b",
+            WHOLE,
+            model="m2",
+            sampling={"max_tokens": 10, "top_p": 0.9},
+            options={"delay": "2"},
+            operational={"timeout": 90.0, "parallelism": 9},
+            generation_version="v2",
+            runner_commit="abc",
+            runner_dirty=True,
+            python_version="3.12.1",
+        )
+
+        judgement = judged(runs)
+
+        assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
+        assert about(judgement) == ([], [])
+        assert judgement.differences == [
+            Difference("model", "m", "m2"),
+            Difference("temperature", 0.5, None),
+            Difference("top_p", None, 0.9),
+            Difference("delay", "1", "2"),
+            Difference("timeout", 60.0, 90.0),
+            Difference("generation_version", "v1", "v2"),
+            Difference("runner_dirty", None, True),
+        ]
+
+    def test_there_are_none_between_runs_of_the_same_settings(self, runs: TwoRuns) -> None:
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE)
+
+        assert judged(runs).differences == []

@@ -1,0 +1,262 @@
+"""What a report says of a run is what is on disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
+from benchmark_runner.artifacts.locks import holder_of
+from benchmark_runner.artifacts.run_folder import LOCK_FILE, RunArtifacts
+from benchmark_runner.results.report.figures import Grouping, figures_of
+from benchmark_runner.results.report.words import differs_from_mean
+from benchmark_runner.results.task_row import TaskState
+from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
+from tests.unit.results.report.runs import START, MadeRun, every_outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_each_outcome_is_counted_once(tmp_path: Path) -> None:
+    figures = figures_of(every_outcome(tmp_path).save())
+
+    assert figures.summary.counts == ScoreCounts(
+        total=9, attempted=8, scored=2, error=3, max_time=1, max_turns=1
+    )
+    assert figures.states == {
+        TaskState.SCORED: 2,
+        TaskState.TIMED_OUT: 1,
+        TaskState.OUT_OF_TURNS: 1,
+        TaskState.DID_NOT_COMPLETE: 0,
+        TaskState.FAILED_GENERATING: 2,
+        TaskState.FAILED_GRADING: 1,
+        TaskState.NOT_GRADED: 1,
+        TaskState.NOT_GENERATED: 1,
+    }
+    assert not figures.summary.complete
+    assert figures.score is None
+
+
+def test_the_interval_is_that_of_all_tasks_that_count(tmp_path: Path) -> None:
+    figures = figures_of(every_outcome(tmp_path).save())
+
+    assert figures.estimate is not None
+    assert (figures.estimate.mean, figures.estimate.count) == (0.375, 4)
+    assert figures.estimate.interval == student_t_interval([1, 0.5, 0, 0])
+    assert figures.summary.bounds == ScoreBounds(errors_as_0=1.5 / 9, errors_as_1=6.5 / 9)
+    assert figures.scores == {"right": 1, "half": 0.5, "slow": 0, "chatty": 0}
+
+
+def test_few_passes_and_failures_have_wilsons_interval(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    for number in range(6):
+        run.graded(f"t{number}", float(number > 0))
+
+    figures = figures_of(run.save())
+
+    assert figures.estimate is not None
+    assert figures.estimate.interval is not None
+    assert figures.estimate.interval.method is IntervalMethod.WILSON
+
+
+@pytest.mark.parametrize(("final_score", "differs"), [(0.75, False), (0.5, True)])
+def test_whether_the_final_score_is_the_mean_is_told(
+    tmp_path: Path, final_score: float, differs: bool
+) -> None:
+    run = MadeRun(tmp_path)
+    run.graded("a", 1)
+    run.graded("b", 0.5)
+
+    figures = figures_of(run.save(final_score=final_score))
+
+    assert figures.score is not None
+    assert figures.score.final_score == final_score
+    assert differs_from_mean(figures) is differs
+
+
+def test_a_score_that_does_not_sum_the_grades_on_disk_is_stale(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    run.graded("a", 1)
+    run.save(final_score=1)
+    run.graded("a", 0)
+
+    figures = figures_of(run.view())
+
+    assert figures.score is None
+    assert figures.score_is_stale
+
+
+def test_quantities_are_distributed_as_far_as_they_are_known(tmp_path: Path) -> None:
+    figures = figures_of(every_outcome(tmp_path).save())
+
+    found = {each.name: each for each in figures.distributions}
+    assert list(found) == ["Scores", "Generation time", "Input tokens", "Output tokens", "Cost"]
+    cost = found["Cost"]
+    assert (cost.count, cost.unknown, cost.total) == (2, 6, 1.0)
+    assert (cost.least, cost.median, cost.greatest) == (0.25, 0.5, 0.75)
+    assert sum(bar.count for bar in cost.bars) == 2
+    assert found["Scores"].count == 4
+    assert found["Generation time"].unknown == 0
+
+
+def test_what_nothing_is_known_of_has_no_distribution(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    run.graded("a", 1, duration=None)
+
+    assert [each.name for each in figures_of(run.save()).distributions] == ["Scores"]
+
+
+def test_a_time_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    run.graded("a", 1, duration=5.0)
+    run.graded("b", 1, duration=float("inf"))
+    path = run.artifacts.generation_path("b")
+    path.write_text(path.read_text().replace('"duration": null', '"duration": Infinity'))
+
+    (times,) = [
+        each for each in figures_of(run.save()).distributions if each.name == "Generation time"
+    ]
+    assert (times.count, times.unknown, times.total) == (1, 1, 5.0)
+
+
+def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
+    view = every_outcome(tmp_path).save()
+    group_of = dict.fromkeys(view.config.tasks, "easy") | {
+        "half": "hard",
+        "slow": "hard",
+        "missing": "unknown",
+    }
+
+    groups = figures_of(view, Grouping("level", group_of)).groups
+
+    assert [(group.name, group.total) for group in groups] == [
+        ("easy", 6),
+        ("hard", 2),
+        ("unknown", 1),
+    ]
+    means = [group.estimate and (group.estimate.mean, group.estimate.count) for group in groups]
+    assert means == [(0.5, 2), (0.25, 2), None]
+
+
+def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:
+    failures = figures_of(every_outcome(tmp_path).save()).summary.failures
+
+    assert [(each.phase, each.error, each.task_ids) for each in failures] == [
+        (Phase.GENERATE, "ValueError: no luck with …", ["broken-1", "broken-2"]),
+        (Phase.EVALUATE, "KeyError: 'answer'", ["unfair"]),
+    ]
+
+
+def test_earlier_attempts_are_paid_for_too(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    usage = TokenUsage(input=10, output=1)
+    run.failed("a", "boom", usage=usage, cost=0.5)
+    run.tasks.clear()
+    run.graded("a", 1, usage=usage, cost=0.25)
+
+    figures = figures_of(run.save())
+
+    assert figures.summary.costs.dollars == 0.75
+    assert (figures.tokens.input, figures.tokens.output) == (20, 2)
+
+
+def test_each_task_is_told_of_while_it_is_read(tmp_path: Path) -> None:
+    view = every_outcome(tmp_path).save()
+    told: list[str] = []
+
+    figures_of(view, each=lambda row, task: told.append(f"{row.task_id} {task.task_id}"))
+
+    assert told == [f"{task_id} {task_id}" for task_id in view.config.tasks]
+
+
+def test_the_hash_of_the_tasks_changes_with_their_content_and_order(tmp_path: Path) -> None:
+    made = []
+    for number, hashes in enumerate([{"a": "1"}, {"a": "2"}, {}]):
+        run = MadeRun(tmp_path, f"r{number}", {"task_hashes": hashes})
+        run.graded("a", 1)
+        made.append(figures_of(run.save()).tasks_hash)
+
+    assert made[0] != made[1]
+    assert made[2] is None
+
+
+def test_a_run_of_no_tasks_has_nothing_to_say(tmp_path: Path) -> None:
+    figures = figures_of(MadeRun(tmp_path).save())
+
+    assert figures.estimate is None
+    assert figures.distributions == []
+    assert figures.started_at == START
+
+
+class TestWhoWorksOnIt:
+    def test_a_run_that_is_worked_on_says_by_whom(self, tmp_path: Path) -> None:
+        run = every_outcome(tmp_path)
+        view = run.save()
+
+        with RunArtifacts(tmp_path, "r1").locked():
+            during = figures_of(view).worked_on_by
+        after = figures_of(view).worked_on_by
+
+        assert during is not None
+        assert during.startswith(f"process {os.getpid()} on ")
+        assert after is None
+
+    def test_of_a_shared_run_that_who_works_on_a_task_of_it(self, tmp_path: Path) -> None:
+        run = MadeRun(tmp_path, fields={"task_source": "problem"})
+        run.graded("a", 1)
+        run.graded("b", 1)
+        view = run.save()
+
+        with RunArtifacts(tmp_path, "r1").locked("b"):
+            during = figures_of(view).worked_on_by
+
+        assert during is not None
+        assert during.startswith(f"process {os.getpid()} on ")
+
+    def test_a_name_that_a_kill_left_there_is_nobody(self, tmp_path: Path) -> None:
+        lock = tmp_path / LOCK_FILE
+        code = (
+            "import os, sys; from pathlib import Path\n"
+            "from benchmark_runner.artifacts.locks import held\n"
+            "with held(Path(sys.argv[1]), 'it'): os._exit(9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(lock)], env=_environment(), check=False)
+
+        assert lock.read_text().startswith("process ")
+        assert holder_of(lock) is None
+
+    def test_looking_keeps_nobody_out_and_makes_no_file(self, tmp_path: Path) -> None:
+        view = every_outcome(tmp_path).save()
+        assert not (view.artifacts.run_dir / LOCK_FILE).exists()
+
+        figures_of(view)
+
+        assert not (view.artifacts.run_dir / LOCK_FILE).exists()
+
+    def test_a_lock_in_which_nobody_stands_is_not_tried(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock = tmp_path / LOCK_FILE
+        lock.touch()
+        tried: list[int] = []
+        monkeypatch.setattr(
+            "benchmark_runner.artifacts.locks.fcntl.flock", lambda *_: tried.append(1)
+        )
+
+        assert holder_of(lock) is None
+        assert tried == []
+
+    def test_a_link_in_place_of_the_lock_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").write_text("process 1 on nowhere\n")
+        (tmp_path / LOCK_FILE).symlink_to(tmp_path / "elsewhere")
+
+        assert holder_of(tmp_path / LOCK_FILE) is None
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

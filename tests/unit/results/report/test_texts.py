@@ -1,0 +1,68 @@
+"""Foreign texts on a page: masked, cut in the middle, and without anything unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark_runner.results.report.texts import Cut, visible
+from tests.unit.results.report.pages import texts
+
+SECRET = "key-that-is-secret-42"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain, with\ttabs\nand lines", "plain, with\ttabs\nand lines"),
+        ("ends\r\nof\r\nlines", "ends\nof\nlines"),
+        ("\x1b[31mred\x07\x00\x7f", "␛[31mred␇␀␡"),
+        ("over\rwritten", "over␍written"),
+        ("\x9b2J", "⟨U+009B⟩2J"),
+        ("\u202egpj.exe\u2069", "⟨U+202E⟩gpj.exe⟨U+2069⟩"),
+        ("a\u2028b\u2029c", "a⟨U+2028⟩b⟨U+2029⟩c"),
+        ("half \ud83d a pair", "half ⟨U+D83D⟩ a pair"),
+        ("👩\u200d🔬 and é", "👩\u200d🔬 and é"),
+    ],
+)
+def test_what_is_not_seen_is_made_visible(text: str, seen: str) -> None:
+    assert visible(text) == seen
+    seen.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"it is {SECRET}", "it is ***"),
+        (f"it is {SECRET[:8]}\x1b[0m{SECRET[8:]}\x07", "it is ***"),
+        ("it is\x07 no secret", "it is␇ no secret"),
+    ],
+)
+def test_secrets_are_masked_also_behind_escapes(text: str, masked: str) -> None:
+    assert texts(SECRET).shown(text) == masked
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
+    text = "".join(str(number % 10) for number in range(100))
+
+    cut = texts().cut(text, 30)
+
+    assert cut == Cut(text[:20], 70, text[-10:])
+    assert texts().cut(text, 100) == Cut(text)
+
+
+def test_cutting_leaves_no_part_of_a_secret() -> None:
+    cut = texts(SECRET).cut(f"{'x' * 10}{SECRET}{'y' * 100}{SECRET}{'z' * 5}", 30)
+
+    assert not any(SECRET[start : start + 6] in "".join(map(str, cut)) for start in range(15))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  one\n\n two\t", "one two"),
+        ("12345678901", "123456789…"),
+        (" " * 50 + "end", "end"),
+    ],
+)
+def test_a_line_is_closed_up_and_cut(text: str, line: str) -> None:
+    assert texts().line(text, 10) == line

@@ -1,0 +1,459 @@
+"""Looking at a run: rows, what they come to, and that nothing is touched."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from benchmark_runner._run.plan import Why, make_plan
+from benchmark_runner._run.summary import summarise
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint import Invocation, RunConfig
+from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
+from benchmark_runner.results.run_view import list_runs, open_view, run_ids
+from benchmark_runner.results.task_row import TaskState
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    ScoreResult,
+    TokenUsage,
+)
+from tests.unit.hashes import hash_of_evals
+from tests.unit.results.reading_runner import Runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from benchmark_runner.results.run_view import RunOverview, RunView
+
+START = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+TASKS = ["t2", "t1", "t3"]
+
+
+class Results:
+    """A results folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def artifacts(self, run_id: str = "r1") -> RunArtifacts:
+        return RunArtifacts(self.folder, run_id)
+
+    def begin(self, run_id: str = "r1", **fields: Any) -> RunArtifacts:
+        made = self.artifacts(run_id)
+        config = RunConfig(run_id=run_id, model="m", **{"tasks": TASKS, **fields})
+        made.save(made.run_config_path, config)
+        return made
+
+    def finish(self, run_id: str = "r1", **fields: Any) -> RunArtifacts:
+        """A run in which each task has a grade, and no score yet."""
+        made = self.begin(run_id, **fields)
+        for number, task_id in enumerate(TASKS):
+            self.grade(made, task_id, number)
+        return made
+
+    def grade(self, made: RunArtifacts, task_id: str, result: JsonValue) -> None:
+        generation = GenerationResult(
+            task_id=task_id,
+            started_at=START + timedelta(hours=len(task_id)),
+            ended_at=START + timedelta(hours=2 + TASKS.index(task_id)),
+        )
+        content_hash = made.save_generation(task_id, generation)
+        evaluated = EvalResult(
+            task_id=task_id,
+            status=EvalStatus.EVALUATED,
+            result=result,
+            generation_hash=content_hash,
+        )
+        made.save_eval(task_id, evaluated)
+
+    def score(self, made: RunArtifacts, *, complete: bool = True, **fields: Any) -> ScoreResult:
+        summary = summarise(Runner(), made, TASKS)
+        score = ScoreResult(
+            tasks_evaluated=TASKS,
+            final_score=0.75,
+            complete=complete,
+            **{
+                "mean": summary.mean,
+                "stderr": summary.stderr,
+                "counts": summary.counts,
+                "evals_hash": hash_of_evals(made, TASKS),
+                **fields,
+            },
+        )
+        made.save_final_score(score)
+        return score
+
+    def view(self, run_id: str = "r1", runner: Runner | None = None) -> RunView:
+        return open_view(self.folder, run_id, runner or Runner())
+
+    def listed(self, runner: Runner | None = None) -> list[RunOverview]:
+        return list_runs(self.folder, runner or Runner())
+
+    def state(self) -> dict[Path, tuple[bytes, int]]:
+        paths = [path for path in self.folder.rglob("*") if os.access(path, os.R_OK)]
+        return {
+            path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+            for path in paths
+        }
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "results")
+
+
+class TestTheRows:
+    def test_they_come_in_the_runs_order_with_their_scores(self, results: Results) -> None:
+        results.finish()
+
+        rows = [(row.task_id, row.state, row.score) for row in results.view().rows()]
+
+        assert rows == [(task_id, TaskState.SCORED, n) for n, task_id in enumerate(TASKS)]
+
+    def test_one_pass_gives_what_they_come_to(self, results: Results) -> None:
+        made = results.finish()
+        made.eval_path("t1").unlink()
+        made.generation_path("t3").unlink()
+        runner = Runner()
+
+        reading = results.view(runner=runner).read()
+        states = [row.state for row in reading]
+
+        assert states == [TaskState.SCORED, TaskState.NOT_GRADED, TaskState.NOT_GENERATED]
+        assert reading.summary == summarise(Runner(), made, TASKS)
+        assert reading.plan == make_plan(made, TASKS)
+        assert reading.first_started == START + timedelta(hours=2)
+        assert reading.last_ended == START + timedelta(hours=3)
+        assert {state: n for state, n in reading.states.items() if n} == dict.fromkeys(states, 1)
+        assert runner.asked == [0]  # the author's code is called once a grade
+
+    def test_tokens_are_those_of_all_attempts(self, results: Results) -> None:
+        made = results.begin()
+        for count in (1, 2):
+            made.keep_attempt("t1")
+            usage = TokenUsage(input=count, cache_read=count * 10 if count == 2 else None)
+            made.save_generation("t1", GenerationResult(usage=usage))
+        made.save_generation("t2", GenerationResult())
+
+        reading = results.view().read().to_end()
+
+        assert reading.tokens == TokenUsage(input=3, cache_read=20)
+        assert reading.to_end().tokens == TokenUsage(input=3, cache_read=20)
+
+    def test_taking_them_again_begins_anew(self, results: Results) -> None:
+        results.finish()
+        reading = results.view().read()
+
+        assert reading.to_end().summary == reading.to_end().summary
+        assert reading.summary.counts.total == 3
+
+    def test_where_nothing_is_to_be_graded_a_generation_is_all_that_is_planned(
+        self, results: Results
+    ) -> None:
+        results.finish()
+
+        plan = results.view().read(skip_eval=True).to_end().plan
+
+        assert {*plan.why} == {Why.GENERATED}
+
+    def test_the_long_texts_come_with_the_files(self, results: Results) -> None:
+        made = results.finish()
+        made.save_generation("t1", GenerationResult(question="why?", answer="so"))
+
+        (row, files), *_ = (
+            pair for pair in results.view().read().with_files() if pair[0].task_id == "t1"
+        )
+
+        assert row.task_id == files.task_id
+        assert files.generation is not None
+        assert (files.generation.question, files.generation.data) == ("why?", "so")
+
+    def test_what_a_grade_counts_may_depend_on_the_options_of_the_run(
+        self, results: Results
+    ) -> None:
+        class Options(BaseModel):
+            weight: int = 1
+
+        class Weighing(Runner):
+            OPTIONS_MODEL = Options
+
+            def task_score(self, result: JsonValue) -> float | None:
+                return self.options.weight * (super().task_score(result) or 0)
+
+        results.finish("plain")
+        results.finish("heavy", options={"weight": "10"})
+        runner = Weighing()
+        views = [results.view(run_id, runner=runner) for run_id in ("plain", "heavy")]
+
+        assert [[row.score for row in view.rows()] for view in views] == [[0, 1, 2], [0, 10, 20]]
+
+    def test_a_task_score_that_fails_says_so(self, results: Results) -> None:
+        class Failing(Runner):
+            def task_score(self, result: JsonValue) -> float | None:
+                raise KeyError(str(result))
+
+        results.finish()
+
+        with pytest.raises(RunnerDefinitionError, match="t2"):
+            results.view(runner=Failing()).read().to_end()
+
+
+class TestTheScore:
+    def test_it_holds_while_it_sums_what_is_on_disk(self, results: Results) -> None:
+        made = results.finish()
+        score = results.score(made)
+
+        assert results.view().read().to_end().score == score
+
+        results.grade(made, "t1", 0)
+
+        changed = results.view()
+        assert changed.read().to_end().score is None
+        assert changed.score_on_disk == score
+
+    def test_without_one_there_is_none(self, results: Results) -> None:
+        results.finish()
+
+        assert results.view().read().to_end().score is None
+
+
+class TestNothingIsTouched:
+    @pytest.mark.parametrize("name", ["generation.json", "eval.json", "attempts/1/generation.json"])
+    def test_what_is_torn_stays_and_is_counted(self, results: Results, name: str) -> None:
+        made = results.finish()
+        made.keep_attempt("t1")
+        results.grade(made, "t1", 1)
+        (made.task_dir("t1") / name).write_text("{")
+        before = results.state()
+
+        reading = results.view().read().to_end()
+
+        torn = [made.task_dir("t1") / name] if "attempts" not in name else []
+        assert reading.unreadable == torn
+        assert reading.summary.counts.total == 3
+        assert results.state() == before
+
+    @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
+    def test_a_link_that_may_lead_elsewhere_is_counted_and_not_followed(
+        self, results: Results, tmp_path: Path, name: str
+    ) -> None:
+        made = results.finish()
+        path = made.task_dir("t1") / name
+        path.rename(tmp_path / name)
+        path.symlink_to(tmp_path / name)
+
+        reading = results.view().read()
+        rows = {row.task_id: row for row in reading}
+
+        assert rows["t1"].unreadable
+        assert not rows["t1"].state.is_done
+        assert rows["t3"].state is TaskState.SCORED
+        assert reading.unreadable == [path]
+
+    def test_what_the_system_does_not_let_read_is_counted(self, results: Results) -> None:
+        made = results.finish()
+        (made.task_dir("t2") / "attempts").touch()  # a file where a folder should be
+        made.eval_path("t1").unlink()
+        made.eval_path("t1").mkdir()
+        made.final_score_path.mkdir()
+
+        reading = results.view().read().to_end()
+
+        assert (reading.summary.counts.scored, reading.score) == (2, None)
+        assert sorted(reading.unreadable) == [
+            made.final_score_path,
+            made.eval_path("t1"),
+            made.task_dir("t2") / "attempts",
+        ]
+
+    def test_a_run_that_is_worked_on_can_be_read(self, results: Results) -> None:
+        made = results.finish()
+
+        with made.locked():
+            before = results.state()
+            assert results.view().read().to_end().summary.complete
+            assert results.state() == before
+
+
+class TestOneTask:
+    def test_it_is_read_with_its_texts(self, results: Results) -> None:
+        results.finish()
+
+        files = results.view().files_of("t3")
+
+        assert files.result is not None
+        assert files.result.result == 2
+
+    def test_of_an_unknown_one_it_says_what_is_near(self, results: Results) -> None:
+        results.begin(tasks=["letters-1", "letters-2", "sums-1"])
+
+        with pytest.raises(UsageError, match="no task 'letter-1'") as caught:
+            results.view().files_of("letter-1")
+
+        assert caught.value.hint == (
+            "Did you mean letters-1 or letters-2? It has 3 task(s): letters-1, letters-2, sums-1."
+        )
+
+
+class TestOpening:
+    def test_of_an_unknown_run_it_says_what_is_near(self, results: Results) -> None:
+        results.begin("evening-1")
+
+        with pytest.raises(UsageError, match="no run 'evning-1'") as caught:
+            results.view("evning-1")
+
+        assert caught.value.hint == "Did you mean evening-1? Check --results-dir."
+
+    @pytest.mark.parametrize("generated", [True, False])
+    def test_a_damaged_config_is_an_error_and_stays(
+        self, results: Results, generated: bool
+    ) -> None:
+        made = results.finish() if generated else results.begin()
+        made.run_config_path.write_text("{")
+        before = results.state()
+
+        with pytest.raises(ArtifactError, match="damaged"):
+            results.view()
+
+        assert results.state() == before
+
+    def test_generations_of_nobody_knows_what_are_an_error(self, results: Results) -> None:
+        results.finish().run_config_path.unlink()
+
+        with pytest.raises(ArtifactError, match=r"no run_config\.json"):
+            results.view()
+
+    @pytest.mark.parametrize("run_id", ["..", "a/b", ""])
+    def test_an_id_that_names_no_folder_is_refused(self, results: Results, run_id: str) -> None:
+        with pytest.raises(UsageError, match="run id"):
+            results.view(run_id)
+
+
+class TestWhatItSaysOfItself:
+    def test_when_it_was_started_and_last_worked_on(self, results: Results) -> None:
+        again = Invocation(at=START + timedelta(days=1), command="run")
+        results.begin(created_at=START, history=[again])
+
+        view = results.view()
+
+        assert (view.started_at, view.last_invoked_at) == (START, again.at)
+
+    def test_where_an_older_run_does_not_say_its_config_does(self, results: Results) -> None:
+        made = results.begin()
+        os.utime(made.run_config_path, (0, START.timestamp()))
+
+        view = results.view()
+
+        assert (view.started_at, view.last_invoked_at) == (START, START)
+
+    def test_whether_it_is_local_the_score_says_where_the_config_does_not(
+        self, results: Results
+    ) -> None:
+        results.score(results.finish(), local=True)
+        results.begin("r2", local=False)
+
+        assert results.view().local is True
+        assert results.view("r2").local is False
+
+    def test_the_flags_of_its_last_invocation_are_repeated(self, results: Results) -> None:
+        results.begin(
+            operational={
+                "skip_eval": True,
+                "parallelism": 3,
+                "timeout": 2.5,
+                "max_cost": None,
+                "no_durable": False,
+                "of_a_later_version": 7,
+            }
+        )
+        defaults: dict[str, JsonValue] = {
+            "skip_eval": False,
+            "parallelism": 10,
+            "timeout": 1800.0,
+            "max_cost": None,
+            "max_errors": None,
+            "no_durable": False,
+        }
+
+        arguments = results.view().resume_arguments(defaults)
+
+        assert arguments == ["--skip-eval", "--parallelism", "3", "--timeout", "2.5"]
+
+
+class TestTheListOfRuns:
+    def test_the_newest_comes_first_and_what_is_no_run_is_left_out(self, results: Results) -> None:
+        for number, run_id in enumerate(["first", "third", "second"]):
+            results.begin(run_id, created_at=START + timedelta(hours=[1, 3, 2][number]))
+        (results.folder / "notes").mkdir()
+        (results.folder / "notes" / "plan.txt").write_text("more runs")
+        (results.folder / "first-of-all.txt").touch()
+        (results.folder / "latest").symlink_to("third")
+
+        assert [run.run_id for run in results.listed()] == ["third", "second", "first"]
+        assert run_ids(results.folder) == ["first", "second", "third"]
+
+    def test_without_a_folder_there_are_none(self, results: Results) -> None:
+        assert results.listed() == []
+
+    def test_what_is_no_folder_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        with pytest.raises(ArtifactError, match="can't be read"):
+            list_runs(tmp_path / "file", Runner())
+
+    def test_one_that_is_not_done_says_how_far_it_is(self, results: Results) -> None:
+        made = results.finish()
+        made.eval_path("t1").unlink()
+        made.generation_path("t3").unlink()
+
+        (run,) = results.listed()
+
+        assert (run.done, run.generated, run.total, run.complete) == (1, 2, 3, False)
+        assert (run.score, run.mean) == (None, 0)
+
+    def test_where_the_score_says_that_all_is_done_no_task_is_read(self, results: Results) -> None:
+        made = results.finish(local=True)
+        results.score(made)
+        for task_id in TASKS:
+            made.generation_path(task_id).unlink()
+        runner = Runner()
+
+        (run,) = results.listed(runner)
+
+        assert (run.done, run.total, run.complete, run.local) == (3, 3, True, True)
+        assert (run.score, run.mean) == (0.75, 1)
+        assert run.stderr == pytest.approx(0.5774, abs=1e-4)
+        assert runner.asked == []
+
+    @pytest.mark.parametrize(
+        "fields", [{"complete": False}, {"counts": None}], ids=["forced", "older"]
+    )
+    def test_where_it_does_not_say_that_the_tasks_are_read(
+        self, results: Results, fields: dict[str, Any]
+    ) -> None:
+        made = results.finish()
+        made.eval_path("t3").unlink()
+        results.score(made, **fields)
+
+        (run,) = results.listed()
+
+        assert (run.done, run.complete, run.score) == (2, False, 0.75)
+
+    def test_of_one_that_cannot_be_read_it_says_why(self, results: Results) -> None:
+        results.begin("good")
+        results.begin("damaged").run_config_path.write_text("{")
+        results.finish("lost").run_config_path.unlink()
+
+        errors = {run.run_id: run.error for run in results.listed()}
+
+        assert errors["good"] is None
+        assert "damaged" in str(errors["damaged"])
+        assert "no run_config.json" in str(errors["lost"])
