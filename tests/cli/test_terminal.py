@@ -341,8 +341,7 @@ def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
 ) -> None:
     script = project.script.read_text()
     shorter = (
-        "from benchmark_runner.cli import signals\n\n"
-        f"interrupts.ORDERLY_WITHIN = {orderly_within}\n"
+        f"from benchmark_runner.cli import signals\n\nsignals.ORDERLY_WITHIN = {orderly_within}\n"
     )
     project.script.write_text(script.replace("from runner.cli", f"{shorter}\nfrom runner.cli"))
     project.change_agent(("await asyncio.Event().wait()", "__import__('time').sleep(1000)"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: All of ours that a command line may import before a command runs.
 COMMAND_LINE = {
     "benchmark_runner",
+    "benchmark_runner._run",
     "benchmark_runner.cli",
     "benchmark_runner.cli.app",
     "benchmark_runner.cli.commands",

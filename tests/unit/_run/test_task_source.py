@@ -236,7 +236,7 @@ class TestFile:
             await load_tasks(runner_that_loads(KeyError("question")), TaskSource("file"), [])
 
         assert "load_tasks() failed: KeyError: 'question'" in caught.value.message
-        assert "test_sources.py, line " in caught.value.message
+        assert "test_task_source.py, line " in caught.value.message
 
     async def test_a_loaders_own_refusal_is_kept(self) -> None:
         refusal = DatasetError("row 7 has no picture")

@@ -495,7 +495,7 @@ class TestGrading:
             with pytest.raises(ServiceUnavailableError) as caught:
                 await client.evaluate_response(task_id="d1", response="raise")
         line = source_line("raise ValueError(NO_SUCH_ANSWER)")
-        said = f"ValueError: no such answer (test_local_service.py, line {line})"
+        said = f"ValueError: no such answer (test_app.py, line {line})"
         assert (v1.status, v1.errors) == (EvalStatus.ERROR, [said])
         assert (v1.run_id, v1.task_id, v1.result) == ("r1", "1", None)
         assert caught.value.status_code == 500
@@ -510,7 +510,7 @@ class TestGrading:
                 answer = await client.evaluate(v1_request(data="{"))
             line = source_line("return json.loads(response)")
             assert answer.errors[0].startswith("JSONDecodeError: ")
-            assert answer.errors[0].endswith(f" (test_local_service.py, line {line})")
+            assert answer.errors[0].endswith(f" (test_app.py, line {line})")
 
     async def test_a_fault_of_a_grader_without_a_file_is_told_without_a_line(
         self, folder: Path
