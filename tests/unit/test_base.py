@@ -19,6 +19,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,26 +27,14 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from benchmark_runner.llm import LLMConfig
-
 pytestmark = pytest.mark.anyio
 
 CANARY = "the-reference-answer"
 SCORE = {"tasks_evaluated": ["t1"], "final_score": 0.5, "metadata": {"k": 1}}
 
 
-class Runner(BenchmarkRunner):
-    NAME = "my-bench"
+class Runner(FakeRunner):
     GENERATION_VERSION_ENV = "MY_BENCH_GENERATION_VERSION"
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        return GenerationResult(data=task.question)
 
 
 class V1Runner(Runner):
@@ -144,7 +133,7 @@ class TestTheAuthorsNames:
     ) -> None:
         monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", "abc123")
 
-        assert Runner("local").generation_version == "abc123"
+        assert Runner().generation_version == "abc123"
 
     @pytest.mark.parametrize("value", [None, ""])
     def test_without_a_stamp_the_generation_version_is_dev(
@@ -154,15 +143,15 @@ class TestTheAuthorsNames:
         if value is not None:
             monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", value)
 
-        assert Runner("local").generation_version == "dev"
+        assert Runner().generation_version == "dev"
 
     def test_a_task_counts_its_score_unless_the_author_says_otherwise(self) -> None:
         class Percent(Runner):
             def task_score(self, result: object) -> float | None:
                 return 0.5
 
-        assert Runner("local").task_score({"pass_percentage": 80}) == 80.0
-        assert Percent("local").task_score({"pass_percentage": 80}) == 0.5
+        assert Runner().task_score({"pass_percentage": 80}) == 80.0
+        assert Percent().task_score({"pass_percentage": 80}) == 0.5
 
 
 class TestLoadingTasks:
@@ -170,7 +159,7 @@ class TestLoadingTasks:
         file = tmp_path / "data.json"
         tests = [{"id": "b", "question": "q", "timeout": 5}, {"id": "a", "question": "q"}]
         file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
-        runner = Runner("local")
+        runner = Runner()
 
         tasks = runner.load_tasks(str(file))
 
@@ -181,7 +170,7 @@ class TestLoadingTasks:
         file = tmp_path / "data.jsonl"
         file.write_text(json.dumps({"id": "t1", "question": "q", "answer": CANARY, "level": 1}))
 
-        (one,) = Runner("local").load_tasks(str(file))
+        (one,) = Runner().load_tasks(str(file))
 
         assert CANARY not in repr(one)
         assert CANARY not in one.model_dump_json()
@@ -195,7 +184,7 @@ class TestLoadingTasks:
         row = {"id": "t1", "question": "q", "answer": "shown", "rubric": CANARY}
         file.write_text(json.dumps(row))
 
-        (one,) = Rubric("local").load_tasks(str(file))
+        (one,) = Rubric().load_tasks(str(file))
 
         assert one.model_extra == {"answer": "shown"}
 
@@ -210,30 +199,30 @@ class TestLoadingTasks:
         file.write_text("id,question,docker_image\nt1,q,img\nt2,q,\n")
 
         with pytest.raises(DatasetError, match="task 't2', field docker_image"):
-            Docker("local").load_tasks(str(file))
+            Docker().load_tasks(str(file))
 
         file.write_text("id,question,docker_image\nt1,q,img\n")
-        (one,) = Docker("local").load_tasks(str(file))
+        (one,) = Docker().load_tasks(str(file))
         assert isinstance(one, DockerTask)
         assert one.docker_image == "img"
 
     def test_no_dataset_is_told_with_the_way_out(self) -> None:
         with pytest.raises(DatasetError, match="no dataset was given") as caught:
-            Runner("local").load_tasks(None)
+            Runner().load_tasks(None)
 
         assert "--dataset-file" in str(caught.value.hint)
 
 
 class TestRegisteringTasks:
     def test_tasks_are_kept_in_order(self) -> None:
-        runner = Runner("local")
+        runner = Runner()
         for name in ("z", "a", "10", "9"):
             runner.add_task(task(name))
 
         assert [one.id for one in runner.get_tasks()] == ["z", "a", "10", "9"]
 
     def test_a_repeated_id_is_refused(self) -> None:
-        runner = Runner("local")
+        runner = Runner()
         runner.add_task(task("t1"))
 
         with pytest.raises(DatasetError, match="'t1' is there twice"):
@@ -255,13 +244,13 @@ class TestRegisteringTasks:
         self, one: str, other: str
     ) -> None:
         with pytest.raises(DatasetError) as caught:
-            Runner("local").register_tasks([task(one), task("t2"), task(other)])
+            Runner().register_tasks([task(one), task("t2"), task(other)])
 
         assert repr(one) in caught.value.message
         assert repr(other) in caught.value.message
 
     def test_one_is_found_by_its_id(self) -> None:
-        runner = Runner("local")
+        runner = Runner()
         runner.register_tasks([task("t1"), task("t2")])
 
         assert runner.registered_task("t2").id == "t2"
@@ -269,14 +258,14 @@ class TestRegisteringTasks:
             runner.registered_task("t3")
 
     def test_registering_replaces_what_was_there(self) -> None:
-        runner = Runner("local")
+        runner = Runner()
         runner.add_task(task("old"))
         runner.register_tasks([task("new")])
 
         assert [one.id for one in runner.get_tasks()] == ["new"]
 
     def test_what_an_authors_own_loader_left_in_a_task_is_taken_out(self) -> None:
-        runner = Runner("local")
+        runner = Runner()
         runner.register_tasks([task("t1", answer=CANARY, level=2, timeout=5)])
 
         (one,) = runner.get_tasks()
@@ -289,7 +278,7 @@ class TestRegisteringTasks:
         class DockerTask(Task):
             docker_image: str
 
-        runner = Runner("local")
+        runner = Runner()
         fields = {"id": "t1", "question": "q", "docker_image": "img", "answer": CANARY}
         runner.register_tasks([DockerTask.model_validate(fields)])
 
@@ -302,7 +291,7 @@ class TestRegisteringTasks:
         class Answered(Task):
             answer: str
 
-        runner = Runner("local")
+        runner = Runner()
         with suppress(BenchmarkRunnerError):
             runner.register_tasks([Answered(id="t1", question="q", answer=CANARY)])
 

@@ -16,25 +16,15 @@ from benchmark_runner._run.runner_class import (
 )
 from benchmark_runner.base import BenchmarkRunner, NoOptions
 from benchmark_runner.errors import RunnerDefinitionError, UsageError
-from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.schemas import Task
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner.llm import LLMConfig
 
-
-class GoodRunner(BenchmarkRunner):
+class GoodRunner(FakeRunner):
     NAME = "good"
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        return GenerationResult(data=task.question)
 
 
 class Options(BaseModel):

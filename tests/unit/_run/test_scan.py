@@ -9,15 +9,14 @@ import pytest
 from benchmark_runner._run.plan import make_plan
 from benchmark_runner._run.scan import Survey
 from benchmark_runner._run.summary import summarise
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
-from tests.unit.hashes import hash_of_evals
-from tests.unit.results.reading_runner import Runner
+from tests.fakes import FakeRunner, RunFolder, hash_of_evals
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import JsonValue
+
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 TASKS = ["t1", "t2", "t3"]
 
@@ -25,21 +24,14 @@ TASKS = ["t1", "t2", "t3"]
 @pytest.fixture
 def artifacts(tmp_path: Path) -> RunArtifacts:
     """A run of which each task is done."""
-    made = RunArtifacts(tmp_path / "results", "run-1")
+    run = RunFolder(tmp_path / "results")
     for value, task_id in enumerate(TASKS):
-        content_hash = made.save_generation(task_id, GenerationResult(cost=0.5))
-        result = EvalResult(
-            task_id=task_id,
-            status=EvalStatus.EVALUATED,
-            result=value,
-            generation_hash=content_hash,
-        )
-        made.save_eval(task_id, result)
-    return made
+        run.add_evaluation(task_id, value, generation_hash=run.add_generation(task_id, cost=0.5))
+    return run.artifacts
 
 
-def survey_of(artifacts: RunArtifacts, runner: Runner | None = None) -> Survey:
-    survey = Survey(runner or Runner())
+def survey_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Survey:
+    survey = Survey(runner or FakeRunner())
     make_plan(artifacts, TASKS, also=survey.look_at)
     return survey
 
@@ -47,7 +39,7 @@ def survey_of(artifacts: RunArtifacts, runner: Runner | None = None) -> Survey:
 def test_where_nothing_is_left_to_do_it_says_how_the_run_stands(artifacts: RunArtifacts) -> None:
     survey = survey_of(artifacts)
 
-    assert survey.summary == summarise(Runner(), artifacts, TASKS)
+    assert survey.summary == summarise(FakeRunner(), artifacts, TASKS)
     assert survey.evals_hash == hash_of_evals(artifacts, TASKS)
 
 
@@ -60,21 +52,20 @@ def test_where_something_is_left_to_do_how_it_stands_will_change(
     path.unlink()
     if content is not None:
         path.write_text(content)
-    runner = Runner()
+    runner = FakeRunner()
 
     survey = survey_of(artifacts, runner)
 
     assert survey.summary is None
-    assert runner.asked == [0, 2]  # each one that stands, once
+    assert runner.results == [0, 2]  # each one that stands, once
     assert survey.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
 
 
 def test_a_task_score_that_fails_is_told_of_by_the_summary(artifacts: RunArtifacts) -> None:
-    class Failing(Runner):
-        def task_score(self, result: JsonValue) -> float | None:
-            raise KeyError(str(result))
+    def task_score(result: JsonValue) -> float | None:
+        raise KeyError(str(result))
 
-    survey = survey_of(artifacts, Failing())
+    survey = survey_of(artifacts, FakeRunner(task_score=task_score))
 
     assert survey.summary is None
     assert survey.evals_hash == hash_of_evals(artifacts, TASKS)

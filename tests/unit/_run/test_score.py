@@ -8,22 +8,14 @@ import pytest
 
 from benchmark_runner._run.score import make_score, standing_score
 from benchmark_runner._run.summary import summarise
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalStatus,
-    GenerationResult,
-    ScoreResult,
-    Task,
-)
-from tests.unit.hashes import hash_of_evals
+from benchmark_runner.schemas import EvalResult, ScoreResult
+from tests.fakes import FakeRunner, RunFolder, hash_of_evals
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 pytestmark = pytest.mark.anyio
 
@@ -31,23 +23,12 @@ TASKS = ["t2", "t1", "t3"]
 SERVICE = "https://bench.example.com"
 
 
-class Runner(BenchmarkRunner):
+class Runner(FakeRunner):
     """Scores by itself, and keeps what it was given."""
 
-    NAME = "my-bench"
-
     def __init__(self) -> None:
-        super().__init__("https://bench.example.com")
+        super().__init__(SERVICE)
         self.scored: list[list[str]] = []
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        return GenerationResult(data=task.question)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
         self.scored.append([result.task_id for result in eval_results])
@@ -55,21 +36,13 @@ class Runner(BenchmarkRunner):
 
 
 @pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "results")
 
 
-def grade(artifacts: RunArtifacts, task_id: str, score: float) -> None:
-    content_hash = artifacts.save_generation(task_id, GenerationResult())
-    artifacts.save_eval(
-        task_id,
-        EvalResult(
-            task_id=task_id,
-            status=EvalStatus.EVALUATED,
-            result=score,
-            generation_hash=content_hash,
-        ),
-    )
+@pytest.fixture
+def artifacts(run: RunFolder) -> RunArtifacts:
+    return run.artifacts
 
 
 async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
@@ -81,10 +54,10 @@ async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False)
 
 @pytest.mark.parametrize("local", [True, False])
 async def test_the_score_is_written_with_what_it_was_made_from(
-    artifacts: RunArtifacts, local: bool
+    run: RunFolder, artifacts: RunArtifacts, local: bool
 ) -> None:
     for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
-        grade(artifacts, task_id, value)
+        run.add_evaluation(task_id, value)
     runner = Runner()
 
     made = await score(runner, artifacts, local=local)
@@ -102,10 +75,11 @@ async def test_the_score_is_written_with_what_it_was_made_from(
 
 
 async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
+    run: RunFolder,
     artifacts: RunArtifacts,
 ) -> None:
     for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
-        grade(artifacts, task_id, value)
+        run.add_evaluation(task_id, value)
 
     made = await score(Runner(), artifacts)
 
@@ -113,8 +87,10 @@ async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
     assert made.stderr == pytest.approx(0.5 / math.sqrt(3))
 
 
-async def test_the_score_of_an_incomplete_run_is_marked(artifacts: RunArtifacts) -> None:
-    grade(artifacts, "t1", 1.0)
+async def test_the_score_of_an_incomplete_run_is_marked(
+    run: RunFolder, artifacts: RunArtifacts
+) -> None:
+    run.add_evaluation("t1", 1.0)
     runner = Runner()
 
     made = await score(runner, artifacts)
@@ -124,9 +100,9 @@ async def test_the_score_of_an_incomplete_run_is_marked(artifacts: RunArtifacts)
     assert runner.scored == [["t1"]]
 
 
-async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> None:
+async def test_a_score_stands_while_the_evals_stay(run: RunFolder, artifacts: RunArtifacts) -> None:
     for task_id in TASKS:
-        grade(artifacts, task_id, 1.0)
+        run.add_evaluation(task_id, 1.0)
     made = await score(Runner(), artifacts)
 
     assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) == made
@@ -141,10 +117,10 @@ async def test_a_score_stands_while_the_evals_stay(artifacts: RunArtifacts) -> N
     ],
 )
 async def test_the_score_says_where_the_mean_of_all_tasks_lies(
-    artifacts: RunArtifacts, graded: dict[str, float], bounds: tuple[float, float]
+    run: RunFolder, artifacts: RunArtifacts, graded: dict[str, float], bounds: tuple[float, float]
 ) -> None:
     for task_id, value in graded.items():
-        grade(artifacts, task_id, value)
+        run.add_evaluation(task_id, value)
 
     made = await score(Runner(), artifacts)
 
@@ -156,13 +132,13 @@ async def test_the_score_says_where_the_mean_of_all_tasks_lies(
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 async def test_a_score_that_is_no_finite_number_is_not_written(
-    artifacts: RunArtifacts, value: float
+    run: RunFolder, artifacts: RunArtifacts, value: float
 ) -> None:
     class Odd(Runner):
         async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
             return ScoreResult(tasks_evaluated=["t1"], final_score=value)
 
-    grade(artifacts, "t1", 1.0)
+    run.add_evaluation("t1", 1.0)
 
     with pytest.raises(RunnerDefinitionError, match="not a finite number"):
         await score(Odd(), artifacts)
@@ -171,15 +147,17 @@ async def test_a_score_that_is_no_finite_number_is_not_written(
 
 
 @pytest.mark.parametrize("change", ["regraded", "removed", "added"])
-async def test_a_score_falls_when_the_evals_change(artifacts: RunArtifacts, change: str) -> None:
+async def test_a_score_falls_when_the_evals_change(
+    run: RunFolder, artifacts: RunArtifacts, change: str
+) -> None:
     for task_id in TASKS:
-        grade(artifacts, task_id, 1.0)
+        run.add_evaluation(task_id, 1.0)
     await score(Runner(), artifacts)
 
     tasks = TASKS
     match change:
         case "regraded":
-            grade(artifacts, "t1", 0.0)
+            run.add_evaluation("t1", 0.0)
         case "removed":
             artifacts.eval_path("t1").unlink()
         case _:
@@ -188,8 +166,10 @@ async def test_a_score_falls_when_the_evals_change(artifacts: RunArtifacts, chan
     assert standing_score(artifacts, hash_of_evals(artifacts, tasks)) is None
 
 
-async def test_the_score_of_an_incomplete_run_does_not_stand(artifacts: RunArtifacts) -> None:
-    grade(artifacts, "t1", 1.0)
+async def test_the_score_of_an_incomplete_run_does_not_stand(
+    run: RunFolder, artifacts: RunArtifacts
+) -> None:
+    run.add_evaluation("t1", 1.0)
     await score(Runner(), artifacts)
 
     assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None

@@ -12,7 +12,6 @@ from benchmark_runner._run.plan import Why
 from benchmark_runner._run.session import RunRequest, open_graded_run, open_run
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, DatasetError, RunIdentityError, UsageError
 from benchmark_runner.llm import build_llm_config
@@ -20,6 +19,7 @@ from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.schemas import GenerationResult, Task
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.task_source import TaskSource
+    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.service_client import BenchmarkServiceClient
 
 pytestmark = pytest.mark.anyio
@@ -46,12 +47,9 @@ class Options(BaseModel):
     token: SecretStr | None = None
 
 
-class SampleRunner(BenchmarkRunner):
+class SampleRunner(FakeRunner):
     NAME = "sample"
     OPTIONS_MODEL = Options
-
-    async def generate(self, *_: object, **__: object) -> GenerationResult:
-        raise AssertionError("nothing is generated here")
 
 
 class Spelled(BaseModel):

@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import (
     DatasetError,
@@ -20,7 +19,8 @@ from benchmark_runner.errors import (
     RunnerDefinitionError,
     UsageError,
 )
-from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.schemas import Task
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from benchmark_runner.llm import LLMConfig
+    from benchmark_runner.base import BenchmarkRunner
 
     Load = Callable[..., Awaitable[BenchmarkRunner]]
 
@@ -38,27 +38,14 @@ pytestmark = pytest.mark.anyio
 CANARY = "the-reference-answer"
 
 
-class Runner(BenchmarkRunner):
-    NAME = "my-bench"
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        return GenerationResult(data=task.question)
-
-
 def runner_that_loads(loaded: object) -> BenchmarkRunner:
-    class Loading(Runner):
+    class Loading(FakeRunner):
         def load_tasks(self, dataset_file: str | None) -> list[Task]:
             if isinstance(loaded, Exception):
                 raise loaded
             return loaded  # pyright: ignore[reportReturnType]
 
-    return Loading("local")
+    return Loading()
 
 
 def config(**fields: object) -> RunConfig:
@@ -131,7 +118,7 @@ class TestChoosing:
 
 class TestProblem:
     async def load(self, file: Path, task_id: str = "t1") -> list[Task]:
-        return await load_tasks(Runner("local"), TaskSource("problem", file=file), [task_id])
+        return await load_tasks(FakeRunner(), TaskSource("problem", file=file), [task_id])
 
     async def test_the_files_text_is_the_question_without_the_white_space_around_it(
         self, tmp_path: Path
@@ -170,13 +157,13 @@ class TestProblem:
         class Levelled(Task):
             level: int = 3
 
-        class Own(Runner):
+        class Own(FakeRunner):
             TASK_MODEL = Levelled
 
         (tmp_path / "problem.txt").write_text("q")
         source = TaskSource("problem", file=tmp_path / "problem.txt")
 
-        tasks = await load_tasks(Own("local"), source, ["t1"])
+        tasks = await load_tasks(Own(), source, ["t1"])
 
         assert tasks == [Levelled(id="t1", question="q", level=3)]
 
@@ -184,14 +171,14 @@ class TestProblem:
         class Demanding(Task):
             docker_image: str
 
-        class Own(Runner):
+        class Own(FakeRunner):
             TASK_MODEL = Demanding
 
         (tmp_path / "problem.txt").write_text("q")
         source = TaskSource("problem", file=tmp_path / "problem.txt")
 
         with pytest.raises(DatasetError) as caught:
-            await load_tasks(Own("local"), source, ["t1"])
+            await load_tasks(Own(), source, ["t1"])
 
         assert "field docker_image" in caught.value.message
         assert "--problem" in caught.value.message
@@ -202,7 +189,7 @@ class TestFile:
         file = tmp_path / "data.json"
         tests = [{"id": name, "question": "q", "answer": CANARY} for name in ("z", "a", "m")]
         file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
-        runner = Runner("local")
+        runner = FakeRunner()
 
         tasks = await load_tasks(runner, TaskSource("file", file=file), [])
 
@@ -245,7 +232,7 @@ class TestFile:
             await load_tasks(runner_that_loads(refusal), TaskSource("file"), [])
 
     async def test_a_loader_may_register_its_tasks_one_by_one(self) -> None:
-        class Registering(Runner):
+        class Registering(FakeRunner):
             def load_tasks(self, dataset_file: str | None) -> list[Task]:
                 self._dataset = "mine"
                 for number in (2, 1):
@@ -256,7 +243,7 @@ class TestFile:
                     )
                 return None  # pyright: ignore[reportReturnType]
 
-        runner = Registering("local")
+        runner = Registering()
         tasks = await load_tasks(runner, TaskSource("file"), [])
 
         assert [task.id for task in tasks] == ["t2", "t1"]
@@ -268,13 +255,13 @@ class TestFile:
         release, blocked = threading.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        class Blocking(Runner):
+        class Blocking(FakeRunner):
             def load_tasks(self, dataset_file: str | None) -> list[Task]:
                 loop.call_soon_threadsafe(blocked.set)
                 assert release.wait(10)
                 return [Task(id="t1", question="q")]
 
-        loading = asyncio.create_task(load_tasks(Blocking("local"), TaskSource("file"), []))
+        loading = asyncio.create_task(load_tasks(Blocking(), TaskSource("file"), []))
         await blocked.wait()
         assert not loading.done()
         release.set()
@@ -319,7 +306,7 @@ class TestService:
 
         async def load(*given: object, name: str = "a b/c") -> BenchmarkRunner:
             rows[:] = given
-            runner = Runner(url)
+            runner = FakeRunner(url)
             try:
                 loaded = await load_tasks(runner, TaskSource("service", dataset_name=name), [])
             finally:

@@ -7,7 +7,6 @@ import pytest
 
 from benchmark_runner._run.session import RunRequest, open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.local import local_client
@@ -15,13 +14,15 @@ from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.results.grouping import field_of, group_name, load_task_fields
 from benchmark_runner.results.run_view import open_view
-from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.schemas import Task
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from benchmark_runner._run.task_source import TaskSource
+    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.results.grouping import TaskFields
 
@@ -39,12 +40,8 @@ class Topical(Task):
     weight: float = 1.0
 
 
-class SampleRunner(BenchmarkRunner):
-    NAME = "sample"
+class TopicalRunner(FakeRunner):
     TASK_MODEL = Topical
-
-    async def generate(self, *_: object, **__: object) -> GenerationResult:
-        raise AssertionError("nothing is generated here")
 
 
 class Bench:
@@ -67,14 +64,14 @@ class Bench:
     async def start(self, **request: Any) -> None:
         source = {"dataset_file": self.file} if not request.keys() & {"dataset_name"} else {}
         asked = RunRequest(llm_config=LLMConfig(), model="m", **{**source, **request})
-        runner = SampleRunner("local")
+        runner = TopicalRunner()
         artifacts = RunArtifacts(self.results, "r1")
         (await open_run(runner, artifacts, asked, self.connect)).freeze("run", {})
         await runner.aclose()
         self.connected = 0
 
     async def fields(self, *names: str) -> TaskFields:
-        view = open_view(self.results, "r1", SampleRunner("local"))
+        view = open_view(self.results, "r1", TopicalRunner())
         try:
             return await load_task_fields(view, names, self.connect)
         finally:

@@ -23,8 +23,7 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from tests.unit.hashes import hash_of_evals
-from tests.unit.results.reading_runner import Runner
+from tests.fakes import FakeRunner, hash_of_evals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +74,7 @@ class Results:
         made.save_eval(task_id, evaluated)
 
     def score(self, made: RunArtifacts, *, complete: bool = True, **fields: Any) -> ScoreResult:
-        summary = summarise(Runner(), made, TASKS)
+        summary = summarise(FakeRunner(), made, TASKS)
         score = ScoreResult(
             tasks_evaluated=TASKS,
             final_score=0.75,
@@ -91,11 +90,11 @@ class Results:
         made.save_final_score(score)
         return score
 
-    def view(self, run_id: str = "r1", runner: Runner | None = None) -> RunView:
-        return open_view(self.folder, run_id, runner or Runner())
+    def view(self, run_id: str = "r1", runner: FakeRunner | None = None) -> RunView:
+        return open_view(self.folder, run_id, runner or FakeRunner())
 
-    def listed(self, runner: Runner | None = None) -> list[RunOverview]:
-        return list_runs(self.folder, runner or Runner())
+    def listed(self, runner: FakeRunner | None = None) -> list[RunOverview]:
+        return list_runs(self.folder, runner or FakeRunner())
 
     def state(self) -> dict[Path, tuple[bytes, int]]:
         paths = [path for path in self.folder.rglob("*") if os.access(path, os.R_OK)]
@@ -122,18 +121,18 @@ class TestTheRows:
         made = results.finish()
         made.eval_path("t1").unlink()
         made.generation_path("t3").unlink()
-        runner = Runner()
+        runner = FakeRunner()
 
         reading = results.view(runner=runner).read()
         states = [row.state for row in reading]
 
         assert states == [TaskState.SCORED, TaskState.NOT_GRADED, TaskState.NOT_GENERATED]
-        assert reading.summary == summarise(Runner(), made, TASKS)
+        assert reading.summary == summarise(FakeRunner(), made, TASKS)
         assert reading.plan == make_plan(made, TASKS)
         assert reading.first_started == START + timedelta(hours=2)
         assert reading.last_ended == START + timedelta(hours=3)
         assert {state: n for state, n in reading.states.items() if n} == dict.fromkeys(states, 1)
-        assert runner.asked == [0]  # the author's code is called once a grade
+        assert runner.results == [0]  # the author's code is called once a grade
 
     def test_tokens_are_those_of_all_attempts(self, results: Results) -> None:
         made = results.begin()
@@ -182,7 +181,7 @@ class TestTheRows:
         class Options(BaseModel):
             weight: int = 1
 
-        class Weighing(Runner):
+        class Weighing(FakeRunner):
             OPTIONS_MODEL = Options
 
             def task_score(self, result: JsonValue) -> float | None:
@@ -196,14 +195,13 @@ class TestTheRows:
         assert [[row.score for row in view.rows()] for view in views] == [[0, 1, 2], [0, 10, 20]]
 
     def test_a_task_score_that_fails_says_so(self, results: Results) -> None:
-        class Failing(Runner):
-            def task_score(self, result: JsonValue) -> float | None:
-                raise KeyError(str(result))
+        def task_score(result: JsonValue) -> float | None:
+            raise KeyError(str(result))
 
         results.finish()
 
         with pytest.raises(RunnerDefinitionError, match="t2"):
-            results.view(runner=Failing()).read().to_end()
+            results.view(runner=FakeRunner(task_score=task_score)).read().to_end()
 
 
 class TestTheScore:
@@ -407,7 +405,7 @@ class TestTheListOfRuns:
         (tmp_path / "file").touch()
 
         with pytest.raises(ArtifactError, match="can't be read"):
-            list_runs(tmp_path / "file", Runner())
+            list_runs(tmp_path / "file", FakeRunner())
 
     def test_one_that_is_not_done_says_how_far_it_is(self, results: Results) -> None:
         made = results.finish()
@@ -424,14 +422,14 @@ class TestTheListOfRuns:
         results.score(made)
         for task_id in TASKS:
             made.generation_path(task_id).unlink()
-        runner = Runner()
+        runner = FakeRunner()
 
         (run,) = results.listed(runner)
 
         assert (run.done, run.total, run.complete, run.local) == (3, 3, True, True)
         assert (run.score, run.mean) == (0.75, 1)
         assert run.stderr == pytest.approx(0.5774, abs=1e-4)
-        assert runner.asked == []
+        assert runner.results == []
 
     @pytest.mark.parametrize(
         "fields", [{"complete": False}, {"counts": None}], ids=["forced", "older"]

@@ -11,7 +11,6 @@ from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.results.task_row import COLUMNS, TaskRow, TaskState, flat, row_of
 from benchmark_runner.schemas import (
     EvalResult,
@@ -23,18 +22,12 @@ from benchmark_runner.schemas import (
     Phase,
     TokenUsage,
 )
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MOMENT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-
-
-class Runner(BenchmarkRunner):
-    NAME = "my-bench"
-
-    async def generate(self, *_: Any, **__: Any) -> GenerationResult:
-        raise AssertionError("nothing is to be generated here")
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ def put(
     if status is not None:
         artifacts.save_eval("t1", EvalResult(task_id="t1", status=status, **fields))
     task = TaskFiles(artifacts, "t1")
-    return row_of(task, Summariser(Runner("local")).add(task))
+    return row_of(task, Summariser(FakeRunner()).add(task))
 
 
 def generated(status: str = "success", **fields: Any) -> GenerationResult:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import compare
 from benchmark_runner.results.compare.pairing import pair, read_side
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping
@@ -31,13 +31,6 @@ GRADER = {
     "service_version": "1.0",
     "evaluator_version": "e1",
 }
-
-
-class Runner(BenchmarkRunner):
-    NAME = "sample"
-
-    async def generate(self, *_: object, **__: object) -> GenerationResult:
-        raise AssertionError("nothing is generated here")
 
 
 @dataclass
@@ -118,7 +111,7 @@ class TwoRuns:
         made.save_eval(task_id, result)
 
     def side(self, run_id: str) -> Side:
-        return read_side(open_view(self.folder, run_id, Runner("https://grader.example")))
+        return read_side(open_view(self.folder, run_id, FakeRunner("https://grader.example")))
 
     def pairing(self) -> Pairing:
         return pair(self.side("a"), self.side("b"))

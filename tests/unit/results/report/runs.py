@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import (
@@ -24,6 +23,7 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
+from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +39,6 @@ WORDS = (
     *("let", "a", "triangle", "have", "sides", "whose", "squares", "sum", "to", "twelve", "then"),
     *("prove", "that", "no", "integer", "above", "seven", "divides", "its", "area", "and", "so"),
 )
-
-
-class Runner(BenchmarkRunner):
-    """An author's runner, which is only asked what a grade counts."""
-
-    NAME = "my-bench"
-
-    def __init__(self) -> None:
-        super().__init__("local")
-
-    async def generate(self, *_: Any, **__: Any) -> GenerationResult:
-        raise AssertionError("nothing is to be generated here")
 
 
 @dataclass
@@ -164,10 +152,10 @@ class MadeRun:
 
     def view(self) -> RunView:
         """Look at it."""
-        return open_view(self.results, self.run_id, Runner())
+        return open_view(self.results, self.run_id, FakeRunner())
 
     def _score(self, final_score: float, *, complete: bool) -> ScoreResult:
-        summary, digest = summarise(Runner(), self.artifacts, self.tasks), EvalsDigest()
+        summary, digest = summarise(FakeRunner(), self.artifacts, self.tasks), EvalsDigest()
         for task_id in self.tasks:
             digest.add(task_id, TaskFiles(self.artifacts, task_id).eval_content)
         return ScoreResult(

@@ -1,0 +1,332 @@
+"""Fakes that tests of several rooms share: a runner, a run's folder, a run, a service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from benchmark_runner._run.engine import Engine, EngineSettings
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.plan import make_plan
+from benchmark_runner._run.summary import CurrentEvals
+from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from pydantic import JsonValue
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from benchmark_runner._progress.events import Event, Listener
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner.errors import ServiceError
+
+    Generate = Callable[[Task], Awaitable[GenerationResult]]
+    Evaluate = Callable[[str, GenerationResult], Awaitable[EvalResult]]
+    TaskScore = Callable[[JsonValue], object]
+
+#: Longer than any run of a test takes, in seconds; reaching it fails the test.
+TOO_LONG = 10.0
+
+
+class FakeRunner(BenchmarkRunner):
+    """A runner that answers as a test says, and records its calls.
+
+    Args:
+        service_url: As of every runner.
+        dataset_name: As of every runner.
+        generate: Answers a task. Without it, a call of ``generate()`` fails the test.
+        evaluate: Evaluates a successful generation; the service does so by default.
+        task_score: The score of a result; the framework's default if left out.
+
+    Attributes:
+        generated: The ids of the tasks that ``generate()`` was called for.
+        evaluated: The ids of the tasks that ``evaluate`` was called for.
+        results: The results that ``task_score()`` was called for.
+    """
+
+    NAME = "my-bench"
+
+    def __init__(
+        self,
+        service_url: str = "local",
+        dataset_name: str | None = None,
+        *,
+        generate: Generate | None = None,
+        evaluate: Evaluate | None = None,
+        task_score: TaskScore | None = None,
+    ) -> None:
+        super().__init__(service_url, dataset_name)
+        self._generate, self._evaluate, self._score_of = generate, evaluate, task_score
+        self.generated: list[str] = []
+        self.evaluated: list[str] = []
+        self.results: list[JsonValue] = []
+
+    async def generate(
+        self,
+        task: Task,
+        model: str,
+        llm_config: LLMConfig | None = None,
+        log_dir: Path | None = None,
+    ) -> GenerationResult:
+        assert self._generate is not None, "nothing is to be generated here"
+        self.generated.append(task.id)
+        return await self._generate(task)
+
+    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        if self._evaluate is None or generation.status is not GenerationStatus.SUCCESS:
+            return await super().evaluate(task_id, generation)
+        self.evaluated.append(task_id)
+        return await self._evaluate(task_id, generation)
+
+    def task_score(self, result: JsonValue) -> float | None:
+        self.results.append(result)
+        score_of = self._score_of or super().task_score
+        return score_of(result)  # pyright: ignore[reportReturnType]
+
+
+async def answer(task: Task) -> GenerationResult:
+    """Generate an answer that names the question."""
+    return GenerationResult(answer=f"answer to {task.question}")
+
+
+async def grade(task_id: str, generation: GenerationResult) -> EvalResult:
+    """Evaluate any generation as right."""
+    return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
+
+
+class RunFolder:
+    """The folder of a run, filled by a test with the results of its tasks.
+
+    Attributes:
+        artifacts: The folder.
+        tasks: The ids of the tasks that have a generation, in their order.
+    """
+
+    def __init__(self, results: Path, run_id: str = "run-1", *, durable: bool = True) -> None:
+        self.artifacts = RunArtifacts(results, run_id, durable=durable)
+        self.tasks: list[str] = []
+
+    def add_generation(
+        self,
+        task_id: str,
+        status: GenerationStatus = GenerationStatus.SUCCESS,
+        **fields: Any,
+    ) -> str:
+        """Save a generation and return the hash of its file."""
+        if task_id not in self.tasks:
+            self.tasks.append(task_id)
+        generation = GenerationResult(task_id=task_id, status=status, **fields)
+        return self.artifacts.save_generation(task_id, generation)
+
+    def add_evaluation(
+        self,
+        task_id: str,
+        result: JsonValue = None,
+        status: EvalStatus = EvalStatus.EVALUATED,
+        *,
+        generated: GenerationStatus = GenerationStatus.SUCCESS,
+        **fields: Any,
+    ) -> None:
+        """Save a generation and its evaluation.
+
+        Args:
+            task_id: The task.
+            result: What the grader answered.
+            status: The evaluation's status.
+            generated: The generation's status.
+            fields: Further fields of the evaluation. Where ``generation_hash`` is among them,
+                no generation is saved.
+        """
+        if "generation_hash" not in fields:
+            fields["generation_hash"] = self.add_generation(task_id, generated)
+        evaluation = EvalResult(task_id=task_id, status=status, result=result, **fields)
+        self.artifacts.save_eval(task_id, evaluation)
+
+
+def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:
+    """Return the hash of the evaluations on disk, as a score of them carries it."""
+    evals = CurrentEvals(artifacts, task_ids)
+    evals.read()
+    return evals.files_hash
+
+
+class EngineRun:
+    """One run of the engine, in memory but for its files.
+
+    Attributes:
+        artifacts: The run's folder.
+        events: The events, in their order.
+        listen: The listener of the next call; by default it appends to ``events``.
+        runner: The runner, which records its calls.
+        tasks: The tasks.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.artifacts = RunArtifacts(results, "r1")
+        self.events: list[Event] = []
+        self.listen: Listener = self.events.append
+        self.tasks: list[Task] = []
+        self.runner = FakeRunner()
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the tasks."""
+        return [task.id for task in self.tasks]
+
+    def script(
+        self,
+        tasks: int | Iterable[Task] = 1,
+        generate: Generate = answer,
+        evaluate: Evaluate = grade,
+    ) -> None:
+        """Set the tasks, or their number, and how they are generated and evaluated."""
+        if isinstance(tasks, int):
+            tasks = [Task(id=f"t{n}", question=f"q{n}") for n in range(1, tasks + 1)]
+        self.tasks = [*tasks]
+        self.use(FakeRunner(generate=generate, evaluate=evaluate))
+
+    def use(self, runner: FakeRunner) -> None:
+        """Set the runner; it gets the run's tasks."""
+        self.runner = runner
+        runner.register_tasks(self.tasks)
+
+    async def __call__(self, **settings: Any) -> ServiceError | None:
+        """Do what is left to do; the settings are those of ``EngineSettings``."""
+        return await self.carry_out(make_plan(self.artifacts, self.ids), **settings)
+
+    async def carry_out(self, plan: Plan, **settings: Any) -> ServiceError | None:
+        """Carry out a plan; the settings are those of ``EngineSettings``."""
+        chosen: dict[str, Any] = {
+            "model": "the-model",
+            "llm_config": LLMConfig(),
+            "parallelism": 3,
+            "eval_parallelism": 2,
+            "timeout": TOO_LONG,
+            "eval_deadline": TOO_LONG,
+            "skip_eval": False,
+            "graded_by": GradedBy("local", "legacy", "1.0"),
+            "local": True,
+            **settings,
+        }
+        engine = Engine(self.runner, self.artifacts, EngineSettings(**chosen), self.listen)
+        async with asyncio.timeout(TOO_LONG):
+            return await engine.carry_out(plan)
+
+    def generation(self, task_id: str) -> GenerationResult:
+        """Return the generation of a task, which must be there."""
+        found = self.artifacts.load_generation(task_id)
+        assert found is not None, f"no generation of {task_id}"
+        return found
+
+    def eval(self, task_id: str) -> EvalResult:
+        """Return the evaluation of a task, which must be there."""
+        found = self.artifacts.load_eval(task_id)
+        assert found is not None, f"no evaluation of {task_id}"
+        return found
+
+    def log(self, task_id: str, name: str = TRACEBACK_LOG) -> str:
+        """Return the text of a log of a task."""
+        return (self.artifacts.agent_logs_dir(task_id) / name).read_text()
+
+
+@dataclass
+class ScriptedService:
+    """A benchmark service that answers as a test says, and records its requests.
+
+    Attributes:
+        answers: By path, an answer ``(status, body)`` or ``(status, body, headers)``, or a
+            list of them, the last of which is repeated. Other paths answer as a service that
+            works.
+        asked: The method and the path of each request.
+        requests: The same as text, with the query: ``GET /path?key=value``.
+        bodies: The path and the JSON body of each request.
+        url: Where it is served.
+    """
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    bodies: list[tuple[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+    def app(self) -> ASGIApp:
+        """Return the service as an app."""
+        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
+
+    def paths(self) -> list[str]:
+        """Return the paths of the requests."""
+        return [path for _, path in self.asked]
+
+    def forget(self) -> None:
+        """Forget the requests."""
+        for record in (self.asked, self.requests, self.bodies):
+            record.clear()
+
+    async def _answer(self, request: Request) -> JSONResponse:
+        method, path = request.method, request.url.path
+        self.asked.append((method, path))
+        self.requests.append(f"{method} {path}?{request.url.query}".rstrip("?"))
+        body = json.loads(await request.body() or b"null")
+        self.bodies.append((path, body))
+        scripted = self.answers.get(path)
+        if isinstance(scripted, list):
+            scripted = scripted.pop(0) if len(scripted) > 1 else scripted[0]
+        if scripted is not None:
+            status, content, *rest = scripted
+            return JSONResponse(content, status, headers=rest[0] if rest else None)
+        return JSONResponse(self.usual(path, body))
+
+    def usual(self, path: str, body: Any) -> Any:
+        """Return what a service that works answers."""
+        return usual_answer(path, body)
+
+
+def usual_answer(path: str, body: Any) -> Any:
+    """Return what a benchmark service that works answers to a request."""
+    match path:
+        case "/v1/evaluate":
+            task = {"run_id": body["run_id"], "task_id": body["task_id"]}
+            return {**task, "status": "evaluated", "result": {"pass_percentage": 1.0}}
+        case "/final-score/" | "/v1/score":
+            return {"tasks_evaluated": list(body["evaluation_results"]), "final_score": 1.0}
+        case _:
+            return _FIXED_ANSWERS.get(path, {"detail": "Not Found"})
+
+
+_FIXED_ANSWERS = {
+    "/health": {"status": "ok"},
+    "/version": {"service_version": "1.0.0"},
+    "/verify-task-ids": {"task_ids": []},
+    "/evaluate-response/": {"pass_percentage": 1.0},
+}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return the bytes of all files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def state(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """Return the bytes and the times of all files and folders below a folder."""
+    return {
+        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
