@@ -496,7 +496,7 @@ class TestScoring:
                 at_a_time.append(sum(one() is not None for one in taken))
                 yield result.task_id, result
 
-        await score_evals(legacy, evals())
+        await score_evals(legacy.service, "legacy", "r1", legacy.dataset_name, evals())
 
         assert max(at_a_time) <= 2  # one is taken when the one before is let go of
         results = recorder.asked[0][1]["evaluation_results"]

@@ -68,6 +68,21 @@ from benchmark_runner import make_cli
 cli = make_cli("runner.benchmark:Runner", grader="runner.benchmark:grade")
 """
 
+BENCHMARK = """\
+from benchmark_runner import BenchmarkRunner, GenerationResult
+
+
+class Runner(BenchmarkRunner):
+    NAME = "sample"
+
+    async def generate(self, task, model, llm_config=None, log_dir=None):
+        return GenerationResult(answer="2")
+
+
+def grade(task, response):
+    return float(response == task["answer"])
+"""
+
 HELP = [
     ["--help"],
     *(
@@ -78,6 +93,10 @@ HELP = [
         )
     ),
 ]
+#: What the client of a service is built on.
+NETWORK = {"aiohttp", "httpx"}
+READERS = [["runs"], ["status", "r1"], ["show", "r1", "t1"]]
+
 COMPLETIONS = {
     "bash": {"COMP_WORDS": "sample run --mod", "COMP_CWORD": "2"},
     "zsh": {"_TYPER_COMPLETE_ARGS": "sample run --mod"},
@@ -188,12 +207,37 @@ class TestTheCommandLine:
         assert "benchmark_runner.cli" in end_of(program, project).modules
 
 
+class TestTheReaders:
+    @pytest.mark.parametrize("arguments", [*READERS, ["export", "r1", "--output", "table.csv"]])
+    def test_a_command_that_reads_runs_needs_no_network(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    ) -> None:
+        monkeypatch.chdir(project)
+        (project / "pyproject.toml").touch()
+        (project / "runner" / "benchmark.py").write_text(BENCHMARK)
+        (project / "tasks.json").write_text('[{"id": "t1", "question": "1 + 1?", "answer": "2"}]')
+        run = ["run", "--model", "m", "--run-id", "r1", "--dataset-file", "tasks.json"]
+        made = end_of(command_line("runner.cli"), project, *run, SERVICE_URL="local")
+        read = end_of(command_line("runner.cli"), project, *arguments, SERVICE_URL="local")
+
+        assert "httpx" in made.modules
+        assert (project / "results" / "r1" / "final_score.json").is_file()
+        assert "benchmark_runner.results.run_view" in read.modules
+        assert not read.modules & NETWORK
+
+
 class TestTheLibrary:
     def test_importing_it_imports_nothing_else(self, tmp_path: Path) -> None:
         bare = end_of("import importlib, typing", tmp_path)
         ours = end_of("import benchmark_runner", tmp_path)
 
         assert ours.modules - bare.modules == {"benchmark_runner"}
+
+    def test_a_runner_class_needs_no_network(self, tmp_path: Path) -> None:
+        ours = end_of("from benchmark_runner import BenchmarkRunner", tmp_path)
+
+        assert "benchmark_runner.base" in ours.modules
+        assert not ours.modules & NETWORK
 
     def test_the_shapes_need_no_network(self, tmp_path: Path) -> None:
         pydantics = end_of("from pydantic import BaseModel\nclass Shape(BaseModel): pass", tmp_path)

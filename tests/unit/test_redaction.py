@@ -11,13 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from benchmark_runner._project import Project
-from benchmark_runner._redaction import (
-    Redactor,
-    forms_of,
-    names_a_secret,
-    user_info,
-    without_user_info,
-)
+from benchmark_runner._redaction import Redactor, forms_of, without_user_info
 from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
 from benchmark_runner._run.cli_defaults import CliSettings
 from benchmark_runner._run.session import RunRequest
@@ -25,11 +19,14 @@ from benchmark_runner._run.workflow import WorkSettings
 from benchmark_runner._secrets import (
     KEY_VARIABLES,
     looks_like_a_key,
+    names_a_secret,
     secrets_of_arguments,
     secrets_of_environment,
+    user_info,
 )
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import field_words
 from benchmark_runner.cli.job import Job
 from benchmark_runner.cli.regrade import GradingFlags
 from benchmark_runner.client.call import Service
@@ -38,7 +35,6 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
-from benchmark_runner.vocabulary import own_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,18 +173,20 @@ class TestWhatIsNoSecret:
         redactor.hide(["lm-studio", "other-key"])
         assert redactor.clean_text("lm-studio other-key") == "lm-studio ***"
 
-    def test_our_own_words_are_those_of_the_files_that_we_write(self) -> None:
+    def test_our_field_words_are_those_of_the_files_that_we_write(self) -> None:
         written = [
             GenerationResult(answer="x"),
             EvalResult(task_id="t1", status=EvalStatus.EVALUATED),
             ScoreResult(tasks_evaluated=[], final_score=1.0),
         ]
-        assert {name for model in written for name in model.model_dump()} <= own_words()
-        assert {"max_turns", "generation_error", "cache_write", "task_hashes"} <= own_words()
+        assert {name for model in written for name in model.model_dump()} <= field_words()
+        assert {"max_turns", "generation_error", "cache_write", "task_hashes"} <= field_words()
 
-    @pytest.mark.parametrize("word", sorted(word for word in own_words() if len(word) >= 8))
+    @pytest.mark.parametrize("word", sorted(word for word in field_words() if len(word) >= 8))
     def test_a_key_that_is_a_word_of_ours_spoils_no_file(self, tmp_path: Path, word: str) -> None:
-        artifacts = RunArtifacts(tmp_path, "r1", Redactor([word, "other-key"]))
+        artifacts = RunArtifacts(
+            tmp_path, "r1", Redactor([word, "other-key"], reserved=field_words)
+        )
         generation = GenerationResult(
             task_id="t1", status="max_turns", answer="an answer", error="other-key"
         )

@@ -7,26 +7,19 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from benchmark_runner.vocabulary import own_words
+from benchmark_runner._secrets import SHORTEST_SECRET, is_secret_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MASK = "***"
-
-#: A shorter text is no key, and stands in too many places that are not secret.
-SHORTEST_SECRET = 8
 
 #: A file of ours quotes a message that quotes an answer that quotes what was sent.
 _JSON_LEVELS = 3
 #: What encoders leave as it is: all others strictly, paths, JavaScript's two, user info.
 _URL_SAFE = ("", "/", "!'()*", ";/?:@&=+$,#!'()*", "!$&'()*+,;=")
-_SECRET_NAME = re.compile(
-    r"(?:.*[-_.])?(?:key|token|secret|password|passwd|credentials)", re.IGNORECASE
-)
-_USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)@", re.IGNORECASE)
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -45,11 +38,18 @@ class Redactor:
     """Replaces known secrets in text.
 
     Args:
-        secrets: Keys and passwords; empty and very short ones are left alone, and so are words
-            that our own files are made of.
+        secrets: Keys and passwords; empty and very short ones are left alone.
+        reserved: Returns the words that stand in our own files, which are never masked; called
+            once there is something to mask.
     """
 
-    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
+    def __init__(
+        self,
+        secrets: Iterable[str | None] = (),
+        *,
+        reserved: Callable[[], Iterable[str]] = frozenset,
+    ) -> None:
+        self._reserved = reserved
         self._secrets: set[str] = set()
         self._spared: set[str] = set()
         self._forms: list[bytes] = []
@@ -84,7 +84,7 @@ class Redactor:
     def _prepare(self) -> None:
         if not self._secrets:
             return
-        own = "\n".join(own_words())
+        own = "\n".join(self._reserved())
         secrets = {secret for secret in self._secrets - self._spared if secret not in own}
         forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(secrets)]
         # Digits stand in longer numbers, too, and masking a part of one would spoil the file.
@@ -97,11 +97,6 @@ class Redactor:
         )
 
 
-def names_a_secret(name: str) -> bool:
-    """Whether a variable, flag or parameter of that name holds a secret: ``OPENAI_API_KEY``."""
-    return _SECRET_NAME.fullmatch(name) is not None
-
-
 def without_user_info(url: str) -> str:
     """Return ``url`` without a user name, a password or a key in it."""
     try:
@@ -111,26 +106,8 @@ def without_user_info(url: str) -> str:
         return url.rpartition("@")[2]
     if not parts.netloc:
         return url.rpartition("@")[2]
-    query = "&".join(item for item in parts.query.split("&") if not _is_secret_item(item))
+    query = "&".join(item for item in parts.query.split("&") if not is_secret_item(item))
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
-
-
-def user_info(url: str) -> list[str]:
-    """What is secret in ``url``, as it stands there and as it is meant.
-
-    The user name, the password, both as a pair, and the values of keys in the query.
-    """
-    found = _USER_INFO.match(url.strip())
-    pair = found[1] if found else ""
-    user, colon, password = pair.partition(":")
-    query = url.partition("?")[2].partition("#")[0]
-    values = [item.partition("=")[2] for item in query.split("&") if _is_secret_item(item)]
-    texts = [text for text in (user, password, pair if colon else "", *values) if text]
-    return [*texts, *(unquote(text) for text in texts)]
-
-
-def _is_secret_item(item: str) -> bool:
-    return names_a_secret(item.partition("=")[0])
 
 
 def _in_json(text: str) -> Iterator[str]:

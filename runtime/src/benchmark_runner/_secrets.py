@@ -6,21 +6,31 @@ import os
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
-
-from benchmark_runner._redaction import names_a_secret, user_info
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-#: Where the keys of the framework's own services come from: secret whatever they look like.
-KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY", "CUSTOM_API_KEY")
+#: Holds the legacy bearer token of the benchmark service.
+BEARER_VARIABLE = "BENCHMARK_API_KEY"
+#: Keys of the benchmark service, in order of precedence; the first two name the same key.
+SERVICE_KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", BEARER_VARIABLE)
+#: Keys of what the framework connects to: secret whatever they look like.
+KEY_VARIABLES = (*SERVICE_KEY_VARIABLES, "CUSTOM_API_KEY")
 
 #: What the framework connects to: all of the user info is secret, whatever it looks like.
 _URL_VARIABLES = frozenset({"SERVICE_URL", "CUSTOM_ENDPOINT"})
 _PROXY_VARIABLES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 
+#: A shorter text is no key, and stands in too many places that are not secret.
+SHORTEST_SECRET = 8
+
 #: A shorter value of some other software's variable may be a word that stands in answers.
 _SHORTEST_KEY = 16
+_SECRET_NAME = re.compile(
+    r"(?:.*[-_.])?(?:key|token|secret|password|passwd|credentials)", re.IGNORECASE
+)
+_USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)@", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
 
 
@@ -48,6 +58,30 @@ def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
         if names_a_secret(name):
             yield value if equals else following
         yield from user_info(value if name.startswith("--") else argument)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a variable, flag or parameter of that name holds a secret: ``OPENAI_API_KEY``."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+def user_info(url: str) -> list[str]:
+    """What is secret in ``url``, as it stands there and as it is meant.
+
+    The user name, the password, both as a pair, and the values of keys in the query.
+    """
+    found = _USER_INFO.match(url.strip())
+    pair = found[1] if found else ""
+    user, colon, password = pair.partition(":")
+    query = url.partition("?")[2].partition("#")[0]
+    values = [item.partition("=")[2] for item in query.split("&") if is_secret_item(item)]
+    texts = [text for text in (user, password, pair if colon else "", *values) if text]
+    return [*texts, *(unquote(text) for text in texts)]
+
+
+def is_secret_item(item: str) -> bool:
+    """Return True if an item of a URL's query holds a secret: ``api_key=…``."""
+    return names_a_secret(item.partition("=")[0])
 
 
 def looks_like_a_key(text: str) -> bool:

@@ -12,8 +12,6 @@ from unicodedata import normalize
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
-from benchmark_runner.client.scoring import score_evals
-from benchmark_runner.client.service_client import build_client
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
@@ -164,9 +162,14 @@ class BenchmarkRunner(ABC):
         Raises:
             ServiceError: the service can't score them.
         """
+        from benchmark_runner.client.scoring import score_evals
+
         by_id = {result.task_id: result for result in eval_results}
         task_ids = [*self._tasks, *(task_id for task_id in by_id if task_id not in self._tasks)]
-        return await score_evals(self, ((task_id, by_id.get(task_id)) for task_id in task_ids))
+        evals = ((task_id, by_id.get(task_id)) for task_id in task_ids)
+        return await score_evals(
+            self.service, self.EVALUATION_API, self.run_id, self._dataset, evals
+        )
 
     def task_score(self, result: JsonValue) -> float | None:
         """What one graded task counts; ``None`` where that is not known.
@@ -244,6 +247,8 @@ class BenchmarkRunner(ABC):
     def service(self) -> BenchmarkServiceClient:
         """The door to the benchmark service; settable."""
         if self._service_client is None:
+            from benchmark_runner.client.service_client import build_client
+
             self._service_client = build_client(
                 self.service_url, max_connections=self._eval_concurrency
             )

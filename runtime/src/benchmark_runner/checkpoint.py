@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -16,9 +17,10 @@ from pydantic_core import to_json
 
 from benchmark_runner._json import INDENTED, filled, json_file_of
 from benchmark_runner.errors import ArtifactError, RunIdentityError
+from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
@@ -154,6 +156,32 @@ def part_of(field: str) -> Part:
 def fields_with(*parts: Part) -> list[str]:
     """The fields of :class:`RunConfig` that have one of these parts."""
     return [name for name in RunConfig.model_fields if part_of(name) in parts]
+
+
+@lru_cache
+def field_words() -> frozenset[str]:
+    """Return the names of all fields that are written, and their named values, such as a status.
+
+    A key that happens to be one of these is not masked: it would spoil the files of a run.
+    """
+    written = (GenerationResult, EvalResult, ScoreResult, RunConfig)
+    return frozenset(
+        word for model in written for word in _words(model.model_json_schema(mode="serialization"))
+    )
+
+
+def _words(schema: JsonValue) -> Iterator[str]:
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _words(item)
+    elif isinstance(schema, dict):
+        properties, values = schema.get("properties"), schema.get("enum")
+        if isinstance(properties, dict):
+            yield from properties
+        if isinstance(values, list):
+            yield from (value for value in values if isinstance(value, str))
+        for item in schema.values():
+            yield from _words(item)
 
 
 def _differences(

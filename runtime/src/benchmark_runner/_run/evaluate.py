@@ -18,6 +18,7 @@ from benchmark_runner._concurrency.loop_watch import WorkingFor
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify
 from benchmark_runner._run.summary import task_value
+from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import (
@@ -26,7 +27,6 @@ from benchmark_runner.errors import (
     ServiceError,
     describe,
 )
-from benchmark_runner.finite import is_finite
 from benchmark_runner.schemas import (
     EvalResult,
     EvalResultData,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import field_words
 from benchmark_runner.errors import RunnerDefinitionError, UsageError, describe, place_of
 from benchmark_runner.schemas import Task
 
@@ -160,7 +161,7 @@ def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseMod
         # The author's own validators say what they want, the value included.
         fields = model.model_fields
         secrets = [value for name, value in options.items() if _is_secret(fields[name].annotation)]
-        masked = Redactor(secrets).clean_text(reasons)
+        masked = Redactor(secrets, reserved=field_words).clean_text(reasons)
         raise UsageError(f"--option {masked}", hint=hint) from None
 
 

@@ -90,7 +90,14 @@ async def make_score(
 
 async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: float) -> ScoreResult:
     if getattr(runner.score, "__func__", None) is BenchmarkRunner.score:
-        call = partial(score_evals, runner, evals)
+        call = partial(
+            score_evals,
+            runner.service,
+            runner.EVALUATION_API,
+            runner.run_id,
+            runner.dataset_name,
+            evals,
+        )
     else:  # the author's, who wants them all at once
         call = partial(runner.score, await beside_loop(evals.read))
     try:

@@ -193,7 +193,13 @@ def _redactor() -> Redactor:
     from benchmark_runner._secrets import secrets_of_arguments, secrets_of_environment
 
     known = (*secrets_of_environment(os.environ), *secrets_of_arguments(sys.argv[1:]))
-    return Redactor(known)
+    return Redactor(known, reserved=_field_words)
+
+
+def _field_words() -> frozenset[str]:
+    from benchmark_runner.checkpoint import field_words
+
+    return field_words()
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from benchmark_runner._redaction import user_info, without_user_info
-from benchmark_runner._secrets import secrets_of_environment
+from benchmark_runner._redaction import without_user_info
+from benchmark_runner._secrets import secrets_of_environment, user_info
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError, some_ids
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._redaction import Redactor, without_user_info
 from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
 from benchmark_runner._run.options import public_texts
+from benchmark_runner.checkpoint import field_words
 from benchmark_runner.cli.console import mask_with
 from benchmark_runner.cli.flags import known_secrets, where_arguments
 from benchmark_runner.cli.options import (
@@ -224,7 +225,7 @@ def look(settings: CliSettings, results_dir: Path | None) -> Looking:
     """
     benchmark = open_benchmark(settings)
     url = benchmark.service_url(None)
-    redactor = Redactor(known_secrets(LLMConfig(), url))
+    redactor = Redactor(known_secrets(LLMConfig(), url), reserved=field_words)
     mask_with(redactor)
     runner = benchmark.runner(url, DEFAULT_EVAL_PARALLELISM)
     return Looking(benchmark, runner, benchmark.results_dir(results_dir), redactor)

@@ -13,6 +13,7 @@ from benchmark_runner._concurrency.gc_threshold import rare_collections
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.workflow import Workflow
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint import field_words
 from benchmark_runner.cli.console import (
     mask_with,
     note,
@@ -141,7 +142,8 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
 
 
 def _workflow(job: Job, *, read_only: bool = False) -> Workflow:
-    redactor = Redactor(known_secrets(job.request.llm_config, job.service.url))
+    secrets = known_secrets(job.request.llm_config, job.service.url)
+    redactor = Redactor(secrets, reserved=field_words)
     mask_with(redactor)
     artifacts = RunArtifacts(
         job.results_dir, job.run_id, redactor, durable=job.durable, read_only=read_only

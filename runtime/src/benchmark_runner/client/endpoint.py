@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from benchmark_runner._redaction import SHORTEST_SECRET, user_info
+from benchmark_runner._secrets import (
+    BEARER_VARIABLE,
+    SERVICE_KEY_VARIABLES,
+    SHORTEST_SECRET,
+    user_info,
+)
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DESCOPE_HEADER = "x-descope-api-key"
-#: In order of precedence; the first two are names of the same key.
-_DESCOPE_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY")
-BEARER_VARIABLE = "BENCHMARK_API_KEY"
 _PORTS = range(1, 65536)
 
 
@@ -116,7 +118,7 @@ def headers_from_environment() -> tuple[dict[str, str], str | None]:
 
 def describe_auth() -> str | None:
     """The environment variable whose key is sent; ``None`` without one. Never the key."""
-    for variable in (*_DESCOPE_VARIABLES, BEARER_VARIABLE):
+    for variable in SERVICE_KEY_VARIABLES:
         if os.environ.get(variable, "").strip():
             return variable
     return None

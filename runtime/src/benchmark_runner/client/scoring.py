@@ -11,31 +11,38 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import EvalResult
 
 
 async def score_evals(
-    runner: BenchmarkRunner, evals: Iterable[tuple[str, EvalResult | None]]
+    client: BenchmarkServiceClient,
+    evaluation_api: str,
+    run_id: str,
+    dataset: str | None,
+    evals: Iterable[tuple[str, EvalResult | None]],
 ) -> ScoreResult:
-    """What ``score()`` of a runner does by default.
+    """Have the service score a run.
 
     Args:
-        runner: The author's runner; its API, run and dataset are those that are scored.
+        client: The client of the service.
+        evaluation_api: ``legacy`` or ``v1``.
+        run_id: The run that is scored.
+        dataset: The service's name of its dataset; ``None`` for the default one.
         evals: The tasks with their evals; taken in a thread, so that they may be read then.
 
     Raises:
         ServiceError: the service can't score them.
     """
-    if runner.EVALUATION_API == "v1":
+    if evaluation_api == "v1":
         request: FinalScoreRequest = V1ScoreRequest(
-            run_id=runner.run_id, dataset=runner.dataset_name, evaluation_results={}
+            run_id=run_id, dataset=dataset, evaluation_results={}
         )
         envelope = _v1_envelope
     else:
-        request = FinalScoreRequest(dataset=runner.dataset_name, evaluation_results={})
+        request = FinalScoreRequest(dataset=dataset, evaluation_results={})
         envelope = _legacy_envelope
-    response = await runner.service.score_each(
+    response = await client.score_each(
         request,
         ((task_id, None if result is None else envelope(result)) for task_id, result in evals),
     )

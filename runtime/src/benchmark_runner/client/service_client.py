@@ -25,6 +25,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._json import filled
 from benchmark_runner._redaction import forms_of
+from benchmark_runner._scores import is_finite
 from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.call import (
@@ -49,7 +50,6 @@ from benchmark_runner.client.retry import (
 )
 from benchmark_runner.client.transport import AiohttpClient
 from benchmark_runner.errors import RejectedRequestError, UsageError, describe
-from benchmark_runner.finite import is_finite
 from benchmark_runner.schemas import (
     EvaluateResponseRequest,
     FinalScoreRequest,

@@ -15,8 +15,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._scores import is_finite
 from benchmark_runner.errors import describe
-from benchmark_runner.finite import is_finite
 
 #: Gets the whole raw task, references included, and the response; returns any JSON.
 Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]

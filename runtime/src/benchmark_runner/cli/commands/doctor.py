@@ -119,13 +119,15 @@ def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http
 
 
 def _redactor(root: Path | None, opened: Opened, service_url: str | None) -> Redactor:
-    from benchmark_runner._redaction import Redactor, user_info
+    from benchmark_runner._redaction import Redactor
+    from benchmark_runner._secrets import user_info
+    from benchmark_runner.checkpoint import field_words
     from benchmark_runner.cli.doctor.answers_file import AnswersError, read_answers
     from benchmark_runner.cli.flags import known_secrets
     from benchmark_runner.llm import LLMConfig
 
     url = opened[1].url if isinstance(opened, tuple) else service_url or ""
-    redactor = Redactor(known_secrets(LLMConfig(), url))
+    redactor = Redactor(known_secrets(LLMConfig(), url), reserved=field_words)
     try:
         answers = read_answers(root) if root else {}
     except AnswersError:

@@ -38,14 +38,15 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             view = looking.open(run_id)
             silent: str | None = None
             if follow:
-                from benchmark_runner._progress import follow
+                from benchmark_runner._progress.follow import SILENCE
+                from benchmark_runner._progress.follow import follow as follow_log
 
                 mask = looking.redactor.clean_text
-                ended = follow.follow(view.artifacts.events_path, mask)
+                ended = follow_log(view.artifacts.events_path, mask)
                 if ended is None:
                     note(f"Nobody is working on run {run_id}.")
                 elif not ended:
-                    silent = f"nothing was heard of run {run_id} for {follow.SILENCE:.0f} s"
+                    silent = f"nothing was heard of run {run_id} for {SILENCE:.0f} s"
                 view = looking.open(run_id)  # as it is by now
             standing = standing_of(looking, view)
             content = as_json(standing)
