@@ -14,26 +14,18 @@ from benchmark_runner._progress.events import (
     GenerationFinished,
 )
 from benchmark_runner._run import engine as engine_module
-from benchmark_runner._run.engine import Engine, EngineSettings
-from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import make_plan
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
 from benchmark_runner.errors import AuthenticationError, ServiceError
-from benchmark_runner.llm import LLMConfig
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
+from tests.fakes import TOO_LONG, EngineRun, grade
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    Evaluate = Callable[[str], Awaitable[None]]
+    from benchmark_runner.schemas import EvalResult, GenerationResult
 
 pytestmark = pytest.mark.anyio
-
-#: Longer than anything here takes; reaching it fails the test.
-TOO_LONG = 10.0
 
 
 class Rests:
@@ -230,31 +222,6 @@ class TestAPlace:
         await resting
 
 
-class ScriptedRunner(BenchmarkRunner):
-    NAME = "scripted"
-
-    def __init__(self, evaluate: Evaluate) -> None:
-        super().__init__("local")
-        self._evaluate = evaluate
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        return GenerationResult(answer="an answer")
-
-    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        # As the client does it: tries, with rests between them.
-        async def try_once() -> None:
-            await self._evaluate(task_id)
-
-        await call_with_retries(try_once, RetryPolicy(first_wait=0))
-        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
-
-
 class Service:
     """Grades; what it is asked first it can't do yet, and it counts what is under way."""
 
@@ -265,7 +232,15 @@ class Service:
         self.refused = 0
         self.now = self.highest = 0
 
-    async def evaluate(self, task_id: str) -> None:
+    async def __call__(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        # As the client does it: tries, with rests between them.
+        async def try_once() -> None:
+            await self._grade(task_id)
+
+        await call_with_retries(try_once, RetryPolicy(first_wait=0))
+        return await grade(task_id, generation)
+
+    async def _grade(self, task_id: str) -> None:
         self.now += 1
         self.highest = max(self.highest, self.now)
         try:
@@ -281,30 +256,15 @@ class Service:
             self.now -= 1
 
 
-class Run:
+class Run(EngineRun):
     def __init__(self, results: Path, service: Service, count: int) -> None:
-        self.artifacts = RunArtifacts(results, "r1")
-        self.events: list[Event] = []
-        self.ids = [f"t{number}" for number in range(1, count + 1)]
+        super().__init__(results)
+        self.listen = self._listen
         self._heard = asyncio.Event()
-        self._runner = ScriptedRunner(service.evaluate)
-        self._runner.register_tasks([Task(id=task_id, question="?") for task_id in self.ids])
+        self.script(count, evaluate=service)
 
     async def grade(self, eval_parallelism: int) -> object:
-        settings = EngineSettings(
-            model="m",
-            llm_config=LLMConfig(),
-            parallelism=len(self.ids),
-            eval_parallelism=eval_parallelism,
-            timeout=TOO_LONG,
-            eval_deadline=TOO_LONG,
-            skip_eval=False,
-            graded_by=GradedBy("local", "legacy", "1"),
-            local=True,
-        )
-        engine = Engine(self._runner, self.artifacts, settings, self._listen)
-        async with asyncio.timeout(TOO_LONG):
-            return await engine.carry_out(make_plan(self.artifacts, self.ids))
+        return await self(parallelism=len(self.tasks), eval_parallelism=eval_parallelism)
 
     async def until(self, kind: type[Event], count: int) -> None:
         """Wait until so many events of a kind have been told."""

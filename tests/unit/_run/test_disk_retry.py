@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,32 +10,21 @@ from benchmark_runner._concurrency import thread_pool
 from benchmark_runner._progress.events import Event, GenerationStarted, RetryScheduled
 from benchmark_runner._run import disk_retry
 from benchmark_runner._run.disk_retry import Keeper
-from benchmark_runner._run.engine import Engine, EngineSettings
-from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import make_plan
-from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.llm import LLMConfig
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalStatus,
-    GenerationResult,
-    GenerationStatus,
-    Task,
-)
+from benchmark_runner.schemas import EvalResult, GenerationResult, GenerationStatus, Task
+from tests.fakes import TOO_LONG, EngineRun, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
-    Generate = Callable[[Task, Path], Awaitable[GenerationResult]]
+    from benchmark_runner._run.plan import Plan
+    from benchmark_runner.errors import ServiceError
 
 pytestmark = pytest.mark.anyio
-
-#: Longer than anything here takes; reaching it fails the test.
-TOO_LONG = 10.0
 
 
 class Disk:
@@ -183,52 +172,9 @@ class TestKeeping:
         assert disk.file.read_bytes() == b"kept"
 
 
-class ScriptedRunner(BenchmarkRunner):
-    NAME = "scripted"
-
-    def __init__(self, generate: Generate) -> None:
-        super().__init__("local")
-        self._answer = generate
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        assert log_dir is not None
-        return await self._answer(task, log_dir)
-
-    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        if generation.answer == "ungradable":
-            raise ValueError("no grade for this")
-        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
-
-
-class Run:
-    def __init__(self, results: Path, generate: Generate, count: int = 1) -> None:
-        self.artifacts = RunArtifacts(results, "r1")
-        self.events: list[Event] = []
-        self.ids = [f"t{number}" for number in range(1, count + 1)]
-        self._runner = ScriptedRunner(generate)
-        self._runner.register_tasks([Task(id=task_id, question="?") for task_id in self.ids])
-
-    async def __call__(self, listener: Callable[[Event], None], parallelism: int = 1) -> object:
-        settings = EngineSettings(
-            model="m",
-            llm_config=LLMConfig(),
-            parallelism=parallelism,
-            eval_parallelism=1,
-            timeout=TOO_LONG,
-            eval_deadline=TOO_LONG,
-            skip_eval=False,
-            graded_by=GradedBy("local", "legacy", "1"),
-            local=True,
-        )
-        engine = Engine(self._runner, self.artifacts, settings, listener)
-        async with asyncio.timeout(TOO_LONG):
-            return await engine.carry_out(make_plan(self.artifacts, self.ids))
+class Run(EngineRun):
+    async def carry_out(self, plan: Plan, **settings: Any) -> ServiceError | None:
+        return await super().carry_out(plan, **{"parallelism": 1, **settings})
 
     def block(self, task_id: str) -> None:
         """Put a folder that is not empty where the task's generation is written first."""
@@ -246,21 +192,20 @@ class Run:
         return {task_id: one.status for task_id, one in found.items() if one is not None}
 
 
-async def answer(task: Task, log_dir: Path) -> GenerationResult:
-    return GenerationResult(answer="an answer")
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
 
 
 class TestARun:
-    async def test_a_paid_answer_is_kept_when_the_disk_refuses_for_a_while(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_a_paid_answer_is_kept_when_the_disk_refuses_for_a_while(self, run: Run) -> None:
         calls: list[str] = []
 
-        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+        async def generate(task: Task) -> GenerationResult:
             calls.append(task.id)
-            return await answer(task, log_dir)
+            return await answer(task)
 
-        run = Run(tmp_path, generate)
+        run.script(1, generate)
         run.block("t1")
         told: list[RetryScheduled] = []
 
@@ -269,7 +214,8 @@ class TestARun:
                 told.append(event)
                 run.unblock("t1")
 
-        assert await run(listen) is None
+        run.listen = listen
+        assert await run() is None
         assert len(told) == 1
         assert "generation.json: can't be written" in told[0].reason
         assert calls == ["t1"]
@@ -277,17 +223,21 @@ class TestARun:
         assert not make_plan(run.artifacts, run.ids)
 
     async def test_a_traceback_that_can_not_be_written_does_not_lose_the_result(
-        self, tmp_path: Path
+        self, run: Run
     ) -> None:
-        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+        async def generate(task: Task) -> GenerationResult:
+            log_dir = run.artifacts.agent_logs_dir(task.id)
             (log_dir / TRACEBACK_LOG).mkdir()
             (log_dir / EVAL_TRACEBACK_LOG).mkdir()
             if task.id == "t1":
                 raise ValueError("no luck")
-            return GenerationResult(answer="ungradable")
+            return await answer(task)
 
-        run = Run(tmp_path, generate, 2)
-        assert await run(run.events.append) is None
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            raise ValueError("no grade for this")
+
+        run.script(2, generate, evaluate)
+        assert await run() is None
         failed = run.artifacts.load_generation("t1")
         assert failed is not None
         assert failed.error == "ValueError: no luck"
@@ -297,21 +247,21 @@ class TestARun:
         assert not [event for event in run.events if isinstance(event, RetryScheduled)]
 
     async def test_a_disk_that_keeps_refusing_loses_nothing_else_and_starts_nothing_new(
-        self, tmp_path: Path, impatient: None, given_up: asyncio.Barrier
+        self, run: Run, impatient: None, given_up: asyncio.Barrier
     ) -> None:
         all_running = asyncio.Barrier(3)
 
-        async def generate(task: Task, log_dir: Path) -> GenerationResult:
+        async def generate(task: Task) -> GenerationResult:
             await all_running.wait()
             if task.id == "t3":
                 await given_up.wait()
-            return await answer(task, log_dir)
+            return await answer(task)
 
-        run = Run(tmp_path, generate, 6)
+        run.script(6, generate)
         run.block("t1")
         run.block("t2")
         with pytest.raises(ArtifactError, match=r"generation\.json: can't be written"):
-            await run(run.events.append, parallelism=3)
+            await run(parallelism=3)
         started = [event.task_id for event in run.events if isinstance(event, GenerationStarted)]
         assert sorted(started) == ["t1", "t2", "t3"]
         assert run.statuses() == {"t3": GenerationStatus.SUCCESS}

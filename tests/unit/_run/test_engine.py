@@ -20,11 +20,9 @@ from benchmark_runner._progress.events import (
 )
 from benchmark_runner._progress.tally import Tally
 from benchmark_runner._run.caps import Caps, recorded_costs
-from benchmark_runner._run.engine import Engine, EngineSettings
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import Plan, make_plan
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -43,20 +41,17 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
+from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    from benchmark_runner._progress.events import Listener
 
     Generate = Callable[[Task], Awaitable[GenerationResult]]
     Evaluate = Callable[[str, GenerationResult], Awaitable[EvalResult]]
 
 pytestmark = pytest.mark.anyio
 
-#: Longer than anything here takes; reaching it fails the test.
-TOO_LONG = 10.0
 SOON = 0.02
 
 
@@ -64,100 +59,9 @@ class Panic(BaseException):
     """What a compiled library raises when it fails."""
 
 
-async def answer(task: Task) -> GenerationResult:
-    return GenerationResult(answer=f"answer to {task.question}")
-
-
-async def grade(task_id: str, generation: GenerationResult) -> EvalResult:
-    return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result={"score": 1.0})
-
-
-class ScriptedRunner(BenchmarkRunner):
-    NAME = "scripted"
-
-    def __init__(self, generate: Generate, evaluate: Evaluate) -> None:
-        super().__init__("local")
-        self._answer, self._grade = generate, evaluate
-        self.generated: list[str] = []
-        self.evaluated: list[str] = []
-
-    async def generate(
-        self,
-        task: Task,
-        model: str,
-        llm_config: LLMConfig | None = None,
-        log_dir: Path | None = None,
-    ) -> GenerationResult:
-        self.generated.append(task.id)
-        return await self._answer(task)
-
-    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        if generation.status is not GenerationStatus.SUCCESS:
-            return await super().evaluate(task_id, generation)
-        self.evaluated.append(task_id)
-        return await self._grade(task_id, generation)
-
-
-class Run:
-    """One run of scripted tasks, in memory but for its files."""
-
-    def __init__(self, results: Path) -> None:
-        self.artifacts = RunArtifacts(results, "r1")
-        self.events: list[Event] = []
-        self.listen: Listener = self.events.append
-        self.runner = ScriptedRunner(answer, grade)
-        self.tasks: list[Task] = []
-
-    def script(
-        self,
-        tasks: int | Iterable[Task] = 1,
-        generate: Generate = answer,
-        evaluate: Evaluate = grade,
-    ) -> None:
-        if isinstance(tasks, int):
-            tasks = [Task(id=f"t{n}", question=f"q{n}") for n in range(1, tasks + 1)]
-        self.tasks = [*tasks]
-        self.runner = ScriptedRunner(generate, evaluate)
-        self.runner.register_tasks(self.tasks)
-
-    async def __call__(self, **settings: Any) -> ServiceError | None:
-        plan = make_plan(self.artifacts, [task.id for task in self.tasks])
-        return await self.carry_out(plan, **settings)
-
-    async def carry_out(self, plan: Plan, **settings: Any) -> ServiceError | None:
-        chosen: dict[str, Any] = {
-            "model": "the-model",
-            "llm_config": LLMConfig(),
-            "parallelism": 3,
-            "eval_parallelism": 2,
-            "timeout": TOO_LONG,
-            "eval_deadline": TOO_LONG,
-            "skip_eval": False,
-            "graded_by": GradedBy("local", "legacy", "1.0"),
-            "local": True,
-            **settings,
-        }
-        engine = Engine(self.runner, self.artifacts, EngineSettings(**chosen), self.listen)
-        async with asyncio.timeout(TOO_LONG):
-            return await engine.carry_out(plan)
-
-    def generation(self, task_id: str) -> GenerationResult:
-        found = self.artifacts.load_generation(task_id)
-        assert found is not None, f"no generation of {task_id}"
-        return found
-
-    def eval(self, task_id: str) -> EvalResult:
-        found = self.artifacts.load_eval(task_id)
-        assert found is not None, f"no eval of {task_id}"
-        return found
-
-    def log(self, task_id: str, name: str = TRACEBACK_LOG) -> str:
-        return (self.artifacts.agent_logs_dir(task_id) / name).read_text()
-
-
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+def run(tmp_path: Path) -> EngineRun:
+    return EngineRun(tmp_path)
 
 
 class Peak:
@@ -178,7 +82,7 @@ class Peak:
 
 
 class TestLimits:
-    async def test_parallelism_is_reached_and_never_exceeded(self, run: Run) -> None:
+    async def test_parallelism_is_reached_and_never_exceeded(self, run: EngineRun) -> None:
         peak = Peak(4)
 
         async def generate(task: Task) -> GenerationResult:
@@ -189,7 +93,7 @@ class TestLimits:
         await run(parallelism=4, eval_parallelism=1)
         assert peak.highest == 4
 
-    async def test_eval_parallelism_is_reached_and_never_exceeded(self, run: Run) -> None:
+    async def test_eval_parallelism_is_reached_and_never_exceeded(self, run: EngineRun) -> None:
         peak = Peak(3)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
@@ -200,7 +104,7 @@ class TestLimits:
         await run(parallelism=12, eval_parallelism=3)
         assert peak.highest == 3
 
-    async def test_more_gradings_than_generations_may_run_at_a_time(self, run: Run) -> None:
+    async def test_more_gradings_than_generations_may_run_at_a_time(self, run: EngineRun) -> None:
         peak = Peak(6)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
@@ -211,7 +115,9 @@ class TestLimits:
         await run(parallelism=1, eval_parallelism=6)
         assert peak.highest == 6
 
-    async def test_a_cap_that_only_the_last_task_reaches_stops_nothing(self, run: Run) -> None:
+    async def test_a_cap_that_only_the_last_task_reaches_stops_nothing(
+        self, run: EngineRun
+    ) -> None:
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(answer="dear", cost=1.0)
 
@@ -223,7 +129,7 @@ class TestLimits:
         assert isinstance(stopped_by, RunPausedError)
         assert run.runner.generated == []
 
-    async def test_slow_grading_never_blocks_generating(self, run: Run) -> None:
+    async def test_slow_grading_never_blocks_generating(self, run: EngineRun) -> None:
         everything_generated = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -240,7 +146,7 @@ class TestLimits:
         await run(parallelism=2, eval_parallelism=1)
         assert all(run.eval(task.id).status is EvalStatus.EVALUATED for task in run.tasks)
 
-    async def test_slow_generating_never_blocks_grading(self, run: Run) -> None:
+    async def test_slow_generating_never_blocks_grading(self, run: EngineRun) -> None:
         first_graded = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -256,7 +162,9 @@ class TestLimits:
         await run(parallelism=1, eval_parallelism=1)
         assert run.runner.evaluated == ["t1", "t2"]
 
-    async def test_grades_owed_from_before_do_not_wait_for_a_generation(self, run: Run) -> None:
+    async def test_grades_owed_from_before_do_not_wait_for_a_generation(
+        self, run: EngineRun
+    ) -> None:
         old_graded = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -274,18 +182,18 @@ class TestLimits:
         await run.carry_out(Plan(generate=["t2"], evaluate=["t1"]), parallelism=1)
         assert sorted(run.runner.evaluated) == ["t1", "t2"]
 
-    async def test_tasks_start_in_the_order_of_the_dataset(self, run: Run) -> None:
+    async def test_tasks_start_in_the_order_of_the_dataset(self, run: EngineRun) -> None:
         ids = ["b", "10", "a", "9", "c"]
         run.script([Task(id=task_id, question="?") for task_id in ids])
         await run(parallelism=1)
         assert run.runner.generated == ids
 
-    async def test_a_plain_generate_runs_in_threads_within_the_limit(self, run: Run) -> None:
+    async def test_a_plain_generate_runs_in_threads_within_the_limit(self, run: EngineRun) -> None:
         together = threading.Barrier(2)
         lock = threading.Lock()
         inside: list[int] = [0, 0]
 
-        class PlainRunner(ScriptedRunner):
+        class PlainRunner(FakeRunner):
             def generate(self, task: Task, *_: object, **__: object) -> GenerationResult:
                 with lock:
                     inside[0] += 1
@@ -296,8 +204,7 @@ class TestLimits:
                 return GenerationResult(answer=threading.current_thread().name)
 
         run.script(6)
-        run.runner = PlainRunner(answer, grade)
-        run.runner.register_tasks(run.tasks)
+        run.use(PlainRunner(evaluate=grade))
         await run(parallelism=2)
         assert inside[1] == 2
         names = {run.generation(task.id).answer for task in run.tasks}
@@ -306,7 +213,7 @@ class TestLimits:
 
 class TestGeneration:
     async def test_what_the_framework_can_measure_is_filled_in(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = datetime.now(UTC)
         run.script(1)
@@ -328,7 +235,7 @@ class TestGeneration:
         assert found.ended_at is not None
         assert before <= found.started_at <= found.ended_at <= datetime.now(UTC)
 
-    async def test_what_the_author_measured_is_kept(self, run: Run) -> None:
+    async def test_what_the_author_measured_is_kept(self, run: EngineRun) -> None:
         moment = datetime(2020, 1, 2, tzinfo=UTC)
 
         async def generate(task: Task) -> GenerationResult:
@@ -354,11 +261,11 @@ class TestGeneration:
         assert found.metadata == {"seed": 1}
 
     async def test_the_log_folder_exists_and_is_empty_when_generate_is_called(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         seen: list[list[Path]] = []
 
-        class LoggingRunner(ScriptedRunner):
+        class LoggingRunner(FakeRunner):
             async def generate(
                 self,
                 task: Task,
@@ -372,18 +279,17 @@ class TestGeneration:
                 return GenerationResult(status=GenerationStatus.ERROR, error="not yet")
 
         run.script(1)
-        run.runner = LoggingRunner(answer, grade)
-        run.runner.register_tasks(run.tasks)
+        run.use(LoggingRunner())
         await run()
         await run()
         assert seen == [[], []]
         attempts = run.artifacts.task_dir("t1") / "attempts"
         assert (attempts / "1" / "agent_logs" / "trace.txt").read_text() == "mine"
 
-    async def test_settings_reach_generate(self, run: Run) -> None:
+    async def test_settings_reach_generate(self, run: EngineRun) -> None:
         seen: list[object] = []
 
-        class SeeingRunner(ScriptedRunner):
+        class SeeingRunner(FakeRunner):
             async def generate(
                 self,
                 task: Task,
@@ -395,14 +301,13 @@ class TestGeneration:
                 return await answer(task)
 
         run.script(1)
-        run.runner = SeeingRunner(answer, grade)
-        run.runner.register_tasks(run.tasks)
+        run.use(SeeingRunner(evaluate=grade))
         config = LLMConfig(temperature=0.5)
         await run(model="another", llm_config=config)
         assert seen == ["another", config]
 
     async def test_an_exception_is_that_tasks_error_with_its_traceback_in_the_log(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t2":
@@ -418,7 +323,9 @@ class TestGeneration:
         assert sorted(run.runner.evaluated) == ["t1", "t3"]
         assert run.eval("t3").status is EvalStatus.EVALUATED
 
-    async def test_an_exception_without_a_message_is_named_by_its_type(self, run: Run) -> None:
+    async def test_an_exception_without_a_message_is_named_by_its_type(
+        self, run: EngineRun
+    ) -> None:
         async def generate(task: Task) -> GenerationResult:
             raise ConnectionError
 
@@ -427,7 +334,7 @@ class TestGeneration:
         assert run.generation("t1").error == "ConnectionError"
 
     async def test_a_timeout_error_of_the_author_is_an_error_and_not_max_time(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             async with asyncio.timeout(0):
@@ -444,7 +351,7 @@ class TestGeneration:
 
     @pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit])
     async def test_an_agent_that_ends_itself_ends_nothing_else(
-        self, run: Run, raised: type[BaseException]
+        self, run: EngineRun, raised: type[BaseException]
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t1":
@@ -459,7 +366,7 @@ class TestGeneration:
 
     @pytest.mark.parametrize("raised", [Panic, KeyboardInterrupt])
     async def test_what_is_no_ordinary_exception_is_that_tasks_error_too(
-        self, run: Run, raised: type[BaseException]
+        self, run: EngineRun, raised: type[BaseException]
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t1":
@@ -475,7 +382,7 @@ class TestGeneration:
         assert run.generation("t2").status is GenerationStatus.SUCCESS
 
     async def test_something_other_than_a_generation_result_is_refused_by_name(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         async def generate(task: Task) -> Any:
             return "just text"
@@ -485,7 +392,7 @@ class TestGeneration:
         error = run.generation("t1").error
         assert error == "TypeError: generate() returned str, not GenerationResult"
 
-    async def test_an_answer_for_another_task_is_refused(self, run: Run) -> None:
+    async def test_an_answer_for_another_task_is_refused(self, run: EngineRun) -> None:
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(task_id="t2", answer="mixed up")
 
@@ -493,7 +400,7 @@ class TestGeneration:
         await run()
         assert "answered for task 't2'" in (run.generation("t1").error or "")
 
-    async def test_an_error_that_the_author_reports_is_an_error(self, run: Run) -> None:
+    async def test_an_error_that_the_author_reports_is_an_error(self, run: EngineRun) -> None:
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(status=GenerationStatus.ERROR, error="no credit left")
 
@@ -502,7 +409,9 @@ class TestGeneration:
         assert run.generation("t1").error == "no credit left"
         assert run.eval("t1").status is EvalStatus.GENERATION_ERROR
 
-    async def test_a_redone_generation_keeps_the_earlier_attempt_whole(self, run: Run) -> None:
+    async def test_a_redone_generation_keeps_the_earlier_attempt_whole(
+        self, run: EngineRun
+    ) -> None:
         async def fail(task: Task) -> GenerationResult:
             raise ValueError("the first time")
 
@@ -535,7 +444,7 @@ class TestTimeLimits:
             await asyncio.sleep(0)
         return await answer(task)
 
-    async def test_the_frameworks_own_deadline_is_max_time_and_done(self, run: Run) -> None:
+    async def test_the_frameworks_own_deadline_is_max_time_and_done(self, run: EngineRun) -> None:
         run.script(1, self._hang)
         await run(timeout=SOON)
         found = run.generation("t1")
@@ -545,7 +454,7 @@ class TestTimeLimits:
         assert run.runner.evaluated == []
         assert not make_plan(run.artifacts, ["t1"])
 
-    async def test_a_tasks_own_timeout_beats_the_setting(self, run: Run) -> None:
+    async def test_a_tasks_own_timeout_beats_the_setting(self, run: EngineRun) -> None:
         tasks = [
             Task(id="short", question="?", timeout=SOON),
             Task(id="unlimited", question="?", timeout=0),
@@ -560,7 +469,9 @@ class TestTimeLimits:
         assert run.generation("unlimited").status is GenerationStatus.SUCCESS
 
     @pytest.mark.parametrize("own", [0, -1])
-    async def test_a_tasks_timeout_of_zero_or_less_means_none(self, run: Run, own: int) -> None:
+    async def test_a_tasks_timeout_of_zero_or_less_means_none(
+        self, run: EngineRun, own: int
+    ) -> None:
         async def outlast_the_setting(task: Task) -> GenerationResult:
             await asyncio.sleep(3 * SOON)
             return await answer(task)
@@ -571,14 +482,14 @@ class TestTimeLimits:
 
     @pytest.mark.parametrize("limit", [None, 0, -5])
     async def test_no_setting_zero_or_less_means_no_limit(
-        self, run: Run, limit: float | None
+        self, run: EngineRun, limit: float | None
     ) -> None:
         run.script(1, self._dawdle)
         await run(timeout=limit)
         assert run.generation("t1").status is GenerationStatus.SUCCESS
 
     async def test_a_generation_that_swallows_cancellation_does_not_hang_the_run(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(deadline, "CANCEL_GRACE", SOON)
         release = asyncio.Event()
@@ -601,7 +512,7 @@ class TestTimeLimits:
         assert run.generation("t1").status is GenerationStatus.MAX_TIME
 
     async def test_out_of_turns_did_not_complete_and_is_not_sent_to_the_grader(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(status=GenerationStatus.MAX_TURNS, answer="half")
@@ -612,8 +523,10 @@ class TestTimeLimits:
         assert run.runner.evaluated == []
         assert not make_plan(run.artifacts, ["t1"])
 
-    async def test_what_did_not_succeed_never_reaches_an_authors_evaluate(self, run: Run) -> None:
-        class Grading(ScriptedRunner):
+    async def test_what_did_not_succeed_never_reaches_an_authors_evaluate(
+        self, run: EngineRun
+    ) -> None:
+        class Grading(FakeRunner):
             async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
                 self.evaluated.append(task_id)
                 return await grade(task_id, generation)
@@ -631,8 +544,7 @@ class TestTimeLimits:
             return await answer(task)
 
         run.script(5, generate)
-        run.runner = Grading(generate, grade)
-        run.runner.register_tasks(run.tasks)
+        run.use(Grading(generate=generate))
         await run(timeout=SOON)
         # What is on disk from before is treated the same.
         await run.carry_out(Plan(evaluate=["t1", "t2", "t3", "t4"]))
@@ -644,7 +556,7 @@ class TestTimeLimits:
         assert run.eval("t3").error == "ValueError: no luck"
 
     async def test_threads_that_agents_leave_behind_delay_no_write_and_no_other_task(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         release = threading.Event()
         stuck = 2 * (os.cpu_count() or 1) + 40  # more than the loop's own pool has threads
@@ -669,7 +581,7 @@ class TestTimeLimits:
         assert run.eval("free").status is EvalStatus.EVALUATED
         assert not make_plan(run.artifacts, [task.id for task in run.tasks])
 
-    async def test_a_grading_that_never_ends_is_that_tasks_error(self, run: Run) -> None:
+    async def test_a_grading_that_never_ends_is_that_tasks_error(self, run: EngineRun) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 await asyncio.sleep(TOO_LONG)
@@ -683,7 +595,7 @@ class TestTimeLimits:
 
 
 class TestEvaluation:
-    async def test_an_eval_says_what_was_graded_and_by_whom(self, run: Run) -> None:
+    async def test_an_eval_says_what_was_graded_and_by_whom(self, run: EngineRun) -> None:
         run.script(1)
         await run(graded_by=GradedBy("https://example.com", "v1", "7"), local=False)
         found = run.eval("t1")
@@ -694,13 +606,15 @@ class TestEvaluation:
         assert found.generation_hash == content_hash
         assert found.duration is not None
 
-    async def test_with_skip_eval_nothing_is_graded(self, run: Run) -> None:
+    async def test_with_skip_eval_nothing_is_graded(self, run: EngineRun) -> None:
         run.script(2)
         await run(skip_eval=True)
         assert run.runner.evaluated == []
         assert run.artifacts.load_eval("t1") is None
 
-    async def test_an_exception_of_the_author_is_that_tasks_eval_error(self, run: Run) -> None:
+    async def test_an_exception_of_the_author_is_that_tasks_eval_error(
+        self, run: EngineRun
+    ) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 raise KeyError("no such field")
@@ -718,7 +632,7 @@ class TestEvaluation:
         "raised", [asyncio.CancelledError, Panic, SystemExit, KeyboardInterrupt]
     )
     async def test_what_is_no_ordinary_exception_is_that_tasks_eval_error_too(
-        self, run: Run, raised: type[BaseException]
+        self, run: EngineRun, raised: type[BaseException]
     ) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
@@ -735,7 +649,7 @@ class TestEvaluation:
         assert make_plan(run.artifacts, ["t1", "t2", "t3"]).evaluate == ["t1"]
 
     async def test_an_evaluate_that_returns_something_else_is_that_tasks_eval_error(
-        self, run: Run
+        self, run: EngineRun
     ) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> Any:
             return {"score": 1.0} if task_id == "t1" else await grade(task_id, generation)
@@ -748,7 +662,7 @@ class TestEvaluation:
 
     @pytest.mark.parametrize("kind", [ServiceUnavailableError, NotFoundError])
     async def test_trouble_with_one_task_leaves_the_others_alone(
-        self, run: Run, kind: type[ServiceError]
+        self, run: EngineRun, kind: type[ServiceError]
     ) -> None:
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
@@ -764,7 +678,7 @@ class TestEvaluation:
         "kind", [AuthenticationError, PermissionDeniedError, QuotaExceededError]
     )
     async def test_a_refusal_stops_grading_and_starts_no_new_task(
-        self, run: Run, kind: type[ServiceError]
+        self, run: EngineRun, kind: type[ServiceError]
     ) -> None:
         refused = kind("enough")
         stopped = asyncio.Event()
@@ -789,7 +703,9 @@ class TestEvaluation:
         assert (plan.evaluate, len(plan.generate)) == (["t1", "t2", "t3"], 7)
         assert EvaluationStopped("t1", refused) in run.events
 
-    async def test_after_a_refusal_a_display_counts_no_grading_as_under_way(self, run: Run) -> None:
+    async def test_after_a_refusal_a_display_counts_no_grading_as_under_way(
+        self, run: EngineRun
+    ) -> None:
         all_grading = asyncio.Barrier(2)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
@@ -804,7 +720,7 @@ class TestEvaluation:
 
 
 class TestEvents:
-    async def test_every_step_is_told_once(self, run: Run) -> None:
+    async def test_every_step_is_told_once(self, run: EngineRun) -> None:
         run.script(1)
         await run()
         started, generated, grading, graded = run.events
@@ -815,7 +731,7 @@ class TestEvents:
         assert isinstance(graded, EvaluationFinished)
         assert (graded.status, graded.score) == (EvalStatus.EVALUATED, 1.0)
 
-    async def test_what_is_told_as_finished_is_on_disk(self, run: Run) -> None:
+    async def test_what_is_told_as_finished_is_on_disk(self, run: EngineRun) -> None:
         missing: list[Event] = []
 
         def listen(event: Event) -> None:
@@ -835,14 +751,12 @@ class TestEvents:
         assert len(run.events) == 6
         assert missing == []
 
-    async def test_a_task_score_that_fails_does_not_end_the_run(self, run: Run) -> None:
-        class Counting(ScriptedRunner):
-            def task_score(self, result: object) -> float | None:
-                raise ZeroDivisionError
+    async def test_a_task_score_that_fails_does_not_end_the_run(self, run: EngineRun) -> None:
+        def task_score(result: object) -> float | None:
+            raise ZeroDivisionError
 
         run.script(2)
-        run.runner = Counting(answer, grade)
-        run.runner.register_tasks(run.tasks)
+        run.use(FakeRunner(generate=answer, evaluate=grade, task_score=task_score))
         await run()
         assert run.eval("t2").status is EvalStatus.EVALUATED
 
@@ -850,7 +764,7 @@ class TestEvents:
 class TestEnding:
     @pytest.mark.parametrize("phase", ["generate", "evaluate"])
     async def test_a_generator_exit_of_the_author_does_not_end_the_run(
-        self, run: Run, phase: str
+        self, run: EngineRun, phase: str
     ) -> None:
         async def generate(task: Task) -> GenerationResult:
             if phase == "generate":
@@ -867,7 +781,7 @@ class TestEnding:
             pytest.fail("the run was ended")
         assert run.eval("t1").status in {EvalStatus.GENERATION_ERROR, EvalStatus.ERROR}
 
-    async def test_cancelling_the_run_keeps_what_is_finished(self, run: Run) -> None:
+    async def test_cancelling_the_run_keeps_what_is_finished(self, run: EngineRun) -> None:
         waiting, graded, kept = asyncio.Event(), asyncio.Event(), asyncio.Event()
         both = asyncio.Barrier(2)
         cleaned: list[str] = []
@@ -906,7 +820,7 @@ class TestEnding:
         assert (plan.done, plan.generate) == (1, ["t2", "t3"])
 
     async def test_a_result_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         saving, go_on = threading.Event(), threading.Event()
         save = RunArtifacts.save_generation
@@ -929,7 +843,7 @@ class TestEnding:
         assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
 
     async def test_a_grade_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         saving, go_on = threading.Event(), threading.Event()
         save = RunArtifacts.save_eval
@@ -949,7 +863,7 @@ class TestEnding:
             await running
         assert run.eval("t1").status is EvalStatus.EVALUATED
 
-    async def test_a_result_that_comes_after_the_cancellation_is_kept(self, run: Run) -> None:
+    async def test_a_result_that_comes_after_the_cancellation_is_kept(self, run: EngineRun) -> None:
         waiting = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -972,7 +886,9 @@ class TestEnding:
         plan = make_plan(run.artifacts, ["t1", "t2"])
         assert (plan.evaluate, plan.generate) == (["t1"], ["t2"])
 
-    async def test_what_else_comes_after_the_cancellation_is_no_result(self, run: Run) -> None:
+    async def test_what_else_comes_after_the_cancellation_is_no_result(
+        self, run: EngineRun
+    ) -> None:
         waiting = asyncio.Event()
 
         async def generate(task: Task) -> Any:
@@ -991,7 +907,7 @@ class TestEnding:
         assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
     async def test_a_disk_that_refuses_ends_the_run_with_one_error(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("benchmark_runner._run.disk_retry.DISK_PATIENCE", 2 * SOON)
         run.script(3)
