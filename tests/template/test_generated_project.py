@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -22,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 AGENTS = list(yaml.safe_load((ROOT / "copier.yml").read_text())["sample_agent"]["choices"].values())
 #: In the order of cost: what runs by default is one of each.
 SAMPLE = "baseline"
+#: What the extras bring, which an image has no need of.
+DEVELOPERS = {"jinja2", "packaging", "pyyaml", "uvicorn", "vl-convert-python", "pytest", "ruff"}
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +64,40 @@ def run_result(results: Path) -> dict[str, object]:
     return json.loads((run_folder / "final_score.json").read_text())
 
 
+def distributions(python: Path, run: Run) -> set[str]:
+    """What is installed beside this Python."""
+    listed = run("uv", "pip", "list", "--quiet", "--format", "json", "--python", python, cwd=ROOT)
+    return {each["name"].lower() for each in json.loads(listed)}
+
+
+def use_every_command(project: Path, run: Run) -> None:
+    """Run each command of a copy to a good end."""
+    runner = project / ".venv/bin/my-bench-runner"
+    results = ("--results-dir", "results")
+    for run_id in ("a", "b"):
+        run(runner, "run", "--limit", "2", "--run-id", run_id, *results, cwd=project)
+    for command in (
+        ("evaluate", "--run-id", "a", *results),
+        ("score", "--run-id", "a", *results),
+        ("runs", *results),
+        ("status", "a", *results),
+        ("show", "a", "sum-of-products", *results),
+        ("export", "a", *results),
+        ("compare", "a", "b", *results),
+        ("report", "a", *results),
+        ("doctor", "--offline"),
+    ):
+        run(runner, *command, cwd=project)
+    assert (project / "results/a/report.html").is_file()
+    with subprocess.Popen(
+        [runner, "serve", "--port", "0"], cwd=project, stdout=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("Serving my-bench on http://127.0.0.1:")
+        serving.send_signal(signal.SIGTERM)
+    assert serving.returncode == 128 + signal.SIGTERM
+
+
 def test_make_install_says_what_to_run_next(installed: Path, run: Run) -> None:
     printed = run("make", "install", cwd=installed)
     assert "Next: uv run my-bench-runner run --dataset-name validation" in printed
@@ -69,6 +107,26 @@ def test_a_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:
     printed = run("make", "test", "lint", "typecheck", cwd=installed)
     assert re.search(r"\d+ passed", printed)
     assert "0 errors" in printed
+
+
+def test_every_command_works_without_another_install(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    run("make", "install", cwd=project)
+    use_every_command(project, run)
+
+
+def test_without_the_dev_group_nothing_of_an_extra_is_installed(
+    copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    project = copy_template(tmp_path / "my-bench")
+    run("uv", "sync", "--quiet", "--no-dev", cwd=project)
+    installed = distributions(project / ".venv/bin/python", run)
+    assert "vals-benchmark-runner" in installed
+    assert not installed & DEVELOPERS
+    run(project / ".venv/bin/my-bench-runner", "run", "--limit", "1", cwd=project)
+    assert run_result(project / "results")["complete"] is True
 
 
 def test_the_first_run_ends_in_a_score_between_none_and_all(
@@ -236,6 +294,7 @@ def test_the_runtime_is_installed_from_each_source(
         shutil.copytree(wheels, project / "vendor")
     run("make", "install", f"PYTHON={sys.executable}", cwd=project, env=env)
     run("make", "test", cwd=project, env=env)
+    use_every_command(project, run)
 
 
 @pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
@@ -284,6 +343,7 @@ def test_the_steps_of_the_dockerfile_make_a_runner(
     image.build(project)
     printed = run(image.app / ".venv/bin/my-bench-runner", "--help", cwd=tmp_path)
     assert "run" in printed
+    assert not distributions(image.app / ".venv/bin/python", run) & DEVELOPERS
     run(
         image.app / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
         "--limit", "2", "--results-dir", tmp_path / "results",

@@ -311,9 +311,9 @@ class TestWhatStopsIt:
         create.python = [sys.executable, "-S"]
         ended = create("my-bench", "--defaults")
         assert ended.code == 1
-        assert "error: copier, which makes the files, is not installed.\n" in ended.err
+        assert "error: not installed: copier\n" in ended.err
         command = f"uv pip install --python {sys.executable} 'vals-benchmark-runner[create]'\n"
-        assert f"Install it with: {command}" in ended.err
+        assert f"Install what create needs: {command}" in ended.err
 
     def test_a_fetch_that_fails(self, create: Command, tmp_path: Path) -> None:
         git = '#!/bin/sh\n[ "$1" = ls-remote ] || { echo "fatal: gone" >&2; exit 128; }\n'
@@ -375,7 +375,7 @@ def test_what_it_says_to_install_is_all_that_was_missing(
     run("uv", "pip", "install", "--quiet", "--python", python, ROOT / "runtime", cwd=tmp_path)
     script = python.with_name("create-benchmark-runner")
     refused = run(script, "my-bench", cwd=create.folder, code=1)
-    command = refused.partition("Install it with: ")[2]
+    command = refused.partition("Install what create needs: ")[2]
     run("bash", "-c", command, cwd=tmp_path)
     run(script, "my-bench", "--defaults", "--template", released, cwd=create.folder)
     assert create.made() == ["my-bench-runner"]

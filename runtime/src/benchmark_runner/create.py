@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "create-benchmark-runner"
 TEMPLATE_URL = "https://github.com/vals-ai/create-benchmark-runner.git"
-#: What brings copier along.
-REQUIREMENT = "vals-benchmark-runner[create]"
 
 _LATER = "Try again later, or give --template with the path of a clone of it."
 #: Seconds for the template's repository to say which tags it has.
@@ -114,17 +112,11 @@ def _create(options: _Options, passed_on: Sequence[str]) -> int:
 
 
 def _check_tools() -> None:
-    import shlex
     import shutil
-    from importlib.util import find_spec
 
-    if find_spec("copier") is None:
-        pip = [sys.executable, "-m", "pip", "install"]
-        uv = ["uv", "pip", "install", "--python", sys.executable]
-        install = shlex.join([*(pip if find_spec("pip") else uv), REQUIREMENT])
-        raise BenchmarkRunnerError(
-            "copier, which makes the files, is not installed.", hint=f"Install it with: {install}"
-        )
+    from benchmark_runner._extras import require_extra
+
+    require_extra("create", BenchmarkRunnerError)
     if shutil.which("git") is None:
         raise BenchmarkRunnerError(
             "git, which fetches the template, is not on the PATH.", hint="Install git."

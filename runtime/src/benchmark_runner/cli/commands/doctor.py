@@ -56,6 +56,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         It changes nothing. Exit code 1 means that it found a fault.
         """
         with failures_as_messages("doctor", as_json=json):
+            from benchmark_runner._extras import require_extra
+
+            require_extra("doctor")
             from benchmark_runner.cli.doctor.checks import Examination
             from benchmark_runner.cli.signals import Interrupted, run_interruptible
 

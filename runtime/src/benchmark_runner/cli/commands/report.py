@@ -45,12 +45,12 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         was written, also of a run that is going on. The run is left as it is.
         """
         with failures_as_messages("report", as_json=json):
+            from benchmark_runner._extras import require_extra
             from benchmark_runner.cli.inspect import look
             from benchmark_runner.cli.output.report import write_report
             from benchmark_runner.cli.shell import short_path
-            from benchmark_runner.results.report.page import check_extra
 
-            check_extra()
+            require_extra("report")
             looking = look(settings, results_dir)
             written = write_report(looking, run_ids, output, by)
             if json:

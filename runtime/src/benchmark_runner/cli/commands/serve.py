@@ -43,8 +43,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         It grades with this project's grader and datasets; its scores are not official.
         """
         with failures_as_messages("serve", as_json=False):
+            from benchmark_runner._extras import require_extra
             from benchmark_runner._run.benchmark import LOCAL, open_benchmark
             from benchmark_runner.errors import UsageError
+
+            require_extra("serve")
             from benchmark_runner.local.server import serve as serve_until_stopped
 
             if key is not None and not key.strip():

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib import resources
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from benchmark_runner.errors import UsageError
 from benchmark_runner.results.report import words
 
 if TYPE_CHECKING:
@@ -20,23 +18,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.results.report.task_table import TaskTable
     from benchmark_runner.results.report.texts import Texts
-
-_NEEDED = ("jinja2", "vl_convert")
-#: What installs them, in a repository made from the template.
-INSTALL = 'uv add --dev "vals-benchmark-runner[report]"'
-
-
-def check_extra() -> None:
-    """Refuse to begin without the libraries of the extra ``report``.
-
-    Raises:
-        UsageError: one is not installed.
-    """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise UsageError(
-            f"a report needs {' and '.join(missing)}: not installed here",
-            hint=f"Install what it needs: {INSTALL}",
-        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+"""The base install: every command but those of an extra, and what the others say."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner._extras import MODULES
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = sorted(module for modules in MODULES.values() for module in modules)
+
+SCRIPT = """\
+import sys
+
+
+class Missing:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {missing}:
+            raise ModuleNotFoundError(f"an extra is imported: {{name}}")
+
+
+def find_spec(name):
+    return None if name in {missing} else util_find_spec(name)
+
+
+import importlib.util
+
+util_find_spec, importlib.util.find_spec = importlib.util.find_spec, find_spec
+sys.meta_path.insert(0, Missing)
+from runner.cli import cli
+
+sys.exit(cli())
+"""
+
+
+@pytest.fixture
+def base(project: RunnerProject) -> RunnerProject:
+    """A project in an environment without the extras."""
+    project.script.write_text(SCRIPT.format(missing=EXTRAS))
+    return project
+
+
+def test_every_extra_is_declared() -> None:
+    declared = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())["project"]
+    assert set(declared["optional-dependencies"]) == set(MODULES)
+
+
+def test_the_base_install_imports_no_module_of_an_extra(base: RunnerProject) -> None:
+    for arguments in (
+        ("run", "--run-id", "a"),
+        ("run", "--run-id", "b"),
+        ("evaluate", "--run-id", "a"),
+        ("score", "--run-id", "a"),
+        ("runs",),
+        ("status", "a"),
+        ("show", "a", "t1"),
+        ("export", "a"),
+        ("compare", "a", "b"),
+        ("--version",),
+    ):
+        ended = base.execute(*arguments)
+        assert ended.code == 0, (arguments, ended)
+
+
+@pytest.mark.parametrize("arguments", [("doctor",), ("serve",), ("report", "a")], ids=" ".join)
+def test_a_command_whose_extra_is_missing_says_what_installs_it(
+    base: RunnerProject, arguments: tuple[str, ...]
+) -> None:
+    command = arguments[0]
+    ended = base.execute(*arguments)
+    assert ended.code == 2
+    assert f"not installed: {', '.join(MODULES[command])}" in ended.err
+    assert sys.executable in ended.err
+    assert f"'vals-benchmark-runner[{command}]'" in ended.err
+    assert base.execute(command, "--help").code == 0
