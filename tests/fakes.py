@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from benchmark_runner._run.engine import Engine, EngineSettings
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.plan import make_plan
-from benchmark_runner._run.summary import CurrentEvals
+from benchmark_runner._run.plan import Planner
+from benchmark_runner._run.scan import scan, scan_all
+from benchmark_runner._run.score import CurrentEvals
+from benchmark_runner._spend import Spend
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.llm import LLMConfig
@@ -166,6 +168,23 @@ def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:
     evals = CurrentEvals(artifacts, task_ids)
     evals.read()
     return evals.files_hash
+
+
+def make_plan(artifacts: RunArtifacts, task_ids: Sequence[str], **options: Any) -> Plan:
+    """Plan tasks as a command with these options does."""
+    planner = Planner(**options)
+    scan_all(artifacts, task_ids, planner)
+    return planner.plan
+
+
+def spend_on_disk(artifacts: RunArtifacts, task_ids: Sequence[str]) -> Spend:
+    """Sum up what the generations on disk took, earlier attempts included."""
+    spend = Spend()
+    for task in scan(artifacts, task_ids):
+        for generation in (*task.earlier_generations, task.generation):
+            if generation is not None:
+                spend.add_generation(generation)
+    return spend
 
 
 class EngineRun:

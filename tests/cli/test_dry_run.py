@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._run.plan import Why
+from benchmark_runner._run.plan import Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def groups(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
     for action in document["plan"].values():
         assert all(group["count"] == len(group["task_ids"]) for group in action)
     return {
-        action: {Why[group["why"].upper()]: group["task_ids"] for group in listed}
+        action: {Reason[group["why"].upper()]: group["task_ids"] for group in listed}
         for action, listed in document["plan"].items()
     }
 
@@ -131,13 +131,13 @@ class TestWhatIsSaid:
         }
 
     def test_only_the_chosen_tasks_are_in_it(self, project: RunnerProject) -> None:
-        assert groups(planned(project, "t1", "t2"))["rerun"] == {Why.NOT_GENERATED: ["t1", "t2"]}
+        assert groups(planned(project, "t1", "t2"))["rerun"] == {Reason.NOT_GENERATED: ["t1", "t2"]}
 
     def test_what_it_says_is_what_is_done(self, project: RunnerProject) -> None:
         project.run(*RUN, "t3")
         project.run(*RUN, "--skip-eval", "t1")
         rerun = groups(planned(project, "--rerun", "t3"))["rerun"]
-        assert rerun == {Why.RERUN: ["t3"], Why.NOT_GENERATED: ["t2"]}
+        assert rerun == {Reason.RERUN: ["t3"], Reason.NOT_GENERATED: ["t2"]}
         assert project.run(*RUN, "--rerun", "t3").code == 0
         assert sorted(project.calls[2:]) == ["t2", "t3"]
 
@@ -145,37 +145,37 @@ class TestWhatIsSaid:
 class TestWhy:
     """Each reason, once."""
 
-    def only(self, document: dict[str, Any], action: str, why: Why, *task_ids: str) -> None:
+    def only(self, document: dict[str, Any], action: str, why: Reason, *task_ids: str) -> None:
         expected = {"reuse": {}, "regrade": {}, "rerun": {}} | {action: {why: [*task_ids]}}
         assert groups(document) == expected
 
     def test_graded(self, project: RunnerProject) -> None:
         project.run(*RUN)
-        self.only(planned(project), "reuse", Why.GRADED, "t3", "t1", "t2")
+        self.only(planned(project), "reuse", Reason.GRADED, "t3", "t1", "t2")
 
     def test_did_not_complete(self, project: RunnerProject) -> None:
         project.write_tasks([{"id": "t1", "question": "out-of-turns", "answer": ""}])
         project.run(*RUN)
-        self.only(planned(project), "reuse", Why.DID_NOT_COMPLETE, "t1")
-        self.only(planned(project, "--retry-timeouts"), "rerun", Why.RETRY_TIMEOUTS, "t1")
+        self.only(planned(project), "reuse", Reason.DID_NOT_COMPLETE, "t1")
+        self.only(planned(project, "--retry-timeouts"), "rerun", Reason.RETRY_TIMEOUTS, "t1")
 
     def test_generated_and_not_to_be_graded(self, project: RunnerProject) -> None:
         project.run(*RUN, "--skip-eval")
-        self.only(planned(project, "--skip-eval"), "reuse", Why.GENERATED, "t3", "t1", "t2")
-        self.only(planned(project), "regrade", Why.NOT_GRADED, "t3", "t1", "t2")
+        self.only(planned(project, "--skip-eval"), "reuse", Reason.GENERATED, "t3", "t1", "t2")
+        self.only(planned(project), "regrade", Reason.NOT_GRADED, "t3", "t1", "t2")
 
     def test_the_grading_failed(self, project: RunnerProject, scripted: ScriptedService) -> None:
         flags = ["--service-url", scripted.url]
         scripted.answers["/evaluate-response/"] = (400, {"detail": "Task ID not found"})
         project.run(*RUN, *flags)
         document = planned(project, *flags)
-        self.only(document, "regrade", Why.GRADING_FAILED, "t3", "t1", "t2")
+        self.only(document, "regrade", Reason.GRADING_FAILED, "t3", "t1", "t2")
 
     def test_the_grade_is_that_of_another_generation(self, project: RunnerProject) -> None:
         project.run(*RUN, "t1")
         generation = project.results / "r1" / "t1" / "generation.json"
         generation.write_text(generation.read_text().replace('"one"', '"wrong"'))
-        self.only(planned(project, "t1"), "regrade", Why.OTHER_GENERATION, "t1")
+        self.only(planned(project, "t1"), "regrade", Reason.OTHER_GENERATION, "t1")
 
     @pytest.mark.parametrize("command", [[], ["--skip-eval"]])
     def test_another_grader(
@@ -184,38 +184,38 @@ class TestWhy:
         project.run(*RUN)
         document = planned(project, *command, "--service-url", scripted.url)
         if command:
-            self.only(document, "reuse", Why.GENERATED, "t3", "t1", "t2")
+            self.only(document, "reuse", Reason.GENERATED, "t3", "t1", "t2")
         else:
-            self.only(document, "regrade", Why.OTHER_GRADER, "t3", "t1", "t2")
+            self.only(document, "regrade", Reason.OTHER_GRADER, "t3", "t1", "t2")
 
     def test_the_local_service_changed_with_its_tasks(self, project: RunnerProject) -> None:
         project.run(*RUN)
         project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
         assert groups(planned(project, "--accept-changed-tasks")) == {
             "reuse": {},
-            "regrade": {Why.OTHER_REFERENCES: ["t3", "t1"]},
-            "rerun": {Why.CHANGED: ["t2"]},
+            "regrade": {Reason.OTHER_REFERENCES: ["t3", "t1"]},
+            "rerun": {Reason.CHANGED: ["t2"]},
         }
 
     def test_the_generation_could_not_be_read(self, project: RunnerProject) -> None:
         project.run(*RUN, "t1")
         (project.results / "r1" / "t1" / "generation.json").write_text("{")
-        self.only(planned(project, "t1"), "rerun", Why.UNREADABLE, "t1")
+        self.only(planned(project, "t1"), "rerun", Reason.UNREADABLE, "t1")
 
     def test_the_generation_failed(self, project: RunnerProject) -> None:
         project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
         project.run(*RUN)
-        self.only(planned(project), "rerun", Why.GENERATION_FAILED, "t1")
+        self.only(planned(project), "rerun", Reason.GENERATION_FAILED, "t1")
 
     def test_the_task_has_changed(self, project: RunnerProject) -> None:
         project.run(*RUN, "--skip-eval", "t2")
         project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
         document = planned(project, "--accept-changed-tasks", "--skip-eval", "t2")
-        self.only(document, "rerun", Why.CHANGED, "t2")
+        self.only(document, "rerun", Reason.CHANGED, "t2")
 
     def test_rerun(self, project: RunnerProject) -> None:
         project.run(*RUN, "t1")
-        self.only(planned(project, "--rerun", "t1", "t1"), "rerun", Why.RERUN, "t1")
+        self.only(planned(project, "--rerun", "t1", "t1"), "rerun", Reason.RERUN, "t1")
 
 
 class TestNothingIsTouched:
@@ -245,9 +245,9 @@ class TestNothingIsTouched:
         document = planned(project)
         assert document["unreadable"] == [str(generation), str(grade)]
         assert groups(document) == {
-            "reuse": {Why.GRADED: ["t3"]},
-            "regrade": {Why.NOT_GRADED: ["t2"]},
-            "rerun": {Why.UNREADABLE: ["t1"]},
+            "reuse": {Reason.GRADED: ["t3"]},
+            "regrade": {Reason.NOT_GRADED: ["t2"]},
+            "rerun": {Reason.UNREADABLE: ["t1"]},
         }
         ended = project.run(*PLAN)
         for name in ("t1/generation.json", "t2/eval.json"):
@@ -267,9 +267,9 @@ class TestNothingIsTouched:
     def test_a_problem_is_planned_too(self, project: RunnerProject) -> None:
         (project.root / "p.txt").write_text("say one")
         flags = ["--skip-eval", "--problem", "p.txt", "p1"]
-        assert groups(planned(project, *flags))["rerun"] == {Why.NOT_GENERATED: ["p1"]}
+        assert groups(planned(project, *flags))["rerun"] == {Reason.NOT_GENERATED: ["p1"]}
         assert project.run(*RUN, *flags).code == 0
-        assert groups(planned(project, *flags))["reuse"] == {Why.GENERATED: ["p1"]}
+        assert groups(planned(project, *flags))["reuse"] == {Reason.GENERATED: ["p1"]}
 
     def test_it_works_while_another_process_holds_the_run(self, project: RunnerProject) -> None:
         project.write_tasks(
@@ -290,7 +290,7 @@ class TestNothingIsTouched:
             os.close(read_end)
             os.close(write_end)
         assert ended.code == 0, ended.out
-        assert groups(ended.json)["rerun"] == {Why.NOT_GENERATED: ["t2"]}
+        assert groups(ended.json)["rerun"] == {Reason.NOT_GENERATED: ["t2"]}
 
 
 class TestServicesThatCanNotBeUsed:
@@ -304,7 +304,7 @@ class TestServicesThatCanNotBeUsed:
     def test_one_that_is_down_is_no_obstacle(self, project: RunnerProject, nobody: str) -> None:
         project.run(*RUN, "--skip-eval", "t1")
         document = planned(project, "--service-url", nobody)
-        assert groups(document)["regrade"] == {Why.NOT_GRADED: ["t1"]}
+        assert groups(document)["regrade"] == {Reason.NOT_GRADED: ["t1"]}
 
     def test_one_in_trouble_is_asked_once(
         self, project: RunnerProject, scripted: ScriptedService
@@ -318,11 +318,11 @@ class TestServicesThatCanNotBeUsed:
     ) -> None:
         scripted.answers["/version"] = (401, {"detail": "Unauthorized"})
         document = planned(project, "--service-url", scripted.url)
-        assert groups(document)["rerun"] == {Why.NOT_GENERATED: ["t3", "t1", "t2"]}
+        assert groups(document)["rerun"] == {Reason.NOT_GENERATED: ["t3", "t1", "t2"]}
 
     def test_without_any_the_generations_are_planned(self, project: RunnerProject) -> None:
         project.write_cli(default_service_url=None)
-        assert groups(planned(project))["rerun"] == {Why.NOT_GENERATED: ["t3", "t1", "t2"]}
+        assert groups(planned(project))["rerun"] == {Reason.NOT_GENERATED: ["t3", "t1", "t2"]}
 
 
 class TestErrors:

@@ -14,10 +14,9 @@ from benchmark_runner._progress.events import (
     GenerationFinished,
 )
 from benchmark_runner._run import engine as engine_module
-from benchmark_runner._run.plan import make_plan
 from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
 from benchmark_runner.errors import AuthenticationError, ServiceError
-from tests.fakes import TOO_LONG, EngineRun, grade
+from tests.fakes import TOO_LONG, EngineRun, grade, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

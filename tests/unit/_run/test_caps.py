@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.caps import IDENTICAL_ERRORS, Caps, Costs, recorded_costs
+from benchmark_runner._run.caps import IDENTICAL_ERRORS, Caps
+from benchmark_runner._spend import Spend
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
+from tests.fakes import spend_on_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +41,11 @@ def said(caps: Caps) -> str:
 class TestCosts:
     @pytest.mark.parametrize("unknown", [None, math.nan, math.inf, -math.inf, -1.0])
     def test_what_is_no_amount_is_not_known(self, unknown: float | None) -> None:
-        costs = Costs()
-        costs.add(cost(0.5))
-        costs.add(cost(unknown))
-        costs.add(cost(0))
-        assert (costs.dollars, costs.unknown) == (0.5, 1)
+        spend = Spend()
+        spend.add_generation(cost(0.5))
+        spend.add_generation(cost(unknown))
+        spend.add_generation(cost(0))
+        assert (spend.dollars, spend.unknown) == (0.5, 1)
 
     def test_earlier_attempts_were_paid_for_too(self, tmp_path: Path) -> None:
         artifacts = RunArtifacts(tmp_path, "r1")
@@ -54,9 +56,9 @@ class TestCosts:
         artifacts.keep_attempt("t2")
         artifacts.save_generation("t3", cost(8.0))
 
-        costs = recorded_costs(artifacts, ["t1", "t2", "t4"])
+        spend = spend_on_disk(artifacts, ["t1", "t2", "t4"])
 
-        assert (costs.dollars, costs.unknown) == (7.0, 1)
+        assert (spend.dollars, spend.unknown) == (7.0, 1)
 
     def test_an_attempt_that_was_being_put_away_counts_once(self, tmp_path: Path) -> None:
         artifacts = RunArtifacts(tmp_path, "r1")
@@ -65,16 +67,16 @@ class TestCosts:
         (tmp_path / "r1" / "t1" / "attempts" / "1").rename(
             tmp_path / "r1" / "t1" / "attempts" / ".moving"
         )
-        assert recorded_costs(artifacts, ["t1"]).dollars == 1.0
+        assert spend_on_disk(artifacts, ["t1"]).dollars == 1.0
         artifacts.keep_attempt("t1")
-        assert recorded_costs(artifacts, ["t1"]).dollars == 1.0
+        assert spend_on_disk(artifacts, ["t1"]).dollars == 1.0
 
     def test_an_earlier_attempt_that_can_not_be_read_is_left_out(self, tmp_path: Path) -> None:
         artifacts = RunArtifacts(tmp_path, "r1")
         artifacts.save_generation("t1", cost(1.0))
         artifacts.keep_attempt("t1")
         (tmp_path / "r1" / "t1" / "attempts" / "1" / "generation.json").write_text("{")
-        assert recorded_costs(artifacts, ["t1"]).dollars == 0.0
+        assert spend_on_disk(artifacts, ["t1"]).dollars == 0.0
         assert artifacts.set_aside == []
 
 
@@ -87,7 +89,7 @@ class TestMaxCost:
         assert said(caps) == "paused at a cost of $1.00: --max-cost is 1"
 
     def test_what_was_paid_before_counts(self) -> None:
-        caps = Caps(max_cost=1.0, costs=Costs(dollars=1.5))
+        caps = Caps(max_cost=1.0, spend=Spend(dollars=1.5))
         assert "$1.50" in said(caps)
 
     def test_unknown_costs_are_said_and_do_not_count(self) -> None:

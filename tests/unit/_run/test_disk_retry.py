@@ -10,12 +10,11 @@ from benchmark_runner._concurrency import thread_pool
 from benchmark_runner._progress.events import Event, GenerationStarted, RetryScheduled
 from benchmark_runner._run import disk_retry
 from benchmark_runner._run.disk_retry import Keeper
-from benchmark_runner._run.plan import make_plan
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalResult, GenerationResult, GenerationStatus, Task
-from tests.fakes import TOO_LONG, EngineRun, answer
+from tests.fakes import TOO_LONG, EngineRun, answer, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

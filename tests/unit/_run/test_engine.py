@@ -19,9 +19,9 @@ from benchmark_runner._progress.events import (
     GenerationStarted,
 )
 from benchmark_runner._progress.tally import Tally
-from benchmark_runner._run.caps import Caps, recorded_costs
+from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.plan import Plan, make_plan
+from benchmark_runner._run.plan import Plan
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.errors import (
     ArtifactError,
@@ -41,7 +41,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade
+from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, make_plan, spend_on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -124,8 +124,8 @@ class TestLimits:
         run.script(3, generate)
         assert await run(parallelism=1, caps=Caps(max_cost=3.0)) is None
         run.script(4, generate)
-        costs = recorded_costs(run.artifacts, ["t1", "t2", "t3"])
-        stopped_by = await run(parallelism=1, caps=Caps(max_cost=3.0, costs=costs))
+        spend = spend_on_disk(run.artifacts, ["t1", "t2", "t3"])
+        stopped_by = await run(parallelism=1, caps=Caps(max_cost=3.0, spend=spend))
         assert isinstance(stopped_by, RunPausedError)
         assert run.runner.generated == []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._run.graded_by import GradedBy, check_same_grader
-from benchmark_runner._run.plan import Plan, Why, make_plan
+from benchmark_runner._run.plan import Plan, Reason
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.schemas import (
@@ -16,6 +16,7 @@ from benchmark_runner.schemas import (
     GenerationResult,
     GenerationStatus,
 )
+from tests.fakes import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +166,7 @@ class TestPlan:
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
-        plan = make_plan(artifacts, ["t1"], regrade=Why.REGRADE)
+        plan = make_plan(artifacts, ["t1"], regrade=Reason.REGRADE)
 
         assert (plan.generate, plan.evaluate) == ([], ["t1"])
 
@@ -173,7 +174,7 @@ class TestPlan:
         content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
         grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
-        assert make_plan(artifacts, ["t1"], regrade=Why.REGRADE).evaluate == ["t1"]
+        assert make_plan(artifacts, ["t1"], regrade=Reason.REGRADE).evaluate == ["t1"]
 
     @pytest.mark.parametrize("status", [GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS])
     def test_what_ran_out_of_time_or_turns_is_redone_where_that_is_asked_for(
@@ -189,7 +190,7 @@ class TestPlan:
     def test_a_generation_that_stands_is_redone_for_the_reason_given(
         self, artifacts: RunArtifacts
     ) -> None:
-        redo = {"t1": Why.RERUN, "t2": Why.CHANGED, "t3": Why.RERUN, "t9": Why.RERUN}
+        redo = {"t1": Reason.RERUN, "t2": Reason.CHANGED, "t3": Reason.RERUN, "t9": Reason.RERUN}
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         generate(artifacts, "t2", GenerationStatus.ERROR)
@@ -198,9 +199,9 @@ class TestPlan:
 
         assert (plan.generate, plan.evaluate) == (["t1", "t2", "t3"], [])
         assert plan.why == {
-            Why.RERUN: ["t1"],
-            Why.CHANGED: ["t2"],
-            Why.NOT_GENERATED: ["t3"],
+            Reason.RERUN: ["t1"],
+            Reason.CHANGED: ["t2"],
+            Reason.NOT_GENERATED: ["t3"],
         }
         assert plan.on_purpose == ["t1", "t2"]
         assert plan.graded == {}
@@ -215,7 +216,7 @@ class TestPlan:
         plan = make_plan(artifacts, ["t1", "t2", "t3"]).without(["t1", "t3"])
 
         assert (plan.generate, plan.evaluate, plan.done) == ([], ["t2"], 0)
-        assert plan.why == {Why.NOT_GRADED: ["t2"]}
+        assert plan.why == {Reason.NOT_GRADED: ["t2"]}
         assert plan.graded == {REMOTE: ["t1"]}
 
     @pytest.mark.parametrize(
@@ -307,55 +308,55 @@ class TestWhy:
 
     def test_it_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
         assert self.plan(artifacts).why == {
-            Why.GRADED: ["graded"],
-            Why.DID_NOT_COMPLETE: ["slow"],
-            Why.NOT_GRADED: ["ungraded"],
-            Why.GRADING_FAILED: ["odd"],
-            Why.GENERATION_FAILED: ["failed"],
-            Why.OTHER_GENERATION: ["changed"],
-            Why.UNREADABLE: ["torn"],
-            Why.NOT_GENERATED: ["missing"],
+            Reason.GRADED: ["graded"],
+            Reason.DID_NOT_COMPLETE: ["slow"],
+            Reason.NOT_GRADED: ["ungraded"],
+            Reason.GRADING_FAILED: ["odd"],
+            Reason.GENERATION_FAILED: ["failed"],
+            Reason.OTHER_GENERATION: ["changed"],
+            Reason.UNREADABLE: ["torn"],
+            Reason.NOT_GENERATED: ["missing"],
         }
 
     def test_without_grading_only_the_generations_count(self, artifacts: RunArtifacts) -> None:
         assert self.plan(artifacts, skip_eval=True).grouped() == {
-            "reuse": {Why.GENERATED: ["graded", "slow", "ungraded", "odd", "changed"]},
+            "reuse": {Reason.GENERATED: ["graded", "slow", "ungraded", "odd", "changed"]},
             "regrade": {},
             "rerun": {
-                Why.GENERATION_FAILED: ["failed"],
-                Why.UNREADABLE: ["torn"],
-                Why.NOT_GENERATED: ["missing"],
+                Reason.GENERATION_FAILED: ["failed"],
+                Reason.UNREADABLE: ["torn"],
+                Reason.NOT_GENERATED: ["missing"],
             },
         }
 
-    @pytest.mark.parametrize("reason", [Why.REGRADE, Why.OTHER_REFERENCES])
+    @pytest.mark.parametrize("reason", [Reason.REGRADE, Reason.OTHER_REFERENCES])
     def test_what_has_a_grade_is_graded_again_for_the_reason_given(
-        self, artifacts: RunArtifacts, reason: Why
+        self, artifacts: RunArtifacts, reason: Reason
     ) -> None:
         plan = self.plan(artifacts, regrade=reason)
 
         assert plan.grouped()["regrade"] == {
             reason: ["graded", "slow"],
-            Why.NOT_GRADED: ["ungraded"],
-            Why.GRADING_FAILED: ["odd"],
-            Why.OTHER_GENERATION: ["changed"],
+            Reason.NOT_GRADED: ["ungraded"],
+            Reason.GRADING_FAILED: ["odd"],
+            Reason.OTHER_GENERATION: ["changed"],
         }
         assert plan.grouped()["reuse"] == {}
 
     def test_the_groups_are_what_becomes_of_the_tasks(self, artifacts: RunArtifacts) -> None:
-        redo = {"graded": Why.RERUN, "ungraded": Why.CHANGED}
+        redo = {"graded": Reason.RERUN, "ungraded": Reason.CHANGED}
         plan = self.plan(artifacts, redo=redo, retry_timeouts=True)
 
         assert plan.grouped() == {
             "reuse": {},
-            "regrade": {Why.GRADING_FAILED: ["odd"], Why.OTHER_GENERATION: ["changed"]},
+            "regrade": {Reason.GRADING_FAILED: ["odd"], Reason.OTHER_GENERATION: ["changed"]},
             "rerun": {
-                Why.RERUN: ["graded"],
-                Why.RETRY_TIMEOUTS: ["slow"],
-                Why.CHANGED: ["ungraded"],
-                Why.GENERATION_FAILED: ["failed"],
-                Why.UNREADABLE: ["torn"],
-                Why.NOT_GENERATED: ["missing"],
+                Reason.RERUN: ["graded"],
+                Reason.RETRY_TIMEOUTS: ["slow"],
+                Reason.CHANGED: ["ungraded"],
+                Reason.GENERATION_FAILED: ["failed"],
+                Reason.UNREADABLE: ["torn"],
+                Reason.NOT_GENERATED: ["missing"],
             },
         }
 
@@ -374,6 +375,6 @@ class TestWhy:
     ) -> None:
         groups = self.plan(artifacts).grouped(now)
 
-        assert (groups["reuse"].get(Why.GRADED) == ["graded"]) is reused
-        assert (groups["regrade"].get(Why.OTHER_GRADER) == ["graded"]) is not reused
-        assert groups["reuse"][Why.DID_NOT_COMPLETE] == ["slow"]
+        assert (groups["reuse"].get(Reason.GRADED) == ["graded"]) is reused
+        assert (groups["regrade"].get(Reason.OTHER_GRADER) == ["graded"]) is not reused
+        assert groups["reuse"][Reason.DID_NOT_COMPLETE] == ["slow"]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.identity import task_hash
-from benchmark_runner._run.plan import Why
+from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import RunRequest, open_graded_run, open_run
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -534,7 +534,7 @@ class TestAcceptedChanges:
         before, now = dict(started.task_hashes()), dict(session.task_hashes())
         assert [*now] == ["d", "b", "c"]
         assert (now["b"] == before["b"], now["c"] == before["c"]) == (False, True)
-        assert session.redo == {"d": Why.CHANGED, "b": Why.CHANGED}
+        assert session.redo == {"d": Reason.CHANGED, "b": Reason.CHANGED}
         assert [task.question for task in session.runner.get_tasks()] == [
             "fourth?",
             "another?",
@@ -581,7 +581,7 @@ class TestAcceptedChanges:
             await bench.start(problem=problem, task_ids=[task_id])
         problem.write_text("another question")
         session = await bench.open(problem=problem, task_ids=["t2"], accept_changed_tasks=True)
-        assert session.redo == {"t2": Why.CHANGED}
+        assert session.redo == {"t2": Reason.CHANGED}
         assert session.config.tasks == ["t1", "t2"]
         assert session.chosen == ["t2"]
 
@@ -590,7 +590,7 @@ class TestTasksToRedo:
     async def test_named_ones_are_redone_among_all(self, bench: Bench) -> None:
         await bench.start()
         session = await bench.open(rerun=["c", "b", "c"])
-        assert session.redo == {"b": Why.RERUN, "c": Why.RERUN}
+        assert session.redo == {"b": Reason.RERUN, "c": Reason.RERUN}
         assert session.chosen == ["b", "a", "c"]
 
     async def test_beside_chosen_ones_they_are_chosen_too(self, bench: Bench) -> None:
@@ -608,7 +608,7 @@ class TestTasksToRedo:
         await bench.start()
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         session = await bench.open(rerun=["b"], accept_changed_tasks=True)
-        assert session.redo == {"b": Why.CHANGED}
+        assert session.redo == {"b": Reason.CHANGED}
 
 
 class TestOtherCode:

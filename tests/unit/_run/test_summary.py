@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.summary import CurrentEvals, summarise
+from benchmark_runner._run.score import CurrentEvals
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalStatus,
@@ -230,9 +231,9 @@ class TestCosts:
         for task_id, cost in (("t1", 0.25), ("t2", 0.5), ("t3", None)):
             run.add_generation(task_id, cost=cost)
 
-        costs = summarise(FakeRunner(), run.artifacts, [*run.tasks, "missing"]).costs
+        spend = summarise(FakeRunner(), run.artifacts, [*run.tasks, "missing"]).spend
 
-        assert (costs.dollars, costs.unknown) == (0.75, 1)
+        assert (spend.dollars, spend.unknown) == (0.75, 1)
 
 
 class TestGraders:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.plan import make_plan
 from benchmark_runner.artifacts.run_folder import MOVING_FOLDER, RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, UsageError
@@ -22,7 +21,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     ScoreResult,
 )
-from tests.unit.hashes import hash_of_evals
+from tests.fakes import hash_of_evals, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from benchmark_runner._run.plan import Why, make_plan
+from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import Invocation, RunConfig
@@ -23,7 +23,7 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from tests.fakes import FakeRunner, hash_of_evals
+from tests.fakes import FakeRunner, hash_of_evals, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +161,7 @@ class TestTheRows:
 
         plan = results.view().read(skip_eval=True).to_end().plan
 
-        assert {*plan.why} == {Why.GENERATED}
+        assert {*plan.why} == {Reason.GENERATED}
 
     def test_the_long_texts_come_with_the_files(self, results: Results) -> None:
         made = results.finish()

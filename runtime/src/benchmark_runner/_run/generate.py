@@ -17,8 +17,8 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.loop_watch import WorkingFor
 from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
-from benchmark_runner._run.caps import known_cost
 from benchmark_runner._run.failure_kinds import classify
+from benchmark_runner._spend import known_cost
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (

@@ -8,18 +8,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner.artifacts.task_files import read_tasks
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import EvalResult
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """Why a task is left alone, graded or generated, in the words that a person reads."""
 
     GRADED = "graded"
@@ -42,7 +40,7 @@ class Why(StrEnum):
 
 
 #: Generations that stand, and are done again only because somebody says so.
-_ON_PURPOSE = frozenset({Why.CHANGED, Why.RETRY_TIMEOUTS, Why.RERUN})
+_ON_PURPOSE = frozenset({Reason.CHANGED, Reason.RETRY_TIMEOUTS, Reason.RERUN})
 _OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
 
 
@@ -60,7 +58,7 @@ class Plan:
     generate: list[str] = field(default_factory=list[str])
     evaluate: list[str] = field(default_factory=list[str])
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
-    why: dict[Why, list[str]] = field(default_factory=dict[Why, list[str]])
+    why: dict[Reason, list[str]] = field(default_factory=dict[Reason, list[str]])
 
     def __bool__(self) -> bool:
         return bool(self.generate or self.evaluate)
@@ -90,13 +88,13 @@ class Plan:
         why = {why: left for why, task_ids in self.why.items() if (left := rest(task_ids))}
         return Plan(rest(self.generate), rest(self.evaluate), self.graded, why)
 
-    def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Why, list[str]]]:
+    def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Reason, list[str]]]:
         """The tasks by what becomes of them (``reuse``, ``regrade``, ``rerun``) and why.
 
         Args:
             now: Who would grade: what somebody else has graded can't be reused.
         """
-        groups: dict[str, dict[Why, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
+        groups: dict[str, dict[Reason, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
         becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
         others = [by for by in self.graded if now is not None and now.differs_from(by)]
         stale = {task_id for by in others for task_id in self.graded[by]}
@@ -104,114 +102,82 @@ class Plan:
             for task_id in task_ids:
                 action = becomes.get(task_id, "reuse")
                 if action == "reuse" and task_id in stale:
-                    groups["regrade"].setdefault(Why.OTHER_GRADER, []).append(task_id)
+                    groups["regrade"].setdefault(Reason.OTHER_GRADER, []).append(task_id)
                 else:
                     groups[action].setdefault(why, []).append(task_id)
         return groups
 
-    def note(self, task_id: str, why: Why) -> None:
-        """Say why one more task is to be done, or left alone."""
-        self.why.setdefault(why, []).append(task_id)
 
-
-def make_plan(
-    artifacts: RunArtifacts,
-    task_ids: Iterable[str],
-    *,
-    skip_eval: bool = False,
-    regrade: Why | None = None,
-    retry_timeouts: bool = False,
-    redo: Mapping[str, Why] | None = None,
-    also: Callable[[TaskFiles, Plan], None] | None = None,
-) -> Plan:
-    """Find out what tasks still need.
+class Planner:
+    """Finds out what each task still needs.
 
     Args:
-        artifacts: The files of the run.
-        task_ids: The tasks to look at.
         skip_eval: Whether generations are all that is wanted.
-        regrade: Why grades that are there are to be made again, if they are.
-        retry_timeouts: Whether what ran out of time or turns is to be generated again.
-        redo: Tasks that are to be generated again, whatever there is, and why.
-        also: Is shown each task once it is planned, so that nothing is read twice.
+        regrade: The reason to evaluate again what has a grade, if there is one.
+        retry_timeouts: Whether to generate again what ran out of time or turns.
+        redo: The reasons to generate tasks again although their generation is usable.
+
+    Attributes:
+        plan: The plan of the tasks so far.
     """
-    plan, redo = Plan(), redo or {}
-    for task in read_tasks(artifacts, task_ids):
-        plan_task(
-            plan,
-            task,
-            skip_eval=skip_eval,
-            regrade=regrade,
-            retry_timeouts=retry_timeouts,
-            redo=redo.get(task.task_id),
-        )
-        if also is not None:
-            also(task, plan)
-    return plan
+
+    def __init__(
+        self,
+        *,
+        skip_eval: bool = False,
+        regrade: Reason | None = None,
+        retry_timeouts: bool = False,
+        redo: Mapping[str, Reason] | None = None,
+    ) -> None:
+        self.plan = Plan()
+        self._skip_eval = skip_eval
+        self._regrade = regrade
+        self._retry_timeouts = retry_timeouts
+        self._redo = redo or {}
+
+    def add(self, task: TaskFiles) -> Reason:
+        """Plan one task, and return the reason why it is done, or left alone."""
+        reason = self._why_generate(task)
+        if reason is not None:
+            self.plan.generate.append(task.task_id)
+        elif self._skip_eval:
+            reason = Reason.GENERATED
+        else:
+            reason = self._plan_eval(task)
+        self.plan.why.setdefault(reason, []).append(task.task_id)
+        return reason
+
+    def _why_generate(self, task: TaskFiles) -> Reason | None:
+        generation = task.generation
+        if generation is None:
+            return Reason.UNREADABLE if task.is_unreadable else Reason.NOT_GENERATED
+        if redo := self._redo.get(task.task_id):
+            return redo
+        if generation.status is GenerationStatus.ERROR:
+            return Reason.GENERATION_FAILED
+        if self._retry_timeouts and generation.status in _OUT_OF_TIME:
+            return Reason.RETRY_TIMEOUTS
+        return None
+
+    def _plan_eval(self, task: TaskFiles) -> Reason:
+        result = task.result
+        if result is None:
+            owed = Reason.NOT_GRADED
+        else:
+            owed = why_eval_is_owed(result, task.generation_hash) or self._regrade
+        if owed is not None or result is None:
+            self.plan.evaluate.append(task.task_id)
+            return owed or Reason.NOT_GRADED
+        if result.status is not EvalStatus.EVALUATED:
+            return Reason.DID_NOT_COMPLETE
+        self.plan.graded.setdefault(GradedBy.of(result), []).append(task.task_id)
+        return Reason.GRADED
 
 
-def plan_task(
-    plan: Plan,
-    task: TaskFiles,
-    *,
-    skip_eval: bool = False,
-    regrade: Why | None = None,
-    retry_timeouts: bool = False,
-    redo: Why | None = None,
-) -> None:
-    """Add to ``plan`` what one task still needs; see :func:`make_plan`.
-
-    Args:
-        plan: The plan of the tasks before it.
-        task: The task.
-        skip_eval: Whether a generation is all that is wanted.
-        regrade: Why a grade that is there is to be made again, if it is.
-        retry_timeouts: Whether it is to be generated again if it ran out of time or turns.
-        redo: Why it is to be generated again, whatever there is, if it is.
-    """
-    task_id, generation = task.task_id, task.generation
-    again: Why | None = None
-    if generation is None:
-        again = Why.UNREADABLE if task.is_unreadable else Why.NOT_GENERATED
-    elif redo is not None:
-        again = redo
-    elif generation.status is GenerationStatus.ERROR:
-        again = Why.GENERATION_FAILED
-    elif retry_timeouts and generation.status in _OUT_OF_TIME:
-        again = Why.RETRY_TIMEOUTS
-    if again is not None:
-        plan.generate.append(task_id)
-        plan.note(task_id, again)
-    elif skip_eval:
-        plan.note(task_id, Why.GENERATED)
-    else:
-        _plan_eval(plan, task_id, task.result, task.generation_hash, regrade=regrade)
-
-
-def _plan_eval(
-    plan: Plan,
-    task_id: str,
-    result: EvalResult | None,
-    generation_hash: str | None,
-    *,
-    regrade: Why | None,
-) -> None:
-    why = Why.NOT_GRADED if result is None else why_eval_is_owed(result, generation_hash) or regrade
-    if why is not None or result is None:
-        plan.evaluate.append(task_id)
-        plan.note(task_id, why or Why.NOT_GRADED)
-        return
-    if result.status is EvalStatus.EVALUATED:
-        plan.note(task_id, Why.GRADED)
-        plan.graded.setdefault(GradedBy.of(result), []).append(task_id)
-    else:
-        plan.note(task_id, Why.DID_NOT_COMPLETE)
-
-
-def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Why | None:
-    """Why an eval has to be made again: it failed, or graded another generation."""
+def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Reason | None:
+    """Return the reason to evaluate again: it failed, or graded another generation."""
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
-        return Why.GRADING_FAILED
+        return Reason.GRADING_FAILED
     if result.generation_hash not in (None, generation_hash):
-        return Why.OTHER_GENERATION
+        return Reason.OTHER_GENERATION
     return None

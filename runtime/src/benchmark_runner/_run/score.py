@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -13,17 +14,19 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
 )
 from benchmark_runner._concurrency.thread_pool import beside_loop
-from benchmark_runner._run.summary import CurrentEvals
+from benchmark_runner._run.scan import scan
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.schemas import ScoreResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.artifacts.task_files import TaskFiles
+    from benchmark_runner.schemas import EvalResult
 
 _CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 
@@ -123,3 +126,51 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
             f"score() returned {scored.final_score}, not a finite number", hint=_CORRECT_SCORE
         )
     return scored
+
+
+class EvalsDigest:
+    """SHA-256 over the evals of tasks, in their order."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, task: TaskFiles) -> None:
+        """Add the content of one task's ``eval.json``, or that there is none."""
+        self._digest.update(task.task_id.encode())
+        self._digest.update(task.eval_content or b"-")
+
+    def hexdigest(self) -> str:
+        """Return the hash of what was added."""
+        return self._digest.hexdigest()
+
+
+class CurrentEvals:
+    """The evals that belong to the generations on disk, read one by one when they are taken.
+
+    Args:
+        artifacts: The files of the run.
+        task_ids: The tasks.
+    """
+
+    def __init__(self, artifacts: RunArtifacts, task_ids: Iterable[str]) -> None:
+        self._artifacts = artifacts
+        self._task_ids = task_ids
+        self._digest = EvalsDigest()
+
+    def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
+        """Each task with its eval; ``None`` if it has none."""
+        self._digest = EvalsDigest()
+        for task in scan(self._artifacts, self._task_ids):
+            result = task.result
+            belongs = result is not None and task.is_graded_by(result)
+            self._digest.add(task)
+            yield task.task_id, result if belongs else None
+
+    def read(self) -> list[EvalResult]:
+        """All of them."""
+        return [result for _, result in self if result is not None]
+
+    @property
+    def files_hash(self) -> str:
+        """SHA-256 over the evals on disk, as they were when they were taken."""
+        return self._digest.hexdigest()

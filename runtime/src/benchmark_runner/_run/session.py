@@ -27,7 +27,7 @@ from benchmark_runner._run.options import (
     public_texts,
     secrets_of,
 )
-from benchmark_runner._run.plan import Why
+from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.runner_class import parse_options, split_options
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner._secrets import looks_like_a_key
@@ -115,7 +115,7 @@ class Session:
     source: TaskSource
     chosen: Sequence[str]
     resumed: bool
-    redo: Mapping[str, Why] = field(default_factory=dict[str, Why])
+    redo: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     changes: TaskChanges = field(default_factory=TaskChanges)
     facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
@@ -426,12 +426,12 @@ def _named(request: RunRequest) -> Sequence[str]:
     )
 
 
-def _to_redo(config: RunConfig, request: RunRequest, changes: TaskChanges) -> dict[str, Why]:
+def _to_redo(config: RunConfig, request: RunRequest, changes: TaskChanges) -> dict[str, Reason]:
     available = config.tasks if request.problem is None else request.task_ids
     asked = _choose(available, request.rerun) if request.rerun else ()
     # What is there of an added task is of one that was removed, and may have been another.
     changed = [*changes.changed, *changes.added]
-    return dict.fromkeys(asked, Why.RERUN) | dict.fromkeys(changed, Why.CHANGED)
+    return dict.fromkeys(asked, Reason.RERUN) | dict.fromkeys(changed, Reason.CHANGED)
 
 
 def _choose(frozen_ids: Sequence[str], named: Sequence[str]) -> Sequence[str]:

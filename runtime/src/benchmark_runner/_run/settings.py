@@ -13,10 +13,10 @@ from benchmark_runner.errors import describe
 
 if TYPE_CHECKING:
     from benchmark_runner._progress.listeners import Listeners
+    from benchmark_runner._run.baseline import Baseline
     from benchmark_runner._run.caps import Caps
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.scan import Before
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.workflow import Outcome, WorkSettings
     from benchmark_runner._versions import Code
@@ -66,7 +66,7 @@ def make_engine(
 
 
 def beginning(
-    session: Session, plan: Plan, settings: WorkSettings, before: Before
+    session: Session, plan: Plan, settings: WorkSettings, before: Baseline
 ) -> InvocationStarted:
     """What listeners are told first.
 
@@ -94,10 +94,10 @@ def beginning(
         scored=before.scores.count,
         mean=before.scores.mean if before.scores.count else None,
         stderr=before.scores.stderr,
-        cost=before.spent.dollars,
-        cost_unknown=before.spent.unknown,
-        input_tokens=before.spent.input_tokens,
-        output_tokens=before.spent.output_tokens,
+        cost=before.spend.dollars,
+        cost_unknown=before.spend.unknown,
+        input_tokens=before.spend.tokens.get("input", 0),
+        output_tokens=before.spend.tokens.get("output", 0),
     )
 
 

@@ -7,15 +7,14 @@ from array import array
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner._run.caps import Costs
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import why_eval_is_owed
+from benchmark_runner._run.scan import scan_all
 from benchmark_runner._scores import finite
+from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
-from benchmark_runner.artifacts.run_folder import EvalsDigest
-from benchmark_runner.artifacts.task_files import read_tasks
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import (
     EvalResult,
@@ -28,7 +27,7 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -66,7 +65,7 @@ class RunSummary:
 
     Attributes:
         counts: How many there are of each outcome.
-        costs: What their generations have cost, those of earlier attempts included.
+        spend: The cost and tokens of their generations, earlier attempts included.
         scores: What each task counts, where that is known.
         failures: What went wrong, grouped, the largest group first.
         without_generation: Tasks that have none.
@@ -76,7 +75,7 @@ class RunSummary:
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
-    costs: Costs = field(default_factory=Costs)
+    spend: Spend = field(default_factory=Spend)
     scores: array[float] = field(default_factory=lambda: array("d"))
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
     without_generation: list[str] = field(default_factory=list[str])
@@ -124,8 +123,7 @@ def summarise(
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     summariser = Summariser(runner)
-    for task in read_tasks(artifacts, task_ids):
-        summariser.add(task)
+    scan_all(artifacts, task_ids, summariser)
     return summariser.summary()
 
 
@@ -153,13 +151,13 @@ class Summariser:
         summary, counts, task_id = self._summary, self._summary.counts, task.task_id
         counts.total += 1
         for paid in task.earlier_generations:
-            summary.costs.add(paid)
+            summary.spend.add_generation(paid)
         generation = task.generation
         if generation is None:
             summary.without_generation.append(task_id)
             return None
         counts.attempted += 1
-        summary.costs.add(generation)
+        summary.spend.add_generation(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
             _note_failure(self._failed, Phase.GENERATE, generation, task_id)
@@ -239,35 +237,3 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
             hint=_CORRECT_TASK_SCORE,
         )
     return finite(score)
-
-
-class CurrentEvals:
-    """The evals that belong to the generations on disk, read one by one when they are taken.
-
-    Args:
-        artifacts: The files of the run.
-        task_ids: The tasks.
-    """
-
-    def __init__(self, artifacts: RunArtifacts, task_ids: Iterable[str]) -> None:
-        self._artifacts = artifacts
-        self._task_ids = task_ids
-        self._digest = EvalsDigest()
-
-    def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
-        """Each task with its eval; ``None`` if it has none."""
-        self._digest = EvalsDigest()
-        for task in read_tasks(self._artifacts, self._task_ids):
-            result = task.result
-            belongs = result is not None and task.is_graded_by(result)
-            self._digest.add(task.task_id, task.eval_content)
-            yield task.task_id, result if belongs else None
-
-    def read(self) -> list[EvalResult]:
-        """All of them."""
-        return [result for _, result in self if result is not None]
-
-    @property
-    def files_hash(self) -> str:
-        """SHA-256 over the evals on disk, as they were when they were taken."""
-        return self._digest.hexdigest()

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._progress.events import ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
-from benchmark_runner._run.caps import Caps, recorded_costs
+from benchmark_runner._run.baseline import Baseline
+from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.generate import note_interruption
 from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
-from benchmark_runner._run.plan import Plan, Why, make_plan
-from benchmark_runner._run.scan import Survey
+from benchmark_runner._run.plan import Plan, Planner, Reason
+from benchmark_runner._run.scan import scan_all
 from benchmark_runner._run.score import has_forced_score, make_score, standing_score
 from benchmark_runner._run.session import open_graded_run, open_run
 from benchmark_runner._run.settings import beginning, ending, make_engine
@@ -172,13 +173,12 @@ class Workflow:
                 if session.source.kind != "problem":
                     self._check_untouched(before)
                 locks.enter_context(self.listeners)  # ended before the run is let go of
-                is_part = len(session.chosen) < len(session.config.tasks)
-                chosen = session.chosen if is_part else None
-                survey = Survey(session.runner, chosen, is_new=not session.resumed)
-                grading, stopped_by = await self._do_what_is_owed(session, survey, announce)
+                chosen = session.chosen if _is_part(session) else None
+                baseline = Baseline(session.runner, self._planner(session), chosen)
+                grading, stopped_by = await self._do_what_is_owed(session, baseline, announce)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
                     # Where nothing was done the run stands as it did; it was locked meanwhile.
-                    known = None if self._request.problem is not None else survey.summary
+                    known = None if self._request.problem is not None else baseline.summary
                     outcome = await beside_loop(self.take_stock, session, known)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
@@ -192,21 +192,23 @@ class Workflow:
                 await self._close()
 
     async def _do_what_is_owed(
-        self, session: Session, survey: Survey, announce: Callable[[Session, Plan, bool], None]
+        self, session: Session, baseline: Baseline, announce: Callable[[Session, Plan, bool], None]
     ) -> tuple[_Grading, BenchmarkRunnerError | None]:
         """Plan, and carry the plan out; of many tasks it is large, and gone before they are scored.
 
         Returns:
             Who grades, and what made it stop before everything was done.
         """
-        plan, unchanged = await beside_loop(self._plan, session, survey)
+        await beside_loop(scan_all, self.artifacts, session.config.tasks, baseline)
+        plan = self._part_of(session, baseline.plan)
+        unchanged = not baseline.plan and not session.changes
         with attributed_to(Phase.EVALUATE):
-            grading = await self._prepare_grading(session, plan, survey, unchanged=unchanged)
+            grading = await self._prepare_grading(session, plan, baseline, unchanged=unchanged)
         self.session = session
-        await beside_loop(self._begin, session, plan, grading, survey, unchanged)
+        await beside_loop(self._begin, session, plan, grading, baseline, unchanged)
         announce(session, plan, grading.local)
         with attributed_to(Phase.EVALUATE):
-            return grading, await self._work(session, plan, grading, survey)
+            return grading, await self._work(session, plan, grading, baseline)
 
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
         """Find out what ``carry_out()`` would do, without changing anything.
@@ -220,7 +222,9 @@ class Workflow:
         try:
             with attributed_to(Phase.LOAD):
                 session = await self._open()
-            plan, _ = await beside_loop(self._plan, session)
+            planner = self._planner(session)
+            await beside_loop(scan_all, self.artifacts, session.config.tasks, planner)
+            plan = self._part_of(session, planner.plan)
             if self._settings.skip_eval or not self._runner.service_url:
                 return session, plan, None
             if session.source.kind != "service":
@@ -269,37 +273,36 @@ class Workflow:
             return await open_run(*arguments)
         return await open_graded_run(*arguments, needs_file=self._settings.local)
 
-    def _plan(self, session: Session, survey: Survey | None = None) -> tuple[Plan, bool]:
-        """What this command has to do, and whether a score on disk may still stand."""
-        settings = self._settings
-        whole = make_plan(
-            self.artifacts,
-            session.config.tasks,
-            skip_eval=settings.skip_eval,
+    def _planner(self, session: Session) -> Planner:
+        return Planner(
+            skip_eval=self._settings.skip_eval,
             regrade=self._regrade(session),
-            retry_timeouts=settings.retry_timeouts,
+            retry_timeouts=self._settings.retry_timeouts,
             redo=session.redo,
-            also=survey.look_at if survey is not None else None,
         )
-        is_part = len(session.chosen) < len(session.config.tasks)
-        plan = whole.only(session.chosen) if is_part else whole
+
+    def _part_of(self, session: Session, plan: Plan) -> Plan:
+        """Return the part of a plan that this command carries out."""
+        settings = self._settings
+        if _is_part(session):
+            plan = plan.only(session.chosen)
         if settings.command != "run":
             plan = plan.without(plan.generate)
         if settings.command == "score":
             plan = plan.without(plan.evaluate)
-        return plan, not whole and not session.changes
+        return plan
 
-    def _regrade(self, session: Session) -> Why | None:
+    def _regrade(self, session: Session) -> Reason | None:
         """Why all that has a grade is to be graded again, if so."""
         if self._settings.regrade:
-            return Why.REGRADE
+            return Reason.REGRADE
         # The version of the embedded service is that of its whole dataset.
         local = self._settings.local and session.config.service_url == "local"
         changes = session.changes and session.source.kind != "problem"
-        return Why.OTHER_REFERENCES if local and changes else None
+        return Reason.OTHER_REFERENCES if local and changes else None
 
     async def _prepare_grading(
-        self, session: Session, plan: Plan, survey: Survey, *, unchanged: bool
+        self, session: Session, plan: Plan, baseline: Baseline, *, unchanged: bool
     ) -> _Grading:
         """Connect, and find out who grades and whether there is anything for them to do."""
         runner, settings = session.runner, self._settings
@@ -309,7 +312,7 @@ class Workflow:
             runner.service = await self._connect(runner, session.source)
         client, standing = runner.service, None
         if unchanged and not settings.force:
-            standing = await beside_loop(standing_score, self.artifacts, survey.evals_hash)
+            standing = await beside_loop(standing_score, self.artifacts, baseline.evals_hash)
         if plan:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API
@@ -330,7 +333,7 @@ class Workflow:
         return _Grading(by, local, standing)
 
     def _begin(
-        self, session: Session, plan: Plan, grading: _Grading, survey: Survey, unchanged: bool
+        self, session: Session, plan: Plan, grading: _Grading, baseline: Baseline, unchanged: bool
     ) -> None:
         """Put away what is to be done again, and then freeze what the run is.
 
@@ -338,7 +341,7 @@ class Workflow:
         goes first, so that none is left of grades that are gone.
         """
         settings = self._settings
-        if not self._score_stands(grading, survey, unchanged):
+        if not self._score_stands(grading, baseline, unchanged):
             self.artifacts.remove_final_score()
         # A task that has changed is put away although others were chosen: once the new
         # content is frozen, nothing tells any more that the generation is of the old one.
@@ -360,13 +363,13 @@ class Workflow:
             }
             session.freeze(settings.command, facts)
         if plan and settings.max_cost is not None:
-            self._caps.costs = recorded_costs(self.artifacts, session.config.tasks)
+            self._caps.spend = baseline.spend
 
-    def _score_stands(self, grading: _Grading, survey: Survey, unchanged: bool) -> bool:
+    def _score_stands(self, grading: _Grading, baseline: Baseline, unchanged: bool) -> bool:
         """Whether what ``final_score.json`` says is still true."""
         settings = self._settings
         if settings.command == "score":  # makes it anew, or nothing
-            return unchanged or has_forced_score(self.artifacts, survey.evals_hash)
+            return unchanged or has_forced_score(self.artifacts, baseline.evals_hash)
         return unchanged and (grading.standing is not None or settings.skip_eval)
 
     def _locked(self, session: Session) -> ExitStack:
@@ -385,12 +388,12 @@ class Workflow:
             )
 
     async def _work(
-        self, session: Session, plan: Plan, grading: _Grading, survey: Survey
+        self, session: Session, plan: Plan, grading: _Grading, baseline: Baseline
     ) -> BenchmarkRunnerError | None:
         settings = self._settings
         if not plan:
             return None
-        started = beginning(session, plan, settings, survey.before)
+        started = beginning(session, plan, settings, baseline)
         await self.listeners.begin(started, quiet=settings.quiet)
         engine = make_engine(
             session,
@@ -429,3 +432,8 @@ class Workflow:
             local=grading.local,
             deadline=self._settings.eval_deadline,
         )
+
+
+def _is_part(session: Session) -> bool:
+    """Return True if the command is for some of the run's tasks only."""
+    return len(session.chosen) < len(session.config.tasks)

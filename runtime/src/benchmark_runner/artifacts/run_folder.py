@@ -386,22 +386,6 @@ class RunArtifacts:
         return None
 
 
-class EvalsDigest:
-    """SHA-256 over the evals of tasks, in their order."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def add(self, task_id: str, content: bytes | None) -> None:
-        """Take one task's ``eval.json`` into account; ``None`` if there is none."""
-        self._digest.update(task_id.encode())
-        self._digest.update(content or b"-")
-
-    def hexdigest(self) -> str:
-        """The hash of what was added."""
-        return self._digest.hexdigest()
-
-
 def _checked(value: str, what: str) -> str:
     try:
         return safe_path_segment(value)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from benchmark_runner.schemas import EvalStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.schemas import EvalResult, GenerationResult
 
@@ -86,8 +84,3 @@ class TaskFiles:
     def earlier_generations(self) -> list[GenerationResult]:
         """The generations of earlier attempts, as far as they can be read."""
         return self._artifacts.earlier_generations(self.task_id)
-
-
-def read_tasks(artifacts: RunArtifacts, task_ids: Iterable[str]) -> Iterator[TaskFiles]:
-    """Read the files of one task after the other."""
-    return (TaskFiles(artifacts, task_id) for task_id in task_ids)

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.options import options_on_disk
-from benchmark_runner._run.plan import Plan, plan_task
-from benchmark_runner._run.score import sums
+from benchmark_runner._run.plan import Plan, Planner
+from benchmark_runner._run.scan import scan
+from benchmark_runner._run.score import EvalsDigest, sums
 from benchmark_runner._run.summary import Summariser
-from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
@@ -207,7 +208,7 @@ class Reading:
     def __init__(self, view: RunView, *, skip_eval: bool = False) -> None:
         self._view = view
         self._skip_eval = skip_eval
-        self._begin()
+        self._begin(Plan())
 
     def __iter__(self) -> Iterator[TaskRow]:
         """A row for each task, in the run's order.
@@ -219,15 +220,13 @@ class Reading:
 
     def with_files(self) -> Iterator[tuple[TaskRow, TaskFiles]]:
         """The same, each with its files, for whoever needs the long texts of all tasks."""
-        self._begin()
-        for task_id in self._view.config.tasks:
-            task = TaskFiles(self._view.artifacts, task_id)
+        planner = Planner(skip_eval=self._skip_eval)
+        self._begin(planner.plan)
+        for task in scan(self._view.artifacts, self._view.config.tasks, planner):
             score = self._summariser.add(task)
-            plan_task(self.plan, task, skip_eval=self._skip_eval)
-            self._digest.add(task_id, task.eval_content)
+            self._digest.add(task)
             row = row_of(task, score)
             self._note_times(row)
-            self._note_tokens(task)
             self.states[row.state] += 1
             yield row, task
 
@@ -248,7 +247,7 @@ class Reading:
 
         ``None`` of a class that none of them tells of.
         """
-        return TokenUsage.model_validate(self._tokens)
+        return self._summariser.summary().spend.usage
 
     @property
     def score(self) -> ScoreResult | None:
@@ -261,21 +260,13 @@ class Reading:
         """The files that are there and can't be read."""
         return [*dict.fromkeys(self._view.artifacts.set_aside)]
 
-    def _begin(self) -> None:
+    def _begin(self, plan: Plan) -> None:
         self._summariser = Summariser(self._view.runner)
         self._digest = EvalsDigest()
-        self.plan = Plan()
+        self.plan = plan
         self.states = dict.fromkeys(TaskState, 0)
-        self._tokens: dict[str, int] = {}
         self.first_started: datetime | None = None
         self.last_ended: datetime | None = None
-
-    def _note_tokens(self, task: TaskFiles) -> None:
-        for generation in (*task.earlier_generations, task.generation):
-            if generation is not None and generation.usage is not None:
-                for name, count in generation.usage:
-                    if count is not None:
-                        self._tokens[name] = self._tokens.get(name, 0) + count
 
     def _note_times(self, row: TaskRow) -> None:
         started, ended = row.started_at, row.ended_at

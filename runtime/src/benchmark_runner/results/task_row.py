@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.caps import known_cost
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.plan import Why, why_eval_is_owed
+from benchmark_runner._run.plan import Reason, why_eval_is_owed
 from benchmark_runner._scores import finite
+from benchmark_runner._spend import known_cost
 from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenUsage
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
         model=generation.model,
         graded_by=GradedBy.of(result) if graded and result is not None else None,
         stale_eval=result is not None
-        and why_eval_is_owed(result, task.generation_hash) is Why.OTHER_GENERATION,
+        and why_eval_is_owed(result, task.generation_hash) is Reason.OTHER_GENERATION,
         unreadable=task.has_unreadable_eval,
         log_dir=generation.log_dir,
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from benchmark_runner._run.score import EvalsDigest
 from benchmark_runner._run.summary import summarise
-from benchmark_runner.artifacts.run_folder import EvalsDigest, RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.results.run_view import open_view
@@ -157,7 +158,7 @@ class MadeRun:
     def _score(self, final_score: float, *, complete: bool) -> ScoreResult:
         summary, digest = summarise(FakeRunner(), self.artifacts, self.tasks), EvalsDigest()
         for task_id in self.tasks:
-            digest.add(task_id, TaskFiles(self.artifacts, task_id).eval_content)
+            digest.add(TaskFiles(self.artifacts, task_id))
         return ScoreResult(
             tasks_evaluated=self.tasks,
             final_score=final_score,

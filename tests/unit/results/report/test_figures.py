@@ -161,7 +161,7 @@ def test_earlier_attempts_are_paid_for_too(tmp_path: Path) -> None:
 
     figures = figures_of(run.save())
 
-    assert figures.summary.costs.dollars == 0.75
+    assert figures.summary.spend.dollars == 0.75
     assert (figures.tokens.input, figures.tokens.output) == (20, 2)
 
 

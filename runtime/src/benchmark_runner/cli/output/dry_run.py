@@ -10,10 +10,10 @@ from benchmark_runner.errors import some_ids
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmark_runner._run.plan import Why
+    from benchmark_runner._run.plan import Reason
     from benchmark_runner._run.session import Session
 
-    Groups = Mapping[str, Mapping[Why, Sequence[str]]]
+    Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
 
 
 def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:

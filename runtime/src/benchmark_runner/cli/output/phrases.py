@@ -15,8 +15,8 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmark_runner._run.caps import Costs
     from benchmark_runner._run.summary import FailureGroup, RunSummary
+    from benchmark_runner._spend import Spend
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import ScoreCounts, ScoreResult
@@ -116,10 +116,10 @@ def failures_in_words(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[
         yield f"  … and {hidden} more kinds of failure"
 
 
-def cost_line(costs: Costs) -> str:
+def cost_line(spend: Spend) -> str:
     """What it has cost, as far as that is known."""
-    unknown = f"; not known of {costs.unknown} generation(s)" if costs.unknown else ""
-    return f"Cost     ${costs.dollars:.2f}{unknown}"
+    unknown = f"; not known of {spend.unknown} generation(s)" if spend.unknown else ""
+    return f"Cost     ${spend.dollars:.2f}{unknown}"
 
 
 def what_is_missing(summary: RunSummary) -> str:

@@ -62,8 +62,8 @@ def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> di
         "dataset_size": session.config.dataset_size,
         "failures": failure_facts(outcome.overall),
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
-        "cost": outcome.overall.costs.dollars,
-        "cost_unknown": outcome.overall.costs.unknown,
+        "cost": outcome.overall.spend.dollars,
+        "cost_unknown": outcome.overall.spend.unknown,
         "blocked": outcome.blocked,
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
@@ -118,10 +118,9 @@ def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> It
 
 
 def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
-    costs = outcome.overall.costs
-    if settings.max_cost is None and not costs.dollars:
-        return
-    yield cost_line(costs)
+    spend = outcome.overall.spend
+    if settings.max_cost is not None or spend.dollars:
+        yield cost_line(spend)
 
 
 def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:

@@ -98,8 +98,8 @@ def in_words(standing: Standing) -> Iterator[str]:
         if count:
             yield f"  {count:>6} {state}"
     yield from failures_in_words(summary, view.artifacts)
-    if summary.costs.dollars:
-        yield cost_line(summary.costs)
+    if summary.spend.dollars:
+        yield cost_line(summary.spend)
     if tokens := tokens_in_words(reading.tokens):
         yield f"Tokens   {tokens}"
     for path in reading.unreadable:
@@ -139,8 +139,8 @@ def as_json(standing: Standing) -> dict[str, object]:
         "graded_by": grader_facts(summary),
         "failures": failure_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
-        "cost": summary.costs.dollars,
-        "cost_unknown": summary.costs.unknown,
+        "cost": summary.spend.dollars,
+        "cost_unknown": summary.spend.unknown,
         "tokens": reading.tokens.model_dump(),
         "plan": groups_as_json(reading.plan.grouped()),
         "unreadable": [str(path) for path in reading.unreadable],

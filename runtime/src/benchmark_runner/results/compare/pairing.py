@@ -98,7 +98,7 @@ def read_side(view: RunView) -> Side:
             seconds += row.generation_seconds
         else:
             untimed += row.generation_status is not None
-    costs = reading.summary.costs
+    costs = reading.summary.spend
     is_timed = any(task.seconds is not None for task in tasks.values())
     return Side(
         view,

@@ -40,8 +40,8 @@ def figures_as_json(figures: RunFigures) -> dict[str, object]:
             for group in figures.groups
         ],
         "failures": failure_facts(summary),
-        "cost": summary.costs.dollars,
-        "cost_unknown": summary.costs.unknown,
+        "cost": summary.spend.dollars,
+        "cost_unknown": summary.spend.unknown,
         "tokens": figures.tokens.model_dump(),
         "unreadable": [str(path) for path in figures.unreadable],
     }

@@ -234,7 +234,7 @@ def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Errors", f"{counts.error:,}"
     yield "Timed out", f"{counts.max_time:,}"
     yield "Out of turns", f"{counts.max_turns:,}"
-    yield "Cost", amount(summary.costs.dollars, "$") if summary.costs.dollars else ""
+    yield "Cost", amount(summary.spend.dollars, "$") if summary.spend.dollars else ""
     yield "Model", config.model
     yield "Dataset", dataset_of(config)
     yield "Complete", "yes" if summary.complete else "no"

@@ -125,7 +125,7 @@ def missing_in_words(summary: RunSummary) -> str:
 
 def spent_in_words(figures: RunFigures) -> str:
     """What all attempts took, as far as that is known."""
-    costs = figures.summary.costs
+    costs = figures.summary.spend
     parts = [amount(costs.dollars, "$")] if costs.dollars else []
     tokens = tokens_in_words(figures.tokens)
     parts += [f"tokens {tokens}"] if tokens else []

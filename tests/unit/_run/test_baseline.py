@@ -1,4 +1,4 @@
-"""What is learned of a run in the one reading that finds out what is left to do."""
+"""The state of a run before a command changes it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.plan import make_plan
-from benchmark_runner._run.scan import Survey
+from benchmark_runner._run.baseline import Baseline
+from benchmark_runner._run.plan import Planner
+from benchmark_runner._run.scan import scan_all
 from benchmark_runner._run.summary import summarise
 from tests.fakes import FakeRunner, RunFolder, hash_of_evals
 
@@ -30,17 +31,17 @@ def artifacts(tmp_path: Path) -> RunArtifacts:
     return run.artifacts
 
 
-def survey_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Survey:
-    survey = Survey(runner or FakeRunner())
-    make_plan(artifacts, TASKS, also=survey.look_at)
-    return survey
+def baseline_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Baseline:
+    baseline = Baseline(runner or FakeRunner(), Planner())
+    scan_all(artifacts, TASKS, baseline)
+    return baseline
 
 
 def test_where_nothing_is_left_to_do_it_says_how_the_run_stands(artifacts: RunArtifacts) -> None:
-    survey = survey_of(artifacts)
+    baseline = baseline_of(artifacts)
 
-    assert survey.summary == summarise(FakeRunner(), artifacts, TASKS)
-    assert survey.evals_hash == hash_of_evals(artifacts, TASKS)
+    assert baseline.summary == summarise(FakeRunner(), artifacts, TASKS)
+    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)
 
 
 @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
@@ -54,18 +55,18 @@ def test_where_something_is_left_to_do_how_it_stands_will_change(
         path.write_text(content)
     runner = FakeRunner()
 
-    survey = survey_of(artifacts, runner)
+    baseline = baseline_of(artifacts, runner)
 
-    assert survey.summary is None
+    assert baseline.summary is None
     assert runner.results == [0, 2]  # each one that stands, once
-    assert survey.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
+    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
 
 
 def test_a_task_score_that_fails_is_told_of_by_the_summary(artifacts: RunArtifacts) -> None:
     def task_score(result: JsonValue) -> float | None:
         raise KeyError(str(result))
 
-    survey = survey_of(artifacts, FakeRunner(task_score=task_score))
+    baseline = baseline_of(artifacts, FakeRunner(task_score=task_score))
 
-    assert survey.summary is None
-    assert survey.evals_hash == hash_of_evals(artifacts, TASKS)
+    assert baseline.summary is None
+    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)
