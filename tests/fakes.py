@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -344,8 +345,9 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def state(folder: Path) -> dict[Path, tuple[bytes, int]]:
-    """Return the bytes and the times of all files and folders below a folder."""
+    """Return the bytes and the times of all files and folders that can be read in a folder."""
     return {
         path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
         for path in folder.rglob("*")
+        if os.access(path, os.R_OK)
     }

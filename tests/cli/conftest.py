@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 from typer.testing import CliRunner
 
 import benchmark_runner
+from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from starlette.requests import Request
     from starlette.types import ASGIApp
 
 #: Where the runtime under test is, for processes that the tests start.
@@ -320,54 +317,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunnerP
     yield made
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]
-
-
-@dataclass
-class ScriptedService:
-    """A benchmark service that answers as a test says, and remembers what it was asked.
-
-    ``answers`` maps a path to an answer ``(status, body, headers)``, or to a list of them,
-    the last of which is repeated; other paths answer as a service that works.
-    """
-
-    answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    bodies: list[tuple[str, Any]] = field(default_factory=list)
-    url: str = ""
-
-    def app(self) -> ASGIApp:
-        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
-
-    def paths(self) -> list[str]:
-        return [path for _, path in self.asked]
-
-    async def _answer(self, request: Request) -> JSONResponse:
-        path = request.url.path
-        self.asked.append((request.method, path))
-        body = json.loads(await request.body() or b"null")
-        self.bodies.append((path, body))
-        scripted = self.answers.get(path)
-        if isinstance(scripted, list):
-            scripted = scripted.pop(0) if len(scripted) > 1 else scripted[0]
-        if scripted is not None:
-            status, content, *rest = scripted
-            return JSONResponse(content, status, headers=rest[0] if rest else None)
-        return JSONResponse(self._usual(path, body))
-
-    def _usual(self, path: str, body: Any) -> Any:
-        match path:
-            case "/health":
-                return {"status": "ok"}
-            case "/version":
-                return {"service_version": "1.0.0"}
-            case "/verify-task-ids":
-                return {"task_ids": []}
-            case "/evaluate-response/":
-                return {"pass_percentage": 1.0}
-            case "/final-score/":
-                return {"tasks_evaluated": list(body["evaluation_results"]), "final_score": 1.0}
-            case _:
-                return {"detail": "Not Found"}
 
 
 @pytest.fixture

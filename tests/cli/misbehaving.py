@@ -17,6 +17,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.fakes import usual_answer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -138,27 +140,10 @@ class Exchange(BaseHTTPRequestHandler):
         faults = self.server.faults.get(asked.task_id or "", [healthy])
         fault = faults.pop(0) if len(faults) > 1 else faults[0]
         if fault is healthy:
-            self.answer(200, json.dumps(_usual(path, body)).encode())
+            self.answer(200, json.dumps(usual_answer(path, body)).encode())
             return
         with contextlib.suppress(OSError):  # the client may have hung up, and rightly
             fault(self)
-
-
-def _usual(path: str, body: Any) -> object:
-    match path:
-        case "/health":
-            return {"status": "ok"}
-        case "/version":
-            return {"service_version": "1.0.0"}
-        case "/verify-task-ids":
-            return {"task_ids": []}
-        case "/evaluate-response/":
-            return {"pass_percentage": 1.0}
-        case "/v1/evaluate":
-            task = {"run_id": body["run_id"], "task_id": body["task_id"]}
-            return {**task, "status": "evaluated", "result": {"pass_percentage": 1.0}}
-        case _:
-            return {"tasks_evaluated": list(body["evaluation_results"]), "final_score": 1.0}
 
 
 def healthy(exchange: Exchange) -> None:

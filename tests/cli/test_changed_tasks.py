@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from tests.fakes import contents
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 ONE = {"id": "t1", "question": "say one", "answer": "one"}
 TWO = {"id": "t2", "question": "say two", "answer": "something else"}
@@ -42,10 +42,6 @@ def finished(project: RunnerProject) -> RunnerProject:
     assert project.run(*RUN).code == 0
     assert score(project) == pytest.approx(2 / 3)
     return project
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def config(project: RunnerProject) -> dict[str, Any]:

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.fakes import contents
 
+if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 RUN = ["run", "--run-id", "r1"]
 ACCEPT = [*RUN, "--accept-code-change"]
 FIRST, SECOND = ({"SAMPLE_GENERATION_VERSION": version} for version in ("v1", "v2"))
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def config(project: RunnerProject) -> dict[str, Any]:

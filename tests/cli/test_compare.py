@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fakes import state
 from tests.unit.results.compare.two_runs import (
     FAILED,
     FAILED_GRADING,
@@ -19,9 +20,8 @@ from tests.unit.results.compare.two_runs import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 COLUMNS = 80
 WHOLE = passes(25, 15)
@@ -30,13 +30,6 @@ WHOLE = passes(25, 15)
 @pytest.fixture
 def runs(project: RunnerProject) -> TwoRuns:
     return TwoRuns(project.results)
-
-
-def state(root: Path) -> dict[Path, tuple[bytes, int]]:
-    return {
-        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
-        for path in root.rglob("*")
-    }
 
 
 def compare(project: RunnerProject, *args: str, code: int = 0) -> Ended:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 CHECKS = ["conflicts", "answers", "runtime", "runner", "namesake", "template", "service", "drift"]
 ONLINE = ["template", "service", "drift"]

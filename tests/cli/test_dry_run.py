@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._run.plan import Reason
+from tests.fakes import state
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 RUN = ["run", "--run-id", "r1"]
 PLAN = [*RUN, "--dry-run"]
@@ -26,15 +26,6 @@ def grade(task, response):
         graded.write(task["id"] + "\\n")
     return {"pass_percentage": float(response == task["answer"])}
 """
-
-
-def state(root: Path) -> dict[Path, tuple[bytes, int]]:
-    """Every file and folder of the project but for Python's own."""
-    found: dict[Path, tuple[bytes, int]] = {}
-    for path in root.rglob("*"):
-        content = path.read_bytes() if path.is_file() else b""
-        found[path] = (content, path.stat().st_mtime_ns)
-    return found
 
 
 def planned(project: RunnerProject, *args: str, **environment: str) -> dict[str, Any]:

@@ -5,18 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.fakes import contents
 
-    from tests.cli.conftest import RunnerProject, ScriptedService
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 COMMANDS = ["run", "evaluate", "score"]
 STRICTER = "def grade(task, response):\n    return {'pass_percentage': 0.0}\n"
-
-
-def contents(project: RunnerProject) -> dict[Path, bytes]:
-    files = [path for path in project.results.rglob("*") if path.is_file()]
-    return {path: path.read_bytes() for path in files}
 
 
 def graded(scripted: ScriptedService) -> list[str]:
@@ -101,13 +97,13 @@ class TestAnotherGrader:
     """Grades of two graders are not mixed, whichever command would."""
 
     def refused(self, project: RunnerProject, *args: str) -> str:
-        before = contents(project)
+        before = contents(project.results)
         ended = project.run(*args)
         assert ended.code == 2
         assert re.search(
             r"bin/sample-runner evaluate --run-id r1 .*--regrade$", ended.err, re.MULTILINE
         )
-        assert contents(project) == before
+        assert contents(project.results) == before
         return ended.err
 
     @pytest.mark.parametrize("command", COMMANDS)
@@ -222,10 +218,10 @@ class TestRegrade:
     ) -> None:
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         project.run("run", *flags)
-        before = contents(project)
+        before = contents(project.results)
         scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
         assert project.run("evaluate", *flags, "--regrade").code == 1
-        assert contents(project) == before
+        assert contents(project.results) == before
 
     def test_what_ran_out_of_turns_stays_so_and_is_not_sent(
         self, project: RunnerProject, scripted: ScriptedService

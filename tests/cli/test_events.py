@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 
 def events(project: RunnerProject) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from benchmark_runner.setting_parts import PART_OF_OPTION
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 
 def options_with(part: Part) -> list[str]:

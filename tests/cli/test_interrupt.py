@@ -18,7 +18,8 @@ import benchmark_runner
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 #: "Out within 10 s", and some room for a busy machine.
 OUT_WITHIN = 12

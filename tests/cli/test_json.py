@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 
 def only_object(ended: Ended) -> dict[str, Any]:

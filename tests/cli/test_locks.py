@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
     Process = subprocess.Popen[str]
 

@@ -11,7 +11,8 @@ from benchmark_runner.cli.inspect import look
 from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 SETTINGS = CliSettings(
     runner="runner.benchmark:SampleRunner",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.fakes import contents
 
-    from tests.cli.conftest import RunnerProject, ScriptedService
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 RUN = ["run", "--run-id", "r1"]
 # An agent that kills its process at t1, while the file is there.
@@ -25,10 +26,6 @@ def finished(project: RunnerProject) -> RunnerProject:
     project.change_agent(("        word, _, rest", DEADLY))
     assert project.run(*RUN).code == 0
     return project
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def attempts(project: RunnerProject, task_id: str) -> int:

@@ -16,7 +16,8 @@ from benchmark_runner.errors import ArtifactError
 from tests.cli.conftest import TASKS
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 
 def stamps(project: RunnerProject) -> dict[str, int]:

@@ -15,7 +15,8 @@ from benchmark_runner.results.run_view import RunOverview
 from tests.cli.outcomes import run_to_all_ends
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 
 def begun(project: RunnerProject, run_id: str, moment: datetime) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.fakes import usual_answer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -176,16 +178,15 @@ class EchoingService:
         echoed = {"said": said, "all": self.knows, PLANTED["VALS_AUTH_KEY"]: 1}
         match path:
             case "/health":
-                return {"status": "ok", "detail": said}
+                return {**usual_answer(path, body), "detail": said}
             case "/version":
-                return {"service_version": "1.0.0", "service_name": said, "eval_mode": said}
+                return {**usual_answer(path, body), "service_name": said, "eval_mode": said}
             case "/verify-task-ids":
                 return {"task_ids": [said]}
             case "/evaluate-response/":
-                return {"pass_percentage": 1.0, **echoed}
+                return {**usual_answer(path, body), **echoed}
             case _:
-                ids = list(body["evaluation_results"])
-                return {"tasks_evaluated": ids, "final_score": 1.0, "metadata": echoed}
+                return {**usual_answer(path, body), "metadata": echoed}
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunnerProject, ScriptedService
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 TASK_LIST = "/v1/datasets/validation/tasks"
 HOUR = {"retry-after": "3600"}

@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.outcomes import TASKS, run_to_all_ends
+from tests.fakes import state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Ended, RunnerProject, ScriptedService
+    from tests.cli.conftest import Ended, RunnerProject
+    from tests.fakes import ScriptedService
 
 COLUMNS = 80
-
-
-def state(root: Path) -> dict[Path, tuple[bytes, int]]:
-    return {
-        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
-        for path in root.rglob("*")
-    }
 
 
 def status(project: RunnerProject, *args: str) -> Ended:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner.local.server import Server
-from tests.cli.conftest import ScriptedService
+from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -28,10 +28,6 @@ class CountingService(ScriptedService):
         """How often each task was graded since :meth:`forget`."""
         graded = (body for path, body in self.bodies if path == "/evaluate-response/")
         return Counter(body["task_id"] for body in graded)
-
-    def forget(self) -> None:
-        self.asked.clear()
-        self.bodies.clear()
 
     @contextmanager
     def running(self) -> Generator[None]:
@@ -53,7 +49,7 @@ class CountingService(ScriptedService):
             server.should_exit = True
             thread.join(30)
 
-    def _usual(self, path: str, body: Any) -> Any:
+    def usual(self, path: str, body: Any) -> Any:
         match path:
             case "/evaluate-response/":
                 right = body["response"] == self.references[body["task_id"]]
@@ -64,4 +60,4 @@ class CountingService(ScriptedService):
                 points = sum(grade["pass_percentage"] for grade in grades if grade)
                 return {"tasks_evaluated": [*results], "final_score": points / len(results)}
             case _:
-                return super()._usual(path, body)
+                return super().usual(path, body)

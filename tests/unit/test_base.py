@@ -3,11 +3,11 @@ from __future__ import annotations
 import inspect
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 from weakref import ref
 
 import pytest
-from starlette.responses import JSONResponse
 
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
@@ -19,13 +19,13 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import FakeRunner
+from tests.fakes import FakeRunner, ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
 pytestmark = pytest.mark.anyio
 
@@ -42,28 +42,20 @@ class V1Runner(Runner):
     PAYLOAD_SCHEMA_VERSION = 3
 
 
-class Recorder:
-    """A service that gives the one answer it is told to, and keeps what it was asked."""
+@dataclass
+class Recorder(ScriptedService):
+    """A service that gives the one answer it is told to, whatever it is asked."""
 
-    def __init__(self) -> None:
-        self.answer: object = {}
-        self.asked: list[tuple[str, dict[str, object]]] = []
+    answer: object = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        self.asked.append((scope["path"], json.loads(body)))
-        await JSONResponse(self.answer)(scope, receive, send)
+    def usual(self, path: str, body: object) -> object:
+        return self.answer
 
 
 @pytest.fixture(scope="module")
 def recorder_and_url(serve_app: Callable[[ASGIApp], str]) -> tuple[Recorder, str]:
     recorder = Recorder()
-    return recorder, serve_app(recorder)
+    return recorder, serve_app(recorder.app())
 
 
 @pytest.fixture
@@ -71,7 +63,8 @@ def recorder(recorder_and_url: tuple[Recorder, str], monkeypatch: pytest.MonkeyP
     for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     recorder, _ = recorder_and_url
-    recorder.answer, recorder.asked = {}, []
+    recorder.answer = {}
+    recorder.forget()
     return recorder
 
 
@@ -323,7 +316,7 @@ class TestEvaluating:
         await runner.aclose()
 
         assert (result.task_id, result.status, result.result) == ("t1", graded, None)
-        assert recorder.asked == []
+        assert recorder.bodies == []
 
     async def test_the_error_of_a_generation_is_kept(self, legacy: Runner) -> None:
         generation = GenerationResult(status=GenerationStatus.ERROR, error="ValueError: no")
@@ -342,7 +335,7 @@ class TestEvaluating:
 
         assert result.status is EvalStatus.EVALUATED
         assert result.result_json() == grade
-        assert recorder.asked == [
+        assert recorder.bodies == [
             (
                 "/evaluate-response/",
                 {"task_id": "t1", "response": "42", "dataset": "validation"},
@@ -378,7 +371,7 @@ class TestEvaluating:
         recorder.answer = 0
         await legacy.evaluate("t1", GenerationResult(data=""))
 
-        assert recorder.asked[0][1]["response"] == ""
+        assert recorder.bodies[0][1]["response"] == ""
 
     async def test_the_v1_api_gets_the_payload_with_its_schema(
         self, v1: Runner, recorder: Recorder
@@ -397,7 +390,7 @@ class TestEvaluating:
         assert (result.status, result.evaluator_version) == (EvalStatus.EVALUATED, "e7")
         assert result.result_json() == {"pass_percentage": 1.0}
         assert result.error is None
-        assert recorder.asked == [
+        assert recorder.bodies == [
             (
                 "/v1/evaluate",
                 {
@@ -446,7 +439,7 @@ class TestScoring:
 
         assert (score.tasks_evaluated, score.final_score) == (["t1"], 0.5)
         assert score.metadata == {"k": 1}
-        path, body = recorder.asked[0]
+        path, body = recorder.bodies[0]
         assert path == "/final-score/"
         assert body["dataset"] == "validation"
         assert body["evaluation_results"] == {
@@ -472,7 +465,7 @@ class TestScoring:
 
         await v1.score(self.EVALS)
 
-        path, body = recorder.asked[0]
+        path, body = recorder.bodies[0]
         assert path == "/v1/score"
         assert (body["run_id"], body["dataset"]) == ("run-1", "validation")
         assert body["evaluation_results"] == {
@@ -499,7 +492,7 @@ class TestScoring:
         await score_evals(legacy.service, "legacy", "r1", legacy.dataset_name, evals())
 
         assert max(at_a_time) <= 2  # one is taken when the one before is let go of
-        results = recorder.asked[0][1]["evaluation_results"]
+        results = recorder.bodies[0][1]["evaluation_results"]
         assert results == {
             f"t{number}": {
                 "task_id": f"t{number}",
@@ -518,4 +511,4 @@ class TestScoring:
         await runner.score([])
         await runner.aclose()
 
-        assert "dataset" not in recorder.asked[0][1]
+        assert "dataset" not in recorder.bodies[0][1]

@@ -44,11 +44,7 @@ from benchmark_runner.schemas import (
 from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, make_plan, spend_on_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    Generate = Callable[[Task], Awaitable[GenerationResult]]
-    Evaluate = Callable[[str, GenerationResult], Awaitable[EvalResult]]
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,6 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from benchmark_runner.client.preflight import check_service, fetch_version
 from benchmark_runner.client.retry import RetryPolicy
@@ -16,11 +14,12 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
+from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from benchmark_runner.client.service_client import BenchmarkServiceClient
 
@@ -32,32 +31,20 @@ ONE_TRY = RetryPolicy(attempts=1)
 KEY = "s3cret-key"
 
 
-class Service:
-    """A service whose answers a test sets by path; it keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, object]] = {}
-        self.asked: list[str] = []
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        self.asked.append(f"{request.method} {request.url.path}?{request.url.query}".rstrip("?"))
-        status, body = self.answers[request.url.path]
-        await JSONResponse(body, status)(scope, receive, send)
-
-
 @pytest.fixture(scope="module")
-def service_and_url(serve_app: Callable[[ASGIApp], str]) -> tuple[Service, str]:
-    service = Service()
-    return service, serve_app(service)
+def service_and_url(serve_app: Callable[[ASGIApp], str]) -> tuple[ScriptedService, str]:
+    service = ScriptedService()
+    return service, serve_app(service.app())
 
 
 @pytest.fixture
-def service(service_and_url: tuple[Service, str], monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(
+    service_and_url: tuple[ScriptedService, str], monkeypatch: pytest.MonkeyPatch
+) -> ScriptedService:
     for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     service, _ = service_and_url
-    service.asked = []
+    service.forget()
     service.answers = {
         "/health": (200, {"status": "ok"}),
         "/verify-task-ids": (200, {"task_ids": ["t1"]}),
@@ -67,7 +54,9 @@ def service(service_and_url: tuple[Service, str], monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-async def connect(service: Service, service_and_url: tuple[Service, str]) -> AsyncIterator[Connect]:
+async def connect(
+    service: ScriptedService, service_and_url: tuple[ScriptedService, str]
+) -> AsyncIterator[Connect]:
     """Makes clients, so that a test sets the environment first."""
     clients: list[BenchmarkServiceClient] = []
 
@@ -81,23 +70,25 @@ async def connect(service: Service, service_and_url: tuple[Service, str]) -> Asy
 
 
 async def test_health_comes_first_and_then_one_task_is_verified(
-    service: Service, connect: Connect
+    service: ScriptedService, connect: Connect
 ) -> None:
     await check_service(connect(), "t1", "validation", "legacy")
 
-    assert service.asked == [
+    assert service.requests == [
         "GET /health",
         "GET /verify-task-ids?dataset=validation&task_ids=t1",
     ]
 
 
-async def test_the_services_own_dataset_is_not_named(service: Service, connect: Connect) -> None:
+async def test_the_services_own_dataset_is_not_named(
+    service: ScriptedService, connect: Connect
+) -> None:
     await check_service(connect(), "t1", None, "legacy")
 
-    assert service.asked[1] == "GET /verify-task-ids?task_ids=t1"
+    assert service.requests[1] == "GET /verify-task-ids?task_ids=t1"
 
 
-async def test_a_service_that_is_down_stops_the_run(service: Service) -> None:
+async def test_a_service_that_is_down_stops_the_run(service: ScriptedService) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with build_client(f"http://127.0.0.1:{port}", retry=ONE_TRY) as client:
@@ -107,18 +98,18 @@ async def test_a_service_that_is_down_stops_the_run(service: Service) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_a_service_that_is_not_healthy_stops_the_run_before_the_key_is_tried(
-    service: Service, connect: Connect, status: int
+    service: ScriptedService, connect: Connect, status: int
 ) -> None:
     service.answers["/health"] = (status, {"detail": "starting"})
 
     with pytest.raises(ServiceUnavailableError, match="starting"):
         await check_service(connect(), "t1", None, "legacy")
 
-    assert service.asked == ["GET /health"]
+    assert service.requests == ["GET /health"]
 
 
 async def test_something_else_than_a_benchmark_service_stops_the_run(
-    service: Service, connect: Connect
+    service: ScriptedService, connect: Connect
 ) -> None:
     service.answers["/health"] = (200, ["welcome"])
 
@@ -129,7 +120,7 @@ async def test_something_else_than_a_benchmark_service_stops_the_run(
 @pytest.mark.parametrize("key", [None, KEY])
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 async def test_a_key_that_is_not_accepted_stops_the_run(
-    service: Service,
+    service: ScriptedService,
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     key: str | None,
@@ -148,7 +139,7 @@ async def test_a_key_that_is_not_accepted_stops_the_run(
 
 @pytest.mark.parametrize("detail", ["Dataset not allowed", "Dataset=validation access not allowed"])
 async def test_a_dataset_that_is_not_allowed_stops_the_run(
-    service: Service, connect: Connect, detail: str
+    service: ScriptedService, connect: Connect, detail: str
 ) -> None:
     service.answers["/verify-task-ids"] = (403, {"detail": detail})
 
@@ -171,17 +162,17 @@ async def test_a_dataset_that_is_not_allowed_stops_the_run(
 )
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 async def test_any_other_answer_says_nothing_and_the_run_goes_on(
-    service: Service, connect: Connect, status: int, body: object, api: str
+    service: ScriptedService, connect: Connect, status: int, body: object, api: str
 ) -> None:
     service.answers["/verify-task-ids"] = (status, body)
 
     await check_service(connect(), "t1", "validation", api)
 
-    assert len(service.asked) == 2
+    assert len(service.requests) == 2
 
 
 async def test_a_legacy_key_with_the_v1_api_stops_the_run_and_says_which_key_it_wants(
-    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
 
@@ -194,7 +185,7 @@ async def test_a_legacy_key_with_the_v1_api_stops_the_run_and_says_which_key_it_
 
 
 async def test_a_legacy_key_with_the_legacy_api_goes_on(
-    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
 
@@ -202,7 +193,7 @@ async def test_a_legacy_key_with_the_legacy_api_goes_on(
 
 
 async def test_with_both_keys_the_v1_api_gets_the_one_it_takes(
-    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
     monkeypatch.setenv("VALS_AUTH_KEY", KEY)
@@ -211,18 +202,20 @@ async def test_with_both_keys_the_v1_api_gets_the_one_it_takes(
 
 
 class TestVersion:
-    async def test_it_is_asked_for_the_dataset(self, service: Service, connect: Connect) -> None:
+    async def test_it_is_asked_for_the_dataset(
+        self, service: ScriptedService, connect: Connect
+    ) -> None:
         version = await fetch_version(connect(), "validation")
 
         assert version is not None
         assert version.service_version == "1.2"
-        assert service.asked == ["GET /version?dataset=validation"]
+        assert service.requests == ["GET /version?dataset=validation"]
 
     @pytest.mark.parametrize(
         ("status", "body"), [(404, {"detail": "Not Found"}), (503, None), (200, []), (401, {})]
     )
     async def test_a_service_that_does_not_say_stops_nothing(
-        self, service: Service, connect: Connect, status: int, body: object
+        self, service: ScriptedService, connect: Connect, status: int, body: object
     ) -> None:
         service.answers["/version"] = (status, body)
 

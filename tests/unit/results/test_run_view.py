@@ -23,7 +23,7 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from tests.fakes import FakeRunner, hash_of_evals, make_plan
+from tests.fakes import FakeRunner, hash_of_evals, make_plan, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,11 +97,7 @@ class Results:
         return list_runs(self.folder, runner or FakeRunner())
 
     def state(self) -> dict[Path, tuple[bytes, int]]:
-        paths = [path for path in self.folder.rglob("*") if os.access(path, os.R_OK)]
-        return {
-            path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
-            for path in paths
-        }
+        return state(self.folder)
 
 
 @pytest.fixture
