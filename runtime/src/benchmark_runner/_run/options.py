@@ -1,38 +1,85 @@
-"""What of the settings of a run may be written down: everything but secrets."""
+"""The author's options: parsed, and without the secrets among them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, get_args, get_origin
 
-from benchmark_runner._redaction import without_user_info
-from benchmark_runner._run.runner_class import parse_options, secret_options, secrets_in
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
+
+from benchmark_runner._redaction import Redactor, without_user_info
+from benchmark_runner._secrets import looks_like_a_key
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pydantic import BaseModel, JsonValue
+    from pydantic import JsonValue
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.llm import LLMConfig
 
+_SECRET_TYPES: tuple[type, ...] = (SecretStr, SecretBytes, Secret)
 
-def public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
-    """The sampling settings that were given, without any key."""
-    settings: dict[str, JsonValue] = config.model_dump(
-        mode="json", exclude_unset=True, exclude={"custom_api_key"}
-    )
-    if config.custom_endpoint is not None:
-        settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
-    return settings
+
+def split_options(given: Sequence[str]) -> dict[str, str]:
+    """Split ``KEY=VALUE`` texts.
+
+    Raises:
+        UsageError: one is malformed or given twice.
+    """
+    options: dict[str, str] = {}
+    for number, item in enumerate(given, start=1):
+        key, equals, value = item.partition("=")
+        if not equals or not key:  # not repeated here, as it may be a secret without its name
+            raise UsageError(
+                f"--option number {number} is not KEY=VALUE", hint="Write it as --option KEY=VALUE."
+            )
+        if key in options:
+            raise UsageError(f"--option {key}: given twice", hint="Give each option once.")
+        options[key] = value
+    return options
+
+
+def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseModel:
+    """Validate the author's options with the author's model.
+
+    Raises:
+        UsageError: one is unknown or missing, or the model refuses it.
+    """
+    known = ", ".join(model.model_fields) or "none: the runner sets no OPTIONS_MODEL"
+    hint = f"Known options: {known}."
+    if unknown := [name for name in options if name not in model.model_fields]:
+        raise UsageError(f"--option {unknown[0]}: unknown option", hint=hint)
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            for detail in error.errors(include_url=False, include_input=False)
+        )
+        # The author's own validators may repeat the value.
+        fields = model.model_fields
+        secrets = [value for name, value in options.items() if _is_secret(fields[name].annotation)]
+        masked = Redactor(secrets).clean_text(reasons)
+        raise UsageError(f"--option {masked}", hint=hint) from None
+
+
+def options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
+    """Return the frozen options. Secrets are not among them, though the model may require one."""
+    model = runner.OPTIONS_MODEL
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    try:
+        return parse_options(model, dict.fromkeys(required, "") | frozen.options)
+    except UsageError:
+        return model.model_construct(set(frozen.options), **frozen.options)
 
 
 def changed_options(
     runner: BenchmarkRunner, frozen: RunConfig, given: Mapping[str, str]
 ) -> dict[str, str]:
-    """The given options that mean something else than the frozen ones; no secrets."""
+    """Return the given options whose value differs from the frozen one; no secrets."""
     before = options_on_disk(runner, frozen)
     return {
         name: value
@@ -42,33 +89,72 @@ def changed_options(
     }
 
 
-def options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
-    """The frozen options; secrets are not among them, though the model may demand one."""
-    model = runner.OPTIONS_MODEL
-    required = {name for name, field in model.model_fields.items() if field.is_required()}
-    try:
-        return parse_options(model, dict.fromkeys(required, "") | frozen.options)
-    except UsageError:
-        return model.model_construct(set(frozen.options), **frozen.options)
+def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
+    """Return the author's options without those that are, or hold, a secret."""
+    parsed = cast("BaseModel", runner.options)
+    fields = type(parsed).model_fields
+    secret = {
+        name
+        for name, value in parsed
+        if [*_secrets_in(value)] or (name in fields and _is_secret(fields[name].annotation))
+    }
+    return {name: value for name, value in options.items() if name not in secret}
 
 
 def secrets_of(runner: BenchmarkRunner) -> list[str]:
-    """The author's options that are secret."""
+    """Return the plain texts of the secrets among the author's options."""
     options = cast("BaseModel", runner.options)
-    return [text for _, value in options for text in secrets_in(value)]
+    return [text for _, value in options for text in _secrets_in(value)]
+
+
+def refuse_keys_in(options: Mapping[str, str], redactor: Redactor) -> None:
+    """Refuse to write a key into ``run_config.json``.
+
+    Raises:
+        UsageError: a public option holds one.
+    """
+    for name, value in options.items():
+        # A short word may be a key here and a name there.
+        if looks_like_a_key(value) and redactor.clean_text(value) != value:
+            raise UsageError(
+                f"--option {name} holds a key, and would be written into run_config.json",
+                hint=f"Declare {name} as a SecretStr in OPTIONS_MODEL, or read the key from the "
+                "environment in generate().",
+            )
+
+
+def public_sampling(config: LLMConfig) -> dict[str, JsonValue]:
+    """Return the sampling settings that were given, without any key."""
+    settings: dict[str, JsonValue] = config.model_dump(
+        mode="json", exclude_unset=True, exclude={"custom_api_key"}
+    )
+    if config.custom_endpoint is not None:
+        settings["custom_endpoint"] = without_user_info(config.custom_endpoint)
+    return settings
 
 
 def public_texts(
     config: RunConfig, task_hashes: Iterable[tuple[str, str]], artifacts: RunArtifacts
 ) -> Iterator[str]:
-    """What is written down about a run on purpose, and so is no secret."""
+    """Yield the texts about a run that are written on purpose, and so must not be masked."""
     yield str(artifacts.run_dir)
     yield config.without_hashes(tasks=[]).model_dump_json()
     yield from config.tasks
     yield from (content_hash for _, content_hash in task_hashes)
 
 
-def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
-    """The author's options, without those that are secret."""
-    secret = secret_options(runner.options)
-    return {name: value for name, value in options.items() if name not in secret}
+def _secrets_in(value: object) -> Iterator[str]:
+    if isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode("utf-8", "replace")
+    elif isinstance(value, (SecretStr, Secret)):
+        yield str(cast("SecretStr", value).get_secret_value())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in cast("Iterable[object]", value):
+            yield from _secrets_in(item)
+
+
+def _is_secret(annotation: object) -> bool:
+    kinds: tuple[object, ...] = (annotation, get_origin(annotation))
+    if any(isinstance(kind, type) and issubclass(kind, _SECRET_TYPES) for kind in kinds):
+        return True
+    return any(_is_secret(part) for part in get_args(annotation))

@@ -1,32 +1,26 @@
-"""Whether an author's runner can work as it is written, and the options it declares."""
+"""The author's runner class: imported, and checked before anything runs."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, cast, get_args, get_origin
+from typing import cast
 
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel
 
-from benchmark_runner._redaction import Redactor
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.checkpoint import field_words
-from benchmark_runner.errors import RunnerDefinitionError, UsageError, describe, place_of
+from benchmark_runner.errors import RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
 EVALUATION_APIS = ("legacy", "v1")
-_SECRET_TYPES: tuple[type, ...] = (SecretStr, SecretBytes, Secret)
 
 
 def import_object(reference: str, expected: str) -> object:
-    """Import what ``"package.module:name"`` names.
+    """Import the object that ``"package.module:name"`` names.
 
     Args:
         reference: The module and the name in it.
-        expected: What it should be, for the error message.
+        expected: The kind of object, for the error message.
 
     Raises:
         RunnerDefinitionError: there is no such module or name, or importing it fails.
@@ -59,10 +53,10 @@ def import_object(reference: str, expected: str) -> object:
 
 
 def resolve_runner(runner: str | type[BenchmarkRunner]) -> type[BenchmarkRunner]:
-    """Return the runner class, imported if it was given by name, once it is known to be usable.
+    """Return the runner class, imported if given by name, after checking it.
 
     Raises:
-        RunnerDefinitionError: it can't be found, or can't work as written.
+        RunnerDefinitionError: it can't be found, or can't work as it is.
     """
     found = import_object(runner, "a runner class") if isinstance(runner, str) else runner
     if not isinstance(found, type) or not issubclass(found, BenchmarkRunner):
@@ -75,7 +69,7 @@ def resolve_runner(runner: str | type[BenchmarkRunner]) -> type[BenchmarkRunner]
 
 
 def check_definition(runner_class: type[BenchmarkRunner]) -> None:
-    """Refuse a runner class that can't work, before anything runs.
+    """Refuse a runner class that can't work.
 
     Raises:
         RunnerDefinitionError: a name is missing or has a value that nothing supports.
@@ -120,74 +114,3 @@ def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
             f"{', '.join(shown)}; take it out of one of the two"
         )
     return None
-
-
-def split_options(given: Sequence[str]) -> dict[str, str]:
-    """Take ``KEY=VALUE`` texts apart.
-
-    Raises:
-        UsageError: one is malformed or given twice.
-    """
-    options: dict[str, str] = {}
-    for number, item in enumerate(given, start=1):
-        key, equals, value = item.partition("=")
-        if not equals or not key:  # not repeated here, as it may be a secret without its name
-            raise UsageError(
-                f"--option number {number} is not KEY=VALUE", hint="Write it as --option KEY=VALUE."
-            )
-        if key in options:
-            raise UsageError(f"--option {key}: given twice", hint="Give each option once.")
-        options[key] = value
-    return options
-
-
-def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseModel:
-    """Validate the author's options with the author's model.
-
-    Raises:
-        UsageError: one is unknown or missing, or the model refuses it.
-    """
-    known = ", ".join(model.model_fields) or "none: the runner sets no OPTIONS_MODEL"
-    hint = f"Known options: {known}."
-    if unknown := [name for name in options if name not in model.model_fields]:
-        raise UsageError(f"--option {unknown[0]}: unknown option", hint=hint)
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        # The author's own validators say what they want, the value included.
-        fields = model.model_fields
-        secrets = [value for name, value in options.items() if _is_secret(fields[name].annotation)]
-        masked = Redactor(secrets, reserved=field_words).clean_text(reasons)
-        raise UsageError(f"--option {masked}", hint=hint) from None
-
-
-def secret_options(options: BaseModel) -> set[str]:
-    """The names of the options that are, or hold, a secret."""
-    fields = type(options).model_fields
-    return {
-        name
-        for name, value in options
-        if [*secrets_in(value)] or (name in fields and _is_secret(fields[name].annotation))
-    }
-
-
-def secrets_in(value: object) -> Iterator[str]:
-    """The plain texts of the secrets that an option's value is, or holds."""
-    if isinstance(value, SecretBytes):
-        yield value.get_secret_value().decode("utf-8", "replace")
-    elif isinstance(value, (SecretStr, Secret)):
-        yield str(cast("SecretStr", value).get_secret_value())
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in cast("Iterable[object]", value):
-            yield from secrets_in(item)
-
-
-def _is_secret(annotation: object) -> bool:
-    kinds: tuple[object, ...] = (annotation, get_origin(annotation))
-    if any(isinstance(kind, type) and issubclass(kind, _SECRET_TYPES) for kind in kinds):
-        return True
-    return any(_is_secret(part) for part in get_args(annotation))

@@ -22,15 +22,16 @@ from benchmark_runner._run.identity import (
 from benchmark_runner._run.options import (
     changed_options,
     options_on_disk,
+    parse_options,
     public_options,
     public_sampling,
     public_texts,
+    refuse_keys_in,
     secrets_of,
+    split_options,
 )
 from benchmark_runner._run.plan import Reason
-from benchmark_runner._run.runner_class import parse_options, split_options
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
-from benchmark_runner._secrets import looks_like_a_key
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
@@ -230,7 +231,7 @@ async def open_run(
         config, changes = _same_run(frozen, runner, source, tasks, accept_changes=accept)
         # Of other --problem runs only the ids are known.
         hashes = partial(_hashes_of, runner, tasks if source.kind == "problem" else None)
-    _refuse_keys_in(config.options, artifacts)
+    refuse_keys_in(config.options, artifacts.redactor)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, hashes(), artifacts))
     return Session(
@@ -405,17 +406,6 @@ def _same_run(
     known = dict.fromkeys(ids, None) | {task.id: task for task in first}
     runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
     return config, changes
-
-
-def _refuse_keys_in(options: Mapping[str, str], artifacts: RunArtifacts) -> None:
-    for name, value in options.items():
-        # A short word may be a key here and a name there.
-        if looks_like_a_key(value) and artifacts.redactor.clean_text(value) != value:
-            raise UsageError(
-                f"--option {name} holds a key, and would be written into run_config.json",
-                hint=f"Declare {name} as a SecretStr in OPTIONS_MODEL, or read the key from the "
-                "environment in generate().",
-            )
 
 
 def _named(request: RunRequest) -> Sequence[str]:
