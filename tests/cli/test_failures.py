@@ -198,13 +198,13 @@ class TestGroups:
         first = lines.index("Generation failed for 2 tasks: a, c")
         assert lines[first + 1 : first + 4] == [
             "  ValueError: no luck",
-            "  [author code; worth another try]",
+            "  [author code; retrying may help]",
             "  traceback in results/r1/a/agent_logs/traceback.log",
         ]
         graded = lines.index("Grading failed for 1 task: b")
-        assert lines[graded + 2] == "  [bad response; another try would end the same way]"
+        assert lines[graded + 2] == "  [bad response; retrying will not help]"
         late = lines.index("Generation failed for 1 task: d")
-        assert lines[late + 2] == "  [timeout; worth another try]"
+        assert lines[late + 2] == "  [timeout; retrying may help]"
 
     def test_so_does_json(self, failing: RunnerProject, scripted: ScriptedService) -> None:
         document = failing.run(*RUN, "--service-url", scripted.url, "--json").json
@@ -229,7 +229,7 @@ class TestGroups:
         (project.results / "r1" / "t1" / "generation.json").write_text(json.dumps(generation))
         ended = project.run("evaluate", "--run-id", "r1")
         assert "  ValueError: no luck" in ended.out.splitlines()
-        assert "another try" not in ended.out
+        assert "retrying" not in ended.out
         (group,) = project.run("evaluate", "--run-id", "r1", "--json").json["failures"]
         assert (group["phase"], group["kind"], group["retryable"]) == ("generate", None, None)
 

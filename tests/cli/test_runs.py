@@ -132,7 +132,7 @@ class TestTheTable:
         assert max(len(first), len(second)) <= 80
         assert first.startswith("a-run-of-mine-1 ")
         assert "…" in first
-        assert "first 1 of 1000" in second
+        assert "first 1 of 1,000" in second
 
     def test_an_id_too_long_for_the_terminal_is_whole_and_so_is_that_it_is_a_part(
         self, monkeypatch: pytest.MonkeyPatch
@@ -145,13 +145,13 @@ class TestTheTable:
         _, line = table([run])
 
         assert line.startswith(f"{name} ")
-        assert line.endswith("first 1 of 1000…")
+        assert line.endswith("first 1 of 1,000…")
 
     def test_elsewhere_nothing_is_cut(self) -> None:
         _, first, second = table(self.RUNS)
 
         assert "a-provider/a-model-with-a-long-name-2026-05-04" in first
-        assert second.endswith("first 1 of 1000, a-dataset-with-a-long-name")
+        assert second.endswith("first 1 of 1,000, a-dataset-with-a-long-name")
 
     def test_an_escape_in_a_name_is_left_out(self) -> None:
         _, line = table([overview("r1", model="m\x1b[2J\nm")])

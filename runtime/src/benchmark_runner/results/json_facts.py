@@ -1,4 +1,4 @@
-"""What several commands, and reports, say of a run alike: plain values for JSON, and tokens."""
+"""JSON fragments that several commands and the report share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.schemas import TokenUsage
 
 
 def config_facts(config: RunConfig) -> dict[str, object]:
@@ -47,15 +46,3 @@ def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
 def interval_facts(interval: Interval | None) -> dict[str, object] | None:
     """The bounds of an interval, its level and its method."""
     return None if interval is None else asdict(interval)
-
-
-def tokens_in_words(tokens: TokenUsage) -> str:
-    """Tokens of each class that is known."""
-    known = {
-        "in": tokens.input,
-        "out": tokens.output,
-        "for reasoning": tokens.reasoning,
-        "read from the cache": tokens.cache_read,
-        "written to it": tokens.cache_write,
-    }
-    return ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)

@@ -13,7 +13,6 @@ from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_folder import LOCK_FILE, RunArtifacts
 from benchmark_runner.results.report.figures import Grouping, figures_of
-from benchmark_runner.results.report.words import differs_from_mean
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
 from tests.unit.results.report.runs import START, MadeRun, every_outcome
@@ -76,7 +75,7 @@ def test_whether_the_final_score_is_the_mean_is_told(
 
     assert figures.score is not None
     assert figures.score.final_score == final_score
-    assert differs_from_mean(figures) is differs
+    assert figures.score_is_mean is not differs
 
 
 def test_a_score_that_does_not_sum_the_grades_on_disk_is_stale(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class TestTheScore:
 
         words = page_of(run.save(final_score=5 / 6)).words
 
-        assert "0.8333 95 % interval 0.4365 to 0.9699 (Wilson's method), n = 6" in words
+        assert "0.8333 95 % interval 0.4365 to 0.9699 (Wilson method), n = 6" in words
         assert "A single run cannot show how much the model varies from run to run" in words
         assert "Bounds: none, as every task counts" in words
 
@@ -98,7 +98,7 @@ class TestTheScore:
             "and as 1." in words
         )
         assert "Tasks 9 Attempted 8 Scored 2 Errors 3 Timed out 1 Out of turns 1" in words
-        assert "1 not generated yet, 1 not graded yet" in words
+        assert "1 not generated, 1 not graded" in words
 
     def test_a_forced_score_says_so(self, tmp_path: Path) -> None:
         page = page_of(every_outcome(tmp_path).save(final_score=0.2, complete=False))
@@ -189,7 +189,7 @@ class TestErrors:
 
         assert (
             "Generation failed for 2 tasks ValueError: no luck with … author code; "
-            "another try would end the same way broken-1 broken-2" in page.words
+            "retrying will not help broken-1 broken-2" in page.words
         )
         assert "Grading failed for 1 task KeyError: 'answer'" in page.words
         links = [
@@ -509,4 +509,4 @@ def test_an_error_in_grading_has_its_question_and_answer(tmp_path: Path) -> None
     opened = page_of(run.save()).table.of("a")
 
     assert list(opened["texts"]) == ["Error", "Question", "Answer"]
-    assert opened["facts"]["Failure"] == "author code; another try would end the same way"
+    assert opened["facts"]["Failure"] == "author code; retrying will not help"

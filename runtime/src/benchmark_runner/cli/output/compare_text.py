@@ -7,7 +7,7 @@ from math import isclose
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import in_one_line
-from benchmark_runner.cli.output.phrases import tasks_in_words
+from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import mean_of_known
 from benchmark_runner.results.compare.verdict import Verdict
 
@@ -55,7 +55,7 @@ def _side_in_words(name: str, comparison: Comparison, side: Side) -> Iterator[st
     done = counts.scored + summary.did_not_complete
     yield from _entry("Run", f"{side.view.run_id} ({name})")
     yield from _entry("  model", in_one_line(config.model))
-    yield from _entry("  tasks", in_one_line(tasks_in_words(config, config.tasks)))
+    yield from _entry("  tasks", in_one_line(tasks_text(config, config.tasks)))
     yield from _entry("  done", f"{done} of {counts.total}" if done < counts.total else "all")
     yield from _entry("  score", _score_in_words(side))
     by = "; ".join(map(str, summary.graded)) or "nobody yet"

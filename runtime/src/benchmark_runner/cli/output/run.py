@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.cli.console import error_content
-from benchmark_runner.cli.output.phrases import (
+from benchmark_runner.cli.output.totals import (
     cost_line,
-    counts_in_words,
-    failures_in_words,
+    counts_text,
+    failure_lines,
     score_lines,
-    tasks_in_words,
-    what_is_missing,
+    tasks_text,
 )
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
+from benchmark_runner.results.phrases import missing_text
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def opening(session: Session, plan: Plan, settings: WorkSettings, *, local: bool
     start = doing.get(settings.command, "Resuming" if session.resumed else "Starting")
     yield f"{start} run {config.run_id}"
     yield f"  model    {config.model}"
-    yield f"  tasks    {tasks_in_words(config, session.chosen)}"
+    yield f"  tasks    {tasks_text(config, session.chosen)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     if not settings.skip_eval:
         by = "on this machine" if settings.local else f"by {session.runner.service.base_url}"
@@ -102,8 +102,8 @@ def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> It
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
-    yield f"Tasks    {counts_in_words(summary.counts, session.config)}"
-    yield from failures_in_words(summary, session.artifacts)
+    yield f"Tasks    {counts_text(summary.counts, session.config)}"
+    yield from failure_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, settings)
     if outcome.blocked:
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
@@ -124,7 +124,7 @@ def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
 
 
 def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:
-    missing = what_is_missing(outcome.overall)
+    missing = missing_text(outcome.overall, errors=True)
     if settings.command == "score" and missing:
         return f"No score written: {missing}. --force scores it all the same."
     return f"No score yet: {missing or 'the service did not give one'}"

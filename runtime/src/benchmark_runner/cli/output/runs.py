@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._text import in_one_line
-from benchmark_runner.cli.output.phrases import first_of
+from benchmark_runner.results.phrases import dataset_label, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,12 +126,7 @@ def _score(run: RunOverview) -> str:
 
 
 def _dataset(config: RunConfig) -> str:
-    if config.task_source == "problem":
-        return "--problem"
-    file = config.dataset_file
-    name = config.dataset_name or (Path(file).stem if file else "load_tasks()")
-    part = first_of(config)
-    return f"{part}, {name}" if part else name
+    return ", ".join(filter(None, [first_of(config), dataset_label(config)]))
 
 
 def _cut(text: str, width: int) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.json_facts import tokens_in_words
+from benchmark_runner.results.phrases import cost_text, failure_text, token_text, tokens_of
 from benchmark_runner.results.task_row import flat, row_of
-from benchmark_runner.schemas import Phase, TokenUsage
+from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,30 +126,17 @@ def as_json(page: TaskPage) -> dict[str, object]:
 
 def _facts(page: TaskPage) -> dict[str, str]:
     row = page.row
-    tokens = TokenUsage(
-        input=row.input_tokens,
-        output=row.output_tokens,
-        reasoning=row.reasoning_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write=row.cache_write_tokens,
-    )
     seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
-    before = row.cost_of_earlier_attempts
-    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
-    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
-    again = "" if row.retryable is None else "worth another try"
-    again = "another try would end the same way" if row.retryable is False else again
-    failure = [row.kind.replace("_", " ")] if row.kind else []
     facts = {
         "model": in_one_line(row.model or ""),
         "turns": "" if row.total_turns is None else str(row.total_turns),
-        "tokens": tokens_in_words(tokens),
-        "cost": ", ".join(costs),
+        "tokens": token_text(tokens_of(row)),
+        "cost": cost_text(row),
         "took": ", ".join(f"{n:.1f} s {what}" for what, n in seconds.items() if n is not None),
         "started": f"{row.started_at:%Y-%m-%d %H:%M:%S %Z}" if row.started_at else "",
         "ended": f"{row.ended_at:%Y-%m-%d %H:%M:%S %Z}" if row.ended_at else "",
         "graded": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
-        "failure": "; ".join([*failure, *([again] if again else [])]),
+        "failure": failure_text(row.kind, row.retryable),
     }
     for number, earlier in _earlier(page):
         facts[f"attempt {number}"] = _outcome(earlier)

@@ -7,25 +7,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.output.dry_run import groups_as_json, groups_in_words
-from benchmark_runner.cli.output.phrases import (
+from benchmark_runner.cli.output.runs import age
+from benchmark_runner.cli.output.totals import (
     cost_line,
-    error_in_words,
-    failures_in_words,
-    first_of,
+    error_text,
+    failure_lines,
     interval_lines,
     score_lines,
-    tasks_in_words,
-    what_is_missing,
+    tasks_text,
 )
-from benchmark_runner.cli.output.runs import age
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import (
     config_facts,
     failure_facts,
     grader_facts,
     interval_facts,
-    tokens_in_words,
 )
+from benchmark_runner.results.phrases import first_of, missing_text, token_text
 from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
@@ -84,7 +82,7 @@ def in_words(standing: Standing) -> Iterator[str]:
     now = datetime.now(UTC)
     yield f"Run {view.run_id}"
     yield f"  model    {config.model}"
-    yield f"  tasks    {tasks_in_words(config, config.tasks)}"
+    yield f"  tasks    {tasks_text(config, config.tasks)}"
     yield f"  results  {short_path(view.artifacts.run_dir)}"
     if summary.graded:
         yield f"  graded   by {'; '.join(map(str, summary.graded))}"
@@ -97,10 +95,10 @@ def in_words(standing: Standing) -> Iterator[str]:
     for state, count in reading.states.items():
         if count:
             yield f"  {count:>6} {state}"
-    yield from failures_in_words(summary, view.artifacts)
+    yield from failure_lines(summary, view.artifacts)
     if summary.spend.dollars:
         yield cost_line(summary.spend)
-    if tokens := tokens_in_words(reading.tokens):
+    if tokens := token_text(reading.tokens):
         yield f"Tokens   {tokens}"
     for path in reading.unreadable:
         yield f"Can't be read: {short_path(path)}"
@@ -156,11 +154,11 @@ def _score_in_words(standing: Standing) -> Iterator[str]:
     if (score := reading.score) is not None:
         yield from score_lines(score, summary)
         return
-    why = what_is_missing(summary)
+    why = missing_text(summary, errors=True)
     if view.score_on_disk is not None:
         why = "the one on disk does not sum the grades on disk"
     yield f"No score yet{f': {why}' if why else ''}"
     if summary.mean is not None:
         local = "  [local]" if view.local else ""
-        yield f"Mean     {summary.mean:.4g}{error_in_words(summary)} so far{local}"
+        yield f"Mean     {summary.mean:.4g}{error_text(summary)} so far{local}"
         yield from interval_lines(summary)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
-from benchmark_runner.results.report.words import differs_from_mean
 
 if TYPE_CHECKING:
     from benchmark_runner._stats.paired_difference import PairedDifference
@@ -28,7 +27,7 @@ def figures_as_json(figures: RunFigures) -> dict[str, object]:
         "started_at": figures.started_at.isoformat(),
         "last_generation_at": ended.isoformat() if ended else None,
         "final_score": score.final_score if score else None,
-        "final_score_is_mean": score is not None and not differs_from_mean(figures),
+        "final_score_is_mean": figures.score_is_mean,
         **_estimate(figures.estimate),
         "bounds": bounds.model_dump() if bounds else None,
         "counts": summary.counts.model_dump(),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner.results.phrases import amount, plural
 from benchmark_runner.results.report.svg import plain_svg
-from benchmark_runner.results.report.words import amount, estimate_in_words, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
         },
     ]
     size: Spec = {"width": _INTERVALS_WIDTH, "height": {"step": _ROW_HEIGHT}}
-    words = "; ".join(f"{name}: {estimate_in_words(estimate)}" for name, estimate in rows)
+    words = "; ".join(f"{name}: {estimate.text}" for name, estimate in rows)
     return _drawn({**size, "layer": layers}, values, f"Means with 95 % intervals. {words}.")
 
 

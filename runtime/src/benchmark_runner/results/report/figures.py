@@ -13,6 +13,7 @@ from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, median
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_folder import LOCK_FILE
+from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,12 @@ class Estimate:
     count: int
     interval: Interval | None
 
+    @property
+    def text(self) -> str:
+        """The mean, its interval and the number of tasks."""
+        bounds = f" ({interval_text(self.interval)})" if self.interval else ""
+        return f"{number(self.mean)}{bounds}, n = {self.count:,}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
@@ -73,6 +80,17 @@ class Distribution:
     greatest: float
     total: float
     bars: list[Bar]
+
+    @property
+    def spread(self) -> str:
+        """The middle and the ends of the values, and their sum where that means something."""
+        low, middle, high, total = (
+            amount(value, self.unit)
+            for value in (self.least, self.median, self.greatest, self.total)
+        )
+        text = f"{low} each" if low == high else f"median {middle}, from {low} to {high}"
+        text += f", in all {total}" if self.unit else ""
+        return text + (f"; not known of {self.unknown:,}" if self.unknown else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +171,13 @@ class RunFigures:
     tokens: TokenUsage
     unreadable: list[Path]
     tasks_hash: str | None
+
+    @property
+    def score_is_mean(self) -> bool:
+        """True unless there is no score, or one that is not the mean of the tasks' scores."""
+        if self.score is None or self.estimate is None:
+            return self.score is not None
+        return score_is_mean(self.score, self.estimate.mean)
 
 
 def figures_of(

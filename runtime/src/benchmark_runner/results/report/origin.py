@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner.errors import some_ids
-from benchmark_runner.results.report.words import dataset_of, first_of, plural
+from benchmark_runner.results.phrases import dataset_label, first_of, plural
 from benchmark_runner.results.task_row import aware
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def head_of(figures: RunFigures) -> dict[str, list[str]]:
     tasks = first_of(config) or f"{len(config.tasks):,}"
     return {
         "Model": [config.model],
-        "Dataset": [f"{dataset_of(config)}: {tasks} tasks"],
+        "Dataset": [f"{dataset_label(config)}: {tasks} tasks"],
         "Started": [moment_in_words(figures.started_at)],
         "Last result": [moment_in_words(ended)] if ended else [],
         "Read": [moment_in_words(figures.read_at)],
@@ -105,7 +105,7 @@ def _service(figures: RunFigures) -> list[str]:
 
 def _tasks(config: RunConfig) -> str:
     count = first_of(config) or f"{len(config.tasks):,}"
-    return f"{count}, from {dataset_of(config)} ({config.task_source})"
+    return f"{count}, from {dataset_label(config)} ({config.task_source})"
 
 
 def _settings(settings: Mapping[str, JsonValue]) -> list[str]:

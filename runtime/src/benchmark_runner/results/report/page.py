@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from benchmark_runner.results.report import words
+from benchmark_runner.results import phrases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Page:
         )
         made = environment.get_template(self.template).render(
             **self.content,
-            words=words,
+            phrases=phrases,
             style=Markup(self._style),  # noqa: S704 (a file of ours)
             script=Markup(self._script),  # noqa: S704 (likewise)
             policy=self._policy,

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from benchmark_runner.results.json_facts import tokens_in_words
+from benchmark_runner.results.phrases import (
+    amount,
+    bounds_text,
+    cost_text,
+    duration,
+    failure_text,
+    missing_text,
+    number,
+    token_text,
+    tokens_of,
+)
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.figures import figures_of
 from benchmark_runner.results.report.links import link_to
@@ -18,15 +28,6 @@ from benchmark_runner.results.report.origin import (
 )
 from benchmark_runner.results.report.page import Page, as_markup
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
-from benchmark_runner.results.report.words import (
-    bounds_in_words,
-    differs_from_mean,
-    duration,
-    missing_in_words,
-    number,
-    spent_in_words,
-)
-from benchmark_runner.schemas import TokenUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,10 +77,9 @@ def page_of_run(
     content: dict[str, object] = {
         "figures": figures,
         "head": head_of(figures),
-        "differs": differs_from_mean(figures),
-        "bounds": bounds_in_words(figures.summary),
-        "missing": missing_in_words(figures.summary),
-        "spent": spent_in_words(figures),
+        "bounds": bounds_text(figures.summary),
+        "missing": missing_text(figures.summary),
+        "spent": _spent_text(figures),
         "histograms": [(each, as_markup(draw_histogram(each))) for each in figures.distributions],
         "groups": figures.groups[:MOST_GROUPS],
         "groups_chart": as_markup(draw_intervals(charted)) if charted else None,
@@ -145,35 +145,30 @@ def _entry(
 
 def _facts(row: TaskRow) -> dict[str, str]:
     seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
-    before = row.cost_of_earlier_attempts
-    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
-    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
-    again = {None: "", True: "worth another try", False: "another try would end the same way"}
-    failure = [row.kind.replace("_", " ") if row.kind else "", again[row.retryable]]
-    tokens = TokenUsage(
-        input=row.input_tokens,
-        output=row.output_tokens,
-        reasoning=row.reasoning_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write=row.cache_write_tokens,
-    )
     return {
         "Counts": "" if row.score is None else number(row.score),
         "Took": ", ".join(f"{duration(n)} {what}" for what, n in seconds.items() if n is not None),
-        "Tokens": tokens_in_words(tokens),
-        "Cost": ", ".join(costs),
+        "Tokens": token_text(tokens_of(row)),
+        "Cost": cost_text(row),
         "Turns": "" if row.total_turns is None else f"{row.total_turns:,}",
         "Attempts": f"{row.attempts:,}" if row.attempts > 1 else "",
         "Started": moment_in_words(row.started_at) if row.started_at else "",
         "Ended": moment_in_words(row.ended_at) if row.ended_at else "",
         "Graded by": str(row.graded_by) if row.graded_by else "",
-        "Failure": "; ".join(filter(None, failure)),
+        "Failure": failure_text(row.kind, row.retryable),
         "What to do": row.hint or "",
         "Grade on disk": "that of another generation, which counts for nothing"
         if row.stale_eval
         else "",
         "Can't be read": "one of its files" if row.unreadable else "",
     }
+
+
+def _spent_text(figures: RunFigures) -> str:
+    """Return the cost and the tokens of all attempts, as far as they are known."""
+    dollars, tokens = figures.summary.spend.dollars, token_text(figures.tokens)
+    parts = [amount(dollars, "$") if dollars else "", f"tokens {tokens}" if tokens else ""]
+    return ", ".join(filter(None, parts))
 
 
 def _largest(figures: RunFigures, texts: Texts) -> list[tuple[str, Estimate]]:

@@ -7,6 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._stats.paired_difference import paired_difference
+from benchmark_runner.results.phrases import (
+    METHODS,
+    amount,
+    dataset_label,
+    duration,
+    first_of,
+    interval_text,
+    number,
+    plural,
+)
 from benchmark_runner.results.report.charts import draw_intervals
 from benchmark_runner.results.report.figures import figures_of
 from benchmark_runner.results.report.links import link_to
@@ -14,16 +24,6 @@ from benchmark_runner.results.report.origin import moment_in_words
 from benchmark_runner.results.report.page import Page, as_markup
 from benchmark_runner.results.report.run_page import MOST_GROUPS
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
-from benchmark_runner.results.report.words import (
-    METHODS,
-    amount,
-    dataset_of,
-    duration,
-    first_of,
-    interval_in_words,
-    number,
-    plural,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -222,7 +222,7 @@ def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
     method = f" ({METHODS[interval.method]})" if interval else ""
     yield "Final score", number(score.final_score) if score else "none yet"
     yield "Mean of the tasks' scores", number(estimate.mean) if estimate else ""
-    yield "95 % interval of the mean", f"{interval_in_words(interval)}{method}" if interval else ""
+    yield "95 % interval of the mean", f"{interval_text(interval)}{method}" if interval else ""
     yield "n", f"{estimate.count:,}" if estimate else "0"
     yield (
         "Bounds with errors as 0 and 1",
@@ -236,7 +236,7 @@ def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Out of turns", f"{counts.max_turns:,}"
     yield "Cost", amount(summary.spend.dollars, "$") if summary.spend.dollars else ""
     yield "Model", config.model
-    yield "Dataset", dataset_of(config)
+    yield "Dataset", dataset_label(config)
     yield "Complete", "yes" if summary.complete else "no"
     yield "Running", f"yes: {figures.worked_on_by}" if figures.worked_on_by else "no"
     yield "Graded", {True: "locally", False: "by a service", None: "not known"}[figures.local]
@@ -265,7 +265,7 @@ def difference_in_words(comparison: Comparison, first: str) -> str:
         return f"{comparison.run_id} and {first} have no scored task in common."
     more = "less" if found.mean < 0 else "more"
     interval = found.interval
-    error = f" (95 % interval of that {interval_in_words(interval)})" if interval else ""
+    error = f" (95 % interval of that {interval_text(interval)})" if interval else ""
     said = (
         f"{comparison.run_id} scores {number(abs(found.mean))} {more} than {first}{error}, task "
         f"by task on the {plural(found.count, 'task')} that have a score in both."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark_runner.results.report.words import amount, number, plural
+from benchmark_runner.results.phrases import amount, number, plural
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
-"""How a run stands, in the words and the JSON that several commands share."""
+"""The lines on score, tasks, errors and cost that ``run`` and ``status`` print alike."""
 
 from __future__ import annotations
 
-from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.intervals import IntervalMethod
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import some_ids
+from benchmark_runner.results.phrases import (
+    METHODS,
+    failure_heading,
+    failure_text,
+    first_of,
+    interval_text,
+    number,
+    score_is_mean,
+)
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -22,18 +29,17 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import ScoreCounts, ScoreResult
 
 _MAX_GROUPS = 5
-_METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
 
 
 def score_lines(
     score: ScoreResult, summary: RunSummary, *, standing: bool = False
 ) -> Iterator[str]:
-    """The score, with how sure it is and what it leaves out.
+    """Yield the score, its error and its interval.
 
     Args:
         score: The score.
         summary: How the run's tasks stand.
-        standing: Whether to say that the score was there before.
+        standing: Whether the score was there before.
     """
     notes = ["local"] if score.local else []
     if not score.complete:
@@ -41,43 +47,41 @@ def score_lines(
     if standing:
         notes.append("from before")
     marks = f"  [{'; '.join(notes)}]" if notes else ""
-    if summary.mean is None or not isclose(summary.mean, score.final_score, abs_tol=1e-9):
-        yield f"Score    {score.final_score:.4g}{marks}"
+    if score_is_mean(score, summary.mean):
+        yield f"Score    {number(score.final_score)}{error_text(summary)}{marks}"
+    else:
+        yield f"Score    {number(score.final_score)}{marks}"
         if summary.mean is None:
             yield "         no standard error: no task has a numeric score"
         else:
-            yield f"Mean     {summary.mean:.4g}{error_in_words(summary)} of the tasks' scores"
-    else:
-        yield f"Score    {score.final_score:.4g}{error_in_words(summary)}{marks}"
+            yield f"Mean     {number(summary.mean)}{error_text(summary)} of the tasks' scores"
     yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
-        low, high = f"{bounds.errors_as_0:.4g}", f"{bounds.errors_as_1:.4g}"
+        low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
         yield f"Bounds   {low} to {high}: the mean with what has no grade as 0, and as 1"
 
 
-def error_in_words(summary: RunSummary) -> str:
-    """How sure the mean is."""
-    count = len(summary.scores)
+def error_text(summary: RunSummary) -> str:
+    """Return the standard error of the mean, to stand behind it."""
     if summary.stderr is None:
         return " (no standard error: fewer than 2 scored tasks)"
-    return f" ± {summary.stderr:.2g} (standard error, n={count})"
+    return f" ± {summary.stderr:.2g} (standard error, n={len(summary.scores)})"
 
 
 def interval_lines(summary: RunSummary) -> Iterator[str]:
-    """Between which bounds the mean lies, and what a single run can't show."""
+    """Yield the interval of the mean, and what a single run cannot show."""
     if (interval := summary.interval) is not None:
-        method = _METHODS[interval.method]
-        bounds = f"{interval.low:.4g} to {interval.high:.4g}"
-        yield f"Interval {bounds} ({interval.level:.0%}, {method}), for tasks like these"
+        how = f"{interval.level:.0%}, {METHODS[interval.method]}"
+        yield f"Interval {interval_text(interval)} ({how}), for tasks like these"
         yield "         One run does not show how much the model varies from run to run."
 
 
-def tasks_in_words(config: RunConfig, chosen: Sequence[str]) -> str:
-    """How many tasks, of which dataset.
+def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
+    """Return the number of tasks and where they come from.
 
     Args:
         config: The run.
-        chosen: The tasks that are worked on.
+        chosen: The tasks that the command is about.
     """
     count = len(config.tasks)
     match config.task_source:
@@ -88,19 +92,14 @@ def tasks_in_words(config: RunConfig, chosen: Sequence[str]) -> str:
         case "file":
             file = config.dataset_file
             origin = short_path(Path(file)) if file else "load_tasks()"
-    number = first_of(config) or str(count)
+    tasks = first_of(config) or str(count)
     if len(chosen) < count:
-        number = f"{len(chosen)} chosen of {number}"
-    return f"{number}, from {origin}"
+        tasks = f"{len(chosen)} chosen of {tasks}"
+    return f"{tasks}, from {origin}"
 
 
-def first_of(config: RunConfig) -> str | None:
-    """``first N of M`` of a run that is not about its whole dataset."""
-    return f"first {len(config.tasks)} of {config.dataset_size}" if config.limit else None
-
-
-def counts_in_words(counts: ScoreCounts, config: RunConfig) -> str:
-    """How many tasks there are of each outcome."""
+def counts_text(counts: ScoreCounts, config: RunConfig) -> str:
+    """Return the number of tasks of each outcome."""
     return (
         f"{first_of(config) or counts.total}: {counts.attempted} attempted, "
         f"{counts.scored} scored, {counts.max_time} timed out, {counts.max_turns} out of turns, "
@@ -108,37 +107,25 @@ def counts_in_words(counts: ScoreCounts, config: RunConfig) -> str:
     )
 
 
-def failures_in_words(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]:
-    """What went wrong, by phase and reason, the largest groups first."""
+def failure_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]:
+    """Yield the errors by step and reason, the largest groups first."""
     for group in summary.failures[:_MAX_GROUPS]:
-        yield from _failure_lines(group, artifacts)
+        yield from _group_lines(group, artifacts)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
         yield f"  … and {hidden} more kinds of failure"
 
 
 def cost_line(spend: Spend) -> str:
-    """What it has cost, as far as that is known."""
+    """Return the cost of all attempts, as far as it is known."""
     unknown = f"; not known of {spend.unknown} generation(s)" if spend.unknown else ""
     return f"Cost     ${spend.dollars:.2f}{unknown}"
 
 
-def what_is_missing(summary: RunSummary) -> str:
-    """Why a run is not complete; empty if it is."""
-    missing, ungraded = len(summary.without_generation), len(summary.without_eval)
-    parts = [f"{missing} not generated"] if missing else []
-    parts += [f"{ungraded} not graded"] if ungraded else []
-    parts += [f"{summary.counts.error} failed"] if summary.counts.error else []
-    return ", ".join(parts)
-
-
-def _failure_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:
-    phase = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Grading"}[group.phase]
-    count = len(group.task_ids)
-    yield f"{phase} failed for {count} task{'s' if count > 1 else ''}: {some_ids(group.task_ids)}"
+def _group_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:
+    yield f"{failure_heading(group)}: {some_ids(group.task_ids)}"
     yield f"  {group.error}"
     if group.kind is not None:
-        again = "worth another try" if group.retryable else "another try would end the same way"
-        yield f"  [{group.kind.replace('_', ' ')}; {again}]"
+        yield f"  [{failure_text(group.kind, group.retryable)}]"
     if group.hint is not None:
         yield f"  {group.hint}"
     name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG

@@ -1,0 +1,169 @@
+"""The words of terminal and report for the facts of a run: scores, tokens, costs, errors."""
+
+from __future__ import annotations
+
+from math import isclose
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner._stats.intervals import IntervalMethod
+from benchmark_runner.schemas import Phase, TokenUsage
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.summary import FailureGroup, RunSummary
+    from benchmark_runner._stats.intervals import Interval
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.task_row import TaskRow
+    from benchmark_runner.schemas import FailureKind, ScoreResult
+
+__all__ = [
+    "METHODS",
+    "amount",
+    "bounds_text",
+    "cost_text",
+    "dataset_label",
+    "duration",
+    "failure_heading",
+    "failure_text",
+    "first_of",
+    "interval_text",
+    "missing_text",
+    "number",
+    "plural",
+    "score_is_mean",
+    "token_text",
+    "tokens_of",
+]
+
+METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
+_MINUTE, _HOUR = 60, 60 * 60
+#: Amounts below this many dollars need more than two decimals to tell apart.
+_DIME = 0.1
+
+
+def number(value: float) -> str:
+    """Return a score or a mean with four digits."""
+    return f"{value:.4g}"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a quantity with its unit (``s``, ``$``, ``tokens`` or none), easy to read."""
+    match unit:
+        case "s":
+            return duration(value)
+        case "$":
+            return f"${value:,.2f}" if value == 0 or value >= _DIME else f"${value:.3g}"
+        case "tokens":
+            return f"{value:,.0f}"
+        case _:
+            return number(value)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it: ``500 ms``, ``5 s``, ``2 min 3 s``."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.3g} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    return f"{seconds // _HOUR:,.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 task``, ``2,000 tasks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def first_of(config: RunConfig) -> str | None:
+    """Return ``first N of M`` for a run of a part of its dataset."""
+    return f"first {len(config.tasks):,} of {config.dataset_size:,}" if config.limit else None
+
+
+def dataset_label(config: RunConfig) -> str:
+    """Return the name of the dataset that the tasks come from."""
+    if config.task_source == "problem":
+        return "--problem"
+    file = config.dataset_file
+    return config.dataset_name or (Path(file).stem if file else "load_tasks()")
+
+
+def interval_text(interval: Interval) -> str:
+    """Return ``0.09 to 0.99``."""
+    return f"{number(interval.low)} to {number(interval.high)}"
+
+
+def score_is_mean(score: ScoreResult, mean: float | None) -> bool:
+    """Return True if the final score is the mean of the tasks' scores, rounding aside."""
+    return mean is not None and isclose(score.final_score, mean, abs_tol=1e-9)
+
+
+def bounds_text(summary: RunSummary) -> str:
+    """Return the bounds of the mean, with every task that lacks a grade as 0 and as 1."""
+    bounds, total = summary.bounds, summary.counts.total
+    if bounds is None:
+        return ""
+    unknown = total - len(summary.scores)
+    if not unknown:
+        return "Bounds: none, as every task counts; there is no error that could be 0 or 1."
+    low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
+    without = f"the {unknown:,} without a grade" if unknown > 1 else "the one without a grade"
+    return f"Bounds {low} to {high}: the mean of all {total:,} tasks with {without} as 0, and as 1."
+
+
+def missing_text(summary: RunSummary, *, errors: bool = False) -> str:
+    """Return the number of tasks of each step that are still to be done.
+
+    Args:
+        summary: How the run's tasks stand.
+        errors: Whether to add the tasks that failed.
+    """
+    parts = {
+        "not generated": len(summary.without_generation),
+        "not graded": len(summary.without_eval),
+        "failed": summary.counts.error if errors else 0,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+
+
+def failure_heading(group: FailureGroup) -> str:
+    """Return ``Grading failed for 2 tasks``."""
+    step = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Grading"}[group.phase]
+    return f"{step} failed for {plural(len(group.task_ids), 'task')}"
+
+
+def failure_text(kind: FailureKind | None, retryable: bool | None) -> str:
+    """Return the kind of a failure and whether a retry may help; empty if neither is known."""
+    retry = {None: "", True: "retrying may help", False: "retrying will not help"}[retryable]
+    return "; ".join(filter(None, [kind.replace("_", " ") if kind else "", retry]))
+
+
+def cost_text(row: TaskRow) -> str:
+    """Return the cost of a task's last attempt, and of those before."""
+    before = row.cost_of_earlier_attempts
+    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
+    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
+    return ", ".join(costs)
+
+
+def tokens_of(row: TaskRow) -> TokenUsage:
+    """Return the tokens of a task's last attempt."""
+    return TokenUsage(
+        input=row.input_tokens,
+        output=row.output_tokens,
+        reasoning=row.reasoning_tokens,
+        cache_read=row.cache_read_tokens,
+        cache_write=row.cache_write_tokens,
+    )
+
+
+def token_text(tokens: TokenUsage) -> str:
+    """Return the number of tokens of each class that is known."""
+    known = {
+        "in": tokens.input,
+        "out": tokens.output,
+        "for reasoning": tokens.reasoning,
+        "read from the cache": tokens.cache_read,
+        "written to it": tokens.cache_write,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in known.items() if count is not None)
