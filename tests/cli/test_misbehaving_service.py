@@ -148,7 +148,7 @@ class TestRefusedForGood:
             target = f"{elsewhere.url}/evaluate-response/"
             service.faults["t1"] = [answers(status, location=target)]
             ended = run(benchmark, service)
-            reason = f"it redirects to {elsewhere.url} (HTTP {status})"
+            reason = f"it redirects to {elsewhere.url} (HTTP {status}"
             assert_only_t1_failed(benchmark, service, ended, reason, asked=1)
             assert elsewhere.asked == []
         assert_resumes(benchmark, service)
@@ -259,7 +259,7 @@ class TestBusy:
     ) -> None:
         service.faults["t1"] = [answers(429, "no capacity")]
         ended = run(benchmark, service)
-        reason = "HTTP 429: no capacity (asked with ***) (after several tries)"
+        reason = "HTTP 429: no capacity (asked with ***) (after several attempts)"
         assert_only_t1_failed(benchmark, service, ended, reason, asked=2)
         assert_resumes(benchmark, service)
 
@@ -273,7 +273,7 @@ class TestTrouble:
     ) -> None:
         service.faults["t1"] = [answers(status, "judge down")]
         ended = run(benchmark, service)
-        reason = f"HTTP {status}: judge down (asked with ***) (after several tries)"
+        reason = f"HTTP {status}: judge down (asked with ***) (after several attempts)"
         assert_only_t1_failed(benchmark, service, ended, reason, asked=2)
         assert "ServiceUnavailableError" in ended.out
         assert_resumes(benchmark, service)
@@ -346,7 +346,7 @@ class TestConnection:
         assert run(project, service, *OTHERS).code == 0
         service.on_arrival = [reset, reset]
         ended = run(project, service)
-        assert_only_t1_failed(project, service, ended, "(after several tries)", asked=0)
+        assert_only_t1_failed(project, service, ended, "(after several attempts)", asked=0)
         assert_resumes(project, service)
 
     def test_an_answer_that_never_comes_is_that_tasks_error(

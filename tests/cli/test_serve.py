@@ -86,7 +86,7 @@ def test_a_bearer_key_grades_by_the_legacy_api_only(
         "run", "--service-url", serving.url, "--dataset-name", "validation", BENCHMARK_API_KEY=KEY
     )
     assert ended.code == 1
-    assert "/v1 wants VALS_AUTH_KEY" in ended.err
+    assert "/v1 requires VALS_AUTH_KEY" in ended.err
     assert len(project.calls) == 3
 
 

@@ -20,7 +20,13 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("status", "detail", "key", "cause", "way_out"),
         [
-            (401, "Unauthorized", None, "it wants a key, and none is set", "VALS_AUTH_KEY"),
+            (
+                401,
+                "Unauthorized",
+                None,
+                "the service requires a key, but none is set",
+                "VALS_AUTH_KEY",
+            ),
             (
                 401,
                 "Unauthorized",
@@ -40,7 +46,7 @@ class TestRefusals:
                 "The /v1/ surface requires Descope authentication",
                 "BENCHMARK_API_KEY",
                 "is a bearer key",
-                "/v1 wants VALS_AUTH_KEY",
+                "/v1 requires VALS_AUTH_KEY",
             ),
             (404, "Dataset not found: validation", "VALS_AUTH_KEY", "HTTP 404", "--dataset-name"),
             (

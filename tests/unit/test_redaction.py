@@ -396,7 +396,7 @@ class TestRepr:
             local=False,
             auth_name=endpoint.auth_name,
             bearer=endpoint.bearer,
-            secrets=forms_of(endpoint.secrets),
+            redactor=Redactor(endpoint.secrets),
         )
         client = BenchmarkServiceClient(self.URL, headers=headers)
         redactor = Redactor([self.KEY])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from benchmark_runner._run.failure_kinds import attributed_to, classify, common_reason
-from benchmark_runner.client.retry import error_class
+from benchmark_runner.client.status import meaning_of
 from benchmark_runner.errors import (
     AuthenticationError,
     BadResponseError,
@@ -38,7 +38,7 @@ def unavailable(*, timed_out: bool) -> ServiceUnavailableError:
 
 
 def answered(status_code: int) -> ServiceError:
-    return error_class(status_code)("no", status_code=status_code)
+    return meaning_of(status_code).error("no", status_code=status_code)
 
 
 class TestClassify:

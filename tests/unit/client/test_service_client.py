@@ -17,6 +17,7 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from benchmark_runner.client import http_call
 from benchmark_runner.client import service_client as client_module
 from benchmark_runner.client.endpoint import describe_auth
 from benchmark_runner.client.retry import RetryNotice, RetryPolicy
@@ -536,7 +537,7 @@ class TestStatusCodes:
         assert len(script.seen) == QUICK.attempts
         assert error.status_code == status
         assert error.detail == "trouble"
-        for part in ("task 't1'", "'d'", url, f"HTTP {status}: trouble (after several tries)"):
+        for part in ("task 't1'", "'d'", url, f"HTTP {status}: trouble (after several attempts)"):
             assert part in error.message
         assert error.hint
 
@@ -734,8 +735,8 @@ class TestBadAnswers:
     async def test_a_task_list_has_a_bound_of_its_own(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert client_module._LARGEST_TASK_LIST == 1024**3
-        monkeypatch.setattr(client_module, "_LARGEST_TASK_LIST", 1024**2)
+        assert http_call._LARGEST_TASK_LIST == 1024**3
+        monkeypatch.setattr(http_call, "_LARGEST_TASK_LIST", 1024**2)
         script.answer(Response(b'{"tasks": []}' + b" " * 1024**2))
         error = await fails(url, BadResponseError, lambda client: client.list_tasks("d"))
         assert "it is larger than 1 MiB" in error.message

@@ -7,18 +7,16 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from benchmark_runner.client.status import is_final
 from benchmark_runner.errors import (
     AuthenticationError,
     BenchmarkRunnerError,
     DatasetError,
-    NotFoundError,
     PermissionDeniedError,
     QuotaExceededError,
-    RejectedRequestError,
     RunnerDefinitionError,
     ServiceError,
     ServiceUnavailableError,
-    UnsupportedError,
 )
 from benchmark_runner.schemas import Failure, FailureKind, Phase
 
@@ -35,8 +33,6 @@ _PROGRAMMING_ERRORS = (
     SyntaxError,
     TypeError,
 )
-#: Answers that a service gives to the same request again and again.
-_FINAL_ANSWERS = (NotFoundError, RejectedRequestError, UnsupportedError)
 
 
 def classify(error: BaseException, phase: Phase) -> Failure:
@@ -53,7 +49,7 @@ def classify(error: BaseException, phase: Phase) -> Failure:
         case ServiceUnavailableError():
             kind = FailureKind.SERVICE_UNAVAILABLE
         case ServiceError():
-            kind, retryable = FailureKind.BAD_RESPONSE, not isinstance(error, _FINAL_ANSWERS)
+            kind, retryable = FailureKind.BAD_RESPONSE, not is_final(error)
         case BenchmarkRunnerError():
             retryable = False
         case asyncio.CancelledError():

@@ -1,18 +1,24 @@
-"""The client of the benchmark service; its names are imported on first use."""
+"""The client of the benchmark service.
+
+Names are imported on first use, so that a retry policy or the meaning of a status costs no
+HTTP library.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmark_runner.client.retry import RetryNotice, RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
 
-__all__ = ["BenchmarkServiceClient", "build_client"]
+__all__ = ["BenchmarkServiceClient", "RetryNotice", "RetryPolicy", "build_client"]
 
 
 def __getattr__(name: str) -> object:
-    # The network's libraries are slow to import, and most modules here need none of them.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    value: object = getattr(import_module(f"{__name__}.service_client"), name)
+    home = "retry" if name.startswith("Retry") else "service_client"
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
     return value

@@ -1,4 +1,4 @@
-"""What a service answered, read no further than a bound.
+"""Reads an answer's body, up to a size limit, and what it holds as JSON.
 
 Bytes count as they are after decompression, and no more of them are made than may count: an
 answer fills the memory neither by its size nor by what it swells to.
@@ -10,12 +10,22 @@ import asyncio
 import zlib
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from benchmark_runner._scores import is_finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import JsonValue
+
+__all__ = ["ACCEPTED_ENCODING", "Answer", "UnreadableError", "read_answer"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 #: The one compression that is asked for, and undone; each further one is a door for a bomb.
 ACCEPTED_ENCODING = "gzip"
@@ -30,16 +40,16 @@ _WORDS_TIMEOUT = 5.0
 
 
 class UnreadableError(Exception):
-    """A body is larger than it may be, or compressed in a way that can't be undone."""
+    """An error about a body: too large, compressed as nobody asked for, or not the right JSON."""
 
 
 class _TooLargeError(UnreadableError):
-    """A body is larger than it may be."""
+    """An error about a body that is larger than it may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, read.
+    """An answer whose body has been read.
 
     Attributes:
         status: The HTTP status.
@@ -55,6 +65,37 @@ class Answer:
     def is_success(self) -> bool:
         """Whether the service did what it was asked."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> JsonValue:
+        """Return the JSON in the body.
+
+        Raises:
+            UnreadableError: it is none, or holds a number that is not finite.
+        """
+        try:
+            document = cast("JsonValue", from_json(self.content, allow_inf_nan=False))
+        except ValueError as error:
+            raise UnreadableError(f"it is not valid JSON ({error})") from None
+        if not is_finite(document):
+            raise UnreadableError("it holds a number that is not finite")
+        return document
+
+    def parse(self, model: type[ModelT]) -> ModelT:
+        """Return the JSON in the body as a ``model``.
+
+        Raises:
+            UnreadableError: it is none, or does not fit.
+        """
+        document = self.json()
+        if isinstance(document, dict):  # a null field is one that was left out
+            document = {name: value for name, value in document.items() if value is not None}
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            problem = f"field {field}: {first['msg']}" if field else first["msg"]
+            raise UnreadableError(problem) from None
 
 
 async def read_answer(response: httpx.Response, most: int) -> Answer:

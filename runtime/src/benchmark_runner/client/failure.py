@@ -1,0 +1,118 @@
+"""Errors of failed calls: each with a message that names the cause, and a hint."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+from pydantic_core import from_json
+
+from benchmark_runner.client.hints import explain_redirect, hint_for_unavailable
+from benchmark_runner.client.retry import TransientError
+from benchmark_runner.client.retry_after import read_retry_after
+from benchmark_runner.client.status import meaning_of
+from benchmark_runner.errors import (
+    BadResponseError,
+    QuotaExceededError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from benchmark_runner.client.call import Call, Service
+    from benchmark_runner.client.response import Answer
+
+__all__ = ["bad_response", "detail_of", "refusal", "unavailable"]
+
+_DETAIL_LIMIT = 500
+
+
+def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | TransientError:
+    """Return the error of an answer other than 2xx: a :class:`TransientError` if it is retried."""
+    status = answer.status
+    meaning = meaning_of(status)
+    detail = detail_of(answer.content, service, whole=status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    retry_after = read_retry_after(status, answer.headers, detail)
+    if meaning.means_quota(retry_after.seconds):
+        until = retry_after.at.isoformat() if retry_after.at else "an unknown time"
+        words = f" ({detail})" if detail else ""
+        return QuotaExceededError(
+            call.failed(service, f"the evaluation quota is used up until {until}{words}"),
+            hint=f"Run the same command again after {until}; what was generated is kept.",
+            status_code=status,
+            detail=detail,
+            resets_at=retry_after.at,
+        )
+    reason = _status_line(status, detail)
+    if meaning.is_retried:
+        return TransientError(
+            reason, status_code=status, detail=detail, retry_after=retry_after.seconds
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        explanation = explain_redirect(service, answer.headers.get("location", ""))
+    else:
+        explanation = meaning.explain(call, service)
+    cause = reason if explanation.cause is None else f"{explanation.cause} ({reason})"
+    return meaning.error(
+        call.failed(service, cause), hint=explanation.hint, status_code=status, detail=detail
+    )
+
+
+def unavailable(call: Call, service: Service, failure: TransientError) -> ServiceUnavailableError:
+    """Return the error of a call whose last attempt failed like this."""
+    # Not how many: tasks that failed for one reason are counted by this text.
+    attempts = " (after several attempts)" if failure.attempts > 1 else ""
+    error = ServiceUnavailableError(
+        call.failed(service, f"{failure.reason}{attempts}"),
+        hint=hint_for_unavailable(call, service, failure.status_code, timed_out=failure.timed_out),
+        status_code=failure.status_code,
+        detail=failure.detail,
+    )
+    error.timed_out = failure.timed_out
+    return error
+
+
+def bad_response(call: Call, service: Service, problem: str, status: int) -> BadResponseError:
+    """Return the error of an answer that the service contract does not allow."""
+    hint = (
+        "Correct the grader."
+        if service.local
+        else "Check that SERVICE_URL or --service-url names a benchmark service."
+    )
+    cause = f"unexpected response: {service.redactor.clean_text(problem)}"
+    return BadResponseError(call.failed(service, cause), hint=hint, status_code=status)
+
+
+def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = False) -> str | None:
+    """Return the service's own words on one line, without secrets; cut unless ``whole``."""
+    try:
+        document = cast("JsonValue", from_json(content))
+    except ValueError:
+        text = content.decode("utf-8", "replace")
+        if text.lstrip().startswith("<"):  # a proxy's HTML page says nothing the status doesn't
+            return None
+    else:
+        said = document.get("detail", document) if isinstance(document, dict) else document
+        text = (
+            said
+            if isinstance(said, str)
+            else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        )
+    text = " ".join(service.redactor.clean_text(text).split())
+    if not whole and len(text) > _DETAIL_LIMIT:
+        # Between two words: half a key that only others know of could not be masked any more.
+        space = text.rfind(" ", _DETAIL_LIMIT // 2, _DETAIL_LIMIT + 1)
+        text = f"{text[: space if space > 0 else _DETAIL_LIMIT]}…"
+    return text or None
+
+
+def _status_line(status: int, detail: str | None) -> str:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    words = detail or phrase
+    return f"HTTP {status}: {words}" if words else f"HTTP {status}"

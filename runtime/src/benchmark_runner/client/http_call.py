@@ -1,0 +1,204 @@
+"""Calls over HTTP: their retries, their place among others, their deadlines and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import aclosing
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+from urllib.request import getproxies
+
+import httpx
+
+from benchmark_runner.client.adaptive_limit import AdaptiveLimit
+from benchmark_runner.client.failure import bad_response, refusal, unavailable
+from benchmark_runner.client.response import (
+    ACCEPTED_ENCODING,
+    Answer,
+    UnreadableError,
+    read_answer,
+)
+from benchmark_runner.client.retry import TransientError, call_with_retries
+from benchmark_runner.client.transport import AiohttpClient
+from benchmark_runner.errors import UsageError, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmark_runner.client.call import Call, Service
+    from benchmark_runner.client.endpoint import Endpoint
+    from benchmark_runner.client.retry import RetryNotice, RetryPolicy
+
+__all__ = ["HttpCalls"]
+
+_CONNECT_TIMEOUT = 10.0
+_QUICK_CONNECT_TIMEOUT = 5.0
+#: Bytes of an answer, decompressed: no evaluation is that large, but a task list may be.
+_LARGEST_ANSWER = 32 * 1024**2
+_LARGEST_TASK_LIST = 1024**3
+
+
+class HttpCalls:
+    """The calls to one service.
+
+    Args:
+        endpoint: The URL, and the headers of every request.
+        service: The same service, as messages name it.
+        max_connections: The most requests at a time, fewer while the service has no capacity.
+        transport: Replaces the network.
+
+    Raises:
+        UsageError: the environment's proxy or certificates are not usable.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        service: Service,
+        *,
+        max_connections: int,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._service = service
+        # The connections have no bound of their own: waiting for one would be part of a
+        # request's time.
+        self._limit = AdaptiveLimit(max_connections)
+        self._http = _http_client(endpoint, transport)
+        self._headers = self._http.headers
+        self._headers_of_json = httpx.Headers(self._headers)
+        self._headers_of_json["host"] = httpx.URL(endpoint.url).netloc.decode("ascii")
+        self._headers_of_json["content-type"] = "application/json"
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def ask(
+        self,
+        call: Call,
+        policy: RetryPolicy,
+        on_retry: Callable[[RetryNotice], None] | None,
+        *,
+        limit: float | None = None,
+        attempt_limit: float | None = None,
+        quick: bool = False,
+    ) -> Answer:
+        """Send a call until it succeeds, and return the answer.
+
+        Args:
+            call: What to send.
+            policy: How often and how long to retry.
+            on_retry: Called before each wait for another attempt.
+            limit: Seconds for all attempts together.
+            attempt_limit: Seconds of one attempt, from the sending to the last byte of the
+                answer; waiting for a place does not count.
+            quick: Whether not to retry where no connection can be made for some seconds.
+
+        Raises:
+            ServiceError: what ended it.
+        """
+        try:
+            async with asyncio.timeout(limit):
+                return await call_with_retries(
+                    lambda: self._attempt(call, attempt_limit, quick=quick), policy, on_retry
+                )
+        except TimeoutError:
+            failure = TransientError(f"no answer within {limit:g} s", timed_out=True)
+        except TransientError as last:
+            failure = last
+        raise unavailable(call, self._service, failure)
+
+    async def _attempt(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
+        # The place is free again while a retry waits.
+        async with self._limit as began:
+            answer = await self._send(call, limit, quick=quick)
+            if answer.is_success:
+                self._limit.grow()
+                return answer
+            failure = refusal(call, self._service, answer)
+            if isinstance(failure, TransientError) and failure.lacks_capacity:
+                self._limit.cut(began)
+            raise failure
+
+    async def _send(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
+        connect = _QUICK_CONNECT_TIMEOUT if quick else _CONNECT_TIMEOUT
+        most = _LARGEST_TASK_LIST if call.is_task_list else _LARGEST_ANSWER
+        deadline = asyncio.timeout(limit)
+        try:
+            async with deadline:
+                response = await self._http.exchange(self._request(call, connect))
+                async with aclosing(response):
+                    return await read_answer(response, most)
+        except httpx.ConnectTimeout:
+            failure = TransientError(f"no connection within {connect:g} s")
+            if quick:  # the system has retried by itself all that time
+                raise unavailable(call, self._service, failure) from None
+            raise failure from None
+        except (httpx.TransportError, OSError) as error:
+            if deadline.expired():
+                raise TransientError(f"no answer within {limit:g} s", timed_out=True) from None
+            raise self._failure(error) from None
+        except UnreadableError as error:
+            raise bad_response(call, self._service, str(error), HTTPStatus.OK) from None
+        except (ValueError, ArithmeticError, httpx.InvalidURL, ExceptionGroup) as error:
+            # The libraries below can't use the address; retrying will not help.
+            raise unavailable(call, self._service, self._failure(_first(error))) from None
+
+    def _failure(self, error: BaseException) -> TransientError:
+        return TransientError(self._service.redactor.clean_text(describe(error)))
+
+    def _request(self, call: Call, connect: float) -> httpx.Request:
+        # As the client itself would build it, without finding out each time what never differs.
+        url = _url(self._service.url + call.path)
+        extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
+        if call.body is None:
+            return httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
+        request = httpx.Request(
+            call.method,
+            url,
+            headers=self._headers_of_json,
+            stream=httpx.ByteStream(call.body),
+            extensions=extensions,
+        )
+        request.headers["content-length"] = f"{len(call.body)}"
+        return request
+
+
+def _http_client(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> AiohttpClient:
+    try:
+        return AiohttpClient(
+            headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
+            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
+            transport=transport,
+            # Loading the trusted certificates costs more than all else here.
+            verify=_may_speak_tls(endpoint.url) or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            # Requests to this machine do not go through a proxy.
+            mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
+            follow_redirects=False,
+        )
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # Its text may hold the proxy's password.
+        raise UsageError(
+            "the environment's proxy or certificate settings are not usable "
+            f"({type(error).__name__})",
+            hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
+            "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from None
+
+
+def _may_speak_tls(url: str) -> bool:
+    """Return True if the service, or a proxy of the environment, is reached over TLS."""
+    return any(address.startswith("https:") for address in (url, *getproxies().values()))
+
+
+@lru_cache(maxsize=8)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)  # nearly all are the same two: to evaluate, to score
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
