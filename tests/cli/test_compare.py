@@ -150,7 +150,8 @@ class TestInWords:
         unknown = "not known of 2 generation(s)"
         text = " ".join(" ".join(lines).split())
         assert f"cost $0.038 in all, {unknown}; $0.001 a compared task (known of 38) " in text
-        assert f"time 5700 s in all, {unknown}; 150 s a compared task (known of 38), " in text
+        average = "2 min 30 s a compared task (known of 38)"
+        assert f"time 1 h 35 min in all, {unknown}; {average}, " in text
         assert "Changed    nothing of model, settings and code, as far as is recorded" in lines
 
     def test_what_floats_leave_of_0_is_0(self, project: RunnerProject, runs: TwoRuns) -> None:

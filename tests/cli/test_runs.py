@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._text import age
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.cli.output.runs import age, table
+from benchmark_runner.cli.output.runs import table
 from benchmark_runner.results.run_view import RunOverview
 from tests.cli.outcomes import run_to_all_ends
 

@@ -50,7 +50,7 @@ class TestInWords:
 
         assert shown["turns"] == "7"
         assert shown["tokens"] == "1,000 in, 10 read from the cache"
-        assert shown["cost"] == "$0.5000, $0.5000 of earlier attempts"
+        assert shown["cost"] == "$0.50, $0.50 of earlier attempts"
         assert shown["took"].endswith(" s grading")
         assert shown["started"].endswith(" UTC")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner import errors
+from benchmark_runner._text import some_ids
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -20,7 +21,6 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
     describe,
-    some_ids,
 )
 
 SERVICE_ERRORS = [

@@ -1,9 +1,14 @@
-"""Text of models, services and files, made safe for a terminal."""
+"""Text for people: safe for a terminal, with numbers, times and names in one form each."""
 
 from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 #: Sequences that move the cursor, colour, rename the window or fill the clipboard. One that is
 #: never ended takes the rest of its line at most.
@@ -16,6 +21,12 @@ _LINE_ENDS = re.compile("\r\n?")
 #: JSON may hold these as they are; a terminal takes some of them for commands.
 _LATE_CONTROLS = re.compile("[\x7f-\x9f]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_SHOWN_IDS = 5
+_SHOWN_WIDTH = 52
+_MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
+#: Less than that takes more than two decimals to tell apart.
+_DIME = 0.1
 
 
 def printable(text: str) -> str:
@@ -34,3 +45,55 @@ def json_text(value: object) -> str:
     """``value`` as JSON in one line: no control character stands in it, and none is lost."""
     text = json.dumps(value, ensure_ascii=False)
     return _LATE_CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+
+
+def some_ids(ids: Sequence[str]) -> str:
+    """Name a few of many ids, in about half a line: at least one, and none of them cut."""
+    shown = list(ids[:_SHOWN_IDS])
+    while len(shown) > 1 and len(", ".join(shown)) > _SHOWN_WIDTH:
+        shown.pop()
+    return ", ".join(shown) + (", …" if len(ids) > len(shown) else "")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the beginning of a hint that suggests similar names; empty without any."""
+    near = get_close_matches(name, known, n=3)
+    return f"Did you mean {' or '.join(near)}? " if near else ""
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 task``, ``2,000 tasks``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def dollars(amount: float) -> str:
+    """Return an amount of money, with more than two decimals if it is small."""
+    return f"${amount:,.2f}" if amount == 0 or amount >= _DIME else f"${amount:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with its units: ``350 ms``, ``2 min 5 s``."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.3g} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    return f"{seconds // _HOUR:,.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+
+
+def age(seconds: float) -> str:
+    """Return a duration in its largest unit, for the time since something: ``5 min``."""
+    if seconds < _MINUTE:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR:.0f} h"
+    return f"{seconds // _DAY:.0f} d"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration of constant width, for a live display: ``0:02:05``."""
+    whole = max(int(seconds), 0)
+    return f"{whole // _HOUR}:{whole % _HOUR // _MINUTE:02}:{whole % _MINUTE:02}"

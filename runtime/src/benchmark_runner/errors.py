@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from benchmark_runner.schemas import Phase
@@ -182,15 +181,3 @@ def place_of(error: BaseException) -> str:
     own = [frame for frame in frames if not frame.filename.startswith(foreign)]
     last = (own or frames)[-1:]
     return f"{last[0].filename}, line {last[0].lineno}" if last else "place not known"
-
-
-_SHOWN_IDS = 5
-_SHOWN_WIDTH = 52
-
-
-def some_ids(ids: Sequence[str]) -> str:
-    """Name a few of many ids, in about half a line: none of them cut, and one at least."""
-    shown = list(ids[:_SHOWN_IDS])
-    while len(shown) > 1 and len(", ".join(shown)) > _SHOWN_WIDTH:
-        shown.pop()
-    return ", ".join(shown) + (", …" if len(ids) > len(shown) else "")

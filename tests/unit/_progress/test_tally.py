@@ -26,13 +26,13 @@ from benchmark_runner._progress.render import (
     LONGEST_LINE,
     WIDEST,
     cells,
-    clock,
     plain_line,
     rows,
     summary_rows,
 )
 from benchmark_runner._progress.tally import RunningMean, Tally
 from benchmark_runner._stats.means import standard_error
+from benchmark_runner._text import clock
 from benchmark_runner.errors import QuotaExceededError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner._text import in_one_line
+from benchmark_runner._text import clock, dollars, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _BAR = 20
 #: Tasks that are named, and the seconds from which on one is.
 _NAMED = 3
 _NAMED_AFTER = 5.0
-_MINUTE, _HOUR = 60, 3600
+_MINUTE, _HOUR = 60, 60 * 60
 _THOUSAND, _MILLION = 1000, 1_000_000
 
 
@@ -95,12 +95,6 @@ def cut(text: str, width: int) -> str:
     return f"{set_cell_size(text, max(width - 1, 0)).rstrip()}…"
 
 
-def clock(seconds: float) -> str:
-    """A duration as hours, minutes and seconds: ``0:02:05``."""
-    whole = max(int(seconds), 0)
-    return f"{whole // _HOUR}:{whole % _HOUR // _MINUTE:02}:{whole % _MINUTE:02}"
-
-
 def _slots(tally: Tally) -> str:
     parts = [f"{tally.generating} generating", f"{tally.grading} grading"]
     if tally.to_grade:
@@ -130,7 +124,7 @@ def _mean(tally: Tally, *, with_count: bool = False) -> list[str]:
 
 def _spent(tally: Tally) -> list[str]:
     spent = tally.spent
-    parts = [f"{'≥ ' if spent.unknown else ''}${spent.dollars:.2f}"] if spent.dollars else []
+    parts = [f"{'≥ ' if spent.unknown else ''}{dollars(spent.dollars)}"] if spent.dollars else []
     if spent.input_tokens or spent.output_tokens:
         parts.append(f"{_short(spent.input_tokens)} tokens in, {_short(spent.output_tokens)} out")
     return parts

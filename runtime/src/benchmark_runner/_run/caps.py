@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._spend import Spend
+from benchmark_runner._text import dollars
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.schemas import GenerationStatus
 
@@ -49,7 +50,7 @@ class Caps:
         """Why no new task is to be started, if so."""
         if self.max_cost is not None and self.spend.dollars >= self.max_cost:
             return RunPausedError(
-                f"paused at a cost of ${self.spend.dollars:.2f}: --max-cost is "
+                f"paused at a cost of {dollars(self.spend.dollars)}: --max-cost is "
                 f"{self.max_cost:g}{self._unknown_costs()}",
                 hint="Run it again with a higher --max-cost to go on.",
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import some_ids
 from benchmark_runner.client.preflight import fetch_version
-from benchmark_runner.errors import RunIdentityError, some_ids
+from benchmark_runner.errors import RunIdentityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic_core import PydanticSerializationError
 
-from benchmark_runner.errors import RunIdentityError, some_ids
+from benchmark_runner._text import some_ids
+from benchmark_runner.errors import RunIdentityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

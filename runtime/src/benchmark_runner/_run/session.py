@@ -32,9 +32,10 @@ from benchmark_runner._run.options import (
 )
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
+from benchmark_runner._text import some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
-from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError, some_ids
+from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import Task
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from benchmark_runner._redaction import without_user_info
 from benchmark_runner._secrets import secrets_of_environment, user_info
+from benchmark_runner._text import some_ids
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import UsageError, some_ids
+from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

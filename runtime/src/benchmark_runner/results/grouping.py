@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._run.identity import task_changes
 from benchmark_runner._run.task_source import choose_source, load_tasks
-from benchmark_runner.errors import DatasetError, UsageError, some_ids
-from benchmark_runner.results.run_view import did_you_mean
+from benchmark_runner._text import did_you_mean, some_ids
+from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.intervals import IntervalMethod
+from benchmark_runner._text import dollars, duration, plural
 from benchmark_runner.schemas import Phase, TokenUsage
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ __all__ = [
 ]
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
-_MINUTE, _HOUR = 60, 60 * 60
-#: Amounts below this many dollars need more than two decimals to tell apart.
-_DIME = 0.1
 
 
 def number(value: float) -> str:
@@ -52,27 +50,11 @@ def amount(value: float, unit: str) -> str:
         case "s":
             return duration(value)
         case "$":
-            return f"${value:,.2f}" if value == 0 or value >= _DIME else f"${value:.3g}"
+            return dollars(value)
         case "tokens":
             return f"{value:,.0f}"
         case _:
             return number(value)
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the unit that suits it: ``500 ms``, ``5 s``, ``2 min 3 s``."""
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < _MINUTE:
-        return f"{seconds:.3g} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
-    return f"{seconds // _HOUR:,.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 task``, ``2,000 tasks``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def first_of(config: RunConfig) -> str | None:
@@ -141,8 +123,8 @@ def failure_text(kind: FailureKind | None, retryable: bool | None) -> str:
 def cost_text(row: TaskRow) -> str:
     """Return the cost of a task's last attempt, and of those before."""
     before = row.cost_of_earlier_attempts
-    costs = [f"${row.cost:.4f}"] if row.cost is not None else []
-    costs += [f"${before:.4f} of earlier attempts"] if before is not None else []
+    costs = [dollars(row.cost)] if row.cost is not None else []
+    costs += [f"{dollars(before)} of earlier attempts"] if before is not None else []
     return ", ".join(costs)
 
 

@@ -18,7 +18,6 @@ import os
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,15 +27,16 @@ from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.scan import scan
 from benchmark_runner._run.score import EvalsDigest, sums
 from benchmark_runner._run.summary import Summariser
+from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import load_run_config
-from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError, some_ids
+from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError, UsageError
 from benchmark_runner.results.task_row import TaskState, aware, row_of
 from benchmark_runner.schemas import TokenUsage, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import JsonValue
 
@@ -383,12 +383,6 @@ def list_runs(results_dir: Path | str, runner: BenchmarkRunner) -> list[RunOverv
     """
     found = [_overview(results_dir, run_id, runner) for run_id in run_ids(results_dir)]
     return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Name what is called nearly like ``name``, as the beginning of a hint; empty without any."""
-    near = get_close_matches(name, known, n=3)
-    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> RunOverview:

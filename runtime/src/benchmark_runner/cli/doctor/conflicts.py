@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._text import some_ids
 from benchmark_runner.cli.doctor.findings import Finding, fault, ok
 from benchmark_runner.cli.doctor.processes import ProgramError, git
-from benchmark_runner.errors import some_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

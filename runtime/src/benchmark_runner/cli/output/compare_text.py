@@ -6,7 +6,7 @@ import textwrap
 from math import isclose
 from typing import TYPE_CHECKING
 
-from benchmark_runner._text import in_one_line
+from benchmark_runner._text import dollars, duration, in_one_line
 from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import mean_of_known
 from benchmark_runner.results.compare.verdict import Verdict
@@ -61,9 +61,9 @@ def _side_in_words(name: str, comparison: Comparison, side: Side) -> Iterator[st
     by = "; ".join(map(str, summary.graded)) or "nobody yet"
     yield from _entry("  graded", f"by {in_one_line(by)}")
     compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
-    cost = _spent_in_words(side.cost, compared, lambda task: task.cost, _dollars)
+    cost = _spent_in_words(side.cost, compared, lambda task: task.cost, dollars)
     yield from _entry("  cost", cost)
-    time = _spent_in_words(side.seconds, compared, lambda task: task.seconds, _time)
+    time = _spent_in_words(side.seconds, compared, lambda task: task.seconds, duration)
     yield from _entry("  time", f"{time}, generating" if side.seconds.total is not None else time)
 
 
@@ -227,11 +227,3 @@ def _number(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{round(value, 9) + 0.0:+.4g}"
-
-
-def _dollars(value: float) -> str:
-    return f"${value:.2f}" if value >= 1 or not value else f"${value:.2g}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.2g} s"  # noqa: PLR2004

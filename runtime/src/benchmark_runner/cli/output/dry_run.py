@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import some_ids
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import some_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.cli.console import error_content
 from benchmark_runner.cli.output.totals import (
@@ -14,7 +15,6 @@ from benchmark_runner.cli.output.totals import (
     tasks_text,
 )
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import some_ids
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
 from benchmark_runner.results.phrases import missing_text
 from benchmark_runner.schemas import Phase

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner._text import in_one_line
+from benchmark_runner._text import age, in_one_line
 from benchmark_runner.results.phrases import dataset_label, first_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from benchmark_runner.results.run_view import RunOverview
 
 _FEWEST_COLUMNS = 80
-_MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 #: What is left of a column that has to be cut.
 _SHORTEST = 8
 
@@ -89,17 +88,6 @@ def as_json(run: RunOverview) -> dict[str, object]:
         "stderr": run.stderr,
         "error": error,
     }
-
-
-def age(seconds: float) -> str:
-    """How long ago something was."""
-    if seconds < _MINUTE:
-        return f"{max(seconds, 0):.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE:.0f} min"
-    if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR:.0f} h"
-    return f"{seconds // _DAY:.0f} d"
 
 
 def _line(run: RunOverview, now: datetime) -> _Line:

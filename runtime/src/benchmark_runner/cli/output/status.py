@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import age
 from benchmark_runner.cli.output.dry_run import groups_as_json, groups_in_words
-from benchmark_runner.cli.output.runs import age
 from benchmark_runner.cli.output.totals import (
     cost_line,
     error_text,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import dollars, some_ids
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import some_ids
 from benchmark_runner.results.phrases import (
     METHODS,
     failure_heading,
@@ -118,7 +118,7 @@ def failure_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]
 def cost_line(spend: Spend) -> str:
     """Return the cost of all attempts, as far as it is known."""
     unknown = f"; not known of {spend.unknown} generation(s)" if spend.unknown else ""
-    return f"Cost     ${spend.dollars:.2f}{unknown}"
+    return f"Cost     {dollars(spend.dollars)}{unknown}"
 
 
 def _group_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:

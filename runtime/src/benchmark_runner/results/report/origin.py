@@ -6,7 +6,7 @@ import json
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner.errors import some_ids
+from benchmark_runner._text import some_ids
 from benchmark_runner.results.phrases import dataset_label, first_of, plural
 from benchmark_runner.results.task_row import aware
 
