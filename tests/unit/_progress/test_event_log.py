@@ -1,87 +1,38 @@
-"""What is noted of a run while it goes on, and what is read of it again."""
-
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from benchmark_runner._progress import event_log
-from benchmark_runner._progress.event_log import EventLog, EventReader, parse
+from benchmark_runner._progress.event_log import EventLog
 from benchmark_runner._progress.events import (
     EvaluationFinished,
-    EvaluationResumed,
-    EvaluationStarted,
     EvaluationStopped,
     Event,
     GenerationFinished,
-    GenerationStarted,
-    InvocationEnded,
-    LoopBlocked,
     RetryScheduled,
     ScoringStarted,
 )
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.errors import ArtifactError, QuotaExceededError
+from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
+from tests.unit._progress.logged import ENDED, EVENTS, lines, names, read, write
 from tests.unit._progress.test_tally import started
+
+if TYPE_CHECKING:
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 #: Seconds; reaching it fails the test.
 TOO_LONG = 10.0
 PAGE = Path(event_log.__file__).parents[3] / "docs" / "events.md"
-
-EVENTS: list[Event] = [
-    GenerationStarted("t1", 2),
-    GenerationFinished("t1", GenerationStatus.SUCCESS, None, 1.5, 10, 3, 0.25),
-    GenerationFinished("t2", GenerationStatus.ERROR, "ValueError: no", 1.5),
-    EvaluationStarted("t1"),
-    RetryScheduled("HTTP 503: busy", 2.5, "t1"),
-    RetryScheduled("the disk is full", 1),
-    EvaluationResumed("t1"),
-    EvaluationFinished("t1", EvalStatus.EVALUATED, None, 0.5, 0.1),
-    EvaluationFinished("t2", EvalStatus.GENERATION_ERROR, "ValueError: no", None, 0.1),
-    EvaluationStopped("t3", "QuotaExceededError: used up"),
-    LoopBlocked(None, 5.25),
-    ScoringStarted(),
-]
-ENDED = InvocationEnded("complete", None, 0.5, 0.5, 0.1)
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    made = RunArtifacts(tmp_path / "results", "r1")
-    made.run_dir.mkdir(parents=True)
-    return made
-
-
-def write(artifacts: RunArtifacts, *events: Event, first: Event | None = None) -> EventLog:
-    log = EventLog(artifacts, first or started())  # type: ignore[arg-type]
-    log.start()
-    for event in events:
-        log.tell(event)
-    log.end(ENDED)
-    return log
-
-
-def lines(artifacts: RunArtifacts) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in artifacts.events_path.read_bytes().splitlines()]
-
-
-def names(artifacts: RunArtifacts) -> list[str]:
-    return [line["event"] for line in lines(artifacts)]
-
-
-def read(artifacts: RunArtifacts) -> list[Event | None]:
-    return [logged.event for logged in EventReader(artifacts.events_path).read()]
 
 
 class TestLines:
@@ -127,7 +78,7 @@ class TestLines:
             artifacts,
             RetryScheduled(reason, 1),
             GenerationFinished("t1", GenerationStatus.ERROR, reason, 1),
-            EvaluationStopped("t1", QuotaExceededError("no sk-very-secret")),
+            EvaluationStopped("t1", "QuotaExceededError: no sk-very-secret"),
             first=started(model="sk-very-secret"),
         )
         text = artifacts.events_path.read_text()
@@ -326,95 +277,6 @@ class TestWriting:
         monkeypatch.setattr(os, "write", refuse)
         with pytest.raises(ArtifactError, match=r"events.jsonl: can't be written: No space left"):
             artifacts.append_events(b"a line\n")
-
-
-class TestReading:
-    def test_only_what_was_appended_is_read_again(self, artifacts: RunArtifacts) -> None:
-        reader = EventReader(artifacts.events_path)
-        assert [*reader.read()] == []
-        write(artifacts)
-        assert len([*reader.read()]) == 2
-        assert [*reader.read()] == []
-        write(artifacts, *EVENTS)
-        assert len([*reader.read()]) == 2 + len(EVENTS)
-
-    def test_a_line_that_comes_in_pieces_is_read_when_it_is_whole(
-        self, artifacts: RunArtifacts
-    ) -> None:
-        write(artifacts, *EVENTS)
-        content = artifacts.events_path.read_bytes()
-        artifacts.events_path.write_bytes(b"")
-        reader, found = EventReader(artifacts.events_path), list[Event | None]()
-        for start in range(0, len(content), 7):
-            with artifacts.events_path.open("ab") as file:
-                file.write(content[start : start + 7])
-            found += [logged.event for logged in reader.read()]
-        assert found == [started(), *EVENTS, ENDED]
-
-    def test_a_large_file_is_read_piece_by_piece(
-        self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(event_log, "_PIECE", 100)
-        write(artifacts, *EVENTS)
-        assert read(artifacts) == [started(), *EVENTS, ENDED]
-
-    @pytest.mark.parametrize("replace", [True, False])
-    def test_a_file_that_is_another_one_is_read_from_its_start(
-        self, artifacts: RunArtifacts, replace: bool
-    ) -> None:
-        write(artifacts, *EVENTS)
-        reader = EventReader(artifacts.events_path)
-        assert len([*reader.read()]) == 2 + len(EVENTS)
-        if replace:
-            artifacts.events_path.rename(artifacts.run_dir / "old")
-        else:
-            artifacts.events_path.write_bytes(b"")
-        longer = EVENTS * 2 if replace else []
-        write(artifacts, *longer)
-        assert len([*reader.read()]) == 2 + len(longer)
-
-    def test_a_link_is_not_followed(self, artifacts: RunArtifacts, tmp_path: Path) -> None:
-        artifacts.events_path.symlink_to(tmp_path / "elsewhere")
-        (tmp_path / "elsewhere").write_text("")
-        with pytest.raises(ArtifactError, match=r"events.jsonl: can't be read"):
-            [*EventReader(artifacts.events_path).read()]
-
-    @pytest.mark.parametrize(
-        "line",
-        [
-            b"",
-            b"\x00\x00\x00",
-            b"null",
-            b"[1]",
-            b"{}",
-            b'{"at":"2026-01-01T00:00:00.000Z"',
-            b'{"at":"2026-01-01T00:00:00.000Z","event":"scoring_started"}',
-            b'{"at":"yesterday","event":"scoring_started","invocation":"a"}',
-            b'{"at":1,"event":"scoring_started","invocation":"a"}',
-            *(
-                b'{"at":"2026-01-01T00:00:00.000Z","invocation":"a","event":%s}' % rest
-                for rest in (
-                    b'"generation_started"',
-                    b'"generation_started","task_id":1',
-                    b'"generation_started","task_id":"t1","attempt":"one"',
-                    b'"retry_scheduled","task_id":"t1","reason":"r","wait":Infinity',
-                    b'"evaluation_finished","task_id":"t","status":"odd","error":null,"score":1',
-                )
-            ),
-        ],
-    )
-    def test_what_is_no_line_of_ours_is_left_out(self, line: bytes) -> None:
-        assert parse(line) is None
-
-    def test_a_later_version_may_say_more(self) -> None:
-        about = b'{"at":"2026-01-01T00:00:00.500Z","invocation":"a","event":'
-        said = parse(about + b'"generation_started","task_id":"t1","colour":"blue"}')
-        assert said is not None
-        assert (said.at % 1, said.invocation) == (0.5, "a")
-        assert said.event == GenerationStarted("t1")
-        unknown = parse(about + b'"something_new"}')
-        assert unknown is not None
-        assert unknown.event is None
 
 
 def _appended(artifacts: RunArtifacts) -> threading.Event:

@@ -33,7 +33,6 @@ from benchmark_runner._progress.render import (
 from benchmark_runner._progress.tally import RunningMean, Tally
 from benchmark_runner._stats.means import standard_error
 from benchmark_runner._text import clock
-from benchmark_runner.errors import QuotaExceededError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 
@@ -146,10 +145,10 @@ class TestCounts:
         self,
     ) -> None:
         counted = tally(EvaluationStarted("t1"), GenerationStarted("t2"))
-        counted.count(EvaluationStopped("t1", QuotaExceededError("used up")), 0)
+        counted.count(EvaluationStopped("t1", "QuotaExceededError: used up"), 0)
         counted.count(generated("t2"), 0)
         assert counted.grading == 0
-        assert counted.note(100) == "no new task starts: used up"
+        assert counted.note(100) == "no new task starts: QuotaExceededError: used up"
         assert counted.remaining(100) is None
 
     def test_what_blocks_the_loop_is_named_until_something_happens(self) -> None:

@@ -32,6 +32,7 @@ from benchmark_runner.errors import (
     RunPausedError,
     ServiceError,
     ServiceUnavailableError,
+    describe,
 )
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import (
@@ -697,7 +698,7 @@ class TestEvaluation:
         assert run.artifacts.load_eval("t1") is None
         plan = make_plan(run.artifacts, [task.id for task in run.tasks])
         assert (plan.evaluate, len(plan.generate)) == (["t1", "t2", "t3"], 7)
-        assert EvaluationStopped("t1", refused) in run.events
+        assert EvaluationStopped("t1", describe(refused)) in run.events
 
     async def test_after_a_refusal_a_display_counts_no_grading_as_under_way(
         self, run: EngineRun

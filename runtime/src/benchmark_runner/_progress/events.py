@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from benchmark_runner.errors import ServiceError
-    from benchmark_runner.schemas import EvalStatus, GenerationStatus
+from benchmark_runner.schemas import EvalStatus, GenerationStatus  # noqa: TC001 (pydantic reads them)
 
 InvocationOutcome = Literal["complete", "incomplete", "stopped", "interrupted", "failed"]
 
@@ -154,7 +153,7 @@ class EvaluationStopped:
     """The service refuses gradings, this one too or without asking; no new task starts."""
 
     task_id: str
-    error: ServiceError | str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +187,8 @@ Event = (
     | ScoringStarted
 )
 Listener = Callable[[Event], None]
+
+
+def name_of(kind: type[Event]) -> str:
+    """Return the name of a kind of event in the log: ``generation_started``."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", kind.__name__).lower()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchmark_runner._progress.display import make_display
-from benchmark_runner._progress.event_log import EventReader
+from benchmark_runner._progress.event_reader import EventReader
 from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from benchmark_runner._progress.display import Display
-    from benchmark_runner._progress.event_log import Logged
+    from benchmark_runner._progress.event_reader import Logged
 
 #: Seconds between two looks: disks of other machines tell nobody that a file has grown.
 POLL = 0.25

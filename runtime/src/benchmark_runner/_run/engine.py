@@ -21,7 +21,7 @@ from benchmark_runner._run.evaluate import Grading
 from benchmark_runner._run.generate import Generated, Generating
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
-from benchmark_runner.errors import ArtifactError, ServiceError
+from benchmark_runner.errors import ArtifactError, ServiceError, describe
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Engine:
         except ServiceError as error:
             error.phase = error.phase or Phase.EVALUATE
             self._refused_by = self._refused_by or error
-            self._emit(EvaluationStopped(task_id, error))
+            self._emit(EvaluationStopped(task_id, describe(error)))
             for evaluation, its_slot in self._under_way.items():
                 if its_slot.resting:
                     evaluation.cancel()
@@ -226,7 +226,7 @@ class Engine:
             self._disk_error = self._disk_error or error
         except asyncio.CancelledError:
             if self._refused_by is not None:
-                self._emit(EvaluationStopped(task_id, self._refused_by))
+                self._emit(EvaluationStopped(task_id, describe(self._refused_by)))
             raise
 
     def _evaluated(self, evaluation: asyncio.Task[None]) -> None:
