@@ -49,6 +49,24 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports")
+    session.run("python", ".ci/rooms.py", "--check")
+
+
+@nox.session
+def rooms(session: nox.Session) -> None:
+    """Write the table of rooms, and of what each imports, into CONTRIBUTING.md."""
+    install(session, "lint")
+    session.run("python", ".ci/rooms.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/, without a broken link; `-- --serve` shows it."""
+    install(session, "docs")
+    if session.posargs == ["--serve"]:
+        session.run("zensical", "serve")
+    else:
+        session.run("zensical", "build", "--clean", "--strict", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,86 @@
+"""The pages that people read: their lines, their links, and what they list of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import benchmark_runner
+from tests.pages import DOCS, PAGES, README, ROOT, anchor, links, prose, sections
+
+REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_prose_is_wrapped_at_100_columns(page: Path) -> None:
+    long = [number for number, line in prose(page) if len(line) > 100 and "{%" not in line]
+    assert long == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        target = re.sub(rf"^{REPOSITORY}/(blob|tree)/main/", f"{ROOT}/", link)
+        if target.startswith("https://") or "{{" in target:
+            continue
+        path, _, place = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), link
+        if place:
+            assert place in {anchor(heading) for heading in sections(file)}, link
+
+
+def test_pages_on_the_site_do_not_link_outside_of_it_by_path() -> None:
+    for page in DOCS.glob("*.md"):
+        assert not [link for link in links(page) if link.startswith("../")]
+
+
+def test_the_readme_has_at_most_100_lines() -> None:
+    assert len(README.read_text().splitlines()) <= 100
+
+
+def test_the_home_page_leads_to_every_page() -> None:
+    own = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
+    assert own - set(links(DOCS / "index.md")) - MAINTAINERS == set()
+    assert (DOCS / "index.md").name in {Path(link).name for link in links(README)}
+
+
+#: Pages on how the runtime works inside, which CONTRIBUTING.md leads to.
+MAINTAINERS = {"transport.md", "limits.md", "threads.md"}
+
+
+def test_contributing_leads_to_the_maintainers_pages() -> None:
+    linked = {Path(link).name for link in links(ROOT / "CONTRIBUTING.md")}
+    assert {page for page in MAINTAINERS if (DOCS / page).exists()} <= linked
+
+
+def test_every_page_is_on_the_site() -> None:
+    listed = re.findall(r'= "([\w-]+\.md)"', (ROOT / "zensical.toml").read_text())
+    assert sorted(listed) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def test_the_api_reference_has_every_public_name() -> None:
+    listed = re.findall(
+        r"^::: benchmark_runner\.(\w+)$", (DOCS / "api.md").read_text(), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(benchmark_runner.__all__)
+
+
+def test_the_page_on_the_command_line_has_every_flag() -> None:
+    import typer.main
+
+    from benchmark_runner import make_cli
+
+    page = (DOCS / "cli.md").read_text()
+    group = typer.main.get_command(make_cli("runner.benchmark:Runner"))
+    for command in [group, *group.commands.values()]:
+        for parameter in command.params:
+            for flag in parameter.opts:
+                if flag.startswith("--"):
+                    assert re.search(rf"`[^`]*{flag}\b(?!-)", page), (command.name, flag)
