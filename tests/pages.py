@@ -14,7 +14,8 @@ DOCS = ROOT / "runtime" / "docs"
 README = ROOT / "README.md"
 #: What is written for people to read, but for the templates of a copy's pages.
 PAGES = sorted(
-    page for pattern in ("*.md", "template/*.md.jinja", "runtime/README.md", "runtime/docs/*.md")
+    page
+    for pattern in ("*.md", "template/*.md.jinja", "runtime/README.md", "runtime/docs/*.md")
     for page in ROOT.glob(pattern)
 )
 

@@ -19,7 +19,7 @@ from tests.cli.outcomes import TASKS, run_to_all_ends
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
-README = Path(benchmark_runner.__file__).parents[2] / "README.md"
+PAGE = Path(benchmark_runner.__file__).parents[2] / "docs" / "export.md"
 
 
 def as_csv(text: str) -> list[dict[str, str]]:
@@ -64,7 +64,7 @@ class TestTheRows:
         assert rows[8]["question"] is rows[8]["grade"] is None
         assert rows[0]["stale_eval"] is False
 
-    def test_the_columns_are_always_the_same_and_the_readme_lists_them(
+    def test_the_columns_are_always_the_same_and_the_page_lists_them(
         self, project: RunnerProject
     ) -> None:
         project.run("run", "--run-id", "r1", "t1")
@@ -72,7 +72,7 @@ class TestTheRows:
         heading = project.run("export", "r1").out.splitlines()[0]
 
         assert tuple(heading.split(",")) == COLUMNS
-        listed = README.read_text().partition("## The columns of `export`")[2]
+        listed = PAGE.read_text().partition("## Columns")[2]
         names = [part for place, part in enumerate(listed.split("`")) if place % 2]
         assert [name for name in names if name in COLUMNS] == [*COLUMNS]
 

@@ -1,4 +1,4 @@
-"""A copy's README, followed from its top to its end by somebody who does what it says."""
+"""A copy's README and the pages on agents and updates, followed by a reader who does what they say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.pages import DOCS, sections
 from tests.template.copies import commit, start
 from tests.template.versions import SYNTHETIC
 
@@ -21,8 +22,9 @@ TOOLS = ("make", "uv", "copier", "git", "install", "docker")
 #: A block of code, or a command within a sentence.
 STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)}) [^`]+)`", re.DOTALL)
 
-#: What asks the agent.
-RUN = re.compile(r"my-bench-runner run (?!--help)")
+#: What asks the agent, and what needs a run.
+RUN = re.compile(r"my-bench-runner run ")
+OF_A_RUN = re.compile(r"my-bench-runner (run|status|report) ")
 ASK_A_MODEL = ("chat", "model-library")
 WITHOUT_DOCKER = "a machine that runs the tests need not have a Docker engine"
 WITHOUT_KEY = "it asks a model, with a key that not everybody has"
@@ -36,16 +38,28 @@ class Step:
     text: str
 
 
-def steps_of(readme: str) -> list[Step]:
+def steps_of(text: str) -> list[Step]:
     steps: list[Step] = []
-    for language, block, inline in STEP.findall(readme):
-        if language:
+    for language, block, inline in STEP.findall(text):
+        if language == "python":
             steps.append(Step(language, block))
         else:
             # A long command goes on in the next line.
             commands = re.sub(r"\s*\\\n\s*", " ", block or " ".join(inline.split()))
             steps += [Step("", command) for command in commands.splitlines()]
     return steps
+
+
+def steps_of_a_reader(project: Path) -> list[Step]:
+    """The README up to its part on updates, how an agent is written, and then updates."""
+    before, update = (project / "README.md").read_text().split("## Update it")
+    texts = (
+        before,
+        (DOCS / "authoring.md").read_text(),
+        update,
+        sections(DOCS / "versioning.md")["Taking an update"],
+    )
+    return [step for text in texts for step in steps_of(text)]
 
 
 class Reader:
@@ -79,16 +93,16 @@ class Reader:
         """Why a command is not run here, if it isn't."""
         if command.startswith("docker ") or command == "make docker-build":
             return WITHOUT_DOCKER
-        if RUN.search(command) and self.agent in ASK_A_MODEL and not self.has_own_agent:
+        if OF_A_RUN.search(command) and self.agent in ASK_A_MODEL and not self.has_own_agent:
             return WITHOUT_KEY
         return None
 
     def type(self, command: str) -> None:
-        if command == "make update":
+        if command in {"make update", "copier update --skip-answered"}:
             # "In a clean git tree."
             commit(self.project, self.run)
         fails = self.agent == "blank" and not self.has_own_agent and bool(RUN.search(command))
-        typed = command.replace("--run-id R", f"--run-id {self.run_id}")
+        typed = re.sub(r"(?<= )R\b", self.run_id, command)
         printed = self.run("sh", "-c", typed, cwd=self.project, code=1 if fails else 0)
         if fails:
             assert "write generate() in runner/benchmark.py" in " ".join(printed.split())
@@ -111,19 +125,22 @@ def test_every_command_of_the_readme_does_what_it_says(
     run("make", "--version", cwd=tmp_path)
     project = start(releases(OLDER), tmp_path, OLDER, run, sample_agent=agent)
     reader = Reader(project, agent, run)
-    reader.follow(steps_of((project / "README.md").read_text()))
+    reader.follow(steps_of_a_reader(project))
     runs = {
         "uv run my-bench-runner run --dataset-name validation",
         "uv run my-bench-runner run --run-id R",
+        "uv run my-bench-runner status R",
+        "uv run my-bench-runner report R",
     }
     assert {
         "make install",
         "make test lint typecheck",
-        "uv run my-bench-runner run --help",
-        'uv add --dev "vals-benchmark-runner[report]"',
+        "uv run my-bench-runner doctor",
+        "make help",
         "install -m 600 .env.example .env",
         "uv run my-bench-runner run --dataset-name validation --option delay=0.5",
         "make update",
+        "copier update --skip-answered",
         "git diff --check",
         "make install test",
         "copier check-update",

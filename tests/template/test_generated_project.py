@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from tests.pages import DOCS, blocks
 
 if TYPE_CHECKING:
     from tests.conftest import Run
@@ -159,11 +160,11 @@ def test_make_run_passes_its_arguments_on(installed: Path, run: Run, tmp_path: P
     assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
 
 
-def test_the_readmes_example_of_an_agent_lints_type_checks_and_runs_with_its_option(
+def test_the_pages_example_of_an_agent_lints_type_checks_and_runs_with_its_option(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
     project = copy_template(tmp_path / "my-bench")
-    (example,) = re.findall(r"```python\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    (example,) = blocks((DOCS / "authoring.md").read_text(), "python")
     (project / "runner/benchmark.py").write_text(example)
     # It tests the sample agent, and goes with it.
     (project / "tests/test_benchmark.py").unlink()

@@ -50,7 +50,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
         The columns are always the same: what became of the task, its score, failure,
         tokens, costs and times, and last its question, its answer and its grade as
-        JSON text. The README of vals-benchmark-runner lists them.
+        JSON text. The documentation lists them.
 
         In CSV, a text that a spreadsheet would take for a formula (it starts with =,
         +, -, @, a tab or a carriage return) gets an apostrophe before it, and control
