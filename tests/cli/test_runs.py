@@ -12,7 +12,7 @@ import pytest
 from benchmark_runner._text import age
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.output.runs import table
-from benchmark_runner.results.run_view import RunOverview
+from benchmark_runner.results.run_list import RunOverview
 from tests.cli.outcomes import run_to_all_ends
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from benchmark_runner.llm import LLMConfig
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
-from benchmark_runner.results.grouping import field_of, group_name, load_task_fields
+from benchmark_runner.results.grouping import field_value, group_name, load_task_fields
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import Task
 from tests.fakes import FakeRunner
@@ -183,7 +183,7 @@ class TestAField:
         extra = {"kind": "x", "meta": {"a": {"b": [1]}}, "with.dot": "whole", "with": {"dot": 0}}
         task = Task.model_validate({"id": "t1", "question": "?", **extra})
 
-        assert field_of(task, name) == value
+        assert field_value(task, name) == value
 
     @pytest.mark.parametrize(
         ("value", "name"),

@@ -14,7 +14,8 @@ from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
-from benchmark_runner.results.run_view import list_runs, open_view, run_ids
+from benchmark_runner.results.run_list import list_runs
+from benchmark_runner.results.run_view import open_view, run_ids
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import (
     EvalResult,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.results.run_view import RunOverview, RunView
+    from benchmark_runner.results.run_list import RunOverview
+    from benchmark_runner.results.run_view import RunView
 
 START = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 TASKS = ["t2", "t1", "t3"]
@@ -119,7 +121,7 @@ class TestTheRows:
         made.generation_path("t3").unlink()
         runner = FakeRunner()
 
-        reading = results.view(runner=runner).read()
+        reading = results.view(runner=runner).scan()
         states = [row.state for row in reading]
 
         assert states == [TaskState.SCORED, TaskState.NOT_GRADED, TaskState.NOT_GENERATED]
@@ -138,16 +140,16 @@ class TestTheRows:
             made.save_generation("t1", GenerationResult(usage=usage))
         made.save_generation("t2", GenerationResult())
 
-        reading = results.view().read().to_end()
+        reading = results.view().scan().finish()
 
         assert reading.tokens == TokenUsage(input=3, cache_read=20)
-        assert reading.to_end().tokens == TokenUsage(input=3, cache_read=20)
+        assert reading.finish().tokens == TokenUsage(input=3, cache_read=20)
 
     def test_taking_them_again_begins_anew(self, results: Results) -> None:
         results.finish()
-        reading = results.view().read()
+        reading = results.view().scan()
 
-        assert reading.to_end().summary == reading.to_end().summary
+        assert reading.finish().summary == reading.finish().summary
         assert reading.summary.counts.total == 3
 
     def test_where_nothing_is_to_be_graded_a_generation_is_all_that_is_planned(
@@ -155,7 +157,7 @@ class TestTheRows:
     ) -> None:
         results.finish()
 
-        plan = results.view().read(skip_eval=True).to_end().plan
+        plan = results.view().scan(skip_eval=True).finish().plan
 
         assert {*plan.why} == {Reason.GENERATED}
 
@@ -164,7 +166,7 @@ class TestTheRows:
         made.save_generation("t1", GenerationResult(question="why?", answer="so"))
 
         (row, files), *_ = (
-            pair for pair in results.view().read().with_files() if pair[0].task_id == "t1"
+            pair for pair in results.view().scan().with_files() if pair[0].task_id == "t1"
         )
 
         assert row.task_id == files.task_id
@@ -197,7 +199,7 @@ class TestTheRows:
         results.finish()
 
         with pytest.raises(RunnerDefinitionError, match="t2"):
-            results.view(runner=FakeRunner(task_score=task_score)).read().to_end()
+            results.view(runner=FakeRunner(task_score=task_score)).scan().finish()
 
 
 class TestTheScore:
@@ -205,18 +207,18 @@ class TestTheScore:
         made = results.finish()
         score = results.score(made)
 
-        assert results.view().read().to_end().score == score
+        assert results.view().scan().finish().score == score
 
         results.grade(made, "t1", 0)
 
         changed = results.view()
-        assert changed.read().to_end().score is None
+        assert changed.scan().finish().score is None
         assert changed.score_on_disk == score
 
     def test_without_one_there_is_none(self, results: Results) -> None:
         results.finish()
 
-        assert results.view().read().to_end().score is None
+        assert results.view().scan().finish().score is None
 
 
 class TestNothingIsTouched:
@@ -228,7 +230,7 @@ class TestNothingIsTouched:
         (made.task_dir("t1") / name).write_text("{")
         before = results.state()
 
-        reading = results.view().read().to_end()
+        reading = results.view().scan().finish()
 
         torn = [made.task_dir("t1") / name] if "attempts" not in name else []
         assert reading.unreadable == torn
@@ -244,7 +246,7 @@ class TestNothingIsTouched:
         path.rename(tmp_path / name)
         path.symlink_to(tmp_path / name)
 
-        reading = results.view().read()
+        reading = results.view().scan()
         rows = {row.task_id: row for row in reading}
 
         assert rows["t1"].unreadable
@@ -259,7 +261,7 @@ class TestNothingIsTouched:
         made.eval_path("t1").mkdir()
         made.final_score_path.mkdir()
 
-        reading = results.view().read().to_end()
+        reading = results.view().scan().finish()
 
         assert (reading.summary.counts.scored, reading.score) == (2, None)
         assert sorted(reading.unreadable) == [
@@ -273,7 +275,7 @@ class TestNothingIsTouched:
 
         with made.locked():
             before = results.state()
-            assert results.view().read().to_end().summary.complete
+            assert results.view().scan().finish().summary.complete
             assert results.state() == before
 
 
@@ -281,7 +283,7 @@ class TestOneTask:
     def test_it_is_read_with_its_texts(self, results: Results) -> None:
         results.finish()
 
-        files = results.view().files_of("t3")
+        files = results.view().task_files("t3")
 
         assert files.result is not None
         assert files.result.result == 2
@@ -290,7 +292,7 @@ class TestOneTask:
         results.begin(tasks=["letters-1", "letters-2", "sums-1"])
 
         with pytest.raises(UsageError, match="no task 'letter-1'") as caught:
-            results.view().files_of("letter-1")
+            results.view().task_files("letter-1")
 
         assert caught.value.hint == (
             "Did you mean letters-1 or letters-2? It has 3 task(s): letters-1, letters-2, sums-1."

@@ -11,7 +11,7 @@ from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.results.task_row import COLUMNS, TaskRow, TaskState, flat, row_of
+from benchmark_runner.results.task_row import COLUMNS, TaskRow, TaskState, make_row, row_as_json
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -47,7 +47,7 @@ def put(
     if status is not None:
         artifacts.save_eval("t1", EvalResult(task_id="t1", status=status, **fields))
     task = TaskFiles(artifacts, "t1")
-    return row_of(task, Summariser(FakeRunner()).add(task))
+    return make_row(task, Summariser(FakeRunner()).add(task))
 
 
 def generated(status: str = "success", **fields: Any) -> GenerationResult:
@@ -217,7 +217,7 @@ class TestAsPlainValues:
     def test_the_names_are_always_the_same_in_the_same_order(self, artifacts: RunArtifacts) -> None:
         rows = [put(artifacts), put(artifacts, generated(), EvalStatus.EVALUATED)]
 
-        assert [tuple(flat(row)) for row in rows] == [COLUMNS, COLUMNS]
+        assert [tuple(row_as_json(row)) for row in rows] == [COLUMNS, COLUMNS]
 
     def test_moments_words_and_who_graded_are_texts(self, artifacts: RunArtifacts) -> None:
         row = put(
@@ -229,7 +229,7 @@ class TestAsPlainValues:
             evaluation_api="legacy",
         )
 
-        plain = flat(row)
+        plain = row_as_json(row)
 
         assert json.loads(json.dumps(plain, allow_nan=False)) == plain
         assert (plain["state"], plain["score"]) == ("scored", 1)

@@ -1,7 +1,7 @@
-"""What a run's tasks say of themselves, to group its results by: ``category``, ``meta.topic``.
+"""Fields of a run's tasks to group its results by, such as ``category`` or ``meta.topic``.
 
-A run keeps no copy of its tasks. They are read again as on a resume: a file run rereads its file,
-a service run asks the service, and of ``--problem`` there is nothing but the question.
+A run keeps no copy of its tasks, so they are loaded again as on a resume: from the file, or from
+the service. Tasks of ``--problem`` have nothing but a question.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.schemas import Task
 
-#: Each task has its own.
+#: Fields whose value differs in each task.
 _OF_ONE_TASK = frozenset({"id", "question"})
+
+__all__ = ["TaskFields", "field_value", "group_name", "load_task_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +35,33 @@ class TaskFields:
     """Fields of a run's tasks.
 
     Attributes:
-        values: Of each field that was asked for the value by task id, for all of the run's
-            tasks; ``None`` where a task does not have it.
-        changed: Tasks whose content is not what it was when the run was started, so that the
-            field may not be either.
+        values: By field name, the value of each task by id; ``None`` if a task lacks the field.
+        changed: Tasks whose content has changed since the run was started, and so perhaps the
+            field.
     """
 
     values: dict[str, dict[str, JsonValue]]
     changed: list[str]
 
     def groups(self, name: str) -> dict[str, list[str]]:
-        """The task ids by what the field ``name`` says, in the run's order."""
-        found: dict[str, list[str]] = {}
+        """Return the task ids by the value of the field ``name``, in the run's order."""
+        groups: dict[str, list[str]] = {}
         for task_id, value in self.values[name].items():
-            found.setdefault(group_name(value), []).append(task_id)
-        return found
+            groups.setdefault(group_name(value), []).append(task_id)
+        return groups
 
 
 async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect) -> TaskFields:
-    """Load a run's tasks again and take fields from them.
+    """Load a run's tasks again and return some of their fields.
 
     Args:
         view: The run.
-        names: The fields; a dot leads into a nested one.
-        connect: Makes the client for the run's tasks; called where the service lists them.
+        names: The names of the fields; a dot leads into a nested one.
+        connect: Makes the client, if the service lists the tasks.
 
     Raises:
-        UsageError: no task has such a field, or the run's tasks have none at all.
-        DatasetError: the dataset is gone or malformed, or lacks some of the run's tasks.
+        UsageError: no task has such a field, or the tasks are from ``--problem``.
+        DatasetError: the dataset is missing or malformed, or lacks tasks of the run.
         ServiceError: the service does not list it.
         RunnerDefinitionError: the author's ``load_tasks()`` fails.
     """
@@ -86,19 +87,19 @@ async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect
             hint="Restore the dataset as it was when the run was started, or leave out the field.",
         )
     tasks = [loaded[task_id] for task_id in config.tasks]
-    values = {name: {task.id: field_of(task, name) for task in tasks} for name in names}
+    values = {name: {task.id: field_value(task, name) for task in tasks} for name in names}
     for name, by_task in values.items():
         if all(value is None for value in by_task.values()):
             raise _no_such_field(view.run_id, name, tasks)
     return TaskFields(values, task_changes(config, tasks, complete=False).changed)
 
 
-def field_of(task: Task, name: str) -> JsonValue:
-    """What a field of a task says; ``None`` if the task does not have it.
+def field_value(task: Task, name: str) -> JsonValue:
+    """Return the value of a task's field; ``None`` if the task lacks it.
 
     Args:
         task: The task.
-        name: The field; a dot leads into a nested one, where none is called exactly so.
+        name: The name of the field; a dot leads into a nested one, unless a field has that name.
     """
     for field in (name, name.partition(".")[0]):
         fields = _as_json(task, field)
@@ -108,7 +109,7 @@ def field_of(task: Task, name: str) -> JsonValue:
 
 
 def group_name(value: JsonValue) -> str:
-    """What a group of tasks is called whose field has this value."""
+    """Return the name of the group of tasks with this value."""
     match value:
         case str():
             return value

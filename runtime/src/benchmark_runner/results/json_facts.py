@@ -1,4 +1,4 @@
-"""JSON fragments that several commands and the report share."""
+"""JSON fragments about a run that commands and reports share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
 
+__all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts"]
+
 
 def config_facts(config: RunConfig) -> dict[str, object]:
-    """Which model was asked, and about which tasks."""
+    """Return the model and the source of the tasks."""
     return {
         "model": config.model,
         "task_source": config.task_source,
@@ -24,12 +26,12 @@ def config_facts(config: RunConfig) -> dict[str, object]:
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
-    """Who graded, and how many tasks."""
+    """Return the graders, each with its number of tasks."""
     return [{**asdict(by), "tasks": len(task_ids)} for by, task_ids in summary.graded.items()]
 
 
 def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
-    """What went wrong, by phase and reason, with all ids."""
+    """Return the failures by phase and reason, with all task ids."""
     return [
         {
             "phase": group.phase,
@@ -44,5 +46,5 @@ def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
 
 
 def interval_facts(interval: Interval | None) -> dict[str, object] | None:
-    """The bounds of an interval, its level and its method."""
+    """Return the bounds of an interval, its level and its method."""
     return None if interval is None else asdict(interval)

@@ -1,4 +1,4 @@
-"""One task of a run as a flat row: what a person asks of it, without its long texts."""
+"""One task of a run as a flat row, without its long texts."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
         GenerationResult,
     )
 
+__all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
+
 
 class TaskState(StrEnum):
-    """What has become of a task, in the words that a person reads; each task is in one."""
+    """The state of a task, as people read it; each task is in exactly one."""
 
     SCORED = "scored"
     TIMED_OUT = "timed out"
     OUT_OF_TURNS = "out of turns"
     DID_NOT_COMPLETE = "did not complete"
-    """The grader says so of an answer that was given; what ran out says what it ran out of."""
+    """The grader says so of an answer; one that ran out of time or turns has its own state."""
     FAILED_GENERATING = "failed in generation"
     FAILED_GRADING = "failed in grading"
     NOT_GRADED = "not graded yet"
@@ -40,7 +42,7 @@ class TaskState(StrEnum):
 
     @property
     def is_done(self) -> bool:
-        """Whether the task needs nothing more."""
+        """True if the task needs nothing more."""
         return self in _DONE
 
 
@@ -61,37 +63,36 @@ _NO_USAGE = TokenUsage()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """How one task stands. ``None`` means not known, or not there, which is not zero.
+    """One task of a run. ``None`` means unknown or missing, which is not zero.
 
     Attributes:
-        task_id: The task.
-        state: What has become of it.
-        score: What it counts (``task_score()``; 0 where it did not complete).
-        generation_status: How its generation ended.
-        eval_status: How its grading ended, also where that was of another generation.
-        phase: Which step failed.
-        kind: Whose failure it was; ``None`` where an older run does not say.
-        error: Why it failed, as ``TypeName: message``; text of a model or a service.
-        retryable: Whether doing the same again may well succeed.
-        hint: What to do next, where the framework knows.
-        total_turns: Turns that the agent took.
-        input_tokens: Tokens of this attempt, by class.
-        output_tokens: Likewise.
-        reasoning_tokens: Likewise.
-        cache_read_tokens: Likewise.
-        cache_write_tokens: Likewise.
-        cost: US dollars of this attempt.
-        cost_of_earlier_attempts: US dollars of those before, as far as they are recorded.
+        task_id: The id of the task.
+        state: Its state.
+        score: Its task score (``task_score()``; 0 if it did not complete).
+        generation_status: Status of the generation.
+        eval_status: Status of the evaluation, also if that was of another generation.
+        phase: The step that failed.
+        kind: The kind of failure; ``None`` in older runs.
+        error: The error as ``TypeName: message``; may hold text of a model or a service.
+        retryable: True if a retry may well succeed.
+        hint: Advice on what to do next, if the framework has any.
+        total_turns: Number of turns that the agent took.
+        input_tokens: Number of input tokens of this attempt.
+        output_tokens: Number of output tokens.
+        reasoning_tokens: Number of reasoning tokens.
+        cache_read_tokens: Number of tokens read from the cache.
+        cache_write_tokens: Number of tokens written to the cache.
+        cost: Cost of this attempt in US dollars.
+        cost_of_earlier_attempts: Known cost of the attempts before in US dollars.
         generation_seconds: Wall-clock time spent in ``generate()``.
         grading_seconds: Wall-clock time spent in ``evaluate()``.
-        attempts: How many times it was generated.
-        started_at: When this attempt began, with a time zone.
-        ended_at: When it ended, likewise.
-        model: Which model the generation says that it is of.
-        graded_by: Who made the grade.
-        stale_eval: Whether the grade on disk is that of another generation, and so counts for
-            nothing.
-        unreadable: Whether one of its files is there and can't be read.
+        attempts: Number of attempts.
+        started_at: Time this attempt began, with a time zone.
+        ended_at: Time this attempt ended, with a time zone.
+        model: The model that the generation names.
+        graded_by: The grader.
+        stale_eval: True if the eval on disk is that of another generation, and so is ignored.
+        unreadable: True if one of its files can't be read.
         log_dir: The author's log folder, as it was when the task was generated.
     """
 
@@ -125,11 +126,11 @@ class TaskRow:
     log_dir: str | None = None
 
 
-def flat(row: TaskRow) -> dict[str, JsonValue]:
-    """A row as plain JSON values by name, always the same names in the same order.
+def row_as_json(row: TaskRow) -> dict[str, JsonValue]:
+    """Return a row as JSON values by name: the names of :data:`COLUMNS`, in that order.
 
-    Who graded is taken apart into ``service_url``, ``evaluation_api``, ``service_version`` and
-    ``evaluator_version``; moments are ISO 8601 texts.
+    The grader becomes ``service_url``, ``evaluation_api``, ``service_version`` and
+    ``evaluator_version``; times become ISO 8601 texts.
     """
     plain: dict[str, JsonValue] = {}
     for name in _FIELDS:
@@ -147,20 +148,20 @@ def flat(row: TaskRow) -> dict[str, JsonValue]:
 
 _FIELDS = tuple(field.name for field in fields(TaskRow))
 _GRADER_FIELDS = tuple(field.name for field in fields(GradedBy))
-#: The names of :func:`flat`, in its order.
-COLUMNS = tuple(flat(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
+#: The names of :func:`row_as_json`, in its order.
+COLUMNS = tuple(row_as_json(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
 
 
-def row_of(task: TaskFiles, score: float | None) -> TaskRow:
+def make_row(task: TaskFiles, score: float | None) -> TaskRow:
     """Make the row of one task.
 
     Args:
         task: Its files.
-        score: What it counts; see :func:`benchmark_runner._run.summary.task_value`.
+        score: Its task score.
     """
     generation, result, earlier = task.generation, task.result, task.earlier_generations
     costs = [cost for each in earlier if (cost := known_cost(each)) is not None]
-    state = state_of(task)
+    state = _state_of(task)
     if generation is None:
         return TaskRow(
             task_id=task.task_id,
@@ -196,8 +197,8 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
         generation_seconds=generation.duration,
         grading_seconds=result.duration if result else None,
         attempts=generation.attempts or len(earlier) + 1,
-        started_at=aware(generation.started_at),
-        ended_at=aware(generation.ended_at),
+        started_at=with_time_zone(generation.started_at),
+        ended_at=with_time_zone(generation.ended_at),
         model=generation.model,
         graded_by=GradedBy.of(result) if graded and result is not None else None,
         stale_eval=result is not None
@@ -207,8 +208,7 @@ def row_of(task: TaskFiles, score: float | None) -> TaskRow:
     )
 
 
-def state_of(task: TaskFiles) -> TaskState:
-    """Return the state of a task, as :class:`~benchmark_runner._run.summary.Summariser` counts."""
+def _state_of(task: TaskFiles) -> TaskState:
     generation, result = task.generation, task.result
     if generation is None:
         return TaskState.NOT_GENERATED
@@ -234,6 +234,6 @@ def _failure(
     return None, None, None
 
 
-def aware(moment: datetime | None) -> datetime | None:
-    """``moment`` with a time zone, UTC where an author left it out: others can't be compared."""
+def with_time_zone(moment: datetime | None) -> datetime | None:
+    """Return the time with a time zone: UTC if the author left it out."""
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -26,7 +26,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.inspect import look
             from benchmark_runner.cli.output.runs import as_json, table
             from benchmark_runner.cli.shell import short_path
-            from benchmark_runner.results.run_view import list_runs
+            from benchmark_runner.results.run_list import list_runs
 
             looking = look(settings, results_dir)
             found = list_runs(looking.results_dir, looking.runner)

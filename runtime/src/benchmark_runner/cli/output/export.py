@@ -12,7 +12,7 @@ from benchmark_runner._text import json_text, printable
 from benchmark_runner.artifacts.storage import written_whole
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
-from benchmark_runner.results.task_row import flat
+from benchmark_runner.results.task_row import row_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -55,7 +55,7 @@ def file_for_rows(output: Path) -> Generator[Write]:
 
 
 def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
-    """Write a row for each task and return how many there were; memory stays flat.
+    """Write a row for each task and return how many there were; memory stays row_as_json.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -64,7 +64,7 @@ def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
     if as_csv:
         write(_csv_line(COLUMNS))
     count = 0
-    for row, task in view.read().with_files():
+    for row, task in view.scan().with_files():
         cells = _cells(view, row, task)
         if as_csv:
             write(_csv_line(_csv_cell(cell, mask) for cell in cells.values()))
@@ -79,7 +79,7 @@ def _cells(view: RunView, row: TaskRow, task: TaskFiles) -> dict[str, JsonValue]
     generation = task.generation
     return {
         "run_id": view.run_id,
-        **flat(row),
+        **row_as_json(row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
         "grade": task.grade,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.run_view import RunOverview
+    from benchmark_runner.results.run_list import RunOverview
 
 _FEWEST_COLUMNS = 80
 #: What is left of a column that has to be cut.

@@ -10,7 +10,7 @@ from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import cost_text, failure_text, token_text, tokens_of
-from benchmark_runner.results.task_row import flat, row_of
+from benchmark_runner.results.task_row import make_row, row_as_json
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def page_of(view: RunView, task_id: str) -> TaskPage:
         UsageError: the run has no such task.
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
-    task = view.files_of(task_id)
-    row = row_of(task, Summariser(view.runner).add(task))
+    task = view.task_files(task_id)
+    row = make_row(task, Summariser(view.runner).add(task))
     folder = view.artifacts.task_dir(task_id)
     # What begins with a dot is ours: locks, and what is being written.
     files = sorted(
@@ -100,7 +100,7 @@ def as_json(page: TaskPage) -> dict[str, object]:
     return {
         "run_id": page.view.run_id,
         "results_dir": str(page.view.artifacts.results_dir),
-        **flat(page.row),
+        **row_as_json(page.row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
         "grade": json.loads(page.task.grade) if page.task.grade else None,

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner.cli.inspect import Looking
-    from benchmark_runner.results.run_view import Reading, RunView
+    from benchmark_runner.results.run_scan import RunScan
+    from benchmark_runner.results.run_view import RunView
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 
@@ -48,7 +49,7 @@ class Standing:
     """
 
     view: RunView
-    reading: Reading
+    reading: RunScan
     resume: str
     evaluate: str | None
     retry_timeouts: str | None
@@ -63,7 +64,7 @@ def standing_of(looking: Looking, view: RunView) -> Standing:
     of_problem = view.config.task_source == "problem"
     # A resume leaves ungraded what the last invocation left so.
     skips_eval = view.config.operational.get("skip_eval") is True and not of_problem
-    reading = view.read(skip_eval=skips_eval).to_end()
+    reading = view.scan(skip_eval=skips_eval).finish()
     ran_out = any(reading.states[state] for state in _RAN_OUT) and not of_problem
     ungraded = skips_eval and bool(reading.summary.without_eval)
     return Standing(

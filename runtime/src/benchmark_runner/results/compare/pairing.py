@@ -21,7 +21,8 @@ from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
     from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.results.run_view import Reading, RunView
+    from benchmark_runner.results.run_scan import RunScan
+    from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
 
 #: Less than that is what floats make of the same score, added up in another order.
@@ -72,7 +73,7 @@ class Side:
     """
 
     view: RunView
-    reading: Reading
+    reading: RunScan
     tasks: dict[str, Taken]
     cost: Spent
     seconds: Spent
@@ -84,7 +85,7 @@ def read_side(view: RunView) -> Side:
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
-    reading = view.read()
+    reading = view.scan()
     tasks: dict[str, Taken] = {}
     seconds, untimed, has_cost = 0.0, 0, False
     graders: dict[GradedBy, GradedBy] = {}

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.run_view import Reading, RunView
+    from benchmark_runner.results.run_scan import RunScan
+    from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow, TaskState
     from benchmark_runner.schemas import ScoreResult, TokenUsage
 
@@ -195,7 +196,7 @@ def figures_of(
     """
     read_at = datetime.now(UTC)
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
-    reading, quantities = view.read(), _Quantities()
+    reading, quantities = view.scan(), _Quantities()
     scores: dict[str, float] = {}
     for row, task in reading.with_files():
         quantities.add(row)
@@ -218,7 +219,7 @@ def estimate_of(scores: Sequence[float]) -> Estimate | None:
 
 def _figures(
     view: RunView,
-    reading: Reading,
+    reading: RunScan,
     quantities: _Quantities,
     scores: dict[str, float],
     grouping: Grouping | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._text import some_ids
 from benchmark_runner.results.phrases import dataset_label, first_of, plural
-from benchmark_runner.results.task_row import aware
+from benchmark_runner.results.task_row import with_time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,5 +124,5 @@ def _value(value: JsonValue) -> str:
 
 def moment_in_words(moment: datetime, *, seconds: bool = False) -> str:
     """A moment in UTC, to the minute, or to the second for a column of them."""
-    there = (aware(moment) or moment).astimezone(UTC)
+    there = (with_time_zone(moment) or moment).astimezone(UTC)
     return f"{there:%Y-%m-%d %H:%M:%S}" if seconds else f"{there:%Y-%m-%d %H:%M} UTC"

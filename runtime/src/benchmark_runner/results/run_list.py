@@ -1,0 +1,119 @@
+"""The runs in a results folder, with the few numbers that a list shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner.errors import BenchmarkRunnerError
+from benchmark_runner.results.run_view import modified_at, open_view, run_ids
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.schemas import ScoreResult
+
+__all__ = ["RunOverview", "list_runs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOverview:
+    """One run in a list.
+
+    Attributes:
+        run_id: The id of the run.
+        started_at: The time it began; the time its folder last changed if not recorded.
+        config: Its settings and tasks, without the hashes of the tasks; ``None`` if unreadable.
+        total: Number of tasks.
+        done: Number of tasks that need nothing more.
+        generated: Number of tasks with a generation of any status.
+        complete: True if each task has a grade, or ran out of time or turns.
+        local: True if the embedded service evaluates the run; ``None`` if not recorded.
+        score: The final score, if there is one.
+        mean: Mean of the task scores, if there are any.
+        stderr: Standard error of that mean.
+        error: The error that kept the run from being read.
+    """
+
+    run_id: str
+    started_at: datetime
+    config: RunConfig | None = None
+    total: int = 0
+    done: int = 0
+    generated: int = 0
+    complete: bool = False
+    local: bool | None = None
+    score: float | None = None
+    mean: float | None = None
+    stderr: float | None = None
+    error: BenchmarkRunnerError | None = None
+
+
+def list_runs(results_dir: Path | str, runner: BenchmarkRunner) -> list[RunOverview]:
+    """Return an overview of each run in a folder, the newest first.
+
+    No task is read of a run whose ``final_score.json`` says that all of its tasks are done:
+    commands remove that file before they change a grade. Changes made by hand show in
+    :class:`~benchmark_runner.results.RunScan`.
+
+    Args:
+        results_dir: The folder that holds a folder for each run.
+        runner: An instance of the author's runner class, for ``task_score()``.
+
+    Raises:
+        ArtifactError: the folder can't be read. An error in one run is in its ``error``.
+    """
+    runs = [_overview(results_dir, run_id, runner) for run_id in run_ids(results_dir)]
+    return sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True)
+
+
+def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> RunOverview:
+    try:
+        return _overview_of(open_view(results_dir, run_id, runner))
+    except BenchmarkRunnerError as error:
+        changed_at = modified_at(Path(results_dir) / run_id)
+        return RunOverview(run_id=run_id, started_at=changed_at, error=error)
+
+
+def _overview_of(view: RunView) -> RunOverview:
+    # With hundreds of runs, the hashes of all their tasks would fill the memory.
+    config, score = view.config.without_hashes(), view.score_on_disk
+    if score is not None and _is_of_all_tasks(score, config):
+        return RunOverview(
+            run_id=view.run_id,
+            started_at=view.started_at,
+            config=config,
+            total=len(config.tasks),
+            done=len(config.tasks),
+            generated=len(config.tasks),
+            complete=True,
+            local=view.local,
+            score=score.final_score,
+            mean=score.mean,
+            stderr=score.stderr,
+        )
+    scan = view.scan()
+    done = sum(row.state.is_done for row in scan)
+    score, summary = scan.score, scan.summary
+    return RunOverview(
+        run_id=view.run_id,
+        started_at=view.started_at,
+        config=config,
+        total=summary.counts.total,
+        done=done,
+        generated=summary.counts.attempted,
+        complete=summary.complete,
+        local=view.local,
+        score=score.final_score if score else None,
+        mean=summary.mean,
+        stderr=summary.stderr,
+    )
+
+
+def _is_of_all_tasks(score: ScoreResult, config: RunConfig) -> bool:
+    counts = score.counts
+    return score.complete and counts is not None and counts.total == len(config.tasks)
