@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING
 
+from benchmark_runner._scores import finite
 from benchmark_runner.schemas import TokenUsage
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ class Spend:
 
 def known_cost(generation: GenerationResult) -> float | None:
     """Return the cost of a generation in US dollars; ``None`` without a possible one."""
-    cost = generation.cost
-    return cost if cost is not None and isfinite(cost) and cost >= 0 else None
+    cost = finite(generation.cost)
+    return cost if cost is not None and cost >= 0 else None

@@ -50,13 +50,20 @@ def installed_version(distribution: str) -> str:
         return "dev"
 
 
+def git_environment() -> dict[str, str]:
+    """Return the environment for git: it reads the repository around its folder, and locks none.
+
+    A git command that started this process may have set variables of another repository.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_OUTER_GIT}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0"}
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
-    # Of the project's own repository, whatever an outer git command has set.
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_OUTER_GIT}
     try:
         done = subprocess.run(  # noqa: S603 (fixed arguments)
             ["git", "-C", str(folder), *arguments],  # noqa: S607 (wherever it is installed)
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            env=git_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark_runner._scores import finite
+
 #: File systems allow 255 bytes a name; the rest is room for what we append to it.
 MAX_ID_BYTES = 200
 
@@ -362,7 +364,7 @@ class FinalScoreResponse(BaseModel):
 
     @model_validator(mode="after")
     def _finite(self) -> Self:
-        if self.final_score != self.final_score or abs(self.final_score) == float("inf"):
+        if finite(self.final_score) is None:
             msg = f"final_score is {self.final_score}, not a finite number"
             raise ValueError(msg)
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._run.scan import scan
+from benchmark_runner._scores import finite
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
@@ -121,7 +121,7 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
         raise RunnerDefinitionError(
             f"score() returned {type(scored).__name__}, not ScoreResult", hint=_CORRECT_SCORE
         )
-    if not math.isfinite(scored.final_score):
+    if finite(scored.final_score) is None:
         raise RunnerDefinitionError(
             f"score() returned {scored.final_score}, not a finite number", hint=_CORRECT_SCORE
         )

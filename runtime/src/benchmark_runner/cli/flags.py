@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
-from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from benchmark_runner._redaction import without_user_info
+from benchmark_runner._scores import finite
 from benchmark_runner._secrets import secrets_of_environment, user_info
 from benchmark_runner._text import some_ids
 from benchmark_runner.cli.shell import short_path
@@ -116,7 +116,7 @@ def check_run_flags(
             hint="Give a URL such as https://models.example.com/v1.",
         )
     for flag, number in numbers.items():
-        if number is not None and not isfinite(number):
+        if number is not None and finite(number) is None:
             raise UsageError(f"{flag} {number} is not a finite number", hint="Give a number.")
     if disable_streaming and not chat_completions:
         raise UsageError(

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import math
 import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -20,8 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmark_runner._scores import default_task_score
+from benchmark_runner._scores import default_task_score, finite
 from benchmark_runner._stats.means import mean
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
 from benchmark_runner.local.grader import Grader, describe_fault, grade, source_hash
@@ -161,7 +160,7 @@ class LocalService:
             dataset = await self._dataset(request.query_params.get("dataset"))
         return _json(
             VersionResponse(
-                framework_version=_framework_version(),
+                framework_version=installed_version(RUNTIME_DISTRIBUTION),
                 service_name=f"{self.name} (local)",
                 service_version=self._evaluator_version(dataset) if dataset else None,
                 dataset_version=dataset.version if dataset else None,
@@ -257,7 +256,7 @@ class LocalService:
             score = self._task_score(result)
         except Exception as error:  # noqa: BLE001 (the author's code)
             raise HTTPException(500, f"task_score() raised {describe(error)}") from None
-        return score if score is not None and math.isfinite(score) else 0.0
+        return finite(score) or 0.0
 
     async def _dataset(self, name: str | None) -> LocalDataset:
         if name not in self._found:
@@ -346,10 +345,3 @@ def _http_error(_request: Request, error: Exception) -> Response:
 
 def _fault(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": describe(error)}, status_code=500)
-
-
-def _framework_version() -> str | None:
-    try:
-        return version("vals-benchmark-runner")
-    except PackageNotFoundError:  # run from a source tree
-        return None

@@ -9,18 +9,18 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from benchmark_runner._versions import git_environment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 #: Seconds for what needs no network.
 LOCAL_TIME = 30.0
-_OF_OUTER_GIT = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 _NO_QUESTIONS = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",
     "SSH_ASKPASS_REQUIRE": "never",
-    "GIT_OPTIONAL_LOCKS": "0",
     "LANGUAGE": "C",  # the words below are looked for
 }
 _FATAL = re.compile(r"(?<=fatal: ).+")
@@ -44,13 +44,12 @@ async def call(
     Raises:
         ProgramError: it can't be started, took too long, or failed.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _OF_OUTER_GIT}
     name = str(command[0])
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
-            env=inherited | _NO_QUESTIONS | dict(environment or {}),
+            env=git_environment() | _NO_QUESTIONS | dict(environment or {}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import fsum, isfinite
+from math import fsum
 from typing import TYPE_CHECKING
 
+from benchmark_runner._scores import finite
 from benchmark_runner._stats.histograms import histogram
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, median
@@ -274,7 +275,7 @@ class _Quantities:
     def add(self, row: TaskRow) -> None:
         found = (row.generation_seconds, row.input_tokens, row.output_tokens, row.cost)
         for values, value in zip(self.values.values(), found, strict=True):
-            if value is not None and isfinite(value):
+            if value is not None and finite(value) is not None:
                 values.append(value)
 
 
