@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.unit.results.report.hostile import hostile_groups, hostile_run
 from tests.unit.results.report.pages import write_page, write_page_of_several
-from tests.unit.results.report.runs import every_outcome, many, topics
+from tests.unit.results.report.runs import MadeRun, every_outcome, many, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,6 +109,21 @@ def all_outcomes(results: Path) -> Path:
     view = every_outcome(results, "outcomes").save()
     file = view.artifacts.run_dir / "report.html"
     write_page(view, file, groups=topics(view.config.tasks))
+    return file
+
+
+@pytest.fixture(scope="session")
+def every_level(results: Path) -> Path:
+    """The page of a run in which tasks scored all, a part and nothing."""
+    run = MadeRun(results, "levels")
+    for task_id, score in {"all": 1, "part": 0.25, "nothing": 0, "more": 1}.items():
+        run.graded(task_id, {"pass_percentage": score})
+    run.ran_out("late")
+    run.failed("broken", "ValueError: no luck")
+    run.missing("missing")
+    view = run.save()
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file)
     return file
 
 

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.unit.results.report.pages import write_page
-from tests.unit.results.report.runs import many, topics
+from tests.unit.results.report.runs import MadeRun, many, topics
 
 from .conftest import NARROW, WIDE
 
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     Open = Callable[..., Page]
 
 MEGABYTE = 1_000_000
-PAGES = ("all_outcomes", "several_hundred", "side_by_side", "hostile", "hostile_pair")
+PAGES = (
+    "all_outcomes",
+    "every_level",
+    "several_hundred",
+    "side_by_side",
+    "hostile",
+    "hostile_pair",
+)
 
 
 def ids(page: Page) -> list[str]:
@@ -103,6 +110,26 @@ class TestFinding:
         assert both == ["broken-1", "broken-2"]
         assert ids(page) == ["broken-2"]
         assert found(page) == "1 of 9 tasks"
+
+    def test_how_much_a_task_scored_can_be_chosen(self, open_page: Open, every_level: Path) -> None:
+        page = open_page(every_level)
+        state = page.get_by_role("combobox", name="State")
+
+        choices = state.locator("option").all_text_contents()
+        found_by = {}
+        for choice in choices[1:]:
+            state.select_option(label=choice)
+            found_by[choice] = ids(page)
+
+        assert found_by == {
+            "scored (4)": ["all", "part", "nothing", "more"],
+            "scored: full (2)": ["all", "more"],
+            "scored: partial (1)": ["part"],
+            "scored: none (1)": ["nothing"],
+            "timed out (1)": ["late"],
+            "failed in generation (1)": ["broken"],
+            "not generated yet (1)": ["missing"],
+        }
 
     def test_columns_sort_both_ways_with_what_is_not_known_last(
         self, open_page: Open, all_outcomes: Path
@@ -274,6 +301,69 @@ class TestColours:
         assert turned[0] != before[0]
         assert turned[1] != before[1]
         assert (self.background(page), self.bar(page)) == before
+
+
+class TestMarks:
+    def marks(self, page: Page) -> dict[str, tuple[str, str]]:
+        """The shape and the colour before each text of the table."""
+        found = page.locator("#tasks td .mark").evaluate_all(
+            """(all) => all.map((each) => {
+                const { content, color } = getComputedStyle(each, "::before");
+                return [each.textContent, [content, color]];
+            })"""
+        )
+        return {text: tuple(mark) for text, mark in found}
+
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    def test_full_partial_and_none_differ_in_shape_and_colour(
+        self, open_page: Open, every_level: Path, dark: bool
+    ) -> None:
+        marks = self.marks(open_page(every_level, dark=dark))
+
+        assert list(marks) == [
+            *("scored: full", "scored: partial", "scored: none"),
+            *("timed out", "failed in generation", "not generated yet"),
+        ]
+        assert len({shape for shape, _ in marks.values()}) == 6
+        assert len({colour for _, colour in marks.values()}) == 6
+
+    def test_a_shape_is_no_part_of_the_name(self, open_page: Open, every_level: Path) -> None:
+        page = open_page(every_level)
+
+        assert page.get_by_role("cell", name="scored: partial", exact=True).count() == 1
+
+    def test_the_legend_names_those_that_are_there(
+        self, open_page: Open, every_level: Path, side_by_side: Path
+    ) -> None:
+        legend = [
+            open_page(file).get_by_role("list", name="Marks").locator("li").all_text_contents()
+            for file in (every_level, side_by_side)
+        ]
+
+        assert legend[0] == [
+            "full score", "partial score", "score of 0", "did not complete, counts 0", "failed",
+            "not done yet",
+        ]  # fmt: skip
+        assert legend[1][:2] == ["full score", "score of 0"]
+
+    def test_of_another_scale_only_0_is_known(self, open_page: Open, tmp_path: Path) -> None:
+        run = MadeRun(tmp_path)
+        for number, score in enumerate((87.5, 0, 1)):
+            run.graded(f"t{number}", {"pass_percentage": score})
+        file = tmp_path / "x.html"
+        write_page(run.save(), file)
+
+        page = open_page(file)
+
+        assert column(page, 2) == ["scored", "scored: none", "scored"]
+
+    def test_runs_side_by_side_have_them_at_the_scores(
+        self, open_page: Open, side_by_side: Path
+    ) -> None:
+        marks = self.marks(open_page(side_by_side))
+
+        assert marks["1"] != marks["0"]
+        assert {"1", "0", "failed in generation"} <= set(marks)
 
 
 class TestAccess:

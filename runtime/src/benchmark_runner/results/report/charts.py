@@ -1,15 +1,16 @@
-"""Charts as SVG, drawn by Vega-Lite, which the extra ``report`` brings along.
+"""Charts as SVG elements of the page, drawn by Vega-Lite from the extra ``report``.
 
-Colours are CSS variables, which the page sets for light and dark. Each chart says in words what
-it shows.
+Colours are CSS variables, which the page sets for light and dark. A label says in words what a
+chart shows.
 """
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import TYPE_CHECKING
 
 from benchmark_runner.results.phrases import amount, plural
-from benchmark_runner.results.report.svg import plain_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,13 +26,20 @@ _INK, _FAINT, _BAR, _POINT = "var(--ink)", "var(--line)", "var(--mark)", "var(--
 _FONT_SIZE = 12
 _HISTOGRAM_WIDTH, _HISTOGRAM_HEIGHT = 300, 110
 _INTERVALS_WIDTH, _ROW_HEIGHT, _LABEL_WIDTH = 230, 26, 110
-#: Formats of d3 for the numbers of an axis, by unit.
-_FORMATS = {"": "~g", "s": "~s", "tokens": "~s", "$": "$~g"}
+#: From here on d3's ``s`` writes 20k; below, it would write 0.002 as 2m.
+_THOUSAND = 1000
+_TITLES = {"": "score", "s": "seconds", "tokens": "tokens", "$": "US dollars"}
 _CONFIG: Spec = {
+    # The label of the whole says it.
+    "aria": False,
+    "mark": {"aria": False},
     "view": {"stroke": None},
     "axis": {
         "labelColor": _INK,
         "labelFontSize": _FONT_SIZE,
+        "titleColor": _INK,
+        "titleFontSize": _FONT_SIZE,
+        "titleFontWeight": "normal",
         "domainColor": _FAINT,
         "tickColor": _FAINT,
         "gridColor": _FAINT,
@@ -39,10 +47,11 @@ _CONFIG: Spec = {
     },
     "text": {"color": _INK, "fontSize": _FONT_SIZE},
 }
+_ROOT = re.compile(r'<svg [^>]*(viewBox="[^"]*")[^>]*>')
 
 
 def draw_histogram(distribution: Distribution) -> str:
-    """How many values there are in each range, as bars with the number above each."""
+    """Draw the number of values in each range as bars with that number above."""
     values: list[JsonValue] = [
         {
             "low": bar.low,
@@ -64,18 +73,18 @@ def draw_histogram(distribution: Distribution) -> str:
         },
     ]
     size: Spec = {"width": _HISTOGRAM_WIDTH, "height": _HISTOGRAM_HEIGHT}
-    return _drawn({**size, "layer": layers}, values, histogram_in_words(distribution))
+    return _draw({**size, "layer": layers}, values, histogram_text(distribution))
 
 
-def histogram_in_words(distribution: Distribution) -> str:
-    """The same in words."""
+def histogram_text(distribution: Distribution) -> str:
+    """Return the same in words."""
     unit = distribution.unit
     bars = "; ".join(f"{_range(bar, unit)}: {bar.count}" for bar in distribution.bars)
     return f"{distribution.name} of {plural(distribution.count, 'task')}. {bars}."
 
 
 def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
-    """Means as points on one scale, each with its interval as a line.
+    """Draw means as points on one scale, each with its interval as a line.
 
     Args:
         rows: The name of each and its mean, from the top.
@@ -91,7 +100,7 @@ def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
     x: Spec = {
         "type": "quantitative",
         "scale": {"domain": [0, 1]} if is_rate else {"zero": False},
-        "axis": {"tickCount": 5, "format": "~g"},
+        "axis": {"tickCount": 5, "format": "~g", "title": "mean score"},
     }
     by_row: JsonValue = {
         "field": "place",
@@ -115,36 +124,48 @@ def draw_intervals(rows: Sequence[tuple[str, Estimate]]) -> str:
     ]
     size: Spec = {"width": _INTERVALS_WIDTH, "height": {"step": _ROW_HEIGHT}}
     words = "; ".join(f"{name}: {estimate.text}" for name, estimate in rows)
-    return _drawn({**size, "layer": layers}, values, f"Means with 95 % intervals. {words}.")
+    return _draw({**size, "layer": layers}, values, f"Means with 95 % intervals. {words}.")
 
 
 def _across(bars: Sequence[Bar], unit: str) -> tuple[Spec, Spec]:
-    """Where bars are, and their labels: by name where each is one value, else on a scale."""
+    """The places of bars and of their labels: by name if each is one value, else on a scale."""
     if all(bar.low == bar.high for bar in bars):
+        # Times and costs have their unit in the name.
+        title = None if unit in ("s", "$") else _TITLES[unit]
         by_name: JsonValue = {
             "field": "name",
             "type": "ordinal",
             "sort": None,
-            "axis": {"labelAngle": 0, "ticks": False},
+            "axis": {"labelAngle": 0, "ticks": False, "title": title},
             "scale": {"paddingInner": 0.15, "paddingOuter": 0.3 if len(bars) > 1 else 1},
         }
         return {"x": by_name}, {"x": by_name}
+    label, title = _scale(bars[-1].high, unit)
     x: Spec = {
         "type": "quantitative",
         "scale": {"domain": [bars[0].low, bars[-1].high], "nice": False, "zero": False},
         "axis": {
             "values": [*_edges(bars)],
-            "labelExpr": f"format(datum.value, '{_FORMATS[unit]}')",
+            "labelExpr": label,
             "labelOverlap": "greedy",
             "labelSeparation": 6,
             "grid": False,
+            "title": title,
         },
     }
     from_to: Spec = {"x": {"field": "low", "bin": "binned", **x}, "x2": {"field": "high"}}
     return from_to, {"x": {"field": "middle", **x}}
 
 
-def _drawn(spec: Spec, values: list[JsonValue], described: str) -> str:
+def _scale(greatest: float, unit: str) -> tuple[str, str]:
+    """Return the expression for an axis' labels, and its title, which names the unit."""
+    if unit == "s" and greatest < 1:
+        return "format(datum.value * 1000, '~g')", "milliseconds"
+    form = "~s" if unit == "tokens" and greatest >= _THOUSAND else ",~g"
+    return f"format(datum.value, '{'$' if unit == '$' else ''}{form}')", _TITLES[unit]
+
+
+def _draw(spec: Spec, values: list[JsonValue], label: str) -> str:
     import vl_convert
 
     whole: Spec = {
@@ -154,8 +175,11 @@ def _drawn(spec: Spec, values: list[JsonValue], described: str) -> str:
         "config": _CONFIG,
         **spec,
     }
-    # Nothing is to be fetched; no chart of ours asks for anything.
-    return plain_svg(vl_convert.vegalite_to_svg(whole, allowed_base_urls=[]), described)
+    # No chart of ours loads anything; texts are escaped there, and the page's policy runs nothing.
+    drawn = vl_convert.vegalite_to_svg(whole, allowed_base_urls=[])
+    return _ROOT.sub(
+        lambda root: f'<svg {root[1]} role="img" aria-label="{escape(label)}">', drawn, count=1
+    )
 
 
 def _range(bar: Bar, unit: str) -> str:

@@ -3,9 +3,26 @@
 // Every text of the page's data goes in by textContent: nothing here reads it as HTML.
 const PAGE = 100;
 const PRINTED = 1000;
-const GOOD = new Set(["scored"]);
-const BAD = new Set(["failed in generation", "failed in grading"]);
-const WARN = new Set(["timed out", "out of turns", "did not complete"]);
+const SCORED = "scored";
+// The mark of a state: its colour and its shape, see page.css. Those of scored tasks depend on the score.
+const MARKS = {
+  "timed out": "ended",
+  "out of turns": "ended",
+  "did not complete": "ended",
+  "failed in generation": "failed",
+  "failed in grading": "failed",
+  "not graded yet": "pending",
+  "not generated yet": "pending",
+};
+const LEGEND = {
+  full: "full score",
+  partial: "partial score",
+  none: "score of 0",
+  scored: "scored",
+  ended: "did not complete, counts 0",
+  failed: "failed",
+  pending: "not done yet",
+};
 
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -54,6 +71,23 @@ function setUpCopying() {
       }, 2000);
     });
   }
+}
+
+/* Marks of tasks. */
+
+// Of a score between 0 and 1 it is known how much of the whole it is; of one on another scale, only if it is nothing.
+function levels(scores) {
+  const share = scores.every((score) => score >= 0 && score <= 1);
+  const near = (score, value) => Math.abs(score - value) < 1e-9;
+  return (score) => {
+    if (near(score, 0)) return "none";
+    if (!share) return "scored";
+    return near(score, 1) ? "full" : "partial";
+  };
+}
+
+function mark(name, text) {
+  return element("span", { class: `mark ${name}`.trim(), text });
 }
 
 /* The table of tasks. */
@@ -106,6 +140,11 @@ class TaskTable {
       values: [id, ...values],
       searched: [id, preview, error, ...values.filter((value) => typeof value === "string")].join("\n").toLowerCase(),
     }));
+    this.state = this.columns.findIndex((column) => column.kind === "state");
+    this.scores = this.columns.flatMap((column, place) => (column.kind === "score" ? [place] : []));
+    const known = this.rows.flatMap((row) => this.scores.map((place) => row.values[place]));
+    this.level = levels(known.filter((value) => typeof value === "number"));
+    if (this.state >= 0) this.tellLevels();
     this.details = new Details(data.part);
     this.found = this.rows;
     this.sorting = { column: -1, ascending: true };
@@ -148,27 +187,58 @@ class TaskTable {
       event.preventDefault();
       this.goTo(link.dataset.task);
     });
+    this.addLegend();
     document.getElementById("table-tools").hidden = false;
     document.getElementById("without-script").hidden = true;
   }
 
+  // A scored task says how much it scored: "scored: full".
+  tellLevels() {
+    for (const row of this.rows) {
+      const [state, score] = [row.values[this.state], row.values[this.scores[0]]];
+      row.mark = MARKS[state] ?? (typeof score === "number" ? this.level(score) : "scored");
+      if (state !== SCORED || row.mark === "scored") continue;
+      row.values[this.state] = `${SCORED}: ${row.mark}`;
+      row.searched += `\n${row.values[this.state]}`;
+    }
+  }
+
   addFilter(column, place) {
     const counts = new Map();
-    for (const row of this.rows) {
-      const value = row.values[place] ?? "";
-      counts.set(value, (counts.get(value) ?? 0) + 1);
+    const count = (value) => counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (const row of this.rows) count(row.values[place] ?? "");
+    const parts = place === this.state ? [...counts].filter(([value]) => value.startsWith(`${SCORED}: `)) : [];
+    const choices = [...counts].map(([value, of]) => [value || "(none)", of, (other) => other === value]);
+    if (parts.length > 1) {
+      const all = parts.reduce((sum, [, of]) => sum + of, 0);
+      choices.unshift([SCORED, all, (other) => other.startsWith(SCORED)]);
     }
     const select = element("select", {}, element("option", { value: "", text: "All" }));
-    const values = [...counts.keys()];
-    values.forEach((value, number) => {
-      select.append(element("option", { value: String(number), text: `${value || "(none)"} (${counts.get(value)})` }));
+    choices.forEach(([name, of], number) => {
+      select.append(element("option", { value: String(number), text: `${name} (${of})` }));
     });
     select.addEventListener("change", () => {
       if (select.value === "") this.filters.delete(place);
-      else this.filters.set(place, values[Number(select.value)]);
+      else this.filters.set(place, choices[Number(select.value)][2]);
       this.choose();
     });
     document.getElementById("reset").before(element("label", {}, column.label, select));
+  }
+
+  addLegend() {
+    const used = new Set();
+    for (const row of this.rows) {
+      if (row.mark) used.add(row.mark);
+      else for (const place of this.scores) used.add(this.markOf(row.values[place]));
+    }
+    const legend = document.getElementById("legend");
+    for (const [name, text] of Object.entries(LEGEND)) {
+      if (used.has(name)) legend.append(element("li", {}, mark(name, text)));
+    }
+  }
+
+  markOf(value) {
+    return typeof value === "number" ? this.level(value) : MARKS[value] ?? "";
   }
 
   classOf(column) {
@@ -188,7 +258,7 @@ class TaskTable {
     this.found = this.rows.filter(
       (row) =>
         searched.every((word) => row.searched.includes(word)) &&
-        filters.every(([place, value]) => (row.values[place] ?? "") === value),
+        filters.every(([place, fits]) => fits(row.values[place] ?? "")),
     );
     const { column, ascending } = this.sorting;
     if (column >= 0) {
@@ -261,8 +331,9 @@ class TaskTable {
       const column = this.columns[place + 1];
       const cell = element("td", { class: this.classOf(column) });
       if (column.kind === "state") {
-        const colour = GOOD.has(value) ? "good" : BAD.has(value) ? "bad" : WARN.has(value) ? "warn" : "";
-        cell.append(element("span", { class: `state ${colour}`.trim(), text: value }));
+        cell.append(mark(row.mark, value));
+      } else if (column.kind === "score" && this.state < 0) {
+        cell.append(mark(this.markOf(value), typeof value === "number" ? format.score(value) : value));
       } else if (value !== null) {
         cell.textContent = typeof value === "number" ? format[column.kind](value) : value;
         // A word where there is no number.
