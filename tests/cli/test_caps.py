@@ -216,7 +216,7 @@ class TestJson:
         assert document["error"] == {
             "type": "RunPausedError",
             "message": "paused after 2 generation error(s): --max-errors is 2",
-            "hint": "Correct what they name, then run it again to go on.",
+            "hint": "Correct what the errors name, then resume the run.",
         }
         assert (document["complete"], document["final_score"]) == (False, None)
         assert document["counts"]["attempted"] == 3

@@ -1,4 +1,4 @@
-"""When a run is to start no new task: it has cost enough, or goes wrong again and again."""
+"""The limits after which a run starts no new task: cost, errors, identical errors in a row."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from benchmark_runner.schemas import GenerationStatus
 if TYPE_CHECKING:
     from benchmark_runner.schemas import GenerationResult
 
-#: So many identical errors in a row, without a success, and the next task would fail, too.
+#: Number of identical errors in a row after which the next task would surely fail, too.
 IDENTICAL_ERRORS = 10
 
 
 @dataclass(slots=True)
 class Caps:
-    """Counts generations, and says when to pause.
+    """Counts generations, and tells when to pause the run.
 
     Attributes:
-        max_cost: US dollars that the run may cost, as far as costs are recorded.
-        max_errors: The most generation errors of this invocation.
+        max_cost: Limit on the known cost of the run, in US dollars.
+        max_errors: Limit on the generation errors of this command.
         spend: The cost of the run so far.
     """
 
@@ -36,7 +36,7 @@ class Caps:
     _in_a_row: int = 0
 
     def count(self, task_id: str, generation: GenerationResult) -> None:
-        """Take a finished generation into account."""
+        """Count a finished generation."""
         self.spend.add_generation(generation)
         if generation.status is not GenerationStatus.ERROR:
             self._in_a_row = 0
@@ -47,24 +47,24 @@ class Caps:
         self._same_error = reason
 
     def reached(self) -> RunPausedError | None:
-        """Why no new task is to be started, if so."""
+        """Return the error that says which limit is reached; ``None`` if none is."""
         if self.max_cost is not None and self.spend.dollars >= self.max_cost:
             return RunPausedError(
                 f"paused at a cost of {dollars(self.spend.dollars)}: --max-cost is "
                 f"{self.max_cost:g}{self._unknown_costs()}",
-                hint="Run it again with a higher --max-cost to go on.",
+                hint="Resume the run with a higher --max-cost.",
             )
         if self.max_errors is not None and self._errors >= self.max_errors:
             return RunPausedError(
                 f"paused after {self._errors} generation error(s): --max-errors is "
                 f"{self.max_errors}",
-                hint="Correct what they name, then run it again to go on.",
+                hint="Correct what the errors name, then resume the run.",
             )
         if self._in_a_row >= IDENTICAL_ERRORS:
             return RunPausedError(
                 f"paused after {self._in_a_row} generations in a row failed in the same way: "
                 f"{self._same_error or 'no reason given'}",
-                hint="Correct what it names, then run it again to go on.",
+                hint="Correct what the error names, then resume the run.",
             )
         return None
 

@@ -1,4 +1,4 @@
-"""Have the disk keep what must not be lost: beside the loop, and again while it refuses."""
+"""Write results off the event loop, retrying while the disk is full."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds for which a refused write is tried again: somebody may free space.
+#: Seconds for which a failed write is retried: somebody may free space.
 DISK_PATIENCE = 30.0
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 
 
 class Keeper:
-    """Calls functions that write.
+    """Calls functions that write, and retries them.
 
     Args:
-        listener: Is told when the disk refuses.
+        listener: Receives an event for each retry.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -37,10 +37,10 @@ class Keeper:
     async def keep(self, write: Callable[..., T], *arguments: object) -> T:
         """Return ``write(*arguments)``, called in a thread.
 
-        A cancellation waits until a write under way is done.
+        A cancellation waits for a write that has started.
 
         Raises:
-            ArtifactError: the disk has refused for :data:`DISK_PATIENCE` seconds.
+            ArtifactError: it failed for :data:`DISK_PATIENCE` seconds.
         """
         wait, give_up = _FIRST_WAIT, monotonic() + DISK_PATIENCE
         while True:
@@ -54,6 +54,6 @@ class Keeper:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def keep_if_possible(self, write: Callable[..., object], *arguments: object) -> None:
-        """The same for what is a help and no result: a refusal is passed over."""
+        """Call ``write(*arguments)`` once, ignoring errors, for what is not a result."""
         with suppress(ArtifactError):
             await finished_beside_loop(write, *arguments)

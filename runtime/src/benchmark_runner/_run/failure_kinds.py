@@ -1,4 +1,4 @@
-"""Attribute every failure to one phase and one class, once, where it is caught."""
+"""The kinds of failures, told apart once, where an error is caught."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmark_runner.schemas import Failure, FailureKind, Phase
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-#: Faults of a program: doing the same again ends the same way.
+#: Programming errors: a retry ends the same way.
 _PROGRAMMING_ERRORS = (
     AssertionError,
     AttributeError,
@@ -36,7 +36,7 @@ _PROGRAMMING_ERRORS = (
 
 
 def classify(error: BaseException, phase: Phase) -> Failure:
-    """Say what kind of failure ``error`` is, and whether it is worth another try."""
+    """Return the kind of failure that ``error`` is, and whether a retry may succeed."""
     kind = FailureKind.AUTHOR_CODE
     retryable = not isinstance(error, _PROGRAMMING_ERRORS)
     match error:
@@ -64,7 +64,7 @@ def classify(error: BaseException, phase: Phase) -> Failure:
 
 @contextmanager
 def attributed_to(phase: Phase) -> Generator[None]:
-    """Note in an error that ends a command which step of the run it ended."""
+    """Record the phase of the run in an error that ends the command."""
     try:
         yield
     except (ServiceError, DatasetError, RunnerDefinitionError) as error:
@@ -73,7 +73,7 @@ def attributed_to(phase: Phase) -> Generator[None]:
 
 
 def common_reason(error: str, task_id: str) -> str:
-    """``error`` without the task's own name, so that many of a kind read the same."""
+    """Return ``error`` without the task's id, so that equal errors of many tasks compare equal."""
     # A bare short id may be any word.
     bare = rf"|(?<!\w){re.escape(task_id)}(?!\w)" if len(task_id) > 1 else ""
     return re.sub(re.escape(repr(task_id)) + bare, "…", error)

@@ -1,4 +1,4 @@
-"""Who grades: the grades of one grader are not to be mixed with those of another."""
+"""The grader of an evaluation; one score can't mix the grades of several."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GradedBy:
-    """Who grades: evals of one grader are not to be mixed with another's.
+    """The identity of a grader.
 
     Attributes:
-        service_url: The service, without user info; ``local`` for the embedded one.
+        service_url: URL of the service, without user info; ``local`` for the embedded one.
         evaluation_api: ``legacy`` or ``v1``.
-        service_version: What the service says of itself; ``None`` where that is not known.
-        evaluator_version: What it says of its grader with each grade; likewise.
+        service_version: Version of the service; ``None`` if unknown.
+        evaluator_version: Version of its grader, sent with each grade; ``None`` if unknown.
     """
 
     service_url: str | None
@@ -35,7 +35,7 @@ class GradedBy:
 
     @classmethod
     def of(cls, result: EvalResult) -> GradedBy:
-        """Who made this grade."""
+        """Return the grader of an evaluation."""
         return cls(
             result.service_url,
             result.evaluation_api,
@@ -44,7 +44,7 @@ class GradedBy:
         )
 
     def differs_from(self, other: GradedBy) -> bool:
-        """Whether the two are known to be different."""
+        """Return True if the two are known to be different."""
         pairs = (
             (self.service_url, other.service_url),
             (self.evaluation_api, other.evaluation_api),
@@ -62,12 +62,12 @@ class GradedBy:
 def grader_now(
     runner: BenchmarkRunner, *, local: bool, service_version: str | None = None
 ) -> GradedBy:
-    """Who would grade for ``runner``, without asking the service for its version.
+    """Return the grader of this command, without asking the service for its version.
 
     Args:
         runner: The author's runner, its client set.
-        local: Whether the embedded service grades in this process.
-        service_version: What the service says of itself, where that is known.
+        local: True if the embedded service evaluates in this process.
+        service_version: Version of the service, if known.
     """
     url = "local" if local else runner.service.base_url
     return GradedBy(url, runner.EVALUATION_API, service_version)
@@ -76,12 +76,15 @@ def grader_now(
 async def ask_who_grades(
     runner: BenchmarkRunner, *, local: bool, retry: RetryPolicy | None = None
 ) -> tuple[GradedBy, bool]:
-    """Ask the service who grades, and whether that is an embedded service on a port.
+    """Ask the service for its version.
 
     Args:
         runner: The author's runner, its client set.
-        local: Whether the embedded service grades in this process.
+        local: True if the embedded service evaluates in this process.
         retry: How often to ask.
+
+    Returns:
+        The grader, and whether it is an embedded service on a port.
     """
     version = await fetch_version(runner.service, runner.dataset_name, retry=retry)
     named = version.service_version if version else None
@@ -96,11 +99,11 @@ def check_same_grader(
 
     Args:
         run_id: The run.
-        graded: The tasks that have a grade, by who graded them.
-        now: Who would grade the rest; ``None`` compares what is there.
+        graded: Tasks with a grade, by grader.
+        now: The grader of the rest; ``None`` to compare only the grades on disk.
 
     Raises:
-        RunIdentityError: grades are known to come from different graders.
+        RunIdentityError: the graders are known to be different.
     """
     known = list(graded)
     against = [now] if now is not None else known

@@ -1,4 +1,4 @@
-"""Whether a resume is the same run: the same settings, source, tasks and code."""
+"""The identity of a run: a resume needs the same settings, source, tasks and code."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import Task
 
 
-#: Settings that a flag of another name sets.
+#: Settings whose flag has another name.
 _BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-streaming"}
 
 
 def task_hash(task: Task) -> str:
-    """SHA-256 of a task as ``generate()`` receives it, its time limit left out."""
+    """Return the SHA-256 of a task as ``generate()`` gets it, without its time limit."""
     try:
         if _may_hold_sets(type(task)):
             content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
@@ -61,9 +61,9 @@ def check_same_settings(
     options: Mapping[str, str],
     payload_schema: str,
 ) -> None:
-    """Refuse to go on with settings that would make the rest of a run another run.
+    """Refuse settings that differ from those of the run.
 
-    What is left out is not compared: the frozen value holds.
+    Settings that were not given are not compared: the frozen value is used.
 
     Raises:
         RunIdentityError: a setting differs; the message has both values.
@@ -86,7 +86,7 @@ def check_same_settings(
         for _, name, before, now in map(_as_typed, changes)
     )
     flags = ", ".join(flag for flag, *_ in changes if flag)
-    way_out = f"Leave out {flags} to go on with it, or use" if flags else "Use"
+    way_out = f"Leave out {flags} to resume it, or use" if flags else "Use"
     raise RunIdentityError(
         f"run {frozen.run_id!r} was started with other settings: {listed}",
         hint=f"{way_out} another --run-id for a new run.",
@@ -94,7 +94,7 @@ def check_same_settings(
 
 
 def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str | None) -> None:
-    """Refuse to go on with tasks from elsewhere.
+    """Refuse tasks from another source.
 
     Raises:
         RunIdentityError: the tasks came from another kind of source, or another dataset.
@@ -104,15 +104,15 @@ def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str
     if kind != frozen.task_source or (kind == "service" and dataset_name != frozen.dataset_name):
         raise RunIdentityError(
             f"run {frozen.run_id!r} takes its tasks from {before}, not from {now}",
-            hint="Leave the dataset out to go on with it, or use another --run-id.",
+            hint="Leave out the dataset to resume it, or use another --run-id.",
         )
 
 
 def check_same_dataset(frozen: RunConfig, dataset_name: str | None) -> None:
-    """Refuse to go on where a file says that its tasks are of another dataset.
+    """Refuse a file that names another dataset.
 
     Raises:
-        RunIdentityError: it does; the rest would be graded as tasks of that one.
+        RunIdentityError: it does; the rest would be evaluated as tasks of that dataset.
     """
     if frozen.dataset_name not in (None, dataset_name):
         raise RunIdentityError(
@@ -124,12 +124,12 @@ def check_same_dataset(frozen: RunConfig, dataset_name: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TaskChanges:
-    """How the tasks of a source differ from those that a run was started with.
+    """The differences between the tasks of a source and those of a run.
 
     Attributes:
-        changed: Tasks whose content is another one.
-        added: Tasks that were not there.
-        removed: Tasks that are there no more.
+        changed: Tasks whose content has changed.
+        added: Tasks that are new.
+        removed: Tasks that are gone.
     """
 
     changed: list[str] = field(default_factory=list[str])
@@ -140,19 +140,19 @@ class TaskChanges:
         return bool(self.changed or self.added or self.removed)
 
     def __str__(self) -> str:
-        faults = {"changed": self.changed, "added": self.added, "removed": self.removed}
+        groups = {"changed": self.changed, "added": self.added, "removed": self.removed}
         return "; ".join(
-            f"{len(ids)} {what} ({some_ids(ids)})" for what, ids in faults.items() if ids
+            f"{len(ids)} {name} ({some_ids(ids)})" for name, ids in groups.items() if ids
         )
 
 
 def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> TaskChanges:
-    """Compare tasks with those that a run was started with.
+    """Compare tasks with those of the run.
 
     Args:
-        frozen: The run as it started.
-        tasks: The tasks as the source has them now, cut to the run's limit.
-        complete: Whether ``tasks`` should be all of the run's tasks.
+        frozen: The run.
+        tasks: The tasks of the source now, cut to the run's limit.
+        complete: True if ``tasks`` should be all tasks of the run.
     """
     now = [task.id for task in tasks]
     known = set(frozen.tasks)
@@ -168,12 +168,12 @@ def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = T
 
 
 def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | None = None) -> None:
-    """Refuse to go on with tasks that changed since the run started.
+    """Refuse tasks that have changed since the run was started.
 
     Args:
-        frozen: The run as it started.
-        changes: How its tasks have changed.
-        file: The file that they were read from now.
+        frozen: The run.
+        changes: The differences.
+        file: The file they were read from.
 
     Raises:
         RunIdentityError: tasks were changed, added or removed; the message lists which.
@@ -184,7 +184,7 @@ def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | N
     if changes:
         raise RunIdentityError(
             f"the tasks of run {frozen.run_id!r} are not what they were: {changes}{elsewhere}",
-            hint="Restore the dataset, use another --run-id for a new run, or go on with the new "
+            hint="Restore the dataset, use another --run-id for a new run, or accept the new "
             "tasks: run --accept-changed-tasks redoes just those.",
         )
 
@@ -192,7 +192,7 @@ def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | N
 def check_same_code(frozen: RunConfig, generation_version: str, commit: str | None) -> None:
     """Refuse to generate the rest of a run with other code.
 
-    What is not known on either side is not compared.
+    Unknown versions and commits are not compared.
 
     Raises:
         RunIdentityError: the generation version or the runner's commit differs.
@@ -209,13 +209,13 @@ def check_same_code(frozen: RunConfig, generation_version: str, commit: str | No
     if changes:
         raise RunIdentityError(
             f"run {frozen.run_id!r} was generated with other code: {'; '.join(changes)}",
-            hint="Go back to that code, use another --run-id for a new run, or go on with this "
-            "code: --accept-code-change records in each generation which one made it.",
+            hint="Go back to that code, use another --run-id for a new run, or accept this "
+            "code: --accept-code-change records it in each generation.",
         )
 
 
 def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
-    """Refuse ``--limit`` where it differs from what the run was started with.
+    """Refuse a ``--limit`` other than that of the run.
 
     Raises:
         RunIdentityError: it differs.
@@ -239,7 +239,7 @@ def _source_in_words(kind: TaskSourceKind, dataset_name: str | None) -> str:
 
 
 def _as_typed(change: tuple[str, str, object, object]) -> tuple[str, str, object, object]:
-    """A change of a setting that is the opposite of its flag, as a change of that."""
+    """Return the change of a setting as the change of its flag, which is the opposite."""
     flag, name, before, now = change
     if name not in _BEHIND_FLAGS:
         return change

@@ -1,4 +1,4 @@
-"""What of a run is left to do and why, from what is on disk."""
+"""The plan of a command: the tasks to generate and to evaluate, and the reason for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why a task is left alone, graded or generated, in the words that a person reads."""
+    """The reason to skip, evaluate or generate a task, as people read it."""
 
     GRADED = "graded"
     DID_NOT_COMPLETE = "ran out of time or turns, which is an outcome"
@@ -39,20 +39,20 @@ class Reason(StrEnum):
     RERUN = "asked for with --rerun"
 
 
-#: Generations that stand, and are done again only because somebody says so.
+#: Reasons to generate a task again although its generation is usable.
 _ON_PURPOSE = frozenset({Reason.CHANGED, Reason.RETRY_TIMEOUTS, Reason.RERUN})
 _OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is left to do, from what is on disk.
+    """The tasks that are left to do, from the files on disk.
 
     Attributes:
         generate: Tasks without a usable generation.
-        evaluate: Tasks with a generation whose eval is missing or has to be redone.
-        graded: The tasks that have a grade, by who graded them.
-        why: The tasks, by why each is to be done, or left alone.
+        evaluate: Tasks whose generation has no usable eval.
+        graded: Tasks with a grade, by grader.
+        why: All tasks by the reason to do or skip them.
     """
 
     generate: list[str] = field(default_factory=list[str])
@@ -65,21 +65,21 @@ class Plan:
 
     @property
     def done(self) -> int:
-        """How many tasks need nothing."""
+        """The number of tasks that need nothing."""
         return sum(map(len, self.why.values())) - len(self.generate) - len(self.evaluate)
 
     @property
     def on_purpose(self) -> list[str]:
-        """Tasks whose generation stands, and is to be done again all the same."""
+        """The tasks to generate again although their generation is usable."""
         groups = (task_ids for why, task_ids in self.why.items() if why in _ON_PURPOSE)
         return [*chain.from_iterable(groups)]
 
     def only(self, chosen: Collection[str]) -> Plan:
-        """The part of the plan that is about the chosen tasks; who graded stays about all."""
+        """Return the plan for the chosen tasks; ``graded`` still covers all."""
         return self.without(set(chain.from_iterable(self.why.values())).difference(chosen))
 
     def without(self, task_ids: Collection[str]) -> Plan:
-        """The plan without these tasks, which are not to be done now; who graded stays."""
+        """Return the plan without these tasks; ``graded`` still covers all."""
         left_out = set(task_ids)
 
         def rest(of: Iterable[str]) -> list[str]:
@@ -89,10 +89,10 @@ class Plan:
         return Plan(rest(self.generate), rest(self.evaluate), self.graded, why)
 
     def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Reason, list[str]]]:
-        """The tasks by what becomes of them (``reuse``, ``regrade``, ``rerun``) and why.
+        """Return the tasks by action (``reuse``, ``regrade``, ``rerun``) and reason.
 
         Args:
-            now: Who would grade: what somebody else has graded can't be reused.
+            now: The grader of this command; grades of another one can't be reused.
         """
         groups: dict[str, dict[Reason, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
         becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
@@ -112,9 +112,9 @@ class Planner:
     """Finds out what each task still needs.
 
     Args:
-        skip_eval: Whether generations are all that is wanted.
-        regrade: The reason to evaluate again what has a grade, if there is one.
-        retry_timeouts: Whether to generate again what ran out of time or turns.
+        skip_eval: Plan no evaluations.
+        regrade: The reason to evaluate again what has a grade; ``None`` to keep grades.
+        retry_timeouts: Generate again what ran out of time or turns.
         redo: The reasons to generate tasks again although their generation is usable.
 
     Attributes:
@@ -136,7 +136,7 @@ class Planner:
         self._redo = redo or {}
 
     def add(self, task: TaskFiles) -> Reason:
-        """Plan one task, and return the reason why it is done, or left alone."""
+        """Plan one task, and return the reason to do or skip it."""
         reason = self._why_generate(task)
         if reason is not None:
             self.plan.generate.append(task.task_id)
@@ -175,7 +175,7 @@ class Planner:
 
 
 def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Reason | None:
-    """Return the reason to evaluate again: it failed, or graded another generation."""
+    """Return the reason to evaluate again: an error, or another generation; else ``None``."""
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
         return Reason.GRADING_FAILED
     if result.generation_hash not in (None, generation_hash):

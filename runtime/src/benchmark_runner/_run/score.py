@@ -1,4 +1,4 @@
-"""Have the evals of a run summed up, and keep the score with what it was made from."""
+"""The final score of a run: made from its evals, or still up to date on disk."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import EvalResult
 
-_CORRECT_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
+_FIX_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 
 
 def standing_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
-    """Return the score on disk if it still sums the evals on disk, which ``evals_hash`` is of."""
+    """Return the score on disk if it is complete and of the evals with this hash."""
     score = artifacts.load_final_score()
     return score if score is not None and score.complete and sums(score, evals_hash) else None
 
 
 def has_forced_score(artifacts: RunArtifacts, evals_hash: str) -> bool:
-    """Whether the score on disk says that it is incomplete, and still sums the evals on disk."""
+    """Return True if the score on disk is incomplete, and of the evals with this hash."""
     score = artifacts.load_final_score()
     return score is not None and not score.complete and sums(score, evals_hash)
 
 
 def sums(score: ScoreResult, evals_hash: str) -> bool:
-    """Whether a score sums the evals that ``evals_hash`` is of; one that does not say may."""
+    """Return True if a score is of the evals with this hash. One without a hash is trusted."""
     return score.evals_hash in (None, evals_hash)
 
 
@@ -64,10 +64,10 @@ async def make_score(
         runner: The author's runner, the frozen tasks registered and its client set.
         artifacts: The files of the run.
         task_ids: The frozen task list.
-        summary: How those tasks stand.
-        service_url: The service that scores, without user info.
-        local: Whether that is the embedded one.
-        deadline: Seconds after which scoring is given up.
+        summary: The summary of those tasks.
+        service_url: URL of the service that scores, without user info.
+        local: True if that is the embedded service.
+        deadline: Time limit of the scoring, in seconds.
 
     Raises:
         ServiceError: the service can't score them.
@@ -101,7 +101,7 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
             runner.dataset_name,
             evals,
         )
-    else:  # the author's, who wants them all at once
+    else:  # an author's score() takes them all at once
         call = partial(runner.score, await beside_loop(evals.read))
     try:
         scored = cast("object", await call_within(runner.score, call, deadline))
@@ -115,15 +115,15 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
         ) from None
     except Exception as error:
         raise RunnerDefinitionError(
-            f"score() failed: {describe(error)}", hint=_CORRECT_SCORE
+            f"score() failed: {describe(error)}", hint=_FIX_SCORE
         ) from error
     if not isinstance(scored, ScoreResult):
         raise RunnerDefinitionError(
-            f"score() returned {type(scored).__name__}, not ScoreResult", hint=_CORRECT_SCORE
+            f"score() returned {type(scored).__name__}, not ScoreResult", hint=_FIX_SCORE
         )
     if finite(scored.final_score) is None:
         raise RunnerDefinitionError(
-            f"score() returned {scored.final_score}, not a finite number", hint=_CORRECT_SCORE
+            f"score() returned {scored.final_score}, not a finite number", hint=_FIX_SCORE
         )
     return scored
 
@@ -145,7 +145,7 @@ class EvalsDigest:
 
 
 class CurrentEvals:
-    """The evals that belong to the generations on disk, read one by one when they are taken.
+    """The evals of the generations on disk, read one at a time.
 
     Args:
         artifacts: The files of the run.
@@ -158,7 +158,7 @@ class CurrentEvals:
         self._digest = EvalsDigest()
 
     def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
-        """Each task with its eval; ``None`` if it has none."""
+        """Yield each task id with its eval; ``None`` without one."""
         self._digest = EvalsDigest()
         for task in scan(self._artifacts, self._task_ids):
             result = task.result
@@ -167,10 +167,10 @@ class CurrentEvals:
             yield task.task_id, result if belongs else None
 
     def read(self) -> list[EvalResult]:
-        """All of them."""
+        """Return all evals."""
         return [result for _, result in self if result is not None]
 
     @property
     def files_hash(self) -> str:
-        """SHA-256 over the evals on disk, as they were when they were taken."""
+        """SHA-256 over the evals on disk, as they were when they were read."""
         return self._digest.hexdigest()

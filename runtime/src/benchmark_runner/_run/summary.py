@@ -1,4 +1,4 @@
-"""How a run stands, from what is on disk: counts, the mean score and what went wrong."""
+"""The summary of a run, from the files on disk: counts, mean score, spend and failures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import FailureKind
 
-_CORRECT_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
+_FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class FailureGroup:
     """Tasks that failed in the same phase for the same reason.
 
     Attributes:
-        phase: Which step failed.
-        kind: Whose failure it was; ``None`` where an older run does not say.
-        error: The reason; of several tasks, without their names.
-        task_ids: Which tasks.
-        retryable: Whether doing the same again may well succeed; ``None`` likewise.
-        hint: What to do next, where that is known.
+        phase: The step that failed.
+        kind: The kind of failure; ``None`` in older runs.
+        error: The error; if several tasks share it, without their ids.
+        task_ids: The tasks.
+        retryable: True if a retry may well succeed; ``None`` in older runs.
+        hint: Advice on what to do next, if there is any.
     """
 
     phase: Phase
@@ -61,17 +61,17 @@ class FailureGroup:
 
 @dataclass(slots=True)
 class RunSummary:
-    """How the tasks that were looked at stand.
+    """The summary of some tasks, or of all tasks of a run.
 
     Attributes:
-        counts: How many there are of each outcome.
+        counts: Number of tasks of each outcome.
         spend: The cost and tokens of their generations, earlier attempts included.
-        scores: What each task counts, where that is known.
-        failures: What went wrong, grouped, the largest group first.
-        without_generation: Tasks that have none.
-        without_eval: Tasks whose generation is not graded yet.
-        did_not_complete: How many ran out of time or turns.
-        graded: The tasks that have a grade, by who graded them.
+        scores: The known task scores.
+        failures: The failed tasks by phase and reason, the largest group first.
+        without_generation: Tasks without a generation.
+        without_eval: Tasks whose generation is not evaluated yet.
+        did_not_complete: Number of tasks that ran out of time or turns.
+        graded: Tasks with a grade, by grader.
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
@@ -85,27 +85,27 @@ class RunSummary:
 
     @property
     def complete(self) -> bool:
-        """Whether each task has a grade, or ran out of time or turns."""
+        """True if each task has a grade, or ran out of time or turns."""
         return not (self.failures or self.without_generation or self.without_eval)
 
     @property
     def mean(self) -> float | None:
-        """Mean of the scores; ``None`` without any."""
+        """The mean of the scores; ``None`` without any."""
         return mean(self.scores)
 
     @property
     def stderr(self) -> float | None:
-        """Standard error of the mean; ``None`` with fewer than two scores."""
+        """The standard error of the mean; ``None`` with fewer than two scores."""
         return standard_error(self.scores)
 
     @property
     def interval(self) -> Interval | None:
-        """95 % interval of the mean; ``None`` with fewer than two scores."""
+        """The 95 % interval of the mean; ``None`` with fewer than two scores."""
         return interval_of_mean(self.scores)
 
     @property
     def bounds(self) -> ScoreBounds | None:
-        """The mean of all tasks with those without a grade as 0, and as 1."""
+        """The mean over all tasks if those without a grade count 0, and if they count 1."""
         total = self.counts.total
         unknown = total - self.counts.scored - self.did_not_complete
         if not total or len(self.scores) != total - unknown:
@@ -117,7 +117,7 @@ class RunSummary:
 def summarise(
     runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str]
 ) -> RunSummary:
-    """Read how the tasks stand.
+    """Read the files of the tasks and sum them up.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -128,10 +128,10 @@ def summarise(
 
 
 class Summariser:
-    """Takes one task after the other into account.
+    """Sums up tasks, one at a time.
 
     Args:
-        runner: The author's runner, which says what a grade counts.
+        runner: The author's runner, for ``task_score()``.
     """
 
     def __init__(self, runner: BenchmarkRunner) -> None:
@@ -140,10 +140,10 @@ class Summariser:
         self._failed: dict[tuple[Phase, str], FailureGroup] = {}
 
     def add(self, task: TaskFiles) -> float | None:
-        """Take one task into account.
+        """Add one task.
 
         Returns:
-            What the task counts; ``None`` where that is not known.
+            Its task score; ``None`` if unknown.
 
         Raises:
             RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -186,7 +186,7 @@ class Summariser:
         return score
 
     def summary(self) -> RunSummary:
-        """How the tasks so far stand."""
+        """Return the summary of the tasks so far."""
         groups = self._failed.values()
         self._summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
         return self._summary
@@ -195,26 +195,26 @@ class Summariser:
 def _note_failure(
     failed: dict[tuple[Phase, str], FailureGroup],
     phase: Phase,
-    found: GenerationResult | EvalResult,
+    result: GenerationResult | EvalResult,
     task_id: str,
 ) -> None:
-    said = found.error or "no reason given"
-    reason = common_reason(said, task_id)
+    error = result.error or "no reason given"
+    reason = common_reason(error, task_id)
     first = FailureGroup(
         phase,
-        found.failure.kind if found.failure else None,
-        said,
-        retryable=found.failure.retryable if found.failure else None,
-        hint=found.failure.hint if found.failure else None,
+        result.failure.kind if result.failure else None,
+        error,
+        retryable=result.failure.retryable if result.failure else None,
+        hint=result.failure.hint if result.failure else None,
     )
     group = failed.setdefault((phase, reason), first)
     group.task_ids.append(task_id)
-    if len(group.task_ids) == 2:  # noqa: PLR2004 (from now on it stands for several)
+    if len(group.task_ids) == 2:  # noqa: PLR2004 (the group now has several tasks)
         failed[phase, reason] = replace(group, error=reason)
 
 
 def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
-    """What a task counts: its score, 0 where it did not complete, else unknown.
+    """Return the task score of an evaluation: 0 if it did not complete, ``None`` if unknown.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -228,12 +228,12 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
     except Exception as error:
         raise RunnerDefinitionError(
             f"task_score() failed on task {result.task_id!r}: {describe(error)}",
-            hint=_CORRECT_TASK_SCORE,
+            hint=_FIX_TASK_SCORE,
         ) from error
     if score is not None and not isinstance(score, (bool, int, float)):
         raise RunnerDefinitionError(
             f"task_score() returned {type(score).__name__} for task {result.task_id!r}, "
             "not a number or None",
-            hint=_CORRECT_TASK_SCORE,
+            hint=_FIX_TASK_SCORE,
         )
     return finite(score)

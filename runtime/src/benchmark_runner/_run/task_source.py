@@ -1,4 +1,4 @@
-"""Where the tasks of a run come from: a dataset file, the service, or one problem file."""
+"""The source of a run's tasks: a dataset file, the service, or one problem file."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskSource:
-    """Where the tasks come from.
+    """The source of a run's tasks.
 
     Attributes:
-        kind: Which of the three it is.
+        kind: One of the three kinds.
         file: The dataset file, or the file with the question of ``--problem``.
-        dataset_name: The service's name of the dataset.
+        dataset_name: Name of the dataset at the service.
     """
 
     kind: TaskSourceKind
@@ -50,10 +50,11 @@ def choose_source(
     problem: Path | None,
     default_file: Path | None,
 ) -> TaskSource:
-    """Return what was asked for; else what the run was started with; else the default file.
+    """Return the source that was given; else that of the run; else the default file.
 
     Raises:
-        RunIdentityError: the run was started with tasks from elsewhere.
+        RunIdentityError: the run has another source.
+        UsageError: the run needs ``--problem``.
     """
     given: TaskSource | None = None
     if problem is not None:
@@ -82,9 +83,9 @@ async def load_tasks(
     """Register the source's tasks with the runner and return them, in the source's order.
 
     Args:
-        runner: The author's runner, its client set where the service lists the tasks.
-        source: Where they come from.
-        task_ids: The ids named on the command line: the one that ``--problem`` is for.
+        runner: The author's runner, with its client set if the service lists the tasks.
+        source: The source.
+        task_ids: The ids on the command line; ``--problem`` needs one.
 
     Raises:
         DatasetError: the dataset is missing or malformed.
@@ -159,10 +160,10 @@ def _existing(file: Path) -> str:
 
 
 async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> list[Task]:
-    """Call the author's ``load_tasks()``, in a thread: it may take long, and a signal may come.
+    """Call the author's ``load_tasks()`` in a thread, so that a signal can interrupt it.
 
     Raises:
-        BenchmarkRunnerError: it raises one, or fails in any other way.
+        BenchmarkRunnerError: it fails, or returns no tasks.
     """
     call = partial(runner.load_tasks, dataset_file)
     try:
@@ -175,7 +176,7 @@ async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> 
             hint="Correct load_tasks() in runner/benchmark.py, or the dataset.",
         ) from error
     if loaded is None and (registered := runner.get_tasks()):
-        return registered  # with add_task(), one by one
+        return registered  # by add_task()
     if isinstance(loaded, (list, tuple)):
         entries = cast("list[object]", loaded)
         tasks = [task for task in entries if isinstance(task, Task)]
