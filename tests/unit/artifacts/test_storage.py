@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from benchmark_runner.artifacts import atomic_file
 from benchmark_runner.artifacts import storage as storage_module
+from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.artifacts.storage import Storage, written_whole
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 
@@ -23,8 +25,9 @@ class Calls:
         self.paths: dict[int, str] = {}
         self.fails: dict[str, int] = {}
         monkeypatch.setattr(storage_module, "os", self)
+        monkeypatch.setattr(atomic_file, "os", self)
         # A test of this on macOS sees the same calls as one on Linux.
-        monkeypatch.setattr(storage_module, "_FULL_FLUSH", None)
+        monkeypatch.setattr(atomic_file, "_FULL_FLUSH", None)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
@@ -196,7 +199,7 @@ class TestAFileThatAPersonAsksFor:
         file = tmp_path / "table.csv"
         file.write_bytes(b"before")
 
-        with written_whole(file) as writing:
+        with open_atomically(file) as writing:
             writing.write(b"one,")
             writing.write(b"two")
             writing.flush()
@@ -206,7 +209,7 @@ class TestAFileThatAPersonAsksFor:
         assert [*tmp_path.iterdir()] == [file]
 
     def test_it_is_on_the_disk_before_its_name_is(self, root: Path, calls: Calls) -> None:
-        with written_whole(root / "table.csv") as writing:
+        with open_atomically(root / "table.csv") as writing:
             writing.write(b"one")
 
         assert [call[0] for call in calls.made] == ["flush", "rename"]
@@ -219,7 +222,7 @@ class TestAFileThatAPersonAsksFor:
         file.write_bytes(b"before")
 
         def fail() -> None:
-            with written_whole(file) as writing:
+            with open_atomically(file) as writing:
                 writing.write(b"one")
                 raise error
 
@@ -232,7 +235,7 @@ class TestAFileThatAPersonAsksFor:
     def test_a_link_to_it_stays_one(self, tmp_path: Path) -> None:
         (tmp_path / "link.csv").symlink_to("table.csv")
 
-        with written_whole(tmp_path / "link.csv") as writing:
+        with open_atomically(tmp_path / "link.csv") as writing:
             writing.write(b"one")
 
         assert (tmp_path / "link.csv").is_symlink()
@@ -240,7 +243,7 @@ class TestAFileThatAPersonAsksFor:
 
     def test_what_the_system_says_against_it_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match="can't be written"):  # noqa: SIM117 (which raises)
-            with written_whole(tmp_path / "nowhere" / "table.csv"):
+            with open_atomically(tmp_path / "nowhere" / "table.csv"):
                 raise AssertionError("there is no folder to write in")
 
 

@@ -29,8 +29,9 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark_runner._json import json_file_of
 from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.atomic_file import write_errors
 from benchmark_runner.artifacts.locks import awaited, held, is_only_holder
-from benchmark_runner.artifacts.storage import Storage, writing
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
@@ -185,14 +186,14 @@ class RunArtifacts:
         made = [folder for folder in (self.run_dir, self.results_dir) if not folder.exists()]
         with ExitStack() as locks:
             self._storage.make_folder(self.run_dir)
-            with writing(run_lock):
+            with write_errors(run_lock):
                 what = f"run {self.run_id!r}"
                 lock = locks.enter_context(held(run_lock, what, shared=task_id is not None))
             try:
                 if task_id is not None:
                     task_lock = self.task_dir(task_id) / LOCK_FILE
                     self._storage.make_folder(task_lock.parent)
-                    with writing(task_lock):
+                    with write_errors(task_lock):
                         locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
                 yield
             finally:
@@ -210,7 +211,7 @@ class RunArtifacts:
         lock = self.run_dir / CONFIG_LOCK_FILE
         self._storage.make_folder(self.run_dir)
         with ExitStack() as locks:
-            with writing(lock):
+            with write_errors(lock):
                 locks.enter_context(awaited(lock, f"run_config.json of run {self.run_id!r}"))
             yield
 

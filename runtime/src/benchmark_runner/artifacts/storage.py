@@ -1,34 +1,31 @@
-"""Files that survive a crash: written whole, flushed to disk, never through a symbolic link.
+"""Files below the results folder, which survive a crash and are never behind a symbolic link.
 
-This is the only module that changes files below the results folder, but for the lock files
-of :mod:`benchmark_runner.artifacts.locks`; it also writes what a person asks for elsewhere.
-``docs/durability.md`` in the runtime's sources lists who calls it for what, and the trade-offs.
+Only this module changes files there, except for the lock files of
+:mod:`benchmark_runner.artifacts.locks`. ``docs/durability.md`` in the runtime's sources lists
+every write path, and the trade-offs.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from benchmark_runner.artifacts.atomic_file import flush, write_errors, write_new
 from benchmark_runner.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
-    from typing import BinaryIO
 
-#: macOS flushes a drive's own cache only for this.
-_FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 #: What network file systems say that do not flush folders.
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 #: Bytes read at a time of a file that is not as long as it said.
 _PIECE = 1024**2
 _GROWING_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+__all__ = ["Storage"]
 
 
 class Storage:
@@ -87,7 +84,7 @@ class Storage:
         Raises:
             ArtifactError: the disk refuses.
         """
-        with writing(path):
+        with write_errors(path):
             folder = _above(os.fspath(path))
             self.make_folder(folder)
             of_process = "" if alone else f".{os.getpid()}"
@@ -112,7 +109,7 @@ class Storage:
         Raises:
             ArtifactError: the disk refuses, or it is a symbolic link or no ordinary file.
         """
-        with writing(path):
+        with write_errors(path):
             self._refuse_links(path.parent)
             try:
                 # Opened each time: on a network file system others see what is closed.
@@ -143,7 +140,7 @@ class Storage:
         Raises:
             ArtifactError: the disk refuses, or one of them is a symbolic link.
         """
-        with writing(path):
+        with write_errors(path):
             missing = self._missing(os.fspath(path))
             if missing and (above := _above(missing[-1])) == self._root:
                 while not os.path.isdir(above):  # noqa: PTH112 (of text)
@@ -174,7 +171,7 @@ class Storage:
         Raises:
             ArtifactError: the disk refuses, or ``target``'s folder is a symbolic link.
         """
-        with writing(source):
+        with write_errors(source):
             self._refuse_links(target.parent)
             try:
                 os.rename(source, target)  # noqa: PTH104 (the system call that is meant)
@@ -193,7 +190,7 @@ class Storage:
         Raises:
             ArtifactError: the disk refuses.
         """
-        with writing(path):
+        with write_errors(path):
             self._refuse_links(path.parent)
             try:
                 os.unlink(path)  # noqa: PTH108 (the system call that is meant)
@@ -202,40 +199,19 @@ class Storage:
             self._flush_folder(path.parent)
 
     def _write_new(self, path: str, data: bytes | Iterable[bytes]) -> None:
-        try:
-            descriptor = os.open(path, _NEW_FILE, 0o666)
-        except FileExistsError:  # left by a kill
-            os.unlink(path)  # noqa: PTH108 (the system call that is meant)
-            descriptor = os.open(path, _NEW_FILE, 0o666)
-        try:
-            for piece in (data,) if isinstance(data, bytes) else data:
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-            self._flush(descriptor)
-        finally:
-            os.close(descriptor)
+        write_new(path, data, durable=self.durable)
 
     def _flush_folder(self, folder: Path | str) -> None:
         if not self.durable:
             return
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._flush(descriptor)
+            flush(descriptor)
         except OSError as error:
             if error.errno not in _NO_FLUSH_OF_FOLDERS:
                 raise
         finally:
             os.close(descriptor)
-
-    def _flush(self, descriptor: int) -> None:
-        if not self.durable:
-            return
-        if _FULL_FLUSH is not None:
-            with suppress(OSError):  # not every file system there has it
-                fcntl.fcntl(descriptor, _FULL_FLUSH)
-                return
-        os.fsync(descriptor)
 
     def _refuse_links(self, folder: Path | str) -> None:
         """Raise if ``folder``, or one between it and the root, is a symbolic link."""
@@ -286,51 +262,6 @@ def _all_of(descriptor: int) -> bytes:
     while part := os.read(descriptor, _PIECE):
         parts.append(part)
     return b"".join(parts)
-
-
-@contextmanager
-def writing(path: Path | str) -> Generator[None]:
-    """Turn what the system says against changing ``path`` into a sentence.
-
-    Raises:
-        ArtifactError: it refused.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise ArtifactError(
-            f"{path}: can't be written: {error.strerror or error}",
-            hint="Free space or correct the permissions, then run the same command again.",
-        ) from error
-
-
-@contextmanager
-def written_whole(path: Path) -> Generator[BinaryIO]:
-    """Write a file that a person asked for, part by part, and put it there when the block ends.
-
-    Until then, and where the block fails, what was there before stays.
-
-    Args:
-        path: The file, or a symbolic link to it; its folder is there.
-
-    Raises:
-        ArtifactError: the disk refuses.
-    """
-    with writing(path):
-        target = path.resolve()
-        # With the process's number: two of them may write the same file.
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        descriptor = os.open(temporary, _NEW_FILE, 0o666)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 (of a descriptor)
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, target)  # noqa: PTH105 (the system call that is meant)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108 (likewise)
-            raise
 
 
 def _above(path: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import json_text, printable
-from benchmark_runner.artifacts.storage import written_whole
+from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
 from benchmark_runner.results.task_row import row_as_json
@@ -50,7 +50,7 @@ def file_for_rows(output: Path) -> Generator[Write]:
             f"--output {output}: is there, and is no file",
             hint="Give the name of a file, or leave it out for standard output.",
         )
-    with written_whole(output) as file:
+    with open_atomically(output) as file:
         yield file.write
 
 

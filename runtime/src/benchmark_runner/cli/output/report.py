@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import printable
-from benchmark_runner.artifacts.storage import Storage, written_whole
+from benchmark_runner.artifacts.atomic_file import open_atomically
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.grouping import group_name
 from benchmark_runner.results.report.as_json import difference_as_json, figures_as_json
@@ -145,7 +146,7 @@ def _write(results_dir: Path, file: Path, content: bytes) -> None:
     if inside is not None:
         Storage(results_dir).write(inside, content, alone=False)
         return
-    with written_whole(file) as target:
+    with open_atomically(file) as target:
         target.write(content)
 
 
