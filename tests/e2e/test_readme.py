@@ -1,30 +1,68 @@
-"""The README's commands, as a reader types them; only what has to be fetched is local."""
+"""The commands of the README and the pages, as a reader types them; only fetching is local."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner import BenchmarkRunner, GenerationResult, Task
+from tests.pages import DOCS, README, ROOT, blocks, commands, sections
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Run
 
 HAS_MAKE = shutil.which("make") is not None
-
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-BLOCKS = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)]
-DEMO, TESTS, COPY, CREATE, OPERATE, ORCHESTRATE, GO_ON, UPDATE, RUNTIME = BLOCKS
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+
+#: Each section with commands; adopt.md has tests of its own, authoring.md with those of a copy.
+QUICK_START = (README, "Quick start")
+USE = (README, "Use it")
+UPDATE = (README, "Update it")
+SET_UP = (README, "Work on this repository")
+RUN_COMMANDS = (DOCS / "cli.md", "Run a benchmark")
+ORCHESTRATE = (DOCS / "cli.md", "One task in one container")
+SERVE = (DOCS / "cli.md", "A deployed benchmark service")
+RESUME = (DOCS / "resuming.md", "See what a resume would do, and steer it")
+COMPARE = (DOCS / "compare.md", "In CI")
+REPORT = (DOCS / "report.md", "Reports")
+EXPORT = (DOCS / "export.md", "Exporting results")
+UPDATE_AGAIN = (DOCS / "versioning.md", "Taking an update")
+INSTALL = (DOCS / "versioning.md", "Install the runtime alone")
+CREATE = (DOCS / "versioning.md", "Make a runner from a release")
+ON_THE_INDEX = (ROOT / "runtime" / "README.md", "vals-benchmark-runner")
+TESTED_HERE = [
+    QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, SERVE, RESUME, COMPARE, REPORT,
+    EXPORT, UPDATE_AGAIN, INSTALL, CREATE, ON_THE_INDEX,
+]  # fmt: skip
+
+
+def test_every_command_of_the_pages_is_tested() -> None:
+    pages = {README, ON_THE_INDEX[0], *DOCS.glob("*.md")} - {
+        DOCS / "adopt.md",
+        DOCS / "authoring.md",
+    }
+    with_commands = {
+        (page, heading)
+        for page in pages
+        for heading, text in sections(page).items()
+        if blocks(text, "sh")
+    }
+    assert with_commands == set(TESTED_HERE)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +85,7 @@ class Copied:
 def copied(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
     """What the README's copy commands leave behind; tests add runs to it, and no more."""
     folder = tmp_path_factory.mktemp("copied")
-    copy, *rest = COPY
+    copy, *rest = commands(*QUICK_START)
     assert copy == "uvx copier copy gh:vals-ai/create-benchmark-runner my-bench"
     from_clone = f"copier copy --defaults --vcs-ref HEAD {shlex.quote(str(clone))} my-bench"
     if not HAS_MAKE:
@@ -59,15 +97,15 @@ def copied(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
 @pytest.fixture(scope="module")
 def operated(copied: Copied) -> list[str]:
     """What the operator's commands print, one after the other; they leave the run `first`."""
-    return [shell([command], copied.project) for command in OPERATE]
+    return [shell([command], copied.project) for command in commands(*RUN_COMMANDS)]
 
 
-def shell(commands: list[str], folder: Path) -> str:
+def shell(commands: list[str], folder: Path, **environment: str) -> str:
     """Run commands in one shell, which stops at the first that fails."""
     done = subprocess.run(
         ["bash", "-e", "-c", "\n".join(commands)],
         cwd=folder,
-        env=os.environ,
+        env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -78,8 +116,21 @@ def shell(commands: list[str], folder: Path) -> str:
     return done.stdout
 
 
+def serve(command: str, folder: Path) -> str:
+    """Run a command that serves until it is stopped, on a free port; return its first line."""
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {command} --port 0"], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout is not None
+        first, _, last = (serving.stdout.readline() for _ in range(3))
+        assert last == "Stop it with Ctrl-C\n"
+        serving.send_signal(signal.SIGINT)
+    return first
+
+
 def test_the_demo_makes_a_runner_and_ends_in_a_score(clone: Path, tmp_path: Path) -> None:
-    (command,) = DEMO
+    command, _ = commands(*SET_UP)
+    assert command == "pip install nox && nox -s demo"
     fresh = f"python -m venv {tmp_path}/venv && export PATH={tmp_path}/venv/bin:$PATH"
     printed = shell([fresh, command], clone)
     assert re.search(r"Score +0\.\d+ ± ", printed)
@@ -92,7 +143,7 @@ def test_the_demo_makes_a_runner_and_ends_in_a_score(clone: Path, tmp_path: Path
 
 
 def test_the_test_command_is_what_ci_calls() -> None:
-    (command,) = TESTS
+    _, command = commands(*SET_UP)
     assert command == "pip install nox && nox -s tests"
     ci = (ROOT / ".ci" / "run").read_text()
     assert re.search(r"^nox -s tests\b", ci, re.MULTILINE)
@@ -105,10 +156,47 @@ def test_copying_installing_and_running_end_in_a_score(copied: Copied) -> None:
     assert json.loads(score.read_text())["complete"] is True
 
 
+def test_the_quick_start_prints_what_the_readme_shows(copied: Copied) -> None:
+    (shown,) = blocks(sections(README)["Quick start"], "")
+    printed = RUN_ID.sub("RUN", copied.printed).splitlines()
+    assert printed[-len(shown.splitlines()) :] == RUN_ID.sub("RUN", shown).splitlines()
+
+
+def test_the_readmes_agent_and_grader_work() -> None:
+    (code,) = blocks(sections(README)["What you write"], "python")
+
+    async def my_agent(model: str, question: str) -> str:
+        return f"{model} on {question}"
+
+    names = {
+        "BenchmarkRunner": BenchmarkRunner,
+        "GenerationResult": GenerationResult,
+        "my_agent": my_agent,
+    }
+    exec(code, names)
+    runner = names["MyBenchRunner"](service_url="local")
+    generation = asyncio.run(runner.generate(Task(id="t", question="Why?"), "M"))
+    assert generation.answer == "M on Why?"
+    assert names["grade"]({"id": "t", "answer": "42"}, " 42\n") == {"score": 1.0}
+
+
+@pytest.mark.parametrize("page", [DOCS / "index.md", ROOT / "runtime" / "README.md"])
+def test_the_short_example_makes_a_command_line(page: Path, tmp_path: Path) -> None:
+    (example,) = blocks(page.read_text(), "python")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "validation.json").write_text('[{"id": "t", "question": "hello"}]')
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "example.py").write_text(f"{example}\ncli()\n")
+    run = [sys.executable, "example.py", "run", "--skip-eval", "--model", "shout", "--run-id", "R"]
+    subprocess.run(run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, check=True)
+    generation = json.loads((tmp_path / "results" / "R" / "t" / "generation.json").read_text())
+    assert generation["answer"] == "HELLO"
+
+
 def test_the_older_command_makes_a_runner_from_the_same_release(
     clone: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (command,) = CREATE
+    (command,) = commands(*CREATE)
     uvx, option, requirement, *rest = shlex.split(command)
     assert (uvx, option) == ("uvx", "--from")
     assert requirement == (
@@ -139,17 +227,58 @@ def test_the_operators_commands_work(operated: list[str]) -> None:
     assert "Grading run first" in regrade
 
 
+def test_json_has_what_the_page_shows(operated: list[str]) -> None:
+    (shown,) = blocks(sections(DOCS / "cli.md")["JSON output"], "json")
+    printed = json.loads(operated[3])
+    for name, value in json.loads(shown).items():
+        assert printed[name] == pytest.approx(value), name
+
+
 @pytest.mark.usefixtures("operated")
 def test_the_commands_that_go_on_with_a_run_work(copied: Copied) -> None:
-    plan, rerun, capped = (shell([command], copied.project) for command in GO_ON)
+    plan, rerun, capped = (shell([command], copied.project) for command in commands(*RESUME))
     assert "nothing is done" in plan
     assert "1 to generate" in rerun
     assert (copied.project / "results" / "first" / "acronym" / "attempts" / "1").is_dir()
     assert "Resuming run first" in capped
 
 
+def test_the_eight_commands_of_the_readme_work(copied: Copied, tmp_path: Path) -> None:
+    def type_(command: str) -> str:
+        return shell([command], copied.project, RESULTS_DIR=str(tmp_path))
+
+    start, resume, plan, follow, evaluate, compare, report, serve_it = commands(*USE)
+    assert "Starting run first" in type_(start)
+    assert "Resuming run first" in type_(resume)
+    assert "Plan of run first" in type_(plan)
+    assert "Run first" in type_(follow)
+    assert "16 scored" in type_(evaluate)
+    type_(start.replace("first", "second"))
+    assert "Verdict" in type_(compare)
+    type_(report)
+    assert (tmp_path / "first" / "report.html").is_file()
+    assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
+
+
+def test_a_regression_is_refused_as_the_page_says(copied: Copied, tmp_path: Path) -> None:
+    run, compare = commands(*COMPARE)
+    path = f"{copied.project}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+    for command in (run.replace("candidate", "baseline"), run, compare):
+        printed = shell([command], copied.project, RESULTS_DIR=str(tmp_path), PATH=path)
+    assert "Verdict" in printed
+
+
+def test_the_commands_for_tables_pages_and_servers_work(copied: Copied, tmp_path: Path) -> None:
+    results = {"RESULTS_DIR": str(tmp_path)}
+    shell(["uv run my-bench-runner run --run-id R --limit 2"], copied.project, **results)
+    (report,), (export,), (serve_it,) = (commands(*place) for place in (REPORT, EXPORT, SERVE))
+    shell([report, export, "rm R.csv"], copied.project, **results)
+    assert (tmp_path / "R" / "report.html").is_file()
+    assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
+
+
 def test_the_orchestrators_command_writes_a_generation(copied: Copied) -> None:
-    (command,) = ORCHESTRATE
+    (command,) = commands(*ORCHESTRATE)
     (copied.project / "FILE").write_text("What is 2 + 3?\n")
     shell([command], copied.project)
     written = copied.project / "results" / "R" / "TASK_ID" / "generation.json"
@@ -170,7 +299,8 @@ def test_an_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: 
     makefile = clone / "template" / "Makefile.jinja"
     makefile.write_text(makefile.read_text() + "\n# A newer framework.\n")
     shell(["git commit --quiet --all --message Newer"], clone)
-    update, *rest = UPDATE
+    update, *rest = commands(*UPDATE)
+    assert commands(*UPDATE_AGAIN) == [update, *rest]
     assert update == "copier update --skip-answered"
     # Without a release there is no tag that copier would take by itself.
     shell([f"{update} --vcs-ref HEAD", *rest], project)
@@ -179,11 +309,13 @@ def test_an_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: 
 
 
 def test_the_runtime_can_be_installed_alone_from_git(clone: Path, tmp_path: Path) -> None:
-    (command,) = RUNTIME
+    (command,) = commands(*INSTALL)
     pip, install, requirement = shlex.split(command)
     assert (pip, install) == ("pip", "install")
     name, _, url = requirement.partition(" @ ")
     assert name == "vals-benchmark-runner"
+    # Which is how an index knows it, once there is a release.
+    assert commands(*ON_THE_INDEX) == [f"pip install {name}"]
     assert url == f"git+{REPOSITORY}@vX.Y.Z#subdirectory=runtime"
     local = url.replace(REPOSITORY, f"file://{clone}")
     shell(["git tag vX.Y.Z"], clone)
@@ -195,18 +327,6 @@ def test_the_runtime_can_be_installed_alone_from_git(clone: Path, tmp_path: Path
         ],
         tmp_path,
     )
-
-
-def test_every_link_to_a_file_leads_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        if target.startswith("https://"):
-            continue
-        name, _, place = target.partition("#")
-        assert (ROOT / name).exists(), target
-        if place:
-            headings = re.findall(r"^#+ (.+)$", (ROOT / name).read_text(), re.MULTILINE)
-            places = [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
-            assert place in places, target
 
 
 def test_the_licence_of_the_runtime_is_that_of_the_repository() -> None:
