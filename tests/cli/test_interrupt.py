@@ -446,7 +446,7 @@ def test_a_signal_while_a_retry_waits_ends_the_wait(
     patch(project, "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0\n")
     process = project.start("run", "--run-id", "r1", "--service-url", scripted.url, "t1")
     assert process.stderr is not None
-    assert any("1 to try again, the next in 100 s: " in line for line in process.stderr)
+    assert any("1 to retry, the next in 100 s: " in line for line in process.stderr)
     process.send_signal(signal.SIGTERM)
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 143

@@ -358,7 +358,7 @@ class TestRefusals:
         )
         ended = planted.execute(*planted.run())
         assert ended.code == 0, ended.err
-        assert "1 to try again, the next in 1 s: HTTP 500: heard *** *** " in ended.err
+        assert "1 to retry, the next in 1 s: HTTP 500: heard *** *** " in ended.err
 
     @pytest.mark.parametrize("path", ["/health", "/verify-task-ids", "/final-score/"])
     def test_neither_does_one_before_or_after_the_grades(self, planted: Planted, path: str) -> None:
@@ -437,7 +437,7 @@ class TestOutput:
         code, shown = on_a_terminal(planted, *planted.run())
         assert code == 0
         planted.check(shown)
-        assert "1 to try again, the next in 1 s: HTTP 500: heard *** *** " in shown
+        assert "1 to retry, the next in 1 s: HTTP 500: heard *** *** " in shown
         assert "Score" in shown
 
     def test_an_interrupted_run_shows_none(self, planted: Planted) -> None:

@@ -18,7 +18,7 @@ from benchmark_runner._progress.events import (
     RetryScheduled,
 )
 from benchmark_runner.schemas import EvalStatus
-from tests.unit._progress.test_tally import generated, started
+from tests.unit._progress.tallied import generated, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,7 @@ class TestPlainLines:
         with shown:
             pass
         assert log.lines == [
-            "0/10 done, 0 generating, 0 grading; another try follows: HTTP 500: bad ***"
+            "0/10 done, 0 generating, 0 grading; a retry follows: HTTP 500: bad ***"
         ]
 
     def test_a_reader_that_is_gone_ends_nothing(self, plain: PlainDisplay, log: Log) -> None:
@@ -224,7 +224,7 @@ class TestLive:
         shown.show(started())
         with shown:
             shown.show(RetryScheduled("[red]o\x1b[31mdd[/red] :smile:", 60.0))
-            terminal.wait_for("another try follows: [red]odd[/red] :smile:")
+            terminal.wait_for("a retry follows: [red]odd[/red] :smile:")
 
     def test_the_rows_go_on_while_the_thread_of_the_run_is_busy(self, live: MakeLive) -> None:
         terminal, shown = live()

@@ -25,7 +25,7 @@ from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 from tests.unit._progress.logged import ENDED, EVENTS, lines, names, read, write
-from tests.unit._progress.test_tally import started
+from tests.unit._progress.tallied import started
 
 if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts

@@ -9,7 +9,7 @@ from benchmark_runner._progress.event_reader import EventReader, parse
 from benchmark_runner._progress.events import Event, GenerationStarted
 from benchmark_runner.errors import ArtifactError
 from tests.unit._progress.logged import ENDED, EVENTS, read, write
-from tests.unit._progress.test_tally import started
+from tests.unit._progress.tallied import started
 
 if TYPE_CHECKING:
     from pathlib import Path

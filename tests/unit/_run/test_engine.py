@@ -713,7 +713,7 @@ class TestEvaluation:
         tally = Tally()
         run.listen = lambda event: tally.count(event, 0.0)
         await run(parallelism=2, eval_parallelism=2)
-        assert tally.grading == 0
+        assert tally.evaluating == 0
 
 
 class TestEvents:

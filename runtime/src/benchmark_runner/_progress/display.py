@@ -1,7 +1,6 @@
-"""Events into a live display on a terminal, or into plain lines where there is none.
+"""The displays of a run: live on a terminal, plain lines where there is none.
 
-Drawing and writing happen in a thread of the display's own: nothing that a run does waits for a
-terminal.
+Each draws or writes in a thread of its own: nothing that a run does waits for a terminal.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._progress.events import LoopBlocked
 from benchmark_runner._progress.render import (
     WIDEST,
-    cells,
-    counts,
+    count_cells,
     cut,
-    plain_line,
-    rows,
-    summary_rows,
+    format_counts,
+    render_line,
+    render_rows,
+    render_summary,
 )
 from benchmark_runner._progress.tally import Tally
 
@@ -37,31 +36,31 @@ if TYPE_CHECKING:
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0
-#: Seconds between two looks at what has happened, and between two drawings.
+#: Seconds between two drawings.
 INTERVAL = 0.25
 #: Terminals on which nothing can be drawn.
 _DUMB = frozenset({"dumb", "unknown"})
 
 
 class Display(Protocol):
-    """Shows the progress of a run between entering and leaving it."""
+    """A display of a run's progress, between entering and leaving it."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc_info: object) -> None: ...
 
     def show(self, event: Event, at: float | None = None) -> None:
-        """Take one event into account.
+        """Show one event.
 
         Args:
-            event: What happened.
-            at: When, as ``monotonic()`` counts; now if left out.
+            event: The event.
+            at: Its time by ``monotonic()``; now if left out.
         """
         ...
 
 
 class NoDisplay:
-    """Shows nothing."""
+    """A display that shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -73,8 +72,8 @@ class NoDisplay:
         """Ignore the event."""
 
 
-class _Counting:
-    """What displays have in common: events are counted in a thread, and shown there.
+class _TallyDisplay:
+    """The base of displays: a thread counts the events, and shows the counts.
 
     Args:
         mask: Masks secrets in what is shown.
@@ -105,7 +104,7 @@ class _Counting:
             self._end()
 
     def show(self, event: Event, at: float | None = None) -> None:
-        """Keep the event for the thread that counts."""
+        """Hand the event to the thread that counts."""
         self._batches.add((monotonic() if at is None else at, event))
 
     def _take(self, events: Sequence[tuple[float, Event]]) -> None:
@@ -120,23 +119,23 @@ class _Counting:
             self._update()
 
     def _begin(self) -> None:
-        """Make ready to show."""
+        """Prepare for showing."""
 
     def _update(self) -> None:
-        """Show how things are, if it is time to."""
+        """Show the counts, if it is time to."""
         self._write()
 
     def _write(self) -> None:
-        """Show how things are now."""
+        """Show the counts."""
         raise NotImplementedError
 
     def _end(self) -> None:
-        """Show how things are in the end."""
+        """Show the last counts."""
         raise NotImplementedError
 
 
-class PlainDisplay(_Counting):
-    """Writes a line at most every few seconds, and one at the end."""
+class PlainDisplay(_TallyDisplay):
+    """A display of plain lines: one every few seconds at most, and one at the end."""
 
     def __init__(self, mask: Callable[[str], str], stream: TextIO) -> None:
         super().__init__(mask)
@@ -155,14 +154,14 @@ class PlainDisplay(_Counting):
         now = self._last = monotonic()
         # What only time changes is nothing new.
         tally = self._tally
-        said = f"{counts(tally)} {tally.waiting} {tally.note(now)}"
+        said = f"{format_counts(tally)} {tally.waiting} {tally.note(now)}"
         if said != self._written:
             self._written = said
-            print(plain_line(tally, now, self._mask), file=self._stream, flush=True)
+            print(render_line(tally, now, self._mask), file=self._stream, flush=True)
 
 
-class LiveDisplay(_Counting):
-    """Draws a bar and a few rows of counts, and the tasks that take longest."""
+class LiveDisplay(_TallyDisplay):
+    """A display on a terminal: a bar, a few rows of counts, and the tasks that take longest."""
 
     def __init__(self, mask: Callable[[str], str]) -> None:
         from rich.console import Console
@@ -186,27 +185,27 @@ class LiveDisplay(_Counting):
             self._leave_wrapped_rows(columns)
         self._columns = columns
         now = monotonic()
-        self._rows = rows(self._tally, now, self._mask, columns=columns, lines=lines - 1)
+        self._rows = render_rows(self._tally, now, self._mask, columns=columns, lines=lines - 1)
         self._live.refresh()
 
     def _end(self) -> None:
         width = min(self._console.width - 1, WIDEST)
-        self._rows = [cut(row, width) for row in summary_rows(self._tally, monotonic())]
+        self._rows = [cut(row, width) for row in render_summary(self._tally, monotonic())]
         self._live.stop()
 
     def _leave_wrapped_rows(self, columns: int) -> None:
-        """Go up by the rows that a terminal which has become narrower has made of ours."""
+        """Go up by the rows that ours take on a terminal that has become narrower."""
         from rich.control import Control
         from rich.segment import ControlType
 
-        for _ in range(sum(max(cells(row) - 1, 0) // columns for row in self._rows)):
+        for _ in range(sum(max(count_cells(row) - 1, 0) // columns for row in self._rows)):
             self._console.control(
                 Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
             )
 
 
 class _Rows:
-    """Rows that are cut to the terminal's width already; rich has nothing to lay out."""
+    """The rows for rich, cut to the terminal's width already."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
@@ -221,7 +220,7 @@ class _Rows:
 
 
 def make_display(mask: Callable[[str], str], *, quiet: bool) -> Display:
-    """Choose the display that fits standard error.
+    """Return the display that fits standard error.
 
     Args:
         mask: Masks secrets in what is shown.

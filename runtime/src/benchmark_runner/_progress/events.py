@@ -1,6 +1,6 @@
-"""What happens during a run, as the engine reports it; a display and a log file listen.
+"""The events of a run, which the engine emits; a display and a log file listen.
 
-``docs/events.md`` in the runtime's sources says how each of them stands in ``events.jsonl``.
+``docs/events.md`` in the runtime's sources describes them in ``events.jsonl``.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ InvocationOutcome = Literal["complete", "incomplete", "stopped", "interrupted", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationStarted:
-    """A command began to work on the run.
+    """A command started work on the run.
 
     Attributes:
-        command: Which command.
-        pid: Its process.
+        command: Its name.
+        pid: The id of its process.
         host: The machine that it runs on.
         version: The version of the runtime.
-        model: What ``generate()`` is told to use.
-        problem: Whether it is about the one task of ``--problem``; others may be at work then.
-        skip_eval: Whether generations are all that it makes.
+        model: The model for ``generate()``.
+        problem: Whether it is about the one task of ``--problem``; others may run beside it.
+        skip_eval: Whether it only generates.
         parallelism: The most generations at a time.
-        eval_parallelism: The most gradings at a time.
+        eval_parallelism: The most evaluations at a time.
         total: The chosen tasks.
-        done: Those of them that need nothing more.
-        to_generate: Those that need a generation.
-        to_evaluate: Those whose generation needs a grade.
-        timed_out: Those that are done and ran out of time.
-        scored: Those that are done and have a score.
+        done: The ones of them that need nothing more.
+        to_generate: The ones that need a generation.
+        to_evaluate: The ones whose generation needs an evaluation.
+        timed_out: The ones that are done and ran out of time.
+        scored: The ones that are done and have a score.
         mean: The mean of these scores.
         stderr: Its standard error; ``None`` with fewer than two.
         cost: US dollars that the generations on disk cost, of all tasks and attempts.
-        cost_unknown: Those of which no cost is recorded.
+        cost_unknown: The generations without a recorded cost.
         input_tokens: Tokens that they took, as far as that is recorded.
         output_tokens: Likewise.
     """
@@ -68,13 +68,13 @@ class InvocationStarted:
 
 @dataclass(frozen=True, slots=True)
 class InvocationEnded:
-    """The command is done with the run.
+    """The command ended.
 
     Attributes:
         outcome: ``complete`` or ``incomplete`` as the run is now; ``stopped``, ``interrupted``
-            and ``failed`` where it ended before it had done what was left to do.
-        error: What stopped it, as ``TypeName: message``.
-        final_score: The score, if the run has one that sums what is on disk.
+            and ``failed`` where it ended before all was done.
+        error: The error that stopped it, as ``TypeName: message``.
+        final_score: The final score, if the run has one of the evaluations on disk.
         mean: The mean of the tasks' scores.
         stderr: Its standard error.
     """
@@ -112,21 +112,21 @@ class GenerationFinished:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStarted:
-    """A generation was handed to the grader."""
+    """The evaluation of a generation began."""
 
     task_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResumed:
-    """A grading that waited for another try has its place again, and is tried."""
+    """An evaluation that waited for a retry has a place again, and is retried."""
 
     task_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFinished:
-    """A task's eval is on disk; ``score`` is what it counts, where that is known."""
+    """A task's evaluation is on disk; ``score`` is its task score, where that is known."""
 
     task_id: str
     status: EvalStatus
@@ -137,10 +137,10 @@ class EvaluationFinished:
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """A call to the service, or a write, failed and is tried again after ``wait`` seconds.
+    """A call to the service, or a write, failed and is retried after ``wait`` seconds.
 
-    ``task_id`` is the task whose grading has given its place to others until then; ``None``
-    where it is no grading that waits.
+    ``task_id`` is the task whose evaluation has given its place to others until then; ``None``
+    where no evaluation waits.
     """
 
     reason: str
@@ -150,7 +150,7 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStopped:
-    """The service refuses gradings, this one too or without asking; no new task starts."""
+    """The service refuses evaluations, so that this one ended, too; no new task starts."""
 
     task_id: str
     error: str
@@ -158,10 +158,10 @@ class EvaluationStopped:
 
 @dataclass(frozen=True, slots=True)
 class LoopBlocked:
-    """Code that does not yield keeps the event loop from everything else.
+    """Code that does not yield blocks the event loop.
 
-    Reported from another thread than the other events, as the loop can't be told now.
-    ``task_id`` is ``None`` where it can't be told whose code it is.
+    It is emitted from another thread than the other events. ``task_id`` is ``None`` where it is
+    not known whose code it is.
     """
 
     task_id: str | None
@@ -170,7 +170,7 @@ class LoopBlocked:
 
 @dataclass(frozen=True, slots=True)
 class ScoringStarted:
-    """All tasks are done; the score is being made of their grades."""
+    """All tasks are done, and the run is being scored."""
 
 
 Event = (

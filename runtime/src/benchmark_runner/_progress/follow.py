@@ -1,4 +1,4 @@
-"""Follow a run that others work on, from what they note of it; nothing is touched."""
+"""The display of a run that other processes work on, from its log of events."""
 
 from __future__ import annotations
 
@@ -21,94 +21,94 @@ if TYPE_CHECKING:
     from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.event_reader import Logged
 
-#: Seconds between two looks: disks of other machines tell nobody that a file has grown.
+#: Seconds between two reads: disks of other machines do not tell that a file has grown.
 POLL = 0.25
 #: Seconds without a line, not even a heartbeat, after which a command counts as gone.
 SILENCE = 30.0
 
 
 def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
-    """Show how a run goes on until nobody works on it any more.
+    """Show a run's progress until no command works on it any more.
 
     Args:
         path: The log of its events.
         mask: Masks secrets in what is shown.
 
     Returns:
-        Whether the end was noted; if not, whoever worked on it has just fallen silent. ``None``
-        where nobody worked on it.
+        Whether the log tells of the end; if not, a command has fallen silent. ``None`` where no
+        command worked on the run.
 
     Raises:
         ArtifactError: the log can't be read.
         typer.Exit: it was terminated.
     """
-    following = _Following(EventReader(path))
-    following.look()
-    if not following.at_work:
+    log = _GrowingLog(EventReader(path))
+    log.read()
+    if not log.heard_at:
         return None
     display = make_display(mask, quiet=False)
-    following.show_on(display)
-    with _left_in_order(), ExitStack() as left:
-        left.callback(display.__exit__)  # also where a signal comes while it begins
+    log.show_on(display)
+    with _exit_on_sigterm(), ExitStack() as stack:
+        stack.callback(display.__exit__)  # also where a signal comes while it begins
         display.__enter__()
-        while following.at_work:
+        while log.heard_at:
             time.sleep(POLL)
-            following.look()
-            following.show_on(display)
-    return not following.has_lost
+            log.read()
+            log.show_on(display)
+    return not log.has_lost
 
 
-class _Following:
-    """Reads a run's log as it grows.
+class _GrowingLog:
+    """A run's log, and the commands that append to it.
 
     Args:
         reader: Reads it.
 
     Attributes:
-        at_work: When a command that works on the run was last heard of, by invocation.
+        heard_at: The time of the last line of each command on the run, by invocation.
         has_lost: Whether one of them has fallen silent.
     """
 
     def __init__(self, reader: EventReader) -> None:
         self._reader = reader
-        self._news: list[Logged] = []
-        self.at_work: dict[str, float] = {}
+        self._unshown: list[Logged] = []
+        self.heard_at: dict[str, float] = {}
         self.has_lost = False
 
-    def look(self) -> None:
-        """Read what is new, and find out who is still at work."""
+    def read(self) -> None:
+        """Read the new lines, and forget the commands that have fallen silent."""
         for logged in self._reader.read():
             self._take(logged)
         now = time.monotonic()
-        for invocation, heard in [*self.at_work.items()]:
+        for invocation, heard in [*self.heard_at.items()]:
             if now - heard > SILENCE:
-                del self.at_work[invocation]
+                del self.heard_at[invocation]
                 self.has_lost = True
 
     def show_on(self, display: Display) -> None:
-        """Have shown what is new; ages are right as far as the machines' clocks agree."""
+        """Show the new events; ages are right as far as the machines' clocks agree."""
         here = time.monotonic() - time.time()
-        for logged in self._news:
+        for logged in self._unshown:
             if logged.event is not None:
                 display.show(logged.event, logged.at + here)
-        self._news.clear()
+        self._unshown.clear()
 
     def _take(self, logged: Logged) -> None:
         if isinstance(logged.event, InvocationStarted) and not logged.event.problem:
-            # It has the run for itself: whatever is noted before is over.
-            self._news.clear()
-            self.at_work.clear()
+            # It has the run for itself: all that was logged before is over.
+            self._unshown.clear()
+            self.heard_at.clear()
             self.has_lost = False
-        self._news.append(logged)
+        self._unshown.append(logged)
         if isinstance(logged.event, InvocationEnded):
-            self.at_work.pop(logged.invocation, None)
+            self.heard_at.pop(logged.invocation, None)
         else:
-            self.at_work[logged.invocation] = time.monotonic()
+            self.heard_at[logged.invocation] = time.monotonic()
 
 
 @contextmanager
-def _left_in_order() -> Generator[None]:
-    """Let SIGTERM, too, leave a terminal as it was."""
+def _exit_on_sigterm() -> Generator[None]:
+    """Exit by an exception at SIGTERM, so that the terminal is left as it was."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise typer.Exit(128 + number)

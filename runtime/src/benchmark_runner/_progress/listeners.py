@@ -1,4 +1,4 @@
-"""What listens while a command works on a run: the display, and the log of events."""
+"""The listeners of a command on a run: the display, and the log of events."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Listeners:
-    """Passes on what happens, at next to no cost; they do their work in threads of their own.
+    """The display and the log, which work in threads of their own.
 
-    On leaving, both are ended: with what :meth:`ends_with` was told, else with what is raised.
+    On leaving, both are ended: with the outcome of :meth:`set_outcome`, else with the error.
 
     Args:
         artifacts: The files of the run.
@@ -50,14 +50,14 @@ class Listeners:
 
     @property
     def refused_by(self) -> ArtifactError | None:
-        """Why the log is incomplete, if it is."""
+        """The error that made the log incomplete, if it is."""
         return self._log.refused_by if self._log is not None else None
 
     async def begin(self, started: InvocationStarted, *, quiet: bool) -> None:
-        """Begin to show and to note what happens.
+        """Start the display and the log.
 
         Args:
-            started: What is to be done.
+            started: The first event.
             quiet: Whether to show nothing.
         """
         self._log = EventLog(self._artifacts, started)
@@ -72,15 +72,15 @@ class Listeners:
         self._display.show(event)
 
     def tell_of_retry(self, notice: RetryNotice) -> None:
-        """Pass on that a call to the service is tried again."""
+        """Pass on that a call to the service will be retried."""
         self.tell(RetryScheduled(notice.reason, notice.wait, whose_work()))
 
-    def ends_with(self, outcome: InvocationEnded) -> None:
-        """How the invocation has ended."""
+    def set_outcome(self, outcome: InvocationEnded) -> None:
+        """Set the event that ends the invocation."""
         self._outcome = outcome
 
     def end(self) -> None:
-        """Show and note that it has ended; in any thread, and only once."""
+        """End the display and the log; from any thread, and only once."""
         with self._turn:
             if self._is_over:
                 return

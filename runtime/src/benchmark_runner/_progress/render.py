@@ -1,4 +1,4 @@
-"""How a run is going, in rows for a terminal and in lines for a log; text in, text out.
+"""The progress of a run as rows for a terminal and as lines for a log.
 
 Text of services and names of tasks are made safe for a terminal, and cut to its width.
 """
@@ -12,7 +12,7 @@ from benchmark_runner._text import clock, dollars, in_one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmark_runner._progress.tally import Running, Tally
+    from benchmark_runner._progress.tally import ActiveTask, Tally
 
 #: A row is never longer, so that most windows can be resized without breaking it.
 WIDEST = 80
@@ -26,59 +26,62 @@ _MINUTE, _HOUR = 60, 60 * 60
 _THOUSAND, _MILLION = 1000, 1_000_000
 
 
-def rows(
+def render_rows(
     tally: Tally, now: float, mask: Callable[[str], str], *, columns: int, lines: int
 ) -> list[str]:
-    """The rows of a live display; as many as fit, the most important ones first.
+    """Return the rows of a live display; as many as fit, the most important ones first.
 
     Args:
         tally: The counts.
-        now: What its clock says.
+        now: The time of its clock.
         mask: Masks secrets.
         columns: The width of the terminal.
-        lines: How many rows there may be.
+        lines: The most rows.
     """
     width = min(columns - 1, WIDEST)
-    found = [*summary_rows(tally, now), _slots(tally), *_waiting(tally, now, mask)]
+    found = [*render_summary(tally, now), _format_slots(tally), *_format_waiting(tally, now, mask)]
     if (note := tally.note(now)) is not None:
         found.append(mask(in_one_line(note)))
-    found += _longest(tally, now, mask, width)
+    found += _format_oldest(tally, now, mask, width)
     return [cut(row, width) for row in found[: max(lines, 1)]]
 
 
-def summary_rows(tally: Tally, now: float) -> list[str]:
-    """The rows that stay when the run has ended."""
+def render_summary(tally: Tally, now: float) -> list[str]:
+    """Return the rows that stay when the run has ended."""
     filled = _BAR * tally.done // tally.total if tally.total else _BAR
     bar = "━" * filled + "─" * (_BAR - filled)
     times = [f"{tally.done}/{tally.total} done", clock(now - tally.started_at)]
-    times += [*_pace(tally, now)]
-    facts = ([*_outcomes(tally), *_mean(tally, with_count=True)], _spent(tally))
+    times += [*_format_pace(tally, now)]
+    facts = (
+        [*_format_outcomes(tally), *_format_mean(tally, with_count=True)],
+        _format_spend(tally),
+    )
     return [f"{bar} {'  '.join(times)}", *("  ".join(parts) for parts in facts if parts)]
 
 
-def plain_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
-    """One line for a log: what counts always, of the rest what there is room for."""
-    line = ", ".join([counts(tally), *_waiting(tally, now, mask)])
+def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
+    """Return one line for a log: the counts always, of the rest as much as fits."""
+    line = ", ".join([format_counts(tally), *_format_waiting(tally, now, mask)])
     if (note := tally.note(now)) is not None:
         line += f"; {in_one_line(mask(note))}"
-    for fact in (*_mean(tally), *_spent(tally)[:1], *_pace(tally, now)):
-        if cells(line) + len(fact) + 2 <= LONGEST_LINE:
+    for fact in (*_format_mean(tally), *_format_spend(tally)[:1], *_format_pace(tally, now)):
+        if count_cells(line) + len(fact) + 2 <= LONGEST_LINE:
             line += f", {fact}"
     return cut(line, LONGEST_LINE)
 
 
-def counts(tally: Tally) -> str:
-    """How many tasks are where: the part of a line that does not change by itself."""
+def format_counts(tally: Tally) -> str:
+    """Return the part of a line that does not change by itself: the counts of tasks."""
     parts = [
         f"{tally.done}/{tally.total} done",
         f"{tally.generating} generating",
-        f"{tally.grading} grading",
+        f"{tally.evaluating} grading",
     ]
-    return ", ".join([*parts, *_outcomes(tally)])
+    return ", ".join([*parts, *_format_outcomes(tally)])
 
 
-def cells(text: str) -> int:
-    """How many columns a terminal needs for it."""
+def count_cells(text: str) -> int:
+    """Return the number of columns that a terminal needs for ``text``."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -87,34 +90,34 @@ def cells(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """``text`` if it fits into so many columns, else its beginning and an ellipsis."""
-    if cells(text) <= width:
+    """Return ``text`` if it fits into so many columns, else its beginning and an ellipsis."""
+    if count_cells(text) <= width:
         return text
     from rich.cells import set_cell_size
 
     return f"{set_cell_size(text, max(width - 1, 0)).rstrip()}…"
 
 
-def _slots(tally: Tally) -> str:
-    parts = [f"{tally.generating} generating", f"{tally.grading} grading"]
-    if tally.to_grade:
-        parts.append(f"{tally.to_grade} to grade")
+def _format_slots(tally: Tally) -> str:
+    parts = [f"{tally.generating} generating", f"{tally.evaluating} grading"]
+    if tally.to_evaluate:
+        parts.append(f"{tally.to_evaluate} to grade")
     return "  ".join(parts)
 
 
-def _waiting(tally: Tally, now: float, mask: Callable[[str], str]) -> Iterator[str]:
-    first = tally.next_try
+def _format_waiting(tally: Tally, now: float, mask: Callable[[str], str]) -> Iterator[str]:
+    first = tally.next_retry
     if first is not None and first.reason is not None:
         due, reason = max(first.until - now, 0.0), in_one_line(mask(first.reason))
-        yield f"{tally.waiting} to try again, the next in {due:.0f} s: {reason}"
+        yield f"{tally.waiting} to retry, the next in {due:.0f} s: {reason}"
 
 
-def _outcomes(tally: Tally) -> list[str]:
+def _format_outcomes(tally: Tally) -> list[str]:
     failed = [f"{tally.failed} failed"] if tally.failed else []
     return failed + ([f"{tally.timed_out} timed out"] if tally.timed_out else [])
 
 
-def _mean(tally: Tally, *, with_count: bool = False) -> list[str]:
+def _format_mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     scores = tally.scores
     if not scores.count:
         return []
@@ -122,15 +125,16 @@ def _mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     return [f"mean {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]
 
 
-def _spent(tally: Tally) -> list[str]:
-    spent = tally.spent
-    parts = [f"{'≥ ' if spent.unknown else ''}{dollars(spent.dollars)}"] if spent.dollars else []
-    if spent.input_tokens or spent.output_tokens:
-        parts.append(f"{_short(spent.input_tokens)} tokens in, {_short(spent.output_tokens)} out")
+def _format_spend(tally: Tally) -> list[str]:
+    spend = tally.spend
+    parts = [f"{'≥ ' if spend.unknown else ''}{dollars(spend.dollars)}"] if spend.dollars else []
+    tokens_in, tokens_out = spend.tokens.get("input", 0), spend.tokens.get("output", 0)
+    if tokens_in or tokens_out:
+        parts.append(f"{_shorten(tokens_in)} tokens in, {_shorten(tokens_out)} out")
     return parts
 
 
-def _pace(tally: Tally, now: float) -> Iterator[str]:
+def _format_pace(tally: Tally, now: float) -> Iterator[str]:
     if (rate := tally.rate(now)) is None:
         return
     if rate >= 1:
@@ -141,23 +145,25 @@ def _pace(tally: Tally, now: float) -> Iterator[str]:
         yield f"{clock(left)} left"
 
 
-def _longest(tally: Tally, now: float, mask: Callable[[str], str], width: int) -> Iterator[str]:
-    for running in tally.longest(_NAMED):
-        age = now - running.since
+def _format_oldest(
+    tally: Tally, now: float, mask: Callable[[str], str], width: int
+) -> Iterator[str]:
+    for task in tally.oldest(_NAMED):
+        age = now - task.since
         if age >= _NAMED_AFTER:
-            doing = _doing(running, now, mask)
+            doing = _format_activity(task, now, mask)
             room = max(width - 11 - min(len(doing), width // 2), 8)
-            yield f"{clock(age):>8}  {cut(mask(in_one_line(running.task_id)), room)}  {doing}"
+            yield f"{clock(age):>8}  {cut(mask(in_one_line(task.task_id)), room)}  {doing}"
 
 
-def _doing(running: Running, now: float, mask: Callable[[str], str]) -> str:
-    if running.reason is None:
-        return "grading" if running.grading else "generating"
-    due = max(running.until - now, 0.0)
-    return f"grading, again in {due:.0f} s: {in_one_line(mask(running.reason))}"
+def _format_activity(task: ActiveTask, now: float, mask: Callable[[str], str]) -> str:
+    if task.reason is None:
+        return "grading" if task.is_evaluation else "generating"
+    due = max(task.until - now, 0.0)
+    return f"grading, again in {due:.0f} s: {in_one_line(mask(task.reason))}"
 
 
-def _short(count: int) -> str:
+def _shorten(count: int) -> str:
     if count < _THOUSAND:
         return str(count)
     if count < _MILLION:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner._progress.tally import RunningMean
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.score import EvalsDigest
 from benchmark_runner._run.summary import Summariser, task_value
 from benchmark_runner._spend import Spend
+from benchmark_runner._stats.running_mean import RunningMean
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import GenerationStatus
 

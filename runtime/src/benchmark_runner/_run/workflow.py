@@ -182,7 +182,7 @@ class Workflow:
                     outcome = await beside_loop(self.take_stock, session, known)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
-                self.listeners.ends_with(ending(outcome))
+                self.listeners.set_outcome(ending(outcome))
             except asyncio.CancelledError:
                 await beside_loop(self.note_interruption)
                 raise

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner._progress.events import (
+    EvaluationStarted,
+    GenerationStarted,
+    LoopBlocked,
+    RetryScheduled,
+    ScoringStarted,
+)
+from benchmark_runner._progress.render import (
+    LONGEST_LINE,
+    WIDEST,
+    count_cells,
+    render_line,
+    render_rows,
+    render_summary,
+)
+from benchmark_runner._text import clock
+from benchmark_runner.schemas import GenerationStatus
+from tests.unit._progress.tallied import generated, graded, started, tally
+
+if TYPE_CHECKING:
+    from benchmark_runner._progress.tally import Tally
+
+
+def as_it_is(text: str) -> str:
+    return text
+
+
+def line(counted: Tally, now: float = 0.0) -> str:
+    return render_line(counted, now, as_it_is)
+
+
+def drawn(counted: Tally, now: float = 0.0, columns: int = 80, lines: int = 23) -> list[str]:
+    return render_rows(counted, now, as_it_is, columns=columns, lines=lines)
+
+
+class TestOldest:
+    def test_they_are_shown_with_what_they_do_and_for_how_long(self) -> None:
+        counted = tally(
+            GenerationStarted("slow"),
+            EvaluationStarted("grade"),
+            EvaluationStarted("again"),
+            RetryScheduled("HTTP 503: busy", 70, "again"),
+        )
+        assert drawn(counted, 62)[3:] == [
+            " 0:01:02  slow  generating",
+            " 0:01:02  grade  grading",
+            " 0:01:02  again  grading, again in 8 s: HTTP 503: busy",
+        ]
+
+    def test_what_has_just_begun_is_not(self) -> None:
+        assert len(drawn(tally(GenerationStarted("t1")), 4)) == 2
+
+
+class TestRows:
+    def test_they_say_what_an_operator_wants_to_know(self) -> None:
+        counted = tally(
+            GenerationStarted("t0"),
+            generated("t0", GenerationStatus.ERROR),
+            EvaluationStarted("t1"),
+            EvaluationStarted("t2"),
+            RetryScheduled("HTTP 503: busy", 9, "t2"),
+            begins=started(
+                total=1000,
+                done=250,
+                to_evaluate=342,
+                timed_out=31,
+                scored=219,
+                mean=0.51234,
+                stderr=0.0213,
+                cost=12.3,
+                input_tokens=1_234_567,
+                output_tokens=340_000,
+            ),
+        )
+        for second in range(1, 5):
+            counted.count(EvaluationStarted(f"u{second}"), second)
+            counted.count(graded(f"u{second}", score=None), second)
+        assert drawn(counted, 4) == [
+            "━━━━━─────────────── 254/1000 done  0:00:04  1.0/s  0:12:26 left",
+            "1 failed  31 timed out  mean 0.5123 ± 0.021 (n=219)",
+            "≥ $12.30  1.23M tokens in, 340k out",
+            "0 generating  1 grading  337 to grade",
+            "1 to retry, the next in 5 s: HTTP 503: busy",
+        ]
+        assert render_summary(counted, 4) == drawn(counted, 4)[:3]
+
+    def test_a_note_has_a_row_of_its_own(self) -> None:
+        assert drawn(tally(ScoringStarted()))[-1] == "scoring"
+
+    @pytest.mark.parametrize("columns", [1, 2, 7, 20, 41, 80, 200])
+    @pytest.mark.parametrize("lines", [0, 1, 2, 5, 50])
+    def test_they_fit_whatever_happens_in_them_and_however_small_the_terminal_is(
+        self, columns: int, lines: int
+    ) -> None:
+        counted = tally(begins=started(total=10**9, done=10**8, cost=1e9, input_tokens=10**12))
+        for number in range(1000):
+            name = ("任務" * 30 + str(number)) if number % 2 else f"{'long' * 40}{number}"
+            counted.count(EvaluationStarted(name), float(number))
+            counted.count(RetryScheduled("理由 " * 200, 10, name), float(number))
+        counted.count(LoopBlocked("\N{FAMILY}" * 99, 6), 1000)
+        found = drawn(counted, 2000, columns, lines)
+        assert 1 <= len(found) <= max(lines, 1)
+        assert max(map(count_cells, found)) <= min(max(columns - 1, 1), WIDEST)
+
+    def test_their_number_does_not_grow_with_the_tasks(self) -> None:
+        counted = tally(begins=started(total=10**6))
+        for number in range(5000):
+            counted.count(GenerationStarted(f"t{number}"), 0)
+        assert len(drawn(counted, 100)) == 5
+
+    def test_what_others_say_can_do_nothing_to_the_terminal(self) -> None:
+        evil = "\x1b[2Jgone\x1b]0;title\x07\r\nnext\x9b31m"
+        counted = tally(
+            EvaluationStarted("t\x1b[31m1"),
+            RetryScheduled(evil, 10, "t\x1b[31m1"),
+            RetryScheduled(evil, 10),
+        )
+        shown = [*drawn(counted, 6), line(counted, 6)]
+        assert all(text.isprintable() for text in shown)
+        assert "again in 4 s: gone next" in shown[-2]
+
+    def test_secrets_are_masked_before_anything_is_cut(self) -> None:
+        counted = tally(EvaluationStarted("t1"), RetryScheduled(f"{'x' * 60}-secret-key", 10, "t1"))
+        found = render_rows(
+            counted, 6, lambda text: text.replace("-secret-key", "***"), columns=80, lines=9
+        )
+        assert "secret" not in "".join(found)
+
+
+class TestLine:
+    def test_it_says_the_counts_and_then_what_there_is_room_for(self) -> None:
+        counted = tally(
+            GenerationStarted("slow"),
+            begins=started(
+                total=500, done=120, timed_out=3, scored=100, mean=0.5, stderr=0.02, cost=1.23
+            ),
+        )
+        for second in range(1, 11):
+            counted.count(graded(f"t{second}", score=None), second)
+        assert line(counted, 10) == (
+            "130/500 done, 1 generating, 0 grading, 3 timed out, mean 0.5 ± 0.02, $1.23, 1.0/s, "
+            "0:06:10 left"
+        )
+
+    def test_it_says_why_gradings_wait(self) -> None:
+        counted = tally(EvaluationStarted("t1"), RetryScheduled("HTTP 503: busy", 9, "t1"))
+        assert line(counted) == (
+            "0/10 done, 0 generating, 0 grading, 1 to retry, the next in 9 s: HTTP 503: busy"
+        )
+
+    def test_a_long_reason_is_cut(self) -> None:
+        counted = tally(RetryScheduled("very " * 100, 9))
+        assert len(line(counted)) == LONGEST_LINE
+        assert line(counted).endswith("…")
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(-1, "0:00:00"), (59.9, "0:00:59"), (3661, "1:01:01"), (360_000, "100:00:00")],
+    )
+    def test_a_duration_reads_as_a_clock(self, seconds: float, text: str) -> None:
+        assert clock(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("done", "seconds", "text"),
+        [(100, 10, "10.0/s"), (30, 60, "30.0/min"), (1, 600, "6.0/h")],
+    )
+    def test_a_slow_rate_is_told_in_larger_units(
+        self, done: int, seconds: float, text: str
+    ) -> None:
+        counted = tally(begins=started(total=1000))
+        for number in range(done):
+            counted.count(graded(f"t{number}", score=None), seconds)
+        assert f", {text}" in line(counted, seconds)
+
+    def test_without_a_task_nothing_is_divided_by_it(self) -> None:
+        assert math.isclose(len(drawn(tally(begins=started(total=0)))), 2)
