@@ -45,19 +45,19 @@ def jobs(release: dict[str, Any]) -> dict[str, Any]:
 
 def test_they_pass_their_linters(run: Run) -> None:
     files = sorted(FOLDER.glob("*.yml"))
-    assert [file.name for file in files] == ["ci.yml", "release.yml"]
+    assert [file.name for file in files] == ["ci.yml", "docs.yml", "release.yml"]
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files, cwd=ROOT)
     run("zizmor", "--offline", "--pedantic", "--no-config", *files, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "release.yml"])
+@pytest.mark.parametrize("name", ["ci.yml", "docs.yml", "release.yml"])
 def test_every_action_is_pinned_to_a_commit_the_same_one_as_in_a_copy(name: str) -> None:
     of_a_copy = actions(TEMPLATE_WORKFLOW)
     for action, commit in actions(FOLDER / name).items():
         assert of_a_copy.get(action, commit) == commit
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "release.yml"])
+@pytest.mark.parametrize("name", ["ci.yml", "docs.yml", "release.yml"])
 def test_no_permission_is_given_but_to_the_job_that_needs_it(name: str) -> None:
     workflow = yaml.safe_load((FOLDER / name).read_text())
     assert workflow["permissions"] == {}
@@ -66,6 +66,10 @@ def test_no_permission_is_given_but_to_the_job_that_needs_it(name: str) -> None:
         given
         == {
             "ci.yml": {"check": {"contents": "read"}},
+            "docs.yml": {
+                "build": {"contents": "read"},
+                "publish": {"id-token": "write", "pages": "write"},
+            },
             "release.yml": {
                 "build": {"contents": "read"},
                 "publish": {"id-token": "write"},
@@ -88,6 +92,18 @@ class TestCi:
             "Operating System :: POSIX :: Linux": "ubuntu",
         }
         assert systems == {named[line] for line in promised}
+
+
+class TestDocs:
+    def test_it_publishes_what_the_session_built_from_main(self) -> None:
+        jobs = yaml.safe_load((FOLDER / "docs.yml").read_text())["jobs"]
+        *_, build, upload = jobs["build"]["steps"]
+        assert build["run"].splitlines()[-1] == "nox -s docs"
+        assert "\ndef docs(" in (ROOT / "noxfile.py").read_text()
+        site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["site_dir"]
+        assert upload["with"]["path"] == f"{site}/"
+        assert jobs["publish"]["needs"] == "build"
+        assert jobs["publish"]["if"] == "github.ref == 'refs/heads/main'"
 
 
 class TestRelease:
