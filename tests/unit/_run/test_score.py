@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.score import make_score, standing_score
+from benchmark_runner._run.score import CurrentEvals, make_score, standing_score
 from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
-from benchmark_runner.schemas import EvalResult, ScoreResult
+from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 from tests.fakes import FakeRunner, RunFolder, hash_of_evals
 
 if TYPE_CHECKING:
@@ -181,3 +181,21 @@ def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
     artifacts.final_score_path.write_text("{")
 
     assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+
+
+class TestCurrentEvals:
+    def test_they_come_in_the_order_of_the_tasks(self, run: RunFolder) -> None:
+        for task_id in ("z", "a", "m"):
+            run.add_evaluation(task_id, 1.0)
+
+        evals = CurrentEvals(run.artifacts, ["m", "z", "nothing", "a"]).read()
+
+        assert [result.task_id for result in evals] == ["m", "z", "a"]
+
+    def test_an_eval_of_another_generation_is_not_among_them(self, run: RunFolder) -> None:
+        run.add_evaluation("t1", 1.0)
+        run.artifacts.save_generation("t1", GenerationResult(data="new"))
+        run.add_evaluation("t2", 1.0)
+        run.artifacts.generation_path("t2").unlink()
+
+        assert CurrentEvals(run.artifacts, run.tasks).read() == []

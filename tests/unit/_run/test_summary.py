@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.score import CurrentEvals
 from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import (
@@ -335,21 +334,3 @@ class TestFailures:
         (group,) = summarise(FakeRunner(), run.artifacts, run.tasks).failures
 
         assert group.error
-
-
-class TestCurrentEvals:
-    def test_they_come_in_the_order_of_the_tasks(self, run: RunFolder) -> None:
-        for task_id in ("z", "a", "m"):
-            run.add_evaluation(task_id, 1.0)
-
-        evals = CurrentEvals(run.artifacts, ["m", "z", "nothing", "a"]).read()
-
-        assert [result.task_id for result in evals] == ["m", "z", "a"]
-
-    def test_an_eval_of_another_generation_is_not_among_them(self, run: RunFolder) -> None:
-        run.add_evaluation("t1", 1.0)
-        run.artifacts.save_generation("t1", GenerationResult(data="new"))
-        run.add_evaluation("t2", 1.0)
-        run.artifacts.generation_path("t2").unlink()
-
-        assert CurrentEvals(run.artifacts, run.tasks).read() == []
