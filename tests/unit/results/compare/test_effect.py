@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.results.compare.effect import Direction, PassFail, mean_of_known, measure
+from benchmark_runner.results.compare.effect import Direction, PassFail, measure
+from benchmark_runner.results.compare.side import mean_of_known
 from tests.unit.results.compare.two_runs import FAILED, MISSING, TwoRuns
 
 if TYPE_CHECKING:

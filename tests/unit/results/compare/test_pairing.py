@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.results.compare.pairing import Because, Spent
+from benchmark_runner.results.compare.pairing import ExclusionReason
+from benchmark_runner.results.compare.side import Total
 from benchmark_runner.schemas import GenerationResult
 from tests.unit.results.compare.two_runs import (
     FAILED,
@@ -68,11 +69,11 @@ class TestPairing:
 
         assert pairing.a.keys() == {"pair"}
         found = [(each.because, each.in_a, each.in_b, each.task_ids) for each in pairing.excluded]
-        in_b = Because.NO_SCORE_IN_B
+        in_b = ExclusionReason.NO_SCORE_IN_B
         assert found == [
-            (Because.ONLY_IN_A, None, None, ["gone", "gone-2"]),
-            (Because.ONLY_IN_B, None, None, ["new"]),
-            (Because.NO_SCORE_IN_A, "failed in generation", None, ["recovered"]),
+            (ExclusionReason.ONLY_IN_A, None, None, ["gone", "gone-2"]),
+            (ExclusionReason.ONLY_IN_B, None, None, ["new"]),
+            (ExclusionReason.NO_SCORE_IN_A, "failed in generation", None, ["recovered"]),
             (in_b, None, "failed in generation", ["failed", "failed-2"]),
             (in_b, None, "failed in grading", ["grading"]),
             (in_b, None, "not graded yet", ["ungraded"]),
@@ -81,7 +82,7 @@ class TestPairing:
             (in_b, None, "not generated yet", ["missing"]),
             (in_b, None, "can't be read", ["torn"]),
             (
-                Because.NO_SCORE_IN_EITHER,
+                ExclusionReason.NO_SCORE_IN_EITHER,
                 "failed in generation",
                 "not generated yet",
                 ["neither"],
@@ -101,7 +102,7 @@ class TestPairing:
         pairing = runs.pairing()
 
         assert pairing.a.keys() == {"x"}
-        assert pairing.because(Because.OTHER_CONTENT) == ["y"]
+        assert pairing.because(ExclusionReason.OTHER_CONTENT) == ["y"]
         assert pairing.lacking_in_b == {}
 
     def test_tasks_whose_content_nobody_has_noted_are_compared_and_named(
@@ -131,7 +132,7 @@ class TestWhatWasSpent:
 
         side = runs.side("a")
 
-        assert (side.cost, side.seconds) == (Spent(0.5, 0), Spent(4.0, 0))
+        assert (side.cost, side.seconds) == (Total(0.5, 0), Total(4.0, 0))
         assert (side.tasks["x"].cost, side.tasks["x"].seconds) == (0.25, 2.0)
 
     def test_what_is_not_recorded_is_counted_and_not_taken_for_0(self, runs: TwoRuns) -> None:
@@ -142,8 +143,8 @@ class TestWhatWasSpent:
 
         a, b = runs.side("a"), runs.side("b")
 
-        assert (a.cost, a.seconds) == (Spent(None, 2), Spent(None, 2))
-        assert (b.cost, b.seconds) == (Spent(0.0, 1), Spent(1.5, 1))
+        assert (a.cost, a.seconds) == (Total(None, 2), Total(None, 2))
+        assert (b.cost, b.seconds) == (Total(0.0, 1), Total(1.5, 1))
 
     def test_what_an_earlier_attempt_cost_counts(self, runs: TwoRuns) -> None:
         runs.write("a", {"x": 1.0}, generation={"cost": 0.25})
@@ -151,4 +152,4 @@ class TestWhatWasSpent:
         made.keep_attempt("x")
         made.save_generation("x", GenerationResult(task_id="x"))
 
-        assert runs.side("a").cost == Spent(0.25, 1)
+        assert runs.side("a").cost == Total(0.25, 1)

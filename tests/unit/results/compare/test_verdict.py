@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.results.compare.verdict import Concern, Difference, Verdict, judge
+from benchmark_runner.results.compare.findings import Concern
+from benchmark_runner.results.compare.verdict import Difference, Verdict, judge
 from tests.unit.results.compare.two_runs import (
     FAILED,
     MISSING,

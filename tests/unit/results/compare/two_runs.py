@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import compare
-from benchmark_runner.results.compare.pairing import pair, read_side
+from benchmark_runner.results.compare.pairing import pair
+from benchmark_runner.results.compare.side import read_side
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 from tests.fakes import FakeRunner
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark_runner.results.compare.effect import Comparison
-    from benchmark_runner.results.compare.pairing import Pairing, Side
+    from benchmark_runner.results.compare.pairing import Pairing
+    from benchmark_runner.results.compare.side import Side
 
 #: What becomes of a task: what it scores, or one of these.
 FAILED, FAILED_GRADING, UNGRADED, UNGRADED_TIMEOUT, TIMED_OUT, NO_TASK_SCORE, TORN, MISSING = (
@@ -123,7 +125,7 @@ class TwoRuns:
         groups: Mapping[str, str] | None = None,
     ) -> Comparison:
         a, b = self.side("a"), self.side("b")
-        return compare(a, b, pair(a, b), clusters=clusters, groups=groups)
+        return compare(a, b, clusters=clusters, groups=groups)
 
 
 def passes(passed: int, failed: int, *, start: int = 0) -> dict[str, float | str]:

@@ -55,8 +55,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("compare", as_json=json):
             from benchmark_runner.cli.inspect import look
-            from benchmark_runner.cli.output.compare_json import as_json, exit_code, made_of
-            from benchmark_runner.cli.output.compare_text import in_words
+            from benchmark_runner.cli.output.compare import compare_runs
+            from benchmark_runner.cli.output.compare_json import as_json
+            from benchmark_runner.cli.output.compare_text import lines
             from benchmark_runner.errors import UsageError
 
             if a == b:
@@ -65,11 +66,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     hint="Name two runs: the baseline, then the candidate.",
                 )
             looking = look(settings, results_dir)
-            made = made_of(looking, a, b, cluster=cluster, by=by)
+            result = compare_runs(looking, a, b, cluster=cluster, by=by)
             if json:
-                print_json("compare", as_json(made))
+                print_json("compare", as_json(result))
             else:
-                for line in in_words(made):
+                for line in lines(result):
                     say(line)
             if fail_if_worse:
-                raise typer.Exit(exit_code(made))
+                raise typer.Exit(result.exit_code)

@@ -1,15 +1,14 @@
-"""What ``compare`` says to a person: at 80 columns, the verdict last."""
+"""The text of ``compare``: at 80 columns, the verdict last."""
 
 from __future__ import annotations
 
 import textwrap
-from math import isclose
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import dollars, duration, in_one_line
 from benchmark_runner.cli.output.totals import tasks_text
-from benchmark_runner.results.compare.effect import mean_of_known
-from benchmark_runner.results.compare.verdict import Verdict
+from benchmark_runner.results.compare.side import mean_of_known
+from benchmark_runner.results.phrases import score_is_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,58 +16,58 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.cli.output.compare_json import Made
+    from benchmark_runner.cli.output.compare import ComparisonResult
     from benchmark_runner.results.compare.effect import Comparison, Effect
-    from benchmark_runner.results.compare.pairing import Exclusion, Side, Spent, Taken
+    from benchmark_runner.results.compare.pairing import Exclusion
+    from benchmark_runner.results.compare.side import Side, TaskOutcome, Total
 
 _COLUMNS = 80
 _SHOWN_IDS = 5
 #: Where texts begin; a name stands before them.
 _INDENT = 11
-_ONE_RUN_EACH = "One run each does not show how much each varies from run to run."
 
 
-def in_words(made: Made) -> Iterator[str]:
-    """Say it in lines for a person."""
-    comparison, judgement = made.comparison, made.judgement
-    yield from _side_in_words("A, the baseline", comparison, comparison.a)
-    yield from _side_in_words("B, the candidate", comparison, comparison.b)
+def lines(result: ComparisonResult) -> Iterator[str]:
+    """Yield a comparison in lines for a person."""
+    comparison, judgement = result.comparison, result.judgement
+    yield from _side_lines("A, the baseline", comparison, comparison.a)
+    yield from _side_lines("B, the candidate", comparison, comparison.b)
     label = "Changed"
     for name, before, after in judgement.differences:
         yield from _entry(label, f"{in_one_line(name)}: {_setting(before)} -> {_setting(after)}")
         label = ""
     if not judgement.differences:
         yield from _entry(label, "nothing of model, settings and code, as far as is recorded")
-    yield from _tasks_in_words(comparison)
+    yield from _tasks_lines(comparison)
     if (effect := comparison.effect) is not None:
-        yield from _effect_in_words(made, effect)
+        yield from _effect_lines(result, effect)
     for finding in judgement.warnings:
         yield from _entry("Note", finding.text)
-    for note in made.notes:
+    for note in result.notes:
         yield from _entry("Note", note)
-    yield from _verdict_in_words(made)
+    yield from _verdict_lines(result)
 
 
-def _side_in_words(name: str, comparison: Comparison, side: Side) -> Iterator[str]:
-    config, summary = side.view.config, side.reading.summary
+def _side_lines(name: str, comparison: Comparison, side: Side) -> Iterator[str]:
+    config, summary = side.view.config, side.scan.summary
     counts = summary.counts
     done = counts.scored + summary.did_not_complete
     yield from _entry("Run", f"{side.view.run_id} ({name})")
     yield from _entry("  model", in_one_line(config.model))
     yield from _entry("  tasks", in_one_line(tasks_text(config, config.tasks)))
     yield from _entry("  done", f"{done} of {counts.total}" if done < counts.total else "all")
-    yield from _entry("  score", _score_in_words(side))
+    yield from _entry("  score", _score_text(side))
     by = "; ".join(map(str, summary.graded)) or "nobody yet"
     yield from _entry("  graded", f"by {in_one_line(by)}")
     compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
-    cost = _spent_in_words(side.cost, compared, lambda task: task.cost, dollars)
+    cost = _spent_text(side.cost, compared, lambda task: task.cost, dollars)
     yield from _entry("  cost", cost)
-    time = _spent_in_words(side.seconds, compared, lambda task: task.seconds, duration)
+    time = _spent_text(side.seconds, compared, lambda task: task.seconds, duration)
     yield from _entry("  time", f"{time}, generating" if side.seconds.total is not None else time)
 
 
-def _score_in_words(side: Side) -> str:
-    summary, score = side.reading.summary, side.reading.score
+def _score_text(side: Side) -> str:
+    summary, score = side.scan.summary, side.scan.score
     notes = ["local"] if side.view.local else []
     if not summary.complete:
         notes.append("not complete")
@@ -77,16 +76,16 @@ def _score_in_words(side: Side) -> str:
     mean = None if summary.mean is None else f"{summary.mean:.4g}{error} (n={len(summary.scores)})"
     if score is None:
         return f"none yet{f'; mean so far {mean}' if mean else ''}{marks}"
-    if summary.mean is not None and isclose(summary.mean, score.final_score, abs_tol=1e-9):
+    if score_is_mean(score, summary.mean):
         return f"{mean}{marks}"
     rest = f"; mean of the tasks' scores {mean}" if mean else ", without a standard error"
     return f"{score.final_score:.4g}{rest}{marks}"
 
 
-def _spent_in_words(
-    spent: Spent,
-    compared: Sequence[Taken],
-    of_task: Callable[[Taken], float | None],
+def _spent_text(
+    spent: Total,
+    compared: Sequence[TaskOutcome],
+    of_task: Callable[[TaskOutcome], float | None],
     written: Callable[[float], str],
 ) -> str:
     if spent.total is None:
@@ -101,18 +100,17 @@ def _spent_in_words(
     return words
 
 
-def _tasks_in_words(comparison: Comparison) -> Iterator[str]:
+def _tasks_lines(comparison: Comparison) -> Iterator[str]:
     pairing = comparison.pairing
-    left_out = sum(len(each.task_ids) for each in pairing.excluded)
-    rest = f", {left_out} left out" if left_out else ", none left out"
-    yield from _entry("Tasks", f"{len(pairing.a)} compared{rest}")
+    left_out = f"{pairing.left_out or 'none'} left out"
+    yield from _entry("Tasks", f"{len(pairing.a)} compared, {left_out}")
     for excluded in pairing.excluded:
-        ids = _ids_in_words(excluded.task_ids)
-        text = f"{len(excluded.task_ids)} {excluded.because}{_states_in_words(excluded)}: {ids}"
+        ids = _ids_text(excluded.task_ids)
+        text = f"{len(excluded.task_ids)} {excluded.because}{_states_text(excluded)}: {ids}"
         yield from _entry("", text)
 
 
-def _states_in_words(excluded: Exclusion) -> str:
+def _states_text(excluded: Exclusion) -> str:
     states = {"A": excluded.in_a, "B": excluded.in_b}
     known = [f"{name} {state}" for name, state in states.items() if state is not None]
     if len(known) == 1:
@@ -120,10 +118,10 @@ def _states_in_words(excluded: Exclusion) -> str:
     return f" ({', '.join(known)})" if known else ""
 
 
-def _effect_in_words(made: Made, effect: Effect) -> Iterator[str]:
-    comparison, difference = made.comparison, effect.difference
+def _effect_lines(result: ComparisonResult, effect: Effect) -> Iterator[str]:
+    comparison, difference = result.comparison, effect.difference
     yield from _entry("Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}")
-    yield from _entry("B - A", _difference_in_words(difference, _how(made, difference)))
+    yield from _entry("B - A", _difference_text(difference, _how(result, difference)))
     if (interval := difference.interval) is not None:
         bounds = f"{_signed(interval.low)} to {_signed(interval.high)}"
         yield from _entry("", f"95 % interval {bounds} (Student's t)")
@@ -138,8 +136,8 @@ def _effect_in_words(made: Made, effect: Effect) -> Iterator[str]:
         yield from _entry("", f"exact McNemar test: p = {counted.p_value:.2g}{alone}")
     for label, task_ids in (("Gained", comparison.higher), ("Lost", comparison.lower)):
         if task_ids:
-            named = [_change_in_words(comparison, task_id) for task_id in task_ids[:_SHOWN_IDS]]
-            text = f"{len(task_ids)}: {_ids_in_words(named, len(task_ids))}"
+            named = [_change_text(comparison, task_id) for task_id in task_ids[:_SHOWN_IDS]]
+            text = f"{len(task_ids)}: {_ids_text(named, len(task_ids))}"
             yield from _entry(label, text)
     if effect.detectable is not None:
         yield from _entry(
@@ -148,55 +146,50 @@ def _effect_in_words(made: Made, effect: Effect) -> Iterator[str]:
             "comparisons; a smaller one less often",
         )
     if comparison.groups:
-        yield from _entry("By", f"{made.by}, the greatest loss first")
+        yield from _entry("By", f"{result.by}, the greatest loss first")
         groups = sorted(comparison.groups.items(), key=lambda each: each[1].difference.mean)
         for name, each in groups:
             means = f"A {_number(each.mean_a)}, B {_number(each.mean_b)}"
-            ours = _difference_in_words(each.difference, f"n={each.difference.count}")
+            ours = _difference_text(each.difference, f"n={each.difference.count}")
             yield from _entry("", f"{in_one_line(name)}: {means}, {ours}")
 
 
-def _how(made: Made, difference: PairedDifference) -> str:
+def _how(result: ComparisonResult, difference: PairedDifference) -> str:
     clustered = ""
-    if made.comparison.clusters is not None:
-        clustered = f", in {made.comparison.clusters} cluster(s) by {made.cluster}"
+    if result.comparison.clusters is not None:
+        clustered = f", in {result.comparison.clusters} cluster(s) by {result.cluster}"
     if difference.standard_error is None:
         return f"no standard error, n={difference.count}{clustered}"
     return f"paired standard error, n={difference.count}{clustered}"
 
 
-def _difference_in_words(difference: PairedDifference, how: str) -> str:
+def _difference_text(difference: PairedDifference, how: str) -> str:
     error = difference.standard_error
     return f"{_signed(difference.mean)}{'' if error is None else f' ± {error:.2g}'} ({how})"
 
 
-def _change_in_words(comparison: Comparison, task_id: str) -> str:
+def _change_text(comparison: Comparison, task_id: str) -> str:
     effect, pairing = comparison.effect, comparison.pairing
     if effect is not None and effect.pass_fail is not None:
         return task_id
     return f"{task_id} ({_signed(pairing.b[task_id] - pairing.a[task_id])})"
 
 
-def _verdict_in_words(made: Made) -> Iterator[str]:
-    judgement, effect = made.judgement, made.comparison.effect
+def _verdict_lines(result: ComparisonResult) -> Iterator[str]:
+    judgement, ways_out = result.judgement, result.ways_out
     word = judgement.verdict.capitalize()
-    if judgement.obstacles:
-        yield from _entry("Verdict", f"{word}:")
-        for finding in judgement.obstacles:
-            named = f": {_ids_in_words(finding.task_ids)}" if finding.task_ids else ""
-            yield from _entry("", f"- {in_one_line(finding.text)}{named}")
-        for way_out in dict.fromkeys(
-            made.ways_out[finding.about]
-            for finding in judgement.obstacles
-            if finding.about in made.ways_out
-        ):
-            yield f"Way out    {way_out}"
+    if not judgement.obstacles:
+        yield from _entry("Verdict", f"{word}: {judgement.reason}.")
+        for remark in judgement.remarks:
+            yield from _entry("", remark)
         return
-    yield from _entry("Verdict", f"{word}: {judgement.reason}.")
-    if judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN:
-        yield from _entry("", "That does not show that they are alike.")
-    if effect is not None:
-        yield from _entry("", _ONE_RUN_EACH)
+    yield from _entry("Verdict", f"{word}:")
+    for finding in judgement.obstacles:
+        named = f": {_ids_text(finding.task_ids)}" if finding.task_ids else ""
+        yield from _entry("", f"- {in_one_line(finding.text)}{named}")
+    for way_out in dict.fromkeys(ways_out.get(each.about) for each in judgement.obstacles):
+        if way_out is not None:
+            yield f"Way out    {way_out}"
 
 
 def _entry(label: str, text: str) -> Iterator[str]:
@@ -210,7 +203,7 @@ def _entry(label: str, text: str) -> Iterator[str]:
     )
 
 
-def _ids_in_words(ids: Sequence[str], count: int | None = None) -> str:
+def _ids_text(ids: Sequence[str], count: int | None = None) -> str:
     """Some of the ids, and how many more there are; ``count`` where ``ids`` are not all."""
     more = (len(ids) if count is None else count) - _SHOWN_IDS
     return f"{', '.join(ids[:_SHOWN_IDS])}{f' and {more} more' if more > 0 else ''}"

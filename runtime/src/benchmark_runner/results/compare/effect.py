@@ -1,11 +1,10 @@
-"""How far two runs are apart on the tasks that both have a score for, and how sure that is.
+"""The difference of two runs on the tasks with a score in both, and how certain it is.
 
 A is the baseline, B the candidate; a difference is B less A, and a higher score is better.
 
 .. code-block:: python
 
-    a, b = read_side(view_of_a), read_side(view_of_b)
-    comparison = compare(a, b, pair(a, b))
+    comparison = compare(read_side(view_of_a), read_side(view_of_b))
     print(comparison.effect.difference.mean, comparison.effect.shows)
 """
 
@@ -18,26 +17,30 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmark_runner._stats.flips import Flips, exact_mcnemar, flips
 from benchmark_runner._stats.means import mean
 from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
+from benchmark_runner.results.compare.pairing import pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.results.compare.pairing import Pairing, Side
+    from benchmark_runner.results.compare.pairing import Pairing
+    from benchmark_runner.results.compare.side import Side
 
-#: What is less probable by chance is not put down to chance.
+__all__ = ["Comparison", "Direction", "Effect", "PassFail", "compare", "measure"]
+
+#: A result that is less probable by chance is not put down to chance.
 _SIGNIFICANCE = 0.05
 
 
 class PassFail(NamedTuple):
-    """Tasks that were passed (1) or failed (0) in two runs.
+    """The number of tasks that were passed (1) or failed (0) in two runs.
 
     Attributes:
         both_passed: Passed in both.
         both_failed: Failed in both.
         only_a: Passed in A only.
         only_b: Passed in B only.
-        p_value: Of the exact McNemar test: how likely flips as uneven as these are by chance.
+        p_value: Of the exact McNemar test: the probability of flips as uneven by chance.
     """
 
     both_passed: int
@@ -48,7 +51,7 @@ class PassFail(NamedTuple):
 
 
 class Direction(StrEnum):
-    """What a comparison shows of B."""
+    """The direction in which B is shown to differ."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -57,14 +60,14 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """How far B is from A on tasks that both have a score for.
+    """The difference of B from A on some tasks.
 
     Attributes:
         mean_a: Mean of A on these tasks.
         mean_b: Mean of B.
         difference: B less A, with its error.
-        pass_fail: Where each score is 0 or 1, who passed what.
-        sign_p_value: Of the exact sign test: how likely it is by chance that B is higher, or
+        pass_fail: The passes by run; ``None`` unless each score is 0 or 1.
+        sign_p_value: Of the exact sign test: the probability by chance that B is higher, or
             lower, on so many of the tasks that differ. For pass/fail that is McNemar's.
     """
 
@@ -76,11 +79,11 @@ class Effect:
 
     @property
     def shows(self) -> Direction:
-        """What can be said of B with 95 % confidence.
+        """The direction that is shown with 95 % confidence.
 
         The interval has to leave out 0. For pass/fail the exact test has to agree, which holds
         for few tasks, too; and so it has to where all differences are the same, as an interval
-        without width says nothing of how sure it is.
+        without width does not tell how certain it is.
         """
         interval, centre = self.difference.interval, self.difference.mean
         if interval is None or 0 in interval:
@@ -92,10 +95,9 @@ class Effect:
 
     @property
     def detectable(self) -> float | None:
-        """The least true difference that such a comparison shows in 80 of 100 cases.
+        """The least true difference that 80 of 100 such comparisons show.
 
-        ``None`` where nothing is known of it: below two tasks, and where all differences are the
-        same.
+        ``None`` below two tasks, and where all differences are the same.
         """
         error = self.difference.standard_error
         return minimum_detectable_effect(error) if error else None
@@ -106,15 +108,12 @@ def measure(
     b: Mapping[str, float],
     clusters: Mapping[str, Hashable] | None = None,
 ) -> Effect | None:
-    """Compare scores by task.
+    """Return the effect on the tasks of ``a`` and ``b``; ``None`` without a task.
 
     Args:
         a: The scores of A.
         b: Those of B, for the same tasks.
         clusters: The cluster of each task, where tasks are related.
-
-    Returns:
-        The effect; ``None`` without a task.
     """
     difference = paired_difference(a, b, clusters)
     mean_a, mean_b = mean([*a.values()]), mean([*b.values()])
@@ -134,16 +133,16 @@ def measure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What two runs come to beside each other.
+    """Two runs and the difference between them.
 
     Attributes:
         a: The baseline.
         b: The candidate.
-        pairing: Which tasks are compared.
-        effect: How far B is from A on these; ``None`` without any.
-        worst_case: The same with tasks that A has a score for and B has none counted as 0.
-        clusters: How many clusters the compared tasks are in, where they are.
-        groups: The same by group of tasks.
+        pairing: The tasks that are compared, and those that are not.
+        effect: The difference of B from A; ``None`` without a compared task.
+        worst_case: The same with tasks that have a score in A only counted as 0 in B.
+        clusters: Number of clusters of the compared tasks; ``None`` if they are unrelated.
+        groups: The effect by group of tasks.
     """
 
     a: Side
@@ -156,17 +155,17 @@ class Comparison:
 
     @property
     def units(self) -> int:
-        """How many independent things are compared: clusters, or else tasks."""
+        """Number of independent things that are compared: clusters, or else tasks."""
         return len(self.pairing.a) if self.clusters is None else self.clusters
 
     @property
     def higher(self) -> list[str]:
-        """Compared tasks that B scores higher on, the greatest gain first."""
+        """Compared tasks with a higher score in B, the greatest gain first."""
         return self._sorted(lambda task_id: self.pairing.b[task_id] - self.pairing.a[task_id])
 
     @property
     def lower(self) -> list[str]:
-        """Compared tasks that B scores lower on, the greatest loss first."""
+        """Compared tasks with a lower score in B, the greatest loss first."""
         return self._sorted(lambda task_id: self.pairing.a[task_id] - self.pairing.b[task_id])
 
     def _sorted(self, gain: Callable[[str], float]) -> list[str]:
@@ -177,7 +176,6 @@ class Comparison:
 def compare(
     a: Side,
     b: Side,
-    pairing: Pairing,
     *,
     clusters: Mapping[str, Hashable] | None = None,
     groups: Mapping[str, str] | None = None,
@@ -187,10 +185,10 @@ def compare(
     Args:
         a: The baseline.
         b: The candidate.
-        pairing: Their tasks, see :func:`pair`.
         clusters: The cluster of each task, where tasks are related.
-        groups: The group of each task, where the groups are to be compared, too.
+        groups: The group of each task, to compare by group, too.
     """
+    pairing = pair(a, b)
     lacking = pairing.lacking_in_b
     return Comparison(
         a=a,
@@ -201,12 +199,6 @@ def compare(
         clusters=None if clusters is None else len({clusters[each] for each in pairing.a}),
         groups={} if groups is None else dict(_by_group(pairing, groups, clusters)),
     )
-
-
-def mean_of_known(values: Iterable[float | None]) -> tuple[float | None, int]:
-    """Mean of what is known, and how much that is."""
-    known = [value for value in values if value is not None]
-    return mean(known), len(known)
 
 
 def _by_group(

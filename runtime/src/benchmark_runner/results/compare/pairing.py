@@ -1,7 +1,7 @@
-"""Which tasks of two runs can be compared, and why the others can't.
+"""The tasks that two runs are compared on, and the reasons why others are left out.
 
-A is the baseline, B the candidate. No task drops out unsaid: each is compared, or in
-:attr:`Pairing.excluded` with the reason. What ran out of time or turns is compared, as 0.
+A is the baseline, B the candidate. Each task is compared, or in :attr:`Pairing.excluded` with the
+reason. A task that ran out of time or turns is compared, as 0.
 
 .. code-block:: python
 
@@ -15,103 +15,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
-
-from benchmark_runner.results.task_row import TaskState
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.results.run_scan import RunScan
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
+    from benchmark_runner.results.compare.side import Side, TaskOutcome
 
-#: Less than that is what floats make of the same score, added up in another order.
+__all__ = ["Exclusion", "ExclusionReason", "Pairing", "pair"]
+
+#: Scores closer than this are the same, added up in another order.
 _NOISE = 1e-9
 
 
-class Taken(NamedTuple):
-    """What is kept of one task.
-
-    Attributes:
-        score: What it counts; ``None`` where that is not known.
-        missing: Why there is no score, in a few words.
-        graded_by: Who made the grade.
-        cost: US dollars of the attempt that counts.
-        seconds: Wall-clock time of it.
-    """
-
-    score: float | None
-    missing: str | None
-    graded_by: GradedBy | None
-    cost: float | None
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a run has taken of something, as far as that is recorded.
-
-    Attributes:
-        total: All of it, over the whole run; ``None`` where nothing is recorded.
-        unknown: How many generations do not say.
-    """
-
-    total: float | None
-    unknown: int
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two runs, read once.
-
-    Attributes:
-        view: The run.
-        reading: What its tasks come to.
-        tasks: What is kept of each of its tasks, in its order.
-        cost: US dollars, those of earlier attempts included.
-        seconds: Time spent in ``generate()`` by the attempts that count.
-    """
-
-    view: RunView
-    reading: RunScan
-    tasks: dict[str, Taken]
-    cost: Spent
-    seconds: Spent
-
-
-def read_side(view: RunView) -> Side:
-    """Read a run, also one that is going on; ids and a few numbers a task are all that is kept.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
-    reading = view.scan()
-    tasks: dict[str, Taken] = {}
-    seconds, untimed, has_cost = 0.0, 0, False
-    graders: dict[GradedBy, GradedBy] = {}
-    for row in reading:
-        by = row.graded_by and graders.setdefault(row.graded_by, row.graded_by)
-        tasks[row.task_id] = Taken(
-            row.score, _why_unscored(row), by, row.cost, row.generation_seconds
-        )
-        has_cost |= row.cost is not None or row.cost_of_earlier_attempts is not None
-        if row.generation_seconds is not None:
-            seconds += row.generation_seconds
-        else:
-            untimed += row.generation_status is not None
-    costs = reading.summary.spend
-    is_timed = any(task.seconds is not None for task in tasks.values())
-    return Side(
-        view,
-        reading,
-        tasks,
-        cost=Spent(costs.dollars if has_cost else None, costs.unknown),
-        seconds=Spent(seconds if is_timed else None, untimed),
-    )
-
-
-class Because(StrEnum):
-    """Why a task is not compared."""
+class ExclusionReason(StrEnum):
+    """The reason why a task is not compared."""
 
     ONLY_IN_A = "only in A"
     ONLY_IN_B = "only in B"
@@ -127,12 +43,12 @@ class Exclusion:
 
     Attributes:
         because: The reason.
-        in_a: Why there is no score in A, if that is the reason.
-        in_b: Likewise in B.
-        task_ids: Which tasks.
+        in_a: The reason why there is no score in A, if that is why.
+        in_b: The same in B.
+        task_ids: The tasks.
     """
 
-    because: Because
+    because: ExclusionReason
     in_a: str | None
     in_b: str | None
     task_ids: list[str]
@@ -140,15 +56,14 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Which tasks of two runs are compared.
+    """The tasks of two runs, compared or excluded.
 
     Attributes:
         a: The score of each compared task in A, in A's order.
         b: The same in B.
-        excluded: The other tasks of both, by reason, in the order of :class:`Because`.
-        unverified: Compared tasks of which a run does not say what they were, so that nobody
-            knows whether they were the same.
-        lacking_in_b: What A scores on tasks that B has, too, and has no score for.
+        excluded: The other tasks of both by reason, in the order of :class:`ExclusionReason`.
+        unverified: Compared tasks whose content a run does not record, so that they may differ.
+        lacking_in_b: The score in A of tasks that B has, too, but without a score.
     """
 
     a: dict[str, float]
@@ -157,25 +72,30 @@ class Pairing:
     unverified: list[str]
     lacking_in_b: dict[str, float]
 
-    def because(self, *reasons: Because) -> list[str]:
-        """The tasks that are excluded for one of these reasons."""
+    @property
+    def left_out(self) -> int:
+        """Number of tasks that are excluded."""
+        return sum(len(each.task_ids) for each in self.excluded)
+
+    def because(self, *reasons: ExclusionReason) -> list[str]:
+        """Return the tasks that are excluded for one of ``reasons``."""
         found = (each for each in self.excluded if each.because in reasons)
         return [task_id for each in found for task_id in each.task_ids]
 
 
 def pair(a: Side, b: Side) -> Pairing:
-    """Find the tasks that both runs have a score for, and say why the others are left out."""
+    """Find the tasks with a score in both runs, and the reasons why the others are left out."""
     pairing = Pairing({}, {}, [], [], {})
     hashes_a, hashes_b = a.view.config.task_hashes, b.view.config.task_hashes
-    excluded: dict[tuple[Because, str | None, str | None], list[str]] = {}
+    excluded: dict[tuple[ExclusionReason, str | None, str | None], list[str]] = {}
     for task_id in dict.fromkeys([*a.tasks, *b.tasks]):
         in_a, in_b = a.tasks.get(task_id), b.tasks.get(task_id)
         hashes = hashes_a.get(task_id), hashes_b.get(task_id)
-        why = _why_left_out(in_a, in_b, other_content=all(hashes) and hashes[0] != hashes[1])
+        why = _why_excluded(in_a, in_b, other_content=all(hashes) and hashes[0] != hashes[1])
         score_a, score_b = in_a and in_a.score, in_b and in_b.score
         if why is not None:
             excluded.setdefault(why, []).append(task_id)
-            if why[0] is Because.NO_SCORE_IN_B and score_a is not None:
+            if why[0] is ExclusionReason.NO_SCORE_IN_B and score_a is not None:
                 pairing.lacking_in_b[task_id] = score_a
         elif score_a is not None and score_b is not None:
             same = math.isclose(score_a, score_b, rel_tol=_NOISE, abs_tol=_NOISE)
@@ -183,38 +103,27 @@ def pair(a: Side, b: Side) -> Pairing:
             pairing.b[task_id] = score_a if same else score_b
             if not all(hashes):
                 pairing.unverified.append(task_id)
-    order = [*Because]
+    order = [*ExclusionReason]
     for why in sorted(excluded, key=lambda each: order.index(each[0])):
         pairing.excluded.append(Exclusion(*why, excluded[why]))
     return pairing
 
 
-def _why_left_out(
-    a: Taken | None, b: Taken | None, *, other_content: bool
-) -> tuple[Because, str | None, str | None] | None:
-    """The reason and why there is no score in A and in B; ``None`` for a task to compare."""
+def _why_excluded(
+    a: TaskOutcome | None, b: TaskOutcome | None, *, other_content: bool
+) -> tuple[ExclusionReason, str | None, str | None] | None:
+    """Return the reason, and why there is no score in A and in B; ``None`` if compared."""
     if a is None or b is None:
-        return (Because.ONLY_IN_A if b is None else Because.ONLY_IN_B), None, None
+        only = ExclusionReason.ONLY_IN_A if b is None else ExclusionReason.ONLY_IN_B
+        return only, None, None
     if other_content:
-        return Because.OTHER_CONTENT, None, None
+        return ExclusionReason.OTHER_CONTENT, None, None
     match a.score, b.score:
         case None, None:
-            return Because.NO_SCORE_IN_EITHER, a.missing, b.missing
+            return ExclusionReason.NO_SCORE_IN_EITHER, a.missing, b.missing
         case None, _:
-            return Because.NO_SCORE_IN_A, a.missing, None
+            return ExclusionReason.NO_SCORE_IN_A, a.missing, None
         case _, None:
-            return Because.NO_SCORE_IN_B, None, b.missing
+            return ExclusionReason.NO_SCORE_IN_B, None, b.missing
         case _:
             return None
-
-
-def _why_unscored(row: TaskRow) -> str | None:
-    if row.score is not None:
-        return None
-    if row.unreadable:
-        return "can't be read"
-    if row.state is TaskState.SCORED:
-        return "graded, without a task score"
-    if row.state.is_done:
-        return f"{row.state}, not graded yet"
-    return row.state.value

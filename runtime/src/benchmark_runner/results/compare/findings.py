@@ -1,0 +1,193 @@
+"""The obstacles to a comparison of two runs, and the warnings about it.
+
+An obstacle makes scores mean something else on either side. A warning may matter, and does not
+decide. What one compares (model, sampling, options, versions) is neither; see
+:class:`~benchmark_runner.results.compare.verdict.Difference`.
+
+=======================  ===========================================  ==========================
+concern                  obstacle                                     warning
+=======================  ===========================================  ==========================
+``no_common_scores``     no task has a score in both
+``payload_schema``       something else is graded
+``task_content``         tasks of one id have other content           content is not recorded
+``dataset_name``         other name, and content not recorded         other name, same content
+``local``                local grades beside deployed ones            not recorded
+``evaluation_api``       another API may rate answers otherwise
+``evaluator_version``    the grader or its references have changed    not recorded
+``service``              another one, no version says it is alike     another one, same evaluator
+``scores_missing_in_b``  counted as 0 they make B worse
+``incomplete``                                                        tasks are not done
+``part_of_dataset``                                                   ``--limit``
+``few_tasks``                                                         the interval is rough
+=======================  ===========================================  ==========================
+
+Tasks with a score in A only would, left out, hide that B breaks on them. Those with a score in
+B only hide nothing that speaks against B.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from benchmark_runner.results.compare.effect import Direction
+from benchmark_runner.results.compare.pairing import ExclusionReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmark_runner._run.graded_by import GradedBy
+    from benchmark_runner.results.compare.effect import Comparison
+    from benchmark_runner.results.compare.side import Side
+
+__all__ = ["Concern", "Finding", "find"]
+
+#: With fewer tasks, or clusters, an interval is rough.
+_FEW = 30
+
+
+class Concern(StrEnum):
+    """The subject of a finding."""
+
+    NO_COMMON_SCORES = "no_common_scores"
+    PAYLOAD_SCHEMA = "payload_schema"
+    TASK_CONTENT = "task_content"
+    DATASET_NAME = "dataset_name"
+    LOCAL = "local"
+    EVALUATION_API = "evaluation_api"
+    EVALUATOR_VERSION = "evaluator_version"
+    SERVICE = "service"
+    SCORES_MISSING_IN_B = "scores_missing_in_b"
+    INCOMPLETE = "incomplete"
+    PART_OF_DATASET = "part_of_dataset"
+    FEW_TASKS = "few_tasks"
+
+
+#: The fields of a grader in which two may differ; the first concern with a difference counts.
+_GRADER_FIELDS = {
+    Concern.EVALUATION_API: ("evaluation_api",),
+    Concern.EVALUATOR_VERSION: ("evaluator_version",),
+    Concern.SERVICE: ("service_url", "service_version"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An obstacle to a comparison, or a warning about it.
+
+    Attributes:
+        about: The subject.
+        text: A sentence without its end, in which the runs are A and B.
+        is_obstacle: True if the runs are not comparable because of it.
+        task_ids: The tasks that it is about, where it is about some.
+    """
+
+    about: Concern
+    text: str
+    is_obstacle: bool = False
+    task_ids: tuple[str, ...] = ()
+
+
+def find(comparison: Comparison) -> list[Finding]:
+    """Return all obstacles and warnings."""
+    return [*_of_tasks(comparison), *_of_grading(comparison), *_of_extent(comparison)]
+
+
+def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
+    pairing = comparison.pairing
+    a, b = comparison.a.view.config, comparison.b.view.config
+    if comparison.effect is None:
+        yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
+    if _differ(a.payload_schema, b.payload_schema):
+        text = f"A has answers of the schema {a.payload_schema}, B of {b.payload_schema}"
+        yield Finding(Concern.PAYLOAD_SCHEMA, text, True)
+    if changed := pairing.because(ExclusionReason.OTHER_CONTENT):
+        text = f"{len(changed)} task(s) of the same id have another content in B"
+        yield Finding(Concern.TASK_CONTENT, text, True, tuple(changed))
+    if unverified := tuple(pairing.unverified):
+        text = f"of {len(unverified)} compared task(s) it is not recorded whether their content is"
+        yield Finding(Concern.TASK_CONTENT, f"{text} the same", task_ids=unverified)
+    if _differ(a.dataset_name, b.dataset_name):
+        text = f"A is of dataset {a.dataset_name}, B of {b.dataset_name}"
+        yield Finding(Concern.DATASET_NAME, text, is_obstacle=bool(unverified))
+
+
+def _of_grading(comparison: Comparison) -> Iterator[Finding]:
+    if comparison.effect is None:
+        return
+    local = {"A": comparison.a.view.local, "B": comparison.b.view.local}
+    if {*local.values()} == {True, False}:
+        here, there = sorted(local, key=lambda name: not local[name])
+        text = f"{here} was graded by an embedded service (local), {there} by a deployed one"
+        yield Finding(Concern.LOCAL, text, True)
+        return
+    for name, value in local.items():
+        if value is None:
+            text = f"of {name} it is not recorded whether an embedded service graded it"
+            yield Finding(Concern.LOCAL, text)
+    pairs: dict[tuple[GradedBy, GradedBy], list[str]] = {}
+    for task_id in comparison.pairing.a:
+        by_a, by_b = (side.tasks[task_id].graded_by for side in (comparison.a, comparison.b))
+        if by_a is not None and by_b is not None:
+            pairs.setdefault((by_a, by_b), []).append(task_id)
+    for (by_a, by_b), task_ids in pairs.items():
+        named = tuple(task_ids) if len(pairs) > 1 else ()
+        yield from _of_graders(by_a, by_b, named, embedded=all(local.values()))
+
+
+def _of_graders(
+    a: GradedBy, b: GradedBy, task_ids: tuple[str, ...], *, embedded: bool
+) -> Iterator[Finding]:
+    for concern, names in _GRADER_FIELDS.items():
+        if any(_differ(getattr(a, name), getattr(b, name)) for name in names):
+            text, is_obstacle = f"A was graded by {a}, B by {b}", True
+            if concern is Concern.SERVICE:
+                same_evaluator = a.evaluator_version is not None and b.evaluator_version is not None
+                if same_evaluator:  # then that is the only version which the text has
+                    text += f" (service versions {a.service_version} and {b.service_version})"
+                # An embedded service's version is a hash of its grader and the references.
+                versions = {a.service_version, b.service_version}
+                same_hash = embedded and len(versions) == 1 and None not in versions
+                is_obstacle = not (same_evaluator or same_hash)
+            yield Finding(concern, text, is_obstacle, task_ids)
+            break
+    for name, by in {"A": a, "B": b}.items():
+        if by.evaluator_version is None and by.service_version is None:
+            text = f"of {name} it is not recorded which version of the grader graded it"
+            yield Finding(Concern.EVALUATOR_VERSION, text, task_ids=task_ids)
+
+
+def _of_extent(comparison: Comparison) -> Iterator[Finding]:
+    effect, worst_case = comparison.effect, comparison.worst_case
+    lacking = comparison.pairing.lacking_in_b
+    turns = effect is not None and effect.shows is not Direction.WORSE
+    if turns and worst_case is not None and worst_case.shows is Direction.WORSE:
+        text = (
+            f"B has no score for {len(lacking)} task(s) that A has one for; counted as 0, they "
+            f"make B worse (a difference of {worst_case.difference.mean:+.2g})"
+        )
+        yield Finding(Concern.SCORES_MISSING_IN_B, text, True, tuple(lacking))
+    for name, side in {"A": comparison.a, "B": comparison.b}.items():
+        yield from _of_side(name, side)
+    if effect is not None and comparison.units < _FEW:
+        units = "task(s)" if comparison.clusters is None else "cluster(s)"
+        text = f"{comparison.units} {units} are few: the interval is rough"
+        yield Finding(Concern.FEW_TASKS, text)
+
+
+def _of_side(name: str, side: Side) -> Iterator[Finding]:
+    config, summary = side.view.config, side.scan.summary
+    if not summary.complete:
+        total = summary.counts.total
+        ungraded = total - summary.counts.scored - summary.did_not_complete
+        text = f"{name} is not complete: {ungraded} of {total} task(s) are not done"
+        yield Finding(Concern.INCOMPLETE, text)
+    if config.limit is not None:
+        text = f"{name} is the first {len(config.tasks)} of {config.dataset_size} task(s)"
+        yield Finding(Concern.PART_OF_DATASET, text)
+
+
+def _differ(a: str | None, b: str | None) -> bool:
+    """Return True if both are known, and different."""
+    return bool(a and b and a != b)
