@@ -300,6 +300,7 @@ def test_the_next_version_of_the_template_merges(
     assert changed == {
         ".copier-answers.yml",
         ".gitignore",
+        "AGENTS.md",  # its links name the version
         "Makefile",
         "pyproject.toml",
         "tests/test_runner_contract.py",
