@@ -11,10 +11,7 @@ import errno
 import itertools
 import json
 import math
-import selectors
 from collections import Counter
-from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -38,9 +35,11 @@ from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.llm import build_llm_config
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
+from tests.stateful.scripts import COST, TIME_LIMIT, Died, Disturbance, Ended, Script
+from tests.stateful.timeless_loop import LoopPool, TimelessLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from starlette.requests import Request
@@ -50,63 +49,9 @@ if TYPE_CHECKING:
     from benchmark_runner._run.workflow import Command
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
-
-#: US dollars of a generation that returns.
-COST = 0.25
-#: Seconds, of a clock that stands still while there is anything to do.
-TIME_LIMIT = 1.0
 PARALLEL_GRADINGS = 2
 MODEL = "the-model"
 TEMPERATURE = 0.5
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """Something that happens to a command from outside, at a step of the storage or an event.
-
-    A kill comes before such a step or after it, or within the first writing from there on.
-    """
-
-    kind: str
-    at: int
-
-
-@dataclass(frozen=True, repr=False)
-class Script:
-    """How everything around one command behaves.
-
-    What an agent or a grader does is by the number in the task's name.
-    """
-
-    agent: Sequence[str] = ("answers",) * 6
-    grader: Sequence[str] = ("grades",) * 6
-    door: str = "open"
-    refuses_after: int | None = None
-    renamed_after: int | None = None
-    scores: bool = True
-    delays: Sequence[int] = (0,)
-    disturbance: Disturbance | None = None
-
-    def __repr__(self) -> str:
-        calm = {each.name: each.default for each in fields(self)}
-        unlike = {name: value for name, value in vars(self).items() if value != calm[name]}
-        return f"Script({', '.join(f'{name}={value!r}' for name, value in unlike.items())})"
-
-
-@dataclass
-class Ended:
-    """How a command ended, and what it asked of others."""
-
-    error: BaseException | None = None
-    outcome: Outcome | None = None
-    code: int | None = None
-    disturbed: bool = False
-    generated: list[str] = field(default_factory=list[str])
-    graded: list[str] = field(default_factory=list[str])
-
-
-class Died(BaseException):
-    """The process is gone; nothing that follows happens any more."""
 
 
 class ScriptedRunner(BenchmarkRunner):
@@ -416,72 +361,6 @@ class Ear(NoDisplay):
 
     def show(self, event: Event, at: float | None = None) -> None:
         self._hand_on(event)
-
-
-class LoopPool:
-    """Stands for a pool of threads: work is done some turns of the event loop later."""
-
-    def __init__(self, delays: Iterator[int]) -> None:
-        self._delays = delays
-        self._waiting: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
-
-    def call(
-        self, done: asyncio.Future[Any], function: Callable[..., Any], *arguments: object
-    ) -> asyncio.Future[Any]:
-        job = (done, partial(function, *arguments))
-        self._waiting.append(job)
-        self._do_later(next(self._delays), job)
-        return done
-
-    def finish(self) -> None:
-        """Do what is still waiting, as a process does that waits for its threads."""
-        for job in [*self._waiting]:
-            self._do(job)
-
-    def _do_later(self, turns: int, job: tuple[asyncio.Future[Any], Callable[[], Any]]) -> None:
-        loop = asyncio.get_running_loop()
-        if turns:
-            loop.call_soon(self._do_later, turns - 1, job)
-        else:
-            loop.call_soon(self._do, job)
-
-    def _do(self, job: tuple[asyncio.Future[Any], Callable[[], Any]]) -> None:
-        self._waiting.remove(job)
-        done, function = job
-        value, error = None, None
-        try:  # a thread that has begun is not stopped, whoever still waits for it
-            value = function()
-        except BaseException as raised:  # noqa: BLE001 (it is raised where it is awaited)
-            error = raised
-        if done.done() or done.get_loop().is_closed():
-            return
-        if error is None:
-            done.set_result(value)
-        else:
-            done.set_exception(error)
-
-
-class _Impatient(selectors.DefaultSelector):
-    """Waits for nothing that only time brings, and counts the seconds that it would have."""
-
-    skipped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0 if timeout else timeout)
-        if timeout and not ready:
-            self.skipped += timeout
-        return ready
-
-
-class TimelessLoop(asyncio.SelectorEventLoop):
-    """An event loop in which time passes only while there is nothing to do, and then at once."""
-
-    def __init__(self) -> None:
-        self._impatient = _Impatient()
-        super().__init__(self._impatient)
-
-    def time(self) -> float:
-        return self._impatient.skipped
 
 
 def fault(status: int) -> JSONResponse:

@@ -1,0 +1,253 @@
+"""One command, and what it has to do by the run that it finds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from benchmark_runner._run.identity import task_hash
+from benchmark_runner.errors import (
+    ArtifactError,
+    AuthenticationError,
+    RunIdentityError,
+    RunPausedError,
+    ServiceUnavailableError,
+    UsageError,
+)
+from benchmark_runner.schemas import Task
+from tests.stateful.run_on_disk import Folder
+from tests.stateful.scripted_world import number_of, summed_up
+from tests.stateful.scripts import COST, Died, Ended, Script
+from tests.stateful.strategies import ANOTHER_RUN, Flags
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner._run.workflow import Command
+    from tests.stateful.test_life_of_a_run import LifeOfARun
+
+STATUSES = {
+    "answers": "success",
+    "raises": "error",
+    "stalls": "max_time",
+    "runs out of turns": "max_turns",
+}
+#: What the agent is paid for.
+PAID = ("answers", "runs out of turns")
+OUT_OF_TIME = ("max_time", "max_turns")
+#: The flags that say how to work; the others say what is wanted.
+FOR_WORK = (
+    "parallelism",
+    "skip_eval",
+    "regrade",
+    "force",
+    "retry_timeouts",
+    "max_cost",
+    "max_errors",
+)
+
+
+class Asked:
+    """One command, and what it has to do by the run that it finds."""
+
+    def __init__(
+        self,
+        machine: LifeOfARun,
+        run_id: str,
+        command: Command,
+        script: Script,
+        flags: Flags,
+    ) -> None:
+        self.command, self.script = command, script
+        self.before = Folder(machine.world.results / run_id)
+        self.path = self.before.path
+        self.code = str(machine.code)
+        self.grader_version = str(machine.world.grader_version)
+        self.skips = bool(flags.get("skip_eval"))
+        self.capped = any(flags.get(cap) is not None for cap in ("max_cost", "max_errors"))
+        config = self.before.config
+        self.is_another = config is not None and flags in ANOTHER_RUN
+        if not self.is_another:  # it is no other run than none
+            flags = {name: flags[name] for name in flags if name not in ("model", "sampling")}
+        limit = config["limit"] if config else flags.get("limit")
+        self.questions = dict([*machine.questions.items()][:limit])
+        begins = command == "run" and (config is None or self.changed_tasks())
+        self.tasks = [*self.questions] if begins else self.before.tasks
+        for name in ("task_ids", "rerun"):
+            if name in flags:
+                flags[name] = [task_id for task_id in flags[name] if task_id in self.tasks]
+        self.flags = flags
+        self.rerun: list[str] = flags.get("rerun", [])
+        named = [*flags["task_ids"], *self.rerun] if flags.get("task_ids") else self.tasks
+        self.chosen = [task_id for task_id in self.tasks if task_id in named]
+        self.owed = [task_id for task_id in self.tasks if self.is_owed(task_id)]
+        generates = self.chosen if command == "run" else []
+        self.to_generate = [task_id for task_id in generates if task_id in self.owed]
+        self.to_grade = [task_id for task_id in self.chosen if self.is_to_be_graded(task_id)]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Its flags that say what is wanted."""
+        return {name: value for name, value in self.flags.items() if name not in FOR_WORK}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its flags that say how to work."""
+        return {name: value for name, value in self.flags.items() if name in FOR_WORK}
+
+    def accepts(self, what: str) -> bool:
+        flags = {"tasks": "accept_changed_tasks", "code": "accept_code_change"}
+        return bool(self.flags.get(flags[what]))
+
+    def changed_tasks(self) -> set[str]:
+        """Tasks that are not what the run has frozen."""
+        if self.before.config is None:
+            return set()
+        now = {task_id: hash_of(task_id, text) for task_id, text in self.questions.items()}
+        return {task_id for task_id, _ in now.items() ^ self.before.config["task_hashes"].items()}
+
+    def is_owed(self, task_id: str) -> bool:
+        status = self.before.generated(task_id)
+        changed = self.command == "run" and task_id in self.changed_tasks()
+        timed_out = status in OUT_OF_TIME and bool(self.flags.get("retry_timeouts"))
+        return status in (None, "error") or changed or timed_out or task_id in self.rerun
+
+    def is_to_be_graded(self, task_id: str) -> bool:
+        if self.skips or self.command == "score" or task_id in self.owed:
+            return False
+        return bool(self.flags.get("regrade")) or self.before.grade(task_id) is None
+
+    def refused_run(self) -> type[Exception] | None:
+        """Which error tells that this can't be done to the run as it is."""
+        config = self.before.config
+        if config is None:
+            return None if self.command == "run" else UsageError
+        other_code = self.command == "run" and config["generation_version"] != self.code
+        other_tasks = bool(self.changed_tasks())
+        accepts_tasks = self.command == "run" and self.accepts("tasks")
+        refused = (
+            self.is_another
+            or (other_code and not self.accepts("code"))
+            or (other_tasks and not accepts_tasks)
+        )
+        return RunIdentityError if refused else None
+
+    def refused_grader(self) -> type[Exception] | None:
+        """Which error tells that the service can't, or must not, grade now."""
+        if self.skips:
+            return None
+        if self.script.door != "open" and (self.to_generate or self.to_grade):
+            return AuthenticationError if self.script.door == "locked" else ServiceUnavailableError
+        regrade = self.flags.get("regrade")
+        kept = [task for task in self.tasks if task not in self.owed and not regrade]
+        others = {version for version, _ in self.before.graders(kept)} - {self.grader_version}
+        return RunIdentityError if others and not self.stands() else None
+
+    def is_work_owed_anywhere(self) -> bool:
+        return any(
+            task_id in self.owed or self.flags.get("regrade") or self.before.grade(task_id) is None
+            for task_id in self.tasks
+        )
+
+    def stands(self) -> bool:
+        """Whether there is a score already, so that nobody is asked for one."""
+        same = self.tasks == self.before.tasks and not self.flags.get("force")
+        return same and not self.is_work_owed_anywhere() and self.before.has_standing_score()
+
+    def check(self, ended: Ended, changed: set[Path]) -> None:
+        """Check what the command did, by how it ended."""
+        self.check_calls(ended)
+        refused = self.refused_run()
+        error = refused or self.refused_grader()
+        if ended.disturbed:
+            self.check_disturbed(ended, error)
+            return
+        assert type(ended.error) is (error or type(None)), ended.error
+        if error is not None:
+            assert ended.generated == ended.graded == []
+            # A plan is made only of a run that is not refused; it sets aside what is torn.
+            aside = set() if refused else {path for path in changed if ".json" in path.name}
+            assert changed == aside
+            return
+        self.check_work(ended)
+        self.check_exit(ended)
+
+    def check_calls(self, ended: Ended) -> None:
+        """Nothing is done twice, and nothing that is not owed; neither beyond a cap."""
+        assert len({*ended.generated}) == len(ended.generated)
+        assert len({*ended.graded}) == len(ended.graded)
+        assert {*ended.generated} <= {*self.to_generate}
+        assert {*ended.graded} <= {*self.to_generate, *self.to_grade}
+        paid = [task_id for task_id in ended.generated if self.agent(task_id) in PAID]
+        failed = [task_id for task_id in ended.generated if self.agent(task_id) == "raises"]
+        in_flight = self.flags.get("parallelism", 1) - 1
+        if (limit := self.flags.get("max_cost")) is not None:
+            left = max(0.0, limit - self.before.cost(self.tasks))
+            assert len(paid) <= left / COST + in_flight
+            assert left or not ended.generated
+        if (most := self.flags.get("max_errors")) is not None:
+            assert len(failed) <= most + in_flight
+
+    def check_disturbed(self, ended: Ended, refusal: type[Exception] | None) -> None:
+        """It ends in the way that it was disturbed, if it ends in an error at all."""
+        assert self.script.disturbance is not None
+        match self.script.disturbance.kind:
+            case "refuse":
+                possible = {ArtifactError, refusal, type(None)}
+            case "cancel" | "cancel at event":
+                possible = {asyncio.CancelledError, refusal, type(None)}
+            case _:
+                possible = {Died}
+        assert type(ended.error) in possible
+
+    def check_work(self, ended: Ended) -> None:
+        """All that is owed is done, unless something stood in the way."""
+        after = Folder(self.path)
+        for task_id in ended.generated:
+            assert after.generated(task_id) == STATUSES[self.agent(task_id)]
+        if self.capped or self.script.refuses_after is not None:
+            return
+        assert {*ended.generated} == {*self.to_generate}
+        answered = [task for task in self.to_generate if self.agent(task) == "answers"]
+        stood = [task for task in self.to_grade if self.before.generated(task) == "success"]
+        assert {*ended.graded} == (set() if self.skips else {*answered, *stood})
+
+    def check_exit(self, ended: Ended) -> None:
+        """The exit code says what is done, and what is done is scored."""
+        after, outcome = Folder(self.path), ended.outcome
+        assert outcome is not None
+        match self.command:
+            case "run":
+                done = all(after.is_done(task, graded=not self.skips) for task in self.chosen)
+            case "evaluate":
+                there = [task for task in self.tasks if after.generated(task) is not None]
+                done = all(after.is_done(task) for task in there)
+            case "score":
+                done = outcome.score is not None
+        assert (ended.code == 0) == (done and outcome.stopped_by is None)
+        if isinstance(outcome.stopped_by, RunPausedError):
+            assert not all(after.is_done(task, graded=False) for task in self.chosen)
+        if outcome.score is not None:
+            assert after.score is not None
+            counted = {task_id: after.grade(task_id) for task_id in self.tasks}
+            assert after.score["final_score"] == outcome.score.final_score == summed_up(counted)
+        if self.skips:
+            assert outcome.stopped_by is None or self.capped
+            return
+        complete = all(after.is_done(task) for task in self.tasks)
+        wanted = complete or (bool(self.flags.get("force")) and self.command == "score")
+        mixed = len(after.graders(self.tasks)) > 1
+        able = self.script.scores or self.stands()
+        if wanted and not mixed and able and self.script.refuses_after is None:
+            assert outcome.stopped_by is None
+            assert after.score is not None
+            assert after.score["complete"] == complete
+        elif not wanted or mixed:
+            assert outcome.score is None
+
+    def agent(self, task_id: str) -> str:
+        return self.script.agent[number_of(task_id)]
+
+
+def hash_of(task_id: str, question: str) -> str:
+    return task_hash(Task(id=task_id, question=question))
