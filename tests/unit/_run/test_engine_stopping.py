@@ -1,0 +1,196 @@
+"""What ends a run early: a cancellation, an author's code, a disk that refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner._progress.events import (
+    EvaluationFinished,
+    Event,
+)
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.errors import (
+    ArtifactError,
+)
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Task,
+)
+from tests.fakes import TOO_LONG, EngineRun, answer, grade, make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.02
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> EngineRun:
+    return EngineRun(tmp_path)
+
+
+class TestEnding:
+    @pytest.mark.parametrize("phase", ["generate", "evaluate"])
+    async def test_a_generator_exit_of_the_author_does_not_end_the_run(
+        self, run: EngineRun, phase: str
+    ) -> None:
+        async def generate(task: Task) -> GenerationResult:
+            if phase == "generate":
+                raise GeneratorExit
+            return await answer(task)
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            raise GeneratorExit
+
+        run.script(1, generate, evaluate)
+        try:
+            await run()
+        except GeneratorExit:  # It would end the test session, too.
+            pytest.fail("the run was ended")
+        assert run.eval("t1").status in {EvalStatus.GENERATION_ERROR, EvalStatus.ERROR}
+
+    async def test_cancelling_the_run_keeps_what_is_finished(self, run: EngineRun) -> None:
+        waiting, graded, kept = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        both = asyncio.Barrier(2)
+        cleaned: list[str] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, EvaluationFinished):
+                kept.set()
+
+        async def generate(task: Task) -> GenerationResult:
+            if task.id == "t1":
+                return await answer(task)
+            await graded.wait()
+            try:
+                await both.wait()
+                waiting.set()
+                await asyncio.sleep(TOO_LONG)
+            finally:
+                cleaned.append(task.id)
+            return await answer(task)
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            graded.set()
+            return await grade(task_id, generation)
+
+        run.script(3, generate, evaluate)
+        run.listen = listen
+        running = asyncio.create_task(run(parallelism=2))
+        await waiting.wait()
+        await kept.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert sorted(cleaned) == ["t2", "t3"]
+        assert run.artifacts.load_generation("t2") is None
+        plan = make_plan(run.artifacts, ["t1", "t2", "t3"])
+        assert (plan.done, plan.generate) == (1, ["t2", "t3"])
+
+    async def test_a_result_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        saving, go_on = threading.Event(), threading.Event()
+        save = RunArtifacts.save_generation
+
+        def save_slowly(artifacts: RunArtifacts, task_id: str, generation: GenerationResult) -> str:
+            saving.set()
+            assert go_on.wait(TOO_LONG)
+            return save(artifacts, task_id, generation)
+
+        monkeypatch.setattr(RunArtifacts, "save_generation", save_slowly)
+        run.script(1)
+        running = asyncio.create_task(run())
+        assert await asyncio.to_thread(saving.wait, TOO_LONG)
+        running.cancel()
+        asyncio.get_running_loop().call_later(SOON, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.generation("t1").answer == "answer to q1"
+        assert run.runner.evaluated == []
+        assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
+
+    async def test_a_grade_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        saving, go_on = threading.Event(), threading.Event()
+        save = RunArtifacts.save_eval
+
+        def save_slowly(artifacts: RunArtifacts, task_id: str, result: EvalResult) -> str:
+            saving.set()
+            assert go_on.wait(TOO_LONG)
+            return save(artifacts, task_id, result)
+
+        monkeypatch.setattr(RunArtifacts, "save_eval", save_slowly)
+        run.script(1)
+        running = asyncio.create_task(run())
+        assert await asyncio.to_thread(saving.wait, TOO_LONG)
+        running.cancel()
+        asyncio.get_running_loop().call_later(SOON, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.eval("t1").status is EvalStatus.EVALUATED
+
+    async def test_a_result_that_comes_after_the_cancellation_is_kept(self, run: EngineRun) -> None:
+        waiting = asyncio.Event()
+
+        async def generate(task: Task) -> GenerationResult:
+            try:
+                waiting.set()
+                await asyncio.sleep(TOO_LONG)
+            except asyncio.CancelledError:
+                await asyncio.sleep(SOON)
+                return GenerationResult(answer="as far as I got")
+            return await answer(task)
+
+        run.script(2, generate)
+        running = asyncio.create_task(run(parallelism=1))
+        await waiting.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert run.generation("t1").answer == "as far as I got"
+        assert run.runner.generated == ["t1"]
+        plan = make_plan(run.artifacts, ["t1", "t2"])
+        assert (plan.evaluate, plan.generate) == (["t1"], ["t2"])
+
+    async def test_what_else_comes_after_the_cancellation_is_no_result(
+        self, run: EngineRun
+    ) -> None:
+        waiting = asyncio.Event()
+
+        async def generate(task: Task) -> Any:
+            try:
+                waiting.set()
+                await asyncio.sleep(TOO_LONG)
+            except asyncio.CancelledError:
+                return None
+
+        run.script(1, generate)
+        running = asyncio.create_task(run())
+        await waiting.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
+
+    async def test_a_disk_that_refuses_ends_the_run_with_one_error(
+        self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("benchmark_runner._run.disk_retry.DISK_PATIENCE", 2 * SOON)
+        run.script(3)
+        run.artifacts.run_dir.mkdir(parents=True)
+        (run.artifacts.run_dir / "t2").write_text("not a folder")
+        with pytest.raises(ArtifactError) as caught:
+            await run(parallelism=1)
+        assert "t2" in caught.value.message
+        assert run.generation("t1").status is GenerationStatus.SUCCESS
