@@ -27,6 +27,7 @@ from benchmark_runner._progress.events import EvaluationFinished, GenerationFini
 from benchmark_runner._run.session import RunRequest
 from benchmark_runner._run.workflow import Outcome, Workflow, WorkSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.run_locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.output.run import exit_code
@@ -209,9 +210,9 @@ class World:
     def _take_over(self) -> None:
         for method in ("_write_new", "make_folder", "move", "remove"):
             self._patch.setattr(Storage, method, self._step(getattr(Storage, method)))
-        tidy = RunArtifacts._remove_unused
+        tidy = RunLocks._remove_unused
         self._patch.setattr(
-            RunArtifacts,
+            RunLocks,
             "_remove_unused",
             lambda *arguments: None if self._dead else tidy(*arguments),
         )

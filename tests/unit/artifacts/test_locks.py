@@ -15,8 +15,9 @@ import pytest
 
 import benchmark_runner
 from benchmark_runner.artifacts import locks
-from benchmark_runner.artifacts.locks import awaited, held
-from benchmark_runner.artifacts.run_folder import CONFIG_LOCK_FILE, LOCK_FILE, RunArtifacts
+from benchmark_runner.artifacts.locks import hold_lock, wait_for_lock
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.run_locks import CONFIG_LOCK_FILE, LOCK_FILE
 from benchmark_runner.errors import ArtifactError, RunLockedError
 from benchmark_runner.schemas import Task
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 HOLDER = """\
 import sys
 from pathlib import Path
-from benchmark_runner.artifacts.locks import held
+from benchmark_runner.artifacts.locks import hold_lock
 
-with held(Path(sys.argv[1]), "it", shared=sys.argv[2] == "shared"):
+with hold_lock(Path(sys.argv[1]), "it", shared=sys.argv[2] == "shared"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -66,7 +67,7 @@ class TestAProcessThatHoldsIt:
         process = hold(tmp_path / LOCK_FILE)
         with (
             pytest.raises(RunLockedError) as caught,
-            held(tmp_path / LOCK_FILE, "run 'r1'"),
+            hold_lock(tmp_path / LOCK_FILE, "run 'r1'"),
         ):
             pytest.fail("held twice")
         assert f"run 'r1' is being worked on by process {process.pid} on " in caught.value.message
@@ -76,16 +77,16 @@ class TestAProcessThatHoldsIt:
         process = hold(tmp_path / LOCK_FILE)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with held(tmp_path / LOCK_FILE, "it"):
+        with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert "process" in (tmp_path / LOCK_FILE).read_text()
 
     def test_those_that_share_it_keep_out_who_wants_it_alone(
         self, tmp_path: Path, hold: Hold
     ) -> None:
         hold(tmp_path / LOCK_FILE, shared=True)
-        with held(tmp_path / LOCK_FILE, "it", shared=True):
+        with hold_lock(tmp_path / LOCK_FILE, "it", shared=True):
             pass
-        with pytest.raises(RunLockedError), held(tmp_path / LOCK_FILE, "it"):
+        with pytest.raises(RunLockedError), hold_lock(tmp_path / LOCK_FILE, "it"):
             pytest.fail("held beside another")
 
     def test_who_has_it_alone_keeps_out_those_that_would_share(
@@ -94,22 +95,22 @@ class TestAProcessThatHoldsIt:
         process = hold(tmp_path / LOCK_FILE)
         with (
             pytest.raises(RunLockedError, match=f"process {process.pid} "),
-            held(tmp_path / LOCK_FILE, "it", shared=True),
+            hold_lock(tmp_path / LOCK_FILE, "it", shared=True),
         ):
             pytest.fail("held beside another")
 
     def test_the_name_of_an_earlier_holder_is_written_over_whole(self, tmp_path: Path) -> None:
         (tmp_path / LOCK_FILE).write_text("process 99999999 on a-host-with-a-very-long-name\n" * 3)
-        with held(tmp_path / LOCK_FILE, "it"):
+        with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert len((tmp_path / LOCK_FILE).read_text().splitlines()) == 1
 
     def test_its_name_is_gone_when_it_has_let_go(self, tmp_path: Path) -> None:
-        with held(tmp_path / LOCK_FILE, "it"):
+        with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert (tmp_path / LOCK_FILE).read_text().startswith(f"process {os.getpid()} on ")
         assert (tmp_path / LOCK_FILE).read_text() == ""
 
     def test_its_name_is_gone_also_when_its_work_failed(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="of the work"), held(tmp_path / LOCK_FILE, "it"):
+        with pytest.raises(ValueError, match="of the work"), hold_lock(tmp_path / LOCK_FILE, "it"):
             raise ValueError("of the work")
         assert (tmp_path / LOCK_FILE).read_text() == ""
 
@@ -119,7 +120,7 @@ class TestAProcessThatHoldsIt:
         try:
             with (
                 pytest.raises(RunLockedError, match=f"process {process.pid} "),
-                held(tmp_path / LOCK_FILE, "it"),
+                hold_lock(tmp_path / LOCK_FILE, "it"),
             ):
                 pytest.fail("held beside another")
         finally:
@@ -128,16 +129,16 @@ class TestAProcessThatHoldsIt:
     def test_a_lock_file_that_its_holder_removes_is_not_held(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        taken = locks._taken
+        taken = locks._try_lock
 
         def removed_meanwhile(path: Path, descriptor: int, operation: int) -> bool:
             path.unlink()
             return taken(path, descriptor, operation)
 
-        monkeypatch.setattr(locks, "_taken", removed_meanwhile)
+        monkeypatch.setattr(locks, "_try_lock", removed_meanwhile)
         with (
             pytest.raises(RunLockedError, match="was being worked on a moment ago"),
-            held(tmp_path / LOCK_FILE, "it"),
+            hold_lock(tmp_path / LOCK_FILE, "it"),
         ):
             pytest.fail("held a file that nobody else sees")
 
@@ -148,7 +149,7 @@ class TestWaiting:
         got_it = threading.Event()
 
         def wait() -> None:
-            with awaited(tmp_path / LOCK_FILE, "it"):
+            with wait_for_lock(tmp_path / LOCK_FILE, "it"):
                 got_it.set()
 
         waiting = threading.Thread(target=wait)
@@ -187,7 +188,7 @@ class TestAFileSystemWithoutLocks:
 
         monkeypatch.setattr(locks.fcntl, "flock", flock)
 
-    @pytest.mark.parametrize("lock", [held, awaited])
+    @pytest.mark.parametrize("lock", [hold_lock, wait_for_lock])
     def test_it_is_said_and_nobody_is_blamed(
         self, tmp_path: Path, lock: Callable[..., AbstractContextManager[object]]
     ) -> None:

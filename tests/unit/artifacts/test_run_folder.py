@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts.run_folder import MOVING_FOLDER, RunArtifacts
+from benchmark_runner.artifacts.attempts import MOVING_FOLDER
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.schemas import (

@@ -22,7 +22,7 @@ _POLL = 0.01
 
 
 @contextmanager
-def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
+def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
     """Hold the lock file ``path``, which names its holder, or fail at once; gives its descriptor.
 
     Args:
@@ -35,8 +35,8 @@ def held(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
         ArtifactError: the file system has no locks.
     """
     operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    with _opened(path) as descriptor:
-        if not _taken(path, descriptor, operation):
+    with _open(path) as descriptor:
+        if not _try_lock(path, descriptor, operation):
             holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
             raise RunLockedError(
                 f"{what} is being worked on by {holder or 'another process'}",
@@ -68,7 +68,7 @@ def is_only_holder(descriptor: int) -> bool:
 
 
 @contextmanager
-def awaited(path: Path, what: str) -> Generator[None]:
+def wait_for_lock(path: Path, what: str) -> Generator[None]:
     """Hold the lock file ``path`` for a few moments, waiting for others to do the same.
 
     Args:
@@ -79,9 +79,9 @@ def awaited(path: Path, what: str) -> Generator[None]:
         RunLockedError: others do not let go of it; one of them may be stopped.
         ArtifactError: the file system has no locks.
     """
-    with _opened(path) as descriptor:
+    with _open(path) as descriptor:
         give_up = time.monotonic() + LONGEST_WAIT
-        while not _taken(path, descriptor, fcntl.LOCK_EX):
+        while not _try_lock(path, descriptor, fcntl.LOCK_EX):
             if time.monotonic() > give_up:
                 raise RunLockedError(
                     f"{what} was not let go of within {LONGEST_WAIT:g} s by another process",
@@ -115,7 +115,7 @@ def holder_of(path: Path) -> str | None:
     return None
 
 
-def _taken(path: Path, descriptor: int, operation: int) -> bool:
+def _try_lock(path: Path, descriptor: int, operation: int) -> bool:
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -129,7 +129,7 @@ def _taken(path: Path, descriptor: int, operation: int) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[int]:
+def _open(path: Path) -> Generator[int]:
     descriptor = os.open(path, _LOCK_FILE, 0o666)
     try:
         yield descriptor

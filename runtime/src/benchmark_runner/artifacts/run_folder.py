@@ -1,27 +1,26 @@
-"""The files of one run: where they are, and in which steps they change.
+"""The files of one run: their paths, and how they are read and written.
 
 .. code-block:: text
 
     <results-dir>/<run_id>/
         run_config.json
         final_score.json
-        events.jsonl           what happened when, a help and no result
+        events.jsonl           a log of events; no result depends on it
         <task_id>/
             generation.json
             eval.json
-            agent_logs/        the author's, and the tracebacks of what failed
+            agent_logs/        the author's logs, and tracebacks of errors
             attempts/N/        earlier attempts, whole
-            attempts/evals/    earlier grades of a generation that was graded again
+            attempts/evals/    earlier results of a generation that was evaluated again
 
-Every change goes through :mod:`benchmark_runner.artifacts.storage`, so that a reader, and a run
-after a crash, finds the old content or the new one, never a part.
+Every change goes through :mod:`benchmark_runner.artifacts.storage`: a reader, or a run after a
+crash, finds the old content of a file or the new one, never a part.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,39 +28,36 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark_runner._json import json_file_of
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.atomic_file import write_errors
-from benchmark_runner.artifacts.locks import awaited, held, is_only_holder
+from benchmark_runner.artifacts.attempts import Attempts
+from benchmark_runner.artifacts.run_locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-TaskFileT = TypeVar("TaskFileT", GenerationResult, EvalResult)
 
-#: In a task's ``agent_logs/``: why its generation, or its grading, failed.
+#: In a task's ``agent_logs/``: the traceback of its generation, or its evaluation.
 TRACEBACK_LOG = "traceback.log"
 EVAL_TRACEBACK_LOG = "eval-traceback.log"
-#: Likewise: where its code was when it kept the event loop from everything else.
+#: Likewise: the stack of code that blocked the event loop.
 BLOCKED_LOG = "blocked.log"
-#: In a run's or a task's folder: held by the process that works on it.
-LOCK_FILE = ".lock"
-CONFIG_LOCK_FILE = ".config.lock"
-#: In ``attempts/``: an attempt on its way there.
-MOVING_FOLDER = ".moving"
+
+__all__ = ["BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TRACEBACK_LOG", "RunArtifacts"]
 
 
 class RunArtifacts:
-    """Reads and writes the files of one run.
+    """The files of one run.
 
     Args:
         results_dir: The folder that holds a folder for each run.
-        run_id: The run, and the name of its folder.
-        redactor: What masks them.
-        durable: Whether what is written is flushed to disk before anybody hears of it.
-        read_only: Whether this is only for looking: what can't be read stays where it is.
+        run_id: The id of the run, which names its folder.
+        redactor: Masks secrets in everything that is written.
+        durable: Whether a file is flushed to disk before a method returns.
+        read_only: Whether files that can't be read stay where they are.
 
     Attributes:
         run_dir: The folder of this run.
@@ -88,22 +84,23 @@ class RunArtifacts:
         self.read_only = read_only
         self._folder = str(self.run_dir)
         self._storage = Storage(self.results_dir, durable=durable)
+        self._locks = RunLocks(self._storage, self.run_dir, self.run_config_path)
         self.set_aside: list[Path] = []
         self.redactor = redactor or Redactor()
 
     @property
     def run_config_path(self) -> Path:
-        """Where the frozen settings and tasks are."""
+        """The file with the run's settings and tasks."""
         return self.run_dir / "run_config.json"
 
     @property
     def final_score_path(self) -> Path:
-        """Where the score is."""
+        """The file with the final score."""
         return self.run_dir / "final_score.json"
 
     @property
     def events_path(self) -> Path:
-        """Where it is noted what happened when."""
+        """The log of events."""
         return self.run_dir / "events.jsonl"
 
     def task_dir(self, task_id: str) -> Path:
@@ -115,11 +112,11 @@ class RunArtifacts:
         return self.run_dir / _checked(task_id, "task id")
 
     def generation_path(self, task_id: str) -> Path:
-        """Return where a task's generation is."""
+        """Return the path of a task's generation."""
         return self.task_dir(task_id) / "generation.json"
 
     def eval_path(self, task_id: str) -> Path:
-        """Return where a task's eval is."""
+        """Return the path of a task's eval."""
         return self.task_dir(task_id) / "eval.json"
 
     def agent_logs_dir(self, task_id: str) -> Path:
@@ -159,20 +156,19 @@ class RunArtifacts:
         return generation, hashlib.sha256(content).hexdigest()
 
     def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
-        """Read a task's generation and its eval; of each the content, ``None`` without one."""
+        """Return the contents of a task's generation and its eval; ``None`` for a missing one."""
         folder = f"{self._folder}/{_checked(task_id, 'task id')}"
         return self._storage.read_from(folder, "generation.json", "eval.json")
 
     def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
-        """What a task's ``generation.json`` says; what can't be read is set aside."""
-        return self._parse_of(task_id, "generation.json", content, GenerationResult)
+        """Parse a task's ``generation.json``; one that can't be read is set aside."""
+        return self._parse(self.generation_path(task_id), content, GenerationResult, task_id)
 
     def parse_eval(self, task_id: str, content: bytes | None) -> EvalResult | None:
-        """What a task's ``eval.json`` says; what can't be read is set aside."""
-        return self._parse_of(task_id, "eval.json", content, EvalResult)
+        """Parse a task's ``eval.json``; one that can't be read is set aside."""
+        return self._parse(self.eval_path(task_id), content, EvalResult, task_id)
 
-    @contextmanager
-    def locked(self, task_id: str | None = None) -> Generator[None]:
+    def locked(self, task_id: str | None = None) -> AbstractContextManager[None]:
         """Hold the run, or one task of it, against other processes.
 
         Args:
@@ -182,58 +178,38 @@ class RunArtifacts:
             RunLockedError: another process holds it; the message names that process.
             ArtifactError: the disk refuses.
         """
-        run_lock = self.run_dir / LOCK_FILE
-        made = [folder for folder in (self.run_dir, self.results_dir) if not folder.exists()]
-        with ExitStack() as locks:
-            self._storage.make_folder(self.run_dir)
-            with write_errors(run_lock):
-                what = f"run {self.run_id!r}"
-                lock = locks.enter_context(held(run_lock, what, shared=task_id is not None))
-            try:
-                if task_id is not None:
-                    task_lock = self.task_dir(task_id) / LOCK_FILE
-                    self._storage.make_folder(task_lock.parent)
-                    with write_errors(task_lock):
-                        locks.enter_context(held(task_lock, f"task {task_id!r} of {what}"))
-                yield
-            finally:
-                if not self.run_config_path.exists():
-                    self._remove_unused(task_id, made if is_only_holder(lock) else [])
+        if task_id is not None:
+            _checked(task_id, "task id")
+        return self._locks.hold(task_id)
 
-    @contextmanager
-    def config_locked(self) -> Generator[None]:
+    def config_locked(self) -> AbstractContextManager[None]:
         """Hold ``run_config.json`` while it is read, changed and written.
 
         Raises:
-            RunLockedError: another process does not let go of it.
+            RunLockedError: another process does not release it.
             ArtifactError: the disk refuses.
         """
-        lock = self.run_dir / CONFIG_LOCK_FILE
-        self._storage.make_folder(self.run_dir)
-        with ExitStack() as locks:
-            with write_errors(lock):
-                locks.enter_context(awaited(lock, f"run_config.json of run {self.run_id!r}"))
-            yield
+        return self._locks.hold_config()
 
     def config_content(self) -> bytes | None:
-        """``run_config.json`` as it is on disk; ``None`` without one."""
+        """Return the content of ``run_config.json``; ``None`` without one."""
         return self._storage.read(self.run_config_path)
 
     def config_hash(self) -> str | None:
-        """SHA-256 of ``run_config.json`` as it is on disk; ``None`` without one."""
+        """Return the SHA-256 of ``run_config.json``; ``None`` without one."""
         content = self.config_content()
         return None if content is None else hashlib.sha256(content).hexdigest()
 
     def has_generations(self) -> bool:
-        """Whether any task of the run has a generation."""
+        """Return True if any task of the run has a generation."""
         return next(self.run_dir.glob("*/generation.json"), None) is not None
 
     def remove_final_score(self) -> None:
-        """Take away a score that no longer sums what is on disk."""
+        """Remove a score that no longer fits the evals on disk."""
         self._storage.remove(self.final_score_path)
 
     def append_events(self, lines: bytes) -> None:
-        """Add whole lines to ``events.jsonl``; not flushed to disk.
+        """Append whole lines to ``events.jsonl``, without flushing them to disk.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -248,62 +224,38 @@ class RunArtifacts:
         return path
 
     def write_traceback(self, task_id: str, name: str, error: BaseException) -> Path:
-        """Write where ``error`` was raised into a task's log folder and return the file."""
+        """Write a traceback into a task's log folder and return the file."""
         return self.write_log(task_id, name, traceback_of(error))
 
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
         """Make room for a new attempt at a task; an earlier one is kept under ``attempts/``.
 
         Returns:
-            The empty log folder, and the new attempt's number, counted from 1.
+            The empty log folder, and the number of the new attempt, counted from 1.
         """
         task_dir = self.task_dir(task_id)
         number = 1
         if self._storage.names(task_dir):
             self.keep_attempt(task_id)
-            number += max(self._kept_attempts(task_id), default=0)
+            number += max(self._attempts(task_id).numbers(), default=0)
         logs = task_dir / "agent_logs"
         self._storage.make_folder(logs, flush=False)  # until there is a generation
         return logs, number
 
     def keep_attempt(self, task_id: str) -> None:
-        """Move what there is of a task's attempt to ``attempts/N/``; the task is owed again.
-
-        A kill in between loses nothing: the generation goes first, so that the attempt counts
-        wholly or not at all, and the next call moves what is left.
-        """
-        task_dir, attempts = self.task_dir(task_id), self._attempts_dir(task_id)
-        moving = attempts / MOVING_FOLDER
-        parts = ("generation.json", "eval.json", "agent_logs")
-        if not moving.exists() and not any((task_dir / part).exists() for part in parts):
-            return
-        self._storage.make_folder(moving)
-        for part in parts:
-            self._storage.move(task_dir / part, moving / part)
-        number = max(self._kept_attempts(task_id), default=0) + 1
-        self._storage.move(moving, attempts / str(number))
+        """Move a task's current attempt to ``attempts/N/``; the task is then owed again."""
+        self._attempts(task_id).keep_current()
 
     def keep_eval(self, task_id: str) -> None:
-        """Move a task's eval to ``attempts/evals/N.json``; its generation is to be graded again."""
-        evals = self._attempts_dir(task_id) / "evals"
-        if self.eval_path(task_id).exists():
-            self._storage.make_folder(evals)
-            number = max(_numbers(self._storage.names(evals), ".json"), default=0) + 1
-            self._storage.move(self.eval_path(task_id), evals / f"{number}.json")
+        """Move a task's eval to ``attempts/evals/N.json``; its evaluation is then owed again."""
+        self._attempts(task_id).keep_eval()
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
-        """The generations of a task's earlier attempts, as far as they can be read."""
-        if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110 (asked often)
-            return []
-        attempts = self._attempts_dir(task_id)
-        folders = [str(number) for number in self._kept_attempts(task_id)]
-        paths = [attempts / folder / "generation.json" for folder in (*folders, MOVING_FOLDER)]
-        contents = map(self._storage.read, paths)
+        """Return the generations of a task's earlier attempts, as far as they can be read."""
         found: list[GenerationResult] = []
-        for content in contents:
+        for content in self._attempts(task_id).generations():
             with suppress(ValidationError):
-                if content is not None:
-                    found.append(GenerationResult.model_validate_json(content))
+                found.append(GenerationResult.model_validate_json(content))
         return found
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
@@ -316,7 +268,7 @@ class RunArtifacts:
         Args:
             path: The file.
             content: What to write.
-            with_folder: Whether its folder may be as new as it is.
+            with_folder: Whether its folder may be new, too, and must be flushed.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -330,7 +282,7 @@ class RunArtifacts:
 
         Args:
             path: The file.
-            pieces: Its content, no name and no setting cut in two: each is masked by itself.
+            pieces: Its content. Each piece is masked by itself: no secret may span two.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -347,43 +299,20 @@ class RunArtifacts:
             self._storage.move(path, target)
         self.set_aside.append(target)
 
-    def _attempts_dir(self, task_id: str) -> Path:
-        return self.task_dir(task_id) / "attempts"
+    def _attempts(self, task_id: str) -> Attempts:
+        return Attempts(self._storage, self.task_dir(task_id))
 
-    def _kept_attempts(self, task_id: str) -> list[int]:
-        return sorted(_numbers(self._storage.names(self._attempts_dir(task_id))))
-
-    def _remove_unused(self, task_id: str | None, made: list[Path]) -> None:
-        """Leave no folder behind of a run that never began."""
-        with suppress(OSError):
-            if task_id is not None:
-                (self.task_dir(task_id) / LOCK_FILE).unlink(missing_ok=True)
-                self.task_dir(task_id).rmdir()
-            for folder in made:
-                for name in (LOCK_FILE, CONFIG_LOCK_FILE):
-                    (folder / name).unlink(missing_ok=True)
-                folder.rmdir()
-
-    def _parse(self, path: Path, content: bytes | None, model: type[ModelT]) -> ModelT | None:
-        if content is None:
-            return None
-        try:
-            return model.model_validate_json(content)
-        except ValidationError:
-            self.set_file_aside(path)
-            return None
-
-    def _parse_of(
-        self, task_id: str, name: str, content: bytes | None, model: type[TaskFileT]
-    ) -> TaskFileT | None:
+    def _parse(
+        self, path: Path, content: bytes | None, model: type[ModelT], task_id: str | None = None
+    ) -> ModelT | None:
         if content is None:
             return None
         with suppress(ValidationError):
             found = model.model_validate_json(content)
-            if found.task_id in ("", task_id):
+            # It may be another task's, copied or moved here by somebody.
+            if task_id is None or getattr(found, "task_id", None) in ("", task_id):
                 return found
-        # Torn, or another task's, copied or moved here by somebody.
-        self.set_file_aside(self.task_dir(task_id) / name)
+        self.set_file_aside(path)
         return None
 
 
@@ -394,9 +323,3 @@ def _checked(value: str, what: str) -> str:
         raise UsageError(
             f"{what}: {error}", hint=f"Use a {what} that can name a folder, such as my-id-1."
         ) from None
-
-
-def _numbers(names: Iterable[str], ending: str = "") -> list[int]:
-    """The numbers among the names of files with this ending."""
-    bare = [name.removesuffix(ending) for name in names if name.endswith(ending)]
-    return [int(name) for name in bare if name.isdecimal()]

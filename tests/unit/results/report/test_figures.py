@@ -11,7 +11,8 @@ import pytest
 
 from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts.locks import holder_of
-from benchmark_runner.artifacts.run_folder import LOCK_FILE, RunArtifacts
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.run_locks import LOCK_FILE
 from benchmark_runner.results.report.figures import Grouping, figures_of
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage

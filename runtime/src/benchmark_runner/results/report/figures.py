@@ -13,7 +13,7 @@ from benchmark_runner._stats.histograms import histogram
 from benchmark_runner._stats.intervals import interval_of_mean
 from benchmark_runner._stats.means import mean, median
 from benchmark_runner.artifacts.locks import holder_of
-from benchmark_runner.artifacts.run_folder import LOCK_FILE
+from benchmark_runner.artifacts.run_locks import LOCK_FILE
 from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
 
 if TYPE_CHECKING:
