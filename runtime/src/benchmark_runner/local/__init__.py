@@ -1,4 +1,4 @@
-"""The embedded benchmark service: grades on this machine, in-process or on a port."""
+"""The embedded benchmark service: evaluates on this machine, in-process or on a port."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from benchmark_runner.client.retry import RetryNotice, RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.app import LocalService
+
+__all__ = ["local_client"]
 
 
 def local_client(
@@ -28,7 +30,7 @@ def local_client(
         retry: How often to retry; by default never, as no network is in between and a
             grader that fails on a response is likely to fail on it again.
         max_connections: The most requests at a time.
-        on_retry: Called before each wait for another try.
+        on_retry: Called before each wait for another attempt.
     """
     import httpx
 

@@ -1,6 +1,6 @@
 """The embedded benchmark service: the HTTP surface of the service contract as an ASGI app.
 
-It is asked by the same client as a deployed service, in-process or on a port, and answers
+The same client talks to it as to a deployed service, in-process or on a port, and it answers
 as that would: authentication first, then the path, then the body.
 """
 
@@ -9,28 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import re
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmark_runner._scores import default_task_score, finite
-from benchmark_runner._stats.means import mean
+from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
-from benchmark_runner.local.grader import Grader, describe_fault, grade, source_hash
-from benchmark_runner.local.request_body import InvalidBodyError, invalid_body, read_body
+from benchmark_runner.local.grader import Grader, describe_failure, grade, source_hash
+from benchmark_runner.local.request_body import (
+    InvalidBodyError,
+    answer_invalid_body,
+    check_payload,
+    read_body,
+)
+from benchmark_runner.local.sum_up import sum_up
 from benchmark_runner.schemas import (
     EvalStatus,
     EvaluateResponseRequest,
     FinalScoreRequest,
     FinalScoreResponse,
-    Payload,
     TaskListResponse,
     V1EvaluateRequest,
     V1EvaluateResponse,
@@ -43,38 +45,32 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from pydantic import BaseModel, JsonValue
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
+
+__all__ = ["LocalService"]
 
 _DEFAULT_DATASET = "default"
 _OPEN_PATHS = frozenset({"/health", "/version"})
 _BEARER_ON_V1 = (
     "The /v1/ surface requires Descope authentication; legacy bearer auth is not accepted."
 )
-_SLICE_PARTS = (2, 3)
-_TEXT_SCHEMA = re.compile(r".+\.text\.v[0-9]+")
-
-
-class EvalEnvelope(BaseModel):
-    """A submitted eval, as far as scoring reads it."""
-
-    status: EvalStatus
-    result: JsonValue = None
 
 
 class LocalService:
-    """An ASGI app that grades with an author's grader.
+    """An ASGI app that evaluates with an author's grader.
 
     Args:
         name: The benchmark's name.
-        datasets: What can be graded.
+        datasets: The datasets that clients can name.
         grader: Gets the whole raw task and the response, returns any JSON. A plain function
             runs in a thread of its own.
-        key: What clients must send as ``x-descope-api-key`` (a bearer key on the legacy
+        key: The key that clients must send as ``x-descope-api-key`` (a bearer key on the legacy
             paths only); ``None`` lets everyone in.
-        default_dataset: The dataset meant by a request without one, where none is named
+        default_dataset: The dataset of a request without one, where none is named
             ``default``.
-        task_score: What a grader's result counts; ``None`` counts 0.
+        task_score: Returns the task score of a grader's result; ``None`` counts 0.
 
     Raises:
         UsageError: no client could send that key.
@@ -104,7 +100,7 @@ class LocalService:
         self._task_score = task_score
         self._grader_version = source_hash(grader)
         self._found: dict[str | None, LocalDataset] = {}
-        self._being_graded: set[tuple[str, str, str]] = set()
+        self._in_progress: set[tuple[str, str, str]] = set()
         self._app = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -117,10 +113,10 @@ class LocalService:
                 Route("/v1/score", self._score, methods=["POST"]),
             ],
             exception_handlers={
-                HTTPException: _http_error,
-                InvalidBodyError: invalid_body,
-                DatasetError: _fault,
-                Exception: _fault,
+                HTTPException: _answer_http_error,
+                InvalidBodyError: answer_invalid_body,
+                DatasetError: _answer_failure,
+                Exception: _answer_failure,
             },
         )
 
@@ -154,7 +150,7 @@ class LocalService:
         return JSONResponse({"status": "ok"})
 
     async def _version(self, request: Request) -> Response:
-        # What can't be told is null, also when the dataset is unknown or malformed.
+        # Unknown versions are null, also when the dataset is unknown or malformed.
         dataset: LocalDataset | None = None
         with contextlib.suppress(HTTPException, DatasetError):
             dataset = await self._dataset(request.query_params.get("dataset"))
@@ -174,7 +170,7 @@ class LocalService:
         asked = request.query_params.getlist("task_ids")
         for task_id in asked:
             _row(dataset, task_id)
-        chosen = _sliced(asked or list(dataset.rows), request.query_params.get("slice"))
+        chosen = _slice(asked or list(dataset.rows), request.query_params.get("slice"))
         return _json(VerifyTaskIdsResponse(task_ids=chosen))
 
     async def _list_tasks(self, request: Request) -> Response:
@@ -191,16 +187,16 @@ class LocalService:
         try:
             result = await grade(self._grader, row, body.response)
         except Exception as error:  # noqa: BLE001 (the author's code)
-            raise HTTPException(500, describe_fault(self._grader, error)) from None
+            raise HTTPException(500, describe_failure(self._grader, error)) from None
         return JSONResponse(result)
 
     async def _final_score(self, request: Request) -> Response:
         body = await read_body(request, FinalScoreRequest)
-        return _json(await self._summed_up(body, bare_results=True))
+        return _json(await self._sum_up(body, bare_results=True))
 
     async def _evaluate(self, request: Request) -> Response:
         body = await read_body(request, V1EvaluateRequest)
-        _check_payload(body.payload)
+        check_payload(body.payload)
         answer = V1EvaluateResponse(
             run_id=body.run_id, task_id=body.task_id, status=EvalStatus.ERROR
         )
@@ -211,52 +207,30 @@ class LocalService:
             reason = error.detail if isinstance(error, HTTPException) else describe(error)
             return _json(answer.model_copy(update={"errors": [reason]}))
         answer.evaluator_version = self._evaluator_version(dataset)
-        with self._alone(body.run_id, dataset.name, body.task_id):
+        with self._exclusive(body.run_id, dataset.name, body.task_id):
             try:
                 answer.result = await grade(self._grader, row, body.payload.data)
             except Exception as error:  # noqa: BLE001 (the author's code)
-                answer.errors = [describe_fault(self._grader, error)]
+                answer.errors = [describe_failure(self._grader, error)]
             else:
                 answer.status = EvalStatus.EVALUATED
         return _json(answer)
 
     async def _score(self, request: Request) -> Response:
         body = await read_body(request, V1ScoreRequest)
-        score = await self._summed_up(body, bare_results=False)
+        score = await self._sum_up(body, bare_results=False)
         return _json(V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
 
-    async def _summed_up(
-        self, body: FinalScoreRequest, *, bare_results: bool
-    ) -> FinalScoreResponse:
+    async def _sum_up(self, body: FinalScoreRequest, *, bare_results: bool) -> FinalScoreResponse:
         dataset = await self._dataset(body.dataset)
         for task_id in body.evaluation_results:
             _row(dataset, task_id)
-        scores: list[float] = []
-        evaluated = 0
-        for task_id, submitted in body.evaluation_results.items():
-            envelope = _envelope(task_id, submitted, bare_results=bare_results)
-            score = 0.0
-            if envelope is not None and envelope.status is EvalStatus.EVALUATED:
-                evaluated += 1
-                score = self._counted(envelope.result)
-            scores.append(score)
-        return FinalScoreResponse(
-            tasks_evaluated=list(body.evaluation_results),
-            final_score=mean(scores) or 0.0,
-            metadata={
-                "submitted": len(scores),
-                "evaluated": evaluated,
-                "counted_as_zero": len(scores) - evaluated,
-                "tasks_in_dataset": len(dataset.rows),
-            },
+        return sum_up(
+            body.evaluation_results,
+            self._task_score,
+            tasks_in_dataset=len(dataset.rows),
+            bare_results=bare_results,
         )
-
-    def _counted(self, result: JsonValue) -> float:
-        try:
-            score = self._task_score(result)
-        except Exception as error:  # noqa: BLE001 (the author's code)
-            raise HTTPException(500, f"task_score() raised {describe(error)}") from None
-        return finite(score) or 0.0
 
     async def _dataset(self, name: str | None) -> LocalDataset:
         if name not in self._found:
@@ -270,39 +244,24 @@ class LocalService:
     def _find(self, name: str | None) -> LocalDataset | None:
         if name is not None:
             return self.datasets.get(name)
-        found = self.datasets.get(_DEFAULT_DATASET)
-        if found is None and self._default_dataset is not None:
-            return self.datasets.get(self._default_dataset)
-        return found or self.datasets.only()
+        if (named_default := self.datasets.get(_DEFAULT_DATASET)) is not None:
+            return named_default
+        name = self._default_dataset
+        return self.datasets.only() if name is None else self.datasets.get(name)
 
     def _evaluator_version(self, dataset: LocalDataset) -> str:
         return fingerprint([self._grader_version, dataset.reference_version])
 
     @contextlib.contextmanager
-    def _alone(self, run_id: str, dataset: str, task_id: str) -> Generator[None]:
-        grading = (run_id, dataset, task_id)
-        if grading in self._being_graded:
+    def _exclusive(self, run_id: str, dataset: str, task_id: str) -> Generator[None]:
+        evaluation = (run_id, dataset, task_id)
+        if evaluation in self._in_progress:
             raise HTTPException(409, f"Task {task_id} of run {run_id} is being graded right now")
-        self._being_graded.add(grading)
+        self._in_progress.add(evaluation)
         try:
             yield
         finally:
-            self._being_graded.discard(grading)
-
-
-def _envelope(task_id: str, submitted: JsonValue, *, bare_results: bool) -> EvalEnvelope | None:
-    """Read a submitted eval; ``None`` is a task that has none.
-
-    On the legacy path older runners submit the grader's result as it is.
-    """
-    if submitted is None:
-        return None
-    try:
-        return EvalEnvelope.model_validate(submitted)
-    except ValidationError as error:
-        if bare_results and isinstance(submitted, dict):
-            return EvalEnvelope(status=EvalStatus.EVALUATED, result=submitted)
-        raise InvalidBodyError.of(error, "evaluation_results", task_id) from None
+            self._in_progress.discard(evaluation)
 
 
 def _row(dataset: LocalDataset, task_id: str) -> dict[str, JsonValue]:
@@ -312,21 +271,14 @@ def _row(dataset: LocalDataset, task_id: str) -> dict[str, JsonValue]:
     return row
 
 
-def _check_payload(payload: Payload) -> None:
-    if payload.type != "text":
-        raise HTTPException(400, f"Payload type not accepted: {payload.type}")
-    if not _TEXT_SCHEMA.fullmatch(payload.schema_id):
-        raise HTTPException(400, f"Payload schema not accepted: {payload.schema_id}")
-
-
-def _sliced(task_ids: list[str], text: str | None) -> list[str]:
+def _slice(task_ids: list[str], text: str | None) -> list[str]:
     if text is None:
         return task_ids
     try:
         bounds = [int(part) if part else None for part in text.split(":")]
-        if len(bounds) in _SLICE_PARTS:
+        if len(bounds) > 1:
             return task_ids[slice(*bounds)]
-    except ValueError:  # not a number, or a step of 0
+    except (ValueError, TypeError):  # not a number, a step of 0, or too many parts
         pass
     raise HTTPException(400, f"Invalid slice: {text}")
 
@@ -335,7 +287,7 @@ def _json(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 
 
-def _http_error(_request: Request, error: Exception) -> Response:
+def _answer_http_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     return JSONResponse(
@@ -343,5 +295,5 @@ def _http_error(_request: Request, error: Exception) -> Response:
     )
 
 
-def _fault(_request: Request, error: Exception) -> Response:
+def _answer_failure(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": describe(error)}, status_code=500)

@@ -1,4 +1,4 @@
-"""The datasets that the embedded service knows, found by name and read when asked for."""
+"""The datasets of the embedded service, found by name and read when asked for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic import JsonValue
+
+
+__all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class LocalDatasets:
         *,
         evaluator_fields: frozenset[str],
     ) -> Self:
-        """One dataset whose tasks are given in memory.
+        """Return one dataset whose tasks are given in memory.
 
         Args:
             name: What clients call it.
@@ -166,6 +169,6 @@ class LocalDatasets:
 
 
 def fingerprint(value: JsonValue | list[dict[str, JsonValue]]) -> str:
-    """A short hash of JSON data; the order of fields does not matter."""
+    """Return a short hash of JSON data; the order of fields does not matter."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Calls an author's grader so that neither its slowness nor its faults hurt the service."""
+"""Calls of an author's grader that neither block the service nor pass on its mistakes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from benchmark_runner._concurrency.author_calls import call_either
 from benchmark_runner._scores import is_finite
 from benchmark_runner.errors import describe
 
+__all__ = ["Grader", "describe_failure", "grade", "source_hash"]
+
 #: Gets the whole raw task, references included, and the response; returns any JSON.
 Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]
 
@@ -25,12 +27,12 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> JsonValue:
-    """Return what the grader makes of a response.
+    """Return the grader's result for a response.
 
     A plain function runs in a thread of its own, a coroutine function on the event loop.
 
     Raises:
-        Exception: whatever the grader raises.
+        Exception: any that the grader raises.
         TypeError: the grader returned something that is not JSON.
     """
     # A grader that changes the task must not change the dataset.
@@ -39,7 +41,7 @@ async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> Js
 
 
 def source_hash(grader: Grader) -> str:
-    """A hash of the source file that the grader is written in, helpers included."""
+    """Return a hash of the grader's source file, helpers included."""
     target = _definition(grader)
     try:
         source = Path(inspect.getfile(target)).read_bytes()
@@ -48,24 +50,24 @@ def source_hash(grader: Grader) -> str:
     return hashlib.sha256(source).hexdigest()[:16]
 
 
-def describe_fault(grader: Grader, error: BaseException) -> str:
-    """What a grader raised, and the last line of its own file that it came through."""
-    said = describe(error)
+def describe_failure(grader: Grader, error: BaseException) -> str:
+    """Return the error of a grader, with the last line of its own file that raised it."""
+    text = describe(error)
     try:
         file = Path(inspect.getfile(_definition(grader))).resolve()
     except (OSError, TypeError):
-        return said
+        return text
     cause: BaseException | None = error
     while cause is not None:
         for frame in reversed(traceback.extract_tb(cause.__traceback__)):
             if Path(frame.filename).resolve() == file:
-                return f"{said} ({file.name}, line {frame.lineno})"
+                return f"{text} ({file.name}, line {frame.lineno})"
         cause = cause.__cause__
-    return said
+    return text
 
 
 def _definition(grader: Grader) -> Callable[..., object]:
-    """The function or class that the author wrote."""
+    """Return the function or class that the author wrote."""
     target: object = inspect.unwrap(grader)
     while isinstance(target, functools.partial):
         target = cast("object", target.func)

@@ -1,7 +1,8 @@
-"""Reads and validates request bodies, and says what is wrong with one as FastAPI does."""
+"""Request bodies: read, validated, and refused in the form that FastAPI uses."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -12,31 +13,36 @@ from starlette.responses import JSONResponse, Response
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from benchmark_runner.schemas import Payload
+
+__all__ = ["MAX_BODY", "InvalidBodyError", "answer_invalid_body", "check_payload", "read_body"]
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+_TEXT_SCHEMA = re.compile(r".+\.text\.v[0-9]+")
 #: Bytes; a larger body is refused with a 413.
 MAX_BODY = 64 * 1024 * 1024
 
 
 class InvalidBodyError(Exception):
-    """A body is not what the path wants; ``faults`` is the ``detail`` of the 422."""
+    """An error about a body that does not fit; ``problems`` is the ``detail`` of the 422."""
 
-    def __init__(self, faults: list[dict[str, JsonValue]]) -> None:
+    def __init__(self, problems: list[dict[str, JsonValue]]) -> None:
         super().__init__()
-        self.faults = faults
+        self.problems = problems
 
     @classmethod
     def of(cls, error: ValidationError, *place: str) -> Self:
-        """What pydantic found in the body, or at a place in it."""
+        """Return the error for what pydantic found in the body, or at a place in it."""
         return cls(
             [
                 {
-                    "type": fault["type"],
-                    "loc": ["body", *place, *fault["loc"]],
-                    "msg": fault["msg"],
-                    "input": fault["input"],
+                    "type": problem["type"],
+                    "loc": ["body", *place, *problem["loc"]],
+                    "msg": problem["msg"],
+                    "input": problem["input"],
                 }
-                for fault in error.errors(include_url=False, include_context=False)
+                for problem in error.errors(include_url=False, include_context=False)
             ]
         )
 
@@ -48,35 +54,39 @@ async def read_body(request: Request, model: type[ModelT]) -> ModelT:
         HTTPException: 413, it is too large.
         InvalidBodyError: it is not JSON, or does not fit.
     """
-    # What says itself that it is too large is not even received.
+    # A body that announces itself as too large is not even received.
     _refuse_more_than_allowed(int(request.headers.get("content-length", 0)))
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         _refuse_more_than_allowed(len(content))
     if not content:
-        fault: dict[str, JsonValue] = {
-            "type": "missing",
-            "loc": ["body"],
-            "msg": "Field required",
-            "input": None,
-        }
-        raise InvalidBodyError([fault])
+        raise InvalidBodyError(
+            [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
+        )
     try:
         document: object = from_json(bytes(content), allow_inf_nan=False)
     except ValueError as error:
-        fault = {
+        problem: dict[str, JsonValue] = {
             "type": "json_invalid",
             "loc": ["body"],
             "msg": "JSON decode error",
             "input": {},
             "ctx": {"error": str(error)},
         }
-        raise InvalidBodyError([fault]) from None
+        raise InvalidBodyError([problem]) from None
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise InvalidBodyError.of(error) from None
+
+
+def check_payload(payload: Payload) -> None:
+    """Raise an ``HTTPException`` (400) unless the payload is a text."""
+    if payload.type != "text":
+        raise HTTPException(400, f"Payload type not accepted: {payload.type}")
+    if not _TEXT_SCHEMA.fullmatch(payload.schema_id):
+        raise HTTPException(400, f"Payload schema not accepted: {payload.schema_id}")
 
 
 def _refuse_more_than_allowed(size: int) -> None:
@@ -84,8 +94,8 @@ def _refuse_more_than_allowed(size: int) -> None:
         raise HTTPException(413, f"The request is larger than {MAX_BODY} bytes")
 
 
-def invalid_body(_request: Request, error: Exception) -> Response:
+def answer_invalid_body(_request: Request, error: Exception) -> Response:
     """Answer an :class:`InvalidBodyError`."""
     if not isinstance(error, InvalidBodyError):
         raise error
-    return JSONResponse({"detail": error.faults}, status_code=422)
+    return JSONResponse({"detail": error.problems}, status_code=422)

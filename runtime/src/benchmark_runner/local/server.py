@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from benchmark_runner.local.app import LocalService
 
+__all__ = ["Server", "serve"]
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds that gradings under way get to finish after a signal.
+#: Seconds that running evaluations get to finish after a signal.
 _GRACE = 5
 
 
@@ -29,7 +31,7 @@ def serve(
     port: int = 0,
     on_ready: Callable[[str], None] | None = None,
 ) -> int | None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way and return.
+    """Serve until SIGINT or SIGTERM, then finish the running requests and return.
 
     Args:
         service: The embedded service.
@@ -50,7 +52,7 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """A quiet uvicorn that says when it answers, and on which URL.
+    """A quiet uvicorn that reports its URL once it answers.
 
     Args:
         service: The embedded service.
@@ -82,7 +84,7 @@ class Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then report the URL."""
         await super().startup(sockets=sockets)
         if self._on_ready is not None:
             self._on_ready(self._url)

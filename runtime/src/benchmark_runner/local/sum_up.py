@@ -1,0 +1,81 @@
+"""The score of submitted evaluations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, JsonValue, ValidationError
+from starlette.exceptions import HTTPException
+
+from benchmark_runner._scores import finite
+from benchmark_runner._stats.means import mean
+from benchmark_runner.errors import describe
+from benchmark_runner.local.request_body import InvalidBodyError
+from benchmark_runner.schemas import EvalStatus, FinalScoreResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["sum_up"]
+
+
+class _Envelope(BaseModel):
+    """A submitted evaluation, as far as scoring reads it."""
+
+    status: EvalStatus
+    result: JsonValue = None
+
+
+def sum_up(
+    submitted: Mapping[str, JsonValue],
+    task_score: Callable[[JsonValue], float | None],
+    *,
+    tasks_in_dataset: int,
+    bare_results: bool,
+) -> FinalScoreResponse:
+    """Return the mean of the task scores; a task without a usable one counts 0.
+
+    Args:
+        submitted: The evaluations by task; ``None`` is a task without one.
+        task_score: Returns the task score of a grader's result.
+        tasks_in_dataset: The number of tasks that could have been submitted.
+        bare_results: Whether an evaluation may be the grader's result itself, as older runners
+            submit it to the legacy API.
+
+    Raises:
+        InvalidBodyError: an evaluation is malformed.
+        HTTPException: 500, ``task_score`` raised an error.
+    """
+    scores: list[float] = []
+    evaluated = 0
+    for task_id, evaluation in submitted.items():
+        envelope = _envelope(task_id, evaluation, bare_results=bare_results)
+        score = 0.0
+        if envelope is not None and envelope.status is EvalStatus.EVALUATED:
+            evaluated += 1
+            try:
+                score = finite(task_score(envelope.result)) or 0.0
+            except Exception as error:  # noqa: BLE001 (the author's code)
+                raise HTTPException(500, f"task_score() raised {describe(error)}") from None
+        scores.append(score)
+    return FinalScoreResponse(
+        tasks_evaluated=list(submitted),
+        final_score=mean(scores) or 0.0,
+        metadata={
+            "submitted": len(scores),
+            "evaluated": evaluated,
+            "counted_as_zero": len(scores) - evaluated,
+            "tasks_in_dataset": tasks_in_dataset,
+        },
+    )
+
+
+def _envelope(task_id: str, evaluation: JsonValue, *, bare_results: bool) -> _Envelope | None:
+    if evaluation is None:
+        return None
+    try:
+        return _Envelope.model_validate(evaluation)
+    except ValidationError as error:
+        if bare_results and isinstance(evaluation, dict):
+            return _Envelope(status=EvalStatus.EVALUATED, result=evaluation)
+        raise InvalidBodyError.of(error, "evaluation_results", task_id) from None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.errors import (
+    ServiceUnavailableError,
+)
+from benchmark_runner.local import local_client
+from benchmark_runner.schemas import V1ScoreRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp
+
+    Row = dict[str, object]
+    ServeApp = Callable[[ASGIApp], str]
+from tests.unit.local.sample_service import (
+    Wire,
+    make,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+RESULTS: dict[str, object] = {
+    "1": {"status": "evaluated", "result": {"pass_percentage": 1.0}},
+    "2": {"status": "evaluated", "result": 0.5},
+    "3": {"status": "did_not_complete", "result": {"pass_percentage": 1.0}},
+    "4": None,
+}
+
+
+class TestScoring:
+    async def test_the_score_is_the_mean_over_what_is_submitted(self, wire: Wire) -> None:
+        v1_body = V1ScoreRequest(run_id="r1", dataset="validation", evaluation_results=RESULTS)
+        async with BenchmarkServiceClient(wire.url) as client:
+            legacy = await client.final_score(RESULTS, "validation")
+            v1 = await client.score(v1_body)
+            part = await client.final_score({"1": RESULTS["1"]}, "validation")
+            none = await client.final_score({}, "validation")
+        assert legacy.final_score == v1.final_score == 0.375
+        assert legacy.tasks_evaluated == ["1", "2", "3", "4"]
+        assert legacy.metadata == {
+            "submitted": 4,
+            "evaluated": 2,
+            "counted_as_zero": 2,
+            "tasks_in_dataset": 4,
+        }
+        assert v1.run_id == "r1"
+        assert (part.final_score, none.final_score) == (1.0, 0.0)
+
+    async def test_the_legacy_path_takes_bare_results_too(self, wire: Wire) -> None:
+        async with BenchmarkServiceClient(wire.url) as client:
+            score = await client.final_score({"1": {"pass_percentage": 0.5}}, "validation")
+        assert score.final_score == 0.5
+
+    async def test_the_authors_task_score_counts(self, folder: Path) -> None:
+        service = make(folder, task_score=lambda result: 7.0 if result == "good" else None)
+        results = {
+            "1": {"status": "evaluated", "result": "good"},
+            "2": {"status": "evaluated", "result": "unknown"},
+        }
+        async with local_client(service) as client:
+            assert (await client.final_score(results, "validation")).final_score == 3.5
+
+    async def test_a_task_score_that_raises_is_told(self, folder: Path) -> None:
+        service = make(folder, task_score=lambda result: result["missing"])
+        async with local_client(service) as client:
+            with pytest.raises(ServiceUnavailableError) as caught:
+                await client.final_score({"1": {"status": "evaluated", "result": {}}}, "validation")
+        assert "KeyError: 'missing'" in caught.value.message
