@@ -12,11 +12,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmark_runner._run.engine import Engine, EngineSettings
+from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import Planner
+from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.scan import scan, scan_all
 from benchmark_runner._run.score import CurrentEvals
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._spend import Spend
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
@@ -229,24 +231,35 @@ class EngineRun:
         runner.register_tasks(self.tasks)
 
     async def __call__(self, **settings: Any) -> ServiceError | None:
-        """Do what is left to do; the settings are those of ``EngineSettings``."""
+        """Do what is left to do; for the settings see ``carry_out()``."""
         return await self.carry_out(make_plan(self.artifacts, self.ids), **settings)
 
-    async def carry_out(self, plan: Plan, **settings: Any) -> ServiceError | None:
-        """Carry out a plan; the settings are those of ``EngineSettings``."""
+    async def carry_out(
+        self,
+        plan: Plan,
+        *,
+        eval_parallelism: int = 2,
+        eval_deadline: float = TOO_LONG,
+        parallelism: int = 3,
+        skip_eval: bool = False,
+        **settings: Any,
+    ) -> ServiceError | None:
+        """Carry out a plan; other settings are arguments of the engine."""
         chosen: dict[str, Any] = {
             "model": "the-model",
             "llm_config": LLMConfig(),
-            "parallelism": 3,
-            "eval_parallelism": 2,
-            "timeout": TOO_LONG,
-            "eval_deadline": TOO_LONG,
-            "skip_eval": False,
             "graded_by": GradedBy("local", "legacy", "1.0"),
             "local": True,
             **settings,
         }
-        engine = Engine(self.runner, self.artifacts, EngineSettings(**chosen), self.listen)
+        limit = chosen.pop("timeout", TOO_LONG)
+        request = RunRequest(parallelism=parallelism, timeout=limit, skip_eval=skip_eval)
+        service = ServiceSettings(
+            eval_parallelism=eval_parallelism,
+            eval_timeout=eval_deadline / 2,
+            service_retry_time=0,
+        )
+        engine = Engine(self.runner, self.artifacts, request, service, self.listen, **chosen)
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
 

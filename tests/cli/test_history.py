@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from benchmark_runner._run.flags import flags_of
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.checkpoint import Part
-from benchmark_runner.setting_parts import PART_OF_OPTION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def options_with(part: Part) -> list[str]:
-    return [option for option, its_part in PART_OF_OPTION.items() if its_part is part]
+    flags = flags_of("run", RunRequest, ServiceSettings)
+    return [flag.name for _, flag in flags if flag.part is part]
 
 
 def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:

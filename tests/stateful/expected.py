@@ -23,7 +23,7 @@ from tests.stateful.strategies import ANOTHER_RUN, Flags
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmark_runner._run.workflow import Command
+    from benchmark_runner._run.flags import Command
     from tests.stateful.test_life_of_a_run import LifeOfARun
 
 STATUSES = {
@@ -68,7 +68,7 @@ class Asked:
         config = self.before.config
         self.is_another = config is not None and flags in ANOTHER_RUN
         if not self.is_another:  # it is no other run than none
-            flags = {name: flags[name] for name in flags if name not in ("model", "sampling")}
+            flags = {name: flags[name] for name in flags if name not in ("model", "temperature")}
         limit = config["limit"] if config else flags.get("limit")
         self.questions = dict([*machine.questions.items()][:limit])
         begins = command == "run" and (config is None or self.changed_tasks())

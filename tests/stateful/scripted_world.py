@@ -24,17 +24,17 @@ from benchmark_runner._concurrency import loop_watch, thread_pool
 from benchmark_runner._progress import listeners
 from benchmark_runner._progress.display import NoDisplay
 from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
-from benchmark_runner._run.session import RunRequest
-from benchmark_runner._run.workflow import Outcome, Workflow, WorkSettings
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner._run.workflow import Outcome, Workflow
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.run_locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.output.run import exit_code
+from benchmark_runner.cli.exit_codes import exit_code
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
-from benchmark_runner.llm import build_llm_config
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
 from tests.stateful.scripts import COST, TIME_LIMIT, Died, Disturbance, Ended, Script
 from tests.stateful.timeless_loop import LoopPool, TimelessLoop
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.events import Event
-    from benchmark_runner._run.workflow import Command
+    from benchmark_runner._run.flags import Command
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
 PARALLEL_GRADINGS = 2
@@ -132,31 +132,29 @@ class World:
         runner = ScriptedRunner("http://service.test")
         runner.EVALUATION_API = self.evaluation_api
         runner.world = self
-        sampling = {"temperature": TEMPERATURE, **request.get("sampling", {})}
-        asked = {name: value for name, value in request.items() if name != "sampling"}
+        asked = RunRequest(
+            **{"model": MODEL, "temperature": TEMPERATURE, **request, **settings},
+            command=command,
+            default_file=self.dataset,
+            timeout=TIME_LIMIT,
+            quiet=True,
+        )
         job = Workflow(
             runner,
             RunArtifacts(self.results, run_id, durable=False),
-            RunRequest(
-                **{"model": MODEL, **asked},
-                llm_config=build_llm_config(**sampling),
-                default_file=self.dataset,
-            ),
-            work := WorkSettings(
-                command=command,
-                local=False,
-                timeout=TIME_LIMIT,
+            asked,
+            ServiceSettings(
+                url=runner.service_url,
                 eval_parallelism=PARALLEL_GRADINGS,
-                eval_deadline=60,
-                quiet=True,
-                **settings,
+                eval_timeout=30,
+                service_retry_time=0,
             ),
             self._connect,
         )
         ended = self._ended
         try:
             ended.outcome = self._carry_out(job)
-            ended.code = exit_code(ended.outcome, work)
+            ended.code = exit_code(ended.outcome, asked)
         except (BenchmarkRunnerError, asyncio.CancelledError, Died) as error:
             ended.error = error
         self._pool.finish()

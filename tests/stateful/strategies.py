@@ -77,7 +77,7 @@ damage = happenings("grader", *DAMAGE)
 anything = happenings("grader", *CHANGES, *DAMAGE)
 
 Flags = dict[str, Any]
-ANOTHER_RUN: list[Flags] = [{"model": "another"}, {"sampling": {"temperature": 1.0}}]
+ANOTHER_RUN: list[Flags] = [{"model": "another"}, {"temperature": 1.0}]
 mostly = st.sampled_from([True, True, False])
 known_flags: dict[str, st.SearchStrategy[Any]] = {
     "parallelism": st.integers(1, 3),

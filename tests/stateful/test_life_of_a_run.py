@@ -44,7 +44,7 @@ from tests.stateful.strategies import (
 )
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.workflow import Command
+    from benchmark_runner._run.flags import Command
 
 FEWEST_TASKS = 2
 #: Where a generation has its answer.

@@ -9,7 +9,10 @@ import pytest
 from typer.main import get_command
 
 from benchmark_runner import make_cli
+from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import (
     Part,
@@ -21,7 +24,6 @@ from benchmark_runner.checkpoint import (
 )
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import GenerationResult, Task
-from benchmark_runner.setting_parts import PART_OF_OPTION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +184,10 @@ class TestParts:
         ]
         assert "--model" in options
         assert "TASK_IDS" in options
-        assert sorted(PART_OF_OPTION) == sorted(options)
+        flags = flags_of("run", RunRequest, ServiceSettings)
+        declared = {flag.name: flag.part for _, flag in flags}
+        assert sorted(declared) == sorted(options)
+        assert all(isinstance(part, Part) for part in declared.values())
 
     @pytest.mark.parametrize(
         ("field", "part"),

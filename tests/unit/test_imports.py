@@ -30,7 +30,11 @@ COMMAND_LINE = {
     "benchmark_runner.cli.commands.runs",
     "benchmark_runner.cli.commands.score",
     "benchmark_runner.cli.commands.serve",
+    "benchmark_runner._part",
     "benchmark_runner._run.cli_defaults",
+    "benchmark_runner._run.flags",
+    "benchmark_runner._run.request",
+    "benchmark_runner._run.service_settings",
     "benchmark_runner.cli.commands.show",
     "benchmark_runner.cli.commands.status",
 }

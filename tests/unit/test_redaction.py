@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from benchmark_runner._project import Project
 from benchmark_runner._redaction import Redactor, forms_of, without_user_info
-from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+from benchmark_runner._run.benchmark import Benchmark
 from benchmark_runner._run.cli_defaults import CliSettings
-from benchmark_runner._run.session import RunRequest
-from benchmark_runner._run.workflow import WorkSettings
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._secrets import (
     KEY_VARIABLES,
     looks_like_a_key,
@@ -28,10 +28,8 @@ from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import field_words
 from benchmark_runner.cli.job import Job
-from benchmark_runner.cli.regrade import GradingFlags
 from benchmark_runner.client.call import Service
 from benchmark_runner.client.endpoint import Endpoint
-from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
@@ -359,35 +357,18 @@ class TestRepr:
             default_service_url=self.URL,
             data_dir="data",
         )
-        service = ServiceSettings(
-            url=self.URL,
-            eval_parallelism=1,
-            eval_timeout=1,
-            retry=RetryPolicy(),
-            allow_insecure_http=False,
+        service = ServiceSettings(url=self.URL)
+        request = RunRequest(
+            model="m",
+            options=[f"token={self.KEY}"],
+            custom_api_key=self.KEY,
+            custom_endpoint=self.URL,
         )
-        request = RunRequest(model="m", llm_config=config, options=[f"token={self.KEY}"])
         job = Job(
             benchmark=Benchmark(settings, Project(None, Path()), BenchmarkRunner),
             service=service,
             request=request,
-            settings=WorkSettings(command="run", local=False, eval_parallelism=1, eval_deadline=1),
-            results_dir=Path(),
-            run_id="r1",
-            flags=[],
-            json=False,
-        )
-        flags = GradingFlags(
-            command="score",
-            run_id="r1",
-            results_dir=None,
-            service_url=self.URL,
-            dataset_file=None,
-            eval_timeout=1,
-            service_attempts=1,
-            service_retry_time=1,
-            allow_insecure_http=False,
-            json=False,
+            artifacts=RunArtifacts(Path(), "r1"),
         )
         headers = {"x-descope-api-key": self.KEY}
         endpoint = Endpoint.of(self.URL, headers, "VALS_AUTH_KEY", trusted=False)
@@ -400,7 +381,7 @@ class TestRepr:
         )
         client = BenchmarkServiceClient(self.URL, headers=headers)
         redactor = Redactor([self.KEY])
-        held = (config, settings, service, request, job, flags, endpoint, asked, client, redactor)
+        held = (config, settings, service, request, job, endpoint, asked, client, redactor)
         return {type(holder).__name__: holder for holder in held}
 
     @pytest.mark.parametrize(
@@ -411,7 +392,6 @@ class TestRepr:
             "ServiceSettings",
             "RunRequest",
             "Job",
-            "GradingFlags",
             "Endpoint",
             "Service",
             "BenchmarkServiceClient",

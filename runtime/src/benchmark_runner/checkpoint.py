@@ -8,7 +8,6 @@ compared on a resume and changes only where that is allowed expressly (see
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from benchmark_runner._json import INDENTED, filled, json_file_of
+from benchmark_runner._part import Part
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
@@ -25,25 +25,6 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 TaskSourceKind = Literal["file", "service", "problem"]
-
-
-class Part(StrEnum):
-    """The part that a setting or fact has in whether a resume is the same run."""
-
-    IDENTITY = "identity"
-    """Another value makes it another run: refused."""
-    CODE = "code"
-    """Which code generates: another one is refused, unless it is accepted expressly."""
-    GRADER = "grader"
-    """Who grades: with another one, grades are stale."""
-    PROVENANCE = "provenance"
-    """A fact, noted with every invocation in which it differs."""
-    OPERATIONAL = "operational"
-    """How the work is done: free, noted likewise."""
-    RECORD = "record"
-    """What the framework itself writes down about the run."""
-    INVOCATION = "invocation"
-    """Only about this one invocation: what it works on, and what it prints."""
 
 
 _NOTED = (Part.CODE, Part.GRADER, Part.PROVENANCE, Part.OPERATIONAL)

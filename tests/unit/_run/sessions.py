@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from benchmark_runner._run.session import RunRequest, open_graded_run, open_run
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.session import open_graded_run, open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.llm import build_llm_config
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
@@ -89,7 +89,7 @@ class Bench:
     async def open(self, run_id: str = "r1", **request: Any) -> Session:
         sampling = request.pop("sampling", {})
         filled: dict[str, Any] = {"default_model": "default-model", "default_file": self.file}
-        asked = RunRequest(llm_config=build_llm_config(**sampling), **{**filled, **request})
+        asked = RunRequest(**sampling, **{**filled, **request})
         runner = self.runner_class(self.service_url)
         try:
             return await open_run(runner, RunArtifacts(self.results, run_id), asked, self.connect)
@@ -103,7 +103,7 @@ class Bench:
 
     async def open_graded(self, *, needs_file: bool = True, **request: Any) -> Session:
         filled: dict[str, Any] = {"default_file": self.file}
-        asked = RunRequest(llm_config=build_llm_config(), **{**filled, **request})
+        asked = RunRequest(**{**filled, **request})
         return await open_graded_run(
             self.runner_class("local"),
             RunArtifacts(self.results, "r1"),

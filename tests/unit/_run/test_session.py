@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._run.session import RunRequest, open_run
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.session import open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.llm import build_llm_config
 from tests.unit._run.sessions import ROWS, Bench, SampleRunner
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ class TestHashesOfTheTasks:
     async def test_a_key_that_stands_in_one_or_in_an_id_spoils_none(self, bench: Bench) -> None:
         bench.write([{"id": "letter-number-1", "question": "first letter?"}])
         (content_hash,) = dict((await bench.open()).task_hashes()).values()
-        request = RunRequest(
-            llm_config=build_llm_config(), default_model="m", default_file=bench.file
-        )
+        request = RunRequest(default_model="m", default_file=bench.file)
         redactor = Redactor([content_hash[8:24], "letter-number", "another-key"])
         artifacts = RunArtifacts(bench.results, "r1", redactor)
         session = await open_run(SampleRunner("local"), artifacts, request, bench.connect)

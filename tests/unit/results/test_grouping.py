@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._run.session import RunRequest, open_run
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.session import open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import DatasetError, UsageError
-from benchmark_runner.llm import LLMConfig
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
@@ -63,7 +63,7 @@ class Bench:
 
     async def start(self, **request: Any) -> None:
         source = {"dataset_file": self.file} if not request.keys() & {"dataset_name"} else {}
-        asked = RunRequest(llm_config=LLMConfig(), model="m", **{**source, **request})
+        asked = RunRequest(model="m", **{**source, **request})
         runner = TopicalRunner()
         artifacts = RunArtifacts(self.results, "r1")
         (await open_run(runner, artifacts, asked, self.connect)).freeze("run", {})

@@ -15,8 +15,6 @@ from tests.unit.results.stored_runs import START, Results
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydantic import JsonValue
-
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
@@ -102,27 +100,3 @@ class TestWhatItSaysOfItself:
 
         assert results.view().local is True
         assert results.view("r2").local is False
-
-    def test_the_flags_of_its_last_invocation_are_repeated(self, results: Results) -> None:
-        results.begin(
-            operational={
-                "skip_eval": True,
-                "parallelism": 3,
-                "timeout": 2.5,
-                "max_cost": None,
-                "no_durable": False,
-                "of_a_later_version": 7,
-            }
-        )
-        defaults: dict[str, JsonValue] = {
-            "skip_eval": False,
-            "parallelism": 10,
-            "timeout": 1800.0,
-            "max_cost": None,
-            "max_errors": None,
-            "no_durable": False,
-        }
-
-        arguments = results.view().resume_arguments(defaults)
-
-        assert arguments == ["--skip-eval", "--parallelism", "3", "--timeout", "2.5"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._project import Project
 from benchmark_runner._run.runner_class import import_object, resolve_runner
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.task_source import call_load_tasks
 from benchmark_runner.errors import (
     DatasetError,
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.app import LocalService
     from benchmark_runner.local.datasets import LocalDatasets
     from benchmark_runner.local.grader import Grader
-
-LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,72 +155,46 @@ class Benchmark:
         return cast("Grader", found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSettings:
-    """How to talk to the service.
+async def connect_to_service(
+    service: ServiceSettings, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
+) -> BenchmarkServiceClient:
+    """Make the client of the service.
 
-    Attributes:
-        url: Where it is, or ``local``; may hold a password, and so is not in the ``repr()``.
-        eval_parallelism: The most gradings at a time.
-        eval_timeout: Seconds for one try of a grading.
-        retry: How often and how long to retry.
-        allow_insecure_http: Send the key over plain http to another machine.
+    Args:
+        service: How to reach it.
+        benchmark: The author's benchmark, which the embedded service serves.
+        runner: The runner with its tasks.
+        source: Where the tasks come from.
+
+    Raises:
+        UsageError: no service is named, or its URL is not usable.
     """
-
-    url: str = field(repr=False)
-    eval_parallelism: int
-    eval_timeout: float
-    retry: RetryPolicy
-    allow_insecure_http: bool
-
-    @property
-    def local(self) -> bool:
-        """Whether the embedded service is meant."""
-        return self.url == LOCAL
-
-    @property
-    def eval_deadline(self) -> float:
-        """Seconds after which a grading is given up, its retries included."""
-        # A try that starts just before the retries' time is up runs to its end.
-        return self.retry.total_time + 2 * self.eval_timeout
-
-    async def connect(
-        self, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
-    ) -> BenchmarkServiceClient:
-        """Make the client.
-
-        Raises:
-            UsageError: no service is named, or its URL is not usable.
-        """
-        if not self.url:
-            raise UsageError(
-                "no benchmark service was given",
-                hint="Set SERVICE_URL, or give --service-url URL "
-                "(--service-url local grades on this machine).",
-            )
-        if self.local:
-            from benchmark_runner.local import local_client
-
-            if source.kind == "file":
-                service = benchmark.local_service(
-                    runner, *await benchmark.dataset_of(runner, source.file)
-                )
-            else:
-                service = benchmark.local_service(
-                    runner, *benchmark.datasets_in(benchmark.data_dir)
-                )
-                if source.dataset_name is not None:
-                    service.datasets.get(source.dataset_name)  # a broken one is told at once
-            return local_client(service, timeout=self.eval_timeout)
-        from benchmark_runner.client.service_client import build_client
-
-        return build_client(
-            self.url,
-            timeout=self.eval_timeout,
-            retry=self.retry,
-            allow_insecure_http=self.allow_insecure_http,
-            max_connections=self.eval_parallelism + 1,
+    if not service.url:
+        raise UsageError(
+            "no benchmark service was given",
+            hint="Set SERVICE_URL, or give --service-url URL "
+            "(--service-url local grades on this machine).",
         )
+    if service.local:
+        from benchmark_runner.local import local_client
+
+        if source.kind == "file":
+            datasets = await benchmark.dataset_of(runner, source.file)
+        else:
+            datasets = benchmark.datasets_in(benchmark.data_dir)
+        embedded = benchmark.local_service(runner, *datasets)
+        if source.kind != "file" and source.dataset_name is not None:
+            embedded.datasets.get(source.dataset_name)  # a broken one is told at once
+        return local_client(embedded, timeout=service.eval_timeout)
+    from benchmark_runner.client.service_client import build_client
+
+    return build_client(
+        service.url,
+        timeout=service.eval_timeout,
+        retry=service.retry,
+        allow_insecure_http=service.allow_insecure_http,
+        max_connections=service.eval_parallelism + 1,
+    )
 
 
 def open_benchmark(settings: CliSettings, *, use_env_file: bool = True) -> Benchmark:

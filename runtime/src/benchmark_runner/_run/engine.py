@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._concurrency.loop_watch import LoopWatch
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from benchmark_runner._progress.events import Listener
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
@@ -40,46 +41,20 @@ if TYPE_CHECKING:
 _WAITING_PER_SLOT = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """How to carry out a plan.
-
-    Attributes:
-        model: What ``generate()`` is told to use.
-        llm_config: Sampling and endpoint settings for ``generate()``.
-        parallelism: The most generations at a time.
-        eval_parallelism: The most gradings at a time.
-        timeout: Seconds a generation may take where its task does not say; ``None`` or 0 or
-            less means no limit.
-        eval_deadline: Seconds after which a grading is given up, its retries included.
-        skip_eval: Whether to leave the generations ungraded.
-        graded_by: Who grades, as recorded in each eval.
-        local: Whether that is the embedded service.
-        code: The runner's code, as recorded in each generation.
-        caps: When to start no new task.
-    """
-
-    model: str
-    llm_config: LLMConfig
-    parallelism: int
-    eval_parallelism: int
-    timeout: float | None
-    eval_deadline: float
-    skip_eval: bool
-    graded_by: GradedBy
-    local: bool
-    code: Code = field(default_factory=Code)
-    caps: Caps = field(default_factory=Caps)
-
-
 class Engine:
     """Carries out plans for one run.
 
     Args:
         runner: The author's runner, its tasks registered and its client set.
         artifacts: The files of the run.
-        settings: How to do it.
+        request: What a person asked for.
+        service: How to reach the service.
         listener: Is told of every step, in the event loop's thread but for ``LoopBlocked``.
+        model: The model of the run.
+        llm_config: The sampling and endpoint settings of the run.
+        graded_by: Who grades, as recorded in each eval.
+        local: Whether that is the embedded service.
+        caps: When to start no new task.
 
     Attributes:
         blocked: The tasks whose code has kept the event loop from its work for long.
@@ -89,26 +64,39 @@ class Engine:
         self,
         runner: BenchmarkRunner,
         artifacts: RunArtifacts,
-        settings: EngineSettings,
+        request: RunRequest,
+        service: ServiceSettings,
         listener: Listener,
+        *,
+        model: str,
+        llm_config: LLMConfig,
+        graded_by: GradedBy,
+        local: bool,
+        caps: Caps | None = None,
     ) -> None:
         self._runner = runner
         self._artifacts = artifacts
-        self._settings = settings
+        self._request = request
+        self._service = service
         self._emit = listener
+        self._model = model
+        self._llm_config = llm_config
+        self._graded_by = graded_by
+        self._local = local
+        self._caps = caps or Caps()
         self._keeper = Keeper(listener)
         self.blocked: list[str] = []
         self._refused_by: ServiceError | None = None
         self._paused_by: RunPausedError | None = None
         self._disk_error: ArtifactError | None = None
-        self._slots = Slots(settings.eval_parallelism)
+        self._slots = Slots(service.eval_parallelism)
         # What is under way, and what waits for another try: each one holds a generation.
-        self._room = asyncio.Semaphore((1 + _WAITING_PER_SLOT) * settings.eval_parallelism)
+        self._room = asyncio.Semaphore((1 + _WAITING_PER_SLOT) * service.eval_parallelism)
         self._under_way: dict[asyncio.Task[None], Slot] = {}
         # Fresh generations travel to the graders in memory, up to a bound; the rest is read
         # from disk again, so that slow grading costs no memory.
         self._fresh: dict[str, Generated] = {}
-        self._fresh_limit = 2 * (settings.parallelism + settings.eval_parallelism)
+        self._fresh_limit = 2 * (request.parallelism + service.eval_parallelism)
 
     async def carry_out(self, plan: Plan) -> BenchmarkRunnerError | None:
         """Generate and grade what the plan says is owed.
@@ -124,14 +112,14 @@ class Engine:
             generating, grading = self._workers(watch)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
-            if not self._settings.skip_eval:
+            if not self._request.skip_eval:
                 for task_id in plan.evaluate:
                     to_evaluate.put_nowait(task_id)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._evaluate_from(to_evaluate, grading, group))
                     async with asyncio.TaskGroup() as generators:
-                        for _ in range(min(self._settings.parallelism, len(plan.generate))):
+                        for _ in range(min(self._request.parallelism, len(plan.generate))):
                             generators.create_task(
                                 self._generate_from(to_generate, generating, to_evaluate)
                             )
@@ -143,14 +131,13 @@ class Engine:
         return self._refused_by or self._paused_by
 
     def _workers(self, watch: LoopWatch) -> tuple[Generating, Grading]:
-        settings = self._settings
         generating = Generating(
             runner=self._runner,
             artifacts=self._artifacts,
-            model=settings.model,
-            llm_config=settings.llm_config,
-            timeout=settings.timeout,
-            code=settings.code,
+            model=self._model,
+            llm_config=self._llm_config,
+            timeout=self._request.timeout,
+            code=self._request.code or Code(),
             keeper=self._keeper,
             watch=watch,
             emit=self._emit,
@@ -158,9 +145,9 @@ class Engine:
         grading = Grading(
             runner=self._runner,
             artifacts=self._artifacts,
-            deadline=settings.eval_deadline,
-            graded_by=settings.graded_by,
-            local=settings.local,
+            deadline=self._service.eval_deadline,
+            graded_by=self._graded_by,
+            local=self._local,
             keeper=self._keeper,
             watch=watch,
             emit=self._emit,
@@ -173,7 +160,6 @@ class Engine:
         generating: Generating,
         to_evaluate: asyncio.Queue[str | None],
     ) -> None:
-        caps = self._settings.caps
         for task_id in task_ids:
             if self._starts_nothing():  # asked only where a task is left: else all is done
                 return
@@ -182,14 +168,14 @@ class Engine:
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return
-            caps.count(task_id, generated.generation)
-            if not self._settings.skip_eval:
+            self._caps.count(task_id, generated.generation)
+            if not self._request.skip_eval:
                 if len(self._fresh) < self._fresh_limit:
                     self._fresh[task_id] = generated
                 to_evaluate.put_nowait(task_id)
 
     def _starts_nothing(self) -> bool:
-        self._paused_by = self._paused_by or self._settings.caps.reached()
+        self._paused_by = self._paused_by or self._caps.reached()
         return bool(self._refused_by or self._paused_by or self._disk_error)
 
     async def _evaluate_from(

@@ -31,6 +31,7 @@ from benchmark_runner._run.options import (
     split_options,
 )
 from benchmark_runner._run.plan import Reason
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner._text import some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
@@ -45,50 +46,12 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner._run.request import RunRequest
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.service_client import BenchmarkServiceClient
 
     Connect = Callable[[BenchmarkRunner, TaskSource], Awaitable[BenchmarkServiceClient]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What a person asked for; ``None`` means it was left out.
-
-    Attributes:
-        model: The model.
-        default_model: The model where neither the request nor an earlier start names one.
-        llm_config: Sampling and endpoint settings.
-        options: The author's options, each ``KEY=VALUE``, some of which are secret.
-        dataset_file: Take the tasks from this file.
-        dataset_name: Take the tasks from the service's dataset of this name.
-        problem: Take the one task's question from this file.
-        default_file: The dataset file where nothing else says.
-        task_ids: Work on these tasks only.
-        limit: The run is the first so many tasks of the dataset.
-        local: Whether the embedded service grades.
-        rerun: Generate these tasks again, whatever there is.
-        accept_changed_tasks: Go on where tasks have changed, and redo just those.
-        accept_code_change: Go on with other code than the run was started with.
-        code: The runner's code now.
-    """
-
-    model: str | None = None
-    default_model: str | None = None
-    llm_config: LLMConfig
-    options: Sequence[str] = field(default=(), repr=False)
-    dataset_file: Path | None = None
-    dataset_name: str | None = None
-    problem: Path | None = None
-    default_file: Path | None = None
-    task_ids: Sequence[str] = ()
-    limit: int | None = None
-    local: bool = False
-    rerun: Sequence[str] = ()
-    accept_changed_tasks: bool = False
-    accept_code_change: bool = False
-    code: Code = field(default_factory=Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +84,19 @@ class Session:
     changes: TaskChanges = field(default_factory=TaskChanges)
     facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
-    def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> None:
+    def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> RunConfig:
         """Write ``run_config.json``, with this invocation noted.
 
         Args:
             command: Which command works on the run.
             facts: What else holds in this invocation, beside the session's own facts.
+
+        Returns:
+            What was written, without the hashes of the tasks.
         """
         config, hashes = self.config, self.task_hashes()
         if self.source.kind != "problem":
-            self._write(config, hashes, command, facts)
-            return
+            return self._write(config, hashes, command, facts)
         with self.artifacts.config_locked():
             # Another process may have added its --problem to the same run meanwhile.
             if now := load_run_config(self.artifacts):
@@ -139,7 +104,7 @@ class Session:
                 added = [task_id for task_id in mine if task_id not in now.task_hashes]
                 config = now.model_copy(update={"tasks": [*now.tasks, *added]})
                 hashes = (now.task_hashes | mine).items()
-            self._write(config, hashes, command, facts)
+            return self._write(config, hashes, command, facts)
 
     def is_frozen(self) -> bool:
         """Whether ``run_config.json`` says what the run is now."""
@@ -156,10 +121,11 @@ class Session:
         hashes: Iterable[tuple[str, str]],
         command: str,
         facts: Mapping[str, JsonValue],
-    ) -> None:
+    ) -> RunConfig:
         accepted = asdict(self.changes) if self.changes else {}
         config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
         save_run_config(self.artifacts, config, hashes)
+        return config.without_hashes()
 
 
 async def open_run(
@@ -179,7 +145,7 @@ async def open_run(
         DatasetError: the dataset is missing or malformed.
         ServiceError: the service does not list the dataset.
     """
-    frozen = load_run_config(artifacts)
+    frozen, code = load_run_config(artifacts), request.code or Code()
     if frozen is None and artifacts.has_generations():
         raise RunIdentityError(
             f"{artifacts.run_dir} holds generations, but no run_config.json that says of what",
@@ -199,7 +165,7 @@ async def open_run(
         )
         check_same_limit(frozen, request.limit)
         if not request.accept_code_change:
-            check_same_code(frozen, runner.generation_version, request.code.commit)
+            check_same_code(frozen, runner.generation_version, code.commit)
         sampling = frozen.sampling | sampling
     source = choose_source(
         frozen,
@@ -224,7 +190,11 @@ async def open_run(
         config = _new_config(runner, artifacts.run_id, model, source, first)
         hashes = partial(_hashes_of, runner)
         config.sampling, config.options = sampling, public_options(runner, options)
-        config.limit, config.dataset_size, config.local = limit, len(tasks), request.local
+        config.limit, config.dataset_size, config.local = (
+            limit,
+            len(tasks),
+            runner.service_url == LOCAL,
+        )
         if len(first) < len(tasks):
             runner.register_tasks(first)
     else:
@@ -246,7 +216,7 @@ async def open_run(
         resumed=frozen is not None,
         redo=_to_redo(config, request, changes),
         changes=changes,
-        facts=_versions(runner) | _code_facts(runner, request.code),
+        facts=_versions(runner) | _code_facts(runner, code),
     )
 
 

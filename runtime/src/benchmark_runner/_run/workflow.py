@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._progress.events import ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.caps import Caps
+from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
+from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.generate import note_interruption
 from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.scan import scan_all
 from benchmark_runner._run.score import has_forced_score, make_score, standing_score
 from benchmark_runner._run.session import open_graded_run, open_run
-from benchmark_runner._run.settings import beginning, ending, make_engine
+from benchmark_runner._run.settings import beginning, ending
 from benchmark_runner._run.summary import RunSummary, summarise
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.client.retry import RetryPolicy
@@ -33,56 +35,20 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pydantic import JsonValue
 
-    from benchmark_runner._run.session import Connect, RunRequest, Session
+    from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.service_settings import ServiceSettings
+    from benchmark_runner._run.session import Connect, Session
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.schemas import ScoreResult
-
-Command = Literal["run", "evaluate", "score"]
 
 #: Seconds that the connections to the service get to be closed in order.
 _CLOSE_WITHIN = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkSettings:
-    """How a command works on its run.
-
-    Attributes:
-        command: Which command it is.
-        local: Whether the embedded service grades in this process.
-        parallelism: The most generations at a time.
-        timeout: Seconds a generation may take where its task does not say.
-        eval_parallelism: The most gradings at a time.
-        eval_deadline: Seconds after which a grading, or the scoring, is given up.
-        skip_eval: Whether to leave the generations ungraded.
-        regrade: Whether to grade again what has a grade.
-        force: Whether to score again, and also where the run is incomplete.
-        retry_timeouts: Whether to generate again what ran out of time or turns.
-        max_cost: US dollars after which no new task starts.
-        max_errors: Generation errors after which no new task starts.
-        quiet: Whether to show no progress.
-        operational: These settings and those of the service, for the run's history.
-    """
-
-    command: Command
-    local: bool
-    eval_parallelism: int
-    eval_deadline: float
-    parallelism: int = 1
-    timeout: float | None = None
-    skip_eval: bool = False
-    regrade: bool = False
-    force: bool = False
-    retry_timeouts: bool = False
-    max_cost: float | None = None
-    max_errors: int | None = None
-    quiet: bool = False
-    operational: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
 
 @dataclass(slots=True)
@@ -91,6 +57,7 @@ class Outcome:
 
     Attributes:
         session: The run.
+        config: What the run is, as its ``run_config.json`` says now.
         chosen: How the chosen tasks stand.
         overall: How all of its tasks stand.
         score: The score, if the run has one that sums what is on disk.
@@ -101,6 +68,7 @@ class Outcome:
     """
 
     session: Session
+    config: RunConfig
     chosen: RunSummary
     overall: RunSummary
     score: ScoreResult | None = None
@@ -126,7 +94,7 @@ class Workflow:
         runner: The author's runner.
         artifacts: The files of the run.
         request: What a person asked for.
-        settings: How to work.
+        service: How to reach the service.
         connect: Makes the client for a runner and its tasks.
 
     Attributes:
@@ -139,15 +107,16 @@ class Workflow:
         runner: BenchmarkRunner,
         artifacts: RunArtifacts,
         request: RunRequest,
-        settings: WorkSettings,
+        service: ServiceSettings,
         connect: Connect,
     ) -> None:
         self._runner = runner
         self._request = request
-        self._settings = settings
+        self._service = service
         self._connect = connect
-        self._caps = Caps(settings.max_cost, settings.max_errors)
+        self._caps = Caps(request.max_cost, request.max_errors)
         self._blocked: list[str] = []
+        self._frozen: RunConfig | None = None
         self.artifacts = artifacts
         self.session: Session | None = None
         self.listeners = Listeners(artifacts)
@@ -225,12 +194,12 @@ class Workflow:
             planner = self._planner(session)
             await beside_loop(scan_all, self.artifacts, session.config.tasks, planner)
             plan = self._part_of(session, planner.plan)
-            if self._settings.skip_eval or not self._runner.service_url:
+            if self._request.skip_eval or not self._runner.service_url:
                 return session, plan, None
             if session.source.kind != "service":
                 session.runner.service = await self._connect(session.runner, session.source)
             once = RetryPolicy(attempts=1)
-            by, _ = await ask_who_grades(session.runner, local=self._settings.local, retry=once)
+            by, _ = await ask_who_grades(session.runner, local=self._service.local, retry=once)
             return session, plan, by
         finally:
             await self._close()
@@ -253,7 +222,8 @@ class Workflow:
         if len(session.chosen) < len(session.config.tasks):
             chosen = summarise(session.runner, self.artifacts, session.chosen)
         blocked = [*dict.fromkeys(self._blocked)]
-        return Outcome(session, chosen, overall, blocked=blocked, local=self._settings.local)
+        config = self._frozen or session.config
+        return Outcome(session, config, chosen, overall, blocked=blocked, local=self._service.local)
 
     def note_interruption(self) -> None:
         """Say in the one generation of ``--problem`` that it was interrupted.
@@ -269,35 +239,35 @@ class Workflow:
 
     async def _open(self) -> Session:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
-        if self._settings.command == "run":
+        if self._request.command == "run":
             return await open_run(*arguments)
-        return await open_graded_run(*arguments, needs_file=self._settings.local)
+        return await open_graded_run(*arguments, needs_file=self._service.local)
 
     def _planner(self, session: Session) -> Planner:
         return Planner(
-            skip_eval=self._settings.skip_eval,
+            skip_eval=self._request.skip_eval,
             regrade=self._regrade(session),
-            retry_timeouts=self._settings.retry_timeouts,
+            retry_timeouts=self._request.retry_timeouts,
             redo=session.redo,
         )
 
     def _part_of(self, session: Session, plan: Plan) -> Plan:
         """Return the part of a plan that this command carries out."""
-        settings = self._settings
+        request = self._request
         if _is_part(session):
             plan = plan.only(session.chosen)
-        if settings.command != "run":
+        if request.command != "run":
             plan = plan.without(plan.generate)
-        if settings.command == "score":
+        if request.command == "score":
             plan = plan.without(plan.evaluate)
         return plan
 
     def _regrade(self, session: Session) -> Reason | None:
         """Why all that has a grade is to be graded again, if so."""
-        if self._settings.regrade:
+        if self._request.regrade:
             return Reason.REGRADE
         # The version of the embedded service is that of its whole dataset.
-        local = self._settings.local and session.config.service_url == "local"
+        local = self._service.local and session.config.service_url == "local"
         changes = session.changes and session.source.kind != "problem"
         return Reason.OTHER_REFERENCES if local and changes else None
 
@@ -305,22 +275,22 @@ class Workflow:
         self, session: Session, plan: Plan, baseline: Baseline, *, unchanged: bool
     ) -> _Grading:
         """Connect, and find out who grades and whether there is anything for them to do."""
-        runner, settings = session.runner, self._settings
-        if settings.skip_eval:
-            return _Grading(GradedBy(None, runner.EVALUATION_API, None), settings.local)
+        runner, request = session.runner, self._request
+        if request.skip_eval:
+            return _Grading(GradedBy(None, runner.EVALUATION_API, None), self._service.local)
         if session.source.kind != "service":
             runner.service = await self._connect(runner, session.source)
         client, standing = runner.service, None
-        if unchanged and not settings.force:
+        if unchanged and not request.force:
             standing = await beside_loop(standing_score, self.artifacts, baseline.evals_hash)
         if plan:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API
             )
-        if settings.local or standing is None:
-            by, served = await ask_who_grades(runner, local=settings.local)
+        if self._service.local or standing is None:
+            by, served = await ask_who_grades(runner, local=self._service.local)
         else:  # nothing is to be done: not worth a call
-            by, served = grader_now(runner, local=settings.local), False
+            by, served = grader_now(runner, local=self._service.local), False
         try:
             check_same_grader(self.artifacts.run_id, plan.graded, by)
         except RunIdentityError as error:
@@ -329,7 +299,7 @@ class Workflow:
                 error.hint = f"{first} {error.hint}"
             raise
         # A served embedded service is no more official than one in this process.
-        local = settings.local or served or bool(standing and standing.local)
+        local = self._service.local or served or bool(standing and standing.local)
         return _Grading(by, local, standing)
 
     def _begin(
@@ -340,7 +310,7 @@ class Workflow:
         In this order: after a kill in between, what was put away is owed all the same. The score
         goes first, so that none is left of grades that are gone.
         """
-        settings = self._settings
+        request = self._request
         if not self._score_stands(grading, baseline, unchanged):
             self.artifacts.remove_final_score()
         # A task that has changed is put away although others were chosen: once the new
@@ -348,29 +318,28 @@ class Workflow:
         for task_id in dict.fromkeys([*session.redo, *plan.on_purpose]):
             self.artifacts.keep_attempt(task_id)
         if self._regrade(session):
-            for task_id in plan.evaluate if settings.regrade else session.config.tasks:
+            for task_id in plan.evaluate if request.regrade else session.config.tasks:
                 self.artifacts.keep_eval(task_id)
-        begins = settings.command == "run" and not session.resumed
-        accepts = self._request.accept_code_change
-        if begins or plan or accepts or not session.is_frozen():
+        begins = request.command == "run" and not session.resumed
+        if begins or plan or request.accept_code_change or not session.is_frozen():
             by = grading.by
             facts: dict[str, JsonValue] = {
                 "service_url": by.service_url,
                 "evaluation_api": by.evaluation_api,
                 "service_version": by.service_version,
                 "local": grading.local,
-                "operational": {**settings.operational},
+                "operational": operational_settings(request.command, request, self._service),
             }
-            session.freeze(settings.command, facts)
-        if plan and settings.max_cost is not None:
+            self._frozen = session.freeze(request.command, facts)
+        if plan and request.max_cost is not None:
             self._caps.spend = baseline.spend
 
     def _score_stands(self, grading: _Grading, baseline: Baseline, unchanged: bool) -> bool:
         """Whether what ``final_score.json`` says is still true."""
-        settings = self._settings
-        if settings.command == "score":  # makes it anew, or nothing
+        request = self._request
+        if request.command == "score":  # makes it anew, or nothing
             return unchanged or has_forced_score(self.artifacts, baseline.evals_hash)
-        return unchanged and (grading.standing is not None or settings.skip_eval)
+        return unchanged and (grading.standing is not None or request.skip_eval)
 
     def _locked(self, session: Session) -> ExitStack:
         """Hold the run while it is worked on; ``--problem`` runs hold their task only."""
@@ -390,29 +359,34 @@ class Workflow:
     async def _work(
         self, session: Session, plan: Plan, grading: _Grading, baseline: Baseline
     ) -> BenchmarkRunnerError | None:
-        settings = self._settings
+        request = self._request
         if not plan:
             return None
-        started = beginning(session, plan, settings, baseline)
-        await self.listeners.begin(started, quiet=settings.quiet)
-        engine = make_engine(
-            session,
-            settings,
-            self.listeners,
-            by=grading.by,
+        started = beginning(session, plan, request, self._service, baseline)
+        await self.listeners.begin(started, quiet=request.quiet)
+        if not request.skip_eval:
+            session.runner.service.on_retry = self.listeners.tell_of_retry
+        engine = Engine(
+            session.runner,
+            self.artifacts,
+            request,
+            self._service,
+            self.listeners.tell,
+            model=session.config.model,
+            llm_config=session.llm_config,
+            graded_by=grading.by,
             local=grading.local,
-            code=self._request.code,
             caps=self._caps,
         )
         self._blocked = engine.blocked
         return await engine.carry_out(plan)
 
     async def _score(self, outcome: Outcome, grading: _Grading) -> None:
-        settings = self._settings
-        wanted = outcome.overall.complete or settings.force
+        request = self._request
+        wanted = outcome.overall.complete or request.force
         if grading.standing is not None:
             outcome.score, outcome.standing = grading.standing, True
-        elif wanted and not settings.skip_eval and outcome.stopped_by is None:
+        elif wanted and not request.skip_eval and outcome.stopped_by is None:
             self.listeners.tell(ScoringStarted())
             try:
                 with attributed_to(Phase.SCORE):
@@ -430,7 +404,7 @@ class Workflow:
             outcome.overall,
             service_url=grading.by.service_url,
             local=grading.local,
-            deadline=self._settings.eval_deadline,
+            deadline=self._service.eval_deadline,
         )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._redaction import Redactor
     from benchmark_runner.errors import BenchmarkRunnerError
+    from benchmark_runner.llm import LLMConfig
 
 JSON_SCHEMA_VERSION = 1
 
@@ -33,9 +34,29 @@ _reserved: list[_Reserved] = []
 _redactors: list[Redactor] = []
 
 
-def mask_with(redactor: Redactor) -> None:
-    """Mask in all that is printed what ``redactor`` knows to be secret, now or later."""
+def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redactor:
+    """Mask in all output the keys of the environment, the flags and the URLs.
+
+    Returns:
+        What masks them; what it is told to hide later is masked, too.
+    """
+    from benchmark_runner._redaction import Redactor
+    from benchmark_runner._secrets import secrets_of_environment, user_info
+    from benchmark_runner.checkpoint import field_words
+
+    endpoint = llm_config.custom_endpoint if llm_config else None
+    key = llm_config.custom_api_key if llm_config else None
+    redactor = Redactor(
+        [
+            *secrets_of_environment(os.environ),
+            key.get_secret_value() if key else None,
+            *user_info(service_url),
+            *user_info(endpoint or ""),
+        ],
+        reserved=field_words,
+    )
     _redactors[:] = [redactor]
+    return redactor
 
 
 def say(text: str = "") -> None:

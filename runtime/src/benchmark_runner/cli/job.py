@@ -1,127 +1,155 @@
-"""Carry out a workflow for a command: announce it, do it, report it, set the exit code."""
+"""One command on one run: open what it needs, carry it out, print how it ended, exit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
 from benchmark_runner._concurrency.gc_threshold import rare_collections
-from benchmark_runner._redaction import Redactor
+from benchmark_runner._run.benchmark import connect_to_service, open_benchmark
 from benchmark_runner._run.workflow import Workflow
+from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.checkpoint import field_words
 from benchmark_runner.cli.console import (
-    mask_with,
+    mask_secrets,
     note,
     print_error,
     print_failure,
     print_json,
     say,
 )
-from benchmark_runner.cli.flags import known_secrets, where_arguments
+from benchmark_runner.cli.exit_codes import exit_code
 from benchmark_runner.cli.output.dry_run import plan_as_json, plan_in_words
-from benchmark_runner.cli.output.run import as_json, closing, exit_code, opening
-from benchmark_runner.cli.shell import command_line
+from benchmark_runner.cli.output.run import as_json, closing, opening
+from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
+from benchmark_runner.cli.validation import check_flags, named_tasks
 from benchmark_runner.errors import BenchmarkRunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
-    from pathlib import Path
 
-    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.benchmark import Benchmark
+    from benchmark_runner._run.cli_defaults import CliSettings
     from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.session import RunRequest, Session
-    from benchmark_runner._run.workflow import Outcome, WorkSettings
+    from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.service_settings import ServiceSettings
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.workflow import Outcome
 
 ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a command is to do.
+    """A command with all that it needs.
 
     Attributes:
         benchmark: The author's benchmark.
-        service: How to talk to the service.
         request: What a person asked for.
-        settings: How to work.
-        results_dir: Where runs are kept.
-        run_id: Which run.
-        flags: What to repeat of the command line to go on with the run.
-        part: What to repeat to go on with the chosen part of it.
-        json: Whether to print one JSON object instead of text.
-        durable: Whether what is written is flushed to disk at once.
+        service: How to reach the service.
+        artifacts: The files of the run.
+        part: The arguments that choose a part of the run's tasks.
     """
 
     benchmark: Benchmark
-    service: ServiceSettings
     request: RunRequest
-    settings: WorkSettings
-    results_dir: Path
-    run_id: str
-    flags: Sequence[str]
+    service: ServiceSettings
+    artifacts: RunArtifacts
     part: Sequence[str] = ()
-    json: bool
-    durable: bool = True
-
-    def command_line(self, command: str, *arguments: str) -> str:
-        """A command on the same run; it works in a fresh shell."""
-        where = where_arguments(self.benchmark, self.results_dir, self.service.url)
-        script = f"{self.benchmark.runner_class.NAME}-runner"
-        return command_line(
-            [command, "--run-id", self.run_id, *where, *arguments],
-            script,
-            self.benchmark.project.root,
-        )
 
     def spell_out(self, error: BenchmarkRunnerError) -> BenchmarkRunnerError:
         """Name the command that is the way out of ``error``, as it is typed."""
         if error.way_out:
-            error.hint = f"{(error.hint or '').rstrip('.')}: {self.command_line(*error.way_out)}"
+            command, *arguments = error.way_out
+            run_id, url = self.artifacts.run_id, self.service.url
+            typed = self._commands.on_run(command, run_id, url, *arguments)
+            error.hint = f"{(error.hint or '').rstrip('.')}: {typed}"
             error.way_out = ()
         return error
 
     def resume_command(self, outcome: Outcome) -> str:
-        """The command that goes on where this one ended; it works in a fresh shell."""
-        # Only `run --problem` can generate for such a run, and that needs the file.
-        of_problem = outcome.session.config.task_source == "problem"
-        command = "evaluate" if of_problem and self.settings.command != "run" else "run"
-        unfinished = of_problem or exit_code(outcome, self.settings) != 0
-        return self.command_line(command, *self.flags, *(self.part if unfinished else ()))
+        """The command that resumes the run, and where it is not done, the same part of it."""
+        of_problem = outcome.config.task_source == "problem"
+        unfinished = of_problem or exit_code(outcome, self.request) != 0
+        return self._commands.resume(outcome.config, part=self.part if unfinished else ())
+
+    @property
+    def _commands(self) -> NextCommands:
+        return NextCommands(self.benchmark, self.artifacts.results_dir)
 
 
-def carry_out(job: Job) -> None:
-    """Do the job and end the command.
+def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> NoReturn:
+    """Carry out the command and end it.
+
+    Args:
+        settings: The arguments of ``make_cli()``.
+        request: What a person asked for.
+        service: How to reach the service, as far as a person said it.
 
     Raises:
         BenchmarkRunnerError: it can't be done; the class says why.
         typer.Exit: with the command's exit code.
     """
-    workflow = _workflow(job)
+    job = _open_job(settings, request, service)
+    runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
+    connect = partial(connect_to_service, job.service, job.benchmark)
+    workflow = Workflow(runner, job.artifacts, job.request, job.service, connect)
     reporter = Reporter(job, workflow)
+    if request.dry_run:
+        _show_plan(job, workflow, reporter)
     outcome = _interruptible(job, workflow.carry_out(reporter.announce), reporter)
     reporter.ended(outcome)
-    raise typer.Exit(exit_code(outcome, job.settings))
+    raise typer.Exit(exit_code(outcome, job.request))
 
 
-def show_plan(job: Job) -> None:
-    """Print what the job would do, and end the command.
+def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> Job:
+    part = part_arguments(request)
+    request = replace(request, task_ids=named_tasks(request.task_ids, request.task_file))
+    check_flags(request, service)
+    benchmark = open_benchmark(settings, use_env_file=request.problem is None)
+    service = replace(service, url=benchmark.service_url(service.url))
+    request = replace(
+        request,
+        default_model=settings.default_model,
+        default_file=benchmark.default_dataset_file,
+        code=Code.of(benchmark.project.root) if request.command == "run" else None,
+    )
+    if request.command == "run":
+        request = replace(
+            request,
+            custom_endpoint=request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"),
+            custom_api_key=request.custom_api_key or os.environ.get("CUSTOM_API_KEY"),
+        )
+    artifacts = RunArtifacts(
+        benchmark.results_dir(request.results_dir),
+        _new_run_id() if request.run_id is None else request.run_id,
+        mask_secrets(service.url, request.llm_config),
+        durable=not request.no_durable,
+        read_only=request.dry_run,
+    )
+    return Job(
+        benchmark=benchmark, request=request, service=service, artifacts=artifacts, part=part
+    )
 
-    Raises:
-        BenchmarkRunnerError: it could not be done; the class says why.
-        typer.Exit: always, with 0.
-    """
-    workflow = _workflow(job, read_only=True)
-    reporter = Reporter(job, workflow)
+
+def _new_run_id() -> str:
+    """Make up a run id that sorts by time and is not that of a run started in the same second."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _show_plan(job: Job, workflow: Workflow, reporter: Reporter) -> NoReturn:
     session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
     groups = plan.grouped(grader)
-    if job.json:
-        print_json(job.settings.command, plan_as_json(session, groups))
+    if job.request.json:
+        print_json(job.request.command, plan_as_json(session, groups))
     else:
         for line in plan_in_words(session, groups):
             say(line)
@@ -132,25 +160,13 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
     try:
         with rare_collections():
             return run_interruptible(
-                work, threads=job.settings.parallelism, last_words=reporter.interrupted
+                work, threads=job.request.parallelism, last_words=reporter.interrupted
             )
     except Interrupted as signal:
         reporter.interrupted(signal)
         raise typer.Exit(signal.exit_code) from None
     except BenchmarkRunnerError as error:
         raise job.spell_out(error) from None
-
-
-def _workflow(job: Job, *, read_only: bool = False) -> Workflow:
-    secrets = known_secrets(job.request.llm_config, job.service.url)
-    redactor = Redactor(secrets, reserved=field_words)
-    mask_with(redactor)
-    artifacts = RunArtifacts(
-        job.results_dir, job.run_id, redactor, durable=job.durable, read_only=read_only
-    )
-    runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
-    connect = partial(job.service.connect, job.benchmark)
-    return Workflow(runner, artifacts, job.request, job.settings, connect)
 
 
 class Reporter:
@@ -168,8 +184,8 @@ class Reporter:
 
     def announce(self, session: Session, plan: Plan, local: bool) -> None:
         """Say what is begun."""
-        if not (self._job.json or self._job.settings.quiet):
-            for line in opening(session, plan, self._job.settings, local=local):
+        if not (self._job.request.json or self._job.request.quiet):
+            for line in opening(session, plan, self._job.request, local=local):
                 say(line)
 
     def ended(self, outcome: Outcome) -> None:
@@ -184,14 +200,16 @@ class Reporter:
         job, workflow = self._job, self._workflow
         if workflow.session is None:
             message = f"stopped by {signal} before anything was done"
-            print_failure(job.settings.command, "Interrupted", message, None, as_json=job.json)
+            print_failure(
+                job.request.command, "Interrupted", message, None, as_json=job.request.json
+            )
             return
         workflow.listeners.end()
         workflow.note_interruption()
         try:
             outcome = workflow.take_stock(workflow.session)
         except BenchmarkRunnerError as error:  # the signal decides the exit code all the same
-            print_error(job.settings.command, error, as_json=job.json)
+            print_error(job.request.command, error, as_json=job.request.json)
             return
         self._tell(outcome, signal)
 
@@ -202,8 +220,8 @@ class Reporter:
             job.spell_out(outcome.stopped_by)
         if (refused := self._workflow.listeners.refused_by) is not None:
             note(f"The log of events is incomplete: {refused.message}")
-        if job.json:
-            content = as_json(outcome, job.settings, resume_command)
+        if job.request.json:
+            content = as_json(outcome, job.request, resume_command)
             if signal:
                 message = f"stopped by {signal}; what was finished is kept"
                 content["error"] = {
@@ -211,11 +229,11 @@ class Reporter:
                     "message": message,
                     "hint": resume_command,
                 }
-            print_json(job.settings.command, content)
+            print_json(job.request.command, content)
             return
         if signal:
             note(f"Stopped by {signal}. What was finished is kept.")
-        for line in closing(outcome, job.settings, resume_command):
+        for line in closing(outcome, job.request, resume_command):
             say(line)
         if outcome.stopped_by is not None:
-            print_error(job.settings.command, outcome.stopped_by, as_json=False)
+            print_error(job.request.command, outcome.stopped_by, as_json=False)

@@ -1,96 +1,94 @@
-"""Options that several commands share, so that they read the same everywhere."""
+"""The Typer options of the commands, made from the declarations of their flags."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
+from dataclasses import Field, fields
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-_SERVICE = "Service settings"
+from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.flags import Command, Flag, default_of, flags_of
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 
-DEFAULT_EVAL_PARALLELISM = 10
-#: Judges are slow: several minutes a grade are normal.
-DEFAULT_EVAL_TIMEOUT = 300.0
-DEFAULT_SERVICE_ATTEMPTS = 8
-DEFAULT_SERVICE_RETRY_TIME = 300.0
+_CONTAINERS = (RunRequest, ServiceSettings)
+_NAMES = [{declared.name for declared in fields(each)} for each in _CONTAINERS]
+_DECLARED = {declared.name: declared for each in _CONTAINERS for declared in fields(each)}
 
-RunToLookAt = Annotated[str, typer.Argument(metavar="R", help="The run.", show_default=False)]
-RunId = Annotated[str, typer.Option("--run-id", metavar="R", help="The run.")]
-ResultsDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--results-dir",
-        metavar="D",
-        help=r"Where runs are kept.  \[env: RESULTS_DIR] \[default: the project's results/]",
-    ),
+Callback = Callable[[RunRequest, ServiceSettings], None]
+
+
+def _details(found: Flag, text: str) -> dict[str, Any]:
+    text += rf"  \[env: {found.env}]" if found.env else ""
+    text += rf" \[default: {found.default_text}]" if found.default_text else ""
+    return {
+        "metavar": found.metavar,
+        "min": found.minimum,
+        "help": text,
+        "rich_help_panel": found.panel,
+    }
+
+
+def _shared(name: str) -> Any:
+    """The option of a field, for the commands that have a few of them only."""
+    found: Flag = _DECLARED[name].metadata["flag"]
+    return typer.Option(found.name, **_details(found, found.help))
+
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="R", help="Name of the run.", show_default=False)
 ]
-ServiceUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--service-url",
-        metavar="URL",
-        help=r"The benchmark service, or local.  \[env: SERVICE_URL]",
-        rich_help_panel=_SERVICE,
-    ),
-]
-DatasetFile = Annotated[
-    Path | None,
-    typer.Option("--dataset-file", metavar="F", help="Take the tasks from this file."),
-]
-EvalParallelism = Annotated[
-    int,
-    typer.Option(
-        "--eval-parallelism",
-        metavar="N",
-        min=1,
-        help="The most gradings at a time.",
-        rich_help_panel=_SERVICE,
-    ),
-]
-EvalTimeout = Annotated[
-    float,
-    typer.Option(
-        "--eval-timeout",
-        metavar="SECONDS",
-        help="The time limit of one grading.",
-        rich_help_panel=_SERVICE,
-    ),
-]
-ServiceAttempts = Annotated[
-    int,
-    typer.Option(
-        "--service-attempts",
-        metavar="N",
-        min=1,
-        help="The most tries of a call to the service.",
-        rich_help_panel=_SERVICE,
-    ),
-]
-ServiceRetryTime = Annotated[
-    float,
-    typer.Option(
-        "--service-retry-time",
-        metavar="SECONDS",
-        min=0,
-        help="How long a call to the service is tried again.",
-        rich_help_panel=_SERVICE,
-    ),
-]
-AllowInsecureHttp = Annotated[
-    bool,
-    typer.Option(
-        "--allow-insecure-http",
-        help="Send the key over plain http to another machine, too.",
-        rich_help_panel=_SERVICE,
-    ),
-]
-NoDurable = Annotated[
-    bool,
-    typer.Option(
-        "--no-durable",
-        help="Do not flush results to disk one by one: faster; a power cut may lose some.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+ResultsDir = Annotated[Path | None, _shared("results_dir")]
+ServiceUrl = Annotated[str | None, _shared("url")]
+AllowInsecureHttp = Annotated[bool, _shared("allow_insecure_http")]
+AsJson = Annotated[bool, _shared("json")]
+
+
+def with_flags(
+    command: Command, settings: CliSettings
+) -> Callable[[Callback], Callable[..., None]]:
+    """Give a command's callback all flags that are declared for the command.
+
+    Args:
+        command: The command.
+        settings: The arguments of ``make_cli()``, which hold some of the defaults.
+    """
+    parameters = [
+        Parameter(
+            declared.name,
+            Parameter.KEYWORD_ONLY,
+            default=_option(command, declared, found, settings),
+            annotation=declared.type,
+        )
+        for declared, found in flags_of(command, *_CONTAINERS)
+    ]
+
+    def decorate(callback: Callback) -> Callable[..., None]:
+        def call(**given: Any) -> None:
+            # What is omitted is left to the defaults of the containers.
+            values = {name: value for name, value in given.items() if value is not None}
+            request, service = (
+                {name: values[name] for name in values.keys() & names} for names in _NAMES
+            )
+            callback(RunRequest(command=command, **request), ServiceSettings(**service))
+
+        call.__name__, call.__doc__ = callback.__name__, callback.__doc__
+        call.__annotations__ = {}
+        call.__signature__ = Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+        return call
+
+    return decorate
+
+
+def _option(command: Command, declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
+    if not found.name.startswith("--"):
+        return typer.Argument(None, metavar=found.name, help=found.help, show_default=False)
+    if found.required_help is not None and command != "run":
+        return typer.Option(..., found.name, **_details(found, found.required_help))
+    default = default_of(declared, found, settings)
+    text = found.help
+    if default is None and found.setting and (shown := getattr(settings, found.setting)):
+        text += rf"  \[default: {shown}]"
+    return typer.Option(None if default == "" else default, found.name, **_details(found, text))

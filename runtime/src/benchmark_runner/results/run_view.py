@@ -24,9 +24,7 @@ from benchmark_runner.results.task_row import with_time_zone
 from benchmark_runner.schemas import safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pydantic import JsonValue
+    from collections.abc import Iterator
 
     from benchmark_runner._redaction import Redactor
     from benchmark_runner.artifacts.run_folder import ModelT
@@ -160,25 +158,6 @@ class RunView:
                 hint=f"{near}It has {len(tasks)} task(s): {some_ids(tasks)}.",
             )
         return TaskFiles(self.artifacts, task_id)
-
-    def resume_arguments(self, defaults: Mapping[str, JsonValue]) -> list[str]:
-        """Return the flags of the last command that a resume has to repeat.
-
-        What is frozen with the run, such as the model and the tasks, is not repeated.
-
-        Args:
-            defaults: The settings that are flags, by the names of ``operational``
-                (``eval_parallelism``), each with the value that needs no flag.
-        """
-        arguments: list[str] = []
-        for name, default in defaults.items():
-            value = self.config.operational.get(name, default)
-            if value == default or value is None or value is False:
-                continue
-            flag = f"--{name.replace('_', '-')}"
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            arguments += [flag] if value is True else [flag, text]
-        return arguments
 
 
 def open_view(

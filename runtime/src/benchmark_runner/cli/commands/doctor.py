@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from benchmark_runner.cli.console import (
     failures_as_messages,
-    mask_with,
+    mask_secrets,
     print_failure,
     print_json,
     say,
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmark_runner._project import Project
-    from benchmark_runner._redaction import Redactor
-    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli.doctor.checks import Examination
     from benchmark_runner.cli.doctor.findings import Finding
@@ -65,7 +66,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             project = _project(settings.runner)
             opened = _open(settings, service_url, allow_insecure_http=allow_insecure_http)
             root = project.root if project else None
-            mask_with(_redactor(root, opened, service_url))
+            _mask(root, opened, service_url)
             examination = Examination(root=root, opened=opened, offline=offline)
 
             def interrupted(signal: Interrupted) -> None:
@@ -97,9 +98,8 @@ def _project(runner: type[BenchmarkRunner] | str) -> Project | None:
 
 
 def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http: bool) -> Opened:
-    from benchmark_runner._run.benchmark import ServiceSettings, open_benchmark
-    from benchmark_runner.cli.options import DEFAULT_EVAL_TIMEOUT
-    from benchmark_runner.client.retry import RetryPolicy
+    from benchmark_runner._run.benchmark import open_benchmark
+    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 
     try:
@@ -114,30 +114,20 @@ def _open(settings: CliSettings, service_url: str | None, *, allow_insecure_http
     service = ServiceSettings(
         url=benchmark.service_url(service_url),
         eval_parallelism=1,
-        eval_timeout=DEFAULT_EVAL_TIMEOUT,
-        retry=RetryPolicy(attempts=3),
+        service_attempts=3,
         allow_insecure_http=allow_insecure_http,
     )
     return benchmark, service
 
 
-def _redactor(root: Path | None, opened: Opened, service_url: str | None) -> Redactor:
-    from benchmark_runner._redaction import Redactor
+def _mask(root: Path | None, opened: Opened, service_url: str | None) -> None:
     from benchmark_runner._secrets import user_info
-    from benchmark_runner.checkpoint import field_words
     from benchmark_runner.cli.doctor.answers_file import AnswersError, read_answers
-    from benchmark_runner.cli.flags import known_secrets
-    from benchmark_runner.llm import LLMConfig
 
-    url = opened[1].url if isinstance(opened, tuple) else service_url or ""
-    redactor = Redactor(known_secrets(LLMConfig(), url), reserved=field_words)
-    try:
-        answers = read_answers(root) if root else {}
-    except AnswersError:
-        return redactor
-    for address in answers.values():
-        redactor.hide(user_info(address))
-    return redactor
+    redactor = mask_secrets(opened[1].url if isinstance(opened, tuple) else service_url or "")
+    with suppress(AnswersError):
+        for address in (read_answers(root) if root else {}).values():
+            redactor.hide(user_info(address))
 
 
 async def _tell(examination: Examination, *, as_json: bool) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
     from benchmark_runner._run.cli_defaults import CliSettings
@@ -28,7 +28,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
     @app.command()
     def export(
-        run_id: RunToLookAt,
+        run_id: RunArgument,
         format_: Annotated[
             Format | None,
             typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
     from benchmark_runner._run.cli_defaults import CliSettings
@@ -18,7 +18,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
     @app.command()
     def show(
-        run_id: RunToLookAt,
+        run_id: RunArgument,
         task_id: Annotated[
             str, typer.Argument(metavar="TASK", help="The task.", show_default=False)
         ],
@@ -39,7 +39,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             try:
                 page = page_of(view, task_id)
             except UsageError as error:
-                listing = looking.command_line("export", run_id)
+                listing = looking.commands.inspect("export", run_id)
                 error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
                 raise
             if json:

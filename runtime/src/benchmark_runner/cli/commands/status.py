@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.console import failures_as_messages, note, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunToLookAt
+from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
     from benchmark_runner._run.cli_defaults import CliSettings
@@ -18,7 +18,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
     @app.command()
     def status(
-        run_id: RunToLookAt,
+        run_id: RunArgument,
         follow: Annotated[
             bool,
             typer.Option("--follow", help="First show how it goes on, until nobody works on it."),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.benchmark import connect_to_service
 from benchmark_runner.cli.doctor.findings import Finding, not_checked, ok
 from benchmark_runner.client.preflight import check_service
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.benchmark import Benchmark, ServiceSettings
+    from benchmark_runner._run.benchmark import Benchmark
+    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.cli.doctor.loading import Loaded
 
 
@@ -23,7 +25,7 @@ async def check_reachable(
     if service.local:
         return ok("local: this machine grades")
     runner = loaded.runner
-    async with await service.connect(benchmark, runner, loaded.source) as client:
+    async with await connect_to_service(service, benchmark, runner, loaded.source) as client:
         if not loaded.tasks:
             await client.health()
             return not_checked(

@@ -96,14 +96,14 @@ def _clusters(values: Mapping[str, JsonValue]) -> dict[str, Hashable]:
 
 def _ways_out(looking: Looking, a: RunView, b: RunView) -> dict[Concern, str]:
     older = min(a, b, key=lambda view: view.started_at)
-    ways = {Concern.SCORES_MISSING_IN_B: looking.resume_command(b)}
+    ways = {Concern.SCORES_MISSING_IN_B: looking.commands.resume(b.config)}
     if a.config.service_url == b.config.service_url:
-        regrade = f"{looking.evaluate_command(older)} --regrade"
+        regrade = f"{looking.commands.evaluate(older.config)} --regrade"
         ways |= dict.fromkeys((Concern.EVALUATOR_VERSION, Concern.SERVICE), regrade)
     sources = [
         (view.config.task_source, view.config.dataset_name, view.config.dataset_file)
         for view in (a, b)
     ]
     if sources[0] == sources[1] and older.config.task_source != "problem":
-        ways[Concern.TASK_CONTENT] = looking.resume_command(older, "--accept-changed-tasks")
+        ways[Concern.TASK_CONTENT] = looking.commands.resume(older.config, "--accept-changed-tasks")
     return ways

@@ -85,7 +85,7 @@ def write_report(
     file = _file_for(looking, run_ids, output)
     groupings = [_grouping(looking, view, by) for view in views]
     texts = Texts(looking.redactor, printable)
-    listing = ("export", looking.command_line("export", run_ids[0]))
+    listing = ("export", looking.commands.inspect("export", run_ids[0]))
     runs: list[RunFigures]
     comparisons: list[Comparison] = []
     if len(views) == 1:
@@ -107,8 +107,8 @@ def _grouping(looking: Looking, view: RunView, by: str | None) -> Grouping | Non
 
 
 def _commands(looking: Looking, view: RunView) -> dict[str, str]:
-    commands = {"Go on with this run": looking.resume_command(view)}
-    if (again := looking.reproduce_command(view)) is not None:
+    commands = {"Go on with this run": looking.commands.resume(view.config)}
+    if (again := looking.commands.reproduce(view.config)) is not None:
         commands["Do the same in a new run"] = again
     return commands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.cli.console import error_content
@@ -17,35 +18,17 @@ from benchmark_runner.cli.output.totals import (
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
 from benchmark_runner.results.phrases import missing_text
-from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.session import Session
-    from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner._run.workflow import Outcome, WorkSettings
+    from benchmark_runner._run.workflow import Outcome
 
 
-def exit_code(outcome: Outcome, settings: WorkSettings) -> int:
-    """0 when what was asked is done, else 1."""
-    if outcome.stopped_by is not None:
-        return 1
-    chosen = outcome.chosen
-    match settings.command:
-        case "run" if settings.skip_eval:
-            done = not chosen.without_generation and not _failed(chosen, Phase.GENERATE)
-        case "run":
-            done = chosen.complete
-        case "evaluate":
-            done = not chosen.without_eval and not chosen.failures
-        case "score":
-            done = outcome.score is not None
-    return 0 if done else 1
-
-
-def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> dict[str, object]:
+def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:
     """What ``--json`` prints of a run."""
     session, score = outcome.session, outcome.score
     content: dict[str, object] = {
@@ -70,65 +53,62 @@ def as_json(outcome: Outcome, settings: WorkSettings, resume_command: str) -> di
     }
     if outcome.stopped_by is not None:
         content["error"] = error_content(outcome.stopped_by)
-    elif settings.command == "score" and score is None:
+    elif request.command == "score" and score is None:
         content["error"] = {
             "type": "IncompleteRun",
-            "message": _why_no_score(outcome, settings),
+            "message": _why_no_score(outcome, request),
             "hint": "Complete it with resume_command, or give --force.",
         }
     return content
 
 
-def opening(session: Session, plan: Plan, settings: WorkSettings, *, local: bool) -> Iterator[str]:
+def opening(session: Session, plan: Plan, request: RunRequest, *, local: bool) -> Iterator[str]:
     """Say which run this is and what is left to do, before any of it is done."""
     config = session.config
     doing = {"evaluate": "Grading", "score": "Scoring"}
-    start = doing.get(settings.command, "Resuming" if session.resumed else "Starting")
+    start = doing.get(request.command, "Resuming" if session.resumed else "Starting")
     yield f"{start} run {config.run_id}"
     yield f"  model    {config.model}"
     yield f"  tasks    {tasks_text(config, session.chosen)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
-    if not settings.skip_eval:
-        by = "on this machine" if settings.local else f"by {session.runner.service.base_url}"
+    if not request.skip_eval:
+        in_process = session.runner.service_url == LOCAL
+        by = "on this machine" if in_process else f"by {session.runner.service.base_url}"
         embedded = ", by the local service: not an official score" if local else ""
         yield f"  grading  {by}{embedded}"
-    if session.resumed and settings.command != "score":
-        to_generate = f"{len(plan.generate)} to generate, " if settings.command == "run" else ""
+    if session.resumed and request.command != "score":
+        to_generate = f"{len(plan.generate)} to generate, " if request.command == "run" else ""
         yield f"  to do    {to_generate}{len(plan.evaluate)} to grade, {plan.done} done before"
 
 
-def closing(outcome: Outcome, settings: WorkSettings, resume_command: str) -> Iterator[str]:
+def closing(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
     """Say how the run stands, what went wrong, and how to go on."""
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
-    yield from _cost_lines(outcome, settings)
+    yield from _cost_lines(outcome, request)
     if outcome.blocked:
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
         log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
         yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
-    if not settings.skip_eval and outcome.score is None:
-        yield _why_no_score(outcome, settings)
+    if not request.skip_eval and outcome.score is None:
+        yield _why_no_score(outcome, request)
     yield f"Results  {short_path(session.artifacts.run_dir)}"
     yield f"Resume   {resume_command}"
 
 
-def _cost_lines(outcome: Outcome, settings: WorkSettings) -> Iterator[str]:
+def _cost_lines(outcome: Outcome, request: RunRequest) -> Iterator[str]:
     spend = outcome.overall.spend
-    if settings.max_cost is not None or spend.dollars:
+    if request.max_cost is not None or spend.dollars:
         yield cost_line(spend)
 
 
-def _why_no_score(outcome: Outcome, settings: WorkSettings) -> str:
+def _why_no_score(outcome: Outcome, request: RunRequest) -> str:
     missing = missing_text(outcome.overall, errors=True)
-    if settings.command == "score" and missing:
+    if request.command == "score" and missing:
         return f"No score written: {missing}. --force scores it all the same."
     return f"No score yet: {missing or 'the service did not give one'}"
-
-
-def _failed(summary: RunSummary, phase: Phase) -> bool:
-    return any(group.phase is phase for group in summary.failures)

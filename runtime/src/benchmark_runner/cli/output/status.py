@@ -70,9 +70,11 @@ def standing_of(looking: Looking, view: RunView) -> Standing:
     return Standing(
         view,
         reading,
-        resume=looking.resume_command(view),
-        evaluate=looking.evaluate_command(view) if ungraded else None,
-        retry_timeouts=looking.resume_command(view, "--retry-timeouts") if ran_out else None,
+        resume=looking.commands.resume(view.config),
+        evaluate=looking.commands.evaluate(view.config) if ungraded else None,
+        retry_timeouts=looking.commands.resume(view.config, "--retry-timeouts")
+        if ran_out
+        else None,
     )
 
 

@@ -1,0 +1,134 @@
+"""The declaration of a flag, and what a run keeps of the flags that were given.
+
+A flag is declared where its value is kept, as a field of
+:class:`~benchmark_runner._run.request.RunRequest` or
+:class:`~benchmark_runner._run.service_settings.ServiceSettings`. From the declaration come the
+signatures of the commands (:mod:`benchmark_runner.cli.options`), the resume command, the settings
+in the run's history, and the flag's part in the run's identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmark_runner._part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from dataclasses import Field
+
+    from _typeshed import DataclassInstance
+    from pydantic import JsonValue
+
+    from benchmark_runner._run.cli_defaults import CliSettings
+
+Command = Literal["run", "evaluate", "score"]
+
+ALL_COMMANDS: tuple[Command, ...] = ("run", "evaluate", "score")
+WITH_EVALUATION: tuple[Command, ...] = ("run", "evaluate")
+_RUN: tuple[Command, ...] = ("run",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A flag of the command line, or its one argument.
+
+    Attributes:
+        name: The flag as it is typed, such as ``--max-cost``.
+        help: The help text.
+        part: Its part in the run's identity. What is operational is recorded in the run's
+            history, and repeated by the resume command.
+        commands: The commands that have it.
+        metavar: What stands for its value in the help.
+        panel: The heading that it is listed under.
+        minimum: The lowest value that is accepted.
+        env: The environment variable that is used where the flag is omitted.
+        setting: The argument of ``make_cli()`` that is used where the flag is omitted.
+        default_text: The default, where the value does not show it.
+        required_help: The help text for the commands that need the flag: all but ``run``.
+    """
+
+    name: str
+    help: str
+    part: Part
+    commands: tuple[Command, ...] = _RUN
+    metavar: str | None = None
+    panel: str | None = None
+    minimum: int | None = None
+    env: str | None = None
+    setting: str | None = None
+    default_text: str | None = None
+    required_help: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The flag's name in the run's history, such as ``max_cost``."""
+        return self.name.removeprefix("--").replace("-", "_")
+
+    def typed(self, value: object) -> list[str]:
+        """The arguments that give the flag this value."""
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        return [self.name] if value is True else [self.name, text]
+
+
+def flag(
+    name: str,
+    metavar: str,
+    text: str,
+    part: Part,
+    *,
+    default: object = None,
+    secret: bool = False,
+    **more: Any,
+) -> Any:
+    """Declare a flag that has a value, as a field of a dataclass.
+
+    Args:
+        name: The flag as it is typed.
+        metavar: What stands for its value in the help.
+        text: The help text.
+        part: Its part in the run's identity.
+        default: The value where the flag is omitted; ``list`` for one that may be repeated.
+        secret: Keep the value out of the ``repr()``.
+        more: The other attributes of :class:`Flag`.
+    """
+    metadata = {"flag": Flag(name=name, metavar=metavar, help=text, part=part, **more)}
+    if default is list:
+        return field(default_factory=list[str], metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+def switch(name: str, text: str, part: Part, **more: Any) -> bool:
+    """Declare a flag that is given or not, as a field of a dataclass; see :func:`flag`."""
+    metadata = {"flag": Flag(name=name, help=text, part=part, **more)}
+    declared: Any = field(default=False, metadata=metadata)
+    return declared
+
+
+def flags_of(
+    command: Command, *containers: DataclassInstance | type[DataclassInstance]
+) -> Iterator[tuple[Field[Any], Flag]]:
+    """The flags of a command that containers declare, each with its field."""
+    for declared in (each for container in containers for each in fields(container)):
+        found: Flag | None = declared.metadata.get("flag")
+        if found is not None and command in found.commands:
+            yield declared, found
+
+
+def default_of(declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
+    """The value of a flag that is omitted; ``None`` for a list, whose default is empty."""
+    # A resume without the flag keeps what is frozen; the setting is for new runs only.
+    if found.setting is not None and found.part is not Part.IDENTITY:
+        return getattr(settings, found.setting)
+    return None if declared.default is MISSING else declared.default
+
+
+def operational_settings(command: Command, *containers: DataclassInstance) -> dict[str, JsonValue]:
+    """The settings of this invocation that the run's history records."""
+    return {
+        found.key: getattr(container, declared.name)
+        for container in containers
+        for declared, found in flags_of(command, container)
+        if found.part is Part.OPERATIONAL
+    }

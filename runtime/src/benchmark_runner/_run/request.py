@@ -1,0 +1,250 @@
+"""The request of a person: the flags of ``run``, ``evaluate`` and ``score``, each declared once.
+
+Those about the service are in :mod:`benchmark_runner._run.service_settings`. ``--help`` reads
+both modules, and so they import nothing heavy.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner._part import Part
+from benchmark_runner._run.flags import ALL_COMMANDS, WITH_EVALUATION, Command, flag, switch
+
+if TYPE_CHECKING:
+    from benchmark_runner._versions import Code
+    from benchmark_runner.llm import LLMConfig
+
+_MODEL = "Model settings"
+_RESUMING = "Resuming"
+_LIMITS = "Limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a person asked for; where nothing was said, the default.
+
+    The fields that are no flags are filled in by the command: its name, and what the author's
+    project says.
+
+    Attributes:
+        command: The command.
+        default_model: The model where neither the request nor an earlier start names one.
+        default_file: The dataset file where nothing else says.
+        code: The runner's code now, if it is known.
+    """
+
+    command: Command = "run"
+    default_model: str | None = None
+    default_file: Path | None = None
+    code: "Code | None" = None
+
+    task_ids: list[str] = flag(
+        "TASK_IDS", "TASK_IDS", "Run only these tasks.", Part.INVOCATION, default=list
+    )
+    model: str | None = flag(
+        "--model", "M", "Model that generates.", Part.IDENTITY, setting="default_model"
+    )
+    run_id: str | None = flag(
+        "--run-id",
+        "R",
+        "Name of the run; resumes it if it exists. Generated if omitted.",
+        Part.RECORD,
+        commands=ALL_COMMANDS,
+        required_help="Name of the run.",
+    )
+    dataset_file: Path | None = flag(
+        "--dataset-file",
+        "F",
+        "Read the tasks from this file.",
+        Part.IDENTITY,
+        commands=ALL_COMMANDS,
+    )
+    dataset_name: str | None = flag(
+        "--dataset-name", "N", "Use this dataset of the benchmark service.", Part.IDENTITY
+    )
+    problem: Path | None = flag(
+        "--problem", "PATH", "File with the question of the one TASK_ID.", Part.IDENTITY
+    )
+    task_file: Path | None = flag(
+        "--task-file", "F", "File with the ids of the tasks to run, one per line.", Part.INVOCATION
+    )
+    limit: int | None = flag(
+        "--limit", "N", "Use only the first N tasks of the dataset.", Part.IDENTITY, minimum=1
+    )
+    regrade: bool = switch(
+        "--regrade",
+        "Also repeat the evaluations that exist.",
+        Part.INVOCATION,
+        commands=("evaluate",),
+    )
+    force: bool = switch(
+        "--force",
+        "Score again, and score an incomplete run: missing tasks count as 0.",
+        Part.INVOCATION,
+        commands=("score",),
+    )
+    skip_eval: bool = switch("--skip-eval", "Generate only; evaluate nothing.", Part.OPERATIONAL)
+    parallelism: int = flag(
+        "--parallelism",
+        "N",
+        "Maximum number of generations at a time.",
+        Part.OPERATIONAL,
+        default=1,
+        minimum=1,
+        setting="default_parallelism",
+    )
+    timeout: float | None = flag(
+        "--timeout",
+        "SECONDS",
+        "Time limit of a generation whose task sets none; 0 means no limit.",
+        Part.OPERATIONAL,
+        setting="default_timeout",
+    )
+    options: list[str] = flag(
+        "--option",
+        "KEY=VALUE",
+        "Option of this benchmark; may be repeated.",
+        Part.IDENTITY,
+        default=list,
+        secret=True,
+    )
+    results_dir: Path | None = flag(
+        "--results-dir",
+        "D",
+        "Folder of the runs.",
+        Part.INVOCATION,
+        commands=ALL_COMMANDS,
+        env="RESULTS_DIR",
+        default_text="the project's results/",
+    )
+    dry_run: bool = switch(
+        "--dry-run", "Show what the command would do, and why, without doing it.", Part.INVOCATION
+    )
+    rerun: list[str] = flag(
+        "--rerun",
+        "TASK",
+        "Also regenerate this task; the earlier attempt is kept.",
+        Part.INVOCATION,
+        default=list,
+        panel=_RESUMING,
+    )
+    retry_timeouts: bool = switch(
+        "--retry-timeouts",
+        "Regenerate the tasks that ran out of time or turns.",
+        Part.INVOCATION,
+        panel=_RESUMING,
+    )
+    accept_changed_tasks: bool = switch(
+        "--accept-changed-tasks",
+        "Resume although tasks were changed, added or removed; redo only those.",
+        Part.INVOCATION,
+        panel=_RESUMING,
+    )
+    accept_code_change: bool = switch(
+        "--accept-code-change",
+        "Resume with another generation version or commit of this runner.",
+        Part.INVOCATION,
+        panel=_RESUMING,
+    )
+    max_cost: float | None = flag(
+        "--max-cost",
+        "USD",
+        "Start no new task once the run has cost this much.",
+        Part.OPERATIONAL,
+        minimum=0,
+        panel=_LIMITS,
+    )
+    max_errors: int | None = flag(
+        "--max-errors",
+        "N",
+        "Start no new task after this many generation errors.",
+        Part.OPERATIONAL,
+        minimum=1,
+        panel=_LIMITS,
+    )
+    no_durable: bool = switch(
+        "--no-durable",
+        "Do not flush each result to disk: faster, but a power failure may lose some.",
+        Part.OPERATIONAL,
+        commands=WITH_EVALUATION,
+    )
+    quiet: bool = switch("--quiet", "Show no progress.", Part.INVOCATION, commands=WITH_EVALUATION)
+    json: bool = switch(
+        "--json", "Print one JSON object instead of text.", Part.INVOCATION, commands=ALL_COMMANDS
+    )
+    max_tokens: int | None = flag(
+        "--max-tokens",
+        "N",
+        "Maximum number of tokens that the model may generate per call.",
+        Part.IDENTITY,
+        minimum=1,
+        panel=_MODEL,
+    )
+    temperature: float | None = flag(
+        "--temperature", "F", "Sampling temperature.", Part.IDENTITY, panel=_MODEL
+    )
+    top_p: float | None = flag(
+        "--top-p",
+        "F",
+        "Sample from the most likely tokens whose probabilities add up to F.",
+        Part.IDENTITY,
+        panel=_MODEL,
+    )
+    top_k: int | None = flag(
+        "--top-k", "N", "Sample from the N most likely tokens.", Part.IDENTITY, panel=_MODEL
+    )
+    reasoning_effort: str | None = flag(
+        "--reasoning-effort",
+        "S",
+        "Reasoning effort, such as low, medium or high.",
+        Part.IDENTITY,
+        panel=_MODEL,
+    )
+    custom_endpoint: str | None = flag(
+        "--custom-endpoint",
+        "URL",
+        "URL of the model's API.",
+        Part.IDENTITY,
+        env="CUSTOM_ENDPOINT",
+        panel=_MODEL,
+        secret=True,
+    )
+    custom_api_key: str | None = flag(
+        "--custom-api-key",
+        "KEY",
+        "Key for the model's API; safer in the environment.",
+        Part.INVOCATION,
+        env="CUSTOM_API_KEY",
+        panel=_MODEL,
+        secret=True,
+    )
+    chat_completions: bool = switch(
+        "--chat-completions",
+        "Use the OpenAI-compatible chat completions API.",
+        Part.IDENTITY,
+        panel=_MODEL,
+    )
+    disable_streaming: bool = switch(
+        "--disable-streaming",
+        "Do not stream; needs --chat-completions.",
+        Part.IDENTITY,
+        panel=_MODEL,
+    )
+
+    @property
+    def llm_config(self) -> "LLMConfig":
+        """The sampling and endpoint settings, as ``generate()`` gets them."""
+        from benchmark_runner.llm import build_llm_config
+
+        return build_llm_config(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            reasoning_effort=self.reasoning_effort,
+            custom_endpoint=self.custom_endpoint,
+            custom_api_key=self.custom_api_key,
+            chat_completions=self.chat_completions,
+            disable_streaming=self.disable_streaming,
+        )

@@ -1,0 +1,97 @@
+"""The settings of the benchmark service, with the flags that give them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark_runner._part import Part
+from benchmark_runner._run.flags import ALL_COMMANDS, WITH_EVALUATION, flag, switch
+
+if TYPE_CHECKING:
+    from benchmark_runner.client.retry import RetryPolicy
+
+#: The URL that means the embedded service.
+LOCAL = "local"
+
+_SERVICE = "Service settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """How to reach the service, and how long to wait for it."""
+
+    url: str = flag(
+        "--service-url",
+        "URL",
+        "URL of the benchmark service, or local.",
+        Part.GRADER,
+        default="",
+        commands=ALL_COMMANDS,
+        env="SERVICE_URL",
+        panel=_SERVICE,
+        secret=True,
+    )
+    eval_parallelism: int = flag(
+        "--eval-parallelism",
+        "N",
+        "Maximum number of evaluations at a time.",
+        Part.OPERATIONAL,
+        default=10,
+        commands=WITH_EVALUATION,
+        minimum=1,
+        panel=_SERVICE,
+    )
+    # Judges are slow: several minutes per evaluation are normal.
+    eval_timeout: float = flag(
+        "--eval-timeout",
+        "SECONDS",
+        "Time limit of one request to evaluate.",
+        Part.OPERATIONAL,
+        default=300.0,
+        commands=ALL_COMMANDS,
+        panel=_SERVICE,
+    )
+    service_attempts: int = flag(
+        "--service-attempts",
+        "N",
+        "Maximum number of attempts of a request to the service.",
+        Part.OPERATIONAL,
+        default=8,
+        commands=ALL_COMMANDS,
+        minimum=1,
+        panel=_SERVICE,
+    )
+    service_retry_time: float = flag(
+        "--service-retry-time",
+        "SECONDS",
+        "Time for the retries of a request to the service.",
+        Part.OPERATIONAL,
+        default=300.0,
+        commands=ALL_COMMANDS,
+        minimum=0,
+        panel=_SERVICE,
+    )
+    allow_insecure_http: bool = switch(
+        "--allow-insecure-http",
+        "Send the key to another machine over plain http, too.",
+        Part.OPERATIONAL,
+        commands=ALL_COMMANDS,
+        panel=_SERVICE,
+    )
+
+    @property
+    def local(self) -> bool:
+        """True if the embedded service is meant."""
+        return self.url == LOCAL
+
+    @property
+    def eval_deadline(self) -> float:
+        """Seconds after which an evaluation is given up, its retries included."""
+        # An attempt that starts just before the time for retries is up runs to its end.
+        return self.service_retry_time + 2 * self.eval_timeout
+
+    @property
+    def retry(self) -> "RetryPolicy":
+        """How often and how long to retry a request."""
+        from benchmark_runner.client.retry import RetryPolicy
+
+        return RetryPolicy(attempts=self.service_attempts, total_time=self.service_retry_time)

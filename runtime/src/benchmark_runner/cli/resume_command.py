@@ -1,0 +1,155 @@
+"""The commands that are printed for a person to run next: resume, evaluate, reproduce.
+
+They are made from the run's config, so that all commands print the same one, and they work in a
+fresh shell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner._part import Part
+from benchmark_runner._redaction import without_user_info
+from benchmark_runner._run.flags import default_of, flags_of
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner.cli.shell import command_line, short_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner._run.benchmark import Benchmark
+    from benchmark_runner._run.flags import Command
+    from benchmark_runner.checkpoint import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class NextCommands:
+    """The command lines on the runs of a benchmark.
+
+    Attributes:
+        benchmark: The author's benchmark.
+        results_dir: The folder of the runs.
+    """
+
+    benchmark: Benchmark
+    results_dir: Path
+
+    def inspect(self, command: str, *ids: str) -> str:
+        """A command that only reads, such as ``show``."""
+        return self._typed([command, *self._where(""), *_positional(ids)])
+
+    def on_run(self, command: str, run_id: str, service_url: str, *arguments: str) -> str:
+        """A command on one run, with these arguments."""
+        where = self._where(service_url)
+        return self._typed([command, "--run-id", run_id, *where, *arguments])
+
+    def resume(self, config: RunConfig, *more: str, part: Sequence[str] = ()) -> str:
+        """The command that resumes a run.
+
+        Only ``run --problem`` can generate for a run of such tasks, and that needs the file:
+        without it, it is the command that evaluates.
+
+        Args:
+            config: The run.
+            more: Flags that change what is done.
+            part: The arguments that choose a part of its tasks.
+        """
+        if config.task_source == "problem" and not part:
+            return self.evaluate(config)
+        return self._recorded("run", config, *more, *part)
+
+    def evaluate(self, config: RunConfig) -> str:
+        """The command that evaluates the generations of a run."""
+        return self._recorded("evaluate", config)
+
+    def reproduce(self, config: RunConfig) -> str | None:
+        """The command that does the same in a new run, whose id is generated then.
+
+        Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
+        are not recorded.
+
+        Args:
+            config: The run.
+        """
+        match config.task_source:
+            case "problem":
+                return None
+            case "service":
+                source = ["--dataset-name", config.dataset_name or ""]
+            case "file":
+                file = config.dataset_file
+                source = ["--dataset-file", short_path(Path(file))] if file else []
+        limit = ["--limit", str(config.limit)] if config.limit else []
+        options = [f"{name}={value}" for name, value in config.options.items()]
+        given = [part for option in options for part in ("--option", option)]
+        where = self._where(self.service_url(config))
+        repeated = self._repeated("run", config)
+        command = ["run", "--model", config.model, *source, *limit]
+        return self._typed([*command, *_sampling_flags(config.sampling), *given, *where, *repeated])
+
+    def service_url(self, config: RunConfig) -> str:
+        """The run's service, with the password of the environment's URL if that is the same."""
+        here = self.benchmark.service_url(None)
+        recorded = config.service_url
+        return here if recorded is None or without_user_info(here) == recorded else recorded
+
+    def _recorded(self, command: Command, config: RunConfig, *arguments: str) -> str:
+        repeated = self._repeated(command, config)
+        url = self.service_url(config)
+        return self.on_run(command, config.run_id, url, *repeated, *arguments)
+
+    def _repeated(self, command: Command, config: RunConfig) -> list[str]:
+        """The flags that the run's last invocation had and that are not frozen with the run."""
+        arguments: list[str] = []
+        for declared, flag in flags_of(command, RunRequest, ServiceSettings):
+            if flag.part is Part.OPERATIONAL:
+                default = default_of(declared, flag, self.benchmark.settings)
+                value = config.operational.get(flag.key, default)
+                if value != default and value is not None and value is not False:
+                    arguments += flag.typed(value)
+        return arguments
+
+    def _where(self, service_url: str) -> list[str]:
+        """The flags that find the run and the service in a shell without this environment."""
+        settings = self.benchmark.settings
+        arguments: list[str] = []
+        if self.results_dir != self.benchmark.project.results_path(settings.default_results_dir):
+            arguments += ["--results-dir", short_path(self.results_dir)]
+        if service_url and service_url != settings.default_service_url:
+            arguments += ["--service-url", without_user_info(service_url)]
+        return arguments
+
+    def _typed(self, arguments: Sequence[str]) -> str:
+        script = f"{self.benchmark.runner_class.NAME}-runner"
+        return command_line(arguments, script, self.benchmark.project.root)
+
+
+def part_arguments(request: RunRequest) -> list[str]:
+    """The arguments that choose the tasks again, as they were typed."""
+    arguments = ["--problem", str(request.problem)] if request.problem else []
+    arguments += ["--task-file", str(request.task_file)] if request.task_file else []
+    return [*arguments, *_positional(request.task_ids)]
+
+
+def _sampling_flags(sampling: Mapping[str, JsonValue]) -> list[str]:
+    given = {
+        **sampling,
+        "chat_completions": sampling.get("native") is False,
+        "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
+    }
+    arguments: list[str] = []
+    for _, flag in flags_of("run", RunRequest):
+        value = given.get(flag.key)
+        if value is not None and value is not False:
+            arguments += [flag.name] if value is True else [flag.name, str(value)]
+    return arguments
+
+
+def _positional(ids: Sequence[str]) -> list[str]:
+    # After "--" an id may start with a hyphen.
+    return ["--", *ids] if any(name.startswith("-") for name in ids) else [*ids]

@@ -1,0 +1,108 @@
+"""The checks of the flags that a person gave, before anything is opened."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from benchmark_runner._redaction import without_user_info
+from benchmark_runner._run.flags import flags_of
+from benchmark_runner._scores import finite
+from benchmark_runner._text import some_ids
+from benchmark_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.service_settings import ServiceSettings
+
+
+def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
+    """Return the task ids that were named, on the command line and in a file.
+
+    Raises:
+        UsageError: one is named twice, or the file can't be read or names none.
+    """
+    named = [*task_ids]
+    if task_file is not None:
+        try:
+            lines = task_file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise UsageError(
+                f"--task-file {task_file}: {reason}", hint="Give a text file, one task id a line."
+            ) from None
+        from_file = [line.strip() for line in lines if line.strip()]
+        if not from_file:
+            raise UsageError(f"--task-file {task_file}: names no task")
+        named += from_file
+    repeated = sorted({task_id for task_id in named if named.count(task_id) > 1})
+    if repeated:
+        raise UsageError(
+            f"task id(s) named more than once: {some_ids(repeated)}", hint="Name each task once."
+        )
+    return named
+
+
+def check_flags(request: RunRequest, service: ServiceSettings) -> None:
+    """Refuse values that make no sense, and flags that contradict each other.
+
+    Args:
+        request: The request, its ``task_ids`` including those of ``--task-file``.
+        service: The settings of the service.
+
+    Raises:
+        UsageError: there is one.
+    """
+    _check_source(request)
+    endpoint = request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT")
+    if endpoint and not _is_http_url(endpoint):
+        raise UsageError(
+            f"--custom-endpoint {without_user_info(endpoint)!r} is not an http or https URL",
+            hint="Give a URL such as https://models.example.com/v1.",
+        )
+    for container in (request, service):
+        for declared, found in flags_of(request.command, container):
+            number: object = getattr(container, declared.name)
+            if isinstance(number, float) and finite(number) is None:
+                raise UsageError(
+                    f"{found.name} {number} is not a finite number", hint="Give a number."
+                )
+    if request.disable_streaming and not request.chat_completions:
+        raise UsageError(
+            "--disable-streaming needs --chat-completions", hint="Give both, or neither."
+        )
+
+
+def _check_source(request: RunRequest) -> None:
+    sources = {
+        "--dataset-file": request.dataset_file,
+        "--dataset-name": request.dataset_name,
+        "--problem": request.problem,
+    }
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError(
+            f"{' and '.join(given)} exclude each other", hint="Take the tasks from one of them."
+        )
+    if request.problem is not None and len(request.task_ids) != 1:
+        raise UsageError(
+            f"--problem needs exactly one TASK_ID, not {len(request.task_ids)}",
+            hint="Name the task that the file asks: run --problem FILE TASK_ID.",
+        )
+    if request.problem is not None and request.limit is not None:
+        raise UsageError("--problem and --limit exclude each other", hint="Leave out --limit.")
+    if request.dataset_name is not None and not request.dataset_name.strip():
+        raise UsageError("--dataset-name is empty", hint="Give the name of a dataset.")
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:  # a port that is none, among others
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
