@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.responses import Response
+
+from benchmark_runner.client.retry import RetryNotice, RetryPolicy
+from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.errors import (
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RejectedRequestError,
+    ServiceError,
+    ServiceUnavailableError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import ASGIApp, Receive, Send
+
+    Answer = Callable[[Receive, Send], Awaitable[None]]
+    ServeApp = Callable[[ASGIApp], str]
+from tests.unit.client.script import (
+    GRADE,
+    KEY,
+    QUICK,
+    Script,
+    fails,
+    failure,
+    grade,
+    v1_request,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+class TestStatusCodes:
+    @pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
+    async def test_trouble_that_may_pass_is_retried(
+        self, script: Script, url: str, status: int
+    ) -> None:
+        notices: list[RetryNotice] = []
+        script.answer(failure(status, "trouble"), failure(status, "trouble"), GRADE)
+        async with BenchmarkServiceClient(url, retry=QUICK) as client:
+            client.on_retry = notices.append
+            assert await grade(client) == GRADE
+        assert len(script.seen) == 3
+        assert [notice.status_code for notice in notices] == [status, status]
+        assert "trouble" in notices[0].reason
+
+    @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+    async def test_trouble_that_lasts_ends_after_the_allowed_attempts(
+        self, script: Script, url: str, status: int
+    ) -> None:
+        script.answer(failure(status, "trouble"))
+        error = await fails(url, ServiceUnavailableError)
+        assert len(script.seen) == QUICK.attempts
+        assert error.status_code == status
+        assert error.detail == "trouble"
+        for part in ("task 't1'", "'d'", url, f"HTTP {status}: trouble (after several attempts)"):
+            assert part in error.message
+        assert error.hint
+
+    async def test_how_often_was_tried_makes_no_other_message(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(failure(503, "down"))
+        messages = {
+            (await fails(url, ServiceUnavailableError, retry=policy)).message
+            for policy in (RetryPolicy(2, first_wait=0), RetryPolicy(3, first_wait=0))
+        }
+        assert len(messages) == 1
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (400, RejectedRequestError),
+            (401, AuthenticationError),
+            (403, PermissionDeniedError),
+            (404, NotFoundError),
+            (405, RejectedRequestError),
+            (413, RejectedRequestError),
+            (422, RejectedRequestError),
+            (501, UnsupportedError),
+        ],
+    )
+    async def test_what_no_retry_heals_is_asked_once(
+        self, script: Script, url: str, status: int, kind: type[ServiceError]
+    ) -> None:
+        script.answer(failure(status, "because"))
+        for ask in (grade, lambda client: client.evaluate(v1_request())):
+            script.seen.clear()
+            error = await fails(url, kind, ask)
+            assert len(script.seen) == 1
+            assert error.status_code == status
+            assert error.detail == "because"
+            for part in ("task 't1'", "'d'", url, "because"):
+                assert part in error.message
+
+    async def test_a_missing_task_list_suggests_a_file(self, script: Script, url: str) -> None:
+        script.answer(failure(501, "list_tasks is not implemented"))
+        error = await fails(url, UnsupportedError, lambda client: client.list_tasks("val"))
+        assert "--dataset-file" in (error.hint or "")
+        for part in ("'val'", url, "501"):
+            assert part in error.message
+
+    async def test_an_unknown_dataset_is_named(self, script: Script, url: str) -> None:
+        script.answer(failure(404, "Dataset not found: val"))
+        error = await fails(url, NotFoundError, lambda client: client.list_tasks("val"))
+        assert "'val'" in error.message
+        assert "--dataset-name" in (error.hint or "")
+
+    async def test_a_validation_detail_is_shown_whole_and_on_one_line(
+        self, script: Script, url: str
+    ) -> None:
+        detail = [{"loc": ["body", "task_id"], "msg": "x" * 2000, "type": "missing"}]
+        script.answer(failure(422, detail))
+        error = await fails(url, RejectedRequestError)
+        assert json.loads(error.detail or "") == detail
+        assert (error.detail or "") in error.message
+
+    async def test_a_long_detail_is_cut(self, script: Script, url: str) -> None:
+        script.answer(failure(400, "long\n" * 1000))
+        error = await fails(url, RejectedRequestError)
+        assert error.detail == "long " * 99 + "long…"
+        assert "long…" in error.message
+
+    async def test_a_secret_at_the_cut_is_not_shown_in_part(self, script: Script, url: str) -> None:
+        script.answer(failure(400, "x" * 495 + KEY))
+        error = await fails(url, RejectedRequestError, headers={"x-descope-api-key": KEY})
+        assert KEY[:3] not in error.message
+
+    async def test_neither_is_a_providers_key_that_a_grader_echoes(
+        self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
+        script.answer(failure(400, "x" * 495 + "sk-0123456789abcdef"))
+        error = await fails(url, RejectedRequestError)
+        assert "sk-" not in error.message
+        assert error.message.endswith("x***")
+
+    async def test_a_detail_is_cut_between_words(self, script: Script, url: str) -> None:
+        for kept in ("x" * 490, "x" * 500):
+            script.answer(failure(400, f"{kept} a-key-of-somebody-else and more"))
+            error = await fails(url, RejectedRequestError)
+            assert error.detail == f"{kept}…"
+
+    async def test_an_html_error_page_is_told_by_its_status(self, script: Script, url: str) -> None:
+        script.answer(Response("<html><b>Bad Gateway</b></html>", status_code=502))
+        error = await fails(url, ServiceUnavailableError)
+        assert "HTTP 502: Bad Gateway" in error.message
+        assert "<" not in error.message
+
+    async def test_a_short_retry_after_is_honoured(self, script: Script, url: str) -> None:
+        notices: list[RetryNotice] = []
+        script.answer(failure(429, "slow down", retry_after="1"), GRADE)
+        began = time.monotonic()
+        async with BenchmarkServiceClient(url, retry=QUICK, on_retry=notices.append) as client:
+            assert await grade(client) == GRADE
+        assert time.monotonic() - began >= 1
+        assert notices[0].wait >= 1
+
+    @pytest.mark.parametrize("value", ["121", "Thu, 01 Jan 2099 00:00:00 GMT"])
+    async def test_a_used_up_quota_is_never_slept_on(
+        self, script: Script, url: str, value: str
+    ) -> None:
+        script.answer(failure(429, "limit reached", retry_after=value))
+        error = await fails(url, QuotaExceededError)
+        assert len(script.seen) == 1
+        assert error.resets_at is not None
+        assert error.resets_at.isoformat() in error.message
+        assert error.stops_evaluation
+
+    async def test_the_reset_time_of_a_quota_is_the_one_in_the_detail(
+        self, script: Script, url: str
+    ) -> None:
+        script.answer(
+            failure(
+                429,
+                "Evaluation request limit of 1 per week reached; "
+                "try again after 2099-11-30T00:00:00Z.",
+                retry_after="561600",
+            )
+        )
+        error = await fails(url, QuotaExceededError, lambda client: client.evaluate(v1_request()))
+        assert error.resets_at == datetime(2099, 11, 30, tzinfo=UTC)
