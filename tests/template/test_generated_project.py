@@ -96,6 +96,7 @@ def use_every_command(project: Path, run: Run) -> None:
         assert serving.stdout is not None
         assert serving.stdout.readline().startswith("Serving my-bench on http://127.0.0.1:")
         serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=60)
     assert serving.returncode == 128 + signal.SIGTERM
 
 
