@@ -1,5 +1,4 @@
-"""What is wrong with a runner's repository, and what heals it: ``doctor``.
+"""The checks of ``doctor``, each a module that returns a :class:`~.findings.Finding`.
 
-Each check is a module that looks at one thing and returns a :class:`~.findings.Finding`;
-:mod:`~.examination` makes them in order. Nothing here changes the repository.
+:mod:`~.checks` makes them in order. Nothing here changes the repository.
 """

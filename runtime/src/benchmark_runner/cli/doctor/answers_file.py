@@ -1,4 +1,4 @@
-"""The answers file, which every update of the template starts from."""
+"""The answers file, which every update of the template needs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from benchmark_runner.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["ANSWERS_FILE", "Answers", "AnswersError", "check_answers", "read_answers"]
+
 Answers = dict[str, str]
 
 ANSWERS_FILE = ".copier-answers.yml"
@@ -30,31 +32,39 @@ class AnswersError(Exception):
 
 
 def read_answers(root: Path) -> Answers:
-    """Return the answers that are texts, once all are there that updates need.
+    """Return the answers that are texts.
 
     Raises:
         AnswersError: the file is missing or damaged.
     """
     try:
-        text = (root / ANSWERS_FILE).read_text(encoding="utf-8")
+        return _parse((root / ANSWERS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AnswersError(f"{ANSWERS_FILE} is missing") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise AnswersError(f"{ANSWERS_FILE} can't be read: {reason}") from None
-    return parse_answers(text)
 
 
-def parse_answers(text: str) -> Answers:
-    """Return the answers that are texts, once all are there that updates need.
+async def check_answers(root: Path) -> Finding:
+    """Check that the file has all that an update needs."""
+    try:
+        answers = read_answers(root)
+    except AnswersError as error:
+        if await _is_whole_in_git(root):
+            command = in_project(root, ["git", "checkout", "HEAD", "--", ANSWERS_FILE])
+            return fault(str(error), advice="Restore the committed file.", command=command)
+        advice = "Write a new file, with the answers that the copy was made with."
+        return fault(str(error), advice=advice, command=_copy_command(root))
+    source = _address(answers["_src_path"])
+    return ok(f"made from {source} at {answers['_commit']}")
 
-    Raises:
-        AnswersError: the text is no YAML, or one is missing.
-    """
+
+def _parse(text: str) -> Answers:
     try:
         content: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        # Not its own words, which may be those of the file.
+        # Its own message may quote the file.
         mark = cast("yaml.Mark | None", getattr(error, "problem_mark", None))
         where = f", at line {mark.line + 1}" if mark else ""
         raise AnswersError(f"{ANSWERS_FILE} is damaged: no YAML{where}") from None
@@ -71,37 +81,21 @@ def parse_answers(text: str) -> Answers:
     return answers
 
 
-async def check_answers(root: Path) -> Finding:
-    """See whether an update could start."""
-    try:
-        answers = read_answers(root)
-    except AnswersError as error:
-        if await _is_whole_in_git(root):
-            command = in_project(root, ["git", "checkout", "HEAD", "--", ANSWERS_FILE])
-            return fault(
-                str(error), advice="Take back the file that was committed.", command=command
-            )
-        advice = "Make the file anew, with the answers that the copy was made with."
-        return fault(str(error), advice=advice, command=_make_anew(root))
-    source = _address(answers["_src_path"])
-    return ok(f"made from {source} at {answers['_commit']}")
-
-
 async def _is_whole_in_git(root: Path) -> bool:
     try:
-        parse_answers(await git("show", f"HEAD:./{ANSWERS_FILE}", cwd=root))
+        _parse(await git("show", f"HEAD:./{ANSWERS_FILE}", cwd=root))
     except (ProgramError, AnswersError):
         return False
     return True
 
 
-def _make_anew(root: Path) -> str:
-    """The command that writes the answers file and no other, from what else is known."""
+def _copy_command(root: Path) -> str:
+    """Return the command that writes the answers file only, from what the manifest says."""
     try:
         manifest = Manifest.of(root)
     except UsageError:
         manifest = Manifest()
-    # A clone that is gone was of a trial; git is where everybody can go on from.
+    # A clone that is gone was for a trial; everybody can use git.
     source, revision, kind = _TEMPLATE, None, "git" if manifest.clone else "index"
     if manifest.rendered_version is not None:
         revision = f"v{manifest.rendered_version}"
@@ -109,15 +103,16 @@ def _make_anew(root: Path) -> str:
         source, revision, kind = str(manifest.clone), "HEAD", "clone"
     elif manifest.git is not None:
         (source, revision), kind = manifest.git, "git"
-    data = ["--data", f"runtime_source={kind}"]
+    options = ["--exclude", "*", "--exclude", f"!/{ANSWERS_FILE}"]
+    options += ["--data", f"runtime_source={kind}"]
     if name := manifest.name.removesuffix("-runner"):
-        data += ["--data", f"benchmark_name={name}"]
-    of_revision = ["--vcs-ref", revision] if revision else []
-    only_it = ["--exclude", "*", "--exclude", f"!/{ANSWERS_FILE}"]
-    copy = copier(root, "copy", *only_it, *data, *of_revision, _address(source), ".")
+        options += ["--data", f"benchmark_name={name}"]
+    if revision:
+        options += ["--vcs-ref", revision]
+    copy = copier(root, "copy", *options, _address(source), ".")
     return in_project(root, ["rm", "-f", ANSWERS_FILE], *copy)
 
 
 def _address(source: str) -> str:
-    """The source without secrets; the user name that SSH needs is none."""
+    """Return the source without secrets; the user name that SSH needs is none."""
     return source if _SSH.match(source) else without_user_info(source)

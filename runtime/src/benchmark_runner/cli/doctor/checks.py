@@ -1,19 +1,17 @@
-"""All checks, in their order, each told as soon as it is made."""
+"""All checks, in their order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.doctor.answers_file import AnswersError, check_answers, read_answers
 from benchmark_runner.cli.doctor.conflicts import check_conflicts
 from benchmark_runner.cli.doctor.drift import check_drift
-from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked
-from benchmark_runner.cli.doctor.loading import Loaded, load, say_what_loads
+from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not_checked
 from benchmark_runner.cli.doctor.namesake import check_namesake
 from benchmark_runner.cli.doctor.releases import check_releases
-from benchmark_runner.cli.doctor.service import check_reachable
+from benchmark_runner.cli.doctor.runner import Loaded, check_reachable, describe_loaded, load
 from benchmark_runner.cli.doctor.versions import check_runtime
 from benchmark_runner.errors import BenchmarkRunnerError, describe
 
@@ -25,71 +23,80 @@ if TYPE_CHECKING:
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.cli.doctor.answers_file import Answers
 
+    Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
+
+__all__ = ["Checks"]
+
 
 @dataclass(slots=True, kw_only=True)
-class Examination:
-    """One visit.
+class Checks:
+    """The checks of one repository.
 
     Attributes:
         root: The author's project; ``None`` for an installed wheel.
-        opened: The author's benchmark and how to talk to its service, or why it can't be opened.
-        offline: Whether to leave out what needs the network.
+        opened: The author's benchmark and its service, or the error of opening them.
+        offline: Leave out what needs the network.
     """
 
     root: Path | None
-    opened: tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
+    opened: Opened
     offline: bool
     _loaded: Loaded | None = None
 
     async def findings(self) -> AsyncIterator[tuple[str, Finding]]:
-        """Make every check, and yield its name and what it found."""
+        """Yield the name of every check and its finding, as soon as there is one."""
         checks: dict[str, Callable[[], Awaitable[Finding]]] = {
-            "conflicts": partial(self._of_repository, check_conflicts),
-            "answers": partial(self._of_repository, check_answers),
-            "runtime": partial(self._of_repository, check_runtime),
-            "runner": self._runner,
-            "namesake": partial(check_namesake, self.root),
-            "template": partial(self._of_template, check_releases),
-            "service": self._service,
-            "drift": partial(self._of_template, check_drift),
+            "conflicts": lambda: check_conflicts(self._repository()),
+            "answers": lambda: check_answers(self._repository()),
+            "runtime": lambda: check_runtime(self._repository()),
+            "runner": self._check_runner,
+            "namesake": lambda: check_namesake(self.root),
+            "template": lambda: check_releases(*self._template()),
+            "service": self._check_service,
+            "drift": lambda: check_drift(*self._template()),
         }
         for name, check in checks.items():
-            try:
-                finding = await check()
-            except BenchmarkRunnerError as error:
-                finding = fault(error.message, advice=error.hint)
-            except SystemExit as error:
-                finding = fault(f"the author's code ended Python: {describe(error)}")
-            except OSError as error:
-                finding = not_checked(describe(error))
-            yield name, finding
+            yield name, await _finding_of(check)
 
-    async def _of_repository(self, check: Callable[[Path], Awaitable[Finding]]) -> Finding:
+    def _repository(self) -> Path:
         if self.root is None:
-            return not_checked("installed without its repository")
-        return await check(self.root)
+            raise NotChecked("installed without its repository")
+        return self.root
 
-    async def _of_template(self, check: Callable[[Path, Answers], Awaitable[Finding]]) -> Finding:
-        if self.offline:
-            return not_checked("--offline")
-        if self.root is None:
-            return not_checked("installed without its repository")
+    def _template(self) -> tuple[Path, Answers]:
+        self._need_network()
+        root = self._repository()
         try:
-            answers = read_answers(self.root)
+            return root, read_answers(root)
         except AnswersError:
-            return not_checked("the answers file does not say what this is made from")
-        return await check(self.root, answers)
+            raise NotChecked("the answers file does not say what this is made from") from None
 
-    async def _runner(self) -> Finding:
+    def _need_network(self) -> None:
+        if self.offline:
+            raise NotChecked("--offline")
+
+    async def _check_runner(self) -> Finding:
         if isinstance(self.opened, BenchmarkRunnerError):
             raise self.opened
         benchmark, service = self.opened
         self._loaded = await load(benchmark, service.url)
-        return say_what_loads(benchmark, self._loaded, local=service.local)
+        return describe_loaded(benchmark, self._loaded, local=service.local)
 
-    async def _service(self) -> Finding:
-        if self.offline:
-            return not_checked("--offline")
+    async def _check_service(self) -> Finding:
+        self._need_network()
         if isinstance(self.opened, BenchmarkRunnerError) or self._loaded is None:
-            return not_checked("the runner or its dataset can't be loaded")
+            raise NotChecked("the runner or its dataset can't be loaded")
         return await check_reachable(*self.opened, self._loaded)
+
+
+async def _finding_of(check: Callable[[], Awaitable[Finding]]) -> Finding:
+    try:
+        return await check()
+    except NotChecked as reason:
+        return not_checked(str(reason))
+    except BenchmarkRunnerError as error:
+        return fault(error.message, advice=error.hint)
+    except SystemExit as error:
+        return fault(f"the author's code ended Python: {describe(error)}")
+    except OSError as error:
+        return not_checked(describe(error))

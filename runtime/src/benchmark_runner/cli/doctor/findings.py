@@ -1,13 +1,16 @@
-"""What a check says: fine, a fault, or not checked, and what to do about it."""
+"""The result of one check: ok, a fault, or not checked, and what to do about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+
+__all__ = ["Finding", "NotChecked", "Status", "fault", "not_checked", "ok"]
 
 
 class Status(StrEnum):
-    """How a check ended."""
+    """The end of a check."""
 
     OK = "ok"
     FAULT = "fault"
@@ -16,13 +19,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
     Attributes:
         status: How it ended.
-        message: What was found, of what.
+        message: What was found.
         advice: What to do next, in words.
-        command: What to paste into a fresh shell.
+        command: What to paste into a new shell.
     """
 
     status: Status
@@ -36,16 +39,10 @@ class Finding:
         return "\n".join(part for part in (self.advice, self.command) if part) or None
 
 
-def ok(message: str, *, advice: str | None = None, command: str | None = None) -> Finding:
-    """Nothing is wrong; a remedy is then something that could be done."""
-    return Finding(Status.OK, message, advice, command)
+class NotChecked(Exception):  # noqa: N818 (no error, but a reason)
+    """A check is left out; the message says why."""
 
 
-def fault(message: str, *, advice: str | None = None, command: str | None = None) -> Finding:
-    """Something is wrong."""
-    return Finding(Status.FAULT, message, advice, command)
-
-
-def not_checked(message: str, *, advice: str | None = None, command: str | None = None) -> Finding:
-    """Nobody knows; the remedy is how to find out."""
-    return Finding(Status.NOT_CHECKED, message, advice, command)
+ok = partial(Finding, Status.OK)
+fault = partial(Finding, Status.FAULT)
+not_checked = partial(Finding, Status.NOT_CHECKED)

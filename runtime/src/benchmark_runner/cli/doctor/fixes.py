@@ -1,4 +1,4 @@
-"""Commands that heal, written such that they work in a fresh shell in the same folder."""
+"""Commands that fix a repository, for a new shell in the same folder."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["copier", "in_project", "install", "uninstall", "update"]
+
 
 def in_project(root: Path, *commands: Sequence[str]) -> str:
-    """Return the line that runs ``commands`` at the project's root, each if the last one did."""
+    """Return the line that runs ``commands`` at the project's root, up to the first that fails."""
     there = [] if Path.cwd() == root else [["cd", str(root)]]
     return " && ".join(shlex.join(command) for command in [*there, *commands])
 
 
 def install(root: Path) -> list[str]:
-    """The command that installs the project with what it asks for."""
+    """Return the command that installs the project with its dependencies."""
     if _has_make(root):
         return ["make", "install"]
     if shutil.which("uv"):
@@ -29,7 +31,7 @@ def install(root: Path) -> list[str]:
 
 
 def uninstall(root: Path, *distributions: str) -> list[str]:
-    """The command that takes distributions out of this environment."""
+    """Return the command that removes distributions from this environment."""
     python = _from(root, sys.executable)
     if shutil.which("uv"):
         return ["uv", "pip", "uninstall", "--python", python, *distributions]
@@ -37,16 +39,15 @@ def uninstall(root: Path, *distributions: str) -> list[str]:
 
 
 def update(root: Path) -> list[list[str]]:
-    """The commands that take the newest release of the template."""
+    """Return the commands that update to the template's newest release."""
     return [["make", "update"]] if _has_make(root) else copier(root, "update", "--skip-answered")
 
 
 def copier(root: Path, *arguments: str) -> list[list[str]]:
-    """The commands that have copier do something, also where it is not installed."""
-    found = shutil.which("copier")
+    """Return the commands that run copier, installed or not."""
     python = _from(root, sys.executable)
-    if found is not None:
-        # One that belongs to this environment may not be known to a fresh shell.
+    if found := shutil.which("copier"):
+        # One that belongs to this environment may not be on the path of a new shell.
         own = Path(found).is_relative_to(sys.prefix)
         return [[_from(root, found) if own else "copier", *arguments]]
     if find_spec("copier") is not None:

@@ -1,4 +1,4 @@
-"""What the project's ``pyproject.toml`` asks for."""
+"""The project's ``pyproject.toml``, as far as it concerns the framework."""
 
 from __future__ import annotations
 
@@ -17,49 +17,51 @@ from benchmark_runner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["MANIFEST", "Manifest"]
+
 MANIFEST = "pyproject.toml"
 _LOWER_BOUNDS = frozenset({">=", "==", "~="})
+_Table = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The part of it that concerns the framework.
+    """The dependencies of a project.
 
     Attributes:
         name: The project's name.
-        requirements: What it depends on, by normalized name.
-        source: Where uv takes the runtime from, where that is not the package index.
+        requirements: Its dependencies, by normalized name.
+        source: uv's source of the runtime; empty for the package index.
     """
 
     name: str = ""
     requirements: dict[str, Requirement] = field(default_factory=dict[str, Requirement])
-    source: dict[str, object] = field(default_factory=dict[str, object])
+    source: _Table = field(default_factory=_Table)
 
     @classmethod
     def of(cls, root: Path) -> Manifest:
-        """Read it.
+        """Read the file at the project's root.
 
         Raises:
             UsageError: it is missing or malformed.
         """
         try:
-            content: dict[str, object] = tomllib.loads((root / MANIFEST).read_text("utf-8"))
+            content: _Table = tomllib.loads((root / MANIFEST).read_text("utf-8"))
         except OSError as error:
             raise UsageError(f"{MANIFEST} can't be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             hint = "Correct it; `git diff HEAD` shows what has changed since the last commit."
             raise UsageError(f"{MANIFEST} is malformed: {error}", hint=hint) from None
         project = _table(content, "project")
-        sources = _table(_table(_table(content, "tool"), "uv"), "sources")
         return cls(
             str(project.get("name", "")),
             dict(_requirements(project.get("dependencies"))),
-            _table(sources, RUNTIME_DISTRIBUTION),
+            _table(content, "tool", "uv", "sources", RUNTIME_DISTRIBUTION),
         )
 
     @property
     def runtime(self) -> Requirement | None:
-        """What it asks of the runtime."""
+        """The dependency on the runtime."""
         return self.requirements.get(RUNTIME_DISTRIBUTION)
 
     @property
@@ -71,26 +73,28 @@ class Manifest:
 
     @property
     def clone(self) -> Path | None:
-        """The template's clone on this machine that the runtime is taken from."""
+        """The template's clone on this machine that the runtime is installed from."""
         path = self.source.get("path")
         return Path(path).parent if isinstance(path, str) else None
 
     @property
     def git(self) -> tuple[str, str] | None:
-        """The URL and the commit of the repository that the runtime is taken from."""
+        """The URL and the commit of the repository that the runtime is installed from."""
         url, commit = self.source.get("git"), self.source.get("rev")
         return (url, commit) if isinstance(url, str) and isinstance(commit, str) else None
 
 
-def _table(parent: dict[str, object], name: str) -> dict[str, object]:
-    value = parent.get(name)
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+def _table(content: _Table, *names: str) -> _Table:
+    for name in names:
+        value = content.get(name)
+        content = cast("_Table", value) if isinstance(value, dict) else {}
+    return content
 
 
 def _requirements(listed: object) -> Iterator[tuple[str, Requirement]]:
     for text in cast("list[object]", listed) if isinstance(listed, list) else []:
         try:
             requirement = Requirement(str(text))
-        except InvalidRequirement:  # an installer will say so
+        except InvalidRequirement:  # an installer reports it
             continue
         yield canonicalize_name(requirement.name), requirement

@@ -12,30 +12,32 @@ from benchmark_runner.cli.doctor.fixes import in_project, install, uninstall
 from benchmark_runner.cli.doctor.manifest import MANIFEST, Manifest
 from benchmark_runner.errors import UsageError
 
-NAMESAKE = "benchmark-runner"
+__all__ = ["check_namesake"]
+
+_NAMESAKE = "benchmark-runner"
 _PACKAGE = "benchmark_runner"
 
 
 async def check_namesake(root: Path | None) -> Finding:
-    """See whether the name ``benchmark_runner`` is claimed twice."""
-    other = _installed(NAMESAKE)
-    imported = _imported_from()
+    """Check that one distribution only has the package ``benchmark_runner``."""
+    other = _installed(_NAMESAKE)
+    spec = importlib.util.find_spec(_PACKAGE)
+    imported = Path((spec and spec.origin) or __file__).parent
     if other is None:
         return ok(f"{_PACKAGE} is that of {RUNTIME_DISTRIBUTION}, in {imported}")
     beside = "beside" if _installed(RUNTIME_DISTRIBUTION) else "instead of"
     message = (
-        f"{NAMESAKE} {other.version}, another project, is installed {beside} "
+        f"{_NAMESAKE} {other.version}, another project, is installed {beside} "
         f"{RUNTIME_DISTRIBUTION}; both are imported as {_PACKAGE}, now from {imported}"
     )
-    # What both have written goes with the one that is uninstalled, so both are.
-    both = (NAMESAKE, RUNTIME_DISTRIBUTION)
+    # Uninstalling one removes the files that both have written, so both are installed again.
+    both = (_NAMESAKE, RUNTIME_DISTRIBUTION)
     if root is None:
         command = in_project(Path.cwd(), uninstall(Path.cwd(), *both))
         return fault(message, advice="Then install this runner again.", command=command)
-    advice = f"Take {NAMESAKE} out of {MANIFEST} first." if _asked_for(root) else None
-    return fault(
-        message, advice=advice, command=in_project(root, uninstall(root, *both), install(root))
-    )
+    advice = f"Remove {_NAMESAKE} from {MANIFEST} first." if _is_dependency(root) else None
+    command = in_project(root, uninstall(root, *both), install(root))
+    return fault(message, advice=advice, command=command)
 
 
 def _installed(name: str) -> Distribution | None:
@@ -45,13 +47,8 @@ def _installed(name: str) -> Distribution | None:
         return None
 
 
-def _imported_from() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)
-    return Path((spec and spec.origin) or __file__).parent
-
-
-def _asked_for(root: Path) -> bool:
+def _is_dependency(root: Path) -> bool:
     try:
-        return NAMESAKE in Manifest.of(root).requirements
+        return _NAMESAKE in Manifest.of(root).requirements
     except UsageError:
         return False

@@ -1,4 +1,4 @@
-"""Other programs, asked within a time and without questions to a person."""
+"""Other programs, run with a time limit and without questions to a person."""
 
 from __future__ import annotations
 
@@ -15,31 +15,40 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+__all__ = ["ProgramError", "call", "git", "without_credentials"]
+
 #: Seconds for what needs no network.
-LOCAL_TIME = 30.0
+_LOCAL_TIME = 30.0
 _NO_QUESTIONS = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",
     "SSH_ASKPASS_REQUIRE": "never",
-    "LANGUAGE": "C",  # the words below are looked for
+    "LANGUAGE": "C",  # the messages are searched for words
 }
 _FATAL = re.compile(r"(?<=fatal: ).+")
 _USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class ProgramError(Exception):
-    """A program is not there, took too long or failed; the message says which."""
+    """A program is missing, took too long or failed; the message says which.
+
+    ``exit_code`` is its exit code, ``None`` where it has none.
+    """
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 async def call(
     *command: str | Path,
     cwd: Path,
-    seconds: float = LOCAL_TIME,
+    seconds: float = _LOCAL_TIME,
     environment: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run a program and return what it printed.
 
-    Its whole family ends with it, also when it takes too long or the caller is cancelled.
+    Its child processes end with it, also at a time-out or a cancellation.
 
     Raises:
         ProgramError: it can't be started, took too long, or failed.
@@ -67,19 +76,18 @@ async def call(
         if isinstance(error, asyncio.CancelledError):
             raise
         raise ProgramError(f"{name} was not done after {seconds:g} seconds") from None
-    if process.returncode != 0:
-        raise ProgramError(_reason(complaints) or f"{name} ended with {process.returncode}")
+    if code := process.returncode:
+        raise ProgramError(_reason(complaints) or f"{name} ended with {code}", code)
     return printed
 
 
-async def git(*arguments: str | Path, cwd: Path, seconds: float = LOCAL_TIME) -> str:
-    """Ask git of the repository around ``cwd``.
+async def git(*arguments: str | Path, cwd: Path, seconds: float = _LOCAL_TIME) -> str:
+    """Run git in ``cwd`` and return what it printed.
 
     Raises:
-        ProgramError: git is not there, took too long, or refused.
+        ProgramError: git is missing, took too long, or failed.
     """
-    printed = await call("git", *arguments, cwd=cwd, seconds=seconds)
-    return printed.decode("utf-8", "surrogateescape")
+    return (await call("git", *arguments, cwd=cwd, seconds=seconds)).decode(errors="replace")
 
 
 def without_credentials(text: str) -> str:
@@ -88,7 +96,7 @@ def without_credentials(text: str) -> str:
 
 
 def _reason(complaints: bytes) -> str:
-    """What git calls fatal, else the last line, which is a traceback's reason."""
+    """Return git's fatal error, else the last line, which is a traceback's reason."""
     text = complaints.decode("utf-8", "replace").strip()
     fatal = _FATAL.search(text)
     return without_credentials(fatal[0] if fatal else text.rpartition("\n")[2].strip())

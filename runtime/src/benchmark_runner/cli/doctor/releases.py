@@ -1,4 +1,4 @@
-"""Whether the template has a newer release than the one that the project is made from."""
+"""The template's newest release, compared with the one that the project is made from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from benchmark_runner.cli.doctor.versions import version_of_commit
 if TYPE_CHECKING:
     from benchmark_runner.cli.doctor.answers_file import Answers
 
+__all__ = ["check_releases", "repository_of"]
+
 #: Seconds for the template's repository to list its tags.
 _REMOTE_TIME = 20.0
 _RELEASE = re.compile(r"^([0-9a-f]+)\trefs/tags/v(\d+\.\d+\.\d+)(?:\^\{\})?$", re.MULTILINE)
@@ -23,24 +25,20 @@ _SHORTHANDS = {"gh:": "https://github.com", "gl:": "https://gitlab.com"}
 
 
 def repository_of(source: str) -> str:
-    """Return what git takes for the template's address, which copier lets one abbreviate."""
-    for shorthand, host in _SHORTHANDS.items():
-        if source.startswith(shorthand):
-            path = source.removeprefix(shorthand).removeprefix("/").removesuffix(".git")
-            return f"{host}/{path}.git"
+    """Return the address for git of a source that copier lets one abbreviate."""
+    if host := _SHORTHANDS.get(source[:3]):
+        return f"{host}/{source[3:].removeprefix('/').removesuffix('.git')}.git"
     if source.startswith("~"):
         return str(Path(source).expanduser())
     return source.removeprefix("git+")
 
 
 async def check_releases(root: Path, answers: Answers) -> Finding:
-    """Compare the template's newest release with what the project is made from."""
+    """Compare the template's newest release with the project's."""
     commit = answers["_commit"]
+    address = repository_of(answers["_src_path"])
     try:
-        listed = await git(
-            "ls-remote", "--tags", "--", repository_of(answers["_src_path"]),
-            cwd=root, seconds=_REMOTE_TIME,
-        )  # fmt: skip
+        listed = await git("ls-remote", "--tags", "--", address, cwd=root, seconds=_REMOTE_TIME)
     except ProgramError as error:
         command = in_project(root, *copier(root, "check-update"))
         return not_checked(f"the template's releases can't be listed: {error}", command=command)
@@ -48,7 +46,7 @@ async def check_releases(root: Path, answers: Answers) -> Finding:
     if not releases:
         return ok(f"no release is out yet; this is commit {commit}")
     newest = max(releases)
-    # A copy of a commit that was tagged later bears the commit's name still.
+    # The answers of a copy name the commit, also where it was tagged later.
     mine = version_of_commit(commit) or next(
         (number for number, name in releases.items() if name.startswith(commit)), None
     )

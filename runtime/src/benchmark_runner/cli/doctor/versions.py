@@ -1,4 +1,4 @@
-"""Whether the runtime that is installed is one that the project works with."""
+"""The installed runtime, compared with the version that the project needs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from benchmark_runner.cli.doctor.manifest import MANIFEST, Manifest
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["check_runtime", "version_of_commit"]
+
 #: What git says of a commit: its tag, or the last one before it.
 _DESCRIBED = re.compile(r"v(\d+\.\d+\.\d+\S*?)(?:-\d+-g[0-9a-f]+)?")
 
 
 def version_of_commit(commit: str) -> Version | None:
-    """The release that ``_commit`` is, or comes after; ``None`` where no tag is in it."""
+    """Return the release that ``_commit`` is or comes after; ``None`` where it names no tag."""
     described = _DESCRIBED.fullmatch(commit)
     try:
         return Version(described[1]) if described else None
@@ -31,7 +33,7 @@ def version_of_commit(commit: str) -> Version | None:
 
 
 async def check_runtime(root: Path) -> Finding:
-    """Compare the installed runtime with what the project asks for and was rendered with."""
+    """Compare the installed runtime with the dependency, and with the template's version."""
     manifest = Manifest.of(root)
     command = in_project(root, install(root))
     if manifest.runtime is None:
@@ -44,17 +46,14 @@ async def check_runtime(root: Path) -> Finding:
         installed = Version(version(RUNTIME_DISTRIBUTION))
     except PackageNotFoundError:
         return fault(f"{RUNTIME_DISTRIBUTION} is not installed", command=command)
-    it = f"{RUNTIME_DISTRIBUTION} {installed}"
-    asked = manifest.runtime.specifier
-    if not asked.contains(installed, prereleases=True):
-        return fault(f"{it} is installed, but {MANIFEST} asks for {asked}", command=command)
+    found = f"{RUNTIME_DISTRIBUTION} {installed} is installed"
+    needed = manifest.runtime.specifier
+    if not needed.contains(installed, prereleases=True):
+        return fault(f"{found}, but {MANIFEST} asks for {needed}", command=command)
     rendered = _rendered_with(root, manifest)
     if rendered is not None and installed < rendered:
-        return fault(
-            f"{it} is installed, but the template's files are those of {rendered}",
-            command=command,
-        )
-    return ok(f"{it} is installed, as {MANIFEST} asks for")
+        return fault(f"{found}, but the template's files are those of {rendered}", command=command)
+    return ok(f"{found}, as {MANIFEST} asks for")
 
 
 def _rendered_with(root: Path, manifest: Manifest) -> Version | None:

@@ -1,0 +1,86 @@
+"""Other programs: their time limit, signals, and the secrets in what they print."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.cli.doctor import drift, processes, releases
+from tests.cli.doctor.repositories import KEY, checks, write_answers
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from tests.cli.conftest import RunnerProject
+
+
+class TestTime:
+    def test_a_repository_that_does_not_answer_is_given_up_and_nothing_is_left(
+        self,
+        healthy: RunnerProject,
+        silent: socket.socket,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.setattr(releases, "_REMOTE_TIME", 0.3)
+        monkeypatch.setattr(drift, "_RENDERING_TIME", 2)
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        write_answers(healthy, _src_path=f"git://127.0.0.1:{silent.getsockname()[1]}/x.git")
+        ended = healthy.run("doctor", "--json", TMPDIR=str(tmp_path / "temporary"))
+        found = checks(ended)
+        for name, seconds in (("template", "0.3"), ("drift", "2")):
+            assert found[name]["status"] == "not_checked"
+            assert f"was not done after {seconds} seconds" in found[name]["message"]
+        assert [*(tmp_path / "temporary").iterdir()] == []
+
+    @pytest.mark.parametrize("as_json", [True, False])
+    def test_a_signal_ends_it_and_what_it_has_started(
+        self, healthy: RunnerProject, silent: socket.socket, as_json: bool
+    ) -> None:
+        # Over http git has a child of its own that asks.
+        write_answers(healthy, _src_path=f"git+http://127.0.0.1:{silent.getsockname()[1]}/x")
+        process = healthy.start("doctor", *(["--json"] if as_json else []))
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(30)
+            process.send_signal(signal.SIGTERM)
+            ended = healthy.end(process)
+            while connection.recv(4096):  # until git is gone
+                pass
+        assert ended.code == 143
+        if as_json:
+            assert ended.json["error"]["type"] == "Interrupted"
+        else:
+            assert "stopped by SIGTERM" in ended.err
+
+
+def test_what_another_program_says_is_repeated_without_the_user_info_of_addresses(
+    tmp_path: Path,
+) -> None:
+    complain = "echo fatal: no access to https://me:pw@example.com/x >&2; exit 128"
+    with pytest.raises(processes.ProgramError) as caught:
+        asyncio.run(processes.call("sh", "-c", complain, cwd=tmp_path))
+    assert str(caught.value) == "no access to https://example.com/x"
+
+
+@pytest.mark.parametrize("flags", [["--json"], []])
+def test_no_secret_of_an_address_or_the_environment_is_shown(
+    healthy: RunnerProject, flags: list[str]
+) -> None:
+    hidden = ("s3cret-in-source", "s3cret-in-service", "pw", "s3cret-in-query")
+    write_answers(healthy, _src_path=f"https://me:{hidden[0]}@127.0.0.1:1/x.git")
+    service = f"http://me:{hidden[1]}@127.0.0.1:1"
+    ended = healthy.execute("doctor", *flags, "--service-url", service, VALS_AUTH_KEY=KEY)
+    assert ended.code == 1
+    source = f"git+https://me:{hidden[2]}@127.0.0.1:1/x?private_token={hidden[3]}"
+    write_answers(healthy, _src_path=source)
+    short = healthy.execute("doctor", *flags)
+    shown = ended.out + ended.err + short.out + short.err
+    for secret in (*hidden[:2], f":{hidden[2]}@", hidden[3], KEY):
+        assert secret not in shown
