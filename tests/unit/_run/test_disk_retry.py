@@ -9,7 +9,7 @@ import pytest
 from benchmark_runner._concurrency import thread_pool
 from benchmark_runner._progress.events import Event, GenerationStarted, RetryScheduled
 from benchmark_runner._run import disk_retry
-from benchmark_runner._run.disk_retry import Keeper
+from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
@@ -67,7 +67,7 @@ class TestKeeping:
             writer.append(threading.current_thread())
             return disk.write(data)
 
-        assert await Keeper(disk.listen).keep(write, b"given") == "written"
+        assert await DiskWriter(disk.listen).write(write, b"given") == "written"
         assert disk.file.read_bytes() == b"given"
         assert writer != [threading.current_thread()]
         assert disk.told == []
@@ -78,7 +78,7 @@ class TestKeeping:
             if len(disk.told) == 3:
                 disk.heal()
 
-        assert await Keeper(heal_at_the_third).keep(disk.write) == "written"
+        assert await DiskWriter(heal_at_the_third).write(disk.write) == "written"
         assert disk.file.read_bytes() == b"kept"
         assert len(disk.told) == 3
         assert all("folder/file.txt: can't be written" in event.reason for event in disk.told)
@@ -94,12 +94,12 @@ class TestKeeping:
             if len(disk.told) == 5:
                 disk.heal()
 
-        await Keeper(heal_at_the_fifth).keep(disk.write)
+        await DiskWriter(heal_at_the_fifth).write(disk.write)
         assert [event.wait for event in disk.told] == [0.001, 0.002, 0.004, 0.004, 0.004]
 
     async def test_it_is_given_up_in_the_end(self, disk: Disk, impatient: None) -> None:
         with pytest.raises(ArtifactError, match="can't be written"):
-            await Keeper(disk.listen).keep(disk.write)
+            await DiskWriter(disk.listen).write(disk.write)
         assert disk.told, "it was not tried again"
 
     async def test_other_errors_are_not_tried_again(self, disk: Disk) -> None:
@@ -107,7 +107,7 @@ class TestKeeping:
             raise ValueError("no disk's fault")
 
         with pytest.raises(ValueError, match="no disk's fault"):
-            await Keeper(disk.listen).keep(fail)
+            await DiskWriter(disk.listen).write(fail)
         assert disk.told == []
 
     async def test_a_cancellation_ends_the_patience(
@@ -115,8 +115,8 @@ class TestKeeping:
     ) -> None:
         monkeypatch.setattr(disk_retry, "_FIRST_WAIT", 2 * TOO_LONG)
         refused = asyncio.Event()
-        keeper = Keeper(lambda _: refused.set())
-        task = asyncio.create_task(keeper.keep(disk.write))
+        keeper = DiskWriter(lambda _: refused.set())
+        task = asyncio.create_task(keeper.write(disk.write))
         async with asyncio.timeout(TOO_LONG):
             await refused.wait()
             task.cancel()
@@ -133,7 +133,7 @@ class TestKeeping:
             assert go_on.wait(TOO_LONG)
             disk.write()
 
-        task = asyncio.create_task(Keeper(disk.listen).keep(write_slowly))
+        task = asyncio.create_task(DiskWriter(disk.listen).write(write_slowly))
         assert await asyncio.to_thread(writing.wait, TOO_LONG)
         task.cancel()
         await asyncio.sleep(0)
@@ -153,7 +153,7 @@ class TestKeeping:
             writing.set()
             go_on.wait(2 * TOO_LONG)
 
-        task = asyncio.create_task(Keeper(disk.listen).keep(hang))
+        task = asyncio.create_task(DiskWriter(disk.listen).write(hang))
         try:
             assert await asyncio.to_thread(writing.wait, TOO_LONG)
             task.cancel()
@@ -164,10 +164,10 @@ class TestKeeping:
             go_on.set()
 
     async def test_what_is_only_a_help_is_passed_over_at_once(self, disk: Disk) -> None:
-        await Keeper(disk.listen).keep_if_possible(disk.write)
+        await DiskWriter(disk.listen).try_write(disk.write)
         assert disk.told == []
         disk.heal()
-        await Keeper(disk.listen).keep_if_possible(disk.write)
+        await DiskWriter(disk.listen).try_write(disk.write)
         assert disk.file.read_bytes() == b"kept"
 
 
@@ -269,15 +269,17 @@ class TestARun:
     @pytest.fixture
     async def given_up(self, monkeypatch: pytest.MonkeyPatch) -> asyncio.Barrier:
         """Opens for one that waits here when the disk has been given up for two others."""
-        barrier, keep = asyncio.Barrier(3), Keeper.keep
+        barrier, keep = asyncio.Barrier(3), DiskWriter.write
         waiting: list[asyncio.Task[int]] = []
 
-        async def tell(keeper: Keeper, write: Callable[..., object], *arguments: object) -> object:
+        async def tell(
+            keeper: DiskWriter, write: Callable[..., object], *arguments: object
+        ) -> object:
             try:
                 return await keep(keeper, write, *arguments)
             except ArtifactError:
                 waiting.append(asyncio.create_task(barrier.wait()))
                 raise
 
-        monkeypatch.setattr(Keeper, "keep", tell)
+        monkeypatch.setattr(DiskWriter, "write", tell)
         return barrier

@@ -24,7 +24,7 @@ _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 
 
-class Keeper:
+class DiskWriter:
     """Calls functions that write, and retries them.
 
     Args:
@@ -34,8 +34,8 @@ class Keeper:
     def __init__(self, listener: Listener) -> None:
         self._emit = listener
 
-    async def keep(self, write: Callable[..., T], *arguments: object) -> T:
-        """Return ``write(*arguments)``, called in a thread.
+    async def write(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return ``function(*arguments)``, called in a thread.
 
         A cancellation waits for a write that has started.
 
@@ -45,7 +45,7 @@ class Keeper:
         wait, give_up = _FIRST_WAIT, monotonic() + DISK_PATIENCE
         while True:
             try:
-                return await finished_beside_loop(write, *arguments)
+                return await finished_beside_loop(function, *arguments)
             except ArtifactError as error:
                 if monotonic() + wait > give_up:
                     raise
@@ -53,7 +53,7 @@ class Keeper:
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def keep_if_possible(self, write: Callable[..., object], *arguments: object) -> None:
-        """Call ``write(*arguments)`` once, ignoring errors, for what is not a result."""
+    async def try_write(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call ``function(*arguments)`` once, ignoring errors, for what is not a result."""
         with suppress(ArtifactError):
-            await finished_beside_loop(write, *arguments)
+            await finished_beside_loop(function, *arguments)

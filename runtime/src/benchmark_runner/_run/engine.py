@@ -1,7 +1,7 @@
-"""Carry out a plan: bounded workers generate, others have the results graded.
+"""The engine that carries out a plan, with bounded numbers of generations and evaluations.
 
-Generating and grading are limited separately, so that neither waits for the other. What is
-finished is on disk before anybody hears of it; what waits is a task id and no more.
+Both have limits of their own, so that neither waits for the other. A result is on disk before an
+event tells of it. A task that waits takes no more memory than its id.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from benchmark_runner._concurrency.slots import Slot, Slots
 from benchmark_runner._concurrency.thread_pool import beside_loop
 from benchmark_runner._progress.events import EvaluationResumed, EvaluationStopped, LoopBlocked
 from benchmark_runner._run.caps import Caps
-from benchmark_runner._run.disk_retry import Keeper
-from benchmark_runner._run.evaluate import Grading
-from benchmark_runner._run.generate import Generated, Generating
+from benchmark_runner._run.disk_retry import DiskWriter
+from benchmark_runner._run.evaluate import EvaluationStep
+from benchmark_runner._run.generate import GenerationStep, SavedGeneration
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.errors import ArtifactError, ServiceError, describe
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
     from benchmark_runner.llm import LLMConfig
 
-#: Gradings that may wait for another try, for each one that may be under way.
+#: Number of evaluations that may wait for a retry, for each one that may run.
 _WAITING_PER_SLOT = 4
 
 
@@ -47,17 +47,17 @@ class Engine:
     Args:
         runner: The author's runner, its tasks registered and its client set.
         artifacts: The files of the run.
-        request: What a person asked for.
-        service: How to reach the service.
-        listener: Is told of every step, in the event loop's thread but for ``LoopBlocked``.
+        request: The request of the command.
+        service: The settings of the service.
+        listener: Receives every event, in the event loop's thread except ``LoopBlocked``.
         model: The model of the run.
         llm_config: The sampling and endpoint settings of the run.
-        graded_by: Who grades, as recorded in each eval.
-        local: Whether that is the embedded service.
-        caps: When to start no new task.
+        graded_by: The grader, recorded in each eval.
+        local: True if that is the embedded service.
+        caps: The limits after which no new task starts.
 
     Attributes:
-        blocked: The tasks whose code has kept the event loop from its work for long.
+        blocked: The tasks whose code has blocked the event loop.
     """
 
     def __init__(
@@ -84,32 +84,32 @@ class Engine:
         self._graded_by = graded_by
         self._local = local
         self._caps = caps or Caps()
-        self._keeper = Keeper(listener)
+        self._disk = DiskWriter(listener)
         self.blocked: list[str] = []
         self._refused_by: ServiceError | None = None
         self._paused_by: RunPausedError | None = None
         self._disk_error: ArtifactError | None = None
         self._slots = Slots(service.eval_parallelism)
-        # What is under way, and what waits for another try: each one holds a generation.
+        # Evaluations that run or wait for a retry: each holds a generation in memory.
         self._room = asyncio.Semaphore((1 + _WAITING_PER_SLOT) * service.eval_parallelism)
         self._under_way: dict[asyncio.Task[None], Slot] = {}
-        # Fresh generations travel to the graders in memory, up to a bound; the rest is read
-        # from disk again, so that slow grading costs no memory.
-        self._fresh: dict[str, Generated] = {}
+        # New generations are handed on in memory, up to a limit; the others are read from disk
+        # again, so that slow evaluations cost no memory.
+        self._fresh: dict[str, SavedGeneration] = {}
         self._fresh_limit = 2 * (request.parallelism + service.eval_parallelism)
 
     async def carry_out(self, plan: Plan) -> BenchmarkRunnerError | None:
-        """Generate and grade what the plan says is owed.
+        """Generate and evaluate the tasks of the plan.
 
         Returns:
-            What made it stop before everything was done, if something did: generations that
-            were running then are on disk, the rest is still owed.
+            The error that stopped it before everything was done, if there was one. Generations
+            that were running then are on disk.
 
         Raises:
-            ArtifactError: the disk refuses to keep a result.
+            ArtifactError: a result can't be written.
         """
         with LoopWatch(self._note_blocked) as watch:
-            generating, grading = self._workers(watch)
+            generation, evaluation = self._steps(watch)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
             if not self._request.skip_eval:
@@ -117,11 +117,11 @@ class Engine:
                     to_evaluate.put_nowait(task_id)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._evaluate_from(to_evaluate, grading, group))
+                    group.create_task(self._evaluate_from(to_evaluate, evaluation, group))
                     async with asyncio.TaskGroup() as generators:
                         for _ in range(min(self._request.parallelism, len(plan.generate))):
                             generators.create_task(
-                                self._generate_from(to_generate, generating, to_evaluate)
+                                self._generate_from(to_generate, generation, to_evaluate)
                             )
                     to_evaluate.put_nowait(None)
             except BaseExceptionGroup as errors:
@@ -130,77 +130,77 @@ class Engine:
             raise self._disk_error
         return self._refused_by or self._paused_by
 
-    def _workers(self, watch: LoopWatch) -> tuple[Generating, Grading]:
-        generating = Generating(
+    def _steps(self, watch: LoopWatch) -> tuple[GenerationStep, EvaluationStep]:
+        generation = GenerationStep(
             runner=self._runner,
             artifacts=self._artifacts,
             model=self._model,
             llm_config=self._llm_config,
             timeout=self._request.timeout,
             code=self._request.code or Code(),
-            keeper=self._keeper,
+            disk=self._disk,
             watch=watch,
             emit=self._emit,
         )
-        grading = Grading(
+        evaluation = EvaluationStep(
             runner=self._runner,
             artifacts=self._artifacts,
             deadline=self._service.eval_deadline,
             graded_by=self._graded_by,
             local=self._local,
-            keeper=self._keeper,
+            disk=self._disk,
             watch=watch,
             emit=self._emit,
         )
-        return generating, grading
+        return generation, evaluation
 
     async def _generate_from(
         self,
         task_ids: Iterator[str],
-        generating: Generating,
+        step: GenerationStep,
         to_evaluate: asyncio.Queue[str | None],
     ) -> None:
         for task_id in task_ids:
-            if self._starts_nothing():  # asked only where a task is left: else all is done
+            if self._is_stopped():  # asked only if a task is left
                 return
             try:
-                generated = await generating.generate(self._runner.registered_task(task_id))
+                saved = await step.generate(self._runner.registered_task(task_id))
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return
-            self._caps.count(task_id, generated.generation)
+            self._caps.count(task_id, saved.generation)
             if not self._request.skip_eval:
                 if len(self._fresh) < self._fresh_limit:
-                    self._fresh[task_id] = generated
+                    self._fresh[task_id] = saved
                 to_evaluate.put_nowait(task_id)
 
-    def _starts_nothing(self) -> bool:
+    def _is_stopped(self) -> bool:
         self._paused_by = self._paused_by or self._caps.reached()
         return bool(self._refused_by or self._paused_by or self._disk_error)
 
     async def _evaluate_from(
-        self, task_ids: asyncio.Queue[str | None], grading: Grading, group: asyncio.TaskGroup
+        self, task_ids: asyncio.Queue[str | None], step: EvaluationStep, group: asyncio.TaskGroup
     ) -> None:
         while (task_id := await task_ids.get()) is not None:
-            generated = self._fresh.pop(task_id, None)
+            saved = self._fresh.pop(task_id, None)
             await self._room.acquire()
             slot = await self._slots.take()
             if self._refused_by or self._disk_error:
                 slot.end()
                 self._room.release()
                 continue
-            evaluation = group.create_task(self._evaluate(task_id, generated, grading, slot))
+            evaluation = group.create_task(self._evaluate(task_id, saved, step, slot))
             self._under_way[evaluation] = slot
             evaluation.add_done_callback(self._evaluated)
 
     async def _evaluate(
-        self, task_id: str, generated: Generated | None, grading: Grading, slot: Slot
+        self, task_id: str, saved: SavedGeneration | None, step: EvaluationStep, slot: Slot
     ) -> None:
         slot.belongs_to_this_work(lambda: self._emit(EvaluationResumed(task_id)))
         try:
-            generated = generated or await beside_loop(self._read_generated, task_id)
-            if generated is not None:
-                await grading.grade(task_id, generated)
+            saved = saved or await beside_loop(self._read_generation, task_id)
+            if saved is not None:
+                await step.evaluate(task_id, saved)
         except ServiceError as error:
             error.phase = error.phase or Phase.EVALUATE
             self._refused_by = self._refused_by or error
@@ -219,16 +219,16 @@ class Engine:
         self._under_way.pop(evaluation).end()
         self._room.release()
 
-    def _read_generated(self, task_id: str) -> Generated | None:
+    def _read_generation(self, task_id: str) -> SavedGeneration | None:
         generation, content_hash = self._artifacts.load_generation_and_hash(task_id)
         if generation is None or content_hash is None:
             return None
-        return Generated(generation, content_hash)
+        return SavedGeneration(generation, content_hash)
 
     def _note_blocked(self, blocked: Blocked) -> None:
         if blocked.task_id is not None:
             self.blocked.append(blocked.task_id)
-            with suppress(ArtifactError):  # it is a help, no result
+            with suppress(ArtifactError):  # not a result
                 self._artifacts.write_log(blocked.task_id, BLOCKED_LOG, blocked.stack)
         self._emit(LoopBlocked(blocked.task_id, blocked.seconds))
 

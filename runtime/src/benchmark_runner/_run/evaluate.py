@@ -1,4 +1,4 @@
-"""Have one generation graded, and keep the grade."""
+"""The evaluation of one generation: call the service, and save the result."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._progress.events import Listener
-    from benchmark_runner._run.disk_retry import Keeper
-    from benchmark_runner._run.generate import Generated
+    from benchmark_runner._run.disk_retry import DiskWriter
+    from benchmark_runner._run.generate import SavedGeneration
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
@@ -48,18 +48,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grading:
-    """Grades; what it needs for that.
+class EvaluationStep:
+    """Evaluates generations of a run, one at a time.
 
     Attributes:
         runner: The author's runner.
         artifacts: The files of the run.
-        deadline: Seconds after which a grading is given up, its retries included.
-        graded_by: Who grades, as recorded in each eval.
-        local: Whether that is the embedded service.
-        keeper: Writes.
-        watch: Knows who keeps the event loop from its work.
-        emit: Is told of every step.
+        deadline: Time limit in seconds of an evaluation, retries included.
+        graded_by: The grader, recorded in each eval.
+        local: True if that is the embedded service.
+        disk: Writes the results.
+        watch: Measures the time lost while the event loop is blocked.
+        emit: Receives every event.
     """
 
     runner: BenchmarkRunner
@@ -67,26 +67,26 @@ class Grading:
     deadline: float
     graded_by: GradedBy
     local: bool
-    keeper: Keeper
+    disk: DiskWriter
     watch: LoopWatch
     emit: Listener
 
-    async def grade(self, task_id: str, generated: Generated) -> None:
-        """Grade one generation; a failure is an eval, too.
+    async def evaluate(self, task_id: str, saved: SavedGeneration) -> None:
+        """Evaluate one generation and save the result, which may be an error.
 
         Raises:
-            ServiceError: every further grading would end like this one; it is still owed.
-            ArtifactError: the disk refuses to keep the grade.
+            ServiceError: every other evaluation would fail in the same way.
+            ArtifactError: the result can't be written.
         """
         self.emit(EvaluationStarted(task_id))
         clock = perf_counter()
-        result = evaluate_without_service(task_id, generated.generation)
-        result = result or await self._call(task_id, generated.generation)
+        result = evaluate_without_service(task_id, saved.generation)
+        result = result or await self._call(task_id, saved.generation)
         result = result.model_copy(
             update={
                 "task_id": task_id,
                 "failure": _failure_of(result),
-                "generation_hash": generated.content_hash,
+                "generation_hash": saved.content_hash,
                 "service_url": self.graded_by.service_url,
                 "evaluation_api": self.graded_by.evaluation_api,
                 "service_version": self.graded_by.service_version,
@@ -94,8 +94,8 @@ class Grading:
                 "duration": perf_counter() - clock,
             }
         )
-        await self.keeper.keep(self.artifacts.save_eval, task_id, result)
-        score = self._value(result)
+        await self.disk.write(self.artifacts.save_eval, task_id, result)
+        score = self._score_of(result)
         self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
 
     async def _call(self, task_id: str, generation: GenerationResult) -> EvalResult:
@@ -114,41 +114,41 @@ class Grading:
         except ServiceError as error:
             if error.stops_evaluation:
                 raise
-            return _ungraded(task_id, error)
+            return _error(task_id, error)
         except DeadlineExceeded:
-            return _ungraded(task_id, TimeoutError(f"not graded within {self.deadline:g} s"))
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's eval)
+            return _error(task_id, TimeoutError(f"not graded within {self.deadline:g} s"))
+        except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
             return await self._failed(task_id, error)
-        return _checked(task_id, result)
+        return _check(task_id, result)
 
     async def _failed(self, task_id: str, error: BaseException) -> EvalResult:
         log = self.artifacts.write_traceback
-        await self.keeper.keep_if_possible(log, task_id, EVAL_TRACEBACK_LOG, error)
-        return _ungraded(task_id, error)
+        await self.disk.try_write(log, task_id, EVAL_TRACEBACK_LOG, error)
+        return _error(task_id, error)
 
-    def _value(self, result: EvalResult) -> float | None:
+    def _score_of(self, result: EvalResult) -> float | None:
         try:
             return task_value(self.runner, result)
         except RunnerDefinitionError:
-            return None  # The summary raises it, when nothing is running any more.
+            return None  # The summary raises it again, once nothing is running.
 
 
-def _checked(task_id: str, result: object) -> EvalResult:
+def _check(task_id: str, result: object) -> EvalResult:
     if not isinstance(result, EvalResult):
         kind = type(result).__name__
-        return _ungraded(task_id, TypeError(f"evaluate() returned {kind}, not EvalResult"))
+        return _error(task_id, TypeError(f"evaluate() returned {kind}, not EvalResult"))
     if result.task_id not in ("", task_id):
-        mixed = BadResponseError(f"the grade is that of task {result.task_id!r}")
-        return _ungraded(task_id, mixed)
-    # As JSON, a number that is not finite would be null, and nobody would know.
+        other = BadResponseError(f"the grade is that of task {result.task_id!r}")
+        return _error(task_id, other)
+    # In JSON, a number that is not finite would silently become null.
     found = result.result
     if not is_finite(found.model_dump() if isinstance(found, EvalResultData) else found):
         infinite = BadResponseError("the grade holds a number that is not finite")
-        return _ungraded(task_id, infinite)
+        return _error(task_id, infinite)
     return result
 
 
-def _ungraded(task_id: str, error: BaseException) -> EvalResult:
+def _error(task_id: str, error: BaseException) -> EvalResult:
     return EvalResult(
         task_id=task_id,
         status=EvalStatus.ERROR,
@@ -160,6 +160,6 @@ def _ungraded(task_id: str, error: BaseException) -> EvalResult:
 def _failure_of(result: EvalResult) -> Failure | None:
     if result.status is not EvalStatus.ERROR:
         return None
-    # One that an author's evaluate() reports instead of raising it.
+    # An error that an author's evaluate() returned instead of raising it.
     reported = Failure(phase=Phase.EVALUATE, kind=FailureKind.AUTHOR_CODE, retryable=True)
     return result.failure or reported

@@ -1,4 +1,4 @@
-"""Have the author's agent answer one task, and keep what comes of it."""
+"""The generation of one task: call the author's agent, and save the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._concurrency.loop_watch import LoopWatch
     from benchmark_runner._progress.events import Listener
-    from benchmark_runner._run.disk_retry import Keeper
+    from benchmark_runner._run.disk_retry import DiskWriter
     from benchmark_runner._versions import Code
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """A generation that is on disk.
+class SavedGeneration:
+    """A generation on disk.
 
     Attributes:
-        generation: What it is.
+        generation: Its content.
         content_hash: SHA-256 of its file.
     """
 
@@ -56,19 +56,19 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generating:
-    """Generates; what it needs for that.
+class GenerationStep:
+    """Generates tasks of a run, one at a time.
 
     Attributes:
         runner: The author's runner.
         artifacts: The files of the run.
-        model: What ``generate()`` is told to use.
-        llm_config: Sampling and endpoint settings for ``generate()``.
-        timeout: Seconds where the task does not say; ``None`` or 0 or less means no limit.
-        code: The runner's code.
-        keeper: Writes.
-        watch: Knows who keeps the event loop from its work.
-        emit: Is told of every step.
+        model: The model for ``generate()``.
+        llm_config: The sampling and endpoint settings for ``generate()``.
+        timeout: Time limit in seconds of a task without one; ``None``, 0 or less means none.
+        code: The version of the runner's code.
+        disk: Writes the results.
+        watch: Measures the time lost while the event loop is blocked.
+        emit: Receives every event.
     """
 
     runner: BenchmarkRunner
@@ -77,17 +77,17 @@ class Generating:
     llm_config: LLMConfig
     timeout: float | None
     code: Code
-    keeper: Keeper
+    disk: DiskWriter
     watch: LoopWatch
     emit: Listener
 
-    async def generate(self, task: Task) -> Generated:
-        """Generate one task's answer; a failure of the agent is a generation, too.
+    async def generate(self, task: Task) -> SavedGeneration:
+        """Generate one task and save the result, which may be an error.
 
         Raises:
-            ArtifactError: the disk refuses to keep it.
+            ArtifactError: it can't be written.
         """
-        log_dir, attempt = await self.keeper.keep(self.artifacts.prepare_task, task.id)
+        log_dir, attempt = await self.disk.write(self.artifacts.prepare_task, task.id)
         self.emit(GenerationStarted(task.id, attempt))
         started_at, clock = datetime.now(UTC), perf_counter()
         cancelled = False
@@ -116,11 +116,11 @@ class Generating:
                 "attempts": attempt,
             }
         )
-        content_hash = await self.keeper.keep(self.artifacts.save_generation, task.id, generation)
+        content_hash = await self.disk.write(self.artifacts.save_generation, task.id, generation)
         self.emit(_finished(generation, duration))
         if cancelled:
             raise asyncio.CancelledError
-        return Generated(generation, content_hash)
+        return SavedGeneration(generation, content_hash)
 
     async def _call(self, task: Task, log_dir: Path) -> GenerationResult:
         limit = self.timeout if task.timeout is None else task.timeout
@@ -144,9 +144,9 @@ class Generating:
         except asyncio.CancelledError as error:
             if is_cancelled():
                 raise
-            # The author's own code cancelled itself: that is this task's failure.
+            # The author's code cancelled itself.
             return await self._failed(task.id, error)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is this task's result)
+        except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
             return await self._failed(task.id, error)
         if not isinstance(result, GenerationResult):
             returned = TypeError(
@@ -160,7 +160,7 @@ class Generating:
 
     async def _failed(self, task_id: str, error: BaseException) -> GenerationResult:
         log = self.artifacts.write_traceback
-        await self.keeper.keep_if_possible(log, task_id, TRACEBACK_LOG, error)
+        await self.disk.try_write(log, task_id, TRACEBACK_LOG, error)
         return GenerationResult(
             task_id=task_id,
             status=GenerationStatus.ERROR,
@@ -183,9 +183,9 @@ def _finished(generation: GenerationResult, duration: float) -> GenerationFinish
 
 
 def note_interruption(artifacts: RunArtifacts, task_id: str, question: str, model: str) -> None:
-    """Leave an ``error`` where an orchestrator looks for a generation that was stopped.
+    """Save an ``error`` as the generation of a task that was interrupted.
 
-    A generation that is there stays.
+    An existing generation stays.
     """
     if artifacts.load_generation(task_id) is not None:
         return
@@ -205,6 +205,6 @@ def note_interruption(artifacts: RunArtifacts, task_id: str, question: str, mode
 def _failure_of(result: GenerationResult) -> Failure | None:
     if result.status is not GenerationStatus.ERROR:
         return None
-    # One that the author's code reports instead of raising it.
+    # An error that the author's code returned instead of raising it.
     reported = Failure(phase=Phase.GENERATE, kind=FailureKind.AUTHOR_CODE, retryable=True)
     return result.failure or reported
