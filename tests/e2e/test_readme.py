@@ -44,10 +44,11 @@ EXPORT = (DOCS / "export.md", "Exporting results")
 UPDATE_AGAIN = (DOCS / "versioning.md", "Taking an update")
 INSTALL = (DOCS / "versioning.md", "Install the runtime alone")
 CREATE = (DOCS / "versioning.md", "Make a runner from a release")
+FROM_A_CLONE = (DOCS / "versioning.md", "Make a runner from a clone")
 ON_THE_INDEX = (ROOT / "runtime" / "README.md", "vals-benchmark-runner")
 TESTED_HERE = [
     QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, SERVE, RESUME, COMPARE, REPORT,
-    EXPORT, UPDATE_AGAIN, INSTALL, CREATE, ON_THE_INDEX,
+    EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE, ON_THE_INDEX,
 ]  # fmt: skip
 
 
@@ -87,7 +88,9 @@ def copied(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
     folder = tmp_path_factory.mktemp("copied")
     copy, *rest = commands(*QUICK_START)
     assert copy == "uvx copier copy gh:vals-ai/create-benchmark-runner my-bench"
-    from_clone = f"copier copy --defaults --vcs-ref HEAD {shlex.quote(str(clone))} my-bench"
+    (from_clone,) = commands(*FROM_A_CLONE)
+    from_clone = from_clone.replace("uvx copier copy", "copier copy --defaults")
+    from_clone = from_clone.replace("/path/of/a/clone", shlex.quote(str(clone)))
     if not HAS_MAKE:
         rest = [command.replace("make install", "uv sync") for command in rest]
     printed = shell([from_clone, *rest], folder)
