@@ -1,4 +1,4 @@
-"""What the commands that look do alike: find the runs, open one, name the commands that follow."""
+"""The benchmark and its runs, opened by the commands that only read, such as ``status``."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
-    """A benchmark whose runs are looked at.
+class Inspection:
+    """A benchmark whose runs are read, and not changed.
 
     Attributes:
         benchmark: The author's benchmark.
-        runner: The author's runner, which says what a grade counts.
-        results_dir: Where runs are kept.
-        redactor: Masks in all that is printed what is secret.
+        runner: The author's runner, which computes task scores.
+        results_dir: The folder of the runs.
+        redactor: Masks the secrets in all output.
     """
 
     benchmark: Benchmark
@@ -53,15 +53,14 @@ class Looking:
         """Open a run.
 
         Raises:
-            UsageError: there is no such run; the hint says what there is.
+            UsageError: there is no such run; the hint names the runs.
             ArtifactError: its config can't be read.
         """
         try:
             view = open_view(self.results_dir, run_id, self.runner, self.redactor)
         except UsageError as error:
-            error.hint = (
-                f"{error.hint or ''} List the runs: {self.commands.inspect('runs')}".lstrip()
-            )
+            listing = self.commands.inspect("runs")
+            error.hint = f"{error.hint or ''} List the runs: {listing}".lstrip()
             raise
         config = view.config
         self.redactor.spare(public_texts(config, config.task_hashes.items(), view.artifacts))
@@ -71,7 +70,7 @@ class Looking:
         """Load fields of a run's tasks, as a resume loads the tasks.
 
         Raises:
-            BenchmarkRunnerError: they can't be had; see :func:`load_task_fields`.
+            BenchmarkRunnerError: they can't be loaded; see :func:`load_task_fields`.
         """
         service = ServiceSettings(
             url=self.commands.service_url(view.config),
@@ -90,12 +89,12 @@ class Looking:
         return asyncio.run(load())
 
 
-def look(settings: CliSettings, results_dir: Path | None) -> Looking:
-    """Open the benchmark whose runs are to be looked at.
+def inspect_runs(settings: CliSettings, results_dir: Path | None) -> Inspection:
+    """Open the benchmark whose runs are to be read.
 
     Args:
-        settings: What ``make_cli()`` was told.
-        results_dir: Where runs are kept, if that was given.
+        settings: The arguments of ``make_cli()``.
+        results_dir: The folder of the runs, if it was given.
 
     Raises:
         RunnerDefinitionError: the author's runner can't be used as it is written.
@@ -104,4 +103,4 @@ def look(settings: CliSettings, results_dir: Path | None) -> Looking:
     url = benchmark.service_url(None)
     redactor = mask_secrets(url)
     runner = benchmark.runner(url, ServiceSettings().eval_parallelism)
-    return Looking(benchmark, runner, benchmark.results_dir(results_dir), redactor)
+    return Inspection(benchmark, runner, benchmark.results_dir(results_dir), redactor)

@@ -54,7 +54,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         what is on disk, also while a run is going on, and changes nothing.
         """
         with failures_as_messages("compare", as_json=json):
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.compare import compare_runs
             from benchmark_runner.cli.output.compare_json import as_json
             from benchmark_runner.cli.output.compare_text import lines
@@ -65,8 +65,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     f"A and B are the same run, {a!r}: there is nothing to compare",
                     hint="Name two runs: the baseline, then the candidate.",
                 )
-            looking = look(settings, results_dir)
-            result = compare_runs(looking, a, b, cluster=cluster, by=by)
+            inspection = inspect_runs(settings, results_dir)
+            result = compare_runs(inspection, a, b, cluster=cluster, by=by)
             if json:
                 print_json("compare", as_json(result))
             else:

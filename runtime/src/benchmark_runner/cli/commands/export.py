@@ -58,7 +58,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         it is.
         """
         with failures_as_messages("export", as_json=json):
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.export import file_for_rows, write_rows
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.errors import UsageError
@@ -71,13 +71,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             by_name = output is not None and output.suffix.lower() in {".jsonl", ".ndjson"}
             chosen = format_ or (Format.JSONL if by_name else Format.CSV)
             with only_rows() as to_standard_output:
-                looking = look(settings, results_dir)
-                view = looking.open(run_id)
+                inspection = inspect_runs(settings, results_dir)
+                view = inspection.open(run_id)
                 to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
                 with to_file as write:
                     count = write_rows(view, write, as_csv=chosen is Format.CSV)
             if json:
-                content = {"run_id": run_id, "results_dir": str(looking.results_dir)}
+                content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
                 print_json(
                     "export", {**content, "format": chosen, "output": str(output), "rows": count}
                 )

@@ -46,13 +46,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("report", as_json=json):
             from benchmark_runner._extras import require_extra
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.report import write_report
             from benchmark_runner.cli.shell import short_path
 
             require_extra("report")
-            looking = look(settings, results_dir)
-            written = write_report(looking, run_ids, output, by)
+            inspection = inspect_runs(settings, results_dir)
+            written = write_report(inspection, run_ids, output, by)
             if json:
                 print_json("report", written.as_json())
             else:

@@ -23,18 +23,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         A finished run is taken at the word of its final_score.json; status R reads its tasks.
         """
         with failures_as_messages("runs", as_json=json):
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.runs import as_json, table
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.results.run_list import list_runs
 
-            looking = look(settings, results_dir)
-            found = list_runs(looking.results_dir, looking.runner)
+            inspection = inspect_runs(settings, results_dir)
+            found = list_runs(inspection.results_dir, inspection.runner)
             if json:
                 listed = [as_json(run) for run in found]
-                print_json("runs", {"results_dir": str(looking.results_dir), "runs": listed})
+                print_json("runs", {"results_dir": str(inspection.results_dir), "runs": listed})
             elif found:
                 for line in table(found):
                     say(line)
             else:
-                say(f"No runs in {short_path(looking.results_dir)}")
+                say(f"No runs in {short_path(inspection.results_dir)}")

@@ -30,16 +30,16 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         Texts are shown whole and not paged, on a terminal too: pipe them into less to page.
         """
         with failures_as_messages("show", as_json=json):
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.show import as_json, in_words, page_of
             from benchmark_runner.errors import UsageError
 
-            looking = look(settings, results_dir)
-            view = looking.open(run_id)
+            inspection = inspect_runs(settings, results_dir)
+            view = inspection.open(run_id)
             try:
                 page = page_of(view, task_id)
             except UsageError as error:
-                listing = looking.commands.inspect("export", run_id)
+                listing = inspection.commands.inspect("export", run_id)
                 error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
                 raise
             if json:

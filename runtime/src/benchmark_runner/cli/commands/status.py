@@ -31,24 +31,24 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         It reads what is on disk, also while the run is going on, and changes nothing.
         """
         with failures_as_messages("status", as_json=json):
-            from benchmark_runner.cli.inspect import look
+            from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.status import as_json, in_words, standing_of
 
-            looking = look(settings, results_dir)
-            view = looking.open(run_id)
+            inspection = inspect_runs(settings, results_dir)
+            view = inspection.open(run_id)
             silent: str | None = None
             if follow:
                 from benchmark_runner._progress.follow import SILENCE
                 from benchmark_runner._progress.follow import follow as follow_log
 
-                mask = looking.redactor.clean_text
+                mask = inspection.redactor.clean_text
                 ended = follow_log(view.artifacts.events_path, mask)
                 if ended is None:
                     note(f"Nobody is working on run {run_id}.")
                 elif not ended:
                     silent = f"nothing was heard of run {run_id} for {SILENCE:.0f} s"
-                view = looking.open(run_id)  # as it is by now
-            standing = standing_of(looking, view)
+                view = inspection.open(run_id)  # as it is by now
+            standing = standing_of(inspection, view)
             content = as_json(standing)
             if silent is not None:
                 hint = "Its process was killed or stopped, or its machine can't be seen from here."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.cli.inspect import Looking
+    from benchmark_runner.cli.inspect import Inspection
     from benchmark_runner.results.compare.effect import Comparison
     from benchmark_runner.results.compare.verdict import Judgement
     from benchmark_runner.results.run_view import RunView
@@ -51,12 +51,12 @@ class ComparisonResult:
 
 
 def compare_runs(
-    looking: Looking, a: str, b: str, *, cluster: str | None, by: str | None
+    inspection: Inspection, a: str, b: str, *, cluster: str | None, by: str | None
 ) -> ComparisonResult:
     """Compare two runs.
 
     Args:
-        looking: The benchmark.
+        inspection: The benchmark.
         a: The baseline.
         b: The candidate.
         cluster: The field whose values are the clusters, if the tasks are related.
@@ -65,14 +65,14 @@ def compare_runs(
     Raises:
         BenchmarkRunnerError: a run or a field can't be read.
     """
-    view_a, view_b = looking.open(a), looking.open(b)
+    view_a, view_b = inspection.open(a), inspection.open(b)
     side_a, side_b = read_side(view_a), read_side(view_b)
     values: Mapping[str, Mapping[str, JsonValue]] = {}
     changed: list[str] = []
     if names := [*dict.fromkeys(name for name in (cluster, by) if name is not None)]:
         # Both have the compared tasks; those of --problem have no fields.
         view = view_a if view_b.config.task_source == "problem" else view_b
-        fields = looking.task_fields(view, names)
+        fields = inspection.task_fields(view, names)
         values, changed = fields.values, fields.changed
     clusters = _clusters(values[cluster]) if cluster is not None else None
     groups = {each: group_name(value) for each, value in values[by].items()} if by else None
@@ -82,7 +82,7 @@ def compare_runs(
         notes.append(f"{count} compared task(s) have changed since, maybe in the field, too")
     if clusters and (alone := sum(clusters[each] == (each,) for each in compared)):
         notes.append(f"{alone} compared task(s) have no {cluster}: each is a cluster of its own")
-    ways_out = _ways_out(looking, view_a, view_b)
+    ways_out = _ways_out(inspection, view_a, view_b)
     return ComparisonResult(comparison, judge(comparison), cluster, by, notes, ways_out)
 
 
@@ -94,16 +94,18 @@ def _clusters(values: Mapping[str, JsonValue]) -> dict[str, Hashable]:
     }
 
 
-def _ways_out(looking: Looking, a: RunView, b: RunView) -> dict[Concern, str]:
+def _ways_out(inspection: Inspection, a: RunView, b: RunView) -> dict[Concern, str]:
     older = min(a, b, key=lambda view: view.started_at)
-    ways = {Concern.SCORES_MISSING_IN_B: looking.commands.resume(b.config)}
+    ways = {Concern.SCORES_MISSING_IN_B: inspection.commands.resume(b.config)}
     if a.config.service_url == b.config.service_url:
-        regrade = f"{looking.commands.evaluate(older.config)} --regrade"
+        regrade = f"{inspection.commands.evaluate(older.config)} --regrade"
         ways |= dict.fromkeys((Concern.EVALUATOR_VERSION, Concern.SERVICE), regrade)
     sources = [
         (view.config.task_source, view.config.dataset_name, view.config.dataset_file)
         for view in (a, b)
     ]
     if sources[0] == sources[1] and older.config.task_source != "problem":
-        ways[Concern.TASK_CONTENT] = looking.commands.resume(older.config, "--accept-changed-tasks")
+        ways[Concern.TASK_CONTENT] = inspection.commands.resume(
+            older.config, "--accept-changed-tasks"
+        )
     return ways

@@ -21,7 +21,7 @@ from benchmark_runner.results.report.texts import Texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmark_runner.cli.inspect import Looking
+    from benchmark_runner.cli.inspect import Inspection
     from benchmark_runner.results.report.figures import RunFigures
     from benchmark_runner.results.report.runs_page import Comparison
     from benchmark_runner.results.run_view import RunView
@@ -38,13 +38,13 @@ class Written:
 
     Attributes:
         file: Where it is.
-        looking: Whose runs they are.
+        inspection: Whose runs they are.
         runs: What it says of each run.
         comparisons: What it says of each beside the first one.
     """
 
     file: Path
-    looking: Looking
+    inspection: Inspection
     runs: Sequence[RunFigures]
     comparisons: Sequence[Comparison]
 
@@ -53,7 +53,7 @@ class Written:
         first = self.runs[0].run_id
         return {
             "output": str(self.file),
-            "results_dir": str(self.looking.results_dir),
+            "results_dir": str(self.inspection.results_dir),
             "runs": [figures_as_json(each) for each in self.runs],
             "differences": [
                 difference_as_json(first, each.run_id, each.difference) for each in self.comparisons
@@ -62,12 +62,12 @@ class Written:
 
 
 def write_report(
-    looking: Looking, run_ids: Sequence[str], output: Path | None, by: str | None
+    inspection: Inspection, run_ids: Sequence[str], output: Path | None, by: str | None
 ) -> Written:
     """Write the report of one run, or of several side by side.
 
     Args:
-        looking: The benchmark whose runs they are.
+        inspection: The benchmark whose runs they are.
         run_ids: The runs.
         output: The file, where one was given.
         by: The field of the tasks to group the scores by.
@@ -81,44 +81,44 @@ def write_report(
         raise UsageError(
             f"run(s) named more than once: {', '.join(repeated)}", hint="Name each run once."
         )
-    views = [looking.open(run_id) for run_id in run_ids]
-    file = _file_for(looking, run_ids, output)
-    groupings = [_grouping(looking, view, by) for view in views]
-    texts = Texts(looking.redactor, printable)
-    listing = ("export", looking.commands.inspect("export", run_ids[0]))
+    views = [inspection.open(run_id) for run_id in run_ids]
+    file = _file_for(inspection, run_ids, output)
+    groupings = [_grouping(inspection, view, by) for view in views]
+    texts = Texts(inspection.redactor, printable)
+    listing = ("export", inspection.commands.inspect("export", run_ids[0]))
     runs: list[RunFigures]
     comparisons: list[Comparison] = []
     if len(views) == 1:
-        commands = _commands(looking, views[0])
+        commands = _commands(inspection, views[0])
         figures, page = page_of_run(views[0], groupings[0], texts, file, commands, listing)
         runs = [figures]
     else:
         runs, comparisons, page = page_of_runs(views, groupings, texts, file, listing)
-    _write(looking.results_dir, file, page.html())
-    return Written(file, looking, runs, comparisons)
+    _write(inspection.results_dir, file, page.html())
+    return Written(file, inspection, runs, comparisons)
 
 
-def _grouping(looking: Looking, view: RunView, by: str | None) -> Grouping | None:
+def _grouping(inspection: Inspection, view: RunView, by: str | None) -> Grouping | None:
     if by is None:
         return None
-    fields = looking.task_fields(view, [by])
+    fields = inspection.task_fields(view, [by])
     groups = {task_id: group_name(value) for task_id, value in fields.values[by].items()}
     return Grouping(by, groups, fields.changed)
 
 
-def _commands(looking: Looking, view: RunView) -> dict[str, str]:
-    commands = {"Go on with this run": looking.commands.resume(view.config)}
-    if (again := looking.commands.reproduce(view.config)) is not None:
+def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
+    commands = {"Go on with this run": inspection.commands.resume(view.config)}
+    if (again := inspection.commands.reproduce(view.config)) is not None:
         commands["Do the same in a new run"] = again
     return commands
 
 
-def _file_for(looking: Looking, run_ids: Sequence[str], output: Path | None) -> Path:
+def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | None) -> Path:
     if output is None:
         if len(run_ids) == 1:
-            file = looking.results_dir / run_ids[0] / NAME
+            file = inspection.results_dir / run_ids[0] / NAME
         else:
-            file = looking.results_dir / f"report-{'+'.join(run_ids)}.html"
+            file = inspection.results_dir / f"report-{'+'.join(run_ids)}.html"
             if len(file.name.encode()) > _LONGEST_NAME:
                 raise UsageError(
                     f"there is no short name for a report of {len(run_ids)} runs",

@@ -29,7 +29,7 @@ from benchmark_runner.results.task_row import TaskState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner.cli.inspect import Looking
+    from benchmark_runner.cli.inspect import Inspection
     from benchmark_runner.results.run_scan import RunScan
     from benchmark_runner.results.run_view import RunView
 
@@ -55,7 +55,7 @@ class Standing:
     retry_timeouts: str | None
 
 
-def standing_of(looking: Looking, view: RunView) -> Standing:
+def standing_of(inspection: Inspection, view: RunView) -> Standing:
     """Read how a run stands.
 
     Raises:
@@ -70,9 +70,9 @@ def standing_of(looking: Looking, view: RunView) -> Standing:
     return Standing(
         view,
         reading,
-        resume=looking.commands.resume(view.config),
-        evaluate=looking.commands.evaluate(view.config) if ungraded else None,
-        retry_timeouts=looking.commands.resume(view.config, "--retry-timeouts")
+        resume=inspection.commands.resume(view.config),
+        evaluate=inspection.commands.evaluate(view.config) if ungraded else None,
+        retry_timeouts=inspection.commands.resume(view.config, "--retry-timeouts")
         if ran_out
         else None,
     )

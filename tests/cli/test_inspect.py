@@ -1,4 +1,4 @@
-"""What the looking commands share: the fields of a run's tasks, for grouping."""
+"""The fields of a run's tasks, which the commands that read runs group by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._run.cli_defaults import CliSettings
-from benchmark_runner.cli.inspect import look
+from benchmark_runner.cli.inspect import inspect_runs
 from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ BY_TOPIC = {"numbers": ["t1"], "letters": ["t2"]}
 
 
 def groups(name: str = "about.topic") -> dict[str, list[str]]:
-    looking = look(SETTINGS, None)
-    return looking.task_fields(looking.open("r1"), [name]).groups(name)
+    inspection = inspect_runs(SETTINGS, None)
+    return inspection.task_fields(inspection.open("r1"), [name]).groups(name)
 
 
 @pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]], ids=["file", "service"])
