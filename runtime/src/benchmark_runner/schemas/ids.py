@@ -1,0 +1,61 @@
+"""Ids, each of which names a folder."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+)
+
+__all__ = [
+    "MAX_ID_BYTES",
+    "RESERVED_IDS",
+    "SafeId",
+    "safe_path_segment",
+]
+
+#: File systems allow 255 bytes a name; the rest is room for what we append to it.
+MAX_ID_BYTES = 200
+
+#: Names that the framework itself uses in the results folder.
+RESERVED_IDS = frozenset(
+    {
+        ".",
+        "..",
+        ".lock",
+        ".config.lock",
+        "run_config.json",
+        "final_score.json",
+        "events.jsonl",
+        "report.html",
+    }
+)
+#: Further ones: temporary files, and files that were set aside.
+_RESERVED_NAME = re.compile(r"\..*\.tmp|[a-z_]+\.json\.corrupt-\d+", re.IGNORECASE)
+
+
+def safe_path_segment(value: str) -> str:
+    """Return ``value`` unchanged if it can name a folder inside the results folder.
+
+    Raises:
+        ValueError: it is empty, too long, reserved, or holds a separator, a control
+            character or surrounding white space.
+    """
+    if not value:
+        msg = "an id can't be empty"
+    elif value.casefold() in RESERVED_IDS or _RESERVED_NAME.fullmatch(value):
+        msg = f"the id {value!r} is a name that the framework uses itself"
+    elif "/" in value or "\\" in value:
+        msg = f"the id {value!r} holds a path separator"
+    elif not value.isprintable() or value != value.strip():
+        msg = f"the id {value!r} holds a control character or surrounding white space"
+    elif len(value.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+        msg = f"the id {value[:40]!r}… is longer than {MAX_ID_BYTES} bytes"
+    else:
+        return value
+    raise ValueError(msg)
+
+
+SafeId = Annotated[str, AfterValidator(safe_path_segment)]

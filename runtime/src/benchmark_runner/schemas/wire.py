@@ -1,0 +1,134 @@
+"""The shapes on the wire: requests to the benchmark service, and its answers."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+
+from benchmark_runner._scores import finite
+from benchmark_runner.schemas.records import EvalStatus
+
+__all__ = [
+    "EvaluateResponseRequest",
+    "FinalScoreRequest",
+    "FinalScoreResponse",
+    "Payload",
+    "TaskListResponse",
+    "V1EvaluateRequest",
+    "V1EvaluateResponse",
+    "V1ScoreRequest",
+    "V1ScoreResponse",
+    "VerifyTaskIdsResponse",
+    "VersionResponse",
+]
+
+
+class EvaluateResponseRequest(BaseModel):
+    """Body of ``POST /evaluate-response/``."""
+
+    task_id: str
+    response: str
+    dataset: str | None = None
+
+
+class FinalScoreRequest(BaseModel):
+    """Body of ``POST /final-score/``; a task without an eval is ``None``, never missing."""
+
+    evaluation_results: dict[str, JsonValue]
+    dataset: str | None = None
+
+
+class FinalScoreResponse(BaseModel):
+    """Answer of ``POST /final-score/``."""
+
+    tasks_evaluated: list[str] = Field(default_factory=list[str])
+    final_score: float
+    metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+
+    @model_validator(mode="after")
+    def _finite(self) -> Self:
+        if finite(self.final_score) is None:
+            msg = f"final_score is {self.final_score}, not a finite number"
+            raise ValueError(msg)
+        return self
+
+
+class Payload(BaseModel):
+    """The response to evaluate, in ``POST /v1/evaluate``."""
+
+    type: str = "text"
+    schema_id: str = Field(alias="schema")
+    data: str
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class V1EvaluateRequest(BaseModel):
+    """Body of ``POST /v1/evaluate``."""
+
+    run_id: str
+    task_id: str
+    dataset: str | None = None
+    payload: Payload
+    versions: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class V1EvaluateResponse(BaseModel):
+    """Answer of ``POST /v1/evaluate``; a trial tenant gets a reduced one."""
+
+    run_id: str | None = None
+    task_id: str | None = None
+    status: EvalStatus
+    evaluator_version: str | None = None
+    result: JsonValue = None
+    errors: list[str] = Field(default_factory=list[str])
+
+    @field_validator("errors", mode="before")
+    @classmethod
+    def _one_error_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+class V1ScoreRequest(FinalScoreRequest):
+    """Body of ``POST /v1/score``."""
+
+    run_id: str
+
+
+class V1ScoreResponse(FinalScoreResponse):
+    """Answer of ``POST /v1/score``."""
+
+    run_id: str | None = None
+
+
+class TaskListResponse(BaseModel):
+    """Answer of ``GET /v1/datasets/{dataset}/tasks``."""
+
+    dataset: str | None = None
+    dataset_version: str | None = None
+    tasks: list[dict[str, JsonValue]]
+
+
+class VerifyTaskIdsResponse(BaseModel):
+    """Answer of ``GET /verify-task-ids``."""
+
+    task_ids: list[str]
+
+
+class VersionResponse(BaseModel):
+    """Answer of ``GET /version``; any field may be null."""
+
+    framework_version: str | None = None
+    service_name: str | None = None
+    service_version: str | None = None
+    dataset_version: str | None = None
+    eval_mode: str | None = None
+    dataset_version_selection: bool | None = None
