@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from benchmark_runner._run.open import open_existing_run, open_run
 from benchmark_runner._run.request import RunRequest
-from benchmark_runner._run.session import open_graded_run, open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
@@ -104,7 +104,7 @@ class Bench:
     async def open_graded(self, *, needs_file: bool = True, **request: Any) -> Session:
         filled: dict[str, Any] = {"default_file": self.file}
         asked = RunRequest(**{**filled, **request})
-        return await open_graded_run(
+        return await open_existing_run(
             self.runner_class("local"),
             RunArtifacts(self.results, "r1"),
             asked,

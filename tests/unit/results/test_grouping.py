@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner._run.open import open_run
 from benchmark_runner._run.request import RunRequest
-from benchmark_runner._run.session import open_run
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import DatasetError, UsageError
 from benchmark_runner.local import local_client

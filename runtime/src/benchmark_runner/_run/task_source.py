@@ -21,10 +21,14 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Task, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
+
+    #: Makes the client for a runner and its tasks.
+    Connect = Callable[["BenchmarkRunner", "TaskSource"], Awaitable[BenchmarkServiceClient]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.generate import note_interruption
 from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
+from benchmark_runner._run.open import open_existing_run, open_run
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.scan import scan_all
 from benchmark_runner._run.score import has_forced_score, make_score, standing_score
-from benchmark_runner._run.session import open_graded_run, open_run
 from benchmark_runner._run.settings import beginning, ending
 from benchmark_runner._run.summary import RunSummary, summarise
 from benchmark_runner.client.preflight import check_service
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner._run.session import Connect, Session
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.task_source import Connect
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
@@ -142,7 +143,7 @@ class Workflow:
                 if session.source.kind != "problem":
                     self._check_untouched(before)
                 locks.enter_context(self.listeners)  # ended before the run is let go of
-                chosen = session.chosen if _is_part(session) else None
+                chosen = session.chosen if session.is_part else None
                 baseline = Baseline(session.runner, self._planner(session), chosen)
                 grading, stopped_by = await self._do_what_is_owed(session, baseline, announce)
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
@@ -219,7 +220,7 @@ class Workflow:
         if overall is None:
             overall = summarise(session.runner, self.artifacts, session.config.tasks)
         chosen = overall
-        if len(session.chosen) < len(session.config.tasks):
+        if session.is_part:
             chosen = summarise(session.runner, self.artifacts, session.chosen)
         blocked = [*dict.fromkeys(self._blocked)]
         config = self._frozen or session.config
@@ -241,7 +242,7 @@ class Workflow:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
         if self._request.command == "run":
             return await open_run(*arguments)
-        return await open_graded_run(*arguments, needs_file=self._service.local)
+        return await open_existing_run(*arguments, needs_file=self._service.local)
 
     def _planner(self, session: Session) -> Planner:
         return Planner(
@@ -254,7 +255,7 @@ class Workflow:
     def _part_of(self, session: Session, plan: Plan) -> Plan:
         """Return the part of a plan that this command carries out."""
         request = self._request
-        if _is_part(session):
+        if session.is_part:
             plan = plan.only(session.chosen)
         if request.command != "run":
             plan = plan.without(plan.generate)
@@ -406,8 +407,3 @@ class Workflow:
             local=grading.local,
             deadline=self._service.eval_deadline,
         )
-
-
-def _is_part(session: Session) -> bool:
-    """Return True if the command is for some of the run's tasks only."""
-    return len(session.chosen) < len(session.config.tasks)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner._run.session import Connect
+    from benchmark_runner._run.task_source import Connect
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.schemas import Task
 

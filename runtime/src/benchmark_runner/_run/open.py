@@ -1,0 +1,255 @@
+"""The opening of a run: a new one, or the same one as before."""
+
+from __future__ import annotations
+
+import platform
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmark_runner._run.config import new_config, resumed_config
+from benchmark_runner._run.identity import (
+    TaskChanges,
+    check_same_code,
+    check_same_limit,
+    check_same_settings,
+    task_hash,
+)
+from benchmark_runner._run.options import (
+    changed_options,
+    options_on_disk,
+    parse_options,
+    public_options,
+    public_sampling,
+    public_texts,
+    refuse_keys_in,
+    secrets_of,
+    split_options,
+)
+from benchmark_runner._run.plan import Reason
+from benchmark_runner._run.session import Session
+from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
+from benchmark_runner._text import some_ids
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
+from benchmark_runner.checkpoint import load_run_config
+from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
+from benchmark_runner.llm import LLMConfig
+from benchmark_runner.schemas import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pydantic import JsonValue
+
+    from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.task_source import Connect
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.checkpoint import RunConfig
+
+
+async def open_run(
+    runner: BenchmarkRunner, artifacts: RunArtifacts, request: RunRequest, connect: Connect
+) -> Session:
+    """Start a run, or resume the one of the same id.
+
+    Args:
+        runner: The author's runner.
+        artifacts: The files of the run.
+        request: The request of the command.
+        connect: Makes the client, if the service lists the tasks.
+
+    Raises:
+        RunIdentityError: the run was started with other settings, tasks or code.
+        UsageError: a task id is unknown or repeated, or no model is named.
+        DatasetError: the dataset is missing or malformed.
+        ServiceError: the service does not list the dataset.
+    """
+    frozen, code = load_run_config(artifacts), request.code or Code()
+    if frozen is None and artifacts.has_generations():
+        raise RunIdentityError(
+            f"{artifacts.run_dir} holds generations, but no run_config.json that says of what",
+            hint="Restore the file, or use another --run-id for a new run.",
+        )
+    sampling, given = public_sampling(request.llm_config), split_options(request.options)
+    options = (frozen.options if frozen else {}) | given
+    runner.options = parse_options(runner.OPTIONS_MODEL, options)
+    artifacts.redactor.hide(secrets_of(runner))
+    if frozen is not None:
+        _check_same_run(frozen, runner, request, sampling, given)
+        sampling = frozen.sampling | sampling
+    source = _choose_source(frozen, request)
+    runner.run_id = artifacts.run_id
+    if source.kind == "service":
+        runner.service = await connect(runner, source)
+    tasks = await load_tasks(runner, source, request.task_ids)
+    hashes, changes = partial(_hashes_of, runner), TaskChanges()
+    if frozen is None:
+        config = new_config(runner, artifacts.run_id, request, source, tasks)
+        config.sampling, config.options = sampling, public_options(runner, options)
+    else:
+        accept = request.accept_changed_tasks
+        config, changes = resumed_config(frozen, runner, source, tasks, accept_changes=accept)
+        if source.kind == "problem":  # of other --problem runs only the ids are known
+            hashes = partial(_hashes_of, runner, tasks)
+    refuse_keys_in(config.options, artifacts.redactor)
+    settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
+    artifacts.redactor.spare(public_texts(config, hashes(), artifacts))
+    return Session(
+        runner=runner,
+        artifacts=artifacts,
+        config=config,
+        task_hashes=hashes,
+        llm_config=LLMConfig.model_validate(settings),
+        source=source,
+        chosen=_choose_tasks(config.tasks, _named_tasks(request)),
+        resumed=frozen is not None,
+        redo=_tasks_to_redo(config, request, changes),
+        changes=changes,
+        facts={
+            **_versions(runner),
+            "generation_version": runner.generation_version,
+            "runner_commit": code.commit,
+            "runner_dirty": code.dirty,
+        },
+    )
+
+
+async def open_existing_run(
+    runner: BenchmarkRunner,
+    artifacts: RunArtifacts,
+    request: RunRequest,
+    connect: Connect,
+    *,
+    needs_file: bool,
+) -> Session:
+    """Open a run that exists, to evaluate or score the generations on disk.
+
+    Its tasks are loaded again, as on a resume; of ``--problem`` only the ids are known.
+
+    Args:
+        runner: The author's runner.
+        artifacts: The files of the run.
+        request: The request of the command.
+        connect: Makes the client, if the service lists the tasks.
+        needs_file: True if a missing dataset file is an error.
+
+    Raises:
+        UsageError: there is no such run.
+        RunIdentityError: its dataset has changed.
+    """
+    frozen = load_run_config(artifacts)
+    if frozen is None:
+        raise UsageError(
+            f"there is no run {artifacts.run_id!r} in {artifacts.results_dir}",
+            hint="Check --run-id and --results-dir.",
+        )
+    of_problem = frozen.task_source == "problem" and request.dataset_file is None
+    source = TaskSource("problem") if of_problem else _choose_source(frozen, request)
+    runner.run_id = artifacts.run_id
+    runner.options = options_on_disk(runner, frozen)
+    if source.kind == "service":
+        runner.service = await connect(runner, source)
+    has_file = source.file is not None and source.file.is_file()
+    wants_file = needs_file or request.dataset_file is not None or has_file
+    if source.kind == "service" or (source.kind == "file" and wants_file):
+        tasks = await load_tasks(runner, source)
+        resumed_config(frozen, runner, source, tasks, accept_changes=False)
+    else:
+        runner.register_tasks(Task(id=task_id, question="") for task_id in frozen.tasks)
+        runner.dataset_name = frozen.dataset_name
+    artifacts.redactor.spare(public_texts(frozen, frozen.task_hashes.items(), artifacts))
+    return Session(
+        runner=runner,
+        artifacts=artifacts,
+        config=frozen.without_hashes(),
+        task_hashes=partial(_hashes_on_disk, artifacts),
+        llm_config=LLMConfig.model_validate(frozen.sampling),
+        source=source,
+        chosen=_choose_tasks(frozen.tasks, request.task_ids),
+        resumed=True,
+        facts=_versions(runner),
+    )
+
+
+def _check_same_run(
+    frozen: RunConfig,
+    runner: BenchmarkRunner,
+    request: RunRequest,
+    sampling: Mapping[str, JsonValue],
+    options: Mapping[str, str],
+) -> None:
+    check_same_settings(
+        frozen,
+        model=request.model,
+        sampling=sampling,
+        options=changed_options(runner, frozen, options),
+        payload_schema=runner.payload_schema,
+    )
+    check_same_limit(frozen, request.limit)
+    if not request.accept_code_change:
+        commit = request.code.commit if request.code else None
+        check_same_code(frozen, runner.generation_version, commit)
+
+
+def _choose_source(frozen: RunConfig | None, request: RunRequest) -> TaskSource:
+    return choose_source(
+        frozen,
+        dataset_file=request.dataset_file,
+        dataset_name=request.dataset_name,
+        problem=request.problem,
+        default_file=request.default_file,
+    )
+
+
+def _hashes_of(
+    runner: BenchmarkRunner, tasks: Iterable[Task] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield the ids and hashes of ``tasks``, or of all registered ones."""
+    return ((task.id, task_hash(task)) for task in tasks or runner.get_tasks())
+
+
+def _hashes_on_disk(artifacts: RunArtifacts) -> Iterable[tuple[str, str]]:
+    frozen = load_run_config(artifacts)
+    if frozen is None:
+        raise ArtifactError(
+            f"{artifacts.run_config_path}: missing or unreadable",
+            hint="Restore the file, or use another --run-id for a new run.",
+        )
+    return frozen.task_hashes.items()
+
+
+def _versions(runner: BenchmarkRunner) -> dict[str, JsonValue]:
+    return {
+        "runner_version": installed_version(f"{runner.NAME}-runner"),
+        "runtime_version": installed_version(RUNTIME_DISTRIBUTION),
+        "python_version": platform.python_version(),
+    }
+
+
+def _named_tasks(request: RunRequest) -> Sequence[str]:
+    """Return the tasks to choose; none if the command is for all."""
+    named = request.task_ids
+    return [*named, *(each for each in request.rerun if each not in named)] if named else ()
+
+
+def _tasks_to_redo(
+    config: RunConfig, request: RunRequest, changes: TaskChanges
+) -> dict[str, Reason]:
+    available = config.tasks if request.problem is None else request.task_ids
+    rerun = _choose_tasks(available, request.rerun) if request.rerun else ()
+    # An added task may have files on disk, of a removed task that had the same id.
+    changed = [*changes.changed, *changes.added]
+    return dict.fromkeys(rerun, Reason.RERUN) | dict.fromkeys(changed, Reason.CHANGED)
+
+
+def _choose_tasks(frozen_ids: Sequence[str], named: Sequence[str]) -> Sequence[str]:
+    if not named:
+        return frozen_ids
+    known = set(frozen_ids)
+    if unknown := [task_id for task_id in named if task_id not in known]:
+        raise UsageError(
+            f"unknown task id(s): {some_ids(unknown)}",
+            hint=f"The run has {len(frozen_ids)} task(s): {some_ids(frozen_ids)}.",
+        )
+    wanted = set(named)
+    return [task_id for task_id in frozen_ids if task_id in wanted]
