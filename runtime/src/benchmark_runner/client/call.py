@@ -53,17 +53,17 @@ class Call:
 
     @property
     def is_task_list(self) -> bool:
-        """Whether it asks for the tasks of a dataset."""
+        """True if it asks for the tasks of a dataset."""
         return self.path.startswith("/v1/datasets/")
 
     @property
     def is_work(self) -> bool:
-        """Whether something is to be evaluated or scored, which may take long."""
+        """True if something is to be evaluated or scored, which may take long."""
         return self.method == "POST"
 
     @property
     def is_v1(self) -> bool:
-        """Whether it uses the API that takes no bearer key."""
+        """True if it uses the API that takes no bearer key."""
         return self.path.startswith("/v1/")
 
     def failed(self, service: Service, cause: str) -> str:

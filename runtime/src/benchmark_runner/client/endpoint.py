@@ -1,4 +1,4 @@
-"""Where the benchmark service is, and the key that it gets."""
+"""The URL of the benchmark service, and the key for it."""
 
 from __future__ import annotations
 
@@ -22,22 +22,29 @@ from benchmark_runner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = [
+    "BEARER_VARIABLE",
+    "DESCOPE_HEADER",
+    "Endpoint",
+    "headers_from_environment",
+]
+
 DESCOPE_HEADER = "x-descope-api-key"
 _PORTS = range(1, 65536)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A checked service URL and what is sent to it.
+    """A checked service URL, and the headers for it.
 
     Attributes:
         url: The URL without user info and final slash.
         host: Its host, an IPv6 address in brackets.
         headers: Sent with every request.
-        auth_name: What messages call the key; ``None`` without one.
-        secrets: Texts that no message may show; very short ones stand in too many words.
+        auth_name: The key's name in messages; ``None`` without one.
+        secrets: The texts that no message may show, but for very short ones.
         is_loopback: Whether it is on this machine.
-        is_private: Whether nobody can read along.
+        is_private: Whether nobody else can read the requests.
     """
 
     url: str
@@ -57,15 +64,15 @@ class Endpoint:
         User info in the URL becomes basic authentication, unless a header says otherwise.
 
         Args:
-            base_url: As a person gave it.
+            base_url: The URL as a person gave it.
             headers: Keys; every value is a secret.
-            auth_name: What messages call the key.
+            auth_name: The key's name in messages.
             trusted: Whether requests never leave this process.
 
         Raises:
-            UsageError: the URL is none, or a key can't be sent.
+            UsageError: it is not a URL, or a key can't be sent.
         """
-        url = _parsed(base_url)
+        url = _parse(base_url)
         sent = {name.lower(): value for name, value in headers.items()}
         secrets = {*user_info(base_url)}
         if url.userinfo:
@@ -92,7 +99,7 @@ class Endpoint:
 
     @property
     def bearer(self) -> bool:
-        """Whether the key goes out as a legacy bearer token."""
+        """True if the key goes out as a legacy bearer token."""
         authorization = self.headers.get("authorization", "")
         return DESCOPE_HEADER not in self.headers and authorization.lower().startswith("bearer ")
 
@@ -106,25 +113,16 @@ class Endpoint:
 
 
 def headers_from_environment() -> tuple[dict[str, str], str | None]:
-    """The header with the key of the environment, and the variable that it is from."""
-    variable = describe_auth()
-    if variable is None:
-        return {}, None
-    key = os.environ[variable].strip()
-    if variable == BEARER_VARIABLE:
-        return {"authorization": f"Bearer {key}"}, variable
-    return {DESCOPE_HEADER: key}, variable
-
-
-def describe_auth() -> str | None:
-    """The environment variable whose key is sent; ``None`` without one. Never the key."""
+    """Return the header with the key of the environment, and the variable that holds it."""
     for variable in SERVICE_KEY_VARIABLES:
-        if os.environ.get(variable, "").strip():
-            return variable
-    return None
+        if key := os.environ.get(variable, "").strip():
+            is_bearer = variable == BEARER_VARIABLE
+            header = {"authorization": f"Bearer {key}"} if is_bearer else {DESCOPE_HEADER: key}
+            return header, variable
+    return {}, None
 
 
-def _parsed(given: str) -> httpx.URL:
+def _parse(given: str) -> httpx.URL:
     hint = "Set SERVICE_URL or give --service-url, for example https://benchmark.example.com."
     text = given.strip()
     if not text:
@@ -139,7 +137,7 @@ def _parsed(given: str) -> httpx.URL:
         message = f"the service URL {shown} is not an http or https URL with a host"
         raise UsageError(message, hint=hint)
     if url.port is not None and url.port not in _PORTS:
-        message = f"the service URL {shown} has port {url.port}, which can't be"
+        message = f"the service URL {shown} has the invalid port {url.port}"
         raise UsageError(message, hint="Give a port from 1 to 65535, or none.")
     if url.query or url.fragment:
         shown = str(url.copy_with(username=None, password=None, query=None, fragment=None))
@@ -148,7 +146,7 @@ def _parsed(given: str) -> httpx.URL:
 
 
 def _refuse_illegal(value: str, auth_name: str | None) -> None:
-    # An illegal value would end up in the HTTP library's own error message.
+    # The HTTP library would quote an illegal value in its error message.
     if not (value.isascii() and value.isprintable() and value == value.strip()):
         raise UsageError(
             f"the key in {auth_name} holds white space or characters that no header can carry",

@@ -1,4 +1,4 @@
-"""Ask the service, before anything is paid for, whether grading can work at all.
+"""Checks of the service before anything is paid for.
 
 The order is that of the runner's contract: ``/health``, then one authenticated call that
 costs no quota. Only a clear "no" stops the run; other answers there are inconclusive,
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import VersionResponse
 
 
+__all__ = ["check_service", "fetch_version"]
+
+
 async def check_service(
     client: BenchmarkServiceClient, task_id: str, dataset_name: str | None, evaluation_api: str
 ) -> None:
-    """Stop a run whose grading could not work.
+    """Stop a run whose evaluations could not work.
 
     Args:
-        client: The door to the service.
+        client: The client of the service.
         task_id: Any one task of the run.
         dataset_name: The dataset it is in; ``None`` for the service's default one.
         evaluation_api: ``legacy`` or ``v1``.
 
     Raises:
-        ServiceUnavailableError: nobody answers.
-        AuthenticationError: the key is not accepted, or one is wanted.
+        ServiceUnavailableError: the service does not answer.
+        AuthenticationError: the key is not accepted, or one is required.
         PermissionDeniedError: the key may not use this dataset, or not this API.
     """
     await client.health()
@@ -58,7 +61,7 @@ async def check_service(
 async def fetch_version(
     client: BenchmarkServiceClient, dataset_name: str | None, *, retry: RetryPolicy | None = None
 ) -> VersionResponse | None:
-    """Return what the service says of its version; ``None`` where it says nothing usable."""
+    """Return the versions of the service; ``None`` without a usable answer."""
     try:
         return await client.version(dataset_name, retry=retry)
     except ServiceError:

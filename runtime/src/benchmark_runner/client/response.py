@@ -1,4 +1,4 @@
-"""Reads an answer's body, up to a size limit, and what it holds as JSON.
+"""The answers of the service: read up to a size limit, decompressed, parsed.
 
 Bytes count as they are after decompression, and no more of them are made than may count: an
 answer fills the memory neither by its size nor by what it swells to.
@@ -27,20 +27,20 @@ __all__ = ["ACCEPTED_ENCODING", "Answer", "UnreadableError", "read_answer"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-#: The one compression that is asked for, and undone; each further one is a door for a bomb.
+#: The only compression that is accepted.
 ACCEPTED_ENCODING = "gzip"
 
 _KIB = 1024
-#: Of a refusal, whose status says what matters, only the first words are read.
+#: Bytes that are read of a refusal, whose status says what matters.
 _WORDS_LIMIT = 64 * _KIB
-#: What is kept of words that go on: not their end, where half of a key could stand.
+#: Bytes that are kept of a longer one: not its end, where half of a key could stand.
 _WORDS_KEPT = 56 * _KIB
-#: Seconds that the words of a refusal may take, before its status decides without them.
+#: Seconds that the body of a refusal may take.
 _WORDS_TIMEOUT = 5.0
 
 
 class UnreadableError(Exception):
-    """An error about a body: too large, compressed as nobody asked for, or not the right JSON."""
+    """An error about a body: too large, wrongly compressed, or not the expected JSON."""
 
 
 class _TooLargeError(UnreadableError):
@@ -63,7 +63,7 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the service did what it was asked."""
+        """True if the status is 2xx."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     def json(self) -> JsonValue:
@@ -99,14 +99,14 @@ class Answer:
 
 
 async def read_answer(response: httpx.Response, most: int) -> Answer:
-    """Read an answer that has begun; what is left unread is for the caller to close.
+    """Read the body of an answer; the caller closes what is left unread.
 
     Args:
-        response: The answer, nothing of its body read yet.
+        response: The answer, its body not read yet.
         most: The most bytes that the body of a success may have.
 
     Raises:
-        UnreadableError: the body of a success is none that can be read.
+        UnreadableError: the body of a success can't be read.
         httpx.TransportError: the connection broke within it.
     """
     content = bytearray()

@@ -99,7 +99,7 @@ class TransientError(Exception):
 
     @property
     def lacks_capacity(self) -> bool:
-        """Whether the service has no capacity: a 429 that does not say when to come back."""
+        """True if the service has no capacity: a 429 that does not say when to come back."""
         return meaning_of(self.status_code).lacks_capacity(self.retry_after)
 
 

@@ -1,4 +1,4 @@
-"""Have a run scored by the service, with one of its evals in memory at a time."""
+"""Scoring of a run by the service, with one of its evaluations in memory at a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import EvalResult
 
 
+__all__ = ["score_evals"]
+
+
 async def score_evals(
     client: BenchmarkServiceClient,
     evaluation_api: str,
@@ -22,14 +25,14 @@ async def score_evals(
     dataset: str | None,
     evals: Iterable[tuple[str, EvalResult | None]],
 ) -> ScoreResult:
-    """Have the service score a run.
+    """Ask the service for the score of a run.
 
     Args:
         client: The client of the service.
         evaluation_api: ``legacy`` or ``v1``.
-        run_id: The run that is scored.
-        dataset: The service's name of its dataset; ``None`` for the default one.
-        evals: The tasks with their evals; taken in a thread, so that they may be read then.
+        run_id: The name of the run.
+        dataset: The dataset's name; ``None`` for the service's default one.
+        evals: The tasks with their evaluations; iterated in a thread, which may read files.
 
     Raises:
         ServiceError: the service can't score them.

@@ -298,19 +298,8 @@ def build_client(
     """Make a client with the key that the environment holds.
 
     ``VALS_AUTH_KEY`` (or ``VALS_API_KEY``, its other name) wins; then no bearer key is sent.
-    ``BENCHMARK_API_KEY`` is the legacy bearer key. Without any, no key is sent.
-
-    Args:
-        service_url: The service's URL.
-        timeout: Seconds for one attempt of an evaluation or scoring call, and for the task list.
-        retry: How often and how long to retry.
-        allow_insecure_http: Send the key over plain http to another machine.
-        max_connections: The most requests at a time.
-        on_retry: Called before each wait for another attempt.
-
-    Raises:
-        UsageError: the URL, the key, or the environment's proxy or certificates are not
-            usable, or the key would go over plain http.
+    ``BENCHMARK_API_KEY`` is the legacy bearer key. Without any, no key is sent. The arguments and
+    errors are those of :class:`BenchmarkServiceClient`.
     """
     headers, variable = headers_from_environment()
     return BenchmarkServiceClient(

@@ -48,7 +48,7 @@ class StatusMeaning:
 
     @property
     def is_retried(self) -> bool:
-        """Whether another attempt of the same call may succeed."""
+        """True if another attempt of the same call may succeed."""
         return self.error is ServiceUnavailableError
 
     def explain(self, call: Call, service: Service) -> Explanation:

@@ -1,7 +1,6 @@
-"""How requests travel: asked for in the API of httpx, carried by the connections of aiohttp.
+"""The transport of requests: the API of httpx over the connections of aiohttp.
 
-The pool that httpx comes with looks through all of its connections for each request: with a
-hundred of them it carries a tenth of what it does with ten, as ``tests/benchmarks`` shows.
+``docs/transport.md`` in the runtime's sources says why, and what depends on the inside of httpx.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ _KEEP_ALIVE = 4.0
 _LONGEST_HEADER = 100 * 1024
 #: A larger body is sent in parts of this size, so that others have their turn in between.
 _PART = 256 * 1024
-#: What httpx calls the errors of aiohttp, the most specific first, and in which words.
-_AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
+#: The errors of httpx for those of aiohttp, the most specific first, with their messages.
+_HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, "no connection in time"),
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout, "no answer in time"),
     (aiohttp.ClientHttpProxyError, httpx.ProxyError, "{0.status} {0.message}"),
@@ -53,14 +52,15 @@ _AS_HTTPX_SAYS: tuple[tuple[type[Exception], type[httpx.TransportError], str], .
 )
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Carries requests over connections that are kept, and used again.
+__all__ = ["AiohttpClient", "AiohttpTransport"]
 
-    How many there are at a time is for the caller to bound.
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """A transport over connections that are kept and reused; their number has no limit.
 
     Args:
-        verify: What decides which certificates are trusted.
-        proxy: Carries everything through this proxy.
+        verify: The trusted certificates.
+        proxy: The proxy for all requests.
 
     Raises:
         ValueError: it is not an http or https proxy.
@@ -91,7 +91,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             headers = [header for header in headers if header[0] != "transfer-encoding"]
         if url.scheme == "http":  # of an https request, only the tunnel is the proxy's
             headers += self._proxy_headers.items()
-        with _errors_of_httpx:
+        with _httpx_errors:
             answer = await session.request(
                 request.method,
                 URL(str(url), encoded=True),
@@ -140,8 +140,8 @@ class AiohttpClient(httpx.AsyncClient):
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the answer, its body not read yet.
 
-        As ``send(request, stream=True)``, past what costs as much as the exchange itself and
-        has nothing to do here: authentication, redirects, cookies, hooks and a line of log.
+        It is ``send(request, stream=True)`` without authentication, redirects, cookies, hooks
+        and logging, which cost as much as the exchange itself and are not used here.
 
         Raises:
             httpx.TransportError: no answer came.
@@ -174,16 +174,15 @@ class AiohttpClient(httpx.AsyncClient):
 
 
 class _Answer(aiohttp.ClientResponse):
-    """Leaves no connection open after a 500, and no error to aiohttp.
+    """A response that closes its connection after a 500, and raises errors of httpx.
 
     The service closes the connection, too, but the next request might be on its way by then,
-    and lost. Errors are those of httpx already here, as aiohttp would take its own for a
-    reason to send a GET again.
+    and lost. After an error of its own, aiohttp would send a GET once more.
     """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        with _errors_of_httpx:
+        with _httpx_errors:
             await super().start(connection)
         if self.status == HTTPStatus.INTERNAL_SERVER_ERROR and protocol is not None:
             protocol.force_close()
@@ -198,7 +197,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._answer.content
-        with _errors_of_httpx:
+        with _httpx_errors:
             if content.is_eof():  # a grade is small: nearly all came with their headers
                 yield content.read_nowait()
                 return
@@ -229,24 +228,22 @@ def _headers_for(proxy: httpx.Proxy) -> dict[str, str]:
     return headers
 
 
-class _ErrorsOfHttpx:
-    """Raises what httpx would raise; a class, as it is entered several times a request."""
+class _HttpxErrors:
+    """Raises the errors of httpx; a class, as it is entered several times a request."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, (aiohttp.ClientError, OSError)):
-            raise _as_httpx_says(error) from error
+            raise _httpx_error(error) from error
 
 
-def _as_httpx_says(error: Exception) -> httpx.TransportError:
-    said, words = next(
-        (said, words) for kind, said, words in _AS_HTTPX_SAYS if isinstance(error, kind)
-    )
+def _httpx_error(error: Exception) -> httpx.TransportError:
+    to, words = next((to, words) for kind, to, words in _HTTPX_ERRORS if isinstance(error, kind))
     # aiohttp draws some of what it could not read, in several lines.
     text = " ".join(words.format(error).split()).rstrip(" ^")
-    return said(text or type(error).__name__)
+    return to(text or type(error).__name__)
 
 
-_errors_of_httpx = _ErrorsOfHttpx()
+_httpx_errors = _HttpxErrors()
