@@ -97,7 +97,7 @@ class TestTheFile:
             ("r1.txt", "a report is HTML"),
             ("results/r1/run_config.json", "a report is HTML"),
             ("nowhere/r1.html", "there is no folder nowhere"),
-            ("folder.html", "is there, and is no file"),
+            ("folder.html", "exists and is not a file"),
         ],
     )
     def test_what_can_not_be_a_report_is_refused(
@@ -114,7 +114,7 @@ class TestTheFile:
 
         ended = report(project, "r1", code=2)
 
-        assert "is there, and is no file" in ended.err
+        assert "exists and is not a file" in ended.err
         assert "Give another place with --output FILE." in ended.err
 
     def test_an_old_report_is_replaced_and_a_run_resumes_as_before(

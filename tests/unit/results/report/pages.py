@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._text import printable
-from benchmark_runner.results.report.figures import Grouping
-from benchmark_runner.results.report.run_page import page_of_run
-from benchmark_runner.results.report.runs_page import page_of_runs
-from benchmark_runner.results.report.texts import Texts
+from benchmark_runner.results.report.run_figures import Grouping
+from benchmark_runner.results.report.run_page import make_run_page
+from benchmark_runner.results.report.runs_page import make_runs_page
+from benchmark_runner.results.report.safe_text import SafeText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from benchmark_runner.results.run_view import RunView
 
 LISTING = ("export", "uv run my-bench-runner export r1")
-COMMANDS = {"Go on with this run": "uv run my-bench-runner run --run-id r1"}
+COMMANDS = {"Resume this run": "uv run my-bench-runner run --run-id r1"}
 
 
-def texts(*secrets: str) -> Texts:
-    return Texts(Redactor(secrets), printable)
+def texts(*secrets: str) -> SafeText:
+    return SafeText(Redactor(secrets), printable)
 
 
 def write_page(
@@ -41,7 +41,7 @@ def write_page(
 ) -> bytes:
     """Write the page of a run."""
     grouping = Grouping("topic", groups) if groups else None
-    _, page = page_of_run(view, grouping, texts(*secrets), file, commands, LISTING)
+    _, page = make_run_page(view, grouping, texts(*secrets), file, commands, LISTING)
     file.write_bytes(content := page.html())
     return content
 
@@ -51,7 +51,7 @@ def write_page_of_several(
 ) -> bytes:
     """Write the page of several runs."""
     groupings = [Grouping("topic", groups) if groups else None for _ in views]
-    _, _, page = page_of_runs(views, groupings, texts(), file, LISTING)
+    _, _, page = make_runs_page(views, groupings, texts(), file, LISTING)
     file.write_bytes(content := page.html())
     return content
 
@@ -69,7 +69,7 @@ class Parsed(HTMLParser):
     """A page as a browser takes it apart."""
 
     VOID = frozenset({"meta", "link", "input", "br", "img", "hr"})
-    INLINE = frozenset({"a", "b", "code", "span"})
+    INLINE = frozenset({"a", "b", "code", "span", "strong"})
 
     def __init__(self, content: bytes) -> None:
         super().__init__()

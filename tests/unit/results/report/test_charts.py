@@ -8,7 +8,7 @@ import pytest
 
 from benchmark_runner._stats.histograms import histogram
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.results.report.figures import Distribution, estimate_of
+from benchmark_runner.results.report.run_figures import Distribution, estimate_of
 from tests.unit.results.report.hostile import TEXTS
 
 

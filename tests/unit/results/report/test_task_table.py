@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from benchmark_runner.results.report import task_table
-from benchmark_runner.results.report.links import Link
-from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, script_json
+from benchmark_runner.results.report.task_table import Column, Entry, Link, TaskTable, script_json
 from tests.unit.results.report.pages import texts
 
 STATE, SCORE = Column("State", "state", filtered=True), Column("Score", "score", wide=True)

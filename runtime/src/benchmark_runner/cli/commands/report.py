@@ -48,12 +48,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner._extras import require_extra
             from benchmark_runner.cli.inspect import inspect_runs
             from benchmark_runner.cli.output.report import write_report
+            from benchmark_runner.cli.output.report_json import as_json
             from benchmark_runner.cli.shell import short_path
 
             require_extra("report")
             inspection = inspect_runs(settings, results_dir)
             written = write_report(inspection, run_ids, output, by)
             if json:
-                print_json("report", written.as_json())
+                print_json("report", as_json(written))
             else:
                 say(f"Report  {short_path(written.file)}")

@@ -1,4 +1,4 @@
-"""Make a report and put it where it belongs."""
+"""The report of one run or several, written to its file."""
 
 from __future__ import annotations
 
@@ -12,64 +12,51 @@ from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.grouping import group_name
-from benchmark_runner.results.report.as_json import difference_as_json, figures_as_json
-from benchmark_runner.results.report.figures import Grouping
-from benchmark_runner.results.report.run_page import page_of_run
-from benchmark_runner.results.report.runs_page import page_of_runs
-from benchmark_runner.results.report.texts import Texts
+from benchmark_runner.results.report.run_figures import Grouping
+from benchmark_runner.results.report.run_page import make_run_page
+from benchmark_runner.results.report.runs_page import make_runs_page
+from benchmark_runner.results.report.safe_text import SafeText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmark_runner.cli.inspect import Inspection
-    from benchmark_runner.results.report.figures import RunFigures
-    from benchmark_runner.results.report.runs_page import Comparison
+    from benchmark_runner.results.compare.effect import Comparison
+    from benchmark_runner.results.report.run_figures import RunFigures
     from benchmark_runner.results.run_view import RunView
 
-NAME = "report.html"
+_NAME = "report.html"
 _SUFFIXES = frozenset({".html", ".htm"})
 #: The temporary file beside it has a longer name, and file systems allow 255 bytes.
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Report:
     """A report that was written.
 
     Attributes:
-        file: Where it is.
-        inspection: Whose runs they are.
-        runs: What it says of each run.
-        comparisons: What it says of each beside the first one.
+        file: The HTML file.
+        results_dir: The folder of the runs.
+        runs: The figures of each run.
+        comparisons: Each run compared with the first one.
     """
 
     file: Path
-    inspection: Inspection
+    results_dir: Path
     runs: Sequence[RunFigures]
     comparisons: Sequence[Comparison]
-
-    def as_json(self) -> dict[str, object]:
-        """What ``--json`` says."""
-        first = self.runs[0].run_id
-        return {
-            "output": str(self.file),
-            "results_dir": str(self.inspection.results_dir),
-            "runs": [figures_as_json(each) for each in self.runs],
-            "differences": [
-                difference_as_json(first, each.run_id, each.difference) for each in self.comparisons
-            ],
-        }
 
 
 def write_report(
     inspection: Inspection, run_ids: Sequence[str], output: Path | None, by: str | None
-) -> Written:
+) -> Report:
     """Write the report of one run, or of several side by side.
 
     Args:
-        inspection: The benchmark whose runs they are.
+        inspection: The benchmark of the runs.
         run_ids: The runs.
-        output: The file, where one was given.
+        output: The file, if one was given.
         by: The field of the tasks to group the scores by.
 
     Raises:
@@ -84,18 +71,17 @@ def write_report(
     views = [inspection.open(run_id) for run_id in run_ids]
     file = _file_for(inspection, run_ids, output)
     groupings = [_grouping(inspection, view, by) for view in views]
-    texts = Texts(inspection.redactor, printable)
+    texts = SafeText(inspection.redactor, printable)
     listing = ("export", inspection.commands.inspect("export", run_ids[0]))
-    runs: list[RunFigures]
-    comparisons: list[Comparison] = []
+    comparisons: Sequence[Comparison] = ()
     if len(views) == 1:
         commands = _commands(inspection, views[0])
-        figures, page = page_of_run(views[0], groupings[0], texts, file, commands, listing)
+        figures, page = make_run_page(views[0], groupings[0], texts, file, commands, listing)
         runs = [figures]
     else:
-        runs, comparisons, page = page_of_runs(views, groupings, texts, file, listing)
+        runs, comparisons, page = make_runs_page(views, groupings, texts, file, listing)
     _write(inspection.results_dir, file, page.html())
-    return Written(file, inspection, runs, comparisons)
+    return Report(file, inspection.results_dir, runs, comparisons)
 
 
 def _grouping(inspection: Inspection, view: RunView, by: str | None) -> Grouping | None:
@@ -107,16 +93,16 @@ def _grouping(inspection: Inspection, view: RunView, by: str | None) -> Grouping
 
 
 def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
-    commands = {"Go on with this run": inspection.commands.resume(view.config)}
+    commands = {"Resume this run": inspection.commands.resume(view.config)}
     if (again := inspection.commands.reproduce(view.config)) is not None:
-        commands["Do the same in a new run"] = again
+        commands["Repeat it in a new run"] = again
     return commands
 
 
 def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | None) -> Path:
     if output is None:
         if len(run_ids) == 1:
-            file = inspection.results_dir / run_ids[0] / NAME
+            file = inspection.results_dir / run_ids[0] / _NAME
         else:
             file = inspection.results_dir / f"report-{'+'.join(run_ids)}.html"
             if len(file.name.encode()) > _LONGEST_NAME:
@@ -137,12 +123,12 @@ def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | Non
                 f"--output {output}: there is no folder {output.parent}", hint="Make it first."
             )
     if file.exists() and not file.is_file():
-        raise UsageError(f"{what}: is there, and is no file", hint=hint)
+        raise UsageError(f"{what}: exists and is not a file", hint=hint)
     return file
 
 
 def _write(results_dir: Path, file: Path, content: bytes) -> None:
-    inside = _place_in(results_dir, file)
+    inside = _path_inside(results_dir, file)
     if inside is not None:
         Storage(results_dir).write(inside, content, alone=False)
         return
@@ -150,10 +136,10 @@ def _write(results_dir: Path, file: Path, content: bytes) -> None:
         target.write(content)
 
 
-def _place_in(results_dir: Path, file: Path) -> Path | None:
-    """Where a file is below the results folder, if it is there, by its name or in truth."""
-    in_truth = file.parent.resolve() / file.name
-    for path, root in ((file, results_dir), (in_truth, results_dir.resolve())):
+def _path_inside(results_dir: Path, file: Path) -> Path | None:
+    """Return the place of a file below the results folder, by its name or its real path."""
+    real = file.parent.resolve() / file.name
+    for path, root in ((file, results_dir), (real, results_dir.resolve())):
         if path.is_relative_to(root):
             return results_dir / path.relative_to(root)
     return None

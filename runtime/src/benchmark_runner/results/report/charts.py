@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._stats.histograms import Bar
-    from benchmark_runner.results.report.figures import Distribution, Estimate
+    from benchmark_runner.results.report.run_figures import Distribution, Estimate
 
     Spec = dict[str, JsonValue]
 

@@ -1,4 +1,4 @@
-"""One HTML file from what there is to say: no network, no script but its own."""
+"""The HTML file of a report: it needs no network, and runs no script but its own."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.report.task_table import TaskTable
-    from benchmark_runner.results.report.texts import Texts
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page to be written.
+    """The content of a page.
 
     Attributes:
-        template: Its name.
-        content: What the template says.
+        template: The name of its template.
+        content: The values for the template.
         table: The table of tasks.
-        texts: Makes every text in it fit for a page.
+        texts: Makes all texts in it safe for a page.
     """
 
     template: str
     content: Mapping[str, object]
     table: TaskTable
-    texts: Texts
+    texts: SafeText
 
     def html(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
 
@@ -78,7 +78,7 @@ class Page:
 
     @property
     def _policy(self) -> str:
-        """Nothing may be loaded or sent, and nothing runs but what has these hashes."""
+        """The content security policy: nothing is loaded or sent, and only these hashes run."""
         rules = {
             "default-src": "'none'",
             "script-src": _hash(self._script),

@@ -17,38 +17,39 @@ from benchmark_runner.results.phrases import (
     tokens_of,
 )
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.results.report.figures import figures_of
-from benchmark_runner.results.report.links import link_to
-from benchmark_runner.results.report.origin import (
-    MOST_INVOCATIONS,
-    head_of,
-    history_of,
-    moment_in_words,
-    provenance_of,
-)
 from benchmark_runner.results.report.page import Page, as_markup
-from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
+from benchmark_runner.results.report.provenance import (
+    MOST_INVOCATIONS,
+    head_facts,
+    history,
+    moment_text,
+    provenance_facts,
+)
+from benchmark_runner.results.report.run_figures import read_figures
+from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.report.figures import Estimate, Grouping, RunFigures
-    from benchmark_runner.results.report.texts import Texts
+    from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
+    from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
 
-#: In a chart more names can't be told apart; in a table, nobody reads on.
+__all__ = ["MOST_GROUPS", "make_run_page"]
+
+#: More names can't be told apart in a chart, and are not read in a table.
 _MOST_IN_CHART, MOST_GROUPS = 25, 200
 _MOST_IDS = 200
 _GROUP_NAME, _REASON = 60, 2000
 
 
-def page_of_run(
+def make_run_page(
     view: RunView,
     grouping: Grouping | None,
-    texts: Texts,
+    texts: SafeText,
     file: Path,
     commands: Mapping[str, str],
     listing: tuple[str, str],
@@ -57,10 +58,10 @@ def page_of_run(
 
     Args:
         view: The run.
-        grouping: By which field its tasks are grouped, if they are.
-        texts: Makes texts fit for a page.
-        file: Where the page will be; links lead on from there.
-        commands: What goes on with the run, by what it does.
+        grouping: The field by which its tasks are grouped, if they are.
+        texts: Makes texts safe for a page.
+        file: The file of the page, from which links lead to the run's folder.
+        commands: The commands that resume or repeat the run, by their headings.
         listing: The command that writes all tasks as a table, its name first.
 
     Raises:
@@ -68,15 +69,15 @@ def page_of_run(
     """
     table = TaskTable(_columns(grouping), len(view.config.tasks), texts)
 
-    def take(row: TaskRow, task: TaskFiles) -> None:
+    def add(row: TaskRow, task: TaskFiles) -> None:
         table.add(_entry(view, row, task, grouping, file))
 
-    figures = figures_of(view, grouping, take)
+    figures = read_figures(view, grouping, add)
     charted = _largest(figures, texts)
     config = figures.config
     content: dict[str, object] = {
         "figures": figures,
-        "head": head_of(figures),
+        "head": head_facts(figures),
         "bounds": bounds_text(figures.summary),
         "missing": missing_text(figures.summary),
         "spent": _spent_text(figures),
@@ -86,9 +87,9 @@ def page_of_run(
         "groups_left_out": sum(bool(each.estimate) for each in figures.groups) - len(charted),
         "most_ids": _MOST_IDS,
         "reasons": [texts.line(group.error, _REASON) for group in figures.summary.failures],
-        "unreadable": [str(path) for path in figures.unreadable],
-        "provenance": provenance_of(figures),
-        "history": history_of(config),
+        "unreadable": [str(path) for path in figures.side.scan.unreadable],
+        "provenance": provenance_facts(figures),
+        "history": history(config),
         "earlier_invocations": max(len(config.history) - MOST_INVOCATIONS, 0),
         "commands": commands,
         "listing": listing,
@@ -152,8 +153,8 @@ def _facts(row: TaskRow) -> dict[str, str]:
         "Cost": cost_text(row),
         "Turns": "" if row.total_turns is None else f"{row.total_turns:,}",
         "Attempts": f"{row.attempts:,}" if row.attempts > 1 else "",
-        "Started": moment_in_words(row.started_at) if row.started_at else "",
-        "Ended": moment_in_words(row.ended_at) if row.ended_at else "",
+        "Started": moment_text(row.started_at) if row.started_at else "",
+        "Ended": moment_text(row.ended_at) if row.ended_at else "",
         "Graded by": str(row.graded_by) if row.graded_by else "",
         "Failure": failure_text(row.kind, row.retryable),
         "What to do": row.hint or "",
@@ -166,13 +167,13 @@ def _facts(row: TaskRow) -> dict[str, str]:
 
 def _spent_text(figures: RunFigures) -> str:
     """Return the cost and the tokens of all attempts, as far as they are known."""
-    dollars, tokens = figures.summary.spend.dollars, token_text(figures.tokens)
+    dollars, tokens = figures.summary.spend.dollars, token_text(figures.side.scan.tokens)
     parts = [amount(dollars, "$") if dollars else "", f"tokens {tokens}" if tokens else ""]
     return ", ".join(filter(None, parts))
 
 
-def _largest(figures: RunFigures, texts: Texts) -> list[tuple[str, Estimate]]:
-    """The groups that have a mean, in their order, as many as a chart can show."""
+def _largest(figures: RunFigures, texts: SafeText) -> list[tuple[str, Estimate]]:
+    """Return the groups with a mean, in their order, as many as a chart can show."""
     found = [
         (texts.line(each.name, _GROUP_NAME), each.estimate)
         for each in figures.groups

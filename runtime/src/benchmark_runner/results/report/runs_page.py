@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner._stats.paired_difference import paired_difference
+from benchmark_runner._text import some_ids
+from benchmark_runner.results.compare.effect import compare
+from benchmark_runner.results.compare.verdict import judge
 from benchmark_runner.results.phrases import (
     METHODS,
     amount,
@@ -18,206 +19,208 @@ from benchmark_runner.results.phrases import (
     plural,
 )
 from benchmark_runner.results.report.charts import draw_intervals
-from benchmark_runner.results.report.figures import figures_of
-from benchmark_runner.results.report.links import link_to
-from benchmark_runner.results.report.origin import moment_in_words
 from benchmark_runner.results.report.page import Page, as_markup
+from benchmark_runner.results.report.provenance import moment_text
+from benchmark_runner.results.report.run_figures import read_figures
 from benchmark_runner.results.report.run_page import MOST_GROUPS
-from benchmark_runner.results.report.task_table import Column, Entry, TaskTable
+from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.report.figures import Group, Grouping, RunFigures
-    from benchmark_runner.results.report.texts import Texts
+    from benchmark_runner.results.compare.effect import Comparison
+    from benchmark_runner.results.compare.findings import Finding
+    from benchmark_runner.results.compare.side import TaskOutcome
+    from benchmark_runner.results.report.run_figures import Group, Grouping, RunFigures
+    from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
+
+__all__ = ["make_runs_page"]
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000
 #: Characters of a hash, here where others stand beside it.
 _HASH = 12
 
 
-class Result(NamedTuple):
-    """What is kept of one task of one run."""
+class _Note(NamedTuple):
+    """The words about one task of one run."""
 
     state: str
-    score: float | None
-    seconds: float | None
-    cost: float | None
+    preview: str
     error: str
 
 
-@dataclass(slots=True)
-class _Taken:
-    """What is kept of the tasks of one run."""
-
-    results: dict[str, Result] = field(default_factory=dict[str, Result])
-    previews: dict[str, str] = field(default_factory=dict[str, str])
-
-
-class Comparison(NamedTuple):
-    """One run beside the first one.
-
-    Attributes:
-        run_id: The run.
-        difference: How much more it scores on the tasks that both have; ``None`` without any.
-        changed: How many of those had another content in the first run.
-    """
-
-    run_id: str
-    difference: PairedDifference | None
-    changed: int
-
-
-def page_of_runs(
+def make_runs_page(
     views: Sequence[RunView],
     groupings: Sequence[Grouping | None],
-    texts: Texts,
+    texts: SafeText,
     file: Path,
     listing: tuple[str, str],
 ) -> tuple[list[RunFigures], list[Comparison], Page]:
     """Read several runs and make the page that shows them side by side.
 
     Args:
-        views: The runs, the one that the others are compared with first.
-        groupings: By which field the tasks of each are grouped, if they are.
-        texts: Makes texts fit for a page.
-        file: Where the page will be; links lead on from there.
+        views: The runs, the baseline of the others first.
+        groupings: The field by which the tasks of each are grouped, if they are.
+        texts: Makes texts safe for a page.
+        file: The file of the page, from which links lead to the runs' folders.
         listing: The command that writes all tasks of one as a table, its name first.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
-    taken = [_Taken() for _ in views]
-    figures = [
-        figures_of(view, grouping, _Listener(each, texts))
-        for view, grouping, each in zip(views, groupings, taken, strict=True)
+    notes: list[dict[str, _Note]] = [{} for _ in views]
+    runs = [
+        read_figures(view, grouping, _Listener(noted, texts))
+        for view, grouping, noted in zip(views, groupings, notes, strict=True)
     ]
-    table = _table(views, groupings[0], taken, texts, file)
-    groups = _groups(figures)
-    comparisons = [_compared(figures[0], other) for other in figures[1:]]
-    charted = [
-        (texts.line(each.run_id, _NAME), each.estimate)
-        for each in figures
-        if each.estimate is not None
-    ]
+    table = _table(runs, notes, texts, file)
+    groups = _groups(runs)
+    comparisons = [compare(runs[0].side, other.side) for other in runs[1:]]
+    charted = [(texts.line(run.run_id, _NAME), run.estimate) for run in runs if run.estimate]
     content: dict[str, object] = {
-        "runs": figures,
-        "side_by_side": _side_by_side(figures),
+        "runs": runs,
+        "side_by_side": _side_by_side(runs),
         "chart": as_markup(draw_intervals(charted)) if charted else None,
-        "differences": [difference_in_words(each, figures[0].run_id) for each in comparisons],
+        "comparisons": [_comparison_content(each) for each in comparisons],
         "groups": dict(islice(groups.items(), MOST_GROUPS)),
         "all_groups": len(groups),
         "common": len(table),
-        "others": len({task for each in taken for task in each.results}) - len(table),
+        "others": len({task_id for run in runs for task_id in run.side.tasks}) - len(table),
         "listing": listing,
-        "read_at": figures[-1].read_at,
+        "read_at": runs[-1].read_at,
     }
-    return figures, comparisons, Page("runs.html", content, table, texts)
+    return runs, comparisons, Page("runs.html", content, table, texts)
 
 
 class _Listener:
-    def __init__(self, taken: _Taken, texts: Texts) -> None:
-        self._taken = taken
+    """Notes the words about each task while its run is read."""
+
+    def __init__(self, notes: dict[str, _Note], texts: SafeText) -> None:
+        self._notes = notes
         self._texts = texts
 
-    def __call__(self, row: TaskRow, task: TaskFiles) -> None:
-        error = self._texts.line(row.error, _ERROR) if row.error else ""
-        result = Result(row.state, row.score, row.generation_seconds, row.cost, error)
-        self._taken.results[row.task_id] = result
-        if task.generation is not None and task.generation.question:
-            preview = self._texts.line(task.generation.question, _PREVIEW)
-            self._taken.previews[row.task_id] = preview
+    def __call__(self, row: TaskRow, files: TaskFiles) -> None:
+        question = files.generation.question if files.generation else None
+        self._notes[row.task_id] = _Note(
+            row.state,
+            self._texts.line(question or "", _PREVIEW),
+            self._texts.line(row.error or "", _ERROR),
+        )
 
 
 def _table(
-    views: Sequence[RunView],
-    grouping: Grouping | None,
-    taken: Sequence[_Taken],
-    texts: Texts,
+    runs: Sequence[RunFigures],
+    notes: Sequence[Mapping[str, _Note]],
+    texts: SafeText,
     file: Path,
 ) -> TaskTable:
+    grouping = runs[0].grouping
     columns = [
-        *(Column(view.run_id, "score") for view in views),
+        *(Column(run.run_id, "score") for run in runs),
         Column("Scores", "text", filtered=True, wide=True),
         *([Column(grouping.by, "text", filtered=True, wide=True)] if grouping else []),
     ]
-    common = [
-        task_id
-        for task_id in taken[0].results
-        if all(task_id in each.results for each in taken[1:])
-    ]
+    common = [task_id for task_id in notes[0] if all(task_id in each for each in notes[1:])]
     table = TaskTable(columns, len(common), texts)
     for task_id in common:
-        of_each = [(view, each.results[task_id]) for view, each in zip(views, taken, strict=True)]
-        results = [result for _, result in of_each]
-        previews = (each.previews.get(task_id) for each in taken)
-        group = [grouping.group_of.get(task_id, "")] if grouping else []
-        folders = [(view.run_id, view.artifacts.task_dir(task_id)) for view in views]
-        table.add(
-            Entry(
-                task_id=task_id,
-                preview=next(filter(None, previews), ""),
-                error="\n".join(result.error for result in results if result.error),
-                cells=[
-                    *(r.state if r.score is None else r.score for r in results),
-                    _agreement(results),
-                    *group,
-                ],
-                facts={view.run_id: _result_in_words(result) for view, result in of_each},
-                texts={
-                    f"Error in {view.run_id}": result.error
-                    for view, result in of_each
-                    if result.error
-                },
-                links=[
-                    link_to(f"Files of {run_id}", folder, file)
-                    for run_id, folder in folders
-                    if folder.is_dir()
-                ],
-                whole=f"{task_id}/",
-            )
-        )
+        table.add(_entry(task_id, runs, [each[task_id] for each in notes], file))
     return table
 
 
-def _agreement(results: Sequence[Result]) -> str:
-    scores = {result.score for result in results}
+def _entry(task_id: str, runs: Sequence[RunFigures], notes: Sequence[_Note], file: Path) -> Entry:
+    grouping = runs[0].grouping
+    outcomes = [run.side.tasks[task_id] for run in runs]
+    named = {run.run_id: note for run, note in zip(runs, notes, strict=True)}
+    folders = {run.run_id: run.side.view.artifacts.task_dir(task_id) for run in runs}
+    pairs = [*zip(notes, outcomes, strict=True)]
+    return Entry(
+        task_id=task_id,
+        preview=next((note.preview for note in notes if note.preview), ""),
+        error="\n".join(note.error for note in notes if note.error),
+        cells=[
+            *(note.state if outcome.score is None else outcome.score for note, outcome in pairs),
+            _agreement(outcomes),
+            *([grouping.group_of.get(task_id, "")] if grouping else []),
+        ],
+        facts={
+            run_id: _outcome_text(note, outcome)
+            for (run_id, note), outcome in zip(named.items(), outcomes, strict=True)
+        },
+        texts={f"Error in {run_id}": note.error for run_id, note in named.items() if note.error},
+        links=[
+            link_to(f"Files of {run_id}", folder, file)
+            for run_id, folder in folders.items()
+            if folder.is_dir()
+        ],
+        whole=f"{task_id}/",
+    )
+
+
+def _agreement(outcomes: Sequence[TaskOutcome]) -> str:
+    scores = {outcome.score for outcome in outcomes}
     if None in scores:
         return "not all scored"
     return "same" if len(scores) == 1 else "different"
 
 
-def _result_in_words(result: Result) -> str:
-    parts = [str(result.state)]
-    parts += [f"counts {number(result.score)}"] if result.score is not None else []
-    parts += [duration(result.seconds)] if result.seconds is not None else []
-    parts += [amount(result.cost, "$")] if result.cost is not None else []
+def _outcome_text(note: _Note, outcome: TaskOutcome) -> str:
+    parts = [str(note.state)]
+    parts += [f"counts {number(outcome.score)}"] if outcome.score is not None else []
+    parts += [duration(outcome.seconds)] if outcome.seconds is not None else []
+    parts += [amount(outcome.cost, "$")] if outcome.cost is not None else []
     return ", ".join(parts)
 
 
-def _compared(first: RunFigures, other: RunFigures) -> Comparison:
-    hashes, others = first.config.task_hashes, other.config.task_hashes
-    changed = sum(task in hashes and hashes[task] != found for task, found in others.items())
-    return Comparison(other.run_id, paired_difference(first.scores, other.scores), changed)
+def _comparison_content(comparison: Comparison) -> dict[str, object]:
+    return {
+        "a": comparison.a.view.run_id,
+        "b": comparison.b.view.run_id,
+        "judgement": (judgement := judge(comparison)),
+        "difference": _difference_text(comparison),
+        "obstacles": [_finding_text(finding) for finding in judgement.obstacles],
+        "warnings": [_finding_text(finding) for finding in judgement.warnings],
+    }
+
+
+def _finding_text(finding: Finding) -> str:
+    named = f": {some_ids(finding.task_ids)}" if finding.task_ids else ""
+    return f"{finding.text}{named}"
+
+
+def _difference_text(comparison: Comparison) -> str:
+    """Return how much more B scores than A on the compared tasks; empty without any."""
+    if comparison.effect is None:
+        return ""
+    found = comparison.effect.difference
+    a, b = comparison.a.view.run_id, comparison.b.view.run_id
+    more = "less" if found.mean < 0 else "more"
+    interval = found.interval
+    error = f" (95 % interval of that {interval_text(interval)})" if interval else ""
+    left_out = comparison.pairing.left_out
+    return (
+        f"{b} scores {number(abs(found.mean))} {more} than {a}{error}, task by task on the "
+        f"{plural(found.count, 'task')} that have a score in both"
+        + (f"; {plural(left_out, 'task')} left out." if left_out else ".")
+    )
 
 
 def _side_by_side(runs: Sequence[RunFigures]) -> dict[str, list[str]]:
-    """The head figures: by name, a value for each run."""
+    """Return the facts in the head of each run: by name, a value for each run."""
     rows: dict[str, list[str]] = {}
     for figures in runs:
-        for name, value in _head(figures):
+        for name, value in _facts(figures):
             rows.setdefault(name, []).append(value)
     return {name: values for name, values in rows.items() if any(values)}
 
 
-def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
-    config, summary, counts = figures.config, figures.summary, figures.summary.counts
-    estimate, score, bounds = figures.estimate, figures.score, figures.summary.bounds
+def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
+    config, summary = figures.config, figures.summary
+    counts, bounds = summary.counts, summary.bounds
+    estimate, score = figures.estimate, figures.score
     interval = estimate.interval if estimate else None
     method = f" ({METHODS[interval.method]})" if interval else ""
     yield "Final score", number(score.final_score) if score else "none yet"
@@ -239,39 +242,23 @@ def _head(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Dataset", dataset_label(config)
     yield "Complete", "yes" if summary.complete else "no"
     yield "Running", f"yes: {figures.worked_on_by}" if figures.worked_on_by else "no"
-    yield "Graded", {True: "locally", False: "by a service", None: "not known"}[figures.local]
+    yield (
+        "Graded",
+        {True: "locally", False: "by a service", None: "not known"}[figures.side.view.local],
+    )
     yield "Graded by", "; ".join(map(str, summary.graded))
     yield "Sampling", ", ".join(f"{name} = {value}" for name, value in config.sampling.items())
     yield "Generation version", config.generation_version or ""
     edited = ", edited" if config.runner_dirty else ""
     yield "Commit", f"{(config.runner_commit or '')[:_HASH]}{edited}"
     yield "Hash of the tasks", (figures.tasks_hash or "")[:_HASH]
-    yield "Started", moment_in_words(figures.started_at)
+    yield "Started", moment_text(figures.side.view.started_at)
 
 
 def _groups(runs: Sequence[RunFigures]) -> dict[str, list[Group | None]]:
-    """The groups of all runs: by name, that of each run."""
+    """Return the groups of all runs: by name, that of each run."""
     by_run: list[Mapping[str, Group]] = [
         {group.name: group for group in figures.groups} for figures in runs
     ]
     names = dict.fromkeys(name for groups in by_run for name in groups)
     return {name: [groups.get(name) for groups in by_run] for name in names}
-
-
-def difference_in_words(comparison: Comparison, first: str) -> str:
-    """How much more a run scores than the first one, on the tasks that both have."""
-    found = comparison.difference
-    if found is None:
-        return f"{comparison.run_id} and {first} have no scored task in common."
-    more = "less" if found.mean < 0 else "more"
-    interval = found.interval
-    error = f" (95 % interval of that {interval_text(interval)})" if interval else ""
-    said = (
-        f"{comparison.run_id} scores {number(abs(found.mean))} {more} than {first}{error}, task "
-        f"by task on the {plural(found.count, 'task')} that have a score in both."
-    )
-    if comparison.changed:
-        said += (
-            f" {plural(comparison.changed, 'task')} had another content in one than in the other."
-        )
-    return said

@@ -1,26 +1,30 @@
-"""The tasks as data in a page: an index, and long texts in parts, unpacked when asked for.
+"""The tasks as data in a page: an index, and long texts in parts that are unpacked on demand.
 
-Thousands of tasks open at once that way: only the index is read when the page opens, and rows are
-made for what is shown.
+A page of thousands of tasks opens at once that way: it reads the index only, and makes rows for
+what is shown.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import JsonValue
 
-    from benchmark_runner.results.report.links import Link
-    from benchmark_runner.results.report.texts import Texts
+    from benchmark_runner.results.report.safe_text import SafeText
 
-#: How many tasks' texts are packed together.
+__all__ = ["Column", "Entry", "Link", "TaskTable", "link_to", "script_json"]
+
+#: Number of tasks whose texts are packed together.
 _PART = 50
 #: Characters that all texts may have, those left out not counted; of one, at most and at least.
 _ALL_TEXTS = 24_000_000
@@ -33,6 +37,29 @@ _BEFORE_CELLS = 3
 _ERROR_IN_INDEX, _QUESTION_IN_INDEX, _CELL = 160, 120, 80
 #: What could end a script element, or begin a comment in it, and what is no JSON for JavaScript.
 _UNSAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+
+
+class Link(NamedTuple):
+    """A link.
+
+    Attributes:
+        name: The name of its target.
+        href: The target, relative to the page, encoded.
+        text: The same to read.
+    """
+
+    name: str
+    href: str
+    text: str
+
+
+def link_to(name: str, folder: Path, page: Path) -> Link:
+    """Return a link from the file ``page`` to a folder, which holds if both are moved together.
+
+    It begins with a dot and has no colon, so that no name makes it an address of another kind.
+    """
+    there = Path(os.path.relpath(folder, page.parent)).as_posix()
+    return Link(name, f"./{quote(os.fsencode(there))}/", there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +117,7 @@ class TaskTable:
         parts: The packed texts, each of so many tasks.
     """
 
-    def __init__(self, columns: Sequence[Column], count: int, texts: Texts) -> None:
+    def __init__(self, columns: Sequence[Column], count: int, texts: SafeText) -> None:
         self.parts: list[str] = []
         self._columns = columns
         self._texts = texts

@@ -1,4 +1,4 @@
-"""Text of models, services and datasets, fit for a page: masked, and nothing in it unseen."""
+"""Text of models, services and datasets, made safe for a page: masked, and all of it visible."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmark_runner._redaction import Redactor
+
+__all__ = ["Cut", "SafeText", "visible"]
 
 #: Controls but for line ends and tabs, what turns the direction of writing, line separators that
 #: JavaScript knows, and halves of surrogate pairs, which UTF-8 can't hold.
@@ -35,12 +37,12 @@ class Cut(NamedTuple):
     tail: str = ""
 
 
-class Texts:
-    """Makes texts fit for the page.
+class SafeText:
+    """Makes texts safe for the page.
 
     Args:
-        redactor: Masks what is secret.
-        without_escapes: Takes terminal escapes out of a text: a secret may hide behind them.
+        redactor: Masks secrets.
+        without_escapes: Removes terminal escapes, behind which a secret may hide.
     """
 
     def __init__(self, redactor: Redactor, without_escapes: Callable[[str], str]) -> None:
@@ -48,7 +50,7 @@ class Texts:
         self._without_escapes = without_escapes
 
     def shown(self, text: str) -> str:
-        """``text`` with secrets masked, and each unseen character as a visible one."""
+        """Return ``text`` with secrets masked, and each invisible character as a visible one."""
         masked = self._redactor.clean_text(text)
         if masked.isprintable():
             return masked
@@ -58,15 +60,15 @@ class Texts:
         return visible(masked)
 
     def line(self, text: str, limit: int) -> str:
-        """The beginning of ``text`` in one line."""
+        """Return the beginning of ``text`` in one line."""
         # White space may take up a part of it, and masking needs more than is shown.
         closed = " ".join(self.shown(text).split())
         return closed if len(closed) <= limit else f"{closed[: limit - 1]}…"
 
     def cut(self, text: str, limit: int) -> Cut:
-        """``text`` with its middle left out if it is longer than ``limit``.
+        """Return ``text`` without its middle if it is longer than ``limit``.
 
-        An answer often says at its end what counts.
+        The end stays, as it often holds an answer's result.
         """
         shown = self.shown(text)
         if len(shown) <= limit:
@@ -76,7 +78,7 @@ class Texts:
 
 
 def visible(text: str) -> str:
-    """``text`` with a visible character, or its number, for each that is not seen."""
+    """Return ``text`` with a visible character, or its number, for each invisible one."""
     return text if text.isprintable() else _UNSEEN.sub(_picture, text.replace("\r\n", "\n"))
 
 

@@ -13,7 +13,7 @@ from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.run_locks import LOCK_FILE
-from benchmark_runner.results.report.figures import Grouping, figures_of
+from benchmark_runner.results.report.run_figures import Grouping, read_figures
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
 from tests.unit.results.report.runs import START, MadeRun, every_outcome
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def test_each_outcome_is_counted_once(tmp_path: Path) -> None:
-    figures = figures_of(every_outcome(tmp_path).save())
+    figures = read_figures(every_outcome(tmp_path).save())
 
     assert figures.summary.counts == ScoreCounts(
         total=9, attempted=8, scored=2, error=3, max_time=1, max_turns=1
     )
-    assert figures.states == {
+    assert figures.side.scan.states == {
         TaskState.SCORED: 2,
         TaskState.TIMED_OUT: 1,
         TaskState.OUT_OF_TURNS: 1,
@@ -43,7 +43,7 @@ def test_each_outcome_is_counted_once(tmp_path: Path) -> None:
 
 
 def test_the_interval_is_that_of_all_tasks_that_count(tmp_path: Path) -> None:
-    figures = figures_of(every_outcome(tmp_path).save())
+    figures = read_figures(every_outcome(tmp_path).save())
 
     assert figures.estimate is not None
     assert (figures.estimate.mean, figures.estimate.count) == (0.375, 4)
@@ -57,7 +57,7 @@ def test_few_passes_and_failures_have_wilsons_interval(tmp_path: Path) -> None:
     for number in range(6):
         run.graded(f"t{number}", float(number > 0))
 
-    figures = figures_of(run.save())
+    figures = read_figures(run.save())
 
     assert figures.estimate is not None
     assert figures.estimate.interval is not None
@@ -72,7 +72,7 @@ def test_whether_the_final_score_is_the_mean_is_told(
     run.graded("a", 1)
     run.graded("b", 0.5)
 
-    figures = figures_of(run.save(final_score=final_score))
+    figures = read_figures(run.save(final_score=final_score))
 
     assert figures.score is not None
     assert figures.score.final_score == final_score
@@ -85,14 +85,14 @@ def test_a_score_that_does_not_sum_the_grades_on_disk_is_stale(tmp_path: Path) -
     run.save(final_score=1)
     run.graded("a", 0)
 
-    figures = figures_of(run.view())
+    figures = read_figures(run.view())
 
     assert figures.score is None
     assert figures.score_is_stale
 
 
 def test_quantities_are_distributed_as_far_as_they_are_known(tmp_path: Path) -> None:
-    figures = figures_of(every_outcome(tmp_path).save())
+    figures = read_figures(every_outcome(tmp_path).save())
 
     found = {each.name: each for each in figures.distributions}
     assert list(found) == ["Scores", "Generation time", "Input tokens", "Output tokens", "Cost"]
@@ -108,7 +108,7 @@ def test_what_nothing_is_known_of_has_no_distribution(tmp_path: Path) -> None:
     run = MadeRun(tmp_path)
     run.graded("a", 1, duration=None)
 
-    assert [each.name for each in figures_of(run.save()).distributions] == ["Scores"]
+    assert [each.name for each in read_figures(run.save()).distributions] == ["Scores"]
 
 
 def test_a_time_that_is_no_number_is_left_out(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_time_that_is_no_number_is_left_out(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"duration": null', '"duration": Infinity'))
 
     (times,) = [
-        each for each in figures_of(run.save()).distributions if each.name == "Generation time"
+        each for each in read_figures(run.save()).distributions if each.name == "Generation time"
     ]
     assert (times.count, times.unknown, times.total) == (1, 1, 5.0)
 
@@ -132,7 +132,7 @@ def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
         "missing": "unknown",
     }
 
-    groups = figures_of(view, Grouping("level", group_of)).groups
+    groups = read_figures(view, Grouping("level", group_of)).groups
 
     assert [(group.name, group.total) for group in groups] == [
         ("easy", 6),
@@ -144,7 +144,7 @@ def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
 
 
 def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:
-    failures = figures_of(every_outcome(tmp_path).save()).summary.failures
+    failures = read_figures(every_outcome(tmp_path).save()).summary.failures
 
     assert [(each.phase, each.error, each.task_ids) for each in failures] == [
         (Phase.GENERATE, "ValueError: no luck with …", ["broken-1", "broken-2"]),
@@ -159,17 +159,17 @@ def test_earlier_attempts_are_paid_for_too(tmp_path: Path) -> None:
     run.tasks.clear()
     run.graded("a", 1, usage=usage, cost=0.25)
 
-    figures = figures_of(run.save())
+    figures = read_figures(run.save())
 
     assert figures.summary.spend.dollars == 0.75
-    assert (figures.tokens.input, figures.tokens.output) == (20, 2)
+    assert (figures.side.scan.tokens.input, figures.side.scan.tokens.output) == (20, 2)
 
 
 def test_each_task_is_told_of_while_it_is_read(tmp_path: Path) -> None:
     view = every_outcome(tmp_path).save()
     told: list[str] = []
 
-    figures_of(view, each=lambda row, task: told.append(f"{row.task_id} {task.task_id}"))
+    read_figures(view, listener=lambda row, task: told.append(f"{row.task_id} {task.task_id}"))
 
     assert told == [f"{task_id} {task_id}" for task_id in view.config.tasks]
 
@@ -179,18 +179,18 @@ def test_the_hash_of_the_tasks_changes_with_their_content_and_order(tmp_path: Pa
     for number, hashes in enumerate([{"a": "1"}, {"a": "2"}, {}]):
         run = MadeRun(tmp_path, f"r{number}", {"task_hashes": hashes})
         run.graded("a", 1)
-        made.append(figures_of(run.save()).tasks_hash)
+        made.append(read_figures(run.save()).tasks_hash)
 
     assert made[0] != made[1]
     assert made[2] is None
 
 
 def test_a_run_of_no_tasks_has_nothing_to_say(tmp_path: Path) -> None:
-    figures = figures_of(MadeRun(tmp_path).save())
+    figures = read_figures(MadeRun(tmp_path).save())
 
     assert figures.estimate is None
     assert figures.distributions == []
-    assert figures.started_at == START
+    assert figures.side.view.started_at == START
 
 
 class TestWhoWorksOnIt:
@@ -199,8 +199,8 @@ class TestWhoWorksOnIt:
         view = run.save()
 
         with RunArtifacts(tmp_path, "r1").locked():
-            during = figures_of(view).worked_on_by
-        after = figures_of(view).worked_on_by
+            during = read_figures(view).worked_on_by
+        after = read_figures(view).worked_on_by
 
         assert during is not None
         assert during.startswith(f"process {os.getpid()} on ")
@@ -213,7 +213,7 @@ class TestWhoWorksOnIt:
         view = run.save()
 
         with RunArtifacts(tmp_path, "r1").locked("b"):
-            during = figures_of(view).worked_on_by
+            during = read_figures(view).worked_on_by
 
         assert during is not None
         assert during.startswith(f"process {os.getpid()} on ")
@@ -222,8 +222,8 @@ class TestWhoWorksOnIt:
         lock = tmp_path / LOCK_FILE
         code = (
             "import os, sys; from pathlib import Path\n"
-            "from benchmark_runner.artifacts.locks import held\n"
-            "with held(Path(sys.argv[1]), 'it'): os._exit(9)"
+            "from benchmark_runner.artifacts.locks import hold_lock\n"
+            "with hold_lock(Path(sys.argv[1]), 'it'): os._exit(9)"
         )
         subprocess.run([sys.executable, "-c", code, str(lock)], env=_environment(), check=False)
 
@@ -234,7 +234,7 @@ class TestWhoWorksOnIt:
         view = every_outcome(tmp_path).save()
         assert not (view.artifacts.run_dir / LOCK_FILE).exists()
 
-        figures_of(view)
+        read_figures(view)
 
         assert not (view.artifacts.run_dir / LOCK_FILE).exists()
 

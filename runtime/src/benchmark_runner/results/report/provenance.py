@@ -1,4 +1,4 @@
-"""Where a run comes from: its settings, its code, who graded it, and what was done with it."""
+"""The origin of a run's results: settings, code, graders and invocations."""
 
 from __future__ import annotations
 
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import Invocation, RunConfig
-    from benchmark_runner.results.report.figures import RunFigures
+    from benchmark_runner.results.report.run_figures import RunFigures
 
-#: A run of --problem has an invocation a task.
+__all__ = [
+    "MOST_INVOCATIONS",
+    "Event",
+    "head_facts",
+    "history",
+    "moment_text",
+    "provenance_facts",
+]
+
+#: A run of --problem has an invocation for each task.
 MOST_INVOCATIONS = 100
 
 
@@ -27,9 +36,9 @@ class Event(NamedTuple):
     """One invocation.
 
     Attributes:
-        at: When, in UTC.
-        command: Which command.
-        changes: What differed from the one before.
+        at: Its time in UTC.
+        command: The command.
+        changes: The differences from the one before.
     """
 
     at: str
@@ -37,51 +46,47 @@ class Event(NamedTuple):
     changes: list[str]
 
 
-def head_of(figures: RunFigures) -> dict[str, list[str]]:
-    """What the head says, by name."""
-    config, ended = figures.config, figures.last_ended
+def head_facts(figures: RunFigures) -> dict[str, list[str]]:
+    """Return the facts in the head of the page, by name."""
+    config, ended = figures.config, figures.side.scan.last_ended
     tasks = first_of(config) or f"{len(config.tasks):,}"
     return {
         "Model": [config.model],
         "Dataset": [f"{dataset_label(config)}: {tasks} tasks"],
-        "Started": [moment_in_words(figures.started_at)],
-        "Last result": [moment_in_words(ended)] if ended else [],
-        "Read": [moment_in_words(figures.read_at)],
+        "Started": [moment_text(figures.side.view.started_at)],
+        "Last result": [moment_text(ended)] if ended else [],
+        "Read": [moment_text(figures.read_at)],
     }
 
 
-def provenance_of(figures: RunFigures) -> dict[str, list[str]]:
-    """Settings, code and graders, by name."""
+def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
+    """Return the settings, the code and the graders, by name."""
     config = figures.config
     graders = figures.summary.graded.items()
-    dirty = {True: ", with edits that are in no commit", False: "", None: ""}[config.runner_dirty]
+    dirty = ", with edits that are in no commit" if config.runner_dirty else ""
     return {
         "Model": [config.model],
         "Sampling": _settings(config.sampling) or ["as the model has it by default"],
         "Options": _settings(config.options),
         "Tasks": [_tasks(config)],
-        "Dataset file": [config.dataset_file] if config.dataset_file else [],
-        "Hash of the tasks": [f"sha256 {figures.tasks_hash}"] if figures.tasks_hash else [],
+        "Dataset file": _known(config.dataset_file),
+        "Hash of the tasks": _known(figures.tasks_hash, "sha256 {}"),
         "Graded by": [f"{by}: {plural(len(task_ids), 'task')}" for by, task_ids in graders],
         "Service": _service(figures),
-        "Payload": [f"{config.payload_schema} ({config.payload_type})"]
-        if config.payload_schema
-        else [],
-        "Generation version": [config.generation_version] if config.generation_version else [],
-        "Runner": [config.runner_version] if config.runner_version else [],
-        "Runner's commit": [f"{config.runner_commit}{dirty}"] if config.runner_commit else [],
-        "Runtime": [f"vals-benchmark-runner {config.runtime_version}"]
-        if config.runtime_version
-        else [],
-        "Python": [config.python_version] if config.python_version else [],
+        "Payload": _known(config.payload_schema, f"{{}} ({config.payload_type})"),
+        "Generation version": _known(config.generation_version),
+        "Runner": _known(config.runner_version),
+        "Runner's commit": _known(config.runner_commit, f"{{}}{dirty}"),
+        "Runtime": _known(config.runtime_version, "vals-benchmark-runner {}"),
+        "Python": _known(config.python_version),
         "How it was done": _settings(config.operational),
     }
 
 
-def history_of(config: RunConfig) -> list[Event]:
-    """The last invocations, the first one first."""
+def history(config: RunConfig) -> list[Event]:
+    """Return the last invocations, the earliest first."""
     return [
-        Event(moment_in_words(each.at, seconds=True), each.command, [*_changes(each)])
+        Event(moment_text(each.at, seconds=True), each.command, [*_changes(each)])
         for each in config.history[-MOST_INVOCATIONS:]
     ]
 
@@ -96,11 +101,12 @@ def _changes(invocation: Invocation) -> Iterator[str]:
 
 def _service(figures: RunFigures) -> list[str]:
     config = figures.config
-    where = {True: "local, an embedded one", False: "a deployed one", None: ""}[figures.local]
+    where = {True: "local, an embedded one", False: "a deployed one", None: ""}[
+        figures.side.view.local
+    ]
     url = config.service_url if config.service_url != "local" else ""
     version = f"version {config.service_version}" if config.service_version else ""
-    said = ", ".join(filter(None, [url, where, version]))
-    return [said] if said else []
+    return _known(", ".join(filter(None, [url, where, version])))
 
 
 def _tasks(config: RunConfig) -> str:
@@ -116,13 +122,17 @@ def _settings(settings: Mapping[str, JsonValue]) -> list[str]:
     ]
 
 
+def _known(value: str | None, form: str = "{}") -> list[str]:
+    return [form.format(value)] if value else []
+
+
 def _value(value: JsonValue) -> str:
     if value is None:
         return "not set"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def moment_in_words(moment: datetime, *, seconds: bool = False) -> str:
-    """A moment in UTC, to the minute, or to the second for a column of them."""
+def moment_text(moment: datetime, *, seconds: bool = False) -> str:
+    """Return a moment in UTC, to the minute, or to the second for a column of them."""
     there = (with_time_zone(moment) or moment).astimezone(UTC)
     return f"{there:%Y-%m-%d %H:%M:%S}" if seconds else f"{there:%Y-%m-%d %H:%M} UTC"

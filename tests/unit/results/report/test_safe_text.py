@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark_runner.results.report.texts import Cut, visible
+from benchmark_runner.results.report.safe_text import Cut, visible
 from tests.unit.results.report.pages import texts
 
 SECRET = "key-that-is-secret-42"

@@ -1,0 +1,308 @@
+"""The figures of a run in a report, read in one pass over its tasks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from math import fsum, isfinite
+from typing import TYPE_CHECKING
+
+from benchmark_runner._stats.histograms import histogram
+from benchmark_runner._stats.intervals import interval_of_mean
+from benchmark_runner._stats.means import mean, median
+from benchmark_runner.artifacts.locks import holder_of
+from benchmark_runner.artifacts.run_locks import LOCK_FILE
+from benchmark_runner.results.compare.side import read_side
+from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmark_runner._run.summary import RunSummary
+    from benchmark_runner._stats.histograms import Bar
+    from benchmark_runner._stats.intervals import Interval
+    from benchmark_runner.artifacts.task_files import TaskFiles
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.compare.side import Side, TaskListener
+    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.task_row import TaskRow
+    from benchmark_runner.schemas import ScoreResult
+
+__all__ = [
+    "Distribution",
+    "Estimate",
+    "Group",
+    "Grouping",
+    "RunFigures",
+    "estimate_of",
+    "read_figures",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean of task scores.
+
+    Attributes:
+        mean: The mean.
+        count: Number of tasks.
+        interval: Its 95 % interval; ``None`` with fewer than two tasks.
+    """
+
+    mean: float
+    count: int
+    interval: Interval | None
+
+    @property
+    def text(self) -> str:
+        """The mean, its interval and the number of tasks."""
+        bounds = f" ({interval_text(self.interval)})" if self.interval else ""
+        return f"{number(self.mean)}{bounds}, n = {self.count:,}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """The distribution of a quantity over the tasks.
+
+    Attributes:
+        name: The quantity.
+        unit: ``s``, ``tokens``, ``$``; empty for scores.
+        count: Number of tasks with a known value.
+        unknown: Number of generations without one.
+        least: The least value.
+        median: The one in the middle.
+        greatest: The greatest one.
+        total: Their sum.
+        bars: Number of values in each range.
+    """
+
+    name: str
+    unit: str
+    count: int
+    unknown: int
+    least: float
+    median: float
+    greatest: float
+    total: float
+    bars: list[Bar]
+
+    @property
+    def spread(self) -> str:
+        """The middle and the ends of the values, and their sum where that means something."""
+        low, middle, high, total = (
+            amount(value, self.unit)
+            for value in (self.least, self.median, self.greatest, self.total)
+        )
+        text = f"{low} each" if low == high else f"median {middle}, from {low} to {high}"
+        text += f", in all {total}" if self.unit else ""
+        return text + (f"; not known of {self.unknown:,}" if self.unknown else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tasks with the same value in a field.
+
+    Attributes:
+        name: The value.
+        total: Number of tasks.
+        estimate: The mean of those with a score; ``None`` if none has one.
+    """
+
+    name: str
+    total: int
+    estimate: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """A field by which the tasks are grouped.
+
+    Attributes:
+        by: The field.
+        group_of: The group of each task.
+        changed: Tasks that have changed since the run was started.
+    """
+
+    by: str
+    group_of: Mapping[str, str]
+    changed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFigures:
+    """The figures of a run.
+
+    Attributes:
+        side: The run, read once; other runs can be compared with it.
+        worked_on_by: The process that works on it now, if one does.
+        read_at: The time before its tasks were read.
+        distributions: Of scores, times, tokens and costs, those that are known.
+        grouping: The field by which the tasks are grouped, if they are.
+    """
+
+    side: Side
+    worked_on_by: str | None
+    read_at: datetime
+    distributions: list[Distribution]
+    grouping: Grouping | None
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.side.view.run_id
+
+    @property
+    def benchmark(self) -> str:
+        """The name of the benchmark."""
+        return self.side.view.runner.NAME
+
+    @property
+    def config(self) -> RunConfig:
+        """The content of ``run_config.json``."""
+        return self.side.view.config
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """The totals over the tasks."""
+        return self.side.scan.summary
+
+    @cached_property
+    def score(self) -> ScoreResult | None:
+        """The final score, if the one on disk sums the grades on disk."""
+        return self.side.scan.score
+
+    @property
+    def score_is_stale(self) -> bool:
+        """True if there is a final score on disk that does not sum the grades there."""
+        return self.score is None and self.side.view.score_on_disk is not None
+
+    @property
+    def score_is_mean(self) -> bool:
+        """True unless there is no score, or one that is not the mean of the tasks' scores."""
+        if self.score is None or self.estimate is None:
+            return self.score is not None
+        return score_is_mean(self.score, self.estimate.mean)
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The score of each task that has one."""
+        tasks = self.side.tasks.items()
+        return {task_id: task.score for task_id, task in tasks if task.score is not None}
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """The mean of the tasks' scores."""
+        return estimate_of([*self.scores.values()])
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The groups in the order of their first tasks; none without a grouping."""
+        members: dict[str, list[str]] = {}
+        for task_id, name in self.grouping.group_of.items() if self.grouping else ():
+            members.setdefault(name, []).append(task_id)
+        scores = self.scores
+        return [
+            Group(name, len(ids), estimate_of([scores[each] for each in ids if each in scores]))
+            for name, ids in members.items()
+        ]
+
+    @cached_property
+    def tasks_hash(self) -> str | None:
+        """SHA-256 over the ids and content hashes of the tasks; ``None`` if not recorded."""
+        hashes = self.config.task_hashes
+        if not hashes:
+            return None
+        digest = hashlib.sha256()
+        for task_id in self.config.tasks:
+            digest.update(f"{task_id}\0{hashes.get(task_id, '')}\n".encode())
+        return digest.hexdigest()
+
+
+def read_figures(
+    view: RunView, grouping: Grouping | None = None, listener: TaskListener | None = None
+) -> RunFigures:
+    """Read the figures of a run.
+
+    Args:
+        view: The run.
+        grouping: The field by which its tasks are grouped, if they are.
+        listener: Called with the row and the files of each task, so that nothing is read twice.
+
+    Raises:
+        RunnerDefinitionError: the author's ``task_score()`` fails.
+    """
+    read_at = datetime.now(UTC)
+    holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
+    quantities = _Quantities()
+
+    def note(row: TaskRow, files: TaskFiles) -> None:
+        nonlocal holder
+        quantities.add(row)
+        if holder is None and view.config.task_source == "problem":  # such a run is shared
+            holder = holder_of(view.artifacts.task_dir(row.task_id) / LOCK_FILE)
+        if listener is not None:
+            listener(row, files)
+
+    side = read_side(view, note)
+    return RunFigures(
+        side=side,
+        worked_on_by=holder,
+        read_at=read_at,
+        distributions=quantities.distributions(side.scan.summary.counts.attempted),
+        grouping=grouping,
+    )
+
+
+def estimate_of(scores: Sequence[float]) -> Estimate | None:
+    """Return the mean of scores with its interval; ``None`` without scores."""
+    centre = mean(scores)
+    return None if centre is None else Estimate(centre, len(scores), interval_of_mean(scores))
+
+
+class _Quantities:
+    """The values of what is measured of each task, by name and unit."""
+
+    def __init__(self) -> None:
+        self._scores: list[float] = []
+        self._measured: dict[tuple[str, str], list[float]] = {
+            ("Generation time", "s"): [],
+            ("Input tokens", "tokens"): [],
+            ("Output tokens", "tokens"): [],
+            ("Cost", "$"): [],
+        }
+
+    def add(self, row: TaskRow) -> None:
+        if row.score is not None:
+            self._scores.append(row.score)
+        found = (row.generation_seconds, row.input_tokens, row.output_tokens, row.cost)
+        for values, value in zip(self._measured.values(), found, strict=True):
+            if value is not None and isfinite(value):
+                values.append(value)
+
+    def distributions(self, generations: int) -> list[Distribution]:
+        scores = _distribution("Scores", "", self._scores, len(self._scores))
+        measured = (
+            _distribution(name, unit, values, generations)
+            for (name, unit), values in self._measured.items()
+        )
+        return [each for each in (scores, *measured) if each is not None]
+
+
+def _distribution(
+    name: str, unit: str, values: Sequence[float], generations: int
+) -> Distribution | None:
+    if not values:
+        return None
+    return Distribution(
+        name=name,
+        unit=unit,
+        count=len(values),
+        unknown=max(generations - len(values), 0),
+        least=min(values),
+        median=median(values) or 0.0,
+        greatest=max(values),
+        total=fsum(values),
+        bars=histogram(values),
+    )

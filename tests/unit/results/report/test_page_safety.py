@@ -1,0 +1,123 @@
+"""Nothing in a page is more than text, and no secret is in it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pytest
+
+from tests.unit.results.report.hostile import IDS, TEXTS, hostile_groups, hostile_run
+from tests.unit.results.report.pages import Parsed, write_page
+from tests.unit.results.report.runs import MadeRun, every_outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmark_runner.results.run_view import RunView
+
+
+def page_of(view: RunView, *, groups: dict[str, str] | None = None) -> Parsed:
+    return Parsed(write_page(view, view.artifacts.run_dir / "report.html", groups=groups))
+
+
+class TestSafety:
+    @pytest.fixture
+    def page(self, tmp_path: Path) -> Parsed:
+        run = hostile_run(tmp_path)
+        return page_of(run.save(), groups=hostile_groups(run))
+
+    def test_only_its_own_script_and_style_are_there(self, page: Parsed, tmp_path: Path) -> None:
+        harmless = page_of(every_outcome(tmp_path, "r2").save())
+
+        assert [each.text for each in page.scripts] == [each.text for each in harmless.scripts]
+        assert [each.text for each in page.all("style")] == [
+            each.text for each in harmless.all("style")
+        ]
+        assert len(page.scripts) == len(page.all("style")) == 1
+
+    def test_the_policy_lets_nothing_else_run_or_load(self, page: Parsed) -> None:
+        hashes = [
+            f"'sha256-{b64encode(sha256(each.text.encode()).digest()).decode()}'"
+            for each in (page.scripts[0], page.first("style"))
+        ]
+
+        assert page.policy["default-src"] == "'none'"
+        assert page.policy["script-src"] == hashes[0]
+        assert page.policy["style-src"] == hashes[1]
+        assert page.policy["base-uri"] == page.policy["form-action"] == "'none'"
+        assert "unsafe" not in json.dumps(page.policy)
+
+    def test_there_are_no_elements_and_attributes_but_ours(self, page: Parsed) -> None:
+        names = {each.name for each in page.elements}
+        assert not names & {"img", "iframe", "link", "base", "object", "embed", "form"}
+        for element in page.elements:
+            for name, value in element.attributes.items():
+                assert not name.startswith("on")
+                assert name != "style"
+                if name in {"href", "src"}:
+                    assert value is not None
+                    assert value.startswith("#")
+
+    def test_every_text_is_there_to_read(self, page: Parsed) -> None:
+        table = page.table
+        for number, text in enumerate(TEXTS[:10]):
+            assert table.of(f"t{number}")["texts"]["Question"][0] == text
+        assert " ".join(TEXTS[0].split()) in page.words
+
+    def test_what_is_not_seen_is_shown(self, page: Parsed) -> None:
+        texts = [page.table.of(f"t{number}")["texts"]["Answer"][0] for number in (10, 11, 12)]
+
+        assert texts[0] == "⟨U+2028⟩window.hit=1;⟨U+2029⟩//"
+        assert texts[1] == "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J"
+        assert texts[2] == "&lt;b&gt; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ ␀␡"
+
+    def test_what_is_not_seen_is_shown_outside_the_table_too(self, page: Parsed) -> None:
+        assert "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J" in page.words
+        assert not {"\x1b", "\x9b", "\u202e", "\u2028"} & set(page.words)
+
+    def test_secrets_are_masked_wherever_they_are(self, tmp_path: Path) -> None:
+        secret = "key-that-is-secret-42"
+        run = MadeRun(tmp_path, fields={"model": secret, "sampling": {"effort": secret}})
+        run.failed("a", f"Error: {secret}", question=secret)
+        view = run.save()
+
+        content = write_page(
+            view,
+            tmp_path / "x.html",
+            groups={"a": secret},
+            commands={"Go on": f"run --model {secret}"},
+            secrets=[secret],
+        )
+
+        assert secret.encode() not in content
+        page = Parsed(content)
+        assert "Model ***" in page.words
+        assert page.table.rows["a"]["topic"] == "***"
+        assert secret not in json.dumps(page.table.of("a"))
+
+    def test_data_can_not_end_its_script_element(self, page: Parsed) -> None:
+        index = next(each for each in page.all("script") if each.attributes.get("id") == "index")
+
+        assert not set(index.text) & set("<>&\u2028\u2029")
+        assert IDS[0] in page.table.rows
+
+    @pytest.mark.parametrize("task_id", IDS)
+    def test_no_id_makes_a_link_of_another_kind(self, page: Parsed, task_id: str) -> None:
+        link = page.table.of(task_id)["links"]["Files"]
+
+        assert link.startswith("./")
+        assert not set(link) & set(":?#<>\"'&")
+        assert unquote(link) == f"./{task_id}/"
+
+    def test_a_long_text_is_cut_in_its_middle(self, page: Parsed) -> None:
+        text = TEXTS[1] * 10_000
+        head, left, tail = page.table.of("long")["texts"]["Answer"]
+
+        assert len(head) + left + len(tail) == len(text)
+        assert text.startswith(head)
+        assert text.endswith(tail)
+        assert len(head) + len(tail) == 20_000
