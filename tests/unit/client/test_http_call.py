@@ -199,7 +199,7 @@ class TestTransport:
 
         script.answer(slow)
         async with BenchmarkServiceClient(url, retry=RetryPolicy(attempts=1)) as client:
-            client._http.timeout = httpx.Timeout(0.1)
+            client._http._http.timeout = httpx.Timeout(0.1)
             assert await grade(client) == GRADE
 
     async def test_waiting_for_a_free_connection_does_not_count_as_time(

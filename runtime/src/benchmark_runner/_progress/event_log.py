@@ -10,9 +10,8 @@ import json
 import secrets
 from dataclasses import fields
 from datetime import UTC, datetime
-from operator import attrgetter
 from time import monotonic, time
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -22,7 +21,7 @@ from benchmark_runner._text import in_one_line
 from benchmark_runner.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -36,37 +35,10 @@ _END_WITHIN = 2.0
 #: Characters of a reason; the whole of it is in the task's files.
 _LONGEST_REASON = 300
 
-_REASONS = ("error", "reason")
-
-
-class _Form:
-    """The form of one kind of event in the log, derived once, as there are many events.
-
-    Attributes:
-        keys: All names of a line.
-        values_of: Takes the values of an event's fields.
-        reason: The position of the value that may be a long text, if one is.
-    """
-
-    def __init__(self, kind: type[Event]) -> None:
-        names = [field.name for field in fields(kind)]
-        self.name = name_of(kind)
-        self.keys = ("at", "event", "invocation", *names)
-        # A status is written as its text, which takes a fraction of the time.
-        self.values_of = _values_of(
-            [f"{name}.value" if name == "status" else name for name in names]
-        )
-        self.reason = next((names.index(name) for name in _REASONS if name in names), None)
-
-
-def _values_of(names: Sequence[str]) -> Callable[[Event], Sequence[object]]:
-    if not names:
-        return lambda _event: ()
-    get = attrgetter(*names)
-    return get if len(names) > 1 else lambda event: (get(event),)
-
-
-_FORMS: dict[type[Event], _Form] = {kind: _Form(kind) for kind in get_args(Event)}
+#: The name of each kind of event, and those of its fields.
+_NAMES: dict[type[Event], tuple[str, list[str]]] = {
+    kind: (name_of(kind), [field.name for field in fields(kind)]) for kind in get_args(Event)
+}
 
 
 class EventLog:
@@ -133,34 +105,37 @@ class EventLog:
             yield self._note("events_lost", count=self._lost)
 
     def _line(self, at: float, event: Event) -> bytes:
-        form = _FORMS[type(event)]
-        values = form.values_of(event)
-        if form.reason is not None and (reason := values[form.reason]) is not None:
-            values = list(values)
-            values[form.reason] = self._shorten(str(reason))
-        about = (self._iso(at), form.name, self._invocation)
-        return _json(dict(zip(form.keys, (*about, *values), strict=True)))
+        kind, names = _NAMES[type(event)]
+        content: dict[str, Any] = {}
+        for name in names:
+            value = getattr(event, name)
+            if name == "status":
+                value = value.value  # which is written faster
+            elif name in {"error", "reason"} and value is not None:
+                value = self._shorten(value)
+            content[name] = value
+        return self._json(at, kind, content)
 
     def _note(self, name: str, **content: int) -> bytes:
-        about = {"at": self._iso(time()), "event": name, "invocation": self._invocation}
-        return _json({**about, **content})
+        return self._json(time(), name, content)
+
+    def _json(self, at: float, name: str, content: Mapping[str, object]) -> bytes:
+        about = {"at": self._iso(at), "event": name, "invocation": self._invocation}
+        line = {**about, **content}
+        try:
+            return to_json(line, inf_nan_mode="null") + b"\n"
+        except PydanticSerializationError:  # half a surrogate pair, which can't be UTF-8
+            return json.dumps(line).encode() + b"\n"
 
     def _iso(self, at: float) -> str:
         moment = int(at * 1000)
         if moment != self._moment:  # many events share theirs
             self._moment = moment
-            said = datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
-            self._moment_text = f"{said[:-6]}Z"
+            text = datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
+            self._moment_text = f"{text[:-6]}Z"
         return self._moment_text
 
     def _shorten(self, reason: str) -> str:
         # Masked before it is cut: half a key is still a half.
         text = in_one_line(self._artifacts.redactor.clean_text(reason))
         return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
-
-
-def _json(document: dict[str, object]) -> bytes:
-    try:
-        return to_json(document, inf_nan_mode="null") + b"\n"
-    except PydanticSerializationError:  # half a surrogate pair, which can't be UTF-8
-        return json.dumps(document).encode() + b"\n"
