@@ -1,12 +1,14 @@
 """``create-benchmark-runner my-bench``: a runner repository from the template of this version.
 
-It is one call of copier. Copier asks, makes the files and speaks for itself; what is said here
-is what copier would end in a traceback for, or does not know.
+It is one call of copier, which asks the questions and writes the files. Added are errors that
+copier would end in a traceback for, or does not know.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +18,13 @@ from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["PROGRAM", "TEMPLATE_URL", "main"]
+
 PROGRAM = "create-benchmark-runner"
 TEMPLATE_URL = "https://github.com/vals-ai/create-benchmark-runner.git"
 
-_LATER = "Try again later, or give --template with the path of a clone of it."
-#: Seconds for the template's repository to say which tags it has.
-_ANSWER_WITHIN = 60.0
+_LATER = "Retry later, or give --template with the path of a clone of it."
 _FROM_A_CLONE = "Give --template with the path of a clone of it."
-_NO_SUCH_TAG = 2
 _INTERRUPTED = 130
 
 
@@ -35,8 +36,8 @@ class _Options(argparse.Namespace):
 
 
 def main() -> None:
-    """Make ``./NAME-runner`` and end with 0, 1 or 2; it is the console script."""
-    given, passed_on = _halves(sys.argv[1:])
+    """Make ``./NAME-runner`` and exit with 0, 1 or 2: the console script."""
+    given, passed_on = _split(sys.argv[1:])
     parser = _parser()
     options = parser.parse_args(given, namespace=_Options())
     try:
@@ -48,8 +49,8 @@ def main() -> None:
         parser.exit(_INTERRUPTED, f"{PROGRAM}: stopped by SIGINT\n")
 
 
-def _halves(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """What is ours, and what follows ``--``."""
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return our arguments, and those after ``--``."""
     if "--" not in arguments:
         return arguments, []
     here = arguments.index("--")
@@ -62,11 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         usage=f"{PROGRAM} [options] NAME [-- COPIER_OPTION ...]",
         description="Make the repository of a benchmark runner in ./NAME-runner.",
-        epilog="What follows -- is handed to `copier copy` as it is.",
+        epilog="Arguments after -- are passed to `copier copy`.",
     )
     parser.add_argument("name", metavar="NAME", help="name of the benchmark, such as my-bench")
     parser.add_argument(
-        "--defaults", action="store_true", help="take the default answers and ask nothing"
+        "--defaults", action="store_true", help="use the default answers and ask nothing"
     )
     parser.add_argument(
         "--data",
@@ -74,13 +75,13 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=_assignment,
-        help="answer a question; may be given again",
+        help="answer a question; repeatable",
     )
     parser.add_argument(
         "--template",
         metavar="PATH",
         type=Path,
-        help="a clone of the template, of which HEAD is used, instead of its release",
+        help="a clone of the template, at HEAD, instead of the release",
     )
     return parser
 
@@ -102,13 +103,13 @@ def _create(options: _Options, passed_on: Sequence[str]) -> int:
         )
     _check_tools()
     template, reference = _source(options.template)
-    arguments = ["--vcs-ref", reference, "--data", f"benchmark_name={name}"]
+    arguments = ["--data", f"benchmark_name={name}"]
     for answer in options.data:
         arguments += ["--data", answer]
     if options.defaults:
         arguments.append("--defaults")
     # With the dot, no name can be taken for an option.
-    return _copier_copy([*arguments, *passed_on, template, f"./{folder}"])
+    return _copier_copy(template, reference, [*arguments, *passed_on, template, f"./{folder}"])
 
 
 def _check_tools() -> None:
@@ -124,7 +125,7 @@ def _check_tools() -> None:
 
 
 def _source(template: Path | None) -> tuple[str, str]:
-    """Where the template is, and which state of it: the one that belongs to this runtime."""
+    """Return the template's address, and the state that belongs to this runtime."""
     if template is None:
         return TEMPLATE_URL, _release_tag()
     if not ((template / "copier.yml").is_file() and (template / ".git").exists()):
@@ -137,16 +138,6 @@ def _source(template: Path | None) -> tuple[str, str]:
 
 
 def _release_tag() -> str:
-    """The tag of this runtime's version, which the template has.
-
-    Raises:
-        UsageError: this runtime is not of a release.
-        BenchmarkRunnerError: the template does not have the tag, or can't be asked.
-    """
-    import os
-    import re
-    import subprocess
-
     from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 
     version = installed_version(RUNTIME_DISTRIBUTION)
@@ -155,50 +146,35 @@ def _release_tag() -> str:
             f"The runtime here is {version}, which is no release of {TEMPLATE_URL}.",
             hint=_FROM_A_CLONE,
         )
-    tag = f"v{version}"
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed arguments)
-            ["git", "ls-remote", "--exit-code", "--tags", TEMPLATE_URL, f"refs/tags/{tag}"],  # noqa: S607 (wherever it is installed)
-            # Nobody is asked for a password: the template is public.
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_ANSWER_WITHIN,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchmarkRunnerError(
-            f"{TEMPLATE_URL} did not answer within {_ANSWER_WITHIN:g} s.", hint=_LATER
-        ) from None
-    if done.returncode == _NO_SUCH_TAG:
-        raise BenchmarkRunnerError(
-            f"{TEMPLATE_URL} has no tag {tag}, the version of the runtime here.",
-            hint=_FROM_A_CLONE,
-        )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        fatal = [line for line in said if line.startswith("fatal: ")]
-        raise BenchmarkRunnerError(
-            f"{TEMPLATE_URL} can't be asked for its tag {tag}: {''.join(fatal[:1] or said[-1:])}",
-            hint=_LATER,
-        )
-    return tag
+    return f"v{version}"
 
 
-def _copier_copy(arguments: Sequence[str]) -> int:
-    """Do as ``python -m copier copy`` does, in this process, without its tracebacks."""
+def _copier_copy(template: str, reference: str, arguments: Sequence[str]) -> int:
+    """Run ``python -m copier copy`` in this process, and return its exit code."""
     import runpy
 
-    sys.argv = ["copier", "copy", *arguments]
+    # git asks nobody for a password, and its errors are searched for words.
+    os.environ |= {"GIT_TERMINAL_PROMPT": "0", "LANGUAGE": "C"}
+    sys.argv = ["copier", "copy", "--vcs-ref", reference, *arguments]
     try:
         runpy.run_module("copier", run_name="__main__")
     except SystemExit as end:
         # It has more codes than we do.
         return end.code if isinstance(end.code, int) and end.code <= UsageError.exit_code else 1
-    except ValueError as error:
-        # An answer that copier.yml refuses, mostly.
-        raise UsageError(f"copier: {error}") from None
-    except OSError as error:
-        raise BenchmarkRunnerError(f"copier: {error}") from None
+    except (ValueError, OSError) as error:
+        raise _explained(error, template, reference) from None
     return 0
+
+
+def _explained(error: ValueError | OSError, template: str, reference: str) -> BenchmarkRunnerError:
+    """Return the error that copier would end in a traceback for, in our words."""
+    if re.search(f"(?:Unknown revision: '|invalid reference: ){reference}\\b", str(error)):
+        return BenchmarkRunnerError(
+            f"{template} has no tag {reference}, the version of the runtime here.",
+            hint=_FROM_A_CLONE,
+        )
+    if fatal := re.search("fatal: .*", str(getattr(error, "stderr", ""))):
+        return BenchmarkRunnerError(f"{template} can't be fetched: {fatal[0]}", hint=_LATER)
+    # Mostly an answer that copier.yml refuses.
+    kind = UsageError if isinstance(error, ValueError) else BenchmarkRunnerError
+    return kind(f"copier: {error}")
