@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 import benchmark_runner
+from benchmark_runner._part import Part
+from benchmark_runner._run.flags import flags_of
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 from tests.pages import DOCS, PAGES, README, ROOT, anchor, links, prose, sections
 
+PACKAGE = Path(benchmark_runner.__file__).parent
+#: Pages on how the runtime works inside.
+INTERNALS = ("durability.md", "transport.md", "limits.md", "threads.md")
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
 
 
@@ -36,6 +43,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert place in {anchor(heading) for heading in sections(file)}, link
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "CONTRIBUTING.md", *(DOCS / page for page in INTERNALS)], ids=name
+)
+def test_modules_and_tests_that_are_named_exist(page: Path) -> None:
+    rooms = "|".join(folder.name for folder in PACKAGE.iterdir() if folder.is_dir())
+    named = re.findall(rf"`((?:{rooms}|tests|runtime)/[\w/]+(?:\.\w+)?)/?`", page.read_text())
+    for path in named:
+        places = [ROOT / path, PACKAGE / path, (PACKAGE / path).with_suffix(".py")]
+        assert any(place.exists() for place in places), path
+
+
 def test_pages_on_the_site_do_not_link_outside_of_it_by_path() -> None:
     for page in DOCS.glob("*.md"):
         assert not [link for link in links(page) if link.startswith("../")]
@@ -53,7 +71,7 @@ def test_the_home_page_leads_to_every_page() -> None:
 
 def test_contributing_leads_to_the_maintainers_pages() -> None:
     linked = {Path(link).name for link in links(ROOT / "CONTRIBUTING.md")}
-    assert {"durability.md", "transport.md", "limits.md", "threads.md"} <= linked
+    assert set(INTERNALS) <= linked
 
 
 def test_every_page_is_on_the_site() -> None:
@@ -80,3 +98,18 @@ def test_the_page_on_the_command_line_has_every_flag() -> None:
             for flag in parameter.opts:
                 if flag.startswith("--"):
                     assert re.search(rf"`[^`]*{flag}\b(?!-)", page), (command.name, flag)
+
+
+def test_the_page_on_the_command_line_says_what_a_resume_may_change() -> None:
+    flags = {
+        found.name: found.part for _, found in flags_of("run", RunRequest, ServiceSettings)
+    } | {"TASK_IDS": Part.INVOCATION}
+    listed: dict[str, str] = {}
+    for row in sections(DOCS / "cli.md")["`run`"].splitlines():
+        if row.startswith("| `"):
+            names, _, state = row[1:-1].split("|")
+            listed |= dict.fromkeys(re.findall(r"`([\w-]+)", names), state.strip())
+    assert len(listed) > 15
+    for flag, state in listed.items():
+        fixed = flags[flag] is Part.IDENTITY
+        assert (state == "fixed") is fixed, flag
