@@ -198,7 +198,7 @@ class World:
         self._run_id = run_id
         self._delays: Iterator[int] = itertools.cycle(script.delays)
         self._pool = LoopPool(self._delays)
-        self._patch.setattr(thread_pool, "_THREADS", self._pool)
+        self._patch.setattr(thread_pool, "_POOL", self._pool)
         self._ended = Ended()
         self._dead = False
         self._steps = 0

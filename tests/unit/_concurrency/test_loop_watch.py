@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner._concurrency import deadline, loop_watch
 from benchmark_runner._concurrency.deadline import DeadlineExceeded, call_within
-from benchmark_runner._concurrency.loop_watch import Blocked, LoopWatch, WorkingFor
+from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,11 +42,11 @@ class Watched:
     """A watch, and what it has reported."""
 
     def __init__(self) -> None:
-        self.reports: list[Blocked] = []
+        self.reports: list[Stall] = []
         self.watch = LoopWatch(self._note)
         reported.clear()
 
-    def _note(self, blocked: Blocked) -> None:
+    def _note(self, blocked: Stall) -> None:
         assert threading.current_thread() is not threading.main_thread()
         self.reports.append(blocked)
         reported.set()
@@ -57,7 +57,7 @@ class Watched:
         def lost() -> float:
             return self.watch.lost_by_others(task_id)
 
-        with WorkingFor(task_id):
+        with OwnerScope(task_id):
             return await call_within(agent, agent, limit, lost)
 
 
@@ -162,7 +162,7 @@ class TestReporting:
         def wait() -> bool:
             return enough.wait(TOO_LONG)
 
-        with watched.watch, WorkingFor("t1"):
+        with watched.watch, OwnerScope("t1"):
             counting = asyncio.create_task(count_beats())
             assert await call_within(wait, wait, None)
             await counting

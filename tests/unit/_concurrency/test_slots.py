@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._concurrency.slots import Slots, rest
+from benchmark_runner._concurrency.slots import Slots, sleep_without_slot
 from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationStopped,
@@ -89,7 +89,7 @@ async def work(slots: Slots, do: Callable[[], Awaitable[object]]) -> AsyncIterat
     slot = await slots.take()
 
     async def run() -> None:
-        slot.belongs_to_this_work()
+        slot.make_current()
         await do()
 
     task = asyncio.create_task(run())
@@ -108,7 +108,7 @@ class TestAPlace:
 
         async def work_and_rest() -> None:
             await go_on.wait()
-            await rest(1)
+            await sleep_without_slot(1)
 
         async with work(slots, work_and_rest) as task:
             assert await free_places(slots, 1) == 0
@@ -121,7 +121,7 @@ class TestAPlace:
 
     async def test_who_has_rested_waits_until_one_is_free_again(self, rests: Rests) -> None:
         slots = Slots(1)
-        async with work(slots, lambda: rest(1)) as task:
+        async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
             other = await slots.take()
             rests.wake_all()
@@ -133,7 +133,7 @@ class TestAPlace:
 
     async def test_a_cancellation_while_resting_leaves_it_free_once(self, rests: Rests) -> None:
         slots = Slots(2)
-        async with work(slots, lambda: rest(1)) as task:
+        async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
             task.cancel()
         assert await free_places(slots, 2) == 2
@@ -142,7 +142,7 @@ class TestAPlace:
         self, rests: Rests
     ) -> None:
         slots = Slots(1)
-        async with work(slots, lambda: rest(1)) as task:
+        async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
             other = await slots.take()
             rests.wake_all()
@@ -156,7 +156,7 @@ class TestAPlace:
         self, rests: Rests
     ) -> None:
         slots = Slots(1)
-        async with work(slots, lambda: rest(1)) as task:
+        async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
             other = await slots.take()
             rests.wake_all()
@@ -169,7 +169,7 @@ class TestAPlace:
         slots = Slots(1)
 
         async def two_calls() -> None:
-            await asyncio.gather(rest(1), rest(1))
+            await asyncio.gather(sleep_without_slot(1), sleep_without_slot(1))
 
         async with work(slots, two_calls) as task:
             await rests.until(2)
@@ -183,7 +183,7 @@ class TestAPlace:
         left_behind: list[asyncio.Task[None]] = []
 
         async def leave_something_behind() -> None:
-            left_behind.append(asyncio.create_task(rest(1)))
+            left_behind.append(asyncio.create_task(sleep_without_slot(1)))
             await rests.until(1)
 
         async with work(slots, leave_something_behind) as task:
@@ -199,7 +199,7 @@ class TestAPlace:
         go_on = asyncio.Event()
 
         async def leave_something_behind() -> None:
-            left_behind.append(asyncio.create_task(rest(1)))
+            left_behind.append(asyncio.create_task(sleep_without_slot(1)))
             await go_on.wait()
 
         async with work(slots, leave_something_behind) as task:
@@ -215,7 +215,7 @@ class TestAPlace:
         assert await free_places(slots, 1) == 1
 
     async def test_without_one_there_is_only_the_sleep(self, rests: Rests) -> None:
-        resting = asyncio.create_task(rest(1))
+        resting = asyncio.create_task(sleep_without_slot(1))
         await rests.until(1)
         rests.wake_all()
         await resting

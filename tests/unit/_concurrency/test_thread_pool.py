@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._concurrency.thread_pool import Threads, beside_loop
+from benchmark_runner._concurrency.thread_pool import ThreadPool, run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,27 +16,29 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-def call(threads: Threads, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+def call(
+    threads: ThreadPool, function: Callable[..., Any], *arguments: object
+) -> asyncio.Future[Any]:
     return threads.call(asyncio.get_running_loop().create_future(), function, *arguments)
 
 
 async def test_a_call_is_made_in_another_thread_and_returns() -> None:
-    assert await beside_loop(pow, 2, 5) == 32
-    assert await beside_loop(threading.get_ident) != threading.get_ident()
+    assert await run_in_thread(pow, 2, 5) == 32
+    assert await run_in_thread(threading.get_ident) != threading.get_ident()
 
 
 async def test_what_it_raises_is_raised_where_it_is_awaited() -> None:
     with pytest.raises(ZeroDivisionError):
-        await beside_loop(divmod, 1, 0)
+        await run_in_thread(divmod, 1, 0)
 
 
 async def test_a_stop_iteration_is_not_lost() -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await beside_loop(next, iter(()))
+        await run_in_thread(next, iter(()))
 
 
 async def test_many_calls_each_get_their_own_answer() -> None:
-    threads = Threads(3)
+    threads = ThreadPool(3)
     answers = await asyncio.gather(*(call(threads, pow, number, 2) for number in range(1000)))
     assert answers == [number**2 for number in range(1000)]
 
@@ -44,7 +46,7 @@ async def test_many_calls_each_get_their_own_answer() -> None:
 async def test_others_have_their_turn_between_many_that_have_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    threads = Threads(1)
+    threads = ThreadPool(1)
     last = threading.Event()
     calls = [call(threads, int) for _ in range(500)]
     call(threads, last.set)
@@ -57,7 +59,7 @@ async def test_others_have_their_turn_between_many_that_have_ended(
 
 
 async def test_no_more_are_made_at_a_time_than_there_are_threads() -> None:
-    threads = Threads(2)
+    threads = ThreadPool(2)
     at_once, most, lock = 0, 0, threading.Lock()
     together = threading.Barrier(2)
 
@@ -75,7 +77,7 @@ async def test_no_more_are_made_at_a_time_than_there_are_threads() -> None:
 
 
 async def test_one_that_was_cancelled_before_it_began_is_not_made() -> None:
-    threads = Threads(1)
+    threads = ThreadPool(1)
     go_on = threading.Event()
     first = call(threads, go_on.wait)
     made: list[int] = []
@@ -88,7 +90,7 @@ async def test_one_that_was_cancelled_before_it_began_is_not_made() -> None:
 
 
 async def test_one_that_was_cancelled_after_it_began_goes_on_to_its_end() -> None:
-    threads = Threads(1)
+    threads = ThreadPool(1)
     begun, go_on = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -103,7 +105,7 @@ async def test_one_that_was_cancelled_after_it_began_goes_on_to_its_end() -> Non
 
 
 def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None:
-    threads = Threads(1)
+    threads = ThreadPool(1)
     begun, go_on = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -124,7 +126,7 @@ def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None
 
 
 def test_a_loop_that_is_over_is_let_go() -> None:
-    threads = Threads(1)
+    threads = ThreadPool(1)
 
     async def work() -> Callable[[], object]:
         await call(threads, int)

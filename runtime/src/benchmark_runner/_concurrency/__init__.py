@@ -1,1 +1,1 @@
-"""Threads, deadlines, slots and the event loop's watchdog."""
+"""Threads, deadlines, slots and the watchdog of the event loop."""

@@ -1,4 +1,4 @@
-"""Run an author's plain function in a thread, beside the event loop."""
+"""Calls of an author's functions: coroutines on the event loop, plain functions in a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Raised through a future, they would end the event loop or leave the caller waiting.
+#: Exceptions that would end the event loop, or leave the caller waiting, if a future raised them.
 _UNFIT_FOR_A_FUTURE = (
     GeneratorExit,
     StopIteration,
@@ -33,13 +33,13 @@ async def call_either(
     """Await ``call()`` on the loop if ``function`` is a coroutine function, else in a thread.
 
     Args:
-        function: What the author wrote.
+        function: The author's function.
         call: Calls it with its arguments.
-        name: What to call it in messages, and the thread.
+        name: Its name in messages, and that of the thread.
 
     Raises:
-        RuntimeError: it tried to end the process.
-        Exception: whatever it raises.
+        RuntimeError: the function tried to end the process.
+        Exception: any error of the function.
     """
     try:
         if _is_coroutine_function(function):
@@ -52,18 +52,18 @@ async def call_either(
     except (Exception, asyncio.CancelledError, GeneratorExit):
         raise
     except BaseException as error:
-        # SystemExit, a panic of a compiled library: one call's failure, not the process's end.
+        # SystemExit, or a panic of a compiled library: this call failed, the process goes on.
         raise RuntimeError(f"{name} raised {describe(error)}") from error
 
 
 def _is_coroutine_function(function: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 (not whether, but how it is callable)
+        getattr(function, "__call__", None)  # noqa: B004 (the method is examined)
     )
 
 
 async def _in_thread(call: Callable[[], T], name: str) -> T:
-    """Like ``asyncio.to_thread``, but a call that hangs blocks neither others nor the exit."""
+    """Do as ``asyncio.to_thread()``, but a hanging call blocks neither others nor the exit."""
     done: concurrent.futures.Future[T] = concurrent.futures.Future()
     done.set_running_or_notify_cancel()  # a caller that gives up does not wait, nor cancel
     context = contextvars.copy_context()
@@ -75,7 +75,7 @@ async def _in_thread(call: Callable[[], T], name: str) -> T:
             failure = RuntimeError(f"{name} raised {describe(error)}")
             failure.__cause__ = error
             done.set_exception(failure)
-        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+        except BaseException as error:  # noqa: BLE001 (raised in the awaiting task)
             done.set_exception(error)
 
     threading.Thread(target=work, name=name, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Take work off the event loop: collect what comes, and see to it in a thread now and then."""
+"""Items collected on the event loop and processed in a thread, in batches."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Items that are taken at a time, and the seconds in between in which others have their turn: a
-#: thread that goes on for long keeps the event loop waiting for milliseconds.
+#: Items in a batch, and seconds between two batches, in which other threads run: a thread that
+#: does not pause delays the event loop by milliseconds.
 _AT_ONCE = 500
 _TURN = 0.0005
 
 
 class Batches(Generic[T]):
-    """Hands on what it is given, in a thread of its own, a few times a second.
+    """A queue whose items are processed in its own thread, a few times a second.
 
     Args:
-        take: Is called with some of what has come, in its order, until there is no more.
-        then: Is called after that, also where nothing has come; once at the start, in the thread
-            that starts it, and once more at the end. Neither is called while the other is, and
-            neither may raise.
+        take: Called with the next items, in order, until none is left. It must not raise.
+        then: Called after that, even without items; the first time by :meth:`start`, in the
+            calling thread. It must not raise, and never runs at the same time as ``take``.
         interval: Seconds between two rounds.
         name: The name of the thread.
 
     Attributes:
-        add: Gives it one item; at next to no cost, from any thread.
+        add: Adds one item; fast, and safe in any thread.
     """
 
     def __init__(
@@ -49,16 +48,15 @@ class Batches(Generic[T]):
         self._thread = Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to hand on, with what is there already."""
-        self._hand_on()
+        """Process the items so far, and start the thread."""
+        self._process()
         self._thread.start()
 
     def end(self, within: float | None = None) -> None:
-        """Have what is left handed on, and return when it is.
+        """Process the remaining items, and wait for that.
 
         Args:
-            within: Seconds after which not to wait any longer: the disk that is written to may
-                be gone.
+            within: The most seconds to wait: the disk that is written to may be gone.
         """
         self._over.set()
         if self._thread.ident is not None:
@@ -66,10 +64,10 @@ class Batches(Generic[T]):
 
     def _work(self) -> None:
         while not self._over.wait(self._interval):
-            self._hand_on()
-        self._hand_on()
+            self._process()
+        self._process()
 
-    def _hand_on(self) -> None:
+    def _process(self) -> None:
         waiting = self._waiting
         left = len(waiting)
         while left:

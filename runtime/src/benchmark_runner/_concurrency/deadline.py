@@ -1,4 +1,4 @@
-"""Call an author's method under the framework's own deadline."""
+"""Calls of an author's methods under a time limit of the framework."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-#: Seconds that a cancelled call gets to clean up before it is left behind.
+#: Seconds that a cancelled call gets to clean up before it is abandoned.
 CANCEL_GRACE = 5.0
 
 
-class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not a fault)
+class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not an error)
     """The framework's time limit was reached; never raised for the author's own time-outs."""
 
 
-class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not a fault)
-    """The caller was cancelled, and the call still returned: its result is worth keeping."""
+class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not an error)
+    """The call returned although its caller was cancelled; the result is kept."""
 
     def __init__(self, result: object) -> None:
         super().__init__("returned although it was cancelled")
@@ -34,18 +34,18 @@ async def call_within(
     seconds: float | None,
     not_counted: Callable[[], float] = lambda: 0.0,
 ) -> ResultT:
-    """Call an author's method, in a thread where it is not a coroutine function.
+    """Call an author's method, in a thread if it is not a coroutine function.
 
     Args:
         function: The method; a ``TimeoutError`` of its own passes through unchanged.
         call: Calls it with its arguments.
         seconds: The time limit; ``None`` or 0 or less means none.
-        not_counted: The seconds so far that others have kept the event loop from its work; what
-            is added to it while the call runs does not count.
+        not_counted: Returns the seconds for which other tasks have blocked the event loop so
+            far; those during the call do not count.
 
     Raises:
-        DeadlineExceeded: the limit was reached; the call was cancelled, or left behind in its
-            thread, where nothing can cancel it.
+        DeadlineExceeded: the limit was reached; the call was cancelled, or abandoned in its
+            thread, which nothing can cancel.
         CancelledWithResult: the caller was cancelled just when the call returned.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"
@@ -68,7 +68,7 @@ async def call_within(
 
 
 def is_cancelled() -> bool:
-    """Whether it is this very task of the event loop that somebody wants to end."""
+    """Return True if the current asyncio task has been asked to cancel."""
     current = asyncio.current_task()
     return current is not None and current.cancelling() > 0
 
@@ -86,7 +86,7 @@ async def _done_within(
 
 
 async def _ended_within(running: asyncio.Future[ResultT], seconds: float | None) -> bool:
-    """Like ``asyncio.wait()`` for one, which costs more than all else that is done here."""
+    """Do as ``asyncio.wait()`` for one future, which is much slower."""
     loop = running.get_loop()
     woken: asyncio.Future[None] = loop.create_future()
 
@@ -109,4 +109,4 @@ async def _cancel(running: asyncio.Future[ResultT]) -> None:
     running.cancel()
     await asyncio.wait({running}, timeout=CANCEL_GRACE)
     if running.done() and not running.cancelled():
-        running.exception()  # Retrieved, so that asyncio does not complain about it.
+        running.exception()  # retrieved, so that asyncio does not log it

@@ -1,4 +1,4 @@
-"""Let Python look for garbage less often while a command works."""
+"""The threshold of Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-#: New objects after which the youngest are looked through; 700 by default, or 2,000. With
-#: hundreds of tasks at work nearly all of them live on, and looking takes a tenth of the time.
-#: What is no cycle is freed at once all the same.
+#: New objects between two collections of the youngest generation; 700 or 2,000 by default. With
+#: hundreds of tasks nearly all objects stay alive, and collections take a tenth of the time.
 _YOUNGEST = 5000
 
 
 @contextmanager
-def rare_collections() -> Generator[None]:
-    """Look less often within; unless the process, or its author, has chosen already."""
+def raise_gc_threshold() -> Generator[None]:
+    """Collect garbage less often in the block, unless the threshold was set before."""
     before = gc.get_threshold()
     if 0 < before[0] < _YOUNGEST:
         gc.set_threshold(_YOUNGEST, *before[1:])

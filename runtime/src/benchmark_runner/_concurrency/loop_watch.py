@@ -1,7 +1,7 @@
-"""Watch the event loop from a thread: who keeps it from its work, and for how long.
+"""A watchdog of the event loop: which task blocks it, and for how long.
 
 An agent that computes, or waits, without ``await`` stops everything else in its process. It is
-named, and the time that others lose by it is not counted against their time limits.
+reported, and the time that other tasks lose does not count against their time limits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds after which one that does not yield is named.
+#: Seconds after which a task that blocks the loop is reported.
 BLOCKED_AFTER = 5.0
-#: Seconds between two signs of life of the loop, and what may pass for one in time.
+#: Seconds between two beats of the loop, and the delay that is still in time.
 _BEAT = 0.25
 _IN_TIME = 0.05
 
@@ -32,13 +32,13 @@ _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
-    """The event loop has not run for a while.
+class Stall:
+    """A time in which the event loop did not run.
 
     Attributes:
-        task_id: Whose code keeps it; ``None`` where that can't be told.
-        seconds: For how long so far.
-        stack: Where that code is.
+        task_id: The task whose code blocks it; ``None`` if unknown.
+        seconds: The duration so far.
+        stack: The stack of that code.
     """
 
     task_id: str | None
@@ -46,11 +46,11 @@ class Blocked:
     stack: str
 
 
-class WorkingFor:
-    """Whatever is started within, and by that in turn, is this task's.
+class OwnerScope:
+    """A block whose asyncio tasks, and those that they start, belong to a task of the run.
 
     Args:
-        task_id: The task.
+        task_id: The task of the run.
     """
 
     def __init__(self, task_id: str) -> None:
@@ -63,21 +63,21 @@ class WorkingFor:
         _owner.reset(self._before)
 
 
-def whose_work() -> str | None:
-    """The task that is worked for here; ``None`` where it is for none."""
+def current_owner() -> str | None:
+    """Return the id of the task that the current code belongs to; ``None`` if to none."""
     return _owner.get()
 
 
 class LoopWatch:
-    """Watches the running event loop while it is entered.
+    """A context manager that watches the running event loop.
 
     Args:
-        on_blocked: Is told once of each time that the loop stands still for long, **in the
-            watching thread**, as the loop's own can't be told of anything then.
+        on_stall: Called once for each long stall, **in the watching thread**, as the loop can't
+            run anything then.
     """
 
-    def __init__(self, on_blocked: Callable[[Blocked], None]) -> None:
-        self._on_blocked = on_blocked
+    def __init__(self, on_stall: Callable[[Stall], None]) -> None:
+        self._on_stall = on_stall
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._owners: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
@@ -92,7 +92,7 @@ class LoopWatch:
     def __enter__(self) -> Self:
         self._factory_before = self._loop.get_task_factory()
         self._loop.set_task_factory(self._new_task)
-        self._expect_a_beat()
+        self._schedule_beat()
         threading.Thread(target=self._watch, name="loop-watch", daemon=True).start()
         return self
 
@@ -102,27 +102,27 @@ class LoopWatch:
         self._loop.set_task_factory(self._factory_before)
 
     def lost_by_others(self, task_id: str) -> float:
-        """Seconds for which the loop has stood still so far, but not because of this task."""
+        """Return the seconds for which other tasks than this one have blocked the loop so far."""
         with self._lock:
             lost = self._lost - self._lost_by.get(task_id, 0.0)
-            standing_still = monotonic() - self._charged_until
-            if standing_still > _IN_TIME and self._suspect != task_id:
-                lost += standing_still
+            stalled = monotonic() - self._charged_until
+            if stalled > _IN_TIME and self._suspect != task_id:
+                lost += stalled
             return lost
 
     def _beat(self) -> None:
         with self._lock:
             if monotonic() - self._due > _IN_TIME:
                 self._charge(self._suspect)
-            self._expect_a_beat()
+            self._schedule_beat()
 
-    def _expect_a_beat(self) -> None:
+    def _schedule_beat(self) -> None:
         self._suspect, self._reported = None, False
         self._due = self._charged_until = monotonic() + _BEAT
         self._beats = self._loop.call_later(_BEAT, self._beat)
 
     def _charge(self, owner: str | None) -> None:
-        """Put down what has not been put down yet of the time that the loop stands still."""
+        """Add the time since the last charge to the lost time, and to that by its owner."""
         now = monotonic()
         seconds, self._charged_until = now - self._charged_until, now
         self._lost += seconds
@@ -146,15 +146,15 @@ class LoopWatch:
                 late = monotonic() - self._due
                 if late < _BEAT:
                     continue
-                # One may follow the other without a beat between them: look each time.
+                # Another task may follow without a beat between them: look each time.
                 running = asyncio.current_task(self._loop)
                 self._suspect = self._owners.get(running) if running is not None else None
                 self._charge(self._suspect)
                 if late < BLOCKED_AFTER or self._reported:
                     continue
                 self._reported = True
-                blocked = Blocked(self._suspect, late, self._stack())
-            self._on_blocked(blocked)
+                stall = Stall(self._suspect, late, self._stack())
+            self._on_stall(stall)
 
     def _stack(self) -> str:
         frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""Places for what is under way at a time, free while their holders only wait."""
+"""Slots that limit the work at a time; work that waits for a retry gives its slot up."""
 
 from __future__ import annotations
 
@@ -9,87 +9,87 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_held: ContextVar[Slot | None] = ContextVar("held", default=None)
+_current: ContextVar[Slot | None] = ContextVar("slot", default=None)
 
 
 class Slot:
-    """A place that one piece of work holds, and gives back while it rests.
+    """A slot that one piece of work holds, and gives up while it waits.
 
     Args:
-        free: Counts the free places.
+        free: The number of free slots.
     """
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
         self._turn = asyncio.Lock()
         self._is_held = self._is_over = False
-        self._resting = 0
+        self._waiting = 0
         self._on_resume: Callable[[], object] = lambda: None
 
     @property
-    def resting(self) -> bool:
-        """Whether its holder waits for the time to try again."""
-        return self._resting > 0
+    def is_waiting(self) -> bool:
+        """True while the holder waits for a retry."""
+        return self._waiting > 0
 
     async def take(self) -> None:
-        """Wait for a free place and hold it; once the work has ended, there is none to wait for."""
-        async with self._turn:  # several calls of the same work have one place together
+        """Wait for a free slot and hold it; return at once if the work has ended."""
+        async with self._turn:  # several calls of the same work share one slot
             if self._is_held or self._is_over:
                 return
             await self._free.acquire()
             self._is_held = True
             if self._is_over:
-                self._give_back()
+                self._release()
 
     def end(self) -> None:
-        """Free the place for good: the work has ended, whatever it has left behind."""
+        """Release the slot for good: the work has ended, though calls of it may still run."""
         self._is_over = True
-        self._give_back()
+        self._release()
 
-    async def rest(self, seconds: float) -> None:
-        """Sleep, without holding the place."""
-        self._resting += 1
-        self._give_back()
+    async def sleep(self, seconds: float) -> None:
+        """Sleep without holding the slot."""
+        self._waiting += 1
+        self._release()
         try:
             await asyncio.sleep(seconds)
             await self.take()
             self._on_resume()
         finally:
-            self._resting -= 1
+            self._waiting -= 1
 
-    def belongs_to_this_work(self, on_resume: Callable[[], object] = lambda: None) -> None:
-        """Let :func:`rest` give this place back, here and in all that is started from here.
+    def make_current(self, on_resume: Callable[[], object] = lambda: None) -> None:
+        """Make this the slot that :func:`sleep_without_slot` gives up, here and in child tasks.
 
         Args:
-            on_resume: Is called when it is held again after a rest.
+            on_resume: Called when the slot is held again after a sleep.
         """
         self._on_resume = on_resume
-        _held.set(self)
+        _current.set(self)
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         if self._is_held:
             self._is_held = False
             self._free.release()
 
 
 class Slots:
-    """A number of places.
+    """A number of slots.
 
     Args:
-        most: How many; at least 1.
+        most: The number, at least 1.
     """
 
     def __init__(self, most: int) -> None:
         self._free = asyncio.Semaphore(most)
 
     async def take(self) -> Slot:
-        """Wait for a free place and hold it."""
+        """Wait for a free slot and hold it."""
         slot = Slot(self._free)
         await slot.take()
         return slot
 
 
-async def rest(seconds: float) -> None:
-    """Sleep, without holding the place that this piece of work has, if it has one."""
-    slot = _held.get()
-    await (asyncio.sleep(seconds) if slot is None else slot.rest(seconds))
+async def sleep_without_slot(seconds: float) -> None:
+    """Sleep without holding the slot of the current work, if it has one."""
+    slot = _current.get()
+    await (asyncio.sleep(seconds) if slot is None else slot.sleep(seconds))

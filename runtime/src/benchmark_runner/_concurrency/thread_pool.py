@@ -1,7 +1,7 @@
-"""Threads for the framework's own blocking calls: above all those that write.
+"""A thread pool for the framework's own blocking calls, mostly writes.
 
-With hundreds of calls under way, waking the event loop for each one costs more than the call.
-So it is woken once for all that have ended meanwhile.
+With hundreds of calls at a time, waking the event loop for each one costs more than the call. So
+it is woken once for all that have ended meanwhile.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Several, as what they wait for is flushed at once; no more, as they contend with the loop.
+#: Several, so that flushes overlap; no more, as threads contend with the event loop.
 THREADS = 4
-#: Seconds that a write under way gets when who waits for it is stopped.
+#: Seconds that a write gets to finish when its caller is cancelled.
 GRACE = 5.0
-#: As many callers are told at a time, so that others have their turn in between.
+#: Results delivered at a time, so that the loop runs other tasks in between.
 _AT_ONCE = 50
 
 
-class Threads:
-    """Calls functions in threads, at most so many at a time, for futures of an event loop."""
+class ThreadPool:
+    """A thread pool whose calls settle futures of an event loop.
+
+    Args:
+        most: The number of threads.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -37,18 +41,18 @@ class Threads:
         self._jobs: deque[Callable[[], None]] = deque()
         self._at_work = 0
         self._lock = Lock()
-        self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
+        self._results: WeakKeyDictionary[asyncio.AbstractEventLoop, _Results] = WeakKeyDictionary()
 
     def call(
         self, future: asyncio.Future[T], function: Callable[..., T], *arguments: object
     ) -> asyncio.Future[T]:
-        """Have a thread call ``function(*arguments)``, and return ``future``, which it settles.
+        """Call ``function(*arguments)`` in a thread, and return ``future``, which gets the result.
 
-        Once the call has begun, a cancellation of ``future`` leaves it to it.
+        A call that has begun is not stopped by a cancellation of ``future``.
         """
-        returns = self._returns.setdefault(future.get_loop(), _Returns())
+        results = self._results.setdefault(future.get_loop(), _Results())
         with self._lock:
-            self._jobs.append(partial(returns.of, future, partial(function, *arguments)))
+            self._jobs.append(partial(results.settle, future, partial(function, *arguments)))
             if self._at_work == self._most:
                 return future
             self._at_work += 1
@@ -65,24 +69,24 @@ class Threads:
             job()
 
 
-class _Finishing(asyncio.Future[T]):
-    """Ends when its call does, and only then hears its awaiter of a cancellation."""
+class _LateCancelFuture(asyncio.Future[T]):
+    """A future that delays a cancellation until its call has ended."""
 
     def cancel(self, msg: Any | None = None) -> bool:
         if not self.done():
             self.get_loop().call_later(GRACE, super().cancel, msg)
-        return False  # by which the awaiting task knows that it is cancelled later
+        return False  # tells the awaiting task that it is not cancelled yet
 
 
-class _Returns:
-    """Gives an event loop what calls have returned."""
+class _Results:
+    """The results of calls, on their way to the event loop."""
 
     def __init__(self) -> None:
         self._ended: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._woken = False
 
-    def of(self, future: asyncio.Future[T], call: Callable[[], T]) -> None:
-        """Make the call, in this thread, and have the loop told of its end."""
+    def settle(self, future: asyncio.Future[T], call: Callable[[], T]) -> None:
+        """Make the call in this thread, and wake the loop for its result."""
         if future.cancelled():
             return
         try:
@@ -91,15 +95,15 @@ class _Returns:
             unfit = RuntimeError("StopIteration was raised")
             unfit.__cause__ = error
             self._ended.append((future, None, unfit))
-        except BaseException as error:  # noqa: BLE001 (it is raised where it is awaited)
+        except BaseException as error:  # noqa: BLE001 (raised in the awaiting task)
             self._ended.append((future, None, error))
         if not self._woken:
             self._woken = True
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop = future.get_loop()
-                loop.call_soon_threadsafe(self._give, loop)
+                loop.call_soon_threadsafe(self._deliver, loop)
 
-    def _give(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _deliver(self, loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(min(len(self._ended), _AT_ONCE)):
             future, value, error = self._ended.popleft()
             if future.done():  # cancelled
@@ -108,29 +112,29 @@ class _Returns:
                 future.set_result(value)
             else:
                 future.set_exception(error)
-        # In this order: what has ended in between is seen by one of the two.
+        # In this order, so that a result that comes in between is not missed.
         self._woken = False
         if self._ended:
             self._woken = True
-            loop.call_soon(self._give, loop)
+            loop.call_soon(self._deliver, loop)
 
 
-_THREADS = Threads(THREADS)
+_POOL = ThreadPool(THREADS)
 
 
-def beside_loop(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-    """Call the framework's own blocking ``function`` in a thread of the framework's own.
+def run_in_thread(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """Call a blocking function of the framework in its own thread pool.
 
-    Not in the loop's pool: an author's calls may fill that one for a long time.
+    An author's calls may fill the event loop's pool for a long time.
     """
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    return _THREADS.call(future, function, *arguments)
+    return _POOL.call(future, function, *arguments)
 
 
-def finished_beside_loop(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-    """The same for what must not be left half-done.
+def finish_in_thread(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """Do as :func:`run_in_thread` for a call that must not be abandoned half-done.
 
-    A cancellation waits until it has ended, though not longer than :data:`GRACE` seconds.
+    A cancellation waits until the call has ended, at most :data:`GRACE` seconds.
     """
-    future: asyncio.Future[T] = _Finishing(loop=asyncio.get_running_loop())
-    return _THREADS.call(future, function, *arguments)
+    future: asyncio.Future[T] = _LateCancelFuture(loop=asyncio.get_running_loop())
+    return _POOL.call(future, function, *arguments)

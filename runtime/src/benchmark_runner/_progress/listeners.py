@@ -6,8 +6,8 @@ import asyncio
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from benchmark_runner._concurrency.loop_watch import whose_work
-from benchmark_runner._concurrency.thread_pool import finished_beside_loop
+from benchmark_runner._concurrency.loop_watch import current_owner
+from benchmark_runner._concurrency.thread_pool import finish_in_thread
 from benchmark_runner._progress.display import NoDisplay, make_display
 from benchmark_runner._progress.event_log import EventLog
 from benchmark_runner._progress.events import InvocationEnded, RetryScheduled
@@ -63,7 +63,7 @@ class Listeners:
         self._log = EventLog(self._artifacts, started)
         self._display = make_display(self._artifacts.redactor.clean_text, quiet=quiet)
         self._display.show(started)
-        await finished_beside_loop(self._start, self._log, self._display)
+        await finish_in_thread(self._start, self._log, self._display)
 
     def tell(self, event: Event) -> None:
         """Pass on an event; from any thread."""
@@ -73,7 +73,7 @@ class Listeners:
 
     def tell_of_retry(self, notice: RetryNotice) -> None:
         """Pass on that a call to the service will be retried."""
-        self.tell(RetryScheduled(notice.reason, notice.wait, whose_work()))
+        self.tell(RetryScheduled(notice.reason, notice.wait, current_owner()))
 
     def set_outcome(self, outcome: InvocationEnded) -> None:
         """Set the event that ends the invocation."""

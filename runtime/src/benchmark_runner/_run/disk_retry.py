@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark_runner._concurrency.thread_pool import finished_beside_loop
+from benchmark_runner._concurrency.thread_pool import finish_in_thread
 from benchmark_runner._progress.events import RetryScheduled
 from benchmark_runner.errors import ArtifactError
 
@@ -45,7 +45,7 @@ class DiskWriter:
         wait, give_up = _FIRST_WAIT, monotonic() + DISK_PATIENCE
         while True:
             try:
-                return await finished_beside_loop(function, *arguments)
+                return await finish_in_thread(function, *arguments)
             except ArtifactError as error:
                 if monotonic() + wait > give_up:
                     raise
@@ -56,4 +56,4 @@ class DiskWriter:
     async def try_write(self, function: Callable[..., object], *arguments: object) -> None:
         """Call ``function(*arguments)`` once, ignoring errors, for what is not a result."""
         with suppress(ArtifactError):
-            await finished_beside_loop(function, *arguments)
+            await finish_in_thread(function, *arguments)

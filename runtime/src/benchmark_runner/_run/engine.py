@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._concurrency.slots import Slot, Slots
-from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import EvaluationResumed, EvaluationStopped, LoopBlocked
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.disk_retry import DiskWriter
@@ -26,7 +26,7 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner._concurrency.loop_watch import Blocked
+    from benchmark_runner._concurrency.loop_watch import Stall
     from benchmark_runner._progress.events import Listener
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner._run.plan import Plan
@@ -196,9 +196,9 @@ class Engine:
     async def _evaluate(
         self, task_id: str, saved: SavedGeneration | None, step: EvaluationStep, slot: Slot
     ) -> None:
-        slot.belongs_to_this_work(lambda: self._emit(EvaluationResumed(task_id)))
+        slot.make_current(lambda: self._emit(EvaluationResumed(task_id)))
         try:
-            saved = saved or await beside_loop(self._read_generation, task_id)
+            saved = saved or await run_in_thread(self._read_generation, task_id)
             if saved is not None:
                 await step.evaluate(task_id, saved)
         except ServiceError as error:
@@ -206,7 +206,7 @@ class Engine:
             self._refused_by = self._refused_by or error
             self._emit(EvaluationStopped(task_id, describe(error)))
             for evaluation, its_slot in self._under_way.items():
-                if its_slot.resting:
+                if its_slot.is_waiting:
                     evaluation.cancel()
         except ArtifactError as error:
             self._disk_error = self._disk_error or error
@@ -225,7 +225,7 @@ class Engine:
             return None
         return SavedGeneration(generation, content_hash)
 
-    def _note_blocked(self, blocked: Blocked) -> None:
+    def _note_blocked(self, blocked: Stall) -> None:
         if blocked.task_id is not None:
             self.blocked.append(blocked.task_id)
             with suppress(ArtifactError):  # not a result

@@ -14,7 +14,7 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
     is_cancelled,
 )
-from benchmark_runner._concurrency.loop_watch import WorkingFor
+from benchmark_runner._concurrency.loop_watch import OwnerScope
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify
 from benchmark_runner._run.summary import task_value
@@ -102,7 +102,7 @@ class EvaluationStep:
         call = partial(self.runner.evaluate, task_id, generation)
         not_counted = partial(self.watch.lost_by_others, task_id)
         try:
-            with WorkingFor(task_id):
+            with OwnerScope(task_id):
                 calling = call_within(self.runner.evaluate, call, self.deadline, not_counted)
                 result = cast("object", await calling)
         except CancelledWithResult:

@@ -15,7 +15,7 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
     is_cancelled,
 )
-from benchmark_runner._concurrency.loop_watch import WorkingFor
+from benchmark_runner._concurrency.loop_watch import OwnerScope
 from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify
 from benchmark_runner._spend import known_cost
@@ -129,7 +129,7 @@ class GenerationStep:
         )
         not_counted = partial(self.watch.lost_by_others, task.id)
         try:
-            with WorkingFor(task.id):
+            with OwnerScope(task.id):
                 calling = call_within(self.runner.generate, call, limit, not_counted)
                 result = cast("object", await calling)
         except DeadlineExceeded:

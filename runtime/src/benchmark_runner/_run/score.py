@@ -12,7 +12,7 @@ from benchmark_runner._concurrency.deadline import (
     DeadlineExceeded,
     call_within,
 )
-from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.scan import scan
 from benchmark_runner._scores import finite
 from benchmark_runner.base import BenchmarkRunner
@@ -87,7 +87,7 @@ async def make_score(
             "evals_hash": evals.files_hash,
         }
     )
-    await beside_loop(artifacts.save_final_score, score)
+    await run_in_thread(artifacts.save_final_score, score)
     return score
 
 
@@ -102,7 +102,7 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
             evals,
         )
     else:  # an author's score() takes them all at once
-        call = partial(runner.score, await beside_loop(evals.read))
+        call = partial(runner.score, await run_in_thread(evals.read))
     try:
         scored = cast("object", await call_within(runner.score, call, deadline))
     except BenchmarkRunnerError:

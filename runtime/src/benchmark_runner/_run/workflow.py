@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner._run.baseline import Baseline
@@ -149,12 +149,12 @@ class Workflow:
                 with attributed_to(Phase.SCORE):  # by the author's task_score()
                     # Where nothing was done the run stands as it did; it was locked meanwhile.
                     known = None if self._request.problem is not None else baseline.summary
-                    outcome = await beside_loop(self.take_stock, session, known)
+                    outcome = await run_in_thread(self.take_stock, session, known)
                 outcome.stopped_by, outcome.local = stopped_by, grading.local
                 await self._score(outcome, grading)
                 self.listeners.set_outcome(ending(outcome))
             except asyncio.CancelledError:
-                await beside_loop(self.note_interruption)
+                await run_in_thread(self.note_interruption)
                 raise
             else:
                 return outcome
@@ -169,13 +169,13 @@ class Workflow:
         Returns:
             Who grades, and what made it stop before everything was done.
         """
-        await beside_loop(scan_all, self.artifacts, session.config.tasks, baseline)
+        await run_in_thread(scan_all, self.artifacts, session.config.tasks, baseline)
         plan = self._part_of(session, baseline.plan)
         unchanged = not baseline.plan and not session.changes
         with attributed_to(Phase.EVALUATE):
             grading = await self._prepare_grading(session, plan, baseline, unchanged=unchanged)
         self.session = session
-        await beside_loop(self._begin, session, plan, grading, baseline, unchanged)
+        await run_in_thread(self._begin, session, plan, grading, baseline, unchanged)
         announce(session, plan, grading.local)
         with attributed_to(Phase.EVALUATE):
             return grading, await self._work(session, plan, grading, baseline)
@@ -193,7 +193,7 @@ class Workflow:
             with attributed_to(Phase.LOAD):
                 session = await self._open()
             planner = self._planner(session)
-            await beside_loop(scan_all, self.artifacts, session.config.tasks, planner)
+            await run_in_thread(scan_all, self.artifacts, session.config.tasks, planner)
             plan = self._part_of(session, planner.plan)
             if self._request.skip_eval or not self._runner.service_url:
                 return session, plan, None
@@ -283,7 +283,7 @@ class Workflow:
             runner.service = await self._connect(runner, session.source)
         client, standing = runner.service, None
         if unchanged and not request.force:
-            standing = await beside_loop(standing_score, self.artifacts, baseline.evals_hash)
+            standing = await run_in_thread(standing_score, self.artifacts, baseline.evals_hash)
         if plan:
             await check_service(
                 client, session.chosen[0], runner.dataset_name, runner.EVALUATION_API

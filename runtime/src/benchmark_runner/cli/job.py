@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
-from benchmark_runner._concurrency.gc_threshold import rare_collections
+from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
 from benchmark_runner._run.benchmark import connect_to_service, open_benchmark
 from benchmark_runner._run.workflow import Workflow
 from benchmark_runner._versions import Code
@@ -158,7 +158,7 @@ def _show_plan(job: Job, workflow: Workflow, reporter: Reporter) -> NoReturn:
 
 def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Reporter) -> ResultT:
     try:
-        with rare_collections():
+        with raise_gc_threshold():
             return run_interruptible(
                 work, threads=job.request.parallelism, last_words=reporter.interrupted
             )

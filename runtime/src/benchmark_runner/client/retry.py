@@ -15,7 +15,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from benchmark_runner._concurrency.slots import rest
+from benchmark_runner._concurrency.slots import sleep_without_slot
 from benchmark_runner.client.status import meaning_of
 from benchmark_runner.errors import UsageError
 
@@ -49,7 +49,9 @@ class RetryPolicy:
     total_time: float = 300.0
     first_wait: float = 0.5
     max_wait: float = 30.0
-    sleep: Callable[[float], Awaitable[None]] = field(default=rest, repr=False, compare=False)
+    sleep: Callable[[float], Awaitable[None]] = field(
+        default=sleep_without_slot, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.attempts < 1:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, JsonValue
 
-from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.call import Call, Service
@@ -251,7 +251,7 @@ class BenchmarkServiceClient:
         what, path = "score the run", "/final-score/"
         if isinstance(request, V1ScoreRequest):
             what, path = f"score run {request.run_id!r}", _V1_SCORE
-        call = await beside_loop(post, self._service, what, path, request, results)
+        call = await run_in_thread(post, self._service, what, path, request, results)
         answer = await self._ask(call)
         call = replace(call, body=None)  # as large as the answer that is parsed now
         return self._parsed(call, answer, FinalScoreResponse)

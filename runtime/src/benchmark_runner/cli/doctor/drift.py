@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmark_runner._concurrency.thread_pool import beside_loop
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.cli.doctor.fixes import copier, in_project
@@ -67,7 +67,7 @@ async def check_drift(root: Path, answers: Answers) -> Finding:
         rendered = await _rendered([*program, *recopy], root)
     except ProgramError as error:
         return not_checked(f"the template can't be rendered at {commit}: {error}", command=by_hand)
-    changes = await beside_loop(lambda: [*_changes(root, rendered)])
+    changes = await run_in_thread(lambda: [*_changes(root, rendered)])
     if not changes:
         return ok("the framework's files are as the template made them")
     whole = [f"!/{change.name}" for change in changes if not change.by_hand]

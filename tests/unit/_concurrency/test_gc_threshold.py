@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._concurrency.gc_threshold import rare_collections
+from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +19,13 @@ def thresholds() -> Iterator[tuple[int, int, int]]:
 
 
 def test_garbage_is_looked_for_less_often_within(thresholds: tuple[int, int, int]) -> None:
-    with rare_collections():
+    with raise_gc_threshold():
         assert gc.get_threshold()[0] > thresholds[0]
         assert gc.get_threshold()[1:] == thresholds[1:]
 
 
 def test_it_is_as_before_afterwards_also_after_an_error(thresholds: tuple[int, int, int]) -> None:
-    with pytest.raises(ZeroDivisionError), rare_collections():
+    with pytest.raises(ZeroDivisionError), raise_gc_threshold():
         divmod(1, 0)
     assert gc.get_threshold() == thresholds
 
@@ -33,5 +33,5 @@ def test_it_is_as_before_afterwards_also_after_an_error(thresholds: tuple[int, i
 @pytest.mark.parametrize("chosen", [0, 100_000], ids=["never", "less often still"])
 def test_what_was_chosen_before_stays(chosen: int) -> None:
     gc.set_threshold(chosen)
-    with rare_collections():
+    with raise_gc_threshold():
         assert gc.get_threshold()[0] == chosen
