@@ -78,7 +78,7 @@ class TestWhatIsSaid:
         ended = project.run(*PLAN)
         assert ended.code == 0
         assert ended.out.splitlines() == [
-            "Plan of run r1, a run that is there; nothing is done",
+            "Plan of run r1, an existing run; nothing is done",
             "  model    sample-model",
             "  results  results/r1",
             "  reuse    1 task",

@@ -116,7 +116,7 @@ class TestItsEnd:
         )
         ended = project.run("status", "r1", "--follow")
         assert ended.code == 1
-        assert "Nothing was heard of run r1 for 30 s. Its process was killed" in ended.err
+        assert "No event of run r1 for 30 s. Its process was killed" in ended.err
         assert ended.out.startswith("Run r1\n")
 
     def test_with_json_there_is_one_object_at_the_end(

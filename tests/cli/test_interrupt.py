@@ -661,7 +661,7 @@ async def work():
 
 signal.signal = install_and_be_signalled
 try:
-    signals.run_interruptible(work(), threads=1, last_words=print)
+    signals.run_interruptible(work(), threads=1, on_overrun=print)
 except signals.Interrupted as signal:
     sys.exit(signal.exit_code)
 """

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner._text import age
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.cli.output.runs import table
+from benchmark_runner.cli.output.runs import table_lines
 from benchmark_runner.results.run_list import RunOverview
 from tests.cli.outcomes import run_to_all_ends
 
@@ -128,7 +128,7 @@ class TestTheTable:
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
 
-        _, first, second = table(self.RUNS)
+        _, first, second = table_lines(self.RUNS)
 
         assert max(len(first), len(second)) <= 80
         assert first.startswith("a-run-of-mine-1 ")
@@ -143,19 +143,19 @@ class TestTheTable:
         name = "a-long-name-of-a-run-" * 4
         run = overview(name, limit=1, dataset_size=1000, dataset_name="a-dataset")
 
-        _, line = table([run])
+        _, line = table_lines([run])
 
         assert line.startswith(f"{name} ")
         assert line.endswith("first 1 of 1,000…")
 
     def test_elsewhere_nothing_is_cut(self) -> None:
-        _, first, second = table(self.RUNS)
+        _, first, second = table_lines(self.RUNS)
 
         assert "a-provider/a-model-with-a-long-name-2026-05-04" in first
         assert second.endswith("first 1 of 1,000, a-dataset-with-a-long-name")
 
     def test_an_escape_in_a_name_is_left_out(self) -> None:
-        _, line = table([overview("r1", model="m\x1b[2J\nm")])
+        _, line = table_lines([overview("r1", model="m\x1b[2J\nm")])
 
         assert "m m" in line
 

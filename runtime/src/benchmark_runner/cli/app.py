@@ -1,4 +1,4 @@
-"""The Typer app of a runner: its commands, and how it ends: with a message and an exit code."""
+"""The Typer app of a runner, with all commands."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def make_cli(
         cls=RunnerGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        help="Run this benchmark: generate answers, have them graded, get a score.",
+        help="Run this benchmark: generate answers, evaluate them, compute the score.",
     )
     app.callback()(main_options)
     run.register(app, settings)
@@ -91,7 +91,7 @@ def make_cli(
 
 
 class RunnerGroup(TyperGroup):
-    """Says with ``--json`` also what is wrong with the command line itself."""
+    """A group that reports errors of the command line as JSON, too, if ``--json`` is given."""
 
     def main(
         self,
@@ -146,4 +146,4 @@ def main_options(
         ),
     ] = False,
 ) -> None:
-    """Run this benchmark: generate answers, have them graded, get a score."""
+    """Run this benchmark: generate answers, evaluate them, compute the score."""

@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, everything else on standard error."""
+"""The output of commands: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redac
 
 def say(text: str = "") -> None:
     """Print a line of a result."""
-    typer.echo(_shown(text))
+    typer.echo(_printable(text))
 
 
 def note(text: str) -> None:
-    """Print a line about the work, which is not part of a result."""
-    typer.echo(_shown(text), err=True)
+    """Print a line that is not part of a result."""
+    typer.echo(_printable(text), err=True)
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
@@ -90,9 +90,9 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
 
 @contextmanager
 def only_rows() -> Generator[Callable[[bytes], object]]:
-    """Keep standard output for rows, and give what writes them there.
+    """Reserve standard output for rows, and yield the function that writes them.
 
-    What the author's code prints goes to standard error.
+    The output of the author's code goes to standard error.
     """
     with _standard_output_reserved():
         stream, descriptor = _reserved[-1]
@@ -106,19 +106,19 @@ def only_rows() -> Generator[Callable[[bytes], object]]:
 def print_failure(
     command: str, kind: str, message: str, hint: str | None, *, as_json: bool
 ) -> None:
-    """Print what went wrong, to what, and what to do next."""
+    """Print an error: what failed, and what to do next."""
     if as_json:
         error = {"type": kind, "message": message, "hint": hint}
         print_json(command, {"error": error})
         return
     label = typer.style(f"{kind}:", fg="red", bold=True) if sys.stderr.isatty() else f"{kind}:"
-    typer.echo(f"{label} {_shown(message)}", err=True)
+    typer.echo(f"{label} {_printable(message)}", err=True)
     if hint:
         note(hint)
 
 
 def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
-    """What ``--json`` says of an error: where it ended which step of a run, also that."""
+    """Return an error for ``--json``, with the step of the run that it ended."""
     content: dict[str, object] = {
         "type": type(error).__name__,
         "message": error.message,
@@ -144,13 +144,13 @@ def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
     """End the command with a message and the right exit code instead of a traceback."""
     reserved = _standard_output_reserved() if as_json else nullcontext()
     try:
-        with reserved, _told(command, as_json=as_json):
+        with reserved, _errors_printed(command, as_json=as_json):
             yield
     except typer.Exit as end:
         from benchmark_runner.cli.signals import author_threads_left
 
         if author_threads_left():
-            # They ignore everything, and Python would wait for them to the last.
+            # They ignore their cancellation, and Python would wait for them.
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(end.exit_code)
@@ -160,7 +160,7 @@ def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
 
 
 @contextmanager
-def _told(command: str, *, as_json: bool) -> Generator[None]:
+def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
     from benchmark_runner.errors import BenchmarkRunnerError, describe
 
     try:
@@ -174,21 +174,21 @@ def _told(command: str, *, as_json: bool) -> Generator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except BrokenPipeError:
-        # Whoever reads, such as head, has had enough. Nor is there any use in what is left.
+        # The reader, such as head, is gone; so is the use of what is left to print.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 (it ends the command all the same)
-        # A fault of ours, with whatever text it holds; who reads the object still gets one.
+        # A bug of ours; with --json there is an object all the same.
         note(traceback.format_exc().rstrip())
         if as_json:
             print_failure(command, type(error).__name__, describe(error), None, as_json=True)
         raise typer.Exit(1) from None
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     from benchmark_runner._text import printable
 
-    # In this order: what hides in a secret, so that it is not known for one, goes first.
+    # In this order: control characters could hide a secret.
     return _redactor().clean_text(printable(text))
 
 
@@ -225,7 +225,7 @@ def _field_words() -> frozenset[str]:
 
 @contextmanager
 def _standard_output_reserved() -> Generator[None]:
-    """Send to standard error what the author's code, and what it starts, prints."""
+    """Send the output of the author's code, and of what it starts, to standard error."""
     sys.stdout.flush()
     kept = os.dup(1)
     _reserved.append(_Reserved(sys.stdout, kept))

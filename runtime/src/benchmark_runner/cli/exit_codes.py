@@ -1,15 +1,15 @@
 """The exit codes of the commands.
 
-== ===================================================================================
-0  Done: for ``run``, ``evaluate`` and ``score``, all that was asked for.
-1  Not all of it: something failed, or is missing. For ``doctor``: it found a problem.
-2  The command can't be carried out as it is given, or the run can't be opened.
-3  ``compare --fail-if-worse``: the candidate is worse.
-4  ``compare --fail-if-worse``: the runs can't be compared.
-== ===================================================================================
+.. code-block:: text
 
-Errors have their exit codes in :mod:`benchmark_runner.errors`. After a signal it is 128 and the
-signal's number: 130 for Ctrl-C, 143 for SIGTERM.
+    0         all that was asked for is done; a task that ran out of time or turns is done
+    1         errors remain, the service can't be used, a limit was reached, another process holds
+              the run, or the run is not complete enough to score; doctor found a problem
+    2         the command line, the dataset or the runner is not usable, or it is another run
+    3, 4      compare --fail-if-worse: B is worse; the runs are not comparable
+    130, 143  stopped by Ctrl-C, by SIGTERM; what was finished is kept
+
+The codes of errors are in their classes, in :mod:`benchmark_runner.errors`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ from benchmark_runner.schemas import Phase
 if TYPE_CHECKING:
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.workflow import Outcome
+
+
+#: ``compare --fail-if-worse``.
+WORSE, NOT_COMPARABLE = 3, 4
+
+
+def after_signal(number: int) -> int:
+    """Return the exit code of a command that a signal ended, as shells have it."""
+    return 128 + number
 
 
 def exit_code(outcome: Outcome, request: RunRequest) -> int:

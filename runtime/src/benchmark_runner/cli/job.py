@@ -26,8 +26,8 @@ from benchmark_runner.cli.console import (
     say,
 )
 from benchmark_runner.cli.exit_codes import exit_code
-from benchmark_runner.cli.output.dry_run import plan_as_json, plan_in_words
-from benchmark_runner.cli.output.run import as_json, closing, opening
+from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
+from benchmark_runner.cli.output.run import as_json, end_lines, start_lines
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
 from benchmark_runner.cli.validation import check_flags, named_tasks
@@ -151,7 +151,7 @@ def _show_plan(job: Job, workflow: Workflow, reporter: Reporter) -> NoReturn:
     if job.request.json:
         print_json(job.request.command, plan_as_json(session, groups))
     else:
-        for line in plan_in_words(session, groups):
+        for line in plan_lines(session, groups):
             say(line)
     raise typer.Exit(0)
 
@@ -160,7 +160,7 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
     try:
         with raise_gc_threshold():
             return run_interruptible(
-                work, threads=job.request.parallelism, last_words=reporter.interrupted
+                work, threads=job.request.parallelism, on_overrun=reporter.interrupted
             )
     except Interrupted as signal:
         reporter.interrupted(signal)
@@ -170,11 +170,11 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
 
 
 class Reporter:
-    """Says how a job goes and how it ends; that only once, whoever is first.
+    """The output of a job; its end is printed once, by whichever thread is first.
 
     Args:
-        job: What is done.
-        workflow: What does it.
+        job: The job.
+        workflow: The workflow that carries it out.
     """
 
     def __init__(self, job: Job, workflow: Workflow) -> None:
@@ -183,18 +183,18 @@ class Reporter:
         self._turn = Lock()
 
     def announce(self, session: Session, plan: Plan, local: bool) -> None:
-        """Say what is begun."""
+        """Print what is about to be done."""
         if not (self._job.request.json or self._job.request.quiet):
-            for line in opening(session, plan, self._job.request, local=local):
+            for line in start_lines(session, plan, self._job.request, local=local):
                 say(line)
 
     def ended(self, outcome: Outcome) -> None:
-        """Say how the run stands at the end."""
+        """Print the state of the run at the end."""
         if self._turn.acquire(blocking=False):
             self._tell(outcome, None)
 
     def interrupted(self, signal: Interrupted) -> None:
-        """Say how the run stands after a signal; in any thread, also while the loop is blocked."""
+        """Print the state of the run after a signal; in any thread, also while the loop blocks."""
         if not self._turn.acquire(blocking=False):
             return
         job, workflow = self._job, self._workflow
@@ -233,7 +233,7 @@ class Reporter:
             return
         if signal:
             note(f"Stopped by {signal}. What was finished is kept.")
-        for line in closing(outcome, job.request, resume_command):
+        for line in end_lines(outcome, job.request, resume_command):
             say(line)
         if outcome.stopped_by is not None:
             print_error(job.request.command, outcome.stopped_by, as_json=False)

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: stop in order at the first, at once at the second, and never hang.
+"""Ctrl-C and SIGTERM: an orderly end at the first, an immediate one at the second.
 
-The system writes the number of each signal into a pipe, whatever the event loop is busy with;
-a thread reads it there.
+The system writes the number of each signal into a pipe, whatever the event loop is busy with,
+and a thread reads it there: so the process ends even if an agent blocks the loop.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from threading import Thread
 from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark_runner.cli.exit_codes import after_signal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds after the first signal in which an orderly end must be reached, those that saying how
-#: things stand may then take, and those for what is still in a buffer: less than ten in all.
+#: Seconds from the first signal to an orderly end; then those for printing the state of the run,
+#: and those for flushing the output: less than ten in all.
 ORDERLY_WITHIN = 7.5
-_LAST_WORDS_WITHIN = 1.5
+_OVERRUN_WITHIN = 1.5
 _FLUSH_WITHIN = 0.3
 #: Seconds that tasks left behind get to react to a second cancellation.
 _LEAVE_GRACE = 1.0
@@ -39,33 +41,33 @@ _FEWEST_THREADS = 32
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
-class Interrupted(Exception):  # noqa: N818 (a person's wish, not a fault)
-    """A signal stopped the work; what was finished is on disk."""
+class Interrupted(Exception):  # noqa: N818 (a person asked for it)
+    """A signal stopped the command; what was finished is on disk."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
-        self.exit_code = 128 + signal_number
+        self.exit_code = after_signal(signal_number)
 
 
 @dataclass(slots=True)
 class _Watch:
-    """Reads signals, and sees to it that the first one ends the process in time.
+    """The reader of signals, which ends the process in time after the first one.
 
     Attributes:
-        last_words: Says how things stand where the work does not end by itself.
-        stop: Asks the work to end.
+        on_overrun: Prints the state of the run if the command does not end by itself.
+        stop: Asks the command to end.
         received: The first signal.
     """
 
-    last_words: Callable[[Interrupted], None]
+    on_overrun: Callable[[Interrupted], None]
     stop: Callable[[], None]
     received: list[int] = field(default_factory=list[int])
     _leave_at: float | None = None
 
     def read_from(self, pipe: int) -> None:
-        """Take signals from ``pipe`` until its other end is closed, then close this one.
+        """Read signals from ``pipe`` until its other end is closed, then close this one.
 
-        After a first signal it stays open, and the process usually ends before the time is up.
+        After a first signal it stays open; usually the process ends before the time is up.
         """
         readable = select.poll()
         readable.register(pipe, select.POLLIN)
@@ -77,7 +79,7 @@ class _Watch:
             for number in numbers:
                 if number in _SIGNALS:
                     self._on_signal(number)
-        self._end_in_disorder()
+        self._end_by_force()
 
     def _milliseconds_left(self) -> float | None:
         if self._leave_at is None:
@@ -86,31 +88,31 @@ class _Watch:
 
     def _on_signal(self, number: int) -> None:
         if self.received:
-            leave_now(128 + number)
+            leave_now(after_signal(number))
         self._leave_at = time.monotonic() + ORDERLY_WITHIN
         self.received.append(number)
         self.stop()
 
-    def _end_in_disorder(self) -> None:
+    def _end_by_force(self) -> None:
         number = self.received[0]
-        _within(_LAST_WORDS_WITHIN, partial(self.last_words, Interrupted(number)))
-        leave_now(128 + number)
+        _call_within(_OVERRUN_WITHIN, partial(self.on_overrun, Interrupted(number)))
+        leave_now(after_signal(number))
 
 
 def run_interruptible(
     work: Coroutine[None, None, ResultT],
     *,
     threads: int,
-    last_words: Callable[[Interrupted], None],
+    on_overrun: Callable[[Interrupted], None],
 ) -> ResultT:
     """Run ``work`` in an event loop until it is done or a signal cancels it.
 
     Args:
-        work: What to do.
-        threads: How many calls of ``asyncio.to_thread`` an author's code may have at a time
-            without one waiting for the other.
-        last_words: Says how things stand, in another thread, where code that blocks the loop or
-            ignores its cancellation keeps the work from ending in time. The process then ends.
+        work: The coroutine.
+        threads: The number of ``asyncio.to_thread`` calls that an author's code can have at a
+            time without one waiting for another.
+        on_overrun: Prints the state of the run, in another thread, if code that blocks the loop
+            or ignores its cancellation keeps the work from ending in time. The process then ends.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came.
@@ -124,7 +126,7 @@ def run_interruptible(
         with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
 
-    watch = _Watch(last_words, stop)
+    watch = _Watch(on_overrun, stop)
     with _watched(watch):
         try:
             return loop.run_until_complete(task)
@@ -133,12 +135,12 @@ def run_interruptible(
                 raise
             raise Interrupted(watch.received[0]) from None
         finally:
-            _leave(loop)
+            _close(loop)
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def author_threads_left() -> bool:
-    """Whether a thread of an author's ``asyncio.to_thread`` is still busy after the run."""
+    """Return True if a thread of an author's ``asyncio.to_thread`` is busy after the run."""
     deadline = time.monotonic() + _LEAVE_GRACE
     left = [thread for thread in enumerate_threads() if thread.name.startswith(_AUTHOR_THREAD)]
     for thread in left:
@@ -148,7 +150,7 @@ def author_threads_left() -> bool:
 
 def leave_now(code: int) -> None:
     """End the process without waiting for anything; what is on disk is whole."""
-    _within(_FLUSH_WITHIN, _flush)
+    _call_within(_FLUSH_WITHIN, _flush)
     os._exit(code)
 
 
@@ -161,8 +163,8 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-def _within(seconds: float, function: Callable[[], None]) -> None:
-    """Call ``function``, and don't wait longer: a pipe that nobody reads blocks for ever."""
+def _call_within(seconds: float, function: Callable[[], None]) -> None:
+    """Call ``function``, and wait no longer: a pipe that nobody reads blocks for ever."""
     thread = Thread(target=function, daemon=True)
     with suppress(RuntimeError):  # the system has no more threads
         thread.start()
@@ -171,13 +173,13 @@ def _within(seconds: float, function: Callable[[], None]) -> None:
 
 @contextmanager
 def _watched(watch: _Watch) -> Generator[None]:
-    """Have ``watch`` told of signals; after a first one it stays, until the process ends."""
+    """Send signals to ``watch``; after a first one, until the process ends."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     Thread(target=watch.read_from, args=(read_end,), name="signals", daemon=True).start()
     # The pipe first, and away last: a signal in between is not lost.
     descriptor_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _noted_by_the_pipe) for number in _SIGNALS}
+    before = {number: signal.signal(number, _handled_by_pipe) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -188,22 +190,22 @@ def _watched(watch: _Watch) -> Generator[None]:
             os.close(write_end)
 
 
-def _noted_by_the_pipe(_number: int, _frame: FrameType | None) -> None:
-    """Python writes the number into the pipe only for signals that have a handler."""
+def _handled_by_pipe(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: Python writes a number into the pipe only if the signal has a handler."""
 
 
-def _be_an_ordinary_child() -> None:
-    """Let a process that an agent forks end by a signal, and this one not hear of it."""
+def _reset_in_child() -> None:
+    """Restore the handlers in a process that an agent forks, so that signals end it alone."""
     for number in _SIGNALS:
-        if signal.getsignal(number) is _noted_by_the_pipe:
+        if signal.getsignal(number) is _handled_by_pipe:
             signal.set_wakeup_fd(-1)
             signal.signal(number, signal.SIG_DFL)
 
 
-os.register_at_fork(after_in_child=_be_an_ordinary_child)
+os.register_at_fork(after_in_child=_reset_in_child)
 
 
-def _leave(loop: asyncio.AbstractEventLoop) -> None:
+def _close(loop: asyncio.AbstractEventLoop) -> None:
     """Close the loop; unlike ``asyncio.run()``, don't wait for what ignores its cancellation."""
     left = asyncio.all_tasks(loop)
     for task in left:
@@ -212,6 +214,6 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.wait(left, timeout=_LEAVE_GRACE))
     closing = loop.create_task(loop.shutdown_asyncgens())
     loop.run_until_complete(asyncio.wait({closing}, timeout=_LEAVE_GRACE))
-    # The engine has given up on what is still there; nobody needs to hear of it again.
+    # What is still there has been reported; asyncio need not do so again.
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.close()

@@ -33,7 +33,8 @@ def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise UsageError(
-                f"--task-file {task_file}: {reason}", hint="Give a text file, one task id a line."
+                f"--task-file {task_file}: {reason}",
+                hint="Give a text file with one task id per line.",
             ) from None
         from_file = [line.strip() for line in lines if line.strip()]
         if not from_file:
@@ -85,16 +86,14 @@ def _check_source(request: RunRequest) -> None:
     }
     given = [name for name, value in sources.items() if value is not None]
     if len(given) > 1:
-        raise UsageError(
-            f"{' and '.join(given)} exclude each other", hint="Take the tasks from one of them."
-        )
+        raise UsageError(f"{' and '.join(given)} exclude each other", hint="Give one of them.")
     if request.problem is not None and len(request.task_ids) != 1:
         raise UsageError(
             f"--problem needs exactly one TASK_ID, not {len(request.task_ids)}",
-            hint="Name the task that the file asks: run --problem FILE TASK_ID.",
+            hint="Name the task of the file: run --problem FILE TASK_ID.",
         )
     if request.problem is not None and request.limit is not None:
-        raise UsageError("--problem and --limit exclude each other", hint="Leave out --limit.")
+        raise UsageError("--problem and --limit exclude each other", hint="Omit --limit.")
     if request.dataset_name is not None and not request.dataset_name.strip():
         raise UsageError("--dataset-name is empty", hint="Give the name of a dataset.")
 

@@ -19,23 +19,25 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     @app.command()
     def compare(
         a: Annotated[
-            str, typer.Argument(metavar="A", help="The baseline, a run.", show_default=False)
+            str, typer.Argument(metavar="A", help="Run that is the baseline.", show_default=False)
         ],
         b: Annotated[
-            str, typer.Argument(metavar="B", help="The candidate, a run.", show_default=False)
+            str, typer.Argument(metavar="B", help="Run that is the candidate.", show_default=False)
         ],
         cluster: Annotated[
             str | None,
             typer.Option(
                 "--cluster",
                 metavar="FIELD",
-                help="Tasks with the same FIELD are related, such as questions on one text.",
+                help="Field that related tasks share, such as the text of several questions.",
             ),
         ] = None,
         by: Annotated[
             str | None,
             typer.Option(
-                "--by", metavar="FIELD", help="Show the difference by what FIELD says, too."
+                "--by",
+                metavar="FIELD",
+                help="Also show the difference for each value of this field.",
             ),
         ] = None,
         fail_if_worse: Annotated[
@@ -47,7 +49,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
-        """Say whether run B is better than run A, and how sure that is.
+        """Compare two runs: is B better than A, and how sure is that?
 
         Compared are the tasks that both have a score for. What is left out is
         listed with the reason; what ran out of time or turns counts 0. It reads

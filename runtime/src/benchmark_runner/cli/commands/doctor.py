@@ -50,7 +50,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
             try:
                 faults = run_interruptible(
-                    print_findings(findings, as_json=json), threads=1, last_words=interrupted
+                    print_findings(findings, as_json=json), threads=1, on_overrun=interrupted
                 )
             except Interrupted as signal:
                 interrupted(signal)

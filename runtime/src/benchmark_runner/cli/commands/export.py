@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What the rows are written as."""
+    """The format of the rows."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -32,7 +32,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         format_: Annotated[
             Format | None,
             typer.Option(
-                "--format", help=r"What to write.  \[default: as FILE is called, else csv]"
+                "--format", help=r"Format of the rows.  \[default: by the name of FILE, else csv]"
             ),
         ] = None,
         output: Annotated[
@@ -40,7 +40,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             typer.Option(
                 "--output",
                 metavar="FILE",
-                help="Write this file, whole or not at all, instead of standard output.",
+                help="File to write, whole or not at all, instead of standard output.",
             ),
         ] = None,
         results_dir: ResultsDir = None,
@@ -48,7 +48,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Write a run as a table: a row for each task, in the run's order.
 
-        The columns are always the same: what became of the task, its score, failure,
+        The columns are always the same: the state of the task, its score, failure,
         tokens, costs and times, and last its question, its answer and its grade as
         JSON text. The documentation lists them.
 

@@ -21,14 +21,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def report(
         run_ids: Annotated[
             list[str],
-            typer.Argument(metavar="R", help="The run, or several.", show_default=False),
+            typer.Argument(metavar="R", help="Names of the runs.", show_default=False),
         ],
         output: Annotated[
             Path | None,
             typer.Option(
                 "--output",
                 metavar="FILE",
-                help=r"Write this file.  \[default: report.html in the run's folder; of several "
+                help=r"File to write.  \[default: report.html in the run's folder; of several "
                 r"runs, report-A+B.html beside them]",
             ),
         ] = None,

@@ -1,4 +1,4 @@
-"""``runs``: the runs that there are, one line each."""
+"""``runs``: the list of runs, one line each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def runs(results_dir: ResultsDir = None, json: AsJson = False) -> None:
         """List the runs, the newest first.
 
-        A finished run is taken at the word of its final_score.json; status R reads its tasks.
+        Of a finished run only final_score.json is read; status R reads its tasks.
         """
         with failures_as_messages("runs", as_json=json):
             from benchmark_runner.cli.inspect import inspect_runs
-            from benchmark_runner.cli.output.runs import as_json, table
+            from benchmark_runner.cli.output.runs import as_json, table_lines
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.results.run_list import list_runs
 
@@ -34,7 +34,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 listed = [as_json(run) for run in found]
                 print_json("runs", {"results_dir": str(inspection.results_dir), "runs": listed})
             elif found:
-                for line in table(found):
+                for line in table_lines(found):
                     say(line)
             else:
                 say(f"No runs in {short_path(inspection.results_dir)}")

@@ -19,22 +19,32 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     @app.command()
     def serve(
         host: Annotated[
-            str, typer.Option("--host", metavar="H", help="The address to listen on.")
+            str, typer.Option("--host", metavar="H", help="Address to listen on.")
         ] = "127.0.0.1",
         port: Annotated[
             int,
             typer.Option(
-                "--port", metavar="P", min=0, max=65535, help="The port; 0 takes a free one."
+                "--port",
+                metavar="P",
+                min=0,
+                max=65535,
+                help="Port to listen on; 0 takes a free one.",
             ),
         ] = 8000,
         key: Annotated[
             str | None,
-            typer.Option("--key", metavar="K", help="Let in only those who send this key."),
+            typer.Option(
+                "--key",
+                metavar="K",
+                help="Key that clients must send; without it, anyone may connect.",
+            ),
         ] = None,
         data_dir: Annotated[
             Path | None,
             typer.Option(
-                "--data-dir", metavar="D", help=r"The datasets.  \[default: the project's data/]"
+                "--data-dir",
+                metavar="D",
+                help=r"Folder of the datasets.  \[default: the project's data/]",
             ),
         ] = None,
     ) -> None:
@@ -45,13 +55,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         with failures_as_messages("serve", as_json=False):
             from benchmark_runner._extras import require_extra
             from benchmark_runner._run.benchmark import LOCAL, open_benchmark
+            from benchmark_runner.cli.exit_codes import after_signal
             from benchmark_runner.errors import UsageError
 
             require_extra("serve")
             from benchmark_runner.local.server import serve as serve_until_stopped
 
             if key is not None and not key.strip():
-                raise UsageError("--key is empty", hint="Leave it out to let everyone in.")
+                raise UsageError("--key is empty", hint="Omit it to let anyone connect.")
             benchmark = open_benchmark(settings)
             folder = data_dir or benchmark.data_dir
             if not folder.is_dir():
@@ -70,4 +81,4 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 say("Stop it with Ctrl-C")
 
             ended_by = serve_until_stopped(service, host, port, on_ready)
-        raise typer.Exit(128 + ended_by if ended_by else 0)
+        raise typer.Exit(after_signal(ended_by) if ended_by else 0)

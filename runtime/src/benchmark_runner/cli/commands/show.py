@@ -20,30 +20,30 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def show(
         run_id: RunArgument,
         task_id: Annotated[
-            str, typer.Argument(metavar="TASK", help="The task.", show_default=False)
+            str, typer.Argument(metavar="TASK", help="Id of the task.", show_default=False)
         ],
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
         """Show one task: question, answer, grade, error, earlier attempts, logs.
 
-        Texts are shown whole and not paged, on a terminal too: pipe them into less to page.
+        Texts are shown whole and are not paged: pipe them into less to page.
         """
         with failures_as_messages("show", as_json=json):
             from benchmark_runner.cli.inspect import inspect_runs
-            from benchmark_runner.cli.output.show import as_json, in_words, page_of
+            from benchmark_runner.cli.output.show import as_json, read_task, task_lines
             from benchmark_runner.errors import UsageError
 
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
             try:
-                page = page_of(view, task_id)
+                details = read_task(view, task_id)
             except UsageError as error:
                 listing = inspection.commands.inspect("export", run_id)
                 error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
                 raise
             if json:
-                print_json("show", as_json(page))
+                print_json("show", as_json(details))
             else:
-                for text in in_words(page):
+                for text in task_lines(details):
                     say(text)

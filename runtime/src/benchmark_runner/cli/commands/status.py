@@ -1,4 +1,4 @@
-"""``status``: how a run stands, and how to go on with it."""
+"""``status``: the state of a run, and the command that resumes it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         run_id: RunArgument,
         follow: Annotated[
             bool,
-            typer.Option("--follow", help="First show how it goes on, until nobody works on it."),
+            typer.Option("--follow", help="First show its progress until no command works on it."),
         ] = False,
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
-        """Say how a run stands, what went wrong, and how to go on.
+        """Show the state of a run, its errors, and how to resume it.
 
-        It reads what is on disk, also while the run is going on, and changes nothing.
+        Reads what is on disk, also while the run is in progress, and changes nothing.
         """
         with failures_as_messages("status", as_json=json):
             from benchmark_runner.cli.inspect import inspect_runs
-            from benchmark_runner.cli.output.status import as_json, in_words, standing_of
+            from benchmark_runner.cli.output.status import as_json, read_status, status_lines
 
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
@@ -46,10 +46,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 if ended is None:
                     note(f"Nobody is working on run {run_id}.")
                 elif not ended:
-                    silent = f"nothing was heard of run {run_id} for {SILENCE:.0f} s"
+                    silent = f"no event of run {run_id} for {SILENCE:.0f} s"
                 view = inspection.open(run_id)  # as it is by now
-            standing = standing_of(inspection, view)
-            content = as_json(standing)
+            found = read_status(inspection, view)
+            content = as_json(found)
             if silent is not None:
                 hint = "Its process was killed or stopped, or its machine can't be seen from here."
                 content["error"] = {"type": "NothingHeard", "message": silent, "hint": hint}
@@ -58,7 +58,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             if json:
                 print_json("status", content)
             else:
-                for line in in_words(standing):
+                for line in status_lines(found):
                     say(line)
             if silent is not None:
                 raise typer.Exit(1)

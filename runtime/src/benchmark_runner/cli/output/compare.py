@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner.cli.exit_codes import NOT_COMPARABLE, WORSE
 from benchmark_runner.results.compare.effect import compare
 from benchmark_runner.results.compare.findings import Concern
 from benchmark_runner.results.compare.side import read_side
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from benchmark_runner.results.compare.verdict import Judgement
     from benchmark_runner.results.run_view import RunView
 
-_EXIT_CODES = {Verdict.WORSE: 3, Verdict.NOT_COMPARABLE: 4}
+_EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
 
 
 @dataclass(frozen=True, slots=True)

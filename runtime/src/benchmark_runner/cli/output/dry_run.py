@@ -1,4 +1,4 @@
-"""What a run would do, in words and as JSON: ``run --dry-run``."""
+"""The output of ``run --dry-run``: the plan of a run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
 
 
-def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:
-    """Say of each task what would become of it, and why, the tasks grouped."""
-    kind = "a run that is there" if session.resumed else "a new run"
+def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
+    """Yield what would be done to which tasks, and why."""
+    kind = "an existing run" if session.resumed else "a new run"
     yield f"Plan of run {session.config.run_id}, {kind}; nothing is done"
     yield f"  model    {session.config.model}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
-    yield from groups_in_words(groups)
+    yield from group_lines(groups)
     if removed := session.changes.removed:
         yield f"  removed  {_tasks(len(removed))}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
@@ -30,8 +30,8 @@ def plan_in_words(session: Session, groups: Groups) -> Iterator[str]:
     yield "Leave out --dry-run to do it."
 
 
-def groups_in_words(groups: Groups) -> Iterator[str]:
-    """What would become of the tasks, and why, with some ids of each group."""
+def group_lines(groups: Groups) -> Iterator[str]:
+    """Yield each action with its reasons, and some of the ids."""
     for action, reasons in groups.items():
         count = sum(map(len, reasons.values()))
         yield f"  {action:8} {_tasks(count)}"
@@ -40,7 +40,7 @@ def groups_in_words(groups: Groups) -> Iterator[str]:
 
 
 def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
-    """The same, with all ids."""
+    """Return each action with its reasons, and all ids."""
     return {
         action: [
             {
@@ -60,7 +60,7 @@ def _tasks(count: int) -> str:
 
 
 def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
-    """The same for ``--json``, with all ids."""
+    """Return the plan for ``--json``, with all ids."""
     return {
         "run_id": session.config.run_id,
         "results_dir": str(session.artifacts.results_dir),

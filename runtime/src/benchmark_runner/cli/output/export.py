@@ -1,4 +1,4 @@
-"""The tasks of a run as CSV or JSON Lines, written row by row."""
+"""The output of ``export``: the tasks of a run as CSV or JSON Lines, written row by row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @contextmanager
 def file_for_rows(output: Path) -> Generator[Write]:
-    """Give what writes rows to a file, which is there whole at the end.
+    """Open a file for rows, which appears whole at the end, or not at all.
 
     Raises:
         UsageError: ``output`` can't be a file.

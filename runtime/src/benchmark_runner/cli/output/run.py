@@ -1,4 +1,4 @@
-"""The opening and the closing words of a run, and the exit code that says the same."""
+"""The output of ``run``, ``evaluate`` and ``score``: the first and the last lines, and the JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:
-    """What ``--json`` prints of a run."""
+    """Return the run for ``--json``."""
     session, score = outcome.session, outcome.score
     content: dict[str, object] = {
         "run_id": session.config.run_id,
@@ -62,8 +62,8 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
     return content
 
 
-def opening(session: Session, plan: Plan, request: RunRequest, *, local: bool) -> Iterator[str]:
-    """Say which run this is and what is left to do, before any of it is done."""
+def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: bool) -> Iterator[str]:
+    """Yield which run this is and what is left to do, before any of it is done."""
     config = session.config
     doing = {"evaluate": "Grading", "score": "Scoring"}
     start = doing.get(request.command, "Resuming" if session.resumed else "Starting")
@@ -81,8 +81,8 @@ def opening(session: Session, plan: Plan, request: RunRequest, *, local: bool) -
         yield f"  to do    {to_generate}{len(plan.evaluate)} to grade, {plan.done} done before"
 
 
-def closing(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
-    """Say how the run stands, what went wrong, and how to go on."""
+def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
+    """Yield the state of the run, what failed, and the command that resumes it."""
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)

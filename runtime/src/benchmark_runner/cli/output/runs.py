@@ -1,4 +1,4 @@
-"""Runs as the lines of a table, and as JSON."""
+"""The output of ``runs``: a table of the runs, and its JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHORTEST = 8
 
 
 class _Line(NamedTuple):
-    """What the table says of a run; the run's id is never cut, as it is there to be copied."""
+    """The cells of a run; its id is never cut, as it is there to be copied."""
 
     run: str
     done: str
@@ -36,8 +36,8 @@ class _Line(NamedTuple):
 _HEADING = _Line("RUN", "DONE", "SCORE", "AGE", "BY", "MODEL", "DATASET")
 
 
-def table(runs: Sequence[RunOverview]) -> Iterator[str]:
-    """A heading and a line for each run.
+def table_lines(runs: Sequence[RunOverview]) -> Iterator[str]:
+    """Yield a heading and a line for each run.
 
     On a terminal, names of models and datasets are cut so that each run has one line there.
     """
@@ -62,7 +62,7 @@ def table(runs: Sequence[RunOverview]) -> Iterator[str]:
 
 
 def as_json(run: RunOverview) -> dict[str, object]:
-    """The same for ``--json``."""
+    """Return a run for ``--json``."""
     config = run.config
     error = run.error and {
         "type": type(run.error).__name__,

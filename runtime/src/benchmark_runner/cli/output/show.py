@@ -1,4 +1,4 @@
-"""One task of a run with all its texts, in words and as JSON."""
+"""The output of ``show``: one task with all its texts, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in grading"}
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPage:
-    """What ``show`` says of a task.
+class TaskDetails:
+    """One task of a run.
 
     Attributes:
         view: The run.
         task: The task's files.
-        row: How it stands.
-        files: What is in its folder, the files of earlier attempts included.
+        row: Its row in the table of tasks.
+        files: The files in its folder, those of earlier attempts included.
     """
 
     view: RunView
@@ -43,7 +43,7 @@ class TaskPage:
     files: list[Path]
 
 
-def page_of(view: RunView, task_id: str) -> TaskPage:
+def read_task(view: RunView, task_id: str) -> TaskDetails:
     """Read one task.
 
     Raises:
@@ -57,16 +57,16 @@ def page_of(view: RunView, task_id: str) -> TaskPage:
     files = sorted(
         path for path in folder.rglob("[!.]*") if path.is_file() and not path.is_symlink()
     )
-    return TaskPage(view, task, row, files)
+    return TaskDetails(view, task, row, files)
 
 
-def in_words(page: TaskPage) -> Iterator[str]:
-    """Say it for a person: the facts in lines, then the texts as they are."""
-    row, generation = page.row, page.task.generation
+def task_lines(details: TaskDetails) -> Iterator[str]:
+    """Yield the facts of a task in lines, then its texts as they are."""
+    row, generation = details.row, details.task.generation
     score = "" if row.score is None else f", counts {row.score:.4g}"
     stale = "; its grade is that of another generation" if row.stale_eval else ""
-    yield f"Task {row.task_id} of run {page.view.run_id}: {row.state}{score}{stale}"
-    for name, value in _facts(page).items():
+    yield f"Task {row.task_id} of run {details.view.run_id}: {row.state}{score}{stale}"
+    for name, value in _facts(details).items():
         if value:
             yield f"  {name:8} {value}"
     if row.error:
@@ -78,7 +78,7 @@ def in_words(page: TaskPage) -> Iterator[str]:
     texts = {
         "Question": generation.question if generation else None,
         "Answer": generation.data if generation else None,
-        "Grade": _pretty(page.task.grade),
+        "Grade": _pretty(details.task.grade),
     }
     for name, text in texts.items():
         yield ""
@@ -88,22 +88,22 @@ def in_words(page: TaskPage) -> Iterator[str]:
             yield f"{name}: {'empty' if text is not None else 'none'}"
     yield ""
     yield "Files"
-    for path in page.files[:_MAX_FILES]:
+    for path in details.files[:_MAX_FILES]:
         yield f"  {in_one_line(short_path(path))}"
-    if (hidden := len(page.files) - _MAX_FILES) > 0:
-        yield f"  … and {hidden} more in {short_path(page.view.artifacts.task_dir(row.task_id))}"
+    if (hidden := len(details.files) - _MAX_FILES) > 0:
+        yield f"  … and {hidden} more in {short_path(details.view.artifacts.task_dir(row.task_id))}"
 
 
-def as_json(page: TaskPage) -> dict[str, object]:
-    """The same for ``--json``."""
-    generation, result = page.task.generation, page.task.result
+def as_json(details: TaskDetails) -> dict[str, object]:
+    """Return the task for ``--json``."""
+    generation, result = details.task.generation, details.task.result
     return {
-        "run_id": page.view.run_id,
-        "results_dir": str(page.view.artifacts.results_dir),
-        **row_as_json(page.row),
+        "run_id": details.view.run_id,
+        "results_dir": str(details.view.artifacts.results_dir),
+        **row_as_json(details.row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
-        "grade": json.loads(page.task.grade) if page.task.grade else None,
+        "grade": json.loads(details.task.grade) if details.task.grade else None,
         "grading_errors": result.errors if result else [],
         "metadata": generation.metadata if generation else {},
         "stop_reason": generation.stop_reason if generation else None,
@@ -118,14 +118,14 @@ def as_json(page: TaskPage) -> dict[str, object]:
                 "cost": earlier.cost,
                 "seconds": earlier.duration,
             }
-            for number, earlier in _earlier(page)
+            for number, earlier in _earlier(details)
         ],
-        "files": [str(path) for path in page.files],
+        "files": [str(path) for path in details.files],
     }
 
 
-def _facts(page: TaskPage) -> dict[str, str]:
-    row = page.row
+def _facts(details: TaskDetails) -> dict[str, str]:
+    row = details.row
     seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
     facts = {
         "model": in_one_line(row.model or ""),
@@ -138,13 +138,13 @@ def _facts(page: TaskPage) -> dict[str, str]:
         "graded": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
         "failure": failure_text(row.kind, row.retryable),
     }
-    for number, earlier in _earlier(page):
+    for number, earlier in _earlier(details):
         facts[f"attempt {number}"] = _outcome(earlier)
     return facts
 
 
-def _earlier(page: TaskPage) -> Iterator[tuple[int, GenerationResult]]:
-    for place, earlier in enumerate(page.task.earlier_generations, start=1):
+def _earlier(details: TaskDetails) -> Iterator[tuple[int, GenerationResult]]:
+    for place, earlier in enumerate(details.task.earlier_generations, start=1):
         yield earlier.attempts or place, earlier
 
 

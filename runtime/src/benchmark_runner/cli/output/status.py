@@ -1,4 +1,4 @@
-"""How a run stands that is only looked at, in words and as JSON."""
+"""The output of ``status``: the state of a run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import age
-from benchmark_runner.cli.output.dry_run import groups_as_json, groups_in_words
+from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
 from benchmark_runner.cli.output.totals import (
     cost_line,
     error_text,
@@ -37,39 +37,39 @@ _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What ``status`` says of a run.
+class RunStatus:
+    """The state of a run, and the commands that are next.
 
     Attributes:
         view: The run.
-        reading: Its tasks, all taken.
-        resume: The command that goes on with it.
-        evaluate: The one that has graded what the resume leaves ungraded, if it leaves anything.
-        retry_timeouts: The one that generates again what ran out of time or turns, if any did.
+        scan: Its tasks, all read.
+        resume: The command that resumes it.
+        evaluate: The command that evaluates what the resume does not, if there is something.
+        retry_timeouts: The command that regenerates what ran out of time or turns, if some did.
     """
 
     view: RunView
-    reading: RunScan
+    scan: RunScan
     resume: str
     evaluate: str | None
     retry_timeouts: str | None
 
 
-def standing_of(inspection: Inspection, view: RunView) -> Standing:
-    """Read how a run stands.
+def read_status(inspection: Inspection, view: RunView) -> RunStatus:
+    """Read the state of a run.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     of_problem = view.config.task_source == "problem"
-    # A resume leaves ungraded what the last invocation left so.
+    # A resume skips evaluation if the last command did.
     skips_eval = view.config.operational.get("skip_eval") is True and not of_problem
-    reading = view.scan(skip_eval=skips_eval).finish()
-    ran_out = any(reading.states[state] for state in _RAN_OUT) and not of_problem
-    ungraded = skips_eval and bool(reading.summary.without_eval)
-    return Standing(
+    scan = view.scan(skip_eval=skips_eval).finish()
+    ran_out = any(scan.states[state] for state in _RAN_OUT) and not of_problem
+    ungraded = skips_eval and bool(scan.summary.without_eval)
+    return RunStatus(
         view,
-        reading,
+        scan,
         resume=inspection.commands.resume(view.config),
         evaluate=inspection.commands.evaluate(view.config) if ungraded else None,
         retry_timeouts=inspection.commands.resume(view.config, "--retry-timeouts")
@@ -78,10 +78,10 @@ def standing_of(inspection: Inspection, view: RunView) -> Standing:
     )
 
 
-def in_words(standing: Standing) -> Iterator[str]:
-    """Say it in lines for a person."""
-    view, reading = standing.view, standing.reading
-    config, summary = view.config, reading.summary
+def status_lines(status: RunStatus) -> Iterator[str]:
+    """Yield the state of a run, a line at a time."""
+    view, scan = status.view, status.scan
+    config, summary = view.config, scan.summary
     now = datetime.now(UTC)
     yield f"Run {view.run_id}"
     yield f"  model    {config.model}"
@@ -90,36 +90,36 @@ def in_words(standing: Standing) -> Iterator[str]:
     if summary.graded:
         yield f"  graded   by {'; '.join(map(str, summary.graded))}"
     started = f"{view.started_at:%Y-%m-%d %H:%M} UTC"
-    ended = reading.last_ended
-    what, when = ("result", ended) if ended else ("worked on", view.last_invoked_at)
+    ended = scan.last_ended
+    what, when = ("result", ended) if ended else ("command", view.last_invoked_at)
     yield f"  started  {started}; last {what} {age((now - when).total_seconds())} ago"
-    yield from _score_in_words(standing)
+    yield from _score_lines(status)
     yield f"Tasks    {first_of(config) or len(config.tasks)}"
-    for state, count in reading.states.items():
+    for state, count in scan.states.items():
         if count:
             yield f"  {count:>6} {state}"
     yield from failure_lines(summary, view.artifacts)
     if summary.spend.dollars:
         yield cost_line(summary.spend)
-    if tokens := token_text(reading.tokens):
+    if tokens := token_text(scan.tokens):
         yield f"Tokens   {tokens}"
-    for path in reading.unreadable:
+    for path in scan.unreadable:
         yield f"Can't be read: {short_path(path)}"
     yield "A resume would"
-    yield from groups_in_words(reading.plan.grouped())
-    if standing.evaluate:
-        yield f"Grade    {standing.evaluate}"
-    if standing.retry_timeouts:
-        yield f"Retry    {standing.retry_timeouts}"
-    if config.task_source == "problem" and reading.plan.generate:
+    yield from group_lines(scan.plan.grouped())
+    if status.evaluate:
+        yield f"Grade    {status.evaluate}"
+    if status.retry_timeouts:
+        yield f"Retry    {status.retry_timeouts}"
+    if config.task_source == "problem" and scan.plan.generate:
         yield "To generate again, give run --problem FILE TASK_ID as before."
-    yield f"Resume   {standing.resume}"
+    yield f"Resume   {status.resume}"
 
 
-def as_json(standing: Standing) -> dict[str, object]:
-    """The same for ``--json``, with all ids."""
-    view, reading = standing.view, standing.reading
-    config, summary, score = view.config, reading.summary, reading.score
+def as_json(status: RunStatus) -> dict[str, object]:
+    """Return the state of a run for ``--json``, with all ids."""
+    view, scan = status.view, status.scan
+    config, summary, score = view.config, scan.summary, scan.score
     bounds = summary.bounds
     return {
         "run_id": view.run_id,
@@ -131,30 +131,30 @@ def as_json(standing: Standing) -> dict[str, object]:
         "stderr": summary.stderr,
         "interval": interval_facts(summary.interval),
         "counts": summary.counts.model_dump(),
-        "states": {state.name.lower(): count for state, count in reading.states.items()},
+        "states": {state.name.lower(): count for state, count in scan.states.items()},
         **config_facts(config),
         "started_at": view.started_at.isoformat(),
         "last_invoked_at": view.last_invoked_at.isoformat(),
-        "first_generation_at": reading.first_started and reading.first_started.isoformat(),
-        "last_generation_at": reading.last_ended and reading.last_ended.isoformat(),
+        "first_generation_at": scan.first_started and scan.first_started.isoformat(),
+        "last_generation_at": scan.last_ended and scan.last_ended.isoformat(),
         "graded_by": grader_facts(summary),
         "failures": failure_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
         "cost": summary.spend.dollars,
         "cost_unknown": summary.spend.unknown,
-        "tokens": reading.tokens.model_dump(),
-        "plan": groups_as_json(reading.plan.grouped()),
-        "unreadable": [str(path) for path in reading.unreadable],
-        "resume_command": standing.resume,
-        "evaluate_command": standing.evaluate,
-        "retry_timeouts_command": standing.retry_timeouts,
+        "tokens": scan.tokens.model_dump(),
+        "plan": groups_as_json(scan.plan.grouped()),
+        "unreadable": [str(path) for path in scan.unreadable],
+        "resume_command": status.resume,
+        "evaluate_command": status.evaluate,
+        "retry_timeouts_command": status.retry_timeouts,
     }
 
 
-def _score_in_words(standing: Standing) -> Iterator[str]:
-    view, reading = standing.view, standing.reading
-    summary = reading.summary
-    if (score := reading.score) is not None:
+def _score_lines(status: RunStatus) -> Iterator[str]:
+    view, scan = status.view, status.scan
+    summary = scan.summary
+    if (score := scan.score) is not None:
         yield from score_lines(score, summary)
         return
     why = missing_text(summary, errors=True)
