@@ -5,23 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark_runner._stats.flips import Flips, exact_mcnemar, flips
+from benchmark_runner._stats.flips import Flips, count_flips, exact_mcnemar
 
 
 def test_tasks_that_changed_sides_are_counted_each_way() -> None:
     first = {"a": 0.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 1.0, "only here": 1.0}
     second = {"only there": 0.0, "e": 0.0, "d": 1.0, "c": 0.0, "b": 1.0, "a": 0.0}
 
-    assert flips(first, second) == Flips(gained=1, lost=2)
-    assert flips(second, first) == Flips(gained=2, lost=1)
+    assert count_flips(first, second) == Flips(gained=1, lost=2)
+    assert count_flips(second, first) == Flips(gained=2, lost=1)
 
 
 def test_only_the_tasks_that_both_runs_have_need_be_passed_or_failed() -> None:
     first, second = {"a": 0.0, "b": 0.5}, {"a": 1.0, "c": 0.5}
 
-    assert flips(first, second) == Flips(gained=1, lost=0)
-    assert flips(first, second | {"b": 1.0}) is None
-    assert flips(second | {"b": 1.0}, first) is None
+    assert count_flips(first, second) == Flips(gained=1, lost=0)
+    assert count_flips(first, second | {"b": 1.0}) is None
+    assert count_flips(second | {"b": 1.0}, first) is None
 
 
 def test_the_exact_test_gives_the_published_probability() -> None:

@@ -1,16 +1,16 @@
-"""The distributions that intervals and tests are read from, to eight digits for 100,000 scores."""
+"""The distributions behind intervals and tests, to eight digits for 100,000 scores."""
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
 
-#: What a float has no digits for.
+#: The relative precision of a float.
 _NEGLIGIBLE = 1e-15
 
 
 def normal_quantile(share: float) -> float:
-    """Value of the standard normal distribution that ``share`` of it is below.
+    """Return the value of the standard normal distribution that ``share`` of it is below.
 
     Raises:
         ValueError: ``share`` is not between 0 and 1.
@@ -19,29 +19,11 @@ def normal_quantile(share: float) -> float:
     return NormalDist().inv_cdf(share)
 
 
-def student_t_cdf(value: float, degrees: float) -> float:
-    """Probability that Student's t is at most ``value``.
-
-    Source: NIST Digital Library of Mathematical Functions, 8.17(i); Abramowitz and Stegun,
-    26.7.1.
-
-    Args:
-        value: The value.
-        degrees: Degrees of freedom, more than 0.
-
-    Raises:
-        ValueError: there are no degrees of freedom.
-    """
-    _check_degrees(degrees)
-    tail = _student_t_tail(abs(value), degrees)
-    return tail if value < 0 else 1 - tail
-
-
 def student_t_quantile(share: float, degrees: float) -> float:
-    """Value of Student's t that ``share`` of the distribution is below.
+    """Return the value of Student's t that ``share`` of the distribution is below.
 
     By Newton's method. For t > 0 the tail is convex and above that of the normal distribution:
-    begun at the normal quantile, no step goes past the value that is sought.
+    from the normal quantile, no step goes past the result.
 
     Args:
         share: Between 0 and 1.
@@ -63,14 +45,14 @@ def student_t_quantile(share: float, degrees: float) -> float:
 
 
 def binomial_cdf(successes: int, trials: int, chance: float) -> float:
-    """Probability of at most ``successes`` in ``trials``, exactly: no normal approximation.
+    """Return the exact probability of at most ``successes`` in ``trials``.
 
     Source: NIST Digital Library of Mathematical Functions, 8.17.5.
 
     Args:
-        successes: How many at the most.
-        trials: Of how many.
-        chance: Probability of each, from 0 to 1.
+        successes: The most successes.
+        trials: The number of trials.
+        chance: The probability of a success, from 0 to 1.
 
     Raises:
         ValueError: ``chance`` is not from 0 to 1.
@@ -85,20 +67,22 @@ def binomial_cdf(successes: int, trials: int, chance: float) -> float:
 
 
 def _student_t_tail(value: float, degrees: float) -> float:
-    """Probability of more than ``value``, which is at least 0."""
+    """Return the probability of more than ``value``, which is at least 0."""
     square = value * value
     inside, outside = degrees / (degrees + square), square / (degrees + square)
     return _incomplete_beta(degrees / 2, 0.5, inside, outside) / 2
 
 
 def _student_t_density(value: float, degrees: float) -> float:
-    """Source: Abramowitz and Stegun, 26.7.2."""
+    """Return the density at ``value``. Source: Abramowitz and Stegun, 26.7.2."""
     shape = -(degrees + 1) / 2 * math.log1p(value * value / degrees)
     return math.exp(shape - _log_beta(degrees / 2, 0.5)) / math.sqrt(degrees)
 
 
 def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
-    """Regularised incomplete beta function I_x(a, b); ``y`` is 1 - x, given as small ones are.
+    """Return the regularised incomplete beta function I_x(a, b).
+
+    ``y`` is 1 - x, an argument of its own so that a small one keeps its digits.
 
     Source: NIST Digital Library of Mathematical Functions, 8.17.4 for the symmetry, 8.17.22 for
     the continued fraction and where it converges fast.

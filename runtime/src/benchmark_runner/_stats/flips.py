@@ -1,4 +1,4 @@
-"""Tasks that are passed or failed, and those that changed sides between two runs."""
+"""Tasks that passed in one run and failed in the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Task = TypeVar("_Task", bound="Hashable")
 
 
 class Flips(NamedTuple):
-    """How many tasks changed sides.
+    """The numbers of tasks that passed in one run only.
 
     Attributes:
         gained: Failed in the first run, passed in the second.
@@ -25,19 +25,19 @@ class Flips(NamedTuple):
 
 
 def is_pass_fail(scores: Iterable[float]) -> bool:
-    """Whether each score is 0 or 1."""
+    """Return True if each score is 0 or 1."""
     return all(score in (0, 1) for score in scores)
 
 
-def flips(first: Mapping[_Task, float], second: Mapping[_Task, float]) -> Flips | None:
-    """Count the tasks that changed sides, among those that both runs have.
+def count_flips(first: Mapping[_Task, float], second: Mapping[_Task, float]) -> Flips | None:
+    """Count the tasks that passed in one run only, among those that both runs have.
 
     Args:
-        first: The score of each task in one run.
-        second: The same in the other.
+        first: The score of each task in the first run.
+        second: The score of each task in the second run.
 
     Returns:
-        The counts; ``None`` where a score is neither 0 nor 1.
+        The counts; ``None`` if a score is neither 0 nor 1.
     """
     pairs = [(score, second[task]) for task, score in first.items() if task in second]
     if not all(map(is_pass_fail, pairs)):
@@ -48,8 +48,8 @@ def flips(first: Mapping[_Task, float], second: Mapping[_Task, float]) -> Flips 
     )
 
 
-def exact_mcnemar(counted: Flips) -> float:
-    """Probability of flips at least as uneven, were either direction equally likely.
+def exact_mcnemar(flips: Flips) -> float:
+    """Return the probability of flips at least as uneven, if both directions are equally likely.
 
     The exact, two-sided form of McNemar's test: twice the binomial tail of the smaller count, at
     most 1; 1 without flips. It errs on the cautious side.
@@ -58,4 +58,4 @@ def exact_mcnemar(counted: Flips) -> float:
     proportions or percentages", Psychometrika 12, 1947; in its exact form Fagerland, Lydersen
     and Laake, BMC Medical Research Methodology 13:91, 2013.
     """
-    return min(1.0, 2 * binomial_cdf(min(counted), sum(counted), 0.5))
+    return min(1.0, 2 * binomial_cdf(min(flips), sum(flips), 0.5))

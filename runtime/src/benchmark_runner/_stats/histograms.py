@@ -1,4 +1,4 @@
-"""How scores, durations, tokens or costs are distributed, in a handful of bars."""
+"""Histograms of scores, durations, tokens or costs, with a handful of bars."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How many values there are in a range.
+    """The number of values in a range.
 
     Attributes:
-        low: Where the range begins; a value there is in it.
-        high: Where it ends; a value there is in the next, in the last bar still in it. The same
-            as ``low`` where the bar stands for one value.
-        count: How many.
+        low: The lower end, which is part of the range.
+        high: The upper end, which is part of the next range, or of this one in the last bar. The
+            same as ``low`` if the bar stands for one value.
+        count: The number of values.
     """
 
     low: float
@@ -33,22 +33,21 @@ class Bar:
 
 
 def histogram(values: Sequence[float], most: int = 10) -> list[Bar]:
-    """Count values in ranges of one width, between edges that are round numbers.
+    """Count values in ranges of one width, with round numbers as edges.
 
-    Few whole numbers, such as turns, have a bar each, and so have 0 and 1 where each value is
-    one of them. Else the width is 1, 2 or 5 times a power of ten, the least that needs no more
+    Few whole numbers, such as turns, have a bar each; so have 0 and 1 if each value is one of
+    them. Otherwise the width is 1, 2 or 5 times a power of ten, the least that needs no more
     bars than ``ceil(1 + log2(n))`` and ``most``.
 
     Source of the number of bars: H. A. Sturges, "The Choice of a Class Interval", Journal of the
     American Statistical Association 21, 1926.
 
     Args:
-        values: In any order; none is left out, and none need differ from another.
+        values: The values, in any order.
         most: The most bars, at least 2.
 
     Returns:
-        The bars from the least value to the greatest, empty ones between them included; none
-        without values.
+        The bars from the least value to the greatest, including empty ones; none without values.
     """
     if not values:
         return []
@@ -57,7 +56,7 @@ def histogram(values: Sequence[float], most: int = 10) -> list[Bar]:
         return [Bar(low, high, len(values))]
     if high - low < most and all(float(value).is_integer() for value in values):
         counts = Counter(values)
-        # Once each: beyond 2**53 not every whole number is a float.
+        # Without repeats: beyond 2**53 not every whole number is a float.
         each = dict.fromkeys(map(float, _numbers(Fraction(low), Fraction(high))))
         return [Bar(value, value, counts[value]) for value in each]
     edges = _round_edges(low, high, min(most, math.ceil(1 + math.log2(len(values)))))
@@ -66,7 +65,7 @@ def histogram(values: Sequence[float], most: int = 10) -> list[Bar]:
 
 
 def _round_edges(low: float, high: float, most: int) -> list[float]:
-    # In exact fractions, so that an edge is the float that is printed as 0.3.
+    # In exact fractions, so that an edge such as 0.3 is the float that is printed so.
     least, greatest = Fraction(low), Fraction(high)
     candidates = (
         [float(number * width) for number in _numbers(least / width, greatest / width)]
@@ -84,7 +83,7 @@ def _numbers(least: Fraction, greatest: Fraction) -> range:
 
 def _widths(least: Fraction) -> Iterator[Fraction]:
     """Yield round widths from about ``least`` up."""
-    # Of whole numbers, as the least floats divided are no floats any more.
+    # Of whole numbers: the quotient of very small floats is no float any more.
     logarithm = math.log10(least.numerator) - math.log10(least.denominator)
     for exponent in count(math.floor(logarithm)):
         yield from (digit * Fraction(10) ** exponent for digit in (1, 2, 5))

@@ -1,4 +1,4 @@
-"""Between which bounds a mean lies, and by which method that was found."""
+"""Confidence intervals of a mean."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmark_runner._stats.means import clustered_standard_error, mean, standa
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-#: With fewer passes or fewer failures than that, Student's t is no guide.
+#: With fewer passes or failures, Student's t is not reliable.
 _ENOUGH = 15
 
 
 class IntervalMethod(StrEnum):
-    """How an interval was found."""
+    """The method that gave an interval."""
 
     STUDENT_T = "student_t"
     WILSON = "wilson"
@@ -33,7 +33,7 @@ class Interval:
         low: The lower bound.
         high: The upper bound.
         level: The share, such as 0.95.
-        method: How the bounds were found.
+        method: The method that gave the bounds.
     """
 
     low: float
@@ -48,25 +48,25 @@ class Interval:
 def interval_of_mean(
     scores: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = 0.95
 ) -> Interval | None:
-    """Interval of a mean, by the method that suits the scores.
+    """Return the interval of a mean, by the method that suits the scores.
 
-    Wilson's where each score is 0 or 1 and there are fewer than 15 passes or fewer than 15
-    failures; else Student's t. With clusters, passes and failures are counted as if there were
-    only so many independent tasks as have the clustered standard error.
+    Wilson's if each score is 0 or 1 and there are fewer than 15 passes or fewer than 15
+    failures; otherwise Student's t. With clusters, passes and failures are scaled to the number
+    of independent tasks that would have the clustered standard error.
 
     Source of the rule: Agresti, Franklin and Klingenberg, "Statistics: The Art and Science of
     Learning from Data", section 8.2, asks for 15 of each before the error of a rate is used.
 
     Args:
         scores: The scores, on any scale.
-        clusters: The cluster of each, in the same order, where tasks are related.
-        level: How sure, between 0 and 1.
+        clusters: The cluster of each score, in the same order, if tasks are related.
+        level: The confidence level, between 0 and 1.
 
     Returns:
         The interval; ``None`` below two scores, or two clusters.
 
     Raises:
-        ValueError: ``level`` is not between 0 and 1, or there is not one cluster a score.
+        ValueError: ``level`` is not between 0 and 1, or the numbers of scores and clusters differ.
     """
     by_t = student_t_interval(scores, clusters, level)
     if by_t is None or not is_pass_fail(scores):
@@ -81,11 +81,10 @@ def interval_of_mean(
 def student_t_interval(
     scores: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = 0.95
 ) -> Interval | None:
-    """Interval of a mean, ``m ± t·SE`` with the quantile of Student's t.
+    """Return the interval ``m ± t·SE``, with the quantile of Student's t.
 
     The degrees of freedom are the number of scores less 1, with clusters the number of clusters
-    less 1. Scores that are all the same give an interval without width: they do not show how
-    far others may be from them.
+    less 1. Equal scores give an interval of no width.
 
     Source: "Student", "The probable error of a mean", Biometrika 6, 1908; for clusters Cameron
     and Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
@@ -93,14 +92,14 @@ def student_t_interval(
 
     Args:
         scores: The scores, on any scale; the bounds may lie beyond its ends.
-        clusters: The cluster of each, in the same order, where tasks are related.
-        level: How sure, between 0 and 1.
+        clusters: The cluster of each score, in the same order, if tasks are related.
+        level: The confidence level, between 0 and 1.
 
     Returns:
         The interval; ``None`` below two scores, or two clusters.
 
     Raises:
-        ValueError: ``level`` is not between 0 and 1, or there is not one cluster a score.
+        ValueError: ``level`` is not between 0 and 1, or the numbers of scores and clusters differ.
     """
     if clusters is None:
         error, units = standard_error(scores), len(scores)
@@ -123,9 +122,9 @@ def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interva
     Estimation for a Binomial Proportion", Statistical Science 16(2), 2001, section 3.1.1.
 
     Args:
-        passed: How many passed, from 0 to ``total``.
-        total: Of how many, more than 0; a fraction where tasks count for less than one.
-        level: How sure, between 0 and 1.
+        passed: The number of passes, from 0 to ``total``.
+        total: The number of tasks, more than 0; a fraction if tasks count for less than one.
+        level: The confidence level, between 0 and 1.
 
     Raises:
         ValueError: ``level`` is not between 0 and 1.
@@ -137,7 +136,7 @@ def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interva
 
 
 def _share_below(level: float) -> float:
-    """Share of all samples below the upper bound."""
+    """Return the share of all samples below the upper bound."""
     if not 0 < level < 1:
         raise ValueError(f"A level is between 0 and 1, such as 0.95, not {level}")
     return (1 + level) / 2
@@ -151,10 +150,10 @@ def _lower_wilson_bound(passed: float, total: float, square: float) -> float:
 
 
 def _effective_number(scores: Sequence[float], clusters: Sequence[Hashable], level: float) -> float:
-    """How many independent tasks would tell as much of a pass rate as these.
+    """Return the number of independent tasks that would give a pass rate the same certainty.
 
-    Where all have passed, or all failed, nothing shows how alike the tasks of a cluster are, and
-    each cluster counts for one task.
+    If all passed, or all failed, nothing shows how alike the tasks of a cluster are, and each
+    cluster counts as one task.
 
     Source: Korn and Graubard, "Confidence intervals for proportions with small expected number
     of positive counts estimated from survey data", Survey Methodology 24(2), 1998; with Wilson's
@@ -165,6 +164,6 @@ def _effective_number(scores: Sequence[float], clusters: Sequence[Hashable], lev
     plain, clustered = standard_error(scores), clustered_standard_error(scores, clusters)
     number = count * (plain / clustered) ** 2 if plain and clustered else groups
     share = _share_below(level)
-    # The error itself is the less certain the fewer clusters there are.
+    # With fewer clusters, the error itself is less certain.
     certainty = student_t_quantile(share, count - 1) / student_t_quantile(share, groups - 1)
     return min(count, number * certainty**2)

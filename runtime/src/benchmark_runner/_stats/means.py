@@ -1,4 +1,4 @@
-"""Where scores lie, how far they spread, and how well their mean is known."""
+"""Means, quantiles and standard errors of scores."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def mean(scores: Sequence[float]) -> float | None:
-    """Arithmetic mean; ``None`` without scores."""
+    """Return the arithmetic mean; ``None`` without scores."""
     if not scores:
         return None
     centre = math.fsum(scores) / len(scores)
-    # Rounded twice, the mean of equal scores may be next to them, and their spread not 0.
+    # Rounding may put the mean of equal scores beside them, and then their spread is not 0.
     return min(max(centre, min(scores)), max(scores))
 
 
 def standard_deviation(scores: Sequence[float]) -> float | None:
-    """Sample standard deviation, ``sqrt(Σ(s-m)²/(n-1))``; ``None`` below two scores.
+    """Return the sample standard deviation, ``sqrt(Σ(s-m)²/(n-1))``; ``None`` below two scores.
 
     Source: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.5.6.
     """
@@ -28,7 +28,7 @@ def standard_deviation(scores: Sequence[float]) -> float | None:
 
 
 def standard_error(scores: Sequence[float]) -> float | None:
-    """Standard error of the mean, ``sqrt(Σ(s-m)²/(n-1)/n)``; ``None`` below two scores.
+    """Return the standard error of the mean, ``sqrt(Σ(s-m)²/(n-1)/n)``; ``None`` below two scores.
 
     Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 2.1.
     """
@@ -37,7 +37,7 @@ def standard_error(scores: Sequence[float]) -> float | None:
 
 
 def clustered_standard_error(scores: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """Standard error of the mean of scores that are alike within clusters.
+    """Return the standard error of the mean of scores that are alike within clusters.
 
     ``sqrt(SEM² + (1/n²) Σ_c Σ_{i≠j∈c} (s_i-m)(s_j-m))``, with ``SEM`` the plain standard error.
     The inner sum is ``T_c² - Σ_{i∈c} (s_i-m)²``, where ``T_c`` adds up the deviations of a
@@ -51,13 +51,13 @@ def clustered_standard_error(scores: Sequence[float], clusters: Sequence[Hashabl
 
     Args:
         scores: The scores.
-        clusters: The cluster of each, in the same order.
+        clusters: The cluster of each score, in the same order.
 
     Returns:
-        The error; ``None`` below two clusters, as nothing is known of how they differ.
+        The error; ``None`` below two clusters.
 
     Raises:
-        ValueError: there is not one cluster a score.
+        ValueError: the numbers of scores and clusters differ.
     """
     if len(scores) != len(clusters):
         raise ValueError(
@@ -73,20 +73,20 @@ def clustered_standard_error(scores: Sequence[float], clusters: Sequence[Hashabl
 
 
 def median(values: Sequence[float]) -> float | None:
-    """Middle value, or the mean of the two; ``None`` without values."""
+    """Return the middle value, or the mean of the middle two; ``None`` without values."""
     (middle,) = quantiles(values, [0.5]) or (None,)
     return middle
 
 
 def quantiles(values: Sequence[float], shares: Sequence[float]) -> list[float] | None:
-    """The values that given shares of all values are at or below, interpolated linearly.
+    """Return the values that given shares of all values are at or below, interpolated linearly.
 
     Source: Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American
     Statistician 50(4), 1996, definition 7: that of R, NumPy and spreadsheets.
 
     Args:
-        values: In any order; sorted once for all shares.
-        shares: Each from 0, the least value, to 1, the greatest.
+        values: The values, in any order.
+        shares: The shares, from 0 (the least value) to 1 (the greatest).
 
     Returns:
         One for each share; ``None`` without values.

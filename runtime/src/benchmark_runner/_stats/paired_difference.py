@@ -1,4 +1,4 @@
-"""How far two runs are apart on the tasks that both have."""
+"""The difference between two runs, task by task."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _Task = TypeVar("_Task", bound="Hashable")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """What the second run scores more than the first, task by task.
+    """The mean difference of two runs on the tasks that both have.
 
     Attributes:
-        count: How many tasks both have.
-        mean: Mean of the differences; above 0 where the second is higher.
+        count: The number of tasks that both have.
+        mean: The mean of the differences; above 0 if the second run is higher.
         standard_error: Of that mean; ``None`` below two tasks, or two clusters.
         interval: Of that mean, by Student's t; ``None`` likewise.
     """
@@ -40,7 +40,7 @@ def paired_difference(
     clusters: Mapping[_Task, Hashable] | None = None,
     level: float = 0.95,
 ) -> PairedDifference | None:
-    """Compare two runs on the tasks that both have, which takes out how hard each task is.
+    """Compare two runs on the tasks that both have: the difficulty of a task cancels out.
 
     The error is that of the mean of the differences d, ``sqrt(Σ(d-m)²/(n-1)/n)``, and with
     clusters its clustered form.
@@ -49,16 +49,16 @@ def paired_difference(
     analysis.
 
     Args:
-        first: The score of each task in one run.
-        second: The same in the other.
-        clusters: The cluster of each task that both have, where tasks are related.
-        level: How sure the interval is, between 0 and 1.
+        first: The score of each task in the first run.
+        second: The score of each task in the second run.
+        clusters: The cluster of each task, if tasks are related.
+        level: The confidence level of the interval, between 0 and 1.
 
     Returns:
         The comparison; ``None`` without a task that both have.
 
     Raises:
-        KeyError: a task that both have is in no cluster.
+        KeyError: a task is in no cluster.
         ValueError: ``level`` is not between 0 and 1.
     """
     common = [task for task in first if task in second]
@@ -80,18 +80,17 @@ def paired_difference(
 def minimum_detectable_effect(
     standard_error: float, *, power: float = 0.8, significance: float = 0.05
 ) -> float:
-    """The least true difference that a comparison with this error is likely to show.
+    """Return the least true difference that a comparison with this error is likely to show.
 
     ``(z_{1-significance/2} + z_{power})·SE``, with the quantiles of the normal distribution: 2.80
-    times the error by default. An error of 0 gives 0: then no pair of scores differs from the
-    others, and nothing is known of what could be detected.
+    times the error by default.
 
     Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 5.
 
     Args:
-        standard_error: Of the difference between the runs.
-        power: The chance to show it, between 0 and 1.
-        significance: The chance to show a difference, in either direction, where there is none.
+        standard_error: The standard error of the difference between the runs.
+        power: The probability to show the difference, between 0 and 1.
+        significance: The probability to show a difference if there is none.
 
     Raises:
         ValueError: ``power`` or ``significance`` is not between 0 and 1.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner._stats.flips import Flips, exact_mcnemar, flips
+from benchmark_runner._stats.flips import Flips, count_flips, exact_mcnemar
 from benchmark_runner._stats.means import mean
 from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
 from benchmark_runner.results.compare.pairing import pair
@@ -214,7 +214,7 @@ def _by_group(
 
 
 def _pass_fail(a: Mapping[str, float], b: Mapping[str, float], p_value: float) -> PassFail | None:
-    counted = flips(a, b)
+    counted = count_flips(a, b)
     if counted is None:
         return None
     both_passed = sum(score == 1 == b[task_id] for task_id, score in a.items())
