@@ -1,13 +1,11 @@
-"""Check that a release is ready, build it, try what was built, and say what to do then.
+"""Check that a release is ready, build it, try it, and print the next steps.
 
 It writes into dist/ and nowhere else: .github/workflows/release.yml publishes and tags. Each
-check returns its faults as sentences, so that one call tells all that is left to do.
+check returns its faults as sentences, so that one call prints all that is left to do.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import os
 import re
@@ -17,20 +15,16 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from datetime import date
 from email.parser import HeaderParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from email.message import Message
 
 ROOT = Path(__file__).parents[1]
 STEM = "vals_benchmark_runner"
 LICENCE = "MIT"
+INFO_FILES = {"entry_points.txt", "licenses/LICENSE"}
+SDIST_FILES = {"PKG-INFO", "LICENSE", "README.md", "pyproject.toml", ".gitignore"}
 SECTIONS = ("Template", "Runtime", "You will see in `copier update`")
 TEMPLATE_WORKFLOW = "template/{% if ci %}.github{% endif %}/workflows/ci.yml"
 
@@ -77,20 +71,20 @@ NEXT_STEPS = """\
 
 
 def main(asked: str | None) -> int:
-    """Check, build, try and print; ``asked`` is the version that is to be released."""
-    version = stated_version(ROOT)
+    """Check, build, try and print; ``asked`` is the version to be released."""
+    version = read_version(ROOT)
     faults = [
-        *faults_of_version(version, asked),
-        *faults_of_changelog((ROOT / "CHANGELOG.md").read_text(), version),
-        *faults_of_pythons(ROOT),
-        *faults_of_repository(ROOT, version),
+        *check_version(version, asked),
+        *check_changelog((ROOT / "CHANGELOG.md").read_text(), version),
+        *check_pythons(ROOT),
+        *check_repository(ROOT, version),
     ]
     built = build(ROOT, ROOT / "dist")
     for archive in built:
         print(f"Built {archive.relative_to(ROOT)}, {archive.stat().st_size:,} bytes")
-    faults += faults_of_archives(ROOT, built, version)
+    faults += check_archives(ROOT, built, version)
     for archive in built:
-        faults += faults_in_use(archive, version)
+        faults += check_in_use(archive, version)
         print(f"Tried {archive.name} in an environment of its own")
     if faults:
         print(f"{version} can't be released yet:", *(f"- {fault}" for fault in faults), sep="\n")
@@ -99,16 +93,13 @@ def main(asked: str | None) -> int:
     return 0
 
 
-# --- What must agree ------------------------------------------------------------------------
-
-
-def stated_version(root: Path) -> str:
-    """The one version of the template and the runtime."""
+def read_version(root: Path) -> str:
+    """Return the one version of the template and the runtime."""
     return _project(root)["version"]
 
 
-def faults_of_version(version: str, asked: str | None) -> list[str]:
-    """Copier takes tags for versions, and three numbers are what its tags have."""
+def check_version(version: str, asked: str | None) -> list[str]:
+    """Check that the version has three numbers, as tags do that copier takes for versions."""
     faults = []
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         faults.append(f"runtime/pyproject.toml says version {version}, which is not X.Y.Z.")
@@ -117,8 +108,8 @@ def faults_of_version(version: str, asked: str | None) -> list[str]:
     return faults
 
 
-def faults_of_changelog(text: str, version: str) -> list[str]:
-    """A reader finds what changed, and when."""
+def check_changelog(text: str, version: str) -> list[str]:
+    """Check that the changelog has an entry with a day, and text in every section."""
     entry = re.search(
         rf"^## {re.escape(version)} \(([^)\n]*)\)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
     )
@@ -144,8 +135,8 @@ def faults_of_changelog(text: str, version: str) -> list[str]:
     return faults
 
 
-def faults_of_pythons(root: Path) -> list[str]:
-    """The Pythons that are promised are those that are tested, here and in a copy."""
+def check_pythons(root: Path) -> list[str]:
+    """Check that the Pythons of the classifiers are tested, here and in a copy."""
     project = _project(root)
     promised = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
     faults = []
@@ -173,8 +164,8 @@ def faults_of_pythons(root: Path) -> list[str]:
     return faults
 
 
-def faults_of_repository(root: Path, version: str) -> list[str]:
-    """What is checked is what is committed, and the tag is still to be had."""
+def check_repository(root: Path, version: str) -> list[str]:
+    """Check that everything is committed, and that the tag is free."""
     faults = []
     if changed := _git(root, "status", "--porcelain"):
         names = ", ".join(line[3:] for line in changed)
@@ -187,72 +178,46 @@ def faults_of_repository(root: Path, version: str) -> list[str]:
     return faults
 
 
-# --- What is built --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What an archive holds: the names of its files, and its metadata."""
-
-    files: set[str]
-    metadata: Message
-
-
 def build(root: Path, folder: Path) -> list[Path]:
-    """Build the sdist, and the wheel from it, into a folder that holds nothing else then."""
+    """Build the sdist, and the wheel from it, into an emptied folder."""
     shutil.rmtree(folder, ignore_errors=True)
     _python("uv", "build", "--quiet", "--out-dir", folder, root / "runtime")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def faults_of_archives(root: Path, built: list[Path], version: str) -> list[str]:
-    """The archives are complete, hold nothing else, and are described as an index wants it."""
+def check_archives(root: Path, built: list[Path], version: str) -> list[str]:
+    """Check that the archives are complete, hold nothing else, and can be shown by an index."""
     names = [path.name for path in built]
     expected = [f"{STEM}-{version}-py3-none-any.whl", f"{STEM}-{version}.tar.gz"]
     if names != expected:
         return [f"There should be {' and '.join(expected)}, not {', '.join(names) or 'nothing'}."]
     wheel, sdist = built
-    sources = {
-        name.removeprefix("runtime/src/") for name in _git(root, "ls-files", "runtime/src")
-    } | {"benchmark_runner/py.typed"}
-    info = f"{STEM}-{version}.dist-info"
-    info_files = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-    sdist_files = {"PKG-INFO", "LICENSE", "README.md", "pyproject.toml", ".gitignore"}
-    in_wheel = _contents_of_wheel(wheel, f"{info}/METADATA")
-    in_sdist = _contents_of_sdist(sdist, f"{STEM}-{version}")
-    return [
-        *_differences("wheel", in_wheel.files, sources | {f"{info}/{x}" for x in info_files}),
-        *_differences("sdist", in_sdist.files, {f"src/{x}" for x in sources} | sdist_files),
-        *_faults_of_metadata("wheel", in_wheel.metadata, root),
-        *_faults_of_metadata("sdist", in_sdist.metadata, root),
-        *_faults_of_record(wheel, f"{info}/RECORD"),
-        *_faults_of_rendering(built),
-    ]
-
-
-def _contents_of_wheel(wheel: Path, metadata: str) -> Contents:
+    package = root / "runtime" / "src" / "benchmark_runner"
+    top = f"{STEM}-{version}"
     with zipfile.ZipFile(wheel) as archive:
-        text = archive.read(metadata).decode()
-        return Contents(set(archive.namelist()), HeaderParser().parsestr(text))
-
-
-def _contents_of_sdist(sdist: Path, top: str) -> Contents:
+        in_wheel = archive.read(f"{top}.dist-info/METADATA")
+        info = {name.removeprefix(f"{top}.dist-info/") for name in archive.namelist()}
     with tarfile.open(sdist) as archive:
-        member = archive.extractfile(f"{top}/PKG-INFO")
-        text = member.read().decode() if member else ""
         files = {name.removeprefix(f"{top}/") for name in archive.getnames()}
-        return Contents(files, HeaderParser().parsestr(text))
-
-
-def _differences(archive: str, files: set[str], expected: set[str]) -> list[str]:
+        member = archive.extractfile(f"{top}/PKG-INFO")
+        in_sdist = member.read() if member else b""
+    sources = {name.removeprefix("runtime/") for name in _git(root, "ls-files", "runtime/src")}
     return [
-        *(f"The {archive} lacks {name}." for name in sorted(expected - files)),
-        *(f"The {archive} holds {name}, a stray file." for name in sorted(files - expected)),
+        *_check_with("check_wheel_contents", "--no-config", "--package", package, wheel),
+        *_check_with("twine", "check", "--strict", *built),
+        *(f"The wheel lacks {top}.dist-info/{name}." for name in sorted(INFO_FILES - info)),
+        *(f"The sdist lacks {name}." for name in sorted((sources | SDIST_FILES) - files)),
+        *(
+            f"The sdist holds {name}, a stray file."
+            for name in sorted(files - sources - SDIST_FILES)
+        ),
+        *_check_metadata("wheel", in_wheel.decode(), root),
+        *_check_metadata("sdist", in_sdist.decode(), root),
     ]
 
 
-def _faults_of_metadata(archive: str, metadata: Message, root: Path) -> list[str]:
-    project = _project(root)
+def _check_metadata(archive: str, text: str, root: Path) -> list[str]:
+    project, metadata = _project(root), HeaderParser().parsestr(text)
     expected = {
         "Name": project["name"],
         "Version": project["version"],
@@ -268,38 +233,14 @@ def _faults_of_metadata(archive: str, metadata: Message, root: Path) -> list[str
     ]
 
 
-def _faults_of_record(wheel: Path, record: str) -> list[str]:
-    """Installers compare what they unpack with what the wheel says it holds."""
-    with zipfile.ZipFile(wheel) as archive:
-        files = {name: archive.read(name) for name in archive.namelist() if name != record}
-        lines = list(csv.reader(archive.read(record).decode().splitlines()))
-    recorded = {name: (digest, size) for name, digest, size in lines if name != record}
-    true = {name: (_digest(content), str(len(content))) for name, content in files.items()}
-    return [
-        f"The wheel's RECORD is wrong about {name}."
-        for name in sorted(recorded.keys() | true.keys())
-        if recorded.get(name) != true.get(name)
-    ]
+def _check_with(module: str, *arguments: str | Path) -> list[str]:
+    done = _python(module, *arguments, check=False)
+    printed = " ".join(f"{done.stdout} {done.stderr}".split())
+    return [f"{module}: {printed}"] if done.returncode else []
 
 
-def _digest(content: bytes) -> str:
-    digest = urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
-    return f"sha256={digest.rstrip('=')}"
-
-
-def _faults_of_rendering(built: list[Path]) -> list[str]:
-    done = _python("twine", "check", "--strict", *built, check=False)
-    if done.returncode == 0:
-        return []
-    said = " ".join(f"{done.stdout} {done.stderr}".split())
-    return [f"twine finds fault with what an index would show: {said}"]
-
-
-# --- What was built, in use -----------------------------------------------------------------
-
-
-def faults_in_use(archive: Path, version: str) -> list[str]:
-    """Installed alone it imports, helps, tells its version and takes a run to its score."""
+def check_in_use(archive: Path, version: str) -> list[str]:
+    """Check that it works when installed alone: import, help, version, and a run to its score."""
     with TemporaryDirectory() as folder:
         place = Path(folder).resolve()
         python = place / "venv" / "bin" / "python"
@@ -350,7 +291,7 @@ def _git(root: Path, *arguments: str) -> list[str]:
 def _python(
     module: str, *arguments: str | Path, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run a module of this environment; what it says is kept unless it fails."""
+    """Run a module of this environment; exit with its output if ``check`` and it fails."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
