@@ -26,7 +26,7 @@ from benchmark_runner._progress.display import NoDisplay
 from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
-from benchmark_runner._run.workflow import Outcome, Workflow
+from benchmark_runner._run.workflow import Workflow
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.run_locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.events import Event
     from benchmark_runner._run.flags import Command
+    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
 PARALLEL_GRADINGS = 2

@@ -40,7 +40,7 @@ def baseline_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Ba
 def test_where_nothing_is_left_to_do_it_says_how_the_run_stands(artifacts: RunArtifacts) -> None:
     baseline = baseline_of(artifacts)
 
-    assert baseline.summary == summarise(FakeRunner(), artifacts, TASKS)
+    assert baseline.summaries == (summarise(FakeRunner(), artifacts, TASKS),) * 2
     assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)
 
 
@@ -57,7 +57,7 @@ def test_where_something_is_left_to_do_how_it_stands_will_change(
 
     baseline = baseline_of(artifacts, runner)
 
-    assert baseline.summary is None
+    assert baseline.summaries is None
     assert runner.results == [0, 2]  # each one that stands, once
     assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
 
@@ -68,5 +68,5 @@ def test_a_task_score_that_fails_is_told_of_by_the_summary(artifacts: RunArtifac
 
     baseline = baseline_of(artifacts, FakeRunner(task_score=task_score))
 
-    assert baseline.summary is None
+    assert baseline.summaries is None
     assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)

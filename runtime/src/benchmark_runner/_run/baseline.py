@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.score import EvalsDigest
-from benchmark_runner._run.summary import Summariser, task_value
+from benchmark_runner._run.summary import Summaries, task_value
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.running_mean import RunningMean
 from benchmark_runner.errors import RunnerDefinitionError
@@ -45,7 +45,7 @@ class Baseline:
         self._planner = planner
         self._chosen = None if chosen is None else frozenset(chosen)
         self._digest = EvalsDigest()
-        self._summariser: Summariser | None = Summariser(runner)
+        self._summaries: Summaries | None = Summaries(runner, chosen)
         self.scores = RunningMean()
         self.timed_out = 0
         self.spend = Spend()
@@ -53,8 +53,8 @@ class Baseline:
     def add(self, task: TaskFiles) -> None:
         """Take one task into account."""
         reason = self._planner.add(task)
-        if self.plan:  # the summary would soon be out of date
-            self._summariser = None
+        if self.plan:  # the summaries would soon be out of date
+            self._summaries = None
         score = self._score_of(task, reason)
         for generation in (*task.earlier_generations, task.generation):
             if generation is not None:
@@ -74,18 +74,18 @@ class Baseline:
         return self._digest.hexdigest()
 
     @property
-    def summary(self) -> RunSummary | None:
-        """The summary of the run; ``None`` if something is left to do."""
-        return None if self._summariser is None else self._summariser.summary()
+    def summaries(self) -> tuple[RunSummary, RunSummary] | None:
+        """The summaries of all and of the chosen tasks; ``None`` if something is left to do."""
+        return None if self._summaries is None else self._summaries.result()
 
     def _score_of(self, task: TaskFiles, reason: Reason) -> float | None:
         try:
-            if self._summariser is not None:
-                return self._summariser.add(task)
+            if self._summaries is not None:
+                return self._summaries.add(task)
             if reason in _GRADED and task.result is not None:
                 return task_value(self._runner, task.result)
-        except RunnerDefinitionError:  # raised again where the summary is needed
-            self._summariser = None
+        except RunnerDefinitionError:  # raised again where the summaries are needed
+            self._summaries = None
         return None
 
     def _add_done(self, task: TaskFiles, score: float | None) -> None:

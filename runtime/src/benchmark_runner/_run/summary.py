@@ -27,7 +27,7 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -190,6 +190,30 @@ class Summariser:
         groups = self._failed.values()
         self._summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
         return self._summary
+
+
+class Summaries:
+    """The summaries of a run and of its chosen tasks, made in the same pass.
+
+    Args:
+        runner: The author's runner, for ``task_score()``.
+        chosen: The chosen tasks; ``None`` for all.
+    """
+
+    def __init__(self, runner: BenchmarkRunner, chosen: Collection[str] | None) -> None:
+        self._overall = Summariser(runner)
+        self._chosen = self._overall if chosen is None else Summariser(runner)
+        self._ids = frozenset(chosen or ())
+
+    def add(self, task: TaskFiles) -> float | None:
+        """Add one task, and return its task score; see :meth:`Summariser.add`."""
+        if task.task_id in self._ids:
+            self._chosen.add(task)
+        return self._overall.add(task)
+
+    def result(self) -> tuple[RunSummary, RunSummary]:
+        """Return the summary of all tasks, and that of the chosen ones."""
+        return self._overall.summary(), self._chosen.summary()
 
 
 def _note_failure(

@@ -12,28 +12,28 @@ from benchmark_runner.errors import describe
 
 if TYPE_CHECKING:
     from benchmark_runner._run.baseline import Baseline
+    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
-    from benchmark_runner._run.workflow import Outcome
 
 
-def beginning(
+def invocation_started(
     session: Session,
     plan: Plan,
     request: RunRequest,
     service: ServiceSettings,
-    before: Baseline,
+    baseline: Baseline,
 ) -> InvocationStarted:
-    """What listeners are told first.
+    """Return the first event of a command.
 
     Args:
         session: The run.
-        plan: What is left to do.
-        request: What a person asked for.
-        service: How to reach the service.
-        before: How the run stood.
+        plan: The plan of the command.
+        request: The request of the command.
+        service: The settings of the service.
+        baseline: The state of the run before.
     """
     return InvocationStarted(
         command=request.command,
@@ -49,19 +49,19 @@ def beginning(
         done=plan.done,
         to_generate=len(plan.generate),
         to_evaluate=len(plan.evaluate),
-        timed_out=before.timed_out,
-        scored=before.scores.count,
-        mean=before.scores.mean if before.scores.count else None,
-        stderr=before.scores.stderr,
-        cost=before.spend.dollars,
-        cost_unknown=before.spend.unknown,
-        input_tokens=before.spend.tokens.get("input", 0),
-        output_tokens=before.spend.tokens.get("output", 0),
+        timed_out=baseline.timed_out,
+        scored=baseline.scores.count,
+        mean=baseline.scores.mean if baseline.scores.count else None,
+        stderr=baseline.scores.stderr,
+        cost=baseline.spend.dollars,
+        cost_unknown=baseline.spend.unknown,
+        input_tokens=baseline.spend.tokens.get("input", 0),
+        output_tokens=baseline.spend.tokens.get("output", 0),
     )
 
 
-def ending(outcome: Outcome) -> InvocationEnded:
-    """What listeners are told last."""
+def invocation_ended(outcome: Outcome) -> InvocationEnded:
+    """Return the last event of a command."""
     overall, score, stopped_by = outcome.overall, outcome.score, outcome.stopped_by
     finished = "complete" if overall.complete else "incomplete"
     return InvocationEnded(
