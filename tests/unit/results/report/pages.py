@@ -41,8 +41,8 @@ def write_page(
 ) -> bytes:
     """Write the page of a run."""
     grouping = Grouping("topic", groups) if groups else None
-    _, page = make_run_page(view, grouping, texts(*secrets), file, commands, LISTING)
-    file.write_bytes(content := page.html())
+    _, content = make_run_page(view, grouping, texts(*secrets), file, commands, LISTING)
+    file.write_bytes(content)
     return content
 
 
@@ -51,8 +51,8 @@ def write_page_of_several(
 ) -> bytes:
     """Write the page of several runs."""
     groupings = [Grouping("topic", groups) if groups else None for _ in views]
-    _, _, page = make_runs_page(views, groupings, texts(), file, LISTING)
-    file.write_bytes(content := page.html())
+    _, _, content = make_runs_page(views, groupings, texts(), file, LISTING)
+    file.write_bytes(content)
     return content
 
 

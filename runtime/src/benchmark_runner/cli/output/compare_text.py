@@ -193,7 +193,7 @@ def _verdict_lines(result: ComparisonResult) -> Iterator[str]:
 
 
 def _entry(label: str, text: str) -> Iterator[str]:
-    """A label, and a text beside it that may take several lines."""
+    """Yield a label with a text beside it, which may take several lines."""
     yield from textwrap.wrap(
         f"{label:<{_INDENT}}{text}",
         _COLUMNS,
@@ -204,7 +204,7 @@ def _entry(label: str, text: str) -> Iterator[str]:
 
 
 def _ids_text(ids: Sequence[str], count: int | None = None) -> str:
-    """Some of the ids, and how many more there are; ``count`` where ``ids`` are not all."""
+    """Return some ids and the number of others; ``count`` if ``ids`` are not all."""
     more = (len(ids) if count is None else count) - _SHOWN_IDS
     return f"{', '.join(ids[:_SHOWN_IDS])}{f' and {more} more' if more > 0 else ''}"
 

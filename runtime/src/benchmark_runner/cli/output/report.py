@@ -80,7 +80,7 @@ def write_report(
         runs = [figures]
     else:
         runs, comparisons, page = make_runs_page(views, groupings, texts, file, listing)
-    _write(inspection.results_dir, file, page.html())
+    _write(inspection.results_dir, file, page)
     return Report(file, inspection.results_dir, runs, comparisons)
 
 

@@ -29,7 +29,7 @@ def _run_as_json(figures: RunFigures) -> dict[str, object]:
     bounds, ended = summary.bounds, scan.last_ended
     return {
         "run_id": figures.run_id,
-        "benchmark": figures.benchmark,
+        "benchmark": view.runner.NAME,
         **config_facts(figures.config),
         "tasks_hash": figures.tasks_hash,
         "local": view.local,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from benchmark_runner._text import some_ids
 from benchmark_runner.results.phrases import dataset_label, first_of, plural
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_INVOCATIONS",
-    "Event",
     "head_facts",
     "history",
     "moment_text",
@@ -30,20 +29,6 @@ __all__ = [
 
 #: A run of --problem has an invocation for each task.
 MOST_INVOCATIONS = 100
-
-
-class Event(NamedTuple):
-    """One invocation.
-
-    Attributes:
-        at: Its time in UTC.
-        command: The command.
-        changes: The differences from the one before.
-    """
-
-    at: str
-    command: str
-    changes: list[str]
 
 
 def head_facts(figures: RunFigures) -> dict[str, list[str]]:
@@ -83,10 +68,10 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
     }
 
 
-def history(config: RunConfig) -> list[Event]:
-    """Return the last invocations, the earliest first."""
+def history(config: RunConfig) -> list[tuple[str, str, list[str]]]:
+    """Return the time, the command and the changes of the last invocations, the earliest first."""
     return [
-        Event(moment_text(each.at, seconds=True), each.command, [*_changes(each)])
+        (moment_text(each.at, seconds=True), each.command, [*_changes(each)])
         for each in config.history[-MOST_INVOCATIONS:]
     ]
 

@@ -154,11 +154,6 @@ class RunFigures:
         return self.side.view.run_id
 
     @property
-    def benchmark(self) -> str:
-        """The name of the benchmark."""
-        return self.side.view.runner.NAME
-
-    @property
     def config(self) -> RunConfig:
         """The content of ``run_config.json``."""
         return self.side.view.config
@@ -262,11 +257,11 @@ def estimate_of(scores: Sequence[float]) -> Estimate | None:
 
 
 class _Quantities:
-    """The values of what is measured of each task, by name and unit."""
+    """The values of what is recorded of each task, by name and unit."""
 
     def __init__(self) -> None:
-        self._scores: list[float] = []
-        self._measured: dict[tuple[str, str], list[float]] = {
+        self._values: dict[tuple[str, str], list[float]] = {
+            ("Scores", ""): [],
             ("Generation time", "s"): [],
             ("Input tokens", "tokens"): [],
             ("Output tokens", "tokens"): [],
@@ -274,35 +269,24 @@ class _Quantities:
         }
 
     def add(self, row: TaskRow) -> None:
-        if row.score is not None:
-            self._scores.append(row.score)
-        found = (row.generation_seconds, row.input_tokens, row.output_tokens, row.cost)
-        for values, value in zip(self._measured.values(), found, strict=True):
+        measured = (row.generation_seconds, row.input_tokens, row.output_tokens, row.cost)
+        for values, value in zip(self._values.values(), (row.score, *measured), strict=True):
             if value is not None and isfinite(value):
                 values.append(value)
 
     def distributions(self, generations: int) -> list[Distribution]:
-        scores = _distribution("Scores", "", self._scores, len(self._scores))
-        measured = (
-            _distribution(name, unit, values, generations)
-            for (name, unit), values in self._measured.items()
-        )
-        return [each for each in (scores, *measured) if each is not None]
-
-
-def _distribution(
-    name: str, unit: str, values: Sequence[float], generations: int
-) -> Distribution | None:
-    if not values:
-        return None
-    return Distribution(
-        name=name,
-        unit=unit,
-        count=len(values),
-        unknown=max(generations - len(values), 0),
-        least=min(values),
-        median=median(values) or 0.0,
-        greatest=max(values),
-        total=fsum(values),
-        bars=histogram(values),
-    )
+        return [
+            Distribution(
+                name=name,
+                unit=unit,
+                count=len(values),
+                unknown=max(generations - len(values), 0) if unit else 0,
+                least=min(values),
+                median=median(values) or 0.0,
+                greatest=max(values),
+                total=fsum(values),
+                bars=histogram(values),
+            )
+            for (name, unit), values in self._values.items()
+            if values
+        ]

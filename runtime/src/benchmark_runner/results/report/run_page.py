@@ -17,7 +17,7 @@ from benchmark_runner.results.phrases import (
     tokens_of,
 )
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.results.report.page import Page, as_markup
+from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.provenance import (
     MOST_INVOCATIONS,
     head_facts,
@@ -53,7 +53,7 @@ def make_run_page(
     file: Path,
     commands: Mapping[str, str],
     listing: tuple[str, str],
-) -> tuple[RunFigures, Page]:
+) -> tuple[RunFigures, bytes]:
     """Read a run and make its page.
 
     Args:
@@ -81,9 +81,9 @@ def make_run_page(
         "bounds": bounds_text(figures.summary),
         "missing": missing_text(figures.summary),
         "spent": _spent_text(figures),
-        "histograms": [(each, as_markup(draw_histogram(each))) for each in figures.distributions],
+        "histograms": [(each, draw_histogram(each)) for each in figures.distributions],
         "groups": figures.groups[:MOST_GROUPS],
-        "groups_chart": as_markup(draw_intervals(charted)) if charted else None,
+        "groups_chart": draw_intervals(charted) if charted else None,
         "groups_left_out": sum(bool(each.estimate) for each in figures.groups) - len(charted),
         "most_ids": _MOST_IDS,
         "reasons": [texts.line(group.error, _REASON) for group in figures.summary.failures],
@@ -95,7 +95,7 @@ def make_run_page(
         "listing": listing,
         "read_at": figures.read_at,
     }
-    return figures, Page("run.html", content, table, texts)
+    return figures, render_page("run.html", content, table, texts)
 
 
 def _columns(grouping: Grouping | None) -> list[Column]:

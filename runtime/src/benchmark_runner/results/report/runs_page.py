@@ -19,7 +19,7 @@ from benchmark_runner.results.phrases import (
     plural,
 )
 from benchmark_runner.results.report.charts import draw_intervals
-from benchmark_runner.results.report.page import Page, as_markup
+from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.provenance import moment_text
 from benchmark_runner.results.report.run_figures import read_figures
 from benchmark_runner.results.report.run_page import MOST_GROUPS
@@ -59,7 +59,7 @@ def make_runs_page(
     texts: SafeText,
     file: Path,
     listing: tuple[str, str],
-) -> tuple[list[RunFigures], list[Comparison], Page]:
+) -> tuple[list[RunFigures], list[Comparison], bytes]:
     """Read several runs and make the page that shows them side by side.
 
     Args:
@@ -84,7 +84,7 @@ def make_runs_page(
     content: dict[str, object] = {
         "runs": runs,
         "side_by_side": _side_by_side(runs),
-        "chart": as_markup(draw_intervals(charted)) if charted else None,
+        "chart": draw_intervals(charted) if charted else None,
         "comparisons": [_comparison_content(each) for each in comparisons],
         "groups": dict(islice(groups.items(), MOST_GROUPS)),
         "all_groups": len(groups),
@@ -93,7 +93,7 @@ def make_runs_page(
         "listing": listing,
         "read_at": runs[-1].read_at,
     }
-    return runs, comparisons, Page("runs.html", content, table, texts)
+    return runs, comparisons, render_page("runs.html", content, table, texts)
 
 
 class _Listener:

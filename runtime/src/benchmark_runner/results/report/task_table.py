@@ -68,10 +68,10 @@ class Column:
 
     Attributes:
         label: Its heading.
-        kind: How its values are shown: ``text``, ``state``, ``score``, ``seconds``, ``dollars``
+        kind: The format of its values: ``text``, ``state``, ``score``, ``seconds``, ``dollars``
             or ``count``.
-        filtered: Whether tasks can be chosen by its values.
-        wide: Whether it is left out where there is little room.
+        filtered: True if tasks can be chosen by its values.
+        wide: True if it is hidden on narrow screens.
     """
 
     label: str
@@ -87,12 +87,12 @@ class Entry:
     Attributes:
         task_id: The task.
         preview: A few words beside it, such as its question's first ones.
-        error: Why it failed.
+        error: Its error.
         cells: The values of the other columns.
-        facts: What is said of it when it is opened, by name.
-        texts: Its long texts by name; those that are not there are left out.
-        links: Folders.
-        whole: Where its texts are in full.
+        facts: The facts that are shown when it is opened, by name.
+        texts: Its long texts by name.
+        links: Its folders.
+        whole: The place of its texts in full.
     """
 
     task_id: str
@@ -106,15 +106,15 @@ class Entry:
 
 
 class TaskTable:
-    """Takes one task after the other, and keeps of each only what the page needs.
+    """The table of tasks, which takes one after the other and keeps what the page needs.
 
     Args:
         columns: The columns after the task's own.
-        count: About how many tasks will come.
-        texts: Makes texts fit for the page.
+        count: The number of tasks, about.
+        texts: Makes texts safe for the page.
 
     Attributes:
-        parts: The packed texts, each of so many tasks.
+        parts: The packed texts of 50 tasks each.
     """
 
     def __init__(self, columns: Sequence[Column], count: int, texts: SafeText) -> None:
@@ -131,7 +131,7 @@ class TaskTable:
         return len(self._rows)
 
     def add(self, entry: Entry) -> None:
-        """Take a task."""
+        """Add a task."""
         shown, line = self._texts.shown, self._texts.line
         cells: list[JsonValue] = [
             line(cell, _CELL) if isinstance(cell, str) else cell for cell in entry.cells
@@ -150,9 +150,9 @@ class TaskTable:
             self._pack()
 
     def index(self) -> str:
-        """All but the long texts, as JSON that may stand in a script element.
+        """Return all but the long texts as JSON for a script element.
 
-        Columns in which no task has a value are left out.
+        Columns without a value are left out.
         """
         if self._part:
             self._pack()
@@ -188,5 +188,5 @@ class TaskTable:
 
 
 def script_json(value: JsonValue) -> str:
-    """``value`` as JSON that may stand in a script element, whatever texts it holds."""
+    """Return ``value`` as JSON that may stand in a script element, whatever texts it holds."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
