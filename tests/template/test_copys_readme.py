@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDER = {older.name: older for older in SYNTHETIC}["files dropped"]
 TOOLS = ("make", "uv", "copier", "git", "install", "docker")
 #: A block of code, or a command within a sentence.
-STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)}) [^`]+)`", re.DOTALL)
+STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)})\s[^`]+)`", re.DOTALL)
 
 #: What asks the agent, and what needs a run.
 RUN = re.compile(r"my-bench-runner run ")
