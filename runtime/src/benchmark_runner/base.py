@@ -278,7 +278,7 @@ class BenchmarkRunner(ABC):
         about = str(named) if isinstance(named, (str, int)) else task_id
         if about != task_id and about in self._tasks:
             raise BadResponseError(
-                f"could not grade task {task_id!r}: the answer is not what was asked for: "
+                f"could not grade task {task_id!r}: unexpected response: "
                 f"it is about task {about!r}",
                 hint="Check that the service does not mix up what it grades at a time.",
             )
