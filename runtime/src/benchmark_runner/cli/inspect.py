@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.benchmark import connect_to_service, open_benchmark
+from benchmark_runner._run.benchmark import open_benchmark
+from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.options import public_texts
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.cli.console import mask_secrets

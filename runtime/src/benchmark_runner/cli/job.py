@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import typer
 
 from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
-from benchmark_runner._run.benchmark import connect_to_service, open_benchmark
+from benchmark_runner._run.benchmark import open_benchmark
+from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.workflow import Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts

@@ -54,7 +54,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("serve", as_json=False):
             from benchmark_runner._extras import require_extra
-            from benchmark_runner._run.benchmark import LOCAL, open_benchmark
+            from benchmark_runner._run.benchmark import open_benchmark
+            from benchmark_runner._run.service_settings import LOCAL
             from benchmark_runner.cli.exit_codes import after_signal
             from benchmark_runner.errors import UsageError
 

@@ -1,0 +1,95 @@
+"""The connection to the benchmark service: over the network, or to the embedded one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner._run.task_source import call_load_tasks
+from benchmark_runner.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import JsonValue
+
+    from benchmark_runner._run.benchmark import Benchmark
+    from benchmark_runner._run.service_settings import ServiceSettings
+    from benchmark_runner._run.task_source import TaskSource
+    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
+    from benchmark_runner.local.datasets import LocalDatasets
+
+
+async def connect_to_service(
+    service: ServiceSettings, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
+) -> BenchmarkServiceClient:
+    """Make the client of the service.
+
+    Args:
+        service: The settings of the service.
+        benchmark: The author's benchmark, which the embedded service serves.
+        runner: The runner with its tasks.
+        source: The source of the tasks.
+
+    Raises:
+        UsageError: no service is named, or its URL is not usable.
+    """
+    if not service.url:
+        raise UsageError(
+            "no benchmark service was given",
+            hint="Set SERVICE_URL, or give --service-url URL "
+            "(--service-url local grades on this machine).",
+        )
+    if service.local:
+        return await _connect_to_embedded(service, benchmark, runner, source)
+    from benchmark_runner.client.service_client import build_client
+
+    return build_client(
+        service.url,
+        timeout=service.eval_timeout,
+        retry=service.retry,
+        allow_insecure_http=service.allow_insecure_http,
+        max_connections=service.eval_parallelism + 1,
+    )
+
+
+async def _connect_to_embedded(
+    service: ServiceSettings, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
+) -> BenchmarkServiceClient:
+    from benchmark_runner.local import local_client
+
+    if source.kind == "file":
+        datasets = await _dataset_of_file(benchmark, runner, source.file)
+    else:
+        datasets = benchmark.datasets_in(benchmark.data_dir)
+    embedded = benchmark.local_service(runner, *datasets)
+    if source.kind != "file" and source.dataset_name is not None:
+        embedded.datasets.get(source.dataset_name)  # fails early if it is damaged
+    return local_client(embedded, timeout=service.eval_timeout)
+
+
+async def _dataset_of_file(
+    benchmark: Benchmark, runner: BenchmarkRunner, file: Path | None
+) -> tuple[LocalDatasets, str]:
+    """Return the tasks that ``runner`` has loaded, with the references that it does not keep."""
+    from benchmark_runner.local.datasets import LocalDatasets
+
+    name = runner.dataset_name or (file.stem if file else "default")
+    rows = _rows_of_file(file, {task.id for task in runner.get_tasks()})
+    if rows is None:  # only an author's own loader can read them
+        fresh = benchmark.runner(LOCAL, eval_parallelism=1)
+        tasks = await call_load_tasks(fresh, str(file) if file else None)
+        rows = [task.model_dump(mode="json") for task in tasks]
+    fields = benchmark.runner_class.EVALUATOR_FIELDS
+    return LocalDatasets.from_rows(name, rows, evaluator_fields=fields), name
+
+
+def _rows_of_file(file: Path | None, task_ids: set[str]) -> list[dict[str, JsonValue]] | None:
+    from benchmark_runner.datasets import read_dataset
+
+    try:
+        rows = [] if file is None else read_dataset(file).rows
+    except DatasetError:
+        return None
+    return rows if task_ids <= {str(row["id"]) for row in rows} else None
