@@ -312,10 +312,12 @@ class TestDrift:
         answers = authors / ".copier-answers.yml"
         replace(answers, f"_src_path: {released}", f"_src_path: {template}")
         replace(answers, "_commit: v0.1.0", "_commit: v0.1.1")
+        notes = authors / "AGENTS.md"  # links the documentation of that version
+        notes.write_text(notes.read_text().replace("v0.1.0", "v0.1.1"))
         settings = tmp_path / "settings.yml"
         settings.write_text(f"trust:\n  - {template}\n")
         found = examine(authors, COPIER_SETTINGS_PATH=str(settings))["drift"]
-        assert found["status"] == status
+        assert found["status"] == status, found
         assert not (tmp_path / "was-here").exists()
 
 
