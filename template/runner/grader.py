@@ -1,6 +1,6 @@
-"""The grader of the embedded service: normalised exact match, to begin with.
+"""The grader of the embedded service: a normalised exact match.
 
-A real benchmark service grades by its own rules and never calls this.
+Another benchmark service grades by its own rules and never calls it.
 """
 
 import re
@@ -17,8 +17,8 @@ def grade(task: dict[str, Any], response: str) -> dict[str, Any]:
     """Grade ``response`` against ``task["answer"]``, one reference or a list of them.
 
     Returns:
-        ``score`` (1.0 or 0.0) and the ``reason``. The reference stays out of it: a result
-        is stored beside the generation, where an agent could read it.
+        ``score`` (1.0 or 0.0) and the ``reason``, without the reference: the result is
+        stored beside the generation, where an agent could read it.
 
     Raises:
         ValueError: the task has no reference answer.
@@ -33,8 +33,8 @@ def grade(task: dict[str, Any], response: str) -> dict[str, Any]:
 
 
 def normalise(text: str) -> str:
-    """Fold what should not count: case, white space, punctuation at the edges of words, a
-    leading article, and how a number is written (1,000 is 1000.0)."""
+    """Return ``text`` without differences in case, white space, punctuation at the edges of
+    words, a leading article, and the notation of numbers (1,000 is 1000.0)."""
     words = [_fold(word) for word in unicodedata.normalize("NFKC", text).casefold().split()]
     words = [word for word in words if word]
     if len(words) > 1 and words[0] in ARTICLES:

@@ -1,4 +1,4 @@
-"""What the grader lets pass, and what not."""
+"""Tests of the grader."""
 
 import pytest
 

@@ -123,7 +123,7 @@ def test_nothing_of_the_template_leaks_into_a_copy(
         # A workflow's own expressions are the only braces that may be left.
         text = re.sub(r"\$\{\{ [\w.-]+ \}\}", "", text)
         assert not re.search(r"\{\{|\{%|\{#|%\}|#\}", text), name
-        assert "_agents" not in text, name
+        assert "_samples" not in text, name
         assert "folder-name" not in text, name
         assert str(tmp_path) not in text, name
         if name not in {".copier-answers.yml", "Makefile", "pyproject.toml"}:

@@ -220,7 +220,6 @@ class TestWhatIsRefused:
                 for name, reason in (
                     ("my/bench", "Use lower-case letters, digits and single hyphens only"),
                     ("my-runner-runner", "Leave out the ending -runner"),
-                    ("json", "json is the name of a module of Python's standard library"),
                 )
             ),
         ],
