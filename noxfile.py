@@ -1,4 +1,4 @@
-"""Every check and every chore of this repository, by name: ``nox --list``."""
+"""The checks and chores of this repository; ``nox --list`` names them."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def install(session: nox.Session, group: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Test every behaviour, and samples of the large matrices, on each Python there is."""
+    """Run the tests, with a sample of the large matrices, on each installed Python."""
     install(session, "test")
     session.run("pytest", "-n", "auto", "-m", "not full", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def full(session: nox.Session) -> None:
-    """Test everything, the whole of the large matrices included."""
+    """Run all tests, with the whole of the large matrices."""
     install(session, "test")
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Open reports in Chromium and look at them; `-- --shots DIR` keeps pictures of them."""
+    """Test reports in Chromium; `-- --shots DIR` saves screenshots."""
     install(session, "browser")
     session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the format, lint, and hold each room to the rooms below it."""
+    """Check the format, lint, and check that each room imports only rooms below it."""
     install(session, "lint")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
@@ -78,24 +78,24 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Look up known vulnerabilities of what the runtime and its tests depend on."""
+    """Search the dependencies of the runtime and its tests for known vulnerabilities."""
     runtime = nox.project.load_toml(ROOT / "runtime" / "pyproject.toml")["project"]
     groups = nox.project.dependency_groups(PROJECT, "audit", "test")
     session.install(*groups, *runtime["dependencies"])
-    # Without the advisories, as on a machine that sees a mirror only, it says so and goes on.
+    # Without access to the advisories, as behind a mirror, it prints that and passes.
     session.run("pip-audit", "--progress-spinner", "off")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure each goal beside its limit, and print a table; `-- --quick` takes a minute or two."""
+    """Measure the performance goals and print a table; `-- --quick` takes a minute or two."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
 @nox.session
 def bench_peers(session: nox.Session) -> None:
-    """Measure beside another framework, which is installed for that; `-- --quick` is shorter."""
+    """Measure in comparison with another framework; `-- --quick` is shorter."""
     install(session, "bench-peers")
     session.run("python", "-m", "tests.benchmarks.peers", *session.posargs)
 
@@ -112,7 +112,7 @@ def demo(session: nox.Session) -> None:
     own = {"UV_PROJECT_ENVIRONMENT": None, "VIRTUAL_ENV": None}
     session.run("uv", "sync", "--quiet", env=own)
     session.run("uv", "run", "my-bench-runner", "run", "--dataset-name", "validation", env=own)
-    session.log(f"Go on in {project}: its README says how, and runner/benchmark.py is yours.")
+    session.log(f"Continue in {project}: see its README, and edit runner/benchmark.py.")
 
 
 @nox.session
@@ -126,6 +126,6 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Check that a release is ready, build it into dist/ and try it; nothing is published."""
+    """Check that a release is ready, build it into dist/ and try it, without publishing."""
     session.install(*nox.project.dependency_groups(PROJECT, "release"))
     session.run("python", ".ci/release.py", *session.posargs)

@@ -260,7 +260,7 @@ def test_make_says_what_is_missing_before_the_install(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
     project = copy_template(tmp_path / "my-bench")
-    assert "make it with: make install" in run("make", "test", cwd=project, code=2)
+    assert "create it with: make install" in run("make", "test", cwd=project, code=2)
 
 
 @pytest.mark.parametrize("marker", ["<<<<<<< before updating", ">>>>>>> after updating"])
