@@ -1,4 +1,4 @@
-"""How far two runs are apart; the numbers are computed by hand, or are in a table."""
+"""The difference of two runs; the numbers are computed by hand, or are in a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.results.compare.effect import Direction, PassFail, measure
-from benchmark_runner.results.compare.side import mean_of_known
 from tests.unit.results.compare.two_runs import FAILED, MISSING, TwoRuns
 
 if TYPE_CHECKING:
@@ -182,8 +181,3 @@ class TestComparing:
         assert {name: each.difference.count for name, each in groups.items()} == {"u": 2, "v": 1}
         assert {name: each.difference.mean for name, each in groups.items()} == {"u": 0.5, "v": -1}
         assert groups["u"].difference.standard_error == pytest.approx(0.5)
-
-
-def test_a_mean_is_of_what_is_known() -> None:
-    assert mean_of_known([1.0, None, 2.0]) == (1.5, 2)
-    assert mean_of_known([None]) == (None, 0)

@@ -1,4 +1,4 @@
-"""Which tasks of two runs are compared, and that each other one is accounted for."""
+"""The tasks of two runs that are compared, and that each other one is accounted for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.results.compare.pairing import ExclusionReason
-from benchmark_runner.results.compare.side import Total
-from benchmark_runner.schemas import GenerationResult
 from tests.unit.results.compare.two_runs import (
     FAILED,
     FAILED_GRADING,
@@ -124,32 +122,3 @@ class TestPairing:
 
         assert pairing.b["x"] == pairing.a["x"]
         assert pairing.b["y"] == 0.3001
-
-
-class TestWhatWasSpent:
-    def test_costs_and_times_are_summed_over_the_whole_run(self, runs: TwoRuns) -> None:
-        runs.write("a", {"x": 1.0, "y": 1.0}, generation={"cost": 0.25, "duration": 2.0})
-
-        side = runs.side("a")
-
-        assert (side.cost, side.seconds) == (Total(0.5, 0), Total(4.0, 0))
-        assert (side.tasks["x"].cost, side.tasks["x"].seconds) == (0.25, 2.0)
-
-    def test_what_is_not_recorded_is_counted_and_not_taken_for_0(self, runs: TwoRuns) -> None:
-        runs.write("a", {"x": 1.0, "y": 1.0, "z": MISSING})
-        runs.write("b", {"x": 1.0, "y": 1.0, "z": MISSING})
-        paid = GenerationResult(task_id="x", cost=0.0, duration=1.5)
-        runs.artifacts["b"].save_generation("x", paid)
-
-        a, b = runs.side("a"), runs.side("b")
-
-        assert (a.cost, a.seconds) == (Total(None, 2), Total(None, 2))
-        assert (b.cost, b.seconds) == (Total(0.0, 1), Total(1.5, 1))
-
-    def test_what_an_earlier_attempt_cost_counts(self, runs: TwoRuns) -> None:
-        runs.write("a", {"x": 1.0}, generation={"cost": 0.25})
-        made = runs.artifacts["a"]
-        made.keep_attempt("x")
-        made.save_generation("x", GenerationResult(task_id="x"))
-
-        assert runs.side("a").cost == Total(0.25, 1)

@@ -1,8 +1,8 @@
-"""Whether two runs can be compared, and what is said of them."""
+"""The verdict on a comparison, and the differences that it lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from benchmark_runner.results.compare.verdict import Judgement
 
 WHOLE = passes(25, 15)
-GRADED = "https://grader.example"
-NO_VERSION = {"evaluator_version": None}
-UNKNOWN = {"evaluator_version": None, "service_version": None}
 
 
 @pytest.fixture
@@ -158,200 +155,6 @@ class TestScoresThatAreMissing:
         runs.write("b", passes(30, 0) | {f"t{n}": TIMED_OUT for n in range(30, 40)})
 
         assert judged(runs).verdict is Verdict.WORSE
-
-
-class TestObstacles:
-    @pytest.mark.parametrize(
-        ("concern", "b", "said"),
-        [
-            (
-                Concern.PAYLOAD_SCHEMA,
-                {"payload_schema": "sample.text.v2"},
-                "A has answers of the schema sample.text.v1, B of sample.text.v2",
-            ),
-            (
-                Concern.TASK_CONTENT,
-                {
-                    "task_hashes": dict.fromkeys(WHOLE, "x")
-                    | {t: f"hash of {t}" for t in [*WHOLE][3:]}
-                },
-                "3 task(s) of the same id have another content in B",
-            ),
-            (
-                Concern.LOCAL,
-                {"local": True, "grader": {"service_url": "local"}},
-                "B was graded by an embedded service (local), A by a deployed one",
-            ),
-            (
-                Concern.EVALUATION_API,
-                {"grader": {"evaluation_api": "v1"}},
-                (
-                    f"A was graded by {GRADED} (legacy API, version e1), "
-                    f"B by {GRADED} (v1 API, version e1)"
-                ),
-            ),
-            (
-                Concern.EVALUATOR_VERSION,
-                {"grader": {"evaluator_version": "e2"}},
-                (
-                    f"A was graded by {GRADED} (legacy API, version e1), "
-                    f"B by {GRADED} (legacy API, version e2)"
-                ),
-            ),
-        ],
-    )
-    def test_each_makes_the_runs_not_comparable(
-        self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
-    ) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", passes(10, 30), **b)
-
-        judgement = judged(runs)
-
-        assert judgement.verdict is Verdict.NOT_COMPARABLE
-        assert about(judgement) == ([concern], [])
-        assert judgement.reason == said
-
-    @pytest.mark.parametrize(
-        "b", [{"service_url": "https://other.example"}, {"service_version": "1.1"}]
-    )
-    def test_another_service_is_one_unless_its_evaluator_is_known_to_be_the_same(
-        self, runs: TwoRuns, b: dict[str, Any]
-    ) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE, grader=b)
-        known = about(judged(runs))
-        runs.write("a", WHOLE, grader=NO_VERSION)
-        runs.write("b", WHOLE, grader=NO_VERSION | b)
-
-        assert known == ([], [Concern.SERVICE])
-        assert about(judged(runs)) == ([Concern.SERVICE], [])
-
-    def test_an_embedded_service_of_the_same_version_grades_alike_on_a_port(
-        self, runs: TwoRuns
-    ) -> None:
-        embedded = {"local": True, "grader": NO_VERSION | {"service_url": "local"}}
-        runs.write("a", WHOLE, **embedded)
-        runs.write("b", WHOLE, local=True, grader=NO_VERSION)
-        same = about(judged(runs))
-        runs.write("b", WHOLE, local=True, grader=NO_VERSION | {"service_version": "1.1"})
-
-        assert same == ([], [Concern.SERVICE])
-        assert about(judged(runs)) == ([Concern.SERVICE], [])
-
-    def test_a_grader_that_changed_for_some_tasks_is_one_that_names_them(
-        self, runs: TwoRuns
-    ) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE, graders={"t3": {"evaluator_version": "e2"}})
-
-        (obstacle,) = judged(runs).obstacles
-
-        assert (obstacle.about, obstacle.task_ids) == (Concern.EVALUATOR_VERSION, ("t3",))
-
-    def test_the_grader_of_tasks_that_are_not_compared_does_not_count(self, runs: TwoRuns) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE | {"x": 1.0}, graders={"x": {"evaluator_version": "e2"}})
-
-        assert about(judged(runs)) == ([], [])
-
-    @pytest.mark.parametrize("b", [{"x": 1.0}, dict.fromkeys(WHOLE, FAILED), {}])
-    def test_so_is_that_there_is_nothing_to_compare(self, runs: TwoRuns, b: dict[str, Any]) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", b)
-
-        judgement = judged(runs)
-
-        assert judgement.verdict is Verdict.NOT_COMPARABLE
-        assert about(judgement)[0] == [Concern.NO_COMMON_SCORES]
-
-    def test_another_dataset_is_one_where_its_tasks_are_not_known_to_be_the_same(
-        self, runs: TwoRuns
-    ) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE, dataset_name="others")
-        known = about(judged(runs))
-        runs.write("b", WHOLE, dataset_name="others", task_hashes={})
-
-        assert known == ([], [Concern.DATASET_NAME])
-        assert about(judged(runs)) == ([Concern.DATASET_NAME], [Concern.TASK_CONTENT])
-
-    def test_all_of_them_are_said(self, runs: TwoRuns) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE, payload_schema="x.text.v1", local=True)
-
-        judgement = judged(runs)
-
-        assert about(judgement)[0] == [Concern.PAYLOAD_SCHEMA, Concern.LOCAL]
-        assert judgement.reason.count(";") == 1
-
-
-class TestWarnings:
-    @pytest.mark.parametrize(
-        ("concern", "b", "said"),
-        [
-            (
-                Concern.TASK_CONTENT,
-                {"task_hashes": {}},
-                "of 40 compared task(s) it is not recorded whether their content is the same",
-            ),
-            (
-                Concern.LOCAL,
-                {"local": None},
-                "of B it is not recorded whether an embedded service graded it",
-            ),
-            (
-                Concern.EVALUATOR_VERSION,
-                {"grader": UNKNOWN},
-                "of B it is not recorded which version of the grader graded it",
-            ),
-            (
-                Concern.PART_OF_DATASET,
-                {"limit": 40, "dataset_size": 90},
-                "B is the first 40 of 90 task(s)",
-            ),
-        ],
-    )
-    def test_what_may_matter_is_said_and_decides_nothing(
-        self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
-    ) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", passes(10, 30), **b)
-
-        judgement = judged(runs)
-
-        assert judgement.verdict is Verdict.WORSE
-        assert [(each.about, each.text) for each in judgement.warnings] == [(concern, said)]
-
-    def test_few_tasks_are_said(self, runs: TwoRuns) -> None:
-        runs.write("a", passes(20, 9))
-        runs.write("b", passes(9, 20))
-
-        judgement = judged(runs)
-
-        assert judgement.verdict is Verdict.WORSE
-        (warning,) = judgement.warnings
-        assert warning.text == "29 task(s) are few: the interval is rough"
-
-    def test_few_clusters_are_said(self, runs: TwoRuns) -> None:
-        runs.write("a", WHOLE)
-        runs.write("b", WHOLE)
-
-        judgement = judge(
-            runs.comparison(clusters={task_id: int(task_id[1:]) % 4 for task_id in WHOLE})
-        )
-
-        assert [each.text for each in judgement.warnings] == [
-            "4 cluster(s) are few: the interval is rough"
-        ]
-
-    def test_a_run_that_is_not_complete_is_named(self, runs: TwoRuns) -> None:
-        runs.write("a", WHOLE | {"x": MISSING, "y": FAILED, "z": TIMED_OUT})
-        runs.write("b", WHOLE)
-
-        assert [each.text for each in judged(runs).warnings] == [
-            "A is not complete: 2 of 43 task(s) are not done"
-        ]
 
 
 class TestDifferences:

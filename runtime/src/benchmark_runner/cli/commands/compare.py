@@ -1,4 +1,4 @@
-"""``compare``: whether one run is better than another."""
+"""``compare``: the verdict on two runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         fail_if_worse: Annotated[
             bool,
             typer.Option(
-                "--fail-if-worse", help="Exit with 3 if B is worse, with 4 if not comparable."
+                "--fail-if-worse",
+                help="Exit with 3 if B is worse, with 4 if the runs are not comparable.",
             ),
         ] = False,
         results_dir: ResultsDir = None,
@@ -51,9 +52,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Compare two runs: is B better than A, and how sure is that?
 
-        Compared are the tasks that both have a score for. What is left out is
-        listed with the reason; what ran out of time or turns counts 0. It reads
-        what is on disk, also while a run is going on, and changes nothing.
+        Compares the tasks that have a score in both runs, and lists the others
+        with the reason. A task that ran out of time or turns counts 0. Reads
+        what is on disk, even while a run is in progress, and changes nothing.
         """
         with failures_as_messages("compare", as_json=json):
             from benchmark_runner.cli.inspect import inspect_runs

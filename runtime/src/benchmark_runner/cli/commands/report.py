@@ -34,15 +34,19 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         ] = None,
         by: Annotated[
             str | None,
-            typer.Option("--by", metavar="FIELD", help="Group the scores by a field of the tasks."),
+            typer.Option(
+                "--by",
+                metavar="FIELD",
+                help="Also show the scores for each value of this field of the tasks.",
+            ),
         ] = None,
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
         """Write a run as one HTML file, or several runs side by side.
 
-        The file needs no network and no other file, and says what there was when it
-        was written, also of a run that is going on. The run is left as it is.
+        The file needs no network and no other file. It shows the state at the time
+        of writing, even of a run in progress, and leaves the run unchanged.
         """
         with failures_as_messages("report", as_json=json):
             from benchmark_runner._extras import require_extra
