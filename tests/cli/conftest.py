@@ -15,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 import benchmark_runner
+from tests.cli.interruption import Pipe
+from tests.cli.planted import EchoingService, Planted
 from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 #: Where the runtime under test is, for processes that the tests start.
 RUNTIME = Path(benchmark_runner.__file__).parents[1]
-
 # The first word of a question says what the agent does with the rest.
 BENCHMARK = """\
 import asyncio
@@ -75,18 +76,15 @@ def announce(task_id):
     if ready := os.environ.get("READY_FD"):
         os.write(int(ready), f"{task_id}\\n".encode())
 """
-
 GRADER = """\
 def grade(task, response):
     return {"pass_percentage": float(response == task["answer"])}
 """
-
 CLI = """\
 from benchmark_runner import make_cli
 
 cli = make_cli("runner.benchmark:SampleRunner", {settings})
 """
-
 SCRIPT = """\
 #!{python}
 import sys
@@ -95,20 +93,17 @@ from runner.cli import cli
 
 sys.exit(cli())
 """
-
 CLI_SETTINGS = {
     "grader": "runner.grader:grade",
     "default_model": "sample-model",
     "default_service_url": "local",
     "default_dataset_file": "data/validation.json",
 }
-
 TASKS = [
     {"id": "t3", "question": "say three", "answer": "three"},
     {"id": "t1", "question": "say one", "answer": "one"},
     {"id": "t2", "question": "say two", "answer": "something else"},
 ]
-
 UNSET = (
     "BENCHMARK_API_KEY",
     "CUSTOM_API_KEY",
@@ -325,3 +320,22 @@ def scripted(serve_app: Callable[[ASGIApp], str]) -> ScriptedService:
     service = ScriptedService()
     service.url = serve_app(service.app())
     return service
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def echoing_service(serve_app: Callable[[ASGIApp], str]) -> EchoingService:
+    echoing = EchoingService()
+    echoing.url = serve_app(echoing.app())
+    return echoing
+
+
+@pytest.fixture
+def planted(project: RunnerProject, echoing_service: EchoingService) -> Planted:
+    return Planted(project, echoing_service)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from benchmark_runner import make_cli
 
 if TYPE_CHECKING:
     from click import Parameter
+
+    from tests.cli.conftest import RunnerProject
 
 APP = make_cli("runner.benchmark:SampleRunner", default_model="some-model")
 COMMANDS = get_command(APP).commands  # pyright: ignore[reportAttributeAccessIssue]
@@ -38,3 +41,51 @@ def test_defaults_of_the_command_line_are_shown() -> None:
     shown = CliRunner().invoke(APP, ["run", "--help"], env={"COLUMNS": "200"}).output
     for text in ("[default: some-model]", "[default: 10]", "[default: 1800]", "[env: RESULTS_DIR]"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        *(
+            [name]
+            for name in ("run", "score", "evaluate", "serve", "runs", "status", "show", "export")
+        ),
+    ],
+)
+def test_help_fits_the_terminal_and_imports_no_agent(
+    project: RunnerProject, command: list[str]
+) -> None:
+    project.write_agent("raise RuntimeError('imported for --help')")
+    ended = project.run(*command, "--help")
+    assert ended.code == 0
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
+    # pydantic is not in the list: Typer imports it for any command line.
+    heavy = [
+        "httpx",
+        "starlette",
+        "uvicorn",
+        "tenacity",
+        "benchmark_runner.base",
+        "runner.benchmark",
+    ]
+    project.script.write_text(
+        "import atexit, sys\n"
+        f"heavy = {heavy}\n"
+        "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
+        "from runner.cli import cli\n"
+        "cli()\n"
+    )
+    ended = project.execute("run", "--help")
+    assert ended.code == 0
+    assert ended.err == "[]\n"
+
+
+def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
+    project.write_agent("raise RuntimeError('imported for --version')")
+    for ended in (project.run("--version"), project.execute("--version")):
+        assert (ended.code, ended.err) == (0, "")
+        assert re.fullmatch(r"vals-benchmark-runner \d+\.\S+\n", ended.out)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from benchmark_runner._project import Project
 from benchmark_runner._run.benchmark import Benchmark
@@ -10,6 +15,10 @@ from benchmark_runner._run.cli_defaults import CliSettings
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.resume_command import NextCommands
 from tests.fakes import FakeRunner
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+    from tests.fakes import ScriptedService
 
 SETTINGS = CliSettings(
     runner=FakeRunner,
@@ -44,3 +53,135 @@ def test_the_flags_of_its_last_invocation_are_repeated() -> None:
     command = NextCommands(benchmark, Path.cwd() / "results").resume(config)
 
     assert command.endswith("run --run-id r1 --skip-eval --parallelism 3 --timeout 2.5")
+
+
+class TestResumeCommand:
+    """The printed command works as it is, in a fresh shell."""
+
+    def go_on(self, project: RunnerProject, command: str, cwd: Path | None = None) -> str:
+        """Run the printed command once the agent answers, and return what it said."""
+        project.heal()
+        ended = project.shell(command, cwd=cwd)
+        assert ended.code == 0, ended.err
+        assert "Resuming run" in ended.out
+        return ended.out
+
+    @pytest.fixture
+    def failing(self, project: RunnerProject) -> RunnerProject:
+        project.write_tasks(
+            [
+                {"id": "t1", "question": "say one", "answer": "one"},
+                {"id": "t2", "question": "raise no luck", "answer": "no luck"},
+            ]
+        )
+        return project
+
+    def test_with_other_results_and_from_another_folder(
+        self, failing: RunnerProject, tmp_path: Path
+    ) -> None:
+        elsewhere = tmp_path / "else where"
+        elsewhere.mkdir()
+        flags = ["--results-dir", "my results", "--model", "m1", "--temperature", "0.5"]
+        ended = failing.execute("run", *flags, cwd=elsewhere)
+        assert ended.code == 1
+        assert "Score    1 " in self.go_on(failing, ended.resume_command, cwd=elsewhere)
+        assert failing.calls[2:] == ["t2"]
+
+    def test_with_results_that_only_the_environment_names(
+        self, failing: RunnerProject, tmp_path: Path
+    ) -> None:
+        ended = failing.execute("run", RESULTS_DIR=str(tmp_path / "elsewhere"))
+        assert ended.code == 1
+        self.go_on(failing, ended.resume_command)
+        assert failing.calls[2:] == ["t2"]
+
+    def test_for_a_problem(self, failing: RunnerProject, tmp_path: Path) -> None:
+        folder = tmp_path / "task"
+        folder.mkdir()
+        (folder / "a problem.txt").write_text("raise no luck")
+        ended = failing.execute(
+            "run", "--problem", "a problem.txt", "--skip-eval", "t9", cwd=folder
+        )
+        assert ended.code == 1
+        self.go_on(failing, ended.resume_command, cwd=folder)
+        assert failing.calls == ["t9", "t9"]
+
+    def test_for_chosen_tasks(self, failing: RunnerProject, tmp_path: Path) -> None:
+        (tmp_path / "ids.txt").write_text("t2\n")
+        ended = failing.execute("run", "--task-file", "../ids.txt")
+        assert ended.code == 1
+        self.go_on(failing, ended.resume_command)
+        assert failing.calls == ["t2", "t2"]
+
+    def test_of_an_evaluation(self, failing: RunnerProject) -> None:
+        failing.run("run", "--run-id", "r1", "--skip-eval")
+        ended = failing.run("evaluate", "--run-id", "r1")
+        self.go_on(failing, ended.resume_command)
+
+    def test_it_repeats_what_is_not_frozen_with_the_run(self, failing: RunnerProject) -> None:
+        given = ["--timeout", "60", "--parallelism", "3", "--eval-timeout", "600"]
+        ended = failing.run("run", "--run-id", "r1", "--model", "m1", *given)
+        assert ended.resume_command.endswith(
+            "run --run-id r1 --parallelism 3 --timeout 60 --eval-timeout 600"
+        )
+
+    def test_it_names_a_service_that_only_the_environment_names(
+        self, failing: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        ended = failing.run("run", "--run-id", "r1", SERVICE_URL=scripted.url)
+        assert f"--service-url {scripted.url}" in ended.resume_command
+
+    def test_it_names_the_console_script_however_it_was_started(
+        self, failing: RunnerProject
+    ) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", "from runner.cli import cli; cli()", "run", "--run-id", "r1"],
+            cwd=failing.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "sample-runner run --run-id r1" in done.stdout
+
+    def test_for_a_task_whose_id_starts_with_a_hyphen(self, project: RunnerProject) -> None:
+        project.write_tasks(
+            [{"id": i, "question": "raise no luck", "answer": "no luck"} for i in ("-x", "y")]
+        )
+        ended = project.execute("run", "--run-id", "r1", "--", "-x")
+        assert ended.code == 1
+        self.go_on(project, ended.resume_command)
+        assert project.calls == ["-x", "-x"]
+
+    @pytest.mark.parametrize("by_file", [True, False])
+    def test_for_chosen_tasks_that_are_done_it_goes_on_with_the_whole_run(
+        self, project: RunnerProject, by_file: bool
+    ) -> None:
+        (project.root / "ids.txt").write_text("t1\n")
+        chosen = ["--task-file", "ids.txt"] if by_file else ["t1"]
+        ended = project.execute("run", "--run-id", "r1", *chosen)
+        assert ended.code == 0
+        assert ended.resume_command.endswith("run --run-id r1")
+        self.go_on(project, ended.resume_command)
+        assert sorted(project.calls) == ["t1", "t2", "t3"]
+
+    def test_for_chosen_tasks_that_are_generated_it_goes_on_with_the_whole_run(
+        self, project: RunnerProject
+    ) -> None:
+        ended = project.run("run", "--run-id", "r1", "--skip-eval", "t1")
+        assert ended.code == 0
+        assert ended.resume_command.endswith("run --run-id r1 --skip-eval")
+
+    def test_of_an_evaluation_of_a_problem(self, project: RunnerProject) -> None:
+        (project.root / "p.txt").write_text("say one")
+        flags = ["--run-id", "r1", "--skip-eval", "--problem", "p.txt", "t1"]
+        assert project.execute("run", *flags).code == 0
+        ended = project.execute("evaluate", "--run-id", "r1")
+        assert ended.code == 0, ended.err
+        ended = project.shell(ended.resume_command)
+        assert ended.code == 0, ended.err
+        assert "Score    1 " in ended.out
+        assert project.calls == ["t1"]
+
+    def test_it_holds_no_key(self, failing: RunnerProject) -> None:
+        ended = failing.run("run", "--custom-api-key", "hidden-1")
+        assert "hidden" not in ended.out

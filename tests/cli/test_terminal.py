@@ -270,47 +270,6 @@ def test_quiet_does_not_hide_what_went_wrong(project: RunnerProject) -> None:
     assert "t9" in ended.err
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        *(
-            [name]
-            for name in ("run", "score", "evaluate", "serve", "runs", "status", "show", "export")
-        ),
-    ],
-)
-def test_help_fits_the_terminal_and_imports_no_agent(
-    project: RunnerProject, command: list[str]
-) -> None:
-    project.write_agent("raise RuntimeError('imported for --help')")
-    ended = project.run(*command, "--help")
-    assert ended.code == 0
-    assert max(map(len, ended.out.splitlines())) <= COLUMNS
-
-
-def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
-    # pydantic is not in the list: Typer imports it for any command line.
-    heavy = [
-        "httpx",
-        "starlette",
-        "uvicorn",
-        "tenacity",
-        "benchmark_runner.base",
-        "runner.benchmark",
-    ]
-    project.script.write_text(
-        "import atexit, sys\n"
-        f"heavy = {heavy}\n"
-        "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
-        "from runner.cli import cli\n"
-        "cli()\n"
-    )
-    ended = project.execute("run", "--help")
-    assert ended.code == 0
-    assert ended.err == "[]\n"
-
-
 def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> None:
     patch = "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
     script = project.script.read_text()
@@ -322,13 +281,6 @@ def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> 
     assert lines[:2] == ["0/1 done, 0 generating, 0 grading", "0/1 done, 1 generating, 0 grading"]
     assert lines[-1].startswith("1/1 done, 0 generating, 0 grading, 1 timed out, mean 0")
     assert max(map(len, lines)) <= 100
-
-
-def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
-    project.write_agent("raise RuntimeError('imported for --version')")
-    for ended in (project.run("--version"), project.execute("--version")):
-        assert (ended.code, ended.err) == (0, "")
-        assert re.fullmatch(r"vals-benchmark-runner \d+\.\S+\n", ended.out)
 
 
 @pytest.mark.parametrize(

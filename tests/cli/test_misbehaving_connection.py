@@ -1,0 +1,194 @@
+"""Connections that break, and answers that are no grade."""
+
+from __future__ import annotations
+
+from gzip import compress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.misbehaving import (
+    MisbehavingService,
+    bomb,
+    cut_off,
+    drip,
+    goes_deaf,
+    half,
+    hang,
+    healthy,
+    huge,
+    reset,
+    says,
+)
+from tests.cli.misbehaving_runs import (
+    GRADE,
+    MIB,
+    OTHERS,
+    assert_only_t1_failed,
+    assert_resumes,
+    has_score,
+    run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import RunnerProject
+    from tests.cli.misbehaving import Fault
+
+
+@pytest.fixture
+def service() -> Iterator[MisbehavingService]:
+    with MisbehavingService() as service:
+        yield service
+
+
+@pytest.fixture(params=["legacy", "v1"])
+def benchmark(request: pytest.FixtureRequest, project: RunnerProject) -> RunnerProject:
+    """The project, grading by one and by the other API."""
+    project.set_in_class(f"EVALUATION_API = {request.param!r}")
+    return project
+
+
+class TestConnection:
+    """Connections that break, and answers that don't come: asked again a few times."""
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (reset, "ReadError"),
+            (cut_off, "RemoteProtocolError: the connection ended within the answer"),
+        ],
+    )
+    def test_one_that_breaks_is_that_tasks_error(
+        self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault, reason: str
+    ) -> None:
+        service.faults["t1"] = [fault]
+        ended = run(benchmark, service)
+        assert_only_t1_failed(benchmark, service, ended, reason, asked=2)
+        assert "ServiceUnavailableError" in ended.out
+        assert_resumes(benchmark, service)
+
+    @pytest.mark.parametrize("fault", [reset, cut_off])
+    def test_one_that_breaks_once_is_not_seen(
+        self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault
+    ) -> None:
+        service.faults["t1"] = [fault, healthy]
+        assert run(benchmark, service).code == 0
+        assert len(service.asked_for("t1")) == 2
+
+    def test_one_that_breaks_before_the_request_is_read_is_asked_again(
+        self, benchmark: RunnerProject, service: MisbehavingService
+    ) -> None:
+        service.on_arrival = [reset]
+        assert run(benchmark, service).code == 0
+        assert all(len(service.asked_for(task_id)) == 1 for task_id in ("t1", *OTHERS))
+        assert has_score(benchmark)
+
+    def test_a_kept_one_that_breaks_when_it_is_used_again_is_not_seen(
+        self, project: RunnerProject, service: MisbehavingService
+    ) -> None:
+        service.faults["t1"] = [goes_deaf(says(GRADE))]
+        assert run(project, service, "--eval-parallelism", "1").code == 0
+        assert service.lost == 1
+        assert all(len(service.asked_for(task_id)) == 1 for task_id in ("t1", *OTHERS))
+
+    def test_one_that_always_breaks_before_the_request_is_read_is_that_tasks_error(
+        self, project: RunnerProject, service: MisbehavingService
+    ) -> None:
+        project.write_tasks([{"id": name, "question": f"say {name}"} for name in ("t1", *OTHERS)])
+        assert run(project, service, *OTHERS).code == 0
+        service.on_arrival = [reset, reset]
+        ended = run(project, service)
+        assert_only_t1_failed(project, service, ended, "(after several attempts)", asked=0)
+        assert_resumes(project, service)
+
+    def test_an_answer_that_never_comes_is_that_tasks_error(
+        self, benchmark: RunnerProject, service: MisbehavingService
+    ) -> None:
+        assert run(benchmark, service, *OTHERS).code == 0
+        service.faults["t1"] = [hang]
+        ended = run(benchmark, service, "--eval-timeout", "0.2")
+        assert_only_t1_failed(benchmark, service, ended, "no answer within 0.2 s", asked=2)
+        assert_resumes(benchmark, service)
+
+    def test_an_answer_that_comes_byte_by_byte_is_waited_for(
+        self, project: RunnerProject, service: MisbehavingService
+    ) -> None:
+        service.faults["t1"] = [drip(GRADE, 0.01)]
+        assert run(project, service).code == 0
+        assert project.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 1.0}
+
+
+class TestNotAGrade:
+    """A 200 that holds no grade: the error of that task, which no second try heals."""
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (says(b""), "it is not valid JSON"),
+            (says(b"<html>It works!</html>"), "it is not valid JSON"),
+            (says(b'{"pass_percen'), "it is not valid JSON"),
+            (half, "it is not valid JSON"),
+            (says(b'{"status": "evaluated", "result": NaN}'), "it is not valid JSON"),
+            (says(b'{"status": "evaluated", "result": [-Infinity]}'), "it is not valid JSON"),
+            (says(b'{"status": "evaluated", "result": 1e999}'), "a number that is not finite"),
+            (
+                says(b'{"task_id": "t2", "status": "evaluated", "result": 1}'),
+                "it is about task 't2'",
+            ),
+            (says(b"not compressed", content_encoding="gzip"), "it can't be decompressed"),
+            (says(compress(GRADE)[:-9], content_encoding="gzip"), "ends in the middle"),
+            (says(b"1", content_encoding="br"), "it is compressed as 'br'"),
+        ],
+        ids=[
+            "empty",
+            "no JSON",
+            "half of it",
+            "half and closed",
+            "NaN",
+            "Infinity",
+            "1e999",
+            "another task",
+            "no gzip",
+            "half of gzip",
+            "brotli",
+        ],
+    )
+    def test_it_is_that_tasks_error_and_never_a_score(
+        self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault, reason: str
+    ) -> None:
+        service.faults["t1"] = [fault]
+        ended = run(benchmark, service)
+        assert_only_t1_failed(benchmark, service, ended, reason, asked=1)
+        assert "BadResponseError" in ended.out
+        assert_resumes(benchmark, service)
+
+    @pytest.mark.parametrize(
+        "content", [b"[]", b'{"pass_percentage": 1.0}', b'{"status": "splendid"}', b"null"]
+    )
+    def test_a_v1_grade_of_another_shape_is_that_tasks_error(
+        self, project: RunnerProject, service: MisbehavingService, content: bytes
+    ) -> None:
+        project.set_in_class('EVALUATION_API = "v1"')
+        service.faults["t1"] = [says(content)]
+        ended = run(project, service)
+        assert_only_t1_failed(project, service, ended, "BadResponseError", asked=1)
+        assert_resumes(project, service)
+
+    def test_a_huge_one_is_not_read_to_its_end(
+        self, benchmark: RunnerProject, service: MisbehavingService
+    ) -> None:
+        service.faults["t1"] = [huge(200 * MIB)]
+        ended = run(benchmark, service)
+        assert_only_t1_failed(benchmark, service, ended, "it is larger than 32 MiB", asked=1)
+        assert 32 * MIB <= service.sent < 100 * MIB
+        assert_resumes(benchmark, service)
+
+    def test_one_that_becomes_huge_is_that_tasks_error(
+        self, benchmark: RunnerProject, service: MisbehavingService
+    ) -> None:
+        service.faults["t1"] = [bomb(40 * MIB)]
+        ended = run(benchmark, service)
+        assert_only_t1_failed(benchmark, service, ended, "it is larger than 32 MiB", asked=1)
+        assert_resumes(benchmark, service)
