@@ -218,9 +218,9 @@ class TestRegisteringTasks:
         runner = Runner()
         runner.add_task(task("t1"))
 
-        with pytest.raises(DatasetError, match="'t1' is there twice"):
+        with pytest.raises(DatasetError, match="'t1' occurs twice"):
             runner.add_task(task("t1"))
-        with pytest.raises(DatasetError, match="'t2' is there twice"):
+        with pytest.raises(DatasetError, match="'t2' occurs twice"):
             runner.register_tasks([task("t2"), task("t2")])
 
     @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ class TestEvaluating:
             await legacy.evaluate("t1", GenerationResult(data="42"))
 
         assert "'t1'" in caught.value.message
-        assert f"it is about task '{about}'" in caught.value.message
+        assert f"the answer is about task '{about}'" in caught.value.message
         assert caught.value.hint
 
     @pytest.mark.parametrize("named", ["t1", "t9", 9, None, ["t2"], {"id": "t2"}])

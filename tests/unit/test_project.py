@@ -205,7 +205,7 @@ class TestDotEnv:
         assert project.root is not None
         (project.root / ".env").write_bytes(content)
 
-        with pytest.raises(UsageError, match="can't be read: it is no text") as caught:
+        with pytest.raises(UsageError, match="can't be read: not UTF-8 text") as caught:
             project.load_env()
 
         assert str(project.root / ".env") in caught.value.message

@@ -1,4 +1,4 @@
-"""Names of the author's API that were renamed: the old ones work for one major, and warn."""
+"""Deprecated names of the author's API, which work for one more major version, and warn."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from typing import NamedTuple
 
 
 class Renamed(NamedTuple):
-    """What an old name is called now, and the version that no longer knows the old one."""
+    """The new name for a deprecated one, and the version that removes the old name."""
 
     to: str
     removed_in: str
 
 
-#: Old name → what became of it. An entry stays until the version it names.
+#: By old name. An entry stays until the version that removes the name.
 RENAMED: dict[str, Renamed] = {}
 
 
 def current_name(name: str) -> str:
-    """The name that ``name`` goes by today; an old one warns at the line that asked for it.
+    """Return the current name of ``name``; a deprecated one warns at the line that uses it.
 
-    It is called by the ``__getattr__`` of the package and by nothing between the two: the
-    warning is counted from there.
+    Only the ``__getattr__`` of the package calls this: the warning's line is counted from there.
     """
     renamed = RENAMED.get(name)
     if renamed is None:

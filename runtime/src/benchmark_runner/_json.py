@@ -1,4 +1,4 @@
-"""How a model becomes JSON: as bytes at once, and what is large in it part by part."""
+"""JSON files: a model as bytes, or large parts of it item by item."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-#: What stands before each item of a list that is a field of a file of ours, and after the last.
+#: The text before each item of a list in a file, and after the last item.
 INDENTED = (b"\n    ", b"\n  ")
-#: Bytes at which a piece is large enough to be worth a call of its own.
+#: The least bytes of a piece.
 _PIECE = 64 * 1024
 
 
-def json_file_of(content: BaseModel) -> bytes:
-    """The text of a file that holds ``content``.
+def json_file(content: BaseModel) -> bytes:
+    """Return the content of a JSON file that holds a model.
 
-    Half a surrogate pair, which can't be UTF-8, is replaced: a paid answer is not lost for it.
+    Half a surrogate pair, which can't be UTF-8, is replaced, so that a paid answer is not lost.
     """
     try:
-        # As model_dump_json(), which makes a str of these bytes.
+        # as model_dump_json(), which decodes these bytes
         return content.__pydantic_serializer__.to_json(content, indent=2) + b"\n"
     except PydanticSerializationError:
         text = json.dumps(content.model_dump(), indent=2, ensure_ascii=False, default=str)
         return text.encode("utf-8", "replace") + b"\n"
 
 
-def filled(
+def fill(
     skeleton: bytes,
     *parts: tuple[bytes, Iterable[bytes]],
     around: tuple[bytes, bytes] = (b"", b""),
 ) -> Iterator[bytes]:
-    """JSON in which empty lists and objects are filled, item by item, so that none is kept.
+    """Yield JSON whose empty lists and objects are filled in, one item in memory at a time.
 
     Args:
-        skeleton: The JSON, the large parts of it empty.
-        parts: How such a part begins where it first stands in the rest of the skeleton, such as
-            ``"tasks": [``, and the JSON of what belongs into it.
-        around: What stands before each item, and after the last one of a part.
+        skeleton: The JSON, with its large parts empty.
+        parts: The beginning of each such part, such as ``"tasks": [``, in the skeleton's order,
+            and the JSON of its items.
+        around: The text before each item, and after the last item of a part.
 
     Returns:
-        The JSON in pieces, none of which ends within an item.
+        The JSON in pieces; each item is in one piece.
     """
     before_each, after_last = around
     piece = BytesIO()

@@ -1,4 +1,4 @@
-"""Where a runner's files are: its project root, its package, its data and its ``.env``."""
+"""The folders of a runner: project root, package, data; and its ``.env`` file."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Project:
 
     @classmethod
     def of(cls, runner_class: type) -> Project:
-        """Find the project that ``runner_class`` is written in."""
+        """Return the project of a runner class."""
         module = sys.modules.get(runner_class.__module__)
         return cls.of_file(Path(getattr(module, "__file__", None) or inspect.getfile(runner_class)))
 
     @classmethod
     def of_file(cls, module_file: Path) -> Project:
-        """Find the project that a module's file belongs to."""
+        """Return the project of a module."""
         package = module_file.resolve().parent
         return cls(root=_root_above(package), package=package)
 
     def data_path(self, relative: str) -> Path:
-        """Return where the project keeps ``relative``: below its root, else in its package."""
+        """Return the path of a data file: below the root if it is there, else in the package."""
         candidates = [base / relative for base in (self.root, self.package) if base is not None]
         return next((path for path in candidates if path.exists()), candidates[0])
 
@@ -48,10 +48,10 @@ class Project:
         return (self.root or Path.cwd()) / relative
 
     def load_env(self) -> None:
-        """Take what ``.env`` at the project root says, where the environment says nothing.
+        """Set variables from ``.env`` at the project root, unless the environment has them.
 
         Raises:
-            UsageError: it can't be read.
+            UsageError: the file can't be read.
         """
         if self.root is None or not (file := self.root / ".env").is_file():
             return
@@ -60,11 +60,11 @@ class Project:
         try:
             load_dotenv(file, override=False)
         except (OSError, ValueError) as error:
-            # Not its own words, which may be those of the file.
-            reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+            # not its own message, which may quote the file
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise UsageError(
                 f"{file}: can't be read: {reason}",
-                hint="Correct the file, or take it away and set the environment instead.",
+                hint="Correct the file, or remove it and set the environment instead.",
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""Keep secrets out of what is written and printed, whoever put them there."""
+"""Masking of secrets in everything that is written and printed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-#: A file of ours quotes a message that quotes an answer that quotes what was sent.
+#: A file quotes a message that quotes an answer that quotes the request.
 _JSON_LEVELS = 3
-#: What encoders leave as it is: all others strictly, paths, JavaScript's two, user info.
+#: Characters that encoders keep: strict ones, for paths, JavaScript's two, for user info.
 _URL_SAFE = ("", "/", "!'()*", ";/?:@&=+$,#!'()*", "!$&'()*+,;=")
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Every way a secret may be echoed: plain, inside JSON, a URL or base64; longest first."""
+    """Return every form of a secret: plain, in JSON, in a URL or in base64; the longest first."""
     forms: set[str] = set()
     for secret in secrets:
         made = {secret, repr(secret)[1:-1], html.escape(secret)}
@@ -35,7 +35,7 @@ def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
 
 
 class Redactor:
-    """Replaces known secrets in text.
+    """A masker of known secrets.
 
     Args:
         secrets: Keys and passwords; empty and very short ones are left alone.
@@ -57,15 +57,15 @@ class Redactor:
         self.hide(secrets)
 
     def hide(self, secrets: Iterable[str | None]) -> None:
-        """Mask these, too."""
+        """Mask these secrets, too."""
         stripped = {secret.strip() for secret in secrets if secret}
         self._secrets |= {secret for secret in stripped if len(secret) >= SHORTEST_SECRET}
         self._prepare()
 
     def spare(self, texts: Iterable[str]) -> None:
-        """Don't mask what stands in these: what names a run or a model is no secret.
+        """Stop masking secrets that occur in these texts, such as the name of a run or a model.
 
-        The texts are not kept, as they may be many: what is hidden later is not looked for.
+        The texts are not kept, as they may be many: they do not affect secrets added later.
         """
         if self._secrets:
             self._spared |= {secret for text in texts for secret in self._secrets if secret in text}
@@ -87,7 +87,7 @@ class Redactor:
         own = "\n".join(self._reserved())
         secrets = {secret for secret in self._secrets - self._spared if secret not in own}
         forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(secrets)]
-        # Digits stand in longer numbers, too, and masking a part of one would spoil the file.
+        # Digits may be part of a longer number, and masking a part of it would spoil the file.
         numbers = [form for form in forms if form.isdigit()]
         self._forms = [form for form in forms if not form.isdigit()]
         self._numbers = (
@@ -102,7 +102,7 @@ def without_user_info(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError:  # a port that is none, among others: it may be a part of the password
+    except ValueError:  # such as an invalid port, which may be part of the password
         return url.rpartition("@")[2]
     if not parts.netloc:
         return url.rpartition("@")[2]
@@ -127,14 +127,14 @@ def _percent_encoded(secret: str) -> Iterator[str]:
 
 def _base64(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
-    if len(data) < SHORTEST_SECRET:  # a few letters that stand in any base64
+    if len(data) < SHORTEST_SECRET:  # a few letters, which occur in any base64
         return
     for encode in (b64encode, urlsafe_b64encode):
         whole = encode(data).decode()
         yield whole
         yield whole.rstrip("=")
-        # Within a longer text, such as "user:password", it begins at one of three places. The
-        # characters that it shares with its neighbours are left out.
+        # In a longer text, such as "user:password", it begins at one of three offsets. Characters
+        # that it shares with its neighbours are left out.
         for before in range(3):
             shifted = encode(bytes(before) + data).decode()
             yield shifted[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]

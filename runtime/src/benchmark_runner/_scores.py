@@ -1,4 +1,4 @@
-"""What a graded task counts."""
+"""Finite numbers, and the default task score."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def default_task_score(result: JsonValue) -> float | None:
-    """What a grader's result counts: itself, its ``pass_percentage`` or its ``score``.
+    """Return the task score of a result: itself, its ``pass_percentage`` or its ``score``.
 
     Args:
         result: The grader's JSON.
 
     Returns:
-        The number, never rescaled; ``None`` where there is no finite one.
+        The number, never rescaled; ``None`` without a finite one.
     """
     if isinstance(result, dict):
         named = (finite(result.get(name)) for name in ("pass_percentage", "score"))
@@ -25,7 +25,7 @@ def default_task_score(result: JsonValue) -> float | None:
 
 
 def finite(value: object) -> float | None:
-    """``value`` as a float if it is a finite number or a bool, else ``None``."""
+    """Return ``value`` as a float if it is a finite number or a bool, else ``None``."""
     if not isinstance(value, (bool, int, float)):
         return None
     try:
@@ -35,7 +35,7 @@ def finite(value: object) -> float | None:
 
 
 def is_finite(value: JsonValue) -> bool:
-    """Whether no number in ``value`` is infinite or not a number."""
+    """Return True if every number in a JSON value is finite."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):

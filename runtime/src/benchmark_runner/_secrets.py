@@ -1,4 +1,4 @@
-"""Which texts of an environment or a command line are secret."""
+"""The secrets in an environment, a command line or a URL."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SERVICE_KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", BEARER_VARIABLE)
 #: Keys of what the framework connects to: secret whatever they look like.
 KEY_VARIABLES = (*SERVICE_KEY_VARIABLES, "CUSTOM_API_KEY")
 
-#: What the framework connects to: all of the user info is secret, whatever it looks like.
+#: URLs that the framework connects to: all of their user info is secret.
 _URL_VARIABLES = frozenset({"SERVICE_URL", "CUSTOM_ENDPOINT"})
 _PROXY_VARIABLES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 
-#: A shorter text is no key, and stands in too many places that are not secret.
+#: A shorter text is no key, and occurs in too many places that are not secret.
 SHORTEST_SECRET = 8
 
-#: A shorter value of some other software's variable may be a word that stands in answers.
+#: A shorter value of other software's variables may be a word that occurs in answers.
 _SHORTEST_KEY = 16
 _SECRET_NAME = re.compile(
     r"(?:.*[-_.])?(?:key|token|secret|password|passwd|credentials)", re.IGNORECASE
@@ -35,10 +35,10 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
 
 
 def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
-    """The keys and passwords in ``environment``, the author's included.
+    """Yield the keys and passwords in ``environment``.
 
-    A variable that is not the framework's holds one if its name says so, as ``OPENAI_API_KEY``
-    does, and its value looks like one: masking ``DB_PASSWORD=postgres`` would change answers.
+    A variable of other software counts if its name says so, as ``OPENAI_API_KEY`` does, and its
+    value looks like a key: masking ``DB_PASSWORD=postgres`` would change answers.
     """
     for name, value in environment.items():
         if name in KEY_VARIABLES or (names_a_secret(name) and looks_like_a_key(value)):
@@ -52,7 +52,7 @@ def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
-    """The values of flags and options whose name says that they are secret, and of URLs."""
+    """Yield the values of flags and options with a secret's name, and the secrets in URLs."""
     for argument, following in pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
         if names_a_secret(name):
@@ -61,14 +61,14 @@ def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether a variable, flag or parameter of that name holds a secret: ``OPENAI_API_KEY``."""
+    """Return True if the name of a variable, flag or parameter is that of a secret."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 
 def user_info(url: str) -> list[str]:
-    """What is secret in ``url``, as it stands there and as it is meant.
+    """Return the secrets in a URL, as written and decoded.
 
-    The user name, the password, both as a pair, and the values of keys in the query.
+    These are the user name, the password, both as a pair, and the keys in the query.
     """
     found = _USER_INFO.match(url.strip())
     pair = found[1] if found else ""
@@ -85,17 +85,17 @@ def is_secret_item(item: str) -> bool:
 
 
 def looks_like_a_key(text: str) -> bool:
-    """Whether ``text`` is long, mixed and in one piece, and names no place."""
+    """Return True if ``text`` is long, has letters, digits and no white space, and is no path."""
     return (
         len(text) >= _SHORTEST_KEY
         and not any(character.isspace() for character in text)
         and any(character.isalpha() for character in text)
         and any(character.isdigit() for character in text)
-        and not _names_a_place(text)
+        and not _is_place(text)
     )
 
 
-def _names_a_place(text: str) -> bool:
+def _is_place(text: str) -> bool:
     # A key may begin with a slash, as base64 does now and then, and be too long for a path.
     if text.startswith("/") and not _BASE64.fullmatch(text):
         return True

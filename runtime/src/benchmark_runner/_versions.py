@@ -1,4 +1,4 @@
-"""Which code makes a run: the runner's git commit and the installed versions."""
+"""The runner's git commit, and the versions of installed distributions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNTIME_DISTRIBUTION = "vals-benchmark-runner"
-#: Seconds that git gets for an answer; a huge repository must not hold up a run.
+#: Seconds for a git command; a huge repository must not delay a run.
 _GIT_TIME = 5.0
 _OF_OUTER_GIT = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
@@ -22,8 +22,8 @@ class Code:
     """The state of the runner's own code.
 
     Attributes:
-        commit: Its git commit; ``None`` where it is not in a repository, or git is not there.
-        dirty: Whether files of that commit have been edited; ``None`` where not known.
+        commit: Its git commit; ``None`` outside a repository, or without git.
+        dirty: Whether files of that commit were edited; ``None`` if unknown.
     """
 
     commit: str | None = None
@@ -31,11 +31,11 @@ class Code:
 
     @classmethod
     def of(cls, project_root: Path | None) -> Code:
-        """Ask git; a project without a repository has neither."""
+        """Return the state of the code in a project."""
         if project_root is None:
             return cls()
         commit = _git(project_root, "rev-parse", "--verify", "HEAD")
-        # Nothing of the folder may be in it: then it is some repository around the project.
+        # A repository around the project may not contain the project.
         if not commit or not _git(project_root, "ls-tree", "--name-only", "HEAD", "./"):
             return cls()
         changes = _git(project_root, "status", "--porcelain", "--untracked-files=no", "--", ".")
@@ -43,7 +43,7 @@ class Code:
 
 
 def installed_version(distribution: str) -> str:
-    """The version of an installed distribution; ``dev`` for one that runs uninstalled."""
+    """Return the version of a distribution; ``dev`` if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What an author subclasses: tasks in, a generation out; grading and scoring have defaults."""
+"""The base class of a benchmark, with defaults for loading, evaluation and scoring."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
 
+__all__ = ["BenchmarkRunner", "NoOptions", "evaluate_without_service"]
+
 
 class NoOptions(BaseModel):
-    """What a runner without options of its own accepts: nothing."""
+    """The options of a runner that declares none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,14 +46,14 @@ class NoOptions(BaseModel):
 class BenchmarkRunner(ABC):
     """A benchmark: subclass it, set the names below and write ``generate()``.
 
-    ``load_tasks()``, ``evaluate()``, ``score()`` and ``task_score()`` have defaults that suit
-    a dataset file and a benchmark service; override what differs.
+    ``load_tasks()``, ``evaluate()``, ``score()`` and ``task_score()`` have defaults for a
+    dataset file and a benchmark service; override what differs.
 
     Args:
         service_url: The benchmark service, or ``local`` for the embedded one.
         dataset_name: The service's name of the dataset; ``load_tasks()`` may set it, too.
-        eval_concurrency: The most gradings at a time, for those that are asked for outside a
-            run; in one, the engine limits them.
+        eval_concurrency: The most evaluations at a time outside a run; in a run, the engine
+            limits them.
     """
 
     NAME: ClassVar[str]
@@ -61,13 +63,13 @@ class BenchmarkRunner(ABC):
     GENERATION_VERSION_ENV: ClassVar[str] = ""
     """The environment variable that stamps generations with a version."""
     TASK_MODEL: ClassVar[type[Task]] = Task
-    """Validates the tasks."""
+    """The model that validates tasks."""
     EVALUATION_API: ClassVar[str] = "legacy"
     """``legacy`` (``/evaluate-response/``) or ``v1`` (``/v1/evaluate``)."""
     EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"answer"})
     """Fields of a dataset that only the grader may see; dropped before a task exists."""
     OPTIONS_MODEL: ClassVar[type[BaseModel]] = NoOptions
-    """Declares what ``--option KEY=VALUE`` may set; validated into ``self.options``."""
+    """The model of ``--option KEY=VALUE`` settings, which become ``self.options``."""
 
     def __init__(
         self,
@@ -77,14 +79,14 @@ class BenchmarkRunner(ABC):
     ) -> None:
         self.service_url = service_url
         self.run_id = ""
-        # Any, as for the task of generate(): a subclass knows what its model declares.
+        # Any, as for the task of generate(): a subclass knows its own models.
         self.options: Any = NoOptions()
         self._dataset = dataset_name
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
         self._service_client: BenchmarkServiceClient | None = None
         self._eval_concurrency = eval_concurrency
-        # For evaluate() methods written for the earlier framework, which hold it.
+        # For evaluate() methods of the earlier framework, which acquire it.
         self._eval_sem = asyncio.Semaphore(eval_concurrency)
 
     @abstractmethod
@@ -101,22 +103,22 @@ class BenchmarkRunner(ABC):
 
         Args:
             task: The task, a ``TASK_MODEL``, without the fields that only the grader may see.
-            model: What ``--model`` said.
-            llm_config: Sampling and endpoint settings of the command line.
-            log_dir: An existing folder of this task's own, for whatever is worth keeping.
+            model: The value of ``--model``.
+            llm_config: Sampling and endpoint settings from the command line.
+            log_dir: An existing folder for the logs of this task.
 
         Returns:
             The answer. ``GenerationResult(answer=…)`` is enough.
 
         Raises:
-            Exception: anything; it becomes this task's ``error``, and the others go on.
+            Exception: any; it becomes this task's ``error``, and the other tasks go on.
         """
 
     def load_tasks(self, dataset_file: str | None) -> list[Task]:
         """Return the tasks of a JSON, JSONL or CSV file, in its order.
 
-        An override may read anything; it sets ``self._dataset`` to the name that the
-        benchmark service knows the dataset by.
+        An override may read anything; it sets ``self._dataset`` to the benchmark service's
+        name of the dataset.
 
         Raises:
             DatasetError: the file is missing or malformed, or a task does not fit
@@ -135,13 +137,12 @@ class BenchmarkRunner(ABC):
         return tasks
 
     async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        """Have one generation graded by the benchmark service.
+        """Evaluate one generation with the benchmark service.
 
-        A generation that ran out of time or turns did not complete, and one that failed has
-        nothing to grade: neither is sent.
+        A generation that failed, or ran out of time or turns, is not sent.
 
         Raises:
-            ServiceError: the service can't grade it; the engine records why.
+            ServiceError: the service can't evaluate it; the engine records the reason.
         """
         if (ungraded := evaluate_without_service(task_id, generation)) is not None:
             return ungraded
@@ -154,10 +155,10 @@ class BenchmarkRunner(ABC):
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
-        """Have the benchmark service sum up the evals.
+        """Score the evals with the benchmark service.
 
-        A registered task without an eval is submitted as ``null``: leaving it out would
-        inflate the score.
+        A registered task without an eval is submitted as ``null``; without it, the score would
+        be too high.
 
         Raises:
             ServiceError: the service can't score them.
@@ -172,10 +173,10 @@ class BenchmarkRunner(ABC):
         )
 
     def task_score(self, result: JsonValue) -> float | None:
-        """What one graded task counts; ``None`` where that is not known.
+        """Return the task score of a result; ``None`` if it has none.
 
-        The default is a number or bool itself, else ``result["pass_percentage"]``, else
-        ``result["score"]``, never rescaled.
+        The default is the result itself if it is a number or bool, else
+        ``result["pass_percentage"]``, else ``result["score"]``, never rescaled.
         """
         return default_task_score(result)
 
@@ -183,7 +184,7 @@ class BenchmarkRunner(ABC):
         """Register one task.
 
         Raises:
-            DatasetError: its id is taken, or differs from a taken one in case only.
+            DatasetError: its id is taken, or differs from another one only in case.
         """
         folder = normalize("NFC", task.id).casefold()
         other = self._folders.get(folder) or (folder if folder in self._tasks else task.id)
@@ -194,17 +195,17 @@ class BenchmarkRunner(ABC):
             )
         if task.id in self._tasks:
             raise DatasetError(
-                f"the task id {task.id!r} is there twice", hint="Give each task an id of its own."
+                f"the task id {task.id!r} occurs twice", hint="Give each task an id of its own."
             )
         self._tasks[task.id] = task
-        if folder != task.id:  # most ids are their own folder's name
+        if folder != task.id:  # most ids are the name of their folder
             self._folders[folder] = task.id
 
     def register_tasks(self, tasks: Iterable[Task]) -> None:
-        """Make these the runner's tasks, in this order, without the evaluator's fields.
+        """Replace the runner's tasks by these, in this order, without the evaluator's fields.
 
         Raises:
-            DatasetError: an id is there twice.
+            DatasetError: an id occurs twice.
             RunnerDefinitionError: a task declares a field that only the grader may see.
         """
         self._tasks, self._folders = {}, {}
@@ -216,7 +217,7 @@ class BenchmarkRunner(ABC):
         return list(self._tasks.values())
 
     def registered_task(self, task_id: str) -> Task:
-        """Return the registered task of this id.
+        """Return the registered task with this id.
 
         Raises:
             KeyError: there is none.
@@ -234,18 +235,18 @@ class BenchmarkRunner(ABC):
 
     @property
     def payload_schema(self) -> str:
-        """What identifies the shape of a response, for example ``my-bench.text.v1``."""
+        """The name of the response's format, for example ``my-bench.text.v1``."""
         return f"{self.NAME}.{self.PAYLOAD_TYPE}.v{self.PAYLOAD_SCHEMA_VERSION}"
 
     @property
     def generation_version(self) -> str:
-        """The provenance stamp of generations: an environment variable, else ``dev``."""
+        """The version that generations are stamped with: an environment variable, else ``dev``."""
         stamp = os.environ.get(self.GENERATION_VERSION_ENV) if self.GENERATION_VERSION_ENV else None
         return stamp or "dev"
 
     @property
     def service(self) -> BenchmarkServiceClient:
-        """The door to the benchmark service; settable."""
+        """The client of the benchmark service; settable."""
         if self._service_client is None:
             from benchmark_runner.client.service_client import build_client
 
@@ -265,7 +266,7 @@ class BenchmarkRunner(ABC):
 
     @property
     def _client(self) -> BenchmarkServiceClient:
-        # The name that runners of the earlier framework use in their own evaluate().
+        # Runners of the earlier framework use this name in their own evaluate().
         return self.service
 
     @_client.setter
@@ -273,14 +274,13 @@ class BenchmarkRunner(ABC):
         self.service = client
 
     def _refuse_another_tasks_grade(self, task_id: str, result: JsonValue) -> None:
-        # A legacy grade is any JSON, so its task_id may mean anything but another task of ours.
+        # A legacy result is any JSON: its task_id is only refused if it names another task.
         named = result.get("task_id") if isinstance(result, dict) else None
         about = str(named) if isinstance(named, (str, int)) else task_id
         if about != task_id and about in self._tasks:
             raise BadResponseError(
-                f"could not grade task {task_id!r}: unexpected response: "
-                f"it is about task {about!r}",
-                hint="Check that the service does not mix up what it grades at a time.",
+                f"could not evaluate task {task_id!r}: the answer is about task {about!r}",
+                hint="Check that the service does not mix up concurrent evaluations.",
             )
 
     async def _evaluate_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
@@ -302,7 +302,7 @@ class BenchmarkRunner(ABC):
             result=response.result,
             errors=response.errors,
             error="; ".join(response.errors) or "the service gave no reason" if failed else None,
-            # The grader there failed; nobody can say whether it would again.
+            # The service's grader failed; a retry may succeed.
             failure=(
                 Failure(phase=Phase.EVALUATE, kind=FailureKind.BAD_RESPONSE, retryable=True)
                 if failed
@@ -313,7 +313,7 @@ class BenchmarkRunner(ABC):
 
 
 def evaluate_without_service(task_id: str, generation: GenerationResult) -> EvalResult | None:
-    """Return the eval of a generation that has nothing to grade, else ``None``."""
+    """Return the eval of a generation that needs no service; ``None`` for any other."""
     match generation.status:
         case GenerationStatus.SUCCESS:
             return None

@@ -1,8 +1,8 @@
-"""What a run is: the content of ``run_config.json``.
+"""The settings and tasks of a run: ``run_config.json``.
 
-Each field has a part in whether a resume is the same run (:class:`Part`). What is identity is
-compared on a resume and changes only where that is allowed expressly (see
-:mod:`benchmark_runner._run.identity`); what else changes is noted in the history.
+Each field has a part in the run's identity (:class:`Part`). A resume compares the identity, which
+changes only by an explicit flag (see :mod:`benchmark_runner._run.identity`); other changes are
+noted in the history.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
-from benchmark_runner._json import INDENTED, filled, json_file_of
+from benchmark_runner._json import INDENTED, fill, json_file
 from benchmark_runner._part import Part
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
@@ -24,50 +24,61 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
-TaskSourceKind = Literal["file", "service", "problem"]
+__all__ = [
+    "Invocation",
+    "Part",
+    "RunConfig",
+    "TaskSourceKind",
+    "field_words",
+    "fields_with",
+    "load_run_config",
+    "part_of",
+    "save_run_config",
+]
 
+TaskSourceKind = Literal["file", "service", "problem"]
 
 _NOTED = (Part.CODE, Part.GRADER, Part.PROVENANCE, Part.OPERATIONAL)
 
 
 class Invocation(BaseModel):
-    """One command that worked on the run."""
+    """A command that changed the run."""
 
     at: datetime
     command: str
     changed: dict[str, tuple[JsonValue, JsonValue]] = Field(
         default_factory=dict[str, tuple[JsonValue, JsonValue]]
     )
-    """What differed from the invocation before: each setting with both values."""
+    """The settings that differ from the invocation before, each with both values."""
     accepted: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
-    """The tasks that were ``changed``, ``added`` or ``removed``, where that was accepted."""
+    """The tasks that were ``changed``, ``added`` or ``removed``, if that was accepted."""
 
 
 class RunConfig(BaseModel):
     """The content of ``run_config.json``."""
 
-    # A later version's fields are kept when this one writes the file again.
+    # Fields of a later version are kept.
     model_config = ConfigDict(extra="allow")
 
     run_id: Annotated[str, Part.RECORD]
     model: Annotated[str, Part.IDENTITY]
     tasks: Annotated[list[str], Part.IDENTITY]
-    """The frozen task ids, in the dataset's order; what a score is computed over."""
+    """The ids of all tasks of the run, in the dataset's order."""
     task_hashes: Annotated[dict[str, str], Part.IDENTITY] = Field(default_factory=dict[str, str])
-    """SHA-256 of each task as ``generate()`` receives it, its time limit left out; as read from
-    disk. Of many tasks they are large: who keeps a config keeps it ``without_hashes()``."""
+    """SHA-256 of each task as ``generate()`` receives it, without its time limit. They are large
+    for many tasks: keep a config ``without_hashes()``."""
     task_source: Annotated[TaskSourceKind, Part.IDENTITY] = "file"
     dataset_name: Annotated[str | None, Part.IDENTITY] = None
     dataset_file: Annotated[str | None, Part.RECORD] = None
-    """Where a resume reads the tasks again; what they say is compared, not where they are."""
+    """The file from which a resume reads the tasks; only their content is compared."""
     limit: Annotated[int | None, Part.IDENTITY] = None
-    """``--limit``: the run is the first so many tasks of its dataset."""
+    """``--limit``: the run has only the first tasks of its dataset."""
     dataset_size: Annotated[int | None, Part.RECORD] = None
-    """How many tasks the whole dataset had when the run started."""
+    """The number of tasks in the whole dataset when the run started."""
     sampling: Annotated[dict[str, JsonValue], Part.IDENTITY] = Field(
         default_factory=dict[str, JsonValue]
     )
-    """Model settings that were given, without any key."""
+    """The model settings that were given, without any key."""
     options: Annotated[dict[str, str], Part.IDENTITY] = Field(default_factory=dict[str, str])
     """The author's options that were given, without any secret."""
     payload_schema: Annotated[str | None, Part.IDENTITY] = None
@@ -75,24 +86,24 @@ class RunConfig(BaseModel):
     service_url: Annotated[str | None, Part.GRADER] = None
     evaluation_api: Annotated[str | None, Part.GRADER] = None
     service_version: Annotated[str | None, Part.GRADER] = None
-    """What the service said of itself when it was last asked."""
+    """The service's version in its last answer."""
     local: Annotated[bool | None, Part.GRADER] = None
-    """Whether the embedded service grades this run."""
+    """True if the embedded service evaluates this run."""
     generation_version: Annotated[str | None, Part.CODE] = None
     runner_commit: Annotated[str | None, Part.CODE] = None
     """The git commit of the runner's project."""
     runner_dirty: Annotated[bool | None, Part.PROVENANCE] = None
-    """Whether files of that commit had been edited."""
+    """True if files of that commit were edited."""
     runner_version: Annotated[str | None, Part.PROVENANCE] = None
     runtime_version: Annotated[str | None, Part.PROVENANCE] = None
     python_version: Annotated[str | None, Part.PROVENANCE] = None
     operational: Annotated[dict[str, JsonValue], Part.OPERATIONAL] = Field(
         default_factory=dict[str, JsonValue]
     )
-    """How the last invocation that had such a setting worked: limits, time-outs, retries."""
+    """The limits, time-outs and retries of the last invocation that had them."""
     created_at: Annotated[datetime | None, Part.RECORD] = None
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
-    """The invocations that had something to do, the first one first."""
+    """The invocations that had something to do, in order."""
 
     def invoked(
         self,
@@ -101,11 +112,11 @@ class RunConfig(BaseModel):
         *,
         accepted: Mapping[str, list[str]] | None = None,
     ) -> RunConfig:
-        """The same run after one more invocation.
+        """Return the config after another invocation.
 
         Args:
-            command: Which command.
-            facts: What holds in it of the fields that are noted; ``None`` is not known.
+            command: The command.
+            facts: Its values of the fields that are noted; ``None`` means unknown.
             accepted: The tasks that were ``changed``, ``added`` or ``removed``.
         """
         before = self.noted()
@@ -114,28 +125,28 @@ class RunConfig(BaseModel):
         entry = Invocation(
             at=datetime.now(UTC), command=command, changed=changed, accepted={**(accepted or {})}
         )
-        # A command that lacks a setting says nothing of it.
+        # A command without a setting leaves its value as it was.
         kept = {name: _over(before.get(name), value) for name, value in now.items()}
         return self.model_copy(update={**kept, "history": [*self.history, entry]})
 
     def without_hashes(self, **changes: object) -> RunConfig:
-        """The same run, without the hashes of its tasks and with other ``changes``."""
+        """Return a copy without the hashes of tasks, and with other ``changes``."""
         return self.model_copy(update={**changes, "task_hashes": {}})
 
     def noted(self) -> dict[str, JsonValue]:
-        """The fields whose changes the history notes."""
+        """Return the fields whose changes the history notes."""
         return self.model_dump(mode="json", include=set(fields_with(*_NOTED)))
 
 
 def part_of(field: str) -> Part:
-    """The part of a field of :class:`RunConfig`."""
+    """Return the part of a field of :class:`RunConfig`."""
     metadata: list[Any] = RunConfig.model_fields[field].metadata
     (part,) = (found for found in metadata if isinstance(found, Part))
     return part
 
 
 def fields_with(*parts: Part) -> list[str]:
-    """The fields of :class:`RunConfig` that have one of these parts."""
+    """Return the names of the fields of :class:`RunConfig` with one of these parts."""
     return [name for name in RunConfig.model_fields if part_of(name) in parts]
 
 
@@ -183,14 +194,13 @@ def _over(before: JsonValue, now: JsonValue) -> JsonValue:
 
 
 def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
-    """Read what a run is; ``None`` for a run that is not there.
+    """Read the config of a run; ``None`` if there is no such run.
 
-    A damaged file of a run that has generated nothing is set aside.
+    A damaged file of a run without generations is set aside.
 
     Raises:
-        ArtifactError: the file can't be read. It is left as it is: without it, nobody can say
-            whether a resume is the same run.
-        RunIdentityError: it is that of a run whose id differs in case only.
+        ArtifactError: the file can't be read. It stays as it is, as it holds the run's identity.
+        RunIdentityError: the config is that of a run whose id differs only in case.
     """
     path = artifacts.run_config_path
     content = artifacts.config_content()
@@ -221,18 +231,18 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
 def save_run_config(
     artifacts: RunArtifacts, config: RunConfig, task_hashes: Iterable[tuple[str, str]]
 ) -> None:
-    """Write what a run is, the hashes of its tasks as they are made.
+    """Write the config of a run; the hashes of its tasks are never in memory as a whole.
 
     Args:
         artifacts: The files of the run.
-        config: What it is; hashes in it do not count.
+        config: The config; hashes in it are ignored.
         task_hashes: Each task with its hash, in the run's order.
 
     Raises:
         ArtifactError: the disk refuses.
     """
-    pieces = filled(
-        json_file_of(config.without_hashes(tasks=[])),
+    pieces = fill(
+        json_file(config.without_hashes(tasks=[])),
         (b'"tasks": [', map(to_json, config.tasks)),
         (b'"task_hashes": {', (b"%b: %b" % tuple(map(to_json, pair)) for pair in task_hashes)),
         around=INDENTED,

@@ -1,4 +1,4 @@
-"""Tasks from a file: JSON, JSONL or CSV, in the file's order.
+"""Tasks from a JSON, JSONL or CSV file, in the file's order.
 
 A JSON file is ``{"dataset_name": …, "tests": [{"id", "question", "timeout"?, …}]}`` or just
 the list; JSONL has one such object a line; CSV has a header with at least ``id`` and
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
+__all__ = ["DATASET_SUFFIXES", "DatasetFile", "build_tasks", "open_dataset", "read_dataset"]
+
 #: File name endings that :func:`read_dataset` understands.
 DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 
 _SHOWN_PROBLEMS = 5
 
 Row = dict[str, JsonValue]
-#: A raw task, perhaps malformed, and the number that it is found again by.
+#: A raw task, perhaps malformed, and the number from which its line is found.
 Entry = tuple[int, JsonValue]
-#: Tells the line of an entry from that number; in JSON, finding it costs a second read.
+#: Returns the line of an entry; for JSON by a second read.
 LineOf = Callable[[int], int]
 _ROW: TypeAdapter[Row] = TypeAdapter(Row)
 TaskT = TypeVar("TaskT", bound=Task)
@@ -44,7 +46,7 @@ TaskT = TypeVar("TaskT", bound=Task)
 
 @dataclass(frozen=True, slots=True)
 class DatasetFile:
-    """A dataset as it stands in a file, reference answers included.
+    """The content of a dataset file, including reference answers.
 
     Attributes:
         path: The file.
@@ -73,14 +75,14 @@ def read_dataset(path: Path) -> DatasetFile:
 
 
 def open_dataset(path: Path) -> tuple[str | None, Iterator[Row]]:
-    """Begin to read a JSON, JSONL or CSV file.
+    """Open a JSON, JSONL or CSV file.
 
     Returns:
-        The file's ``dataset_name``, and its raw tasks in their order. Those of a JSONL file are
-        read one by one, so that a large one is never in memory as a whole.
+        The file's ``dataset_name``, and its raw tasks in order. Those of a JSONL file are read
+        one by one, so that a large file is never in memory as a whole.
 
     Raises:
-        DatasetError: as for :func:`read_dataset`, in part only when the tasks are taken.
+        DatasetError: as for :func:`read_dataset`; some errors come during the iteration.
     """
     declared, line_of = None, int
     match path.suffix.lower():
@@ -105,10 +107,10 @@ def build_tasks(
     """Validate raw rows as tasks, without the fields that only the grader may see.
 
     Args:
-        rows: Raw tasks, of a file or of a service.
+        rows: Raw tasks of a file or of a service.
         model: The ``Task`` class to validate with.
-        evaluator_fields: Names dropped before a task exists.
-        source: Where the rows are from, for the error message.
+        evaluator_fields: The fields that are dropped.
+        source: The source of the rows, for the error message.
 
     Raises:
         DatasetError: rows do not fit the model; the message names tasks and fields.
@@ -121,9 +123,9 @@ def build_tasks(
             tasks.append(model.model_validate(visible))
         except ValidationError as error:
             label = repr(row["id"]) if "id" in row else f"number {position + 1}"
-            for fault in error.errors(include_url=False, include_input=False):
-                field = ".".join(map(str, fault["loc"])) or "(task)"
-                problems.append(f"task {label}, field {field}: {fault['msg']}")
+            for problem in error.errors(include_url=False, include_input=False):
+                field = ".".join(map(str, problem["loc"])) or "(task)"
+                problems.append(f"task {label}, field {field}: {problem['msg']}")
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
         more = len(problems) - _SHOWN_PROBLEMS
@@ -136,11 +138,11 @@ def build_tasks(
 
 
 @contextmanager
-def _reading(path: Path) -> Generator[None]:
-    """Turn what can be wrong with a file into a sentence.
+def _read_errors(path: Path) -> Generator[None]:
+    """Raise errors of reading a file as one that names it.
 
     Raises:
-        DatasetError: it can't be read as text.
+        DatasetError: the file can't be read as text.
     """
     try:
         yield
@@ -158,7 +160,7 @@ def _reading(path: Path) -> Generator[None]:
 
 
 def _read_text(path: Path) -> str:
-    with _reading(path):
+    with _read_errors(path):
         return path.read_text(encoding="utf-8-sig")
 
 
@@ -183,7 +185,7 @@ def _parse_json(path: Path, text: str) -> tuple[str | None, LineOf, Iterator[Ent
 
 
 def _json_line(text: str, key: str | None, index: int) -> int:
-    """Line of the task at ``index``: found by reading again, as only an error needs it."""
+    """Return the line of the task at ``index``, by a second read, as only an error needs it."""
     position = _list_start(text, key)
     for current in range(index + 1):
         position = _skip(text, position, "[,")
@@ -193,7 +195,7 @@ def _json_line(text: str, key: str | None, index: int) -> int:
 
 
 def _list_start(text: str, key: str | None) -> int:
-    """Where the list of tasks begins: the text itself, or the last value of ``key`` in it."""
+    """Return the position of the list of tasks: the text itself, or the last value of ``key``."""
     position = start = _skip(text, 0, "")
     if key is None:
         return start
@@ -217,19 +219,19 @@ def _decode(text: str, position: int) -> tuple[object, int]:
 
 
 def _parse_jsonl(path: Path) -> Iterator[Entry]:
-    with _reading(path), path.open(encoding="utf-8-sig") as lines:
+    with _read_errors(path), path.open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    # The line's end is not a part of what a message counts.
+                    # without the line's end, so that a message's column fits
                     yield number, _from_json(path, line.removesuffix("\n"), f", line {number}")
         except UnicodeDecodeError:
-            _read_text(path)  # says on which line of the whole file
+            _read_text(path)  # raises with the line in the whole file
             raise
 
 
 def _parse_csv(path: Path, text: str) -> Iterator[Entry]:
-    # A question may be longer than what the module allows by default.
+    # A question may be longer than the module's default limit.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -250,7 +252,7 @@ def _parse_csv(path: Path, text: str) -> Iterator[Entry]:
                     f"where the header has {len(header)}",
                     hint="Quote cells that hold commas or line breaks.",
                 )
-            # An empty cell is a field that was left out.
+            # An empty cell means a missing field.
             row: Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
             yield reader.line_num, row
     except csv.Error as error:
@@ -267,7 +269,7 @@ def _from_json(path: Path, text: str, place: str) -> JsonValue:
 
 
 def _with_unique_ids(path: Path, entries: Iterable[Entry], line_of: LineOf) -> Iterator[Row]:
-    # Without a dict, which would weigh several times as much while many tasks are read.
+    # Without a dict, which would take several times the memory of these lists.
     ids: list[str] = []
     numbers = array("Q")
     for number, entry in entries:

@@ -1,4 +1,4 @@
-"""Every error the framework raises on purpose, drawn once.
+"""The errors that the framework raises.
 
 .. code-block:: text
 
@@ -7,9 +7,9 @@
     │   ├── DatasetError            a dataset file is missing or malformed
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
-    ├── RunPausedError              a cap was reached; the run can go on
+    ├── RunPausedError              a cap was reached; the run can be resumed
     ├── ArtifactError               the results folder can't be read or written
-    │   └── RunLockedError          another process works on the run, or on the task
+    │   └── RunLockedError          another process uses the run, or the task
     └── ServiceError                the benchmark service can't do what was asked
         ├── ServiceUnavailableError   no connection, time-out, 409, 429 or 5xx after all retries
         ├── AuthenticationError       401
@@ -17,10 +17,10 @@
         ├── NotFoundError             404
         ├── UnsupportedError          501
         ├── QuotaExceededError        429 with a reset too far away to wait for
-        ├── RejectedRequestError      400, 413, 422 and other answers that no retry heals
-        └── BadResponseError          an answer that is not what the contract says
+        ├── RejectedRequestError      400, 413, 422 and others; a retry will not help
+        └── BadResponseError          an answer that violates the contract
 
-Each one has a ``message`` (what happened, to what) and a ``hint`` (what to do next).
+Each error has a ``message`` (what happened) and a ``hint`` (what to do next).
 """
 
 from __future__ import annotations
@@ -35,9 +35,32 @@ if TYPE_CHECKING:
 
     from benchmark_runner.schemas import Phase
 
+__all__ = [
+    "ArtifactError",
+    "AuthenticationError",
+    "BadResponseError",
+    "BenchmarkRunnerError",
+    "DatasetError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "QuotaExceededError",
+    "RejectedRequestError",
+    "RunIdentityError",
+    "RunLockedError",
+    "RunPausedError",
+    "RunnerDefinitionError",
+    "ServiceError",
+    "ServiceUnavailableError",
+    "UnsupportedError",
+    "UsageError",
+    "describe",
+    "place_of",
+    "traceback_of",
+]
+
 
 class BenchmarkRunnerError(Exception):
-    """Root of the tree. ``exit_code`` is what a command exits with when it ends in this."""
+    """The root of the tree. ``exit_code`` is that of a command which ends with the error."""
 
     exit_code: ClassVar[int] = 1
 
@@ -46,13 +69,13 @@ class BenchmarkRunnerError(Exception):
         self.message = message
         self.hint = hint
         self.phase: Phase | None = None
-        """The step of the run that it ended, where it was one."""
+        """The step of the run that the error ended, if any."""
         self.way_out: tuple[str, ...] = ()
-        """A command of the runner that is the way out, without what names the run."""
+        """The runner's command that helps, without the arguments that name the run."""
 
 
 class UsageError(BenchmarkRunnerError):
-    """The input of a person is not usable; nothing was run."""
+    """The input is not usable; nothing was run."""
 
     exit_code = 2
 
@@ -66,11 +89,11 @@ class RunnerDefinitionError(UsageError):
 
 
 class RunIdentityError(UsageError):
-    """A run id was given again with settings or tasks that make it another run."""
+    """A run id was used again with settings or tasks of another run."""
 
 
 class RunPausedError(BenchmarkRunnerError):
-    """No new task was started, because of costs or errors; what was finished is kept."""
+    """No new task was started, because of costs or errors; finished tasks are kept."""
 
 
 class ArtifactError(BenchmarkRunnerError):
@@ -78,17 +101,17 @@ class ArtifactError(BenchmarkRunnerError):
 
 
 class RunLockedError(ArtifactError):
-    """Another process works on the same run, or on the same task of it."""
+    """Another process uses the same run, or the same task of it."""
 
 
 class ServiceError(BenchmarkRunnerError):
     """The benchmark service can't do what was asked.
 
-    ``status_code`` is the HTTP status, ``None`` where no answer came; ``detail`` is what
-    the service said about it.
+    ``status_code`` is the HTTP status, ``None`` without an answer; ``detail`` is the
+    service's own message.
     """
 
-    #: Whether every further call would end the same way, so that evaluating stops at once.
+    #: Whether every further call would fail the same way, so that evaluation stops at once.
     stops_evaluation: ClassVar[bool] = False
 
     def __init__(
@@ -107,14 +130,14 @@ class ServiceError(BenchmarkRunnerError):
 class ServiceUnavailableError(ServiceError):
     """No usable answer within the allowed attempts and time; a later run may succeed.
 
-    ``timed_out`` tells that an answer took too long, not that there was none to be had.
+    ``timed_out`` is True if an answer took too long.
     """
 
     timed_out: bool = False
 
 
 class AuthenticationError(ServiceError):
-    """The service does not accept the key, or wants one."""
+    """The service rejects the key, or requires one."""
 
     stops_evaluation = True
 
@@ -134,7 +157,7 @@ class UnsupportedError(ServiceError):
 
 
 class QuotaExceededError(ServiceError):
-    """The evaluation quota is used up until ``resets_at`` (``None`` if not said)."""
+    """The evaluation quota is used up until ``resets_at`` (``None`` if unknown)."""
 
     stops_evaluation = True
 
@@ -152,15 +175,15 @@ class QuotaExceededError(ServiceError):
 
 
 class RejectedRequestError(ServiceError):
-    """The service refused this one request for good."""
+    """The service refused the request, and would refuse it again."""
 
 
 class BadResponseError(ServiceError):
-    """The service answered with something the contract does not allow."""
+    """The service sent an answer that violates the contract."""
 
 
 def describe(error: BaseException) -> str:
-    """``TypeName: message``; never empty, also for exceptions without a message."""
+    """Return ``TypeName: message``; the name alone for exceptions without a message."""
     if isinstance(error, BenchmarkRunnerError):
         return f"{type(error).__name__}: {error.message}"
     text = str(error).strip()
@@ -168,16 +191,16 @@ def describe(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The whole traceback, for a log."""
+    """Return the whole traceback, for a log."""
     return "".join(traceback.format_exception(error))
 
 
 def place_of(error: BaseException) -> str:
-    """Where ``error`` was raised, as far as it is the author's: the file and the line."""
+    """Return the file and line where ``error`` was raised, in the author's code if possible."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     foreign = ("<", *sysconfig.get_paths().values(), str(Path(__file__).parent))
     own = [frame for frame in frames if not frame.filename.startswith(foreign)]
     last = (own or frames)[-1:]
-    return f"{last[0].filename}, line {last[0].lineno}" if last else "place not known"
+    return f"{last[0].filename}, line {last[0].lineno}" if last else "unknown place"

@@ -1,4 +1,4 @@
-"""Sampling and endpoint settings, on their way from the flags to ``generate()``."""
+"""Sampling and endpoint settings of the model, from the flags to ``generate()``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from benchmark_runner.errors import UsageError
 
+__all__ = ["LLMConfig", "build_llm_config"]
+
 
 class LLMConfig(BaseModel):
-    """How to call the model, with the field names of Vals' model library.
+    """The settings of a model, with the field names of Vals' model library.
 
-    ``None`` leaves a setting to the provider. The key is wrapped: neither ``repr()`` nor a
-    dump shows it.
+    ``None`` means the provider's default. Neither ``repr()`` nor a dump shows the key.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -32,13 +33,13 @@ class LLMConfig(BaseModel):
     """Settings of one provider; ``{"stream_completions": False}`` turns streaming off."""
     custom_api_key: SecretStr | None = None
     custom_endpoint: Annotated[str | None, Field(repr=False)] = None
-    """May hold a password, and so is not in the ``repr()``."""
+    """The base URL; not in the ``repr()``, as it may hold a password."""
 
     def to_model_library(self) -> Any:
         """Return the same settings as ``model_library.base.LLMConfig``.
 
-        The return type is open because that library is optional. Only what was set is passed
-        on, so that the library's own defaults hold for the rest.
+        The return type is open because that library is optional. Only explicitly set fields
+        are passed on; the library's defaults apply to the rest.
 
         Raises:
             UsageError: ``model-library`` is not installed.
@@ -68,9 +69,9 @@ def build_llm_config(
     chat_completions: bool = False,
     disable_streaming: bool = False,
 ) -> LLMConfig:
-    """Build the settings from the values of the command line's flags.
+    """Return the settings for values of the command line's flags.
 
-    ``None`` (and ``False``) leaves a setting unset, so that the model's own default holds.
+    ``None`` (and ``False``) leaves a setting at the model's default.
     """
     given: dict[str, object] = {
         "max_tokens": max_tokens,

@@ -1,4 +1,4 @@
-"""Contract tests for an author's runner; a generated repository runs them on its own.
+"""Contract tests for an author's runner; a generated repository runs them.
 
 .. code-block:: python
 
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import Task
 
+__all__ = ["RunnerContract"]
+
 
 class RunnerContract:
-    """What the framework relies on; pytest collects it through a subclass named ``Test…``.
+    """Tests of a runner class; pytest collects them through a subclass named ``Test…``.
 
     Set both attributes. No test calls a model or the network.
     """
@@ -49,7 +51,7 @@ class RunnerContract:
         return runner.get_tasks()
 
     def test_the_runner_class_is_complete(self) -> None:
-        """Names, APIs and fields are ones that the framework supports."""
+        """The framework supports the class's names, APIs and fields."""
         check_definition(self.runner_class)
 
     def test_generate_takes_what_the_framework_passes(self) -> None:

@@ -279,7 +279,7 @@ class TestFile:
     async def test_a_loader_that_repeats_an_id_is_refused(self) -> None:
         tasks = [Task(id="t1", question="one"), Task(id="t1", question="two")]
 
-        with pytest.raises(DatasetError, match="'t1' is there twice"):
+        with pytest.raises(DatasetError, match="'t1' occurs twice"):
             await load_tasks(runner_that_loads(tasks), TaskSource("file"), [])
 
 
@@ -340,7 +340,7 @@ class TestService:
         assert "task 't1', field question" in caught.value.message
 
     async def test_a_repeated_id_is_refused(self, load: Load) -> None:
-        with pytest.raises(DatasetError, match="'t1' is there twice"):
+        with pytest.raises(DatasetError, match="'t1' occurs twice"):
             await load({"id": "t1", "question": "a"}, {"id": "t1", "question": "b"})
 
     async def test_a_dataset_without_tasks_is_refused(self, load: Load) -> None:

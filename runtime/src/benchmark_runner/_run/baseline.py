@@ -82,8 +82,8 @@ class Baseline:
         try:
             if self._summaries is not None:
                 return self._summaries.add(task)
-            if reason in _GRADED and task.result is not None:
-                return task_value(self._runner, task.result)
+            if reason in _GRADED and task.evaluation is not None:
+                return task_value(self._runner, task.evaluation)
         except RunnerDefinitionError:  # raised again where the summaries are needed
             self._summaries = None
         return None

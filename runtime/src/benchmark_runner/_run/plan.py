@@ -160,7 +160,7 @@ class Planner:
         return None
 
     def _plan_eval(self, task: TaskFiles) -> Reason:
-        result = task.result
+        result = task.evaluation
         if result is None:
             owed = Reason.NOT_GRADED
         else:

@@ -161,8 +161,8 @@ class CurrentEvals:
         """Yield each task id with its eval; ``None`` without one."""
         self._digest = EvalsDigest()
         for task in scan(self._artifacts, self._task_ids):
-            result = task.result
-            belongs = result is not None and task.is_graded_by(result)
+            result = task.evaluation
+            belongs = result is not None and task.is_current(result)
             self._digest.add(task)
             yield task.task_id, result if belongs else None
 

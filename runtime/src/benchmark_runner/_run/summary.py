@@ -164,7 +164,7 @@ class Summariser:
             return None
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
-        result = task.result
+        result = task.evaluation
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
             _note_failure(self._failed, Phase.EVALUATE, result, task_id)

@@ -1,4 +1,4 @@
-"""The folder of a run: files written atomically, locks, attempts."""
+"""The folder of a run: its files, atomic writes, locks and attempts."""
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 

@@ -1,4 +1,4 @@
-"""Locks that the kernel holds for a process, and lets go of when it is gone."""
+"""File locks, which the kernel releases when their process ends."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+__all__ = ["hold_lock", "holder_of", "is_only_holder", "wait_for_lock"]
+
 _LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Seconds to wait for what others hold for a few moments only, and between two looks.
+#: Seconds to wait for a lock that others hold for moments only, and between two attempts.
 LONGEST_WAIT = 30.0
 _POLL = 0.01
 
 
 @contextmanager
 def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
-    """Hold the lock file ``path``, which names its holder, or fail at once; gives its descriptor.
+    """Hold a lock file, which names its holder, or fail at once; yields its descriptor.
 
     Args:
-        path: The lock file; it is made, and left there.
-        what: What is locked, for the error message.
-        shared: Whether others that share may hold it, too.
+        path: The lock file; it is created, and not removed.
+        what: The locked thing, for the error message.
+        shared: Whether others may share the lock.
 
     Raises:
-        RunLockedError: somebody else holds it.
+        RunLockedError: another process holds it.
         ArtifactError: the file system has no locks.
     """
     operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -42,7 +44,7 @@ def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
                 f"{what} is being worked on by {holder or 'another process'}",
                 hint="Wait until it is done, or use another --run-id.",
             )
-        if not _is_at(path, descriptor):  # its last holder has just removed it
+        if not _is_at(path, descriptor):  # the last holder has just removed it
             raise RunLockedError(
                 f"{what} was being worked on a moment ago", hint="Give the same command again."
             )
@@ -53,13 +55,13 @@ def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
         try:
             yield descriptor
         finally:
-            if not shared:  # the next one to come must not be told of this one
+            if not shared:  # the next process must not read this name
                 with suppress(OSError):
                     os.ftruncate(descriptor, 0)
 
 
 def is_only_holder(descriptor: int) -> bool:
-    """Whether nobody else holds the lock; from then on nobody else can."""
+    """Return True if no other process holds the lock; from then on no other can."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -69,14 +71,14 @@ def is_only_holder(descriptor: int) -> bool:
 
 @contextmanager
 def wait_for_lock(path: Path, what: str) -> Generator[None]:
-    """Hold the lock file ``path`` for a few moments, waiting for others to do the same.
+    """Wait for a lock file that others hold for moments only, and hold it.
 
     Args:
-        path: The lock file; it is made, and left there.
-        what: What is locked, for the error message.
+        path: The lock file; it is created, and not removed.
+        what: The locked thing, for the error message.
 
     Raises:
-        RunLockedError: others do not let go of it; one of them may be stopped.
+        RunLockedError: others do not release it; one of them may be stopped.
         ArtifactError: the file system has no locks.
     """
     with _open(path) as descriptor:
@@ -92,10 +94,10 @@ def wait_for_lock(path: Path, what: str) -> Generator[None]:
 
 
 def holder_of(path: Path) -> str | None:
-    """Who holds the lock file ``path``, as it says itself; ``None`` if nobody alone does.
+    """Return the name in a lock file that is held exclusively; ``None`` if it is not.
 
-    It is tried, for a moment, only where a name stands in it, which whoever ends in order takes
-    out: so nobody is kept from a lock but in the moment after a kill.
+    The lock is tried only if the file has a name, which a holder removes at its end. So this can
+    keep others from the lock only in the moment after a kill.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark_runner._json import json_file_of
+from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
 from benchmark_runner.artifacts.run_locks import RunLocks
@@ -148,7 +148,7 @@ class RunArtifacts:
         return self.save(self.final_score_path, score)
 
     def load_generation_and_hash(self, task_id: str) -> tuple[GenerationResult | None, str | None]:
-        """Read a task's generation with the SHA-256 of its file."""
+        """Read a task's generation, and the SHA-256 of its file."""
         content = self._storage.read(self.generation_path(task_id))
         generation = self.parse_generation(task_id, content)
         if content is None or generation is None:
@@ -273,7 +273,7 @@ class RunArtifacts:
         Raises:
             ArtifactError: the disk refuses.
         """
-        data = self.redactor.clean(json_file_of(content))
+        data = self.redactor.clean(json_file(content))
         self._storage.write(path, data, with_folder=with_folder)
         return hashlib.sha256(data).hexdigest()
 

@@ -20,43 +20,42 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: What network file systems say that do not flush folders.
+#: Errors of network file systems that do not flush folders.
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
-#: Bytes read at a time of a file that is not as long as it said.
+#: Bytes read at a time of a file that is longer than its size.
 _PIECE = 1024**2
 _GROWING_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 __all__ = ["Storage"]
 
 
 class Storage:
-    """Reads and changes files below one folder.
+    """The files below one folder.
 
     Args:
         root: The folder. It may be a symbolic link; nothing below it may.
-        durable: Whether a change is on the disk, not only in the system's memory, when a
-            method returns.
+        durable: Whether a change is on the disk when a method returns.
     """
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         self.root = root
         self.durable = durable
-        # As text: to take paths apart costs several times what the system calls do.
+        # As text: taking paths apart is several times slower than the system calls.
         self._root = os.fspath(root)
 
     def read(self, path: Path) -> bytes | None:
         """Return a file's content; ``None`` without one.
 
         Raises:
-            ArtifactError: it is there and can't be read, or is not really there but elsewhere.
+            ArtifactError: it can't be read, or is behind a symbolic link.
         """
         self._refuse_links(path.parent)
         return _content(str(path))
 
     def read_from(self, folder: str, *names: str) -> tuple[bytes | None, ...]:
-        """Return the contents of several files of one folder; ``None`` for those not there.
+        """Return the contents of several files of one folder; ``None`` for a missing one.
 
         Raises:
-            ArtifactError: one is there and can't be read, or is not really there but elsewhere.
+            ArtifactError: one can't be read, or is behind a symbolic link.
         """
         self._refuse_links(folder)
         return tuple(_content(f"{folder}/{name}") for name in names)
@@ -69,17 +68,14 @@ class Storage:
         alone: bool = True,
         with_folder: bool = False,
     ) -> None:
-        """Put ``data`` into a file: whoever reads it finds the old content or the new one.
-
-        It may come in pieces, so that it is never in memory as a whole.
+        """Write a file atomically: a reader finds the old content or the new one.
 
         Args:
             path: The file.
-            data: All of its content, or the pieces of it.
-            alone: Whether there is only one writer of it at a time. Then the temporary file
-                beside it has a fixed name, so that what a kill leaves there is replaced by the
-                next write.
-            with_folder: Flush its folder's own name, too: it was made without that.
+            data: All of its content, or pieces of it, which are never in memory together.
+            alone: Whether the file has one writer at a time. Then the temporary file beside it
+                has a fixed name, and the next write replaces one that a kill has left.
+            with_folder: Whether to flush the name of its folder, too.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -101,18 +97,17 @@ class Storage:
                 self._flush_folder(_above(folder))
 
     def append_to(self, path: Path, lines: bytes) -> None:
-        """Add whole lines to the end of a file, in one piece where the disk takes them so.
+        """Append whole lines to a file, in one piece if possible, without flushing them.
 
-        A line there that was left torn is ended first. Not flushed to disk: whoever can't do
-        without what is written calls :meth:`write`.
+        An incomplete last line is ended first.
 
         Raises:
-            ArtifactError: the disk refuses, or it is a symbolic link or no ordinary file.
+            ArtifactError: the disk refuses, or it is a symbolic link or not a regular file.
         """
         with write_errors(path):
             self._refuse_links(path.parent)
             try:
-                # Opened each time: on a network file system others see what is closed.
+                # Opened each time: on a network file system others see it when it is closed.
                 descriptor = os.open(path, _GROWING_FILE, 0o666)
             except OSError as error:
                 if error.errno == errno.ELOOP:
@@ -121,7 +116,7 @@ class Storage:
             try:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
-                    raise OSError(errno.EINVAL, "it is no ordinary file")
+                    raise OSError(errno.EINVAL, "not a regular file")
                 if found.st_size and os.pread(descriptor, 1, found.st_size - 1) != b"\n":
                     lines = b"\n" + lines
                 rest = memoryview(lines)
@@ -131,11 +126,11 @@ class Storage:
                 os.close(descriptor)
 
     def make_folder(self, path: Path | str, *, flush: bool = True) -> None:
-        """Make a folder and those above it, where they are missing.
+        """Create a folder and its missing parents.
 
         Args:
             path: The folder.
-            flush: Whether it has to be there after a power cut although nothing is in it yet.
+            flush: Whether it must survive a power cut while it is empty.
 
         Raises:
             ArtifactError: the disk refuses, or one of them is a symbolic link.
@@ -147,26 +142,26 @@ class Storage:
                     missing.append(above)
                     above = _above(above)
             for folder in reversed(missing):
-                with suppress(FileExistsError):  # another process may have just made it
+                with suppress(FileExistsError):  # another process may have just created it
                     os.mkdir(folder)  # noqa: PTH102 (the system call that is meant)
                 if flush:
                     self._flush_folder(_above(folder))
 
     def names(self, folder: Path) -> list[str]:
-        """What is in a folder; nothing, if it is not there.
+        """Return the names in a folder; none if it is missing.
 
         Raises:
-            ArtifactError: it can't be read, or is no folder.
+            ArtifactError: it can't be read, or is not a folder.
         """
         try:
-            return os.listdir(folder)  # noqa: PTH208 (names are all that is asked for)
+            return os.listdir(folder)  # noqa: PTH208 (only names are needed)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise ArtifactError(f"{folder}: can't be read: {error.strerror or error}") from error
 
     def move(self, source: Path, target: Path) -> bool:
-        """Rename a file or folder; returns whether it was there.
+        """Rename a file or folder; return False if it does not exist.
 
         Raises:
             ArtifactError: the disk refuses, or ``target``'s folder is a symbolic link.
@@ -176,7 +171,7 @@ class Storage:
             try:
                 os.rename(source, target)  # noqa: PTH104 (the system call that is meant)
             except FileNotFoundError:
-                if os.path.lexists(source):  # it is the target's folder that is missing
+                if os.path.lexists(source):  # the target's folder is missing
                     raise
                 return False
             self._flush_folder(target.parent)
@@ -185,7 +180,7 @@ class Storage:
             return True
 
     def remove(self, path: Path) -> None:
-        """Take a file away, if it is there.
+        """Remove a file, if it exists.
 
         Raises:
             ArtifactError: the disk refuses.
@@ -218,7 +213,7 @@ class Storage:
         self._missing(os.fspath(folder))
 
     def _missing(self, folder: str) -> list[str]:
-        """What is not a folder of ``folder`` and those between it and the root.
+        """Return those of ``folder`` and its parents below the root that are not folders.
 
         Raises:
             ArtifactError: one of them is a symbolic link.
@@ -247,18 +242,18 @@ def _content(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if os.path.islink(path):  # noqa: PTH114 (a text, likewise)
+        if os.path.islink(path):  # noqa: PTH114 (of text)
             raise _outside(path) from None
         raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
 
 
 def _all_of(descriptor: int) -> bytes:
-    # By hand: what open() asks the system besides costs as much as the reading.
+    # By hand: the further system calls of open() take as long as the read.
     size = os.fstat(descriptor).st_size
     content = os.read(descriptor, size + 1)
     if len(content) == size:
         return content
-    parts = [content]  # it grew meanwhile, or came in pieces
+    parts = [content]  # it grew meanwhile, or was read in part
     while part := os.read(descriptor, _PIECE):
         parts.append(part)
     return b"".join(parts)
@@ -271,5 +266,5 @@ def _above(path: str) -> str:
 def _outside(path: str) -> ArtifactError:
     return ArtifactError(
         f"{path}: is a symbolic link, which may lead out of the results folder",
-        hint="Replace it by what it points to; only the results folder itself may be a link.",
+        hint="Replace it by its target; only the results folder itself may be a link.",
     )

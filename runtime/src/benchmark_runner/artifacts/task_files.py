@@ -1,4 +1,4 @@
-"""What is on disk of one task, each file read once, for all that want to know of it."""
+"""The generation and the eval of one task, each file read once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.schemas import EvalResult, GenerationResult
 
+__all__ = ["TaskFiles"]
+
 
 class TaskFiles:
-    """The generation and the eval of one task as they are now.
+    """The generation and the eval of one task, as on disk when this was created.
 
-    They are parsed when they are first asked for: what can't be read is set aside only then.
+    They are parsed on first use; only then is a file that can't be read set aside.
 
     Args:
         artifacts: The files of the run.
@@ -37,7 +39,7 @@ class TaskFiles:
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there was a generation that can't be read."""
+        """True if the generation can't be read."""
         return self._generation is not None and self.generation is None
 
     @cached_property
@@ -47,15 +49,15 @@ class TaskFiles:
             return None
         return hashlib.sha256(self._generation).hexdigest()
 
-    def is_graded_by(self, result: EvalResult) -> bool:
-        """Whether it is the generation on disk that this eval is of."""
-        if result.generation_hash is None:
+    def is_current(self, evaluation: EvalResult) -> bool:
+        """Return True if an eval is of the generation on disk."""
+        if evaluation.generation_hash is None:
             return True
         found = self._generation
-        return found is not None and hashlib.sha256(found).hexdigest() == result.generation_hash
+        return found is not None and hashlib.sha256(found).hexdigest() == evaluation.generation_hash
 
     @cached_property
-    def result(self) -> EvalResult | None:
+    def evaluation(self) -> EvalResult | None:
         """The eval; ``None`` if there is none that can be read."""
         found = self._artifacts.parse_eval(self.task_id, self._eval)
         if found is None:
@@ -64,23 +66,23 @@ class TaskFiles:
 
     @property
     def has_unreadable_eval(self) -> bool:
-        """Whether there was an eval that can't be read."""
-        return self._had_eval and self.result is None
+        """True if the eval can't be read."""
+        return self._had_eval and self.evaluation is None
 
     @property
-    def grade(self) -> str | None:
-        """What the grader said, as JSON text; ``None`` where none said anything."""
-        result = self.result
-        if result is None or (result.result is None and result.status is not EvalStatus.EVALUATED):
+    def result_text(self) -> str | None:
+        """The grader's result as JSON text; ``None`` without one."""
+        found = self.evaluation
+        if found is None or (found.result is None and found.status is not EvalStatus.EVALUATED):
             return None
-        return json.dumps(result.result_json(), ensure_ascii=False)
+        return json.dumps(found.result_json(), ensure_ascii=False)
 
     @property
     def eval_content(self) -> bytes | None:
-        """``eval.json`` as it is on disk now; ``None`` without one."""
+        """The content of ``eval.json``; ``None`` without one that can be read."""
         return self._eval
 
     @cached_property
     def earlier_generations(self) -> list[GenerationResult]:
-        """The generations of earlier attempts, as far as they can be read."""
+        """The generations of earlier attempts that can be read."""
         return self._artifacts.earlier_generations(self.task_id)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner._json import filled
+from benchmark_runner._json import fill
 from benchmark_runner.client.call import Call
 from benchmark_runner.errors import RejectedRequestError
 
@@ -57,7 +57,7 @@ def post(
         body = to_json(request, by_alias=True, exclude=left_out)
         if results:
             text = BytesIO()
-            text.writelines(filled(body, (b'"evaluation_results":{', map(_member, results))))
+            text.writelines(fill(body, (b'"evaluation_results":{', map(_member, results))))
             body = text.getvalue()
     except PydanticSerializationError:
         raise RejectedRequestError(

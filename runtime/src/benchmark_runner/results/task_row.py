@@ -159,7 +159,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         task: Its files.
         score: Its task score.
     """
-    generation, result, earlier = task.generation, task.result, task.earlier_generations
+    generation, result, earlier = task.generation, task.evaluation, task.earlier_generations
     costs = [cost for each in earlier if (cost := known_cost(each)) is not None]
     state = _state_of(task)
     if generation is None:
@@ -209,7 +209,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
 
 
 def _state_of(task: TaskFiles) -> TaskState:
-    generation, result = task.generation, task.result
+    generation, result = task.generation, task.evaluation
     if generation is None:
         return TaskState.NOT_GENERATED
     if generation.status is GenerationStatus.ERROR:

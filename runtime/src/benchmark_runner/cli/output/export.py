@@ -82,7 +82,7 @@ def _cells(view: RunView, row: TaskRow, task: TaskFiles) -> dict[str, JsonValue]
         **row_as_json(row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
-        "grade": task.grade,
+        "grade": task.result_text,
     }
 
 

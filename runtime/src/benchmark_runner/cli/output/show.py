@@ -78,7 +78,7 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     texts = {
         "Question": generation.question if generation else None,
         "Answer": generation.data if generation else None,
-        "Grade": _pretty(details.task.grade),
+        "Grade": _pretty(details.task.result_text),
     }
     for name, text in texts.items():
         yield ""
@@ -96,14 +96,14 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
 
 def as_json(details: TaskDetails) -> dict[str, object]:
     """Return the task for ``--json``."""
-    generation, result = details.task.generation, details.task.result
+    generation, result = details.task.generation, details.task.evaluation
     return {
         "run_id": details.view.run_id,
         "results_dir": str(details.view.artifacts.results_dir),
         **row_as_json(details.row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
-        "grade": json.loads(details.task.grade) if details.task.grade else None,
+        "grade": json.loads(details.task.result_text) if details.task.result_text else None,
         "grading_errors": result.errors if result else [],
         "metadata": generation.metadata if generation else {},
         "stop_reason": generation.stop_reason if generation else None,

@@ -120,7 +120,7 @@ def _entry(
         "Error": row.error,
         "Question": question,
         "Answer": generation.data if generation else None,
-        "Grade": _pretty(task.grade),
+        "Grade": _pretty(task.result_text),
     }
     folder = view.artifacts.task_dir(row.task_id)
     folders = {"Logs": view.artifacts.agent_logs_dir(row.task_id), "Files": folder}
