@@ -1,4 +1,4 @@
-"""What ``make_cli()`` was told; every command gets it."""
+"""The arguments of ``make_cli()``, with the defaults of the command line."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _LIMITS = "Limits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a person asked for; where nothing was said, the default.
+    """The request of a person, with the defaults of what was omitted.
 
     The fields that are no flags are filled in by the command: its name, and what the author's
     project says.

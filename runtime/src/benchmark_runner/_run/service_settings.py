@@ -17,7 +17,7 @@ _SERVICE = "Service settings"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
-    """How to reach the service, and how long to wait for it."""
+    """The settings of the connection to the service."""
 
     url: str = flag(
         "--service-url",
@@ -91,7 +91,7 @@ class ServiceSettings:
 
     @property
     def retry(self) -> "RetryPolicy":
-        """How often and how long to retry a request."""
+        """The policy for retries of a request."""
         from benchmark_runner.client.retry import RetryPolicy
 
         return RetryPolicy(attempts=self.service_attempts, total_time=self.service_retry_time)

@@ -47,12 +47,12 @@ def make_cli(
     Args:
         runner: The runner class, or ``"package.module:Class"``, which is only imported when a
             command runs, so that ``--help`` is instant.
-        default_dataset_file: The tasks, where no dataset is named; relative to the project.
-        default_results_dir: Where runs are kept; relative to the project.
-        default_parallelism: The most generations at a time.
-        default_timeout: Seconds a generation may take; ``None`` or 0 or less means no limit.
-        default_model: The model, where ``--model`` is left out.
-        default_service_url: The benchmark service, where neither ``--service-url`` nor
+        default_dataset_file: Dataset file if no dataset is named; relative to the project.
+        default_results_dir: Folder of the runs; relative to the project.
+        default_parallelism: Maximum number of generations at a time.
+        default_timeout: Time limit of a generation in seconds; ``None`` or 0 or less means none.
+        default_model: Model of a new run if ``--model`` is omitted.
+        default_service_url: URL of the benchmark service if neither ``--service-url`` nor
             ``SERVICE_URL`` is given; ``local`` is the embedded one.
         grader: What grades for the embedded service: ``grade(task, response)``, or its name
             as ``"package.module:name"``.

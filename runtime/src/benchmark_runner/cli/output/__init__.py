@@ -1,1 +1,1 @@
-"""What each command prints, as text and as JSON."""
+"""The output of each command, as text and as JSON."""
