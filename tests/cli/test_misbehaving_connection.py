@@ -135,7 +135,7 @@ class TestNotAGrade:
             (says(b'{"status": "evaluated", "result": 1e999}'), "a number that is not finite"),
             (
                 says(b'{"task_id": "t2", "status": "evaluated", "result": 1}'),
-                "it is about task 't2'",
+                "the answer is about task 't2'",
             ),
             (says(b"not compressed", content_encoding="gzip"), "it can't be decompressed"),
             (says(compress(GRADE)[:-9], content_encoding="gzip"), "ends in the middle"),

@@ -101,7 +101,7 @@ class Failure(BaseModel):
     phase: Phase
     kind: FailureKind
     retryable: bool
-    """Whether a retry may succeed."""
+    """True if a retry may succeed."""
     hint: str | None = None
     """The next step for a person, where the framework knows one."""
 
@@ -140,7 +140,7 @@ class GenerationResult(BaseModel):
     runner_commit: str | None = None
     """The git commit of the runner's project; filled in by the framework."""
     runner_dirty: bool | None = None
-    """Whether files of that commit were edited."""
+    """True if files of that commit were edited."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration: float | None = None
@@ -247,7 +247,7 @@ class EvalResult(BaseModel):
     service_version: str | None = None
     """The version in the service's answer to ``/version`` at that time."""
     local: bool | None = None
-    """Whether the embedded service evaluated it."""
+    """True if the embedded service evaluated it."""
     generation_hash: str | None = None
     """SHA-256 of the ``generation.json`` that was evaluated."""
     duration: float | None = None
@@ -285,9 +285,9 @@ class ScoreResult(BaseModel):
     final_score: float
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     complete: bool = False
-    """Whether every task of the run is evaluated or ran out of time or turns."""
+    """True if every task of the run is evaluated or ran out of time or turns."""
     local: bool | None = None
-    """Whether the score is from the embedded service."""
+    """True if the score is from the embedded service."""
     service_url: str | None = None
     mean: float | None = None
     """The mean of the task scores (see ``BenchmarkRunner.task_score``)."""
