@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.score import CurrentEvals, make_score, standing_score
+from benchmark_runner._run.score import CurrentEvals, current_score, make_score
 from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
@@ -105,7 +105,7 @@ async def test_a_score_stands_while_the_evals_stay(run: RunFolder, artifacts: Ru
         run.add_evaluation(task_id, 1.0)
     made = await score(Runner(), artifacts)
 
-    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) == made
+    assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) == made
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ async def test_a_score_falls_when_the_evals_change(
         case _:
             tasks = [*TASKS, "t4"]
 
-    assert standing_score(artifacts, hash_of_evals(artifacts, tasks)) is None
+    assert current_score(artifacts, hash_of_evals(artifacts, tasks)) is None
 
 
 async def test_the_score_of_an_incomplete_run_does_not_stand(
@@ -172,15 +172,15 @@ async def test_the_score_of_an_incomplete_run_does_not_stand(
     run.add_evaluation("t1", 1.0)
     await score(Runner(), artifacts)
 
-    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+    assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
 
 
 def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
-    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+    assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
     artifacts.run_dir.mkdir(parents=True)
     artifacts.final_score_path.write_text("{")
 
-    assert standing_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
+    assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
 
 
 class TestCurrentEvals:

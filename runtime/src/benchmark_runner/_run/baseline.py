@@ -34,7 +34,7 @@ class Baseline:
 
     Attributes:
         scores: The scores of the chosen tasks that need nothing more.
-        timed_out: How many of those ran out of time.
+        timed_out: Number of those that ran out of time.
         spend: The cost and tokens of all generations of the run, earlier attempts included.
     """
 

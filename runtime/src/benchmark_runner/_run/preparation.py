@@ -9,7 +9,7 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
 from benchmark_runner._run.plan import Planner, Reason
-from benchmark_runner._run.score import has_forced_score, standing_score
+from benchmark_runner._run.score import current_score, has_forced_score
 from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import RunIdentityError
@@ -82,7 +82,7 @@ class Preparation:
             return CommandGrader(GradedBy(None, runner.EVALUATION_API, None), local)
         score = None
         if self._is_unchanged and not request.force:
-            score = await run_in_thread(standing_score, self._artifacts, self._evals_hash)
+            score = await run_in_thread(current_score, self._artifacts, self._evals_hash)
         if self._plan:
             await check_service(
                 runner.service,

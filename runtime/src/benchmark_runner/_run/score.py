@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 _FIX_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
 
 
-def standing_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
+def current_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
     """Return the score on disk if it is complete and of the evals with this hash."""
     score = artifacts.load_final_score()
-    return score if score is not None and score.complete and sums(score, evals_hash) else None
+    return score if score is not None and score.complete and is_current(score, evals_hash) else None
 
 
 def has_forced_score(artifacts: RunArtifacts, evals_hash: str) -> bool:
     """Return True if the score on disk is incomplete, and of the evals with this hash."""
     score = artifacts.load_final_score()
-    return score is not None and not score.complete and sums(score, evals_hash)
+    return score is not None and not score.complete and is_current(score, evals_hash)
 
 
-def sums(score: ScoreResult, evals_hash: str) -> bool:
+def is_current(score: ScoreResult, evals_hash: str) -> bool:
     """Return True if a score is of the evals with this hash. One without a hash is trusted."""
     return score.evals_hash in (None, evals_hash)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.scan import scan
-from benchmark_runner._run.score import EvalsDigest, sums
+from benchmark_runner._run.score import EvalsDigest, is_current
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner.results.task_row import TaskState, make_row
 
@@ -103,7 +103,7 @@ class RunScan:
     def score(self) -> ScoreResult | None:
         """The score on disk if it sums the evals on disk, also one that was forced."""
         score = self._load_score()
-        return score if score is not None and sums(score, self._digest.hexdigest()) else None
+        return score if score is not None and is_current(score, self._digest.hexdigest()) else None
 
     @property
     def unreadable(self) -> list[Path]:
