@@ -97,7 +97,7 @@ class TestAccepted:
         finished.write_tasks([THREE, ONE, TWO_CHANGED])
         ended = finished.run(*ACCEPT)
         assert ended.code == 0, ended.err
-        assert "1 to generate, 2 to grade, 0 done before" in ended.out
+        assert "1 to generate, 2 to evaluate, 0 done before" in ended.out
         assert finished.calls[3:] == ["t2"]
         kept = finished.results / "r1" / "t2" / "attempts" / "1"
         assert {name: (kept / name).read_bytes() for name in earlier} == earlier
@@ -113,7 +113,7 @@ class TestAccepted:
         finished.write_tasks([FOUR, THREE, TWO_CHANGED])
         ended = finished.run(*ACCEPT)
         assert ended.code == 0, ended.err
-        assert "2 to generate, 1 to grade, 0 done before" in ended.out
+        assert "2 to generate, 1 to evaluate, 0 done before" in ended.out
         assert sorted(finished.calls[3:]) == ["t2", "t4"]
         noted = config(finished)
         assert noted["tasks"] == [*noted["task_hashes"]] == ["t4", "t3", "t2"]
@@ -207,7 +207,7 @@ class TestGrades:
         project.write_tasks([THREE, ONE, TWO_CHANGED, FOUR])
         ended = project.run(*ACCEPT, *flags)
         assert ended.code == 0, ended.err
-        assert "2 to generate, 0 to grade, 2 done before" in ended.out
+        assert "2 to generate, 0 to evaluate, 2 done before" in ended.out
         assert sorted(self.graded(scripted)[3:]) == ["t2", "t4"]
         assert scripted.paths().count("/final-score/") == 2
 
@@ -253,7 +253,7 @@ class TestGrades:
         assert not (finished.results / "r1" / "t3" / "eval.json").exists()
         ended = finished.run(*RUN)
         assert ended.code == 0, ended.err
-        assert "1 to generate, 1 to grade, 1 done before" in ended.out
+        assert "1 to generate, 1 to evaluate, 1 done before" in ended.out
         versions = {
             finished.read("r1", task_id, "eval.json")["service_version"]
             for task_id in ("t1", "t2", "t3")

@@ -86,7 +86,7 @@ class TestItsEnd:
         )
         ended = project.run("status", "r1", "--follow")
         assert ended.code == 0
-        assert ended.err.splitlines()[0] == "0/3 done, 0 generating, 0 grading"
+        assert ended.err.splitlines()[0] == "0/3 done, 0 generating, 0 evaluating"
         assert ended.out == project.run("status", "r1").out
 
     def test_where_nobody_is_at_work_it_says_so_at_once(self, project: RunnerProject) -> None:
@@ -214,7 +214,7 @@ class TestARunInAnotherProcess:
         before = state(project.results)
         followed = project.start("status", "r1", "--follow")
         assert followed.stderr is not None
-        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 grading\n"
+        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 evaluating\n"
         followed.send_signal(signal.SIGINT)
         ended = project.end(followed)
         assert ended.code == 130
@@ -250,7 +250,7 @@ class TestARunInAnotherProcess:
     ) -> None:
         followed = project.start("status", "r1", "--follow")
         assert followed.stderr is not None
-        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 grading\n"
+        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 evaluating\n"
         waiting.send_signal(signal.SIGTERM)
         ended = project.end(followed, timeout=TOO_LONG)
         assert ended.code == 0

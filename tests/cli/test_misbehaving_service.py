@@ -137,7 +137,7 @@ class TestRefusedForAll:
         service.faults["t1"] = [fault]
         ended = run(benchmark, service, "--parallelism", "1", "--eval-parallelism", "1")
         assert ended.code == 1
-        assert f"{kind}: could not grade task 't1'" in ended.err
+        assert f"{kind}: could not evaluate task 't1'" in ended.err
         assert reason in ended.err
         assert way_out in ended.err
         assert len(service.asked_for("t1")) == 1

@@ -87,7 +87,7 @@ class TestRerun:
         assert not (finished.results / "r1" / "t1" / "eval.json").exists()
         assert not (finished.results / "r1" / "final_score.json").exists()
         ended = finished.run(*RUN)
-        assert "0 to generate, 1 to grade, 2 done before" in ended.out
+        assert "0 to generate, 1 to evaluate, 2 done before" in ended.out
         assert finished.calls[3:] == ["t1"]
 
     @pytest.mark.parametrize("named", [[], ["t1"]])

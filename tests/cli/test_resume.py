@@ -36,7 +36,7 @@ class TestNothingIsDoneAgain:
         second = project.run("run", "--run-id", "r1")
         assert (first.code, second.code) == (0, 0)
         assert len(project.calls) == 3
-        assert "0 to generate, 0 to grade, 3 done before" in second.out
+        assert "0 to generate, 0 to evaluate, 3 done before" in second.out
         assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local; from before]" in second.out
         changed = {path for path, stamp in stamps(project).items() if before[path] != stamp}
         assert not {path for path in changed if not path.endswith(".lock")}
@@ -75,7 +75,7 @@ class TestNothingIsDoneAgain:
         project.run("run", "--run-id", "r1", "--skip-eval", "t1")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 0
-        assert "2 to generate, 1 to grade, 0 done before" in ended.out
+        assert "2 to generate, 1 to evaluate, 0 done before" in ended.out
         assert sorted(project.calls) == ["t1", "t2", "t3"]
 
     @pytest.mark.parametrize("content", [None, "", '{"task_id": "t1", "sta', "[]"])

@@ -162,8 +162,8 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error(
 ) -> None:
     ended = project.execute("run", "--run-id", "r1")
     assert ended.err.splitlines() == [
-        "0/3 done, 0 generating, 0 grading",
-        "3/3 done, 0 generating, 0 grading, mean 0.6667 ± 0.33",
+        "0/3 done, 0 generating, 0 evaluating",
+        "3/3 done, 0 generating, 0 evaluating, mean 0.6667 ± 0.33",
     ]
     assert "\x1b" not in ended.out + ended.err
     assert "done," not in ended.out
@@ -278,8 +278,11 @@ def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> 
     ended = project.execute("run", "--run-id", "r1")
     lines = ended.err.splitlines()
     # No event comes between the start of the agent and its end.
-    assert lines[:2] == ["0/1 done, 0 generating, 0 grading", "0/1 done, 1 generating, 0 grading"]
-    assert lines[-1].startswith("1/1 done, 0 generating, 0 grading, 1 timed out, mean 0")
+    assert lines[:2] == [
+        "0/1 done, 0 generating, 0 evaluating",
+        "0/1 done, 1 generating, 0 evaluating",
+    ]
+    assert lines[-1].startswith("1/1 done, 0 generating, 0 evaluating, 1 timed out, mean 0")
     assert max(map(len, lines)) <= 100
 
 

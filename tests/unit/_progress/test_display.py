@@ -99,8 +99,8 @@ class TestPlainLines:
             ):
                 plain.show(event)
         assert log.lines == [
-            "0/1 done, 0 generating, 0 grading",
-            "1/1 done, 0 generating, 0 grading",
+            "0/1 done, 0 generating, 0 evaluating",
+            "1/1 done, 0 generating, 0 evaluating",
         ]
 
     def test_lines_come_at_a_bearable_rate(
@@ -150,7 +150,7 @@ class TestPlainLines:
         with plain:
             for _ in range(5):
                 assert looks.acquire(timeout=TOO_LONG)
-        assert log.lines == ["0/1 done, 0 generating, 0 grading"]
+        assert log.lines == ["0/1 done, 0 generating, 0 evaluating"]
 
     def test_what_the_service_says_in_a_retry_is_masked(self, log: Log) -> None:
         shown = PlainDisplay(lambda text: text.replace("key", "***"), log)
@@ -159,7 +159,7 @@ class TestPlainLines:
         with shown:
             pass
         assert log.lines == [
-            "0/10 done, 0 generating, 0 grading; a retry follows: HTTP 500: bad ***"
+            "0/10 done, 0 generating, 0 evaluating; a retry follows: HTTP 500: bad ***"
         ]
 
     def test_a_reader_that_is_gone_ends_nothing(self, plain: PlainDisplay, log: Log) -> None:

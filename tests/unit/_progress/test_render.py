@@ -50,8 +50,8 @@ class TestOldest:
         )
         assert drawn(counted, 62)[3:] == [
             " 0:01:02  slow  generating",
-            " 0:01:02  grade  grading",
-            " 0:01:02  again  grading, again in 8 s: HTTP 503: busy",
+            " 0:01:02  grade  evaluating",
+            " 0:01:02  again  evaluating, again in 8 s: HTTP 503: busy",
         ]
 
     def test_what_has_just_begun_is_not(self) -> None:
@@ -86,7 +86,7 @@ class TestRows:
             "━━━━━─────────────── 254/1000 done  0:00:04  1.0/s  0:12:26 left",
             "1 failed  31 timed out  mean 0.5123 ± 0.021 (n=219)",
             "≥ $12.30  1.23M tokens in, 340k out",
-            "0 generating  1 grading  337 to grade",
+            "0 generating  1 evaluating  337 to evaluate",
             "1 to retry, the next in 5 s: HTTP 503: busy",
         ]
         assert render_summary(counted, 4) == drawn(counted, 4)[:3]
@@ -145,14 +145,14 @@ class TestLine:
         for second in range(1, 11):
             counted.count(graded(f"t{second}", score=None), second)
         assert line(counted, 10) == (
-            "130/500 done, 1 generating, 0 grading, 3 timed out, mean 0.5 ± 0.02, $1.23, 1.0/s, "
+            "130/500 done, 1 generating, 0 evaluating, 3 timed out, mean 0.5 ± 0.02, $1.23, 1.0/s, "
             "0:06:10 left"
         )
 
     def test_it_says_why_gradings_wait(self) -> None:
         counted = tally(EvaluationStarted("t1"), RetryScheduled("HTTP 503: busy", 9, "t1"))
         assert line(counted) == (
-            "0/10 done, 0 generating, 0 grading, 1 to retry, the next in 9 s: HTTP 503: busy"
+            "0/10 done, 0 generating, 0 evaluating, 1 to retry, the next in 9 s: HTTP 503: busy"
         )
 
     def test_a_long_reason_is_cut(self) -> None:

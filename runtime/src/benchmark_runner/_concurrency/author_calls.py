@@ -32,14 +32,10 @@ async def call_either(
 ) -> T:
     """Await ``call()`` on the loop if ``function`` is a coroutine function, else in a thread.
 
-    Args:
-        function: The author's function.
-        call: Calls it with its arguments.
-        name: Its name in messages, and that of the thread.
+    ``name`` is that of the function in messages, and of the thread.
 
     Raises:
         RuntimeError: the function tried to end the process.
-        Exception: any error of the function.
     """
     try:
         if _is_coroutine_function(function):

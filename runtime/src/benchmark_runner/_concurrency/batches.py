@@ -27,9 +27,6 @@ class Batches(Generic[T]):
             calling thread. It must not raise, and never runs at the same time as ``take``.
         interval: Seconds between two rounds.
         name: The name of the thread.
-
-    Attributes:
-        add: Adds one item; fast, and safe in any thread.
     """
 
     def __init__(
@@ -53,11 +50,7 @@ class Batches(Generic[T]):
         self._thread.start()
 
     def end(self, within: float | None = None) -> None:
-        """Process the remaining items, and wait for that.
-
-        Args:
-            within: The most seconds to wait: the disk that is written to may be gone.
-        """
+        """Process the remaining items, and wait for that: at most ``within`` seconds."""
         self._over.set()
         if self._thread.ident is not None:
             self._thread.join(within)

@@ -33,13 +33,7 @@ _owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A time in which the event loop did not run.
-
-    Attributes:
-        task_id: The task whose code blocks it; ``None`` if unknown.
-        seconds: The duration so far.
-        stack: The stack of that code.
-    """
+    """A time in which the event loop did not run, and the stack of the code that blocks it."""
 
     task_id: str | None
     seconds: float
@@ -47,11 +41,7 @@ class Stall:
 
 
 class OwnerScope:
-    """A block whose asyncio tasks, and those that they start, belong to a task of the run.
-
-    Args:
-        task_id: The task of the run.
-    """
+    """A block whose asyncio tasks, and those that they start, belong to a task of the run."""
 
     def __init__(self, task_id: str) -> None:
         self._task_id = task_id
@@ -71,9 +61,8 @@ def current_owner() -> str | None:
 class LoopWatch:
     """A context manager that watches the running event loop.
 
-    Args:
-        on_stall: Called once for each long stall, **in the watching thread**, as the loop can't
-            run anything then.
+    ``on_stall`` is called once for each long stall, **in the watching thread**, as the loop can't
+    run anything then.
     """
 
     def __init__(self, on_stall: Callable[[Stall], None]) -> None:

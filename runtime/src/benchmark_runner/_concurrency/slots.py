@@ -13,11 +13,7 @@ _current: ContextVar[Slot | None] = ContextVar("slot", default=None)
 
 
 class Slot:
-    """A slot that one piece of work holds, and gives up while it waits.
-
-    Args:
-        free: The number of free slots.
-    """
+    """A slot that one piece of work holds, and gives up while it waits."""
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
@@ -60,8 +56,7 @@ class Slot:
     def make_current(self, on_resume: Callable[[], object] = lambda: None) -> None:
         """Make this the slot that :func:`sleep_without_slot` gives up, here and in child tasks.
 
-        Args:
-            on_resume: Called when the slot is held again after a sleep.
+        ``on_resume`` is called when the slot is held again after a sleep.
         """
         self._on_resume = on_resume
         _current.set(self)
@@ -73,11 +68,7 @@ class Slot:
 
 
 class Slots:
-    """A number of slots.
-
-    Args:
-        most: The number, at least 1.
-    """
+    """A number of slots, at least 1."""
 
     def __init__(self, most: int) -> None:
         self._free = asyncio.Semaphore(most)

@@ -1,7 +1,7 @@
 """A thread pool for the framework's own blocking calls, mostly writes.
 
-With hundreds of calls at a time, waking the event loop for each one costs more than the call. So
-it is woken once for all that have ended meanwhile.
+Waking the event loop for each of hundreds of calls costs more than the calls: it is woken once
+for all that have ended meanwhile.
 """
 
 from __future__ import annotations
@@ -29,11 +29,7 @@ _AT_ONCE = 50
 
 
 class ThreadPool:
-    """A thread pool whose calls settle futures of an event loop.
-
-    Args:
-        most: The number of threads.
-    """
+    """A pool of threads whose calls settle futures of an event loop."""
 
     def __init__(self, most: int) -> None:
         self._most = most

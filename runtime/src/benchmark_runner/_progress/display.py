@@ -1,6 +1,6 @@
 """The displays of a run: live on a terminal, plain lines where there is none.
 
-Each draws or writes in a thread of its own: nothing that a run does waits for a terminal.
+Each works in a thread of its own: nothing that a run does waits for a terminal.
 """
 
 from __future__ import annotations
@@ -50,12 +50,7 @@ class Display(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
 
     def show(self, event: Event, at: float | None = None) -> None:
-        """Show one event.
-
-        Args:
-            event: The event.
-            at: Its time by ``monotonic()``; now if left out.
-        """
+        """Show an event that happened at that time of ``monotonic()``, by default now."""
         ...
 
 
@@ -73,11 +68,7 @@ class NoDisplay:
 
 
 class _TallyDisplay:
-    """The base of displays: a thread counts the events, and shows the counts.
-
-    Args:
-        mask: Masks secrets in what is shown.
-    """
+    """The base of displays: a thread counts the events, and shows the counts."""
 
     def __init__(self, mask: Callable[[str], str]) -> None:
         self._mask = mask
@@ -220,12 +211,7 @@ class _Rows:
 
 
 def make_display(mask: Callable[[str], str], *, quiet: bool) -> Display:
-    """Return the display that fits standard error.
-
-    Args:
-        mask: Masks secrets in what is shown.
-        quiet: Whether to show nothing.
-    """
+    """Return the display that fits standard error."""
     if quiet:
         return NoDisplay()
     draws = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _DUMB

@@ -1,7 +1,6 @@
 """The log of a run's events, ``events.jsonl``: one JSON object a line.
 
-``docs/events.md`` in the runtime's sources describes the lines. They are a help and no result:
-a run does without them where the disk refuses.
+``docs/events.md`` describes the lines. A run does without them where the disk refuses.
 """
 
 from __future__ import annotations
@@ -43,10 +42,6 @@ _NAMES: dict[type[Event], tuple[str, list[str]]] = {
 
 class EventLog:
     """The writer of a run's ``events.jsonl``, in a thread of its own.
-
-    Args:
-        artifacts: The files of the run.
-        started: The first event.
 
     Attributes:
         refused_by: The error that made the log incomplete, if it is.

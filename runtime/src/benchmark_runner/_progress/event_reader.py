@@ -26,12 +26,11 @@ _KINDS: dict[str, type[Event]] = {name_of(kind): kind for kind in get_args(Event
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One line of the log.
+    """One line of the log; without an event, it only says that its command is running.
 
     Attributes:
         at: Its time, in seconds since 1970.
         invocation: The command on the run that it is about.
-        event: The event; ``None`` where the line only says that the command is running.
     """
 
     at: float
@@ -40,11 +39,7 @@ class Logged:
 
 
 class EventReader:
-    """A reader of what is appended to a run's ``events.jsonl``, also while it is written.
-
-    Args:
-        path: The file; it need not be there yet.
-    """
+    """A reader of what is appended to a run's ``events.jsonl``, which need not be there yet."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,11 +48,7 @@ class EventReader:
         self._rest = b""
 
     def read(self) -> Iterator[Logged]:
-        """Return the lines appended since the last call; other content is left out.
-
-        Raises:
-            ArtifactError: the file can't be read.
-        """
+        """Return the lines appended since the last call; other content is left out."""
         while content := self._piece():
             *lines, self._rest = (self._rest + content).split(b"\n")
             for line in lines:

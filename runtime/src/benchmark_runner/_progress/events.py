@@ -1,7 +1,4 @@
-"""The events of a run, which the engine emits; a display and a log file listen.
-
-``docs/events.md`` in the runtime's sources describes them in ``events.jsonl``.
-"""
+"""The events of a run, which the engine emits; ``docs/events.md`` describes them as logged."""
 
 from __future__ import annotations
 
@@ -17,30 +14,16 @@ InvocationOutcome = Literal["complete", "incomplete", "stopped", "interrupted", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationStarted:
-    """A command started work on the run.
+    """A command started on the run, which stands like this.
 
     Attributes:
-        command: Its name.
-        pid: The id of its process.
-        host: The machine that it runs on.
-        version: The version of the runtime.
-        model: The model for ``generate()``.
         problem: Whether it is about the one task of ``--problem``; others may run beside it.
-        skip_eval: Whether it only generates.
-        parallelism: The most generations at a time.
-        eval_parallelism: The most evaluations at a time.
         total: The chosen tasks.
-        done: The ones of them that need nothing more.
-        to_generate: The ones that need a generation.
+        done: The ones of them that need nothing more; of these ``timed_out`` ran out of time and
+            ``scored`` have a score, with this ``mean`` and its ``stderr``.
         to_evaluate: The ones whose generation needs an evaluation.
-        timed_out: The ones that are done and ran out of time.
-        scored: The ones that are done and have a score.
-        mean: The mean of these scores.
-        stderr: Its standard error; ``None`` with fewer than two.
-        cost: US dollars that the generations on disk cost, of all tasks and attempts.
-        cost_unknown: The generations without a recorded cost.
-        input_tokens: Tokens that they took, as far as that is recorded.
-        output_tokens: Likewise.
+        cost: US dollars that the generations on disk cost, of all tasks and attempts; without
+            those whose cost is unknown. Tokens likewise.
     """
 
     command: str
@@ -75,8 +58,6 @@ class InvocationEnded:
             and ``failed`` where it ended before all was done.
         error: The error that stopped it, as ``TypeName: message``.
         final_score: The final score, if the run has one of the evaluations on disk.
-        mean: The mean of the tasks' scores.
-        stderr: Its standard error.
     """
 
     outcome: InvocationOutcome
@@ -96,10 +77,7 @@ class GenerationStarted:
 
 @dataclass(frozen=True, slots=True)
 class GenerationFinished:
-    """A task's generation is on disk.
-
-    ``duration`` is in seconds, ``cost`` in US dollars; ``None`` is not known.
-    """
+    """A task's generation is on disk; ``duration`` in seconds, ``cost`` in US dollars if known."""
 
     task_id: str
     status: GenerationStatus
@@ -139,8 +117,7 @@ class EvaluationFinished:
 class RetryScheduled:
     """A call to the service, or a write, failed and is retried after ``wait`` seconds.
 
-    ``task_id`` is the task whose evaluation has given its place to others until then; ``None``
-    where no evaluation waits.
+    Until then, the evaluation of ``task_id``, if it is one, has given its place to others.
     """
 
     reason: str
@@ -158,11 +135,7 @@ class EvaluationStopped:
 
 @dataclass(frozen=True, slots=True)
 class LoopBlocked:
-    """Code that does not yield blocks the event loop.
-
-    It is emitted from another thread than the other events. ``task_id`` is ``None`` where it is
-    not known whose code it is.
-    """
+    """Code of a task, or of an unknown one, blocks the event loop; emitted from another thread."""
 
     task_id: str | None
     seconds: float

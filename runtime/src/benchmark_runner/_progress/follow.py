@@ -30,10 +30,6 @@ SILENCE = 30.0
 def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
     """Show a run's progress until no command works on it any more.
 
-    Args:
-        path: The log of its events.
-        mask: Masks secrets in what is shown.
-
     Returns:
         Whether the log tells of the end; if not, a command has fallen silent. ``None`` where no
         command worked on the run.
@@ -60,9 +56,6 @@ def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
 
 class _GrowingLog:
     """A run's log, and the commands that append to it.
-
-    Args:
-        reader: Reads it.
 
     Attributes:
         heard_at: The time of the last line of each command on the run, by invocation.

@@ -27,9 +27,6 @@ class Listeners:
     """The display and the log, which work in threads of their own.
 
     On leaving, both are ended: with the outcome of :meth:`set_outcome`, else with the error.
-
-    Args:
-        artifacts: The files of the run.
     """
 
     def __init__(self, artifacts: RunArtifacts) -> None:
@@ -54,12 +51,7 @@ class Listeners:
         return self._log.refused_by if self._log is not None else None
 
     async def begin(self, started: InvocationStarted, *, quiet: bool) -> None:
-        """Start the display and the log.
-
-        Args:
-            started: The first event.
-            quiet: Whether to show nothing.
-        """
+        """Start the display and the log with the first event."""
         self._log = EventLog(self._artifacts, started)
         self._display = make_display(self._artifacts.redactor.clean_text, quiet=quiet)
         self._display.show(started)

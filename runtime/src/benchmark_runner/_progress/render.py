@@ -29,15 +29,7 @@ _THOUSAND, _MILLION = 1000, 1_000_000
 def render_rows(
     tally: Tally, now: float, mask: Callable[[str], str], *, columns: int, lines: int
 ) -> list[str]:
-    """Return the rows of a live display; as many as fit, the most important ones first.
-
-    Args:
-        tally: The counts.
-        now: The time of its clock.
-        mask: Masks secrets.
-        columns: The width of the terminal.
-        lines: The most rows.
-    """
+    """Return the rows of a live display; as many as fit, the most important ones first."""
     width = min(columns - 1, WIDEST)
     found = [*render_summary(tally, now), _format_slots(tally), *_format_waiting(tally, now, mask)]
     if (note := tally.note(now)) is not None:
@@ -75,7 +67,7 @@ def format_counts(tally: Tally) -> str:
     parts = [
         f"{tally.done}/{tally.total} done",
         f"{tally.generating} generating",
-        f"{tally.evaluating} grading",
+        f"{tally.evaluating} evaluating",
     ]
     return ", ".join([*parts, *_format_outcomes(tally)])
 
@@ -99,9 +91,9 @@ def cut(text: str, width: int) -> str:
 
 
 def _format_slots(tally: Tally) -> str:
-    parts = [f"{tally.generating} generating", f"{tally.evaluating} grading"]
+    parts = [f"{tally.generating} generating", f"{tally.evaluating} evaluating"]
     if tally.to_evaluate:
-        parts.append(f"{tally.to_evaluate} to grade")
+        parts.append(f"{tally.to_evaluate} to evaluate")
     return "  ".join(parts)
 
 
@@ -158,9 +150,9 @@ def _format_oldest(
 
 def _format_activity(task: ActiveTask, now: float, mask: Callable[[str], str]) -> str:
     if task.reason is None:
-        return "grading" if task.is_evaluation else "generating"
+        return "evaluating" if task.is_evaluation else "generating"
     due = max(task.until - now, 0.0)
-    return f"grading, again in {due:.0f} s: {in_one_line(mask(task.reason))}"
+    return f"evaluating, again in {due:.0f} s: {in_one_line(mask(task.reason))}"
 
 
 def _shorten(count: int) -> str:

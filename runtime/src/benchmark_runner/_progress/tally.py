@@ -37,15 +37,7 @@ _SAMPLES = 300
 
 @dataclass(slots=True)
 class ActiveTask:
-    """A task that is generated or evaluated now.
-
-    Attributes:
-        task_id: The task.
-        since: The time at which that began.
-        is_evaluation: Whether it is evaluated; else it is generated.
-        reason: The failure after which it waits for a retry; ``None`` while it does not.
-        until: The time of that retry.
-    """
+    """A task that is generated or evaluated since a time; after a failure, it waits for a retry."""
 
     task_id: str
     since: float
@@ -62,18 +54,10 @@ class Tally:
     Attributes:
         total: The chosen tasks.
         done: The tasks that need nothing more in this invocation, failed ones included.
-        generating: The tasks that are generated now.
-        evaluating: The tasks that are evaluated now.
         waiting: The evaluations that wait for a retry.
         to_evaluate: The generations whose evaluation has not begun.
         failed: The tasks that have failed in this invocation.
-        timed_out: The tasks that ran out of time.
-        scores: The mean of the chosen tasks' scores.
-        spend: The cost and tokens of the run's generations.
         active: The tasks that are generated, evaluated or waiting now.
-        started_at: The time at which the invocation began.
-        is_scoring: Whether the run is being scored.
-        is_over: Whether the invocation has ended.
     """
 
     def __init__(self) -> None:

@@ -13,11 +13,7 @@ __all__ = ["AdaptiveLimit"]
 
 
 class AdaptiveLimit:
-    """A limit on concurrent requests: first come, first served.
-
-    Args:
-        most: The limit at the beginning, which it never exceeds; at least 1.
-    """
+    """A limit on concurrent requests, at first and at most ``most``: first come, first served."""
 
     def __init__(self, most: int) -> None:
         self._most = float(most)
@@ -47,11 +43,7 @@ class AdaptiveLimit:
         self._allowed = min(self._most, self._allowed + 1 / self._allowed)
 
     def cut(self, began: int) -> None:
-        """Halve the limit, once for all requests that ran at the same time.
-
-        Args:
-            began: The value that entering returned for the refused request.
-        """
+        """Halve the limit, once for all requests that ran together; entering returned ``began``."""
         if began == self._cuts:
             self._cuts += 1
             self._allowed = max(1.0, self._allowed // 2)

@@ -17,7 +17,6 @@ class Service:
 
     Attributes:
         url: The base URL without user info.
-        local: Whether it is the embedded service.
         auth_name: The source of the key, never the key; ``None`` without one.
         bearer: Whether the key goes out as a legacy bearer token.
         redactor: Masks the secrets of this client and of the author in messages.
@@ -38,10 +37,8 @@ class Call:
     """One request to the service, retries included.
 
     Attributes:
-        what: The verb and its object, to follow "could not": ``grade task 't1'``.
-        method: The HTTP method.
+        what: The verb and its object, to follow "could not": ``evaluate task 't1'``.
         path: The path below the base URL, with its query.
-        dataset: The dataset it is about, where one was named.
         body: The JSON body, ready to be sent.
     """
 

@@ -35,15 +35,11 @@ _PORTS = range(1, 65536)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A checked service URL, and the headers for it.
+    """A checked service URL without user info and final slash, and the headers for it.
 
     Attributes:
-        url: The URL without user info and final slash.
-        host: Its host, an IPv6 address in brackets.
-        headers: Sent with every request.
-        auth_name: The key's name in messages; ``None`` without one.
+        host: An IPv6 address is in brackets.
         secrets: The texts that no message may show, but for very short ones.
-        is_loopback: Whether it is on this machine.
         is_private: Whether nobody else can read the requests.
     """
 
@@ -59,15 +55,10 @@ class Endpoint:
     def of(
         cls, base_url: str, headers: Mapping[str, str], auth_name: str | None, *, trusted: bool
     ) -> Self:
-        """Check a service URL and the headers for it.
+        """Check a service URL and the headers, whose values are secrets.
 
         User info in the URL becomes basic authentication, unless a header says otherwise.
-
-        Args:
-            base_url: The URL as a person gave it.
-            headers: Keys; every value is a secret.
-            auth_name: The key's name in messages.
-            trusted: Whether requests never leave this process.
+        The requests to a ``trusted`` service never leave this process.
 
         Raises:
             UsageError: it is not a URL, or a key can't be sent.

@@ -15,12 +15,7 @@ __all__ = ["UNEXPLAINED", "Explanation"]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The words of an error about a refused call.
-
-    Attributes:
-        cause: The status in words; ``None`` where the service's own words do.
-        hint: The way out, where one is known.
-    """
+    """A status in words, unless the service's own words do, and the way out if one is known."""
 
     cause: str | None = None
     hint: str | None = None
@@ -98,7 +93,7 @@ def hint_for_unavailable(
     """Return the hint of a call that had no usable answer in any attempt."""
     if timed_out and call.is_work:
         otherwise = "make the grader faster" if service.local else "check that the service is up"
-        return f"Give a longer --eval-timeout if grading is slow, or {otherwise}."
+        return f"Give a longer --eval-timeout if evaluating is slow, or {otherwise}."
     if service.local:
         return "Correct what it names, then run the same command again: what was generated is kept."
     if status_code is None:

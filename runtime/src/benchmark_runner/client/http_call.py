@@ -41,13 +41,7 @@ _LARGEST_TASK_LIST = 1024**3
 
 
 class HttpCalls:
-    """The calls to one service.
-
-    Args:
-        endpoint: The URL, and the headers of every request.
-        service: The same service, as messages name it.
-        max_connections: The most requests at a time, fewer while the service has no capacity.
-        transport: Replaces the network.
+    """The calls to one service, at most ``max_connections`` at a time.
 
     Raises:
         UsageError: the environment's proxy or certificates are not usable.
@@ -92,8 +86,8 @@ class HttpCalls:
             policy: How often and how long to retry.
             on_retry: Called before each wait for another attempt.
             limit: Seconds for all attempts together.
-            attempt_limit: Seconds of one attempt, from the sending to the last byte of the
-                answer; waiting for a place does not count.
+            attempt_limit: Seconds of one attempt, to the last byte of the answer; waiting for a
+                place does not count.
             quick: Whether not to retry where no connection can be made for some seconds.
 
         Raises:

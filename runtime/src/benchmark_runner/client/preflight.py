@@ -1,8 +1,7 @@
 """Checks of the service before anything is paid for.
 
-The order is that of the runner's contract: ``/health``, then one authenticated call that
-costs no quota. Only a clear "no" stops the run; other answers there are inconclusive,
-because trial tenants and older services do not offer the path.
+First ``/health``, then one authenticated call that costs no quota. Only a clear "no" stops the
+run: other answers are inconclusive, as trial tenants and older services lack that path.
 """
 
 from __future__ import annotations
@@ -28,13 +27,7 @@ __all__ = ["check_service", "fetch_version"]
 async def check_service(
     client: BenchmarkServiceClient, task_id: str, dataset_name: str | None, evaluation_api: str
 ) -> None:
-    """Stop a run whose evaluations could not work.
-
-    Args:
-        client: The client of the service.
-        task_id: Any one task of the run.
-        dataset_name: The dataset it is in; ``None`` for the service's default one.
-        evaluation_api: ``legacy`` or ``v1``.
+    """Stop a run whose evaluations could not work, by asking about any one of its tasks.
 
     Raises:
         ServiceUnavailableError: the service does not answer.

@@ -38,14 +38,7 @@ def post(
     request: EvaluateResponseRequest | FinalScoreRequest | V1EvaluateRequest,
     results: Iterable[tuple[str, JsonValue]] = (),
 ) -> Call:
-    """Return the call that sends a request.
-
-    Args:
-        service: The service it goes to.
-        what: The verb and its object, for messages.
-        path: The path below the base URL.
-        request: All that is sent, or all but the results.
-        results: The tasks with their results, of which one at a time is in memory.
+    """Return the call that sends a request, with one of the ``results`` in memory at a time.
 
     Raises:
         RejectedRequestError: some text is not valid Unicode.

@@ -1,7 +1,6 @@
 """The answers of the service: read up to a size limit, decompressed, parsed.
 
-Bytes count as they are after decompression, and no more of them are made than may count: an
-answer fills the memory neither by its size nor by what it swells to.
+The limit is on the decompressed bytes, so that no answer can fill the memory.
 """
 
 from __future__ import annotations
@@ -49,13 +48,7 @@ class _TooLargeError(UnreadableError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose body has been read.
-
-    Attributes:
-        status: The HTTP status.
-        headers: Its headers, whatever the case of their names.
-        content: The body after decompression; of a refusal, what could be read of it.
-    """
+    """An answer with its body, decompressed; of a refusal, what could be read of it."""
 
     status: int
     headers: Mapping[str, str]
@@ -99,11 +92,7 @@ class Answer:
 
 
 async def read_answer(response: httpx.Response, most: int) -> Answer:
-    """Read the body of an answer; the caller closes what is left unread.
-
-    Args:
-        response: The answer, its body not read yet.
-        most: The most bytes that the body of a success may have.
+    """Read the body of an answer, which the caller closes; of a success at most ``most`` bytes.
 
     Raises:
         UnreadableError: the body of a success can't be read.

@@ -84,8 +84,6 @@ class TransientError(Exception):
     """The failure of one attempt where another one may succeed.
 
     Attributes:
-        reason: The cause, in words.
-        status_code: The HTTP status, ``None`` where no answer came.
         detail: The service's own words.
         retry_after: Seconds that the service asks to wait.
         timed_out: Whether the answer, not the connection, took too long.
@@ -115,8 +113,7 @@ async def call_with_retries(
     A wait that would overrun the policy's total time ends the retrying at once.
 
     Raises:
-        TransientError: of the last attempt.
-        Exception: any other one that ``operation()`` raises, at once.
+        TransientError: the last attempt failed.
     """
     try:  # nearly every call succeeds, and needs nothing of tenacity
         return await operation()

@@ -21,12 +21,7 @@ _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """The wait that an answer asks for.
-
-    Attributes:
-        seconds: How long to wait; ``None`` if it does not say.
-        at: The same as a time in UTC; ``None`` if it does not say, or is out of range.
-    """
+    """The wait that an answer asks for, and its end in UTC; ``None`` for what it does not say."""
 
     seconds: float | None
     at: datetime | None

@@ -33,9 +33,6 @@ async def score_evals(
         run_id: The name of the run.
         dataset: The dataset's name; ``None`` for the service's default one.
         evals: The tasks with their evaluations; iterated in a thread, which may read files.
-
-    Raises:
-        ServiceError: the service can't score them.
     """
     if evaluation_api == "v1":
         request: FinalScoreRequest = V1ScoreRequest(

@@ -1,8 +1,4 @@
-"""The typed client of the benchmark service: every request of the service contract.
-
-It authenticates, retries where that may help, and turns every failure into one of the errors
-of :mod:`benchmark_runner.errors`.
-"""
+"""The typed client of the benchmark service: every request of the service contract."""
 
 from __future__ import annotations
 
@@ -178,12 +174,9 @@ class BenchmarkServiceClient:
         *,
         retry: RetryPolicy | None = None,
     ) -> list[str]:
-        """Check that the service knows these tasks; costs no quota.
+        """Check that the service knows these tasks, and return their ids; costs no quota.
 
         Many ids become several requests, as one would overflow the URL.
-
-        Returns:
-            The ids as the service repeats them.
         """
         verified: list[str] = []
         for path in verify_paths(task_ids, dataset):
@@ -205,13 +198,9 @@ class BenchmarkServiceClient:
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None
     ) -> JsonValue:
-        """Evaluate one response by the legacy API.
-
-        Returns:
-            The grader's JSON, whatever its type.
-        """
+        """Evaluate one response by the legacy API, and return the grader's JSON."""
         request = EvaluateResponseRequest(task_id=task_id, response=response, dataset=dataset)
-        what = f"grade task {task_id!r}"
+        what = f"evaluate task {task_id!r}"
         call = post(self._service, what, "/evaluate-response/", request)
         return self._read(call, await self._ask(call), Answer.json)
 
@@ -224,7 +213,7 @@ class BenchmarkServiceClient:
 
     async def evaluate(self, request: V1EvaluateRequest) -> V1EvaluateResponse:
         """Evaluate one response by ``/v1``; a grader's failure is ``status: error``."""
-        what = f"grade task {request.task_id!r}"
+        what = f"evaluate task {request.task_id!r}"
         call = post(self._service, what, "/v1/evaluate", request)
         answer = await self._ask(call)
         evaluation = self._parsed(call, answer, V1EvaluateResponse)
@@ -246,7 +235,7 @@ class BenchmarkServiceClient:
 
         Args:
             request: What is sent, but for the results.
-            results: The tasks with their results, taken in a thread.
+            results: The tasks with their results, iterated in a thread.
         """
         what, path = "score the run", "/final-score/"
         if isinstance(request, V1ScoreRequest):

@@ -34,8 +34,7 @@ class StatusMeaning:
     """The meaning of an HTTP status other than 2xx.
 
     Attributes:
-        error: The error of a call that ends with it.
-        words: The cause and the hint of that error, or a function that returns them.
+        words: The cause and the hint of the error, or a function that returns them.
         is_in_progress: Whether the same task is being evaluated right now. Only time tells
             when that is over, so retries are not counted.
         is_rate_limit: Whether the service wants fewer requests.

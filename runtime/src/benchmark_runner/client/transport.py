@@ -58,12 +58,8 @@ __all__ = ["AiohttpClient", "AiohttpTransport"]
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """A transport over connections that are kept and reused; their number has no limit.
 
-    Args:
-        verify: The trusted certificates.
-        proxy: The proxy for all requests.
-
     Raises:
-        ValueError: it is not an http or https proxy.
+        ValueError: the proxy is not an http or https one.
     """
 
     def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> None:
@@ -142,9 +138,6 @@ class AiohttpClient(httpx.AsyncClient):
 
         It is ``send(request, stream=True)`` without authentication, redirects, cookies, hooks
         and logging, which cost as much as the exchange itself and are not used here.
-
-        Raises:
-            httpx.TransportError: no answer came.
         """
         response = await self._transport_for_url(request.url).handle_async_request(request)
         response.request = request
@@ -176,8 +169,8 @@ class AiohttpClient(httpx.AsyncClient):
 class _Answer(aiohttp.ClientResponse):
     """A response that closes its connection after a 500, and raises errors of httpx.
 
-    The service closes the connection, too, but the next request might be on its way by then,
-    and lost. After an error of its own, aiohttp would send a GET once more.
+    The service closes it, too, but the next request might be lost on its way by then. After an
+    error of its own, aiohttp would send a GET once more.
     """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
@@ -198,7 +191,7 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._answer.content
         with _httpx_errors:
-            if content.is_eof():  # a grade is small: nearly all came with their headers
+            if content.is_eof():  # an evaluation is small: nearly all came with their headers
                 yield content.read_nowait()
                 return
             async for part in content.iter_any():

@@ -22,15 +22,10 @@ def local_client(
     max_connections: int = 1000,
     on_retry: Callable[[RetryNotice], None] | None = None,
 ) -> BenchmarkServiceClient:
-    """Make a client that reaches ``service`` in this process, by the same HTTP requests.
+    """Return a client that reaches ``service`` in this process, by the same HTTP requests.
 
-    Args:
-        service: The embedded service.
-        timeout: Seconds for one grading or scoring call.
-        retry: How often to retry; by default never, as no network is in between and a
-            grader that fails on a response is likely to fail on it again.
-        max_connections: The most requests at a time.
-        on_retry: Called before each wait for another attempt.
+    By default nothing is retried: no network is in between, and a grader that fails on a response
+    is likely to fail on it again. Times are in seconds.
     """
     import httpx
 

@@ -68,8 +68,7 @@ class LocalService:
             runs in a thread of its own.
         key: The key that clients must send as ``x-descope-api-key`` (a bearer key on the legacy
             paths only); ``None`` lets everyone in.
-        default_dataset: The dataset of a request without one, where none is named
-            ``default``.
+        default_dataset: The dataset of a request without one, where none is named ``default``.
         task_score: Returns the task score of a grader's result; ``None`` counts 0.
 
     Raises:
@@ -256,7 +255,7 @@ class LocalService:
     def _exclusive(self, run_id: str, dataset: str, task_id: str) -> Generator[None]:
         evaluation = (run_id, dataset, task_id)
         if evaluation in self._in_progress:
-            raise HTTPException(409, f"Task {task_id} of run {run_id} is being graded right now")
+            raise HTTPException(409, f"Task {task_id} of run {run_id} is being evaluated right now")
         self._in_progress.add(evaluation)
         try:
             yield

@@ -24,13 +24,7 @@ __all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """One dataset as the service uses it.
-
-    Attributes:
-        name: What clients call it.
-        rows: The raw tasks by id, reference answers included, in the file's order.
-        tasks: The same as clients see them, without the evaluator's fields.
-    """
+    """One dataset: the raw tasks by id, and the tasks as clients see them, in the file's order."""
 
     name: str
     rows: dict[str, dict[str, JsonValue]]
@@ -52,10 +46,7 @@ class LocalDatasets:
 
     Each file is read once, when it is needed. A dataset's name is its file's
     ``dataset_name``, else the file's stem. Safe to be used from several threads.
-
-    Args:
-        path: A folder with ``.json``, ``.jsonl`` and ``.csv`` files, or one such file.
-        evaluator_fields: Fields of a task that only the grader may see.
+    Only the grader sees the ``evaluator_fields`` of a task.
     """
 
     def __init__(self, path: Path, *, evaluator_fields: frozenset[str]) -> None:
@@ -73,12 +64,7 @@ class LocalDatasets:
         *,
         evaluator_fields: frozenset[str],
     ) -> Self:
-        """Return one dataset whose tasks are given in memory.
-
-        Args:
-            name: What clients call it.
-            rows: The raw tasks, reference answers included; each has an ``id`` of its own.
-            evaluator_fields: Fields of a task that only the grader may see.
+        """Return one dataset of raw tasks in memory, each with an ``id`` of its own.
 
         Raises:
             DatasetError: a task has no id, or that of another one.
@@ -95,9 +81,9 @@ class LocalDatasets:
         return made
 
     def get(self, name: str) -> LocalDataset | None:
-        """Return the dataset of that name, ``None`` if there is none.
+        """Return the dataset of that name; ``None`` if there is none.
 
-        A file whose stem is the name is tried first, so that most files stay unread.
+        A file whose stem is the name is read first, so that most files stay unread.
 
         Raises:
             DatasetError: its file is malformed, or two files claim the name.
@@ -123,11 +109,7 @@ class LocalDatasets:
             return None
 
     def only(self) -> LocalDataset | None:
-        """Return the dataset if there is exactly one.
-
-        Raises:
-            DatasetError: its file is malformed.
-        """
+        """Return the dataset if there is exactly one."""
         if self._given is not None:
             return self._given
         with self._lock:

@@ -27,12 +27,9 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> JsonValue:
-    """Return the grader's result for a response.
-
-    A plain function runs in a thread of its own, a coroutine function on the event loop.
+    """Return the grader's result for a response; any error of the grader passes through.
 
     Raises:
-        Exception: any that the grader raises.
         TypeError: the grader returned something that is not JSON.
     """
     # A grader that changes the task must not change the dataset.

@@ -31,16 +31,10 @@ def serve(
     port: int = 0,
     on_ready: Callable[[str], None] | None = None,
 ) -> int | None:
-    """Serve until SIGINT or SIGTERM, then finish the running requests and return.
+    """Serve until SIGINT or SIGTERM, then finish the running requests.
 
-    Args:
-        service: The embedded service.
-        host: A name or address of this machine.
-        port: 0 takes a free one.
-        on_ready: Called with the URL once it answers.
-
-    Returns:
-        The number of the signal that ended it; ``None`` if something else did.
+    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers. The signal that
+    ended it is returned, ``None`` if something else did.
 
     Raises:
         UsageError: the host or port can't be listened on.
@@ -52,13 +46,7 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """A quiet uvicorn that reports its URL once it answers.
-
-    Args:
-        service: The embedded service.
-        listener: A bound socket.
-        on_ready: Called with the URL once it answers.
-    """
+    """A quiet uvicorn on a bound socket, which reports its URL once it answers."""
 
     def __init__(
         self,
@@ -91,10 +79,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Stop at a signal, without raising it again afterwards as uvicorn would.
-
-        That would end the process before the caller can say how it ended.
-        """
+        """Stop at a signal, without raising it again: the caller says how it ended."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

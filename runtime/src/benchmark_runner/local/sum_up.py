@@ -41,10 +41,6 @@ def sum_up(
         tasks_in_dataset: The number of tasks that could have been submitted.
         bare_results: Whether an evaluation may be the grader's result itself, as older runners
             submit it to the legacy API.
-
-    Raises:
-        InvalidBodyError: an evaluation is malformed.
-        HTTPException: 500, ``task_score`` raised an error.
     """
     scores: list[float] = []
     evaluated = 0

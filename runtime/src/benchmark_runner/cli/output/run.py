@@ -78,7 +78,7 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
         yield f"  grading  {by}{embedded}"
     if session.resumed and request.command != "score":
         to_generate = f"{len(plan.generate)} to generate, " if request.command == "run" else ""
-        yield f"  to do    {to_generate}{len(plan.evaluate)} to grade, {plan.done} done before"
+        yield f"  to do    {to_generate}{len(plan.evaluate)} to evaluate, {plan.done} done before"
 
 
 def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
