@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from benchmark_runner._concurrency import loop_watch, thread_pool
 from benchmark_runner._progress import listeners
-from benchmark_runner._progress.display import NoDisplay
+from benchmark_runner._progress.display import Display
 from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.events import Event
     from benchmark_runner._run.flags import Command
     from benchmark_runner._run.outcome import Outcome
@@ -353,7 +352,7 @@ class World:
         return JSONResponse({"tasks_evaluated": [*evals], "final_score": summed_up(evals)})
 
 
-class Ear(NoDisplay):
+class Ear(Display):
     """A display that hands on what it is shown."""
 
     def __init__(self, hand_on: Callable[[Event], None]) -> None:

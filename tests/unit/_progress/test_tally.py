@@ -9,7 +9,6 @@ from benchmark_runner._progress.events import (
     EvaluationStarted,
     EvaluationStopped,
     GenerationStarted,
-    InvocationEnded,
     LoopBlocked,
     RetryScheduled,
 )
@@ -124,10 +123,6 @@ class TestCounts:
             begins=started(total=1, problem=True),
         )
         assert (counted.total, counted.generating) == (2, 1)
-        counted.count(InvocationEnded("complete"), 0)
-        assert not counted.is_over
-        counted.count(InvocationEnded("complete"), 0)
-        assert counted.is_over
 
     def test_the_costs_of_problems_that_are_worked_on_at_a_time_are_those_of_the_run(self) -> None:
         counted = tally(

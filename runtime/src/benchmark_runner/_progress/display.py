@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._progress.events import LoopBlocked
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self, TextIO
 
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.segment import Segments
 
     from benchmark_runner._progress.events import Event
 
@@ -42,20 +42,8 @@ INTERVAL = 0.25
 _DUMB = frozenset({"dumb", "unknown"})
 
 
-class Display(Protocol):
-    """A display of a run's progress, between entering and leaving it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exc_info: object) -> None: ...
-
-    def show(self, event: Event, at: float | None = None) -> None:
-        """Show an event that happened at that time of ``monotonic()``, by default now."""
-        ...
-
-
-class NoDisplay:
-    """A display that shows nothing."""
+class Display:
+    """A display of a run's progress, between entering and leaving it; this one shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,10 +52,10 @@ class NoDisplay:
         pass
 
     def show(self, event: Event, at: float | None = None) -> None:
-        """Ignore the event."""
+        """Show an event that happened at that time of ``monotonic()``, by default now."""
 
 
-class _TallyDisplay:
+class _TallyDisplay(Display):
     """The base of displays: a thread counts the events, and shows the counts."""
 
     def __init__(self, mask: Callable[[str], str]) -> None:
@@ -122,7 +110,7 @@ class _TallyDisplay:
 
     def _end(self) -> None:
         """Show the last counts."""
-        raise NotImplementedError
+        self._write()
 
 
 class PlainDisplay(_TallyDisplay):
@@ -137,9 +125,6 @@ class PlainDisplay(_TallyDisplay):
     def _update(self) -> None:
         if monotonic() - self._last >= PLAIN_INTERVAL:
             self._write()
-
-    def _end(self) -> None:
-        self._write()
 
     def _write(self) -> None:
         now = self._last = monotonic()
@@ -163,9 +148,7 @@ class LiveDisplay(_TallyDisplay):
         self._columns = 0
         self._console = Console(stderr=True)
         # rich has other output appear above; when and what is drawn is decided here.
-        self._live = Live(
-            console=self._console, auto_refresh=False, get_renderable=lambda: _Rows(self._rows)
-        )
+        self._live = Live(console=self._console, auto_refresh=False, get_renderable=self._segments)
 
     def _begin(self) -> None:
         self._live.start()
@@ -184,6 +167,12 @@ class LiveDisplay(_TallyDisplay):
         self._rows = [cut(row, width) for row in render_summary(self._tally, monotonic())]
         self._live.stop()
 
+    def _segments(self) -> Segments:
+        """Return the rows for rich, cut to the terminal's width already."""
+        from rich.segment import Segment, Segments
+
+        return Segments([Segment("\n".join(self._rows))])
+
     def _leave_wrapped_rows(self, columns: int) -> None:
         """Go up by the rows that ours take on a terminal that has become narrower."""
         from rich.control import Control
@@ -195,24 +184,9 @@ class LiveDisplay(_TallyDisplay):
             )
 
 
-class _Rows:
-    """The rows for rich, cut to the terminal's width already."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.segment import Segment
-
-        for number, text in enumerate(self._texts):
-            if number:
-                yield Segment.line()
-            yield Segment(text)
-
-
 def make_display(mask: Callable[[str], str], *, quiet: bool) -> Display:
     """Return the display that fits standard error."""
     if quiet:
-        return NoDisplay()
+        return Display()
     draws = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _DUMB
     return LiveDisplay(mask) if draws else PlainDisplay(mask, sys.stderr)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.loop_watch import current_owner
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
-from benchmark_runner._progress.display import NoDisplay, make_display
+from benchmark_runner._progress.display import Display, make_display
 from benchmark_runner._progress.event_log import EventLog
 from benchmark_runner._progress.events import InvocationEnded, RetryScheduled
 from benchmark_runner.errors import describe
@@ -16,7 +16,6 @@ from benchmark_runner.errors import describe
 if TYPE_CHECKING:
     from typing import Self
 
-    from benchmark_runner._progress.display import Display
     from benchmark_runner._progress.events import Event, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.client.retry import RetryNotice
@@ -31,7 +30,7 @@ class Listeners:
 
     def __init__(self, artifacts: RunArtifacts) -> None:
         self._artifacts = artifacts
-        self._display: Display = NoDisplay()
+        self._display = Display()
         self._log: EventLog | None = None
         self._outcome = InvocationEnded("interrupted")
         self._turn = Lock()

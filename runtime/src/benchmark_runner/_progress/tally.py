@@ -84,7 +84,7 @@ class Tally:
         self.scores, self.spend = RunningMean(), Spend()
         self.active: dict[str, ActiveTask] = {}
         self.started_at = at
-        self.is_scoring = self.is_over = False
+        self.is_scoring = False
         self._skip_eval = False
         self._samples: deque[tuple[float, int]] = deque(maxlen=_SAMPLES)
         self._stopped: str | None = None
@@ -135,7 +135,6 @@ class Tally:
         if not (started.problem and self._invocations > 0):
             self._begin(at)
         self._invocations += 1
-        self.is_over = False
         self._skip_eval = started.skip_eval
         self.total += started.total
         self.done += started.done
@@ -148,7 +147,6 @@ class Tally:
 
     def _invocation_ended(self, _event: InvocationEnded, _at: float) -> None:
         self._invocations -= 1
-        self.is_over = self._invocations <= 0
         self.is_scoring = False
 
     def _generation_started(self, event: GenerationStarted, at: float) -> None:

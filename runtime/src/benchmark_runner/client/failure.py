@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic_core import from_json
 
-from benchmark_runner.client.hints import explain_redirect, hint_for_unavailable
 from benchmark_runner.client.retry import TransientError
 from benchmark_runner.client.retry_after import read_retry_after
-from benchmark_runner.client.status import meaning_of
+from benchmark_runner.client.status import explain_redirect, hint_for_unavailable, meaning_of
 from benchmark_runner.errors import (
     BadResponseError,
     QuotaExceededError,

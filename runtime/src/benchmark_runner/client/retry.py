@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tenacity import (
     AsyncRetrying,
@@ -13,7 +13,6 @@ from tenacity import (
     wait_random,
     wait_random_exponential,
 )
-from tenacity.wait import wait_base
 
 from benchmark_runner._concurrency.slots import sleep_without_slot
 from benchmark_runner.client.status import meaning_of
@@ -127,25 +126,26 @@ async def _retry(
     policy: RetryPolicy,
     on_retry: Callable[[RetryNotice], None] | None,
 ) -> T:
+    made = [first]
+
+    async def attempt() -> T:
+        if made:
+            raise made.pop()
+        return await operation()
+
     retrying = AsyncRetrying(
         sleep=policy.sleep,
         stop=_StopAfterAttempts(policy.attempts) | stop_before_delay(policy.total_time),
-        wait=_WaitAsAsked(policy),
+        wait=_wait_as_asked(policy),
         retry=retry_if_exception_type(TransientError),
         before_sleep=None if on_retry is None else lambda state: on_retry(_notice(state)),
         reraise=True,
     )
     try:
-        async for attempt in retrying:
-            with attempt:
-                if attempt.retry_state.attempt_number == 1:  # it has been made already
-                    raise first
-                return await operation()
+        return await retrying(attempt)
     except TransientError as last:
         last.attempts = retrying.statistics["attempt_number"]
         raise
-    message = "the retrying ended without an outcome"
-    raise AssertionError(message)
 
 
 class _StopAfterAttempts(stop_after_attempt):
@@ -156,34 +156,25 @@ class _StopAfterAttempts(stop_after_attempt):
         return super().__call__(retry_state) and not (waits and self.max_attempt_number > 1)
 
 
-class _WaitAsAsked(wait_base):
-    """Waits as long as the service asks for, else longer from attempt to attempt."""
+def _wait_as_asked(policy: RetryPolicy) -> Callable[[RetryCallState], float]:
+    back_off = wait_random_exponential(policy.first_wait, policy.max_wait)
+    jitter = wait_random(max=policy.first_wait)
 
-    def __init__(self, policy: RetryPolicy) -> None:
-        self._back_off = wait_random_exponential(policy.first_wait, policy.max_wait)
-        self._jitter = wait_random(max=policy.first_wait)
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        asked = _failure(retry_state).retry_after
-        if asked is None:
-            return self._back_off(retry_state)
+    def wait(state: RetryCallState) -> float:
+        asked = _failure(state).retry_after
         # Nobody comes earlier than asked, and not all at the same moment.
-        return asked + self._jitter(retry_state)
+        return back_off(state) if asked is None else asked + jitter(state)
+
+    return wait
 
 
 def _notice(state: RetryCallState) -> RetryNotice:
     failure = _failure(state)
     return RetryNotice(
-        attempt=state.attempt_number,
-        wait=state.upcoming_sleep,
-        reason=failure.reason,
-        status_code=failure.status_code,
+        state.attempt_number, state.upcoming_sleep, failure.reason, failure.status_code
     )
 
 
 def _failure(state: RetryCallState) -> TransientError:
-    error = state.outcome.exception() if state.outcome is not None else None
-    if not isinstance(error, TransientError):
-        message = "only a TransientError is retried"
-        raise TypeError(message)
-    return error
+    # Nothing else is retried.
+    return cast("TransientError", state.outcome.exception() if state.outcome else None)

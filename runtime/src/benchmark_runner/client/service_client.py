@@ -9,37 +9,22 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, JsonValue
 
+from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
-from benchmark_runner.client.call import Call, Service
+from benchmark_runner.client.call import Call, Service, post, query, verify_paths
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import bad_response
 from benchmark_runner.client.http_call import HttpCalls
-from benchmark_runner.client.request import post, query, verify_paths
 from benchmark_runner.client.response import Answer, UnreadableError
-from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.retry import RetryNotice, RetryPolicy
 from benchmark_runner.errors import UsageError
-from benchmark_runner.schemas import (
-    EvaluateResponseRequest,
-    FinalScoreRequest,
-    FinalScoreResponse,
-    TaskListResponse,
-    V1EvaluateRequest,
-    V1EvaluateResponse,
-    V1ScoreRequest,
-    V1ScoreResponse,
-    VerifyTaskIdsResponse,
-    VersionResponse,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx
-
-    from benchmark_runner.client.retry import RetryNotice
 
 __all__ = ["BenchmarkServiceClient", "build_client"]
 
@@ -127,7 +112,9 @@ class BenchmarkServiceClient:
             auth_name=endpoint.auth_name,
             bearer=endpoint.bearer,
             # Also the author's, as a message that is cut must not end in a part of one.
-            redactor=Redactor(endpoint.secrets.union(_keys_of_environment())),
+            redactor=Redactor(
+                endpoint.secrets.union(filter(looks_like_a_key, secrets_of_environment(os.environ)))
+            ),
         )
         self._http = HttpCalls(
             endpoint, self._service, max_connections=max_connections, transport=transport
@@ -141,12 +128,7 @@ class BenchmarkServiceClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -161,11 +143,11 @@ class BenchmarkServiceClient:
 
     async def version(
         self, dataset: str | None = None, *, retry: RetryPolicy | None = None
-    ) -> VersionResponse:
+    ) -> schemas.VersionResponse:
         """Return the versions of the service and of a dataset; needs no key."""
         path = f"/version{query(dataset=dataset)}"
         call = Call("ask for the version of the service", "GET", path, dataset)
-        return self._parsed(call, await self._ask_quickly(call, retry), VersionResponse)
+        return self._parsed(call, await self._ask_quickly(call, retry), schemas.VersionResponse)
 
     async def verify_task_ids(
         self,
@@ -182,55 +164,54 @@ class BenchmarkServiceClient:
         for path in verify_paths(task_ids, dataset):
             call = Call("verify task ids", "GET", path, dataset)
             answer = await self._ask_quickly(call, retry)
-            verified += self._parsed(call, answer, VerifyTaskIdsResponse).task_ids
+            verified += self._parsed(call, answer, schemas.VerifyTaskIdsResponse).task_ids
         return verified
 
     async def list_tasks(
         self, dataset: str, *, retry: RetryPolicy | None = None
-    ) -> TaskListResponse:
+    ) -> schemas.TaskListResponse:
         """Return the tasks of a dataset, without their reference answers."""
         path = f"/v1/datasets/{quote(dataset, safe='', errors='surrogatepass')}/tasks"
         call = Call("list the tasks", "GET", path, dataset)
         # It may be large, and slow to make.
         answer = await self._ask_quickly(call, retry, limit=self.timeout)
-        return self._parsed(call, answer, TaskListResponse)
+        return self._parsed(call, answer, schemas.TaskListResponse)
 
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None
     ) -> JsonValue:
         """Evaluate one response by the legacy API, and return the grader's JSON."""
-        request = EvaluateResponseRequest(task_id=task_id, response=response, dataset=dataset)
-        what = f"evaluate task {task_id!r}"
-        call = post(self._service, what, "/evaluate-response/", request)
+        request = schemas.EvaluateResponseRequest(
+            task_id=task_id, response=response, dataset=dataset
+        )
+        call = post(self._service, f"evaluate task {task_id!r}", "/evaluate-response/", request)
         return self._read(call, await self._ask(call), Answer.json)
 
     async def final_score(
         self, evaluation_results: Mapping[str, JsonValue], dataset: str | None = None
-    ) -> FinalScoreResponse:
+    ) -> schemas.FinalScoreResponse:
         """Score a run by the legacy API; a task without an evaluation is ``None``."""
-        request = FinalScoreRequest(evaluation_results={}, dataset=dataset)
+        request = schemas.FinalScoreRequest(evaluation_results={}, dataset=dataset)
         return await self.score_each(request, evaluation_results.items())
 
-    async def evaluate(self, request: V1EvaluateRequest) -> V1EvaluateResponse:
+    async def evaluate(self, request: schemas.V1EvaluateRequest) -> schemas.V1EvaluateResponse:
         """Evaluate one response by ``/v1``; a grader's failure is ``status: error``."""
-        what = f"evaluate task {request.task_id!r}"
-        call = post(self._service, what, "/v1/evaluate", request)
+        call = post(self._service, f"evaluate task {request.task_id!r}", "/v1/evaluate", request)
         answer = await self._ask(call)
-        evaluation = self._parsed(call, answer, V1EvaluateResponse)
+        evaluation = self._parsed(call, answer, schemas.V1EvaluateResponse)
         if evaluation.task_id not in (None, request.task_id):
             problem = f"it is about task {evaluation.task_id!r}"
             raise bad_response(call, self._service, problem, answer.status)
         return evaluation
 
-    async def score(self, request: V1ScoreRequest) -> V1ScoreResponse:
+    async def score(self, request: schemas.V1ScoreRequest) -> schemas.V1ScoreResponse:
         """Score a run by ``/v1``; a task without an evaluation is ``None``."""
-        what = f"score run {request.run_id!r}"
-        call = post(self._service, what, _V1_SCORE, request)
-        return self._parsed(call, await self._ask(call), V1ScoreResponse)
+        call = post(self._service, f"score run {request.run_id!r}", _V1_SCORE, request)
+        return self._parsed(call, await self._ask(call), schemas.V1ScoreResponse)
 
     async def score_each(
-        self, request: FinalScoreRequest, results: Iterable[tuple[str, JsonValue]]
-    ) -> FinalScoreResponse:
+        self, request: schemas.FinalScoreRequest, results: Iterable[tuple[str, JsonValue]]
+    ) -> schemas.FinalScoreResponse:
         """Score a run by the API that ``request`` is of, with one result in memory at a time.
 
         Args:
@@ -238,12 +219,12 @@ class BenchmarkServiceClient:
             results: The tasks with their results, iterated in a thread.
         """
         what, path = "score the run", "/final-score/"
-        if isinstance(request, V1ScoreRequest):
+        if isinstance(request, schemas.V1ScoreRequest):
             what, path = f"score run {request.run_id!r}", _V1_SCORE
         call = await run_in_thread(post, self._service, what, path, request, results)
         answer = await self._ask(call)
         call = replace(call, body=None)  # as large as the answer that is parsed now
-        return self._parsed(call, answer, FinalScoreResponse)
+        return self._parsed(call, answer, schemas.FinalScoreResponse)
 
     async def _ask(self, call: Call) -> Answer:
         return await self._http.ask(call, self.retry, self.on_retry, attempt_limit=self.timeout)
@@ -301,7 +282,3 @@ def build_client(
         on_retry=on_retry,
         auth_name=variable,
     )
-
-
-def _keys_of_environment() -> Iterator[str]:
-    return filter(looks_like_a_key, secrets_of_environment(os.environ))

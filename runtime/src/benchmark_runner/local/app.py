@@ -16,31 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from benchmark_runner import schemas
 from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
 from benchmark_runner.local.grader import Grader, describe_failure, grade, source_hash
-from benchmark_runner.local.request_body import (
-    InvalidBodyError,
-    answer_invalid_body,
-    check_payload,
-    read_body,
-)
+from benchmark_runner.local.request_body import InvalidBodyError, check_payload, read_body
 from benchmark_runner.local.sum_up import sum_up
-from benchmark_runner.schemas import (
-    EvalStatus,
-    EvaluateResponseRequest,
-    FinalScoreRequest,
-    FinalScoreResponse,
-    TaskListResponse,
-    V1EvaluateRequest,
-    V1EvaluateResponse,
-    V1ScoreRequest,
-    V1ScoreResponse,
-    VerifyTaskIdsResponse,
-    VersionResponse,
-)
+from benchmark_runner.schemas import EvalStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -111,12 +95,9 @@ class LocalService:
                 Route("/v1/evaluate", self._evaluate, methods=["POST"]),
                 Route("/v1/score", self._score, methods=["POST"]),
             ],
-            exception_handlers={
-                HTTPException: _answer_http_error,
-                InvalidBodyError: answer_invalid_body,
-                DatasetError: _answer_failure,
-                Exception: _answer_failure,
-            },
+            exception_handlers=dict.fromkeys(
+                (HTTPException, InvalidBodyError, DatasetError, Exception), _answer_error
+            ),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,7 +135,7 @@ class LocalService:
         with contextlib.suppress(HTTPException, DatasetError):
             dataset = await self._dataset(request.query_params.get("dataset"))
         return _json(
-            VersionResponse(
+            schemas.VersionResponse(
                 framework_version=installed_version(RUNTIME_DISTRIBUTION),
                 service_name=f"{self.name} (local)",
                 service_version=self._evaluator_version(dataset) if dataset else None,
@@ -170,18 +151,18 @@ class LocalService:
         for task_id in asked:
             _row(dataset, task_id)
         chosen = _slice(asked or list(dataset.rows), request.query_params.get("slice"))
-        return _json(VerifyTaskIdsResponse(task_ids=chosen))
+        return _json(schemas.VerifyTaskIdsResponse(task_ids=chosen))
 
     async def _list_tasks(self, request: Request) -> Response:
         dataset = await self._dataset(request.path_params["dataset"])
         return _json(
-            TaskListResponse(
+            schemas.TaskListResponse(
                 dataset=dataset.name, dataset_version=dataset.version, tasks=dataset.tasks
             )
         )
 
     async def _evaluate_response(self, request: Request) -> Response:
-        body = await read_body(request, EvaluateResponseRequest)
+        body = await read_body(request, schemas.EvaluateResponseRequest)
         row = _row(await self._dataset(body.dataset), body.task_id)
         try:
             result = await grade(self._grader, row, body.response)
@@ -190,13 +171,13 @@ class LocalService:
         return JSONResponse(result)
 
     async def _final_score(self, request: Request) -> Response:
-        body = await read_body(request, FinalScoreRequest)
+        body = await read_body(request, schemas.FinalScoreRequest)
         return _json(await self._sum_up(body, bare_results=True))
 
     async def _evaluate(self, request: Request) -> Response:
-        body = await read_body(request, V1EvaluateRequest)
+        body = await read_body(request, schemas.V1EvaluateRequest)
         check_payload(body.payload)
-        answer = V1EvaluateResponse(
+        answer = schemas.V1EvaluateResponse(
             run_id=body.run_id, task_id=body.task_id, status=EvalStatus.ERROR
         )
         try:
@@ -216,11 +197,13 @@ class LocalService:
         return _json(answer)
 
     async def _score(self, request: Request) -> Response:
-        body = await read_body(request, V1ScoreRequest)
+        body = await read_body(request, schemas.V1ScoreRequest)
         score = await self._sum_up(body, bare_results=False)
-        return _json(V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
+        return _json(schemas.V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
 
-    async def _sum_up(self, body: FinalScoreRequest, *, bare_results: bool) -> FinalScoreResponse:
+    async def _sum_up(
+        self, body: schemas.FinalScoreRequest, *, bare_results: bool
+    ) -> schemas.FinalScoreResponse:
         dataset = await self._dataset(body.dataset)
         for task_id in body.evaluation_results:
             _row(dataset, task_id)
@@ -286,13 +269,9 @@ def _json(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 
 
-def _answer_http_error(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    return JSONResponse(
-        {"detail": error.detail}, status_code=error.status_code, headers=error.headers
-    )
-
-
-def _answer_failure(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": describe(error)}, status_code=500)
+def _answer_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, InvalidBodyError):
+        return JSONResponse({"detail": error.problems}, 422)
+    if isinstance(error, HTTPException):
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    return JSONResponse({"detail": describe(error)}, 500)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from benchmark_runner.schemas import Payload
 
-__all__ = ["MAX_BODY", "InvalidBodyError", "answer_invalid_body", "check_payload", "read_body"]
+__all__ = ["MAX_BODY", "InvalidBodyError", "check_payload", "read_body"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -36,12 +35,7 @@ class InvalidBodyError(Exception):
         """Return the error for what pydantic found in the body, or at a place in it."""
         return cls(
             [
-                {
-                    "type": problem["type"],
-                    "loc": ["body", *place, *problem["loc"]],
-                    "msg": problem["msg"],
-                    "input": problem["input"],
-                }
+                _problem(problem["type"], problem["msg"], problem["input"], *place, *problem["loc"])
                 for problem in error.errors(include_url=False, include_context=False)
             ]
         )
@@ -61,24 +55,20 @@ async def read_body(request: Request, model: type[ModelT]) -> ModelT:
         content += chunk
         _refuse_more_than_allowed(len(content))
     if not content:
-        raise InvalidBodyError(
-            [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
-        )
+        raise InvalidBodyError([_problem("missing", "Field required", None)])
     try:
         document: object = from_json(bytes(content), allow_inf_nan=False)
     except ValueError as error:
-        problem: dict[str, JsonValue] = {
-            "type": "json_invalid",
-            "loc": ["body"],
-            "msg": "JSON decode error",
-            "input": {},
-            "ctx": {"error": str(error)},
-        }
-        raise InvalidBodyError([problem]) from None
+        problem = _problem("json_invalid", "JSON decode error", {})
+        raise InvalidBodyError([{**problem, "ctx": {"error": str(error)}}]) from None
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise InvalidBodyError.of(error) from None
+
+
+def _problem(kind: str, message: str, given: JsonValue, *place: str | int) -> dict[str, JsonValue]:
+    return {"type": kind, "loc": ["body", *place], "msg": message, "input": given}
 
 
 def check_payload(payload: Payload) -> None:
@@ -92,10 +82,3 @@ def check_payload(payload: Payload) -> None:
 def _refuse_more_than_allowed(size: int) -> None:
     if size > MAX_BODY:
         raise HTTPException(413, f"The request is larger than {MAX_BODY} bytes")
-
-
-def answer_invalid_body(_request: Request, error: Exception) -> Response:
-    """Answer an :class:`InvalidBodyError`."""
-    if not isinstance(error, InvalidBodyError):
-        raise error
-    return JSONResponse({"detail": error.problems}, status_code=422)
