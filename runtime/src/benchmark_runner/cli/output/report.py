@@ -101,29 +101,29 @@ def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
 
 def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | None) -> Path:
     if output is None:
-        if len(run_ids) == 1:
-            file = inspection.results_dir / run_ids[0] / _NAME
-        else:
-            file = inspection.results_dir / f"report-{'+'.join(run_ids)}.html"
-            if len(file.name.encode()) > _LONGEST_NAME:
-                raise UsageError(
-                    f"there is no short name for a report of {len(run_ids)} runs",
-                    hint="Give it one with --output FILE.",
-                )
+        file = _default_file(inspection.results_dir, run_ids)
         what, hint = str(file), "Give another place with --output FILE."
     else:
         file = Path(os.path.abspath(output))  # noqa: PTH100 (which keeps "..")
         what, hint = f"--output {output}", "Give the name of a file."
         if file.suffix.lower() not in _SUFFIXES:
-            raise UsageError(
-                f"--output {output}: a report is HTML", hint="Give a name that ends in .html."
-            )
+            raise UsageError(f"{what}: a report is HTML", hint="Give a name that ends in .html.")
         if not file.parent.is_dir():
-            raise UsageError(
-                f"--output {output}: there is no folder {output.parent}", hint="Make it first."
-            )
+            raise UsageError(f"{what}: there is no folder {output.parent}", hint="Make it first.")
     if file.exists() and not file.is_file():
         raise UsageError(f"{what}: exists and is not a file", hint=hint)
+    return file
+
+
+def _default_file(results_dir: Path, run_ids: Sequence[str]) -> Path:
+    if len(run_ids) == 1:
+        return results_dir / run_ids[0] / _NAME
+    file = results_dir / f"report-{'+'.join(run_ids)}.html"
+    if len(file.name.encode()) > _LONGEST_NAME:
+        raise UsageError(
+            f"there is no short name for a report of {len(run_ids)} runs",
+            hint="Give it one with --output FILE.",
+        )
     return file
 
 

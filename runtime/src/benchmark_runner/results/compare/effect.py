@@ -1,11 +1,6 @@
 """The difference of two runs on the tasks with a score in both, and how certain it is.
 
 A is the baseline, B the candidate; a difference is B less A, and a higher score is better.
-
-.. code-block:: python
-
-    comparison = compare(read_side(view_of_a), read_side(view_of_b))
-    print(comparison.effect.difference.mean, comparison.effect.shows)
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ from benchmark_runner._stats.paired_difference import minimum_detectable_effect,
 from benchmark_runner.results.compare.pairing import pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.results.compare.pairing import Pairing
@@ -161,16 +156,12 @@ class Comparison:
     @property
     def higher(self) -> list[str]:
         """Compared tasks with a higher score in B, the greatest gain first."""
-        return self._sorted(lambda task_id: self.pairing.b[task_id] - self.pairing.a[task_id])
+        return _gainers(self.pairing.a, self.pairing.b)
 
     @property
     def lower(self) -> list[str]:
         """Compared tasks with a lower score in B, the greatest loss first."""
-        return self._sorted(lambda task_id: self.pairing.a[task_id] - self.pairing.b[task_id])
-
-    def _sorted(self, gain: Callable[[str], float]) -> list[str]:
-        gains = {task_id: gain(task_id) for task_id in self.pairing.a}
-        return sorted((each for each in gains if gains[each] > 0), key=lambda each: -gains[each])
+        return _gainers(self.pairing.b, self.pairing.a)
 
 
 def compare(
@@ -199,6 +190,11 @@ def compare(
         clusters=None if clusters is None else len({clusters[each] for each in pairing.a}),
         groups={} if groups is None else dict(_by_group(pairing, groups, clusters)),
     )
+
+
+def _gainers(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
+    gains = {task_id: after[task_id] - score for task_id, score in before.items()}
+    return sorted((each for each in gains if gains[each] > 0), key=lambda each: -gains[each])
 
 
 def _by_group(

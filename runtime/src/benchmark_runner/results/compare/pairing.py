@@ -2,12 +2,6 @@
 
 A is the baseline, B the candidate. Each task is compared, or in :attr:`Pairing.excluded` with the
 reason. A task that ran out of time or turns is compared, as 0.
-
-.. code-block:: python
-
-    pairing = pair(read_side(view_of_a), read_side(view_of_b))
-    for excluded in pairing.excluded:
-        print(excluded.because, excluded.in_a, excluded.in_b, excluded.task_ids)
 """
 
 from __future__ import annotations
