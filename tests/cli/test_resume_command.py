@@ -118,6 +118,30 @@ class TestResumeCommand:
         ended = failing.run("evaluate", "--run-id", "r1")
         self.go_on(failing, ended.resume_command)
 
+    @pytest.mark.parametrize("command", ["evaluate", "score"])
+    def test_after_an_unfinished_evaluation_or_score_it_evaluates(
+        self, project: RunnerProject, command: str
+    ) -> None:
+        project.run("run", "--run-id", "r1", "--skip-eval", "--parallelism", "3")
+        grader = (project.root / "runner" / "grader.py").read_text()
+        project.write_grader("def grade(task, response):\n    raise ValueError('no luck')\n")
+        ended = project.run(command, "--run-id", "r1")
+        assert ended.code == 1
+        assert ended.resume_command.endswith("run --run-id r1 --parallelism 3")
+        project.write_grader(grader)
+        assert "3 scored" in self.go_on(project, ended.resume_command)
+
+    def test_of_status_it_evaluates_once_evaluations_were_asked_for(
+        self, project: RunnerProject
+    ) -> None:
+        project.run("run", "--run-id", "r1", "--skip-eval")
+        assert project.run("status", "r1").resume_command.endswith("--skip-eval")
+        project.write_grader("def grade(task, response):\n    raise ValueError('no luck')\n")
+        assert project.run("evaluate", "--run-id", "r1").code == 1
+        ended = project.run("status", "r1")
+        assert ended.resume_command.endswith("run --run-id r1")
+        assert project.run("status", "r1", "--json").json["evaluate_command"] is None
+
     def test_it_repeats_what_is_not_frozen_with_the_run(self, failing: RunnerProject) -> None:
         given = ["--timeout", "60", "--parallelism", "3", "--eval-timeout", "600"]
         ended = failing.run("run", "--run-id", "r1", "--model", "m1", *given)

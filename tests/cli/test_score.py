@@ -23,6 +23,14 @@ def test_an_incomplete_run_gets_no_score(incomplete: RunnerProject) -> None:
     assert incomplete.files() == before
 
 
+def test_it_leaves_the_config_and_its_history_as_they_are(project: RunnerProject) -> None:
+    project.run("run", "--run-id", "r1", "--eval-parallelism", "3", "--no-durable")
+    config = project.results / "r1" / "run_config.json"
+    before = config.read_bytes()
+    assert project.run("score", "--run-id", "r1", "--force", "--eval-timeout", "20").code == 0
+    assert config.read_bytes() == before
+
+
 def test_with_force_missing_tasks_count_zero_and_the_score_says_so(
     incomplete: RunnerProject,
 ) -> None:

@@ -80,7 +80,8 @@ class Job:
         """The command that resumes the run, and where it is not done, the same part of it."""
         of_problem = outcome.config.task_source == "problem"
         unfinished = of_problem or exit_code(outcome, self.request) != 0
-        return self._commands.resume(outcome.config, part=self.part if unfinished else ())
+        part = self.part if unfinished else ()
+        return self._commands.resume(outcome.config, part=part, last=self.request.command)
 
     @property
     def _commands(self) -> NextCommands:

@@ -48,7 +48,13 @@ class NextCommands:
         where = self._where(service_url)
         return self._typed([command, "--run-id", run_id, *where, *arguments])
 
-    def resume(self, config: RunConfig, *more: str, part: Sequence[str] = ()) -> str:
+    def resume(
+        self,
+        config: RunConfig,
+        *more: str,
+        part: Sequence[str] = (),
+        last: Command | None = None,
+    ) -> str:
         """The command that resumes a run.
 
         Only ``run --problem`` can generate for a run of such tasks, and that needs the file:
@@ -58,14 +64,18 @@ class NextCommands:
             config: The run.
             more: Flags that change what is done.
             part: The arguments that choose a part of its tasks.
+            last: The command that ends, which the run's history may leave out.
         """
         if config.task_source == "problem" and not part:
             return self.evaluate(config)
-        return self._recorded("run", config, *more, *part)
+        repeated = self._repeated("run", config)
+        if not skips_eval(config, last):
+            repeated = [each for each in repeated if each != "--skip-eval"]
+        return self._recorded("run", config, *repeated, *more, *part)
 
     def evaluate(self, config: RunConfig) -> str:
         """The command that evaluates the generations of a run."""
-        return self._recorded("evaluate", config)
+        return self._recorded("evaluate", config, *self._repeated("evaluate", config))
 
     def reproduce(self, config: RunConfig) -> str | None:
         """The command that does the same in a new run, whose id is generated then.
@@ -99,9 +109,7 @@ class NextCommands:
         return here if recorded is None or without_user_info(here) == recorded else recorded
 
     def _recorded(self, command: Command, config: RunConfig, *arguments: str) -> str:
-        repeated = self._repeated(command, config)
-        url = self.service_url(config)
-        return self.on_run(command, config.run_id, url, *repeated, *arguments)
+        return self.on_run(command, config.run_id, self.service_url(config), *arguments)
 
     def _repeated(self, command: Command, config: RunConfig) -> list[str]:
         """The flags that the run's last invocation had and that are not frozen with the run."""
@@ -127,6 +135,12 @@ class NextCommands:
     def _typed(self, arguments: Sequence[str]) -> str:
         script = f"{self.benchmark.runner_class.NAME}-runner"
         return command_line(arguments, script, self.benchmark.project.root)
+
+
+def skips_eval(config: RunConfig, last: str | None = None) -> bool:
+    """Return True if the last command was ``run --skip-eval``; see :meth:`NextCommands.resume`."""
+    last = last or (config.history[-1].command if config.history else "run")
+    return last == "run" and config.operational.get("skip_eval") is True
 
 
 def part_arguments(request: RunRequest) -> list[str]:

@@ -16,6 +16,7 @@ from benchmark_runner.cli.output.totals import (
     score_lines,
     tasks_text,
 )
+from benchmark_runner.cli.resume_command import skips_eval
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import (
     config_facts,
@@ -62,11 +63,10 @@ def read_status(inspection: Inspection, view: RunView) -> RunStatus:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     of_problem = view.config.task_source == "problem"
-    # A resume skips evaluation if the last command did.
-    skips_eval = view.config.operational.get("skip_eval") is True and not of_problem
-    scan = view.scan(skip_eval=skips_eval).finish()
+    skips = skips_eval(view.config) and not of_problem
+    scan = view.scan(skip_eval=skips).finish()
     ran_out = any(scan.states[state] for state in _RAN_OUT) and not of_problem
-    ungraded = skips_eval and bool(scan.summary.without_eval)
+    ungraded = skips and bool(scan.summary.without_eval)
     return RunStatus(
         view,
         scan,
