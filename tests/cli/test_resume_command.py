@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner._project import Project
 from benchmark_runner._run.benchmark import Benchmark
-from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.resume_command import NextCommands
 from tests.fakes import FakeRunner

@@ -31,7 +31,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.commands.score",
     "benchmark_runner.cli.commands.serve",
     "benchmark_runner._part",
-    "benchmark_runner._run.cli_defaults",
+    "benchmark_runner._run.defaults",
     "benchmark_runner._run.flags",
     "benchmark_runner._run.request",
     "benchmark_runner._run.service_settings",

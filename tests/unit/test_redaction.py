@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from benchmark_runner._project import Project
 from benchmark_runner._redaction import Redactor, forms_of, without_user_info
 from benchmark_runner._run.benchmark import Benchmark
-from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._secrets import (

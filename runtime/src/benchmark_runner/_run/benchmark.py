@@ -18,7 +18,7 @@ from benchmark_runner.errors import (
 )
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.local.app import LocalService
     from benchmark_runner.local.datasets import LocalDatasets

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic import JsonValue
 
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 Command = Literal["run", "evaluate", "score"]
 

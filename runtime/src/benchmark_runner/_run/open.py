@@ -6,15 +6,7 @@ import platform
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.config import new_config, resumed_config
-from benchmark_runner._run.identity import (
-    TaskChanges,
-    check_same_code,
-    check_same_limit,
-    check_same_settings,
-    task_hash,
-)
-from benchmark_runner._run.options import (
+from benchmark_runner._run.author_options import (
     changed_options,
     options_on_disk,
     parse_options,
@@ -24,6 +16,14 @@ from benchmark_runner._run.options import (
     refuse_keys_in,
     secrets_of,
     split_options,
+)
+from benchmark_runner._run.config import new_config, resumed_config
+from benchmark_runner._run.identity import (
+    TaskChanges,
+    check_same_code,
+    check_same_limit,
+    check_same_settings,
+    task_hash,
 )
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session

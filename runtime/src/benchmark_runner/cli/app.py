@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.commands import (
     compare,
     doctor,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner._run.outcome import Outcome
     from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark_runner._run.cli_defaults import CliSettings
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.flags import Command, Flag, default_of, flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.options import options_on_disk
+from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles

@@ -10,7 +10,7 @@ from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -57,7 +57,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         what is on disk, even while a run is in progress, and changes nothing.
         """
         with failures_as_messages("compare", as_json=json):
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.compare import compare_runs
             from benchmark_runner.cli.output.compare_json import as_json
             from benchmark_runner.cli.output.compare_text import lines

@@ -10,7 +10,7 @@ from benchmark_runner.cli.console import failures_as_messages, print_failure
 from benchmark_runner.cli.options import AllowInsecureHttp, AsJson, ServiceUrl
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner.cli.signals import Interrupted
 
 

@@ -13,7 +13,7 @@ from benchmark_runner.cli.console import failures_as_messages, only_rows, print_
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 class Format(StrEnum):
@@ -58,7 +58,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         it is.
         """
         with failures_as_messages("export", as_json=json):
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.export import file_for_rows, write_rows
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.errors import UsageError

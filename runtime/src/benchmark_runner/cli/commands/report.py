@@ -11,7 +11,7 @@ from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -50,7 +50,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("report", as_json=json):
             from benchmark_runner._extras import require_extra
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.report import write_report
             from benchmark_runner.cli.output.report_json import as_json
             from benchmark_runner.cli.shell import short_path

@@ -10,7 +10,7 @@ from benchmark_runner.cli.options import AsJson, ResultsDir
 if TYPE_CHECKING:
     import typer
 
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         Of a finished run only final_score.json is read; status R reads its tasks.
         """
         with failures_as_messages("runs", as_json=json):
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.runs import as_json, table_lines
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.results.run_list import list_runs

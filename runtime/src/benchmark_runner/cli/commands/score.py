@@ -10,7 +10,7 @@ from benchmark_runner.cli.options import with_flags
 if TYPE_CHECKING:
     import typer
 
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
 

@@ -10,7 +10,7 @@ import typer
 from benchmark_runner.cli.console import failures_as_messages, say
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

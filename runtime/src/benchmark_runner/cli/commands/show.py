@@ -10,7 +10,7 @@ from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -30,7 +30,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         Texts are shown whole and are not paged: pipe them into less to page.
         """
         with failures_as_messages("show", as_json=json):
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.show import as_json, read_task, task_lines
             from benchmark_runner.errors import UsageError
 

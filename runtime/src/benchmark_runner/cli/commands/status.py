@@ -10,7 +10,7 @@ from benchmark_runner.cli.console import failures_as_messages, note, print_json,
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -31,7 +31,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         Reads what is on disk, also while the run is in progress, and changes nothing.
         """
         with failures_as_messages("status", as_json=json):
-            from benchmark_runner.cli.inspect import inspect_runs
+            from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.status import as_json, read_status, status_lines
 
             inspection = inspect_runs(settings, results_dir)

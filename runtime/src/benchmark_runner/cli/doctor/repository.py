@@ -17,7 +17,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 
 if TYPE_CHECKING:
     from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
 
     Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.connection import connect_to_service
-from benchmark_runner._run.options import parse_options
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural
 from benchmark_runner.base import BenchmarkRunner

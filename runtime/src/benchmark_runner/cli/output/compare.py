@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from benchmark_runner.cli.inspect import Inspection
+    from benchmark_runner.cli.inspection import Inspection
     from benchmark_runner.results.compare.effect import Comparison
     from benchmark_runner.results.compare.verdict import Judgement
     from benchmark_runner.results.run_view import RunView

@@ -20,7 +20,7 @@ from benchmark_runner.results.report.safe_text import SafeText
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmark_runner.cli.inspect import Inspection
+    from benchmark_runner.cli.inspection import Inspection
     from benchmark_runner.results.compare.effect import Comparison
     from benchmark_runner.results.report.run_figures import RunFigures
     from benchmark_runner.results.run_view import RunView

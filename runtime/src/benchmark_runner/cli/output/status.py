@@ -30,7 +30,7 @@ from benchmark_runner.results.task_row import TaskState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner.cli.inspect import Inspection
+    from benchmark_runner.cli.inspection import Inspection
     from benchmark_runner.results.run_scan import RunScan
     from benchmark_runner.results.run_view import RunView
 

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from benchmark_runner._run.options import parse_options, split_options
+from benchmark_runner._run.author_options import parse_options, split_options
 from benchmark_runner.base import NoOptions
 from benchmark_runner.errors import UsageError
 

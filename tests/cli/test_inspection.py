@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._run.cli_defaults import CliSettings
-from benchmark_runner.cli.inspect import inspect_runs
+from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner.cli.inspection import inspect_runs
 from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:

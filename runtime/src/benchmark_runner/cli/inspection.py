@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.author_options import public_texts
 from benchmark_runner._run.benchmark import open_benchmark
 from benchmark_runner._run.connection import connect_to_service
-from benchmark_runner._run.options import public_texts
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.cli.console import mask_secrets
 from benchmark_runner.cli.resume_command import NextCommands
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._redaction import Redactor
     from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.cli_defaults import CliSettings
+    from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.results.grouping import TaskFields
     from benchmark_runner.results.run_view import RunView
