@@ -14,7 +14,7 @@ from benchmark_runner._secrets import SHORTEST_SECRET, is_secret_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-MASK = "***"
+_MASK = "***"
 
 #: A file quotes a message that quotes an answer that quotes the request.
 _JSON_LEVELS = 3
@@ -74,8 +74,8 @@ class Redactor:
     def clean(self, data: bytes) -> bytes:
         """Return ``data`` with every secret in it masked."""
         for form in self._forms:
-            data = data.replace(form, MASK.encode())
-        return self._numbers.sub(MASK.encode(), data) if self._numbers else data
+            data = data.replace(form, _MASK.encode())
+        return self._numbers.sub(_MASK.encode(), data) if self._numbers else data
 
     def clean_text(self, text: str) -> str:
         """Return ``text`` with every secret in it masked."""

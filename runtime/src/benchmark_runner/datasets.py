@@ -35,13 +35,13 @@ DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 
 _SHOWN_PROBLEMS = 5
 
-Row = dict[str, JsonValue]
+_Row = dict[str, JsonValue]
 #: A raw task, perhaps malformed, and the number from which its line is found.
-Entry = tuple[int, JsonValue]
+_Entry = tuple[int, JsonValue]
 #: Returns the line of an entry; for JSON by a second read.
-LineOf = Callable[[int], int]
-_ROW: TypeAdapter[Row] = TypeAdapter(Row)
-TaskT = TypeVar("TaskT", bound=Task)
+_LineOf = Callable[[int], int]
+_ROW: TypeAdapter[_Row] = TypeAdapter(_Row)
+_TaskT = TypeVar("_TaskT", bound=Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class DatasetFile:
     path: Path
     name: str
     declared_name: str | None
-    rows: list[Row]
+    rows: list[_Row]
 
 
 def read_dataset(path: Path) -> DatasetFile:
@@ -74,7 +74,7 @@ def read_dataset(path: Path) -> DatasetFile:
     )
 
 
-def open_dataset(path: Path) -> tuple[str | None, Iterator[Row]]:
+def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
     """Open a JSON, JSONL or CSV file.
 
     Returns:
@@ -99,11 +99,11 @@ def open_dataset(path: Path) -> tuple[str | None, Iterator[Row]]:
 
 
 def build_tasks(
-    rows: Iterable[Row],
-    model: type[TaskT],
+    rows: Iterable[_Row],
+    model: type[_TaskT],
     evaluator_fields: frozenset[str],
     source: str,
-) -> list[TaskT]:
+) -> list[_TaskT]:
     """Validate raw rows as tasks, without the fields that only the grader may see.
 
     Args:
@@ -115,7 +115,7 @@ def build_tasks(
     Raises:
         DatasetError: rows do not fit the model; the message names tasks and fields.
     """
-    tasks: list[TaskT] = []
+    tasks: list[_TaskT] = []
     problems: list[str] = []
     for position, row in enumerate(rows):
         visible = {name: value for name, value in row.items() if name not in evaluator_fields}
@@ -164,7 +164,7 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
 
 
-def _parse_json(path: Path, text: str) -> tuple[str | None, LineOf, Iterator[Entry]]:
+def _parse_json(path: Path, text: str) -> tuple[str | None, _LineOf, Iterator[_Entry]]:
     document = _from_json(path, text, "")
     declared: str | None = None
     key: str | None = None
@@ -218,7 +218,7 @@ def _decode(text: str, position: int) -> tuple[object, int]:
     return cast("tuple[object, int]", json.JSONDecoder().raw_decode(text, position))
 
 
-def _parse_jsonl(path: Path) -> Iterator[Entry]:
+def _parse_jsonl(path: Path) -> Iterator[_Entry]:
     with _read_errors(path), path.open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, start=1):
@@ -230,7 +230,7 @@ def _parse_jsonl(path: Path) -> Iterator[Entry]:
             raise
 
 
-def _parse_csv(path: Path, text: str) -> Iterator[Entry]:
+def _parse_csv(path: Path, text: str) -> Iterator[_Entry]:
     # A question may be longer than the module's default limit.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -253,7 +253,7 @@ def _parse_csv(path: Path, text: str) -> Iterator[Entry]:
                     hint="Quote cells that hold commas or line breaks.",
                 )
             # An empty cell means a missing field.
-            row: Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+            row: _Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
             yield reader.line_num, row
     except csv.Error as error:
         raise DatasetError(f"{path}, line {reader.line_num}: {error}") from None
@@ -268,7 +268,7 @@ def _from_json(path: Path, text: str, place: str) -> JsonValue:
         ) from None
 
 
-def _with_unique_ids(path: Path, entries: Iterable[Entry], line_of: LineOf) -> Iterator[Row]:
+def _with_unique_ids(path: Path, entries: Iterable[_Entry], line_of: _LineOf) -> Iterator[_Row]:
     # Without a dict, which would take several times the memory of these lists.
     ids: list[str] = []
     numbers = array("Q")

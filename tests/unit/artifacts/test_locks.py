@@ -176,7 +176,7 @@ class TestWaiting:
         finally:
             process.send_signal(signal.SIGCONT)
         assert time.monotonic() - began < 25
-        assert "run_config.json of run 'r1' was not let go of within 0.05 s" in caught.value.message
+        assert "run_config.json of run 'r1' was not released within 0.05 s" in caught.value.message
         assert "stopped" in (caught.value.hint or "")
 
 

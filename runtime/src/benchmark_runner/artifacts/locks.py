@@ -86,7 +86,7 @@ def wait_for_lock(path: Path, what: str) -> Generator[None]:
         while not _try_lock(path, descriptor, fcntl.LOCK_EX):
             if time.monotonic() > give_up:
                 raise RunLockedError(
-                    f"{what} was not let go of within {LONGEST_WAIT:g} s by another process",
+                    f"{what} was not released within {LONGEST_WAIT:g} s by another process",
                     hint="See whether a process of the same run is stopped, then try again.",
                 )
             time.sleep(_POLL)
