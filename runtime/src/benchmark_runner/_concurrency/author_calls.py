@@ -32,10 +32,7 @@ async def call_either(
 ) -> T:
     """Await ``call()`` on the loop if ``function`` is a coroutine function, else in a thread.
 
-    ``name`` is that of the function in messages, and of the thread.
-
-    Raises:
-        RuntimeError: the function tried to end the process.
+    A function ``name`` that tries to end the process raises a ``RuntimeError``.
     """
     try:
         if _is_coroutine_function(function):

@@ -19,14 +19,12 @@ _TURN = 0.0005
 
 
 class Batches(Generic[T]):
-    """A queue whose items are processed in its own thread, a few times a second.
+    """A queue whose items are processed in its own thread, each ``interval`` seconds.
 
     Args:
         take: Called with the next items, in order, until none is left. It must not raise.
         then: Called after that, even without items; the first time by :meth:`start`, in the
             calling thread. It must not raise, and never runs at the same time as ``take``.
-        interval: Seconds between two rounds.
-        name: The name of the thread.
     """
 
     def __init__(

@@ -44,8 +44,7 @@ async def call_within(
             far; those during the call do not count.
 
     Raises:
-        DeadlineExceeded: the limit was reached; the call was cancelled, or abandoned in its
-            thread, which nothing can cancel.
+        DeadlineExceeded: the call was cancelled, or abandoned in its thread.
         CancelledWithResult: the caller was cancelled just when the call returned.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"

@@ -43,8 +43,7 @@ _NAMES: dict[type[Event], tuple[str, list[str]]] = {
 class EventLog:
     """The writer of a run's ``events.jsonl``, in a thread of its own.
 
-    Attributes:
-        refused_by: The error that made the log incomplete, if it is.
+    ``refused_by`` is the error that made the log incomplete, if it is.
     """
 
     def __init__(self, artifacts: RunArtifacts, started: InvocationStarted) -> None:

@@ -26,12 +26,7 @@ _KINDS: dict[str, type[Event]] = {name_of(kind): kind for kind in get_args(Event
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One line of the log; without an event, it only says that its command is running.
-
-    Attributes:
-        at: Its time, in seconds since 1970.
-        invocation: The command on the run that it is about.
-    """
+    """One line of the log, at seconds since 1970; without an event, its command is running."""
 
     at: float
     invocation: str

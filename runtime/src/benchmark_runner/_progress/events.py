@@ -56,7 +56,6 @@ class InvocationEnded:
     Attributes:
         outcome: ``complete`` or ``incomplete`` as the run is now; ``stopped``, ``interrupted``
             and ``failed`` where it ended before all was done.
-        error: The error that stopped it, as ``TypeName: message``.
         final_score: The final score, if the run has one of the evaluations on disk.
     """
 

@@ -30,13 +30,8 @@ SILENCE = 30.0
 def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
     """Show a run's progress until no command works on it any more.
 
-    Returns:
-        Whether the log tells of the end; if not, a command has fallen silent. ``None`` where no
-        command worked on the run.
-
-    Raises:
-        ArtifactError: the log can't be read.
-        typer.Exit: it was terminated.
+    Return whether the log tells of the end; if not, a command has fallen silent. ``None`` if none
+    worked on it.
     """
     log = _GrowingLog(EventReader(path))
     log.read()
@@ -55,12 +50,7 @@ def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
 
 
 class _GrowingLog:
-    """A run's log, and the commands that append to it.
-
-    Attributes:
-        heard_at: The time of the last line of each command on the run, by invocation.
-        has_lost: Whether one of them has fallen silent.
-    """
+    """A run's log, and the time at which each command that appends to it was last heard."""
 
     def __init__(self, reader: EventReader) -> None:
         self._reader = reader

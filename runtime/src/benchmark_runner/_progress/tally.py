@@ -47,17 +47,10 @@ class ActiveTask:
 
 
 class Tally:
-    """The counts of a run, for a display to show.
+    """The counts of a run, for a display to show, used by one thread at a time.
 
-    All times are seconds of one clock, whichever it is. It is used by one thread at a time.
-
-    Attributes:
-        total: The chosen tasks.
-        done: The tasks that need nothing more in this invocation, failed ones included.
-        waiting: The evaluations that wait for a retry.
-        to_evaluate: The generations whose evaluation has not begun.
-        failed: The tasks that have failed in this invocation.
-        active: The tasks that are generated, evaluated or waiting now.
+    All times are seconds of one clock, whichever it is. Tasks that have failed are done, too.
+    ``to_evaluate`` are the generations whose evaluation has not begun.
     """
 
     def __init__(self) -> None:

@@ -38,7 +38,6 @@ class Service:
         url: The base URL without user info.
         auth_name: The source of the key, never the key; ``None`` without one.
         bearer: Whether the key goes out as a legacy bearer token.
-        redactor: Masks the secrets of this client and of the author in messages.
     """
 
     url: str
@@ -55,10 +54,7 @@ class Service:
 class Call:
     """One request to the service, retries included.
 
-    Attributes:
-        what: The verb and its object, to follow "could not": ``evaluate task 't1'``.
-        path: The path below the base URL, with its query.
-        body: The JSON body, ready to be sent.
+    ``what`` is to follow "could not": ``evaluate task 't1'``. The path is below the base URL.
     """
 
     what: str

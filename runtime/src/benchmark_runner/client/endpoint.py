@@ -37,10 +37,7 @@ _PORTS = range(1, 65536)
 class Endpoint:
     """A checked service URL without user info and final slash, and the headers for it.
 
-    Attributes:
-        host: An IPv6 address is in brackets.
-        secrets: The texts that no message may show, but for very short ones.
-        is_private: Whether nobody else can read the requests.
+    No message may show the ``secrets``. Nobody else can read the requests to a private one.
     """
 
     url: str
@@ -59,9 +56,6 @@ class Endpoint:
 
         User info in the URL becomes basic authentication, unless a header says otherwise.
         The requests to a ``trusted`` service never leave this process.
-
-        Raises:
-            UsageError: it is not a URL, or a key can't be sent.
         """
         url = _parse(base_url)
         sent = {name.lower(): value for name, value in headers.items()}

@@ -41,11 +41,7 @@ _LARGEST_TASK_LIST = 1024**3
 
 
 class HttpCalls:
-    """The calls to one service, at most ``max_connections`` at a time.
-
-    Raises:
-        UsageError: the environment's proxy or certificates are not usable.
-    """
+    """The calls to one service, at most ``max_connections`` at a time."""
 
     def __init__(
         self,
@@ -79,19 +75,10 @@ class HttpCalls:
         attempt_limit: float | None = None,
         quick: bool = False,
     ) -> Answer:
-        """Send a call until it succeeds, and return the answer.
+        """Send a call until it succeeds, or raise the ``ServiceError`` that ends it.
 
-        Args:
-            call: What to send.
-            policy: How often and how long to retry.
-            on_retry: Called before each wait for another attempt.
-            limit: Seconds for all attempts together.
-            attempt_limit: Seconds of one attempt, to the last byte of the answer; waiting for a
-                place does not count.
-            quick: Whether not to retry where no connection can be made for some seconds.
-
-        Raises:
-            ServiceError: what ended it.
+        The limits are the seconds of all attempts and of one, without the waiting for a place. A
+        ``quick`` call is not retried where no connection can be made for some seconds.
         """
         try:
             async with asyncio.timeout(limit):

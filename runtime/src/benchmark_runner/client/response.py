@@ -60,11 +60,7 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     def json(self) -> JsonValue:
-        """Return the JSON in the body.
-
-        Raises:
-            UnreadableError: it is none, or holds a number that is not finite.
-        """
+        """Return the JSON in the body, whose numbers must be finite."""
         try:
             document = cast("JsonValue", from_json(self.content, allow_inf_nan=False))
         except ValueError as error:
@@ -74,11 +70,7 @@ class Answer:
         return document
 
     def parse(self, model: type[ModelT]) -> ModelT:
-        """Return the JSON in the body as a ``model``.
-
-        Raises:
-            UnreadableError: it is none, or does not fit.
-        """
+        """Return the JSON in the body as a ``model``."""
         document = self.json()
         if isinstance(document, dict):  # a null field is one that was left out
             document = {name: value for name, value in document.items() if value is not None}
@@ -92,12 +84,7 @@ class Answer:
 
 
 async def read_answer(response: httpx.Response, most: int) -> Answer:
-    """Read the body of an answer, which the caller closes; of a success at most ``most`` bytes.
-
-    Raises:
-        UnreadableError: the body of a success can't be read.
-        httpx.TransportError: the connection broke within it.
-    """
+    """Read the body of an answer, which the caller closes; of a success at most ``most`` bytes."""
     content = bytearray()
     if response.is_success:
         await _read_into(content, response, most)

@@ -83,7 +83,6 @@ class TransientError(Exception):
     """The failure of one attempt where another one may succeed.
 
     Attributes:
-        detail: The service's own words.
         retry_after: Seconds that the service asks to wait.
         timed_out: Whether the answer, not the connection, took too long.
         attempts: The attempts made, once there are no more.
@@ -107,12 +106,9 @@ async def call_with_retries(
     policy: RetryPolicy,
     on_retry: Callable[[RetryNotice], None] | None = None,
 ) -> T:
-    """Await ``operation()`` until it succeeds or the policy ends it.
+    """Await ``operation()`` until it succeeds, or raise its last error.
 
     A wait that would overrun the policy's total time ends the retrying at once.
-
-    Raises:
-        TransientError: the last attempt failed.
     """
     try:  # nearly every call succeeds, and needs nothing of tenacity
         return await operation()

@@ -25,14 +25,9 @@ async def score_evals(
     dataset: str | None,
     evals: Iterable[tuple[str, EvalResult | None]],
 ) -> ScoreResult:
-    """Ask the service for the score of a run.
+    """Ask the service for the score of a run by the API ``legacy`` or ``v1``.
 
-    Args:
-        client: The client of the service.
-        evaluation_api: ``legacy`` or ``v1``.
-        run_id: The name of the run.
-        dataset: The dataset's name; ``None`` for the service's default one.
-        evals: The tasks with their evaluations; iterated in a thread, which may read files.
+    The evaluations are read in a thread. Without a dataset, it is the service's default one.
     """
     if evaluation_api == "v1":
         request: FinalScoreRequest = V1ScoreRequest(

@@ -44,10 +44,9 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class StatusMeaning:
-    """The meaning of an HTTP status other than 2xx.
+    """The meaning of an HTTP status other than 2xx, with the words of its error.
 
     Attributes:
-        words: The cause and the hint of the error, or a function that returns them.
         is_in_progress: Whether the same task is being evaluated right now. Only time tells
             when that is over, so retries are not counted.
         is_rate_limit: Whether the service wants fewer requests.

@@ -56,11 +56,7 @@ __all__ = ["AiohttpClient", "AiohttpTransport"]
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """A transport over connections that are kept and reused; their number has no limit.
-
-    Raises:
-        ValueError: the proxy is not an http or https one.
-    """
+    """A transport over connections that are kept and reused; their number has no limit."""
 
     def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> None:
         if proxy is not None and proxy.url.scheme not in ("http", "https"):
@@ -73,8 +69,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the answer, its body not read yet.
 
-        Raises:
-            httpx.TransportError: of the class that httpx's own transport would raise.
+        Errors are of the class that httpx's own transport would raise.
         """
         session = self._session = self._session or self._new_session()
         seconds: Mapping[str, float | None] = request.extensions.get("timeout", {})

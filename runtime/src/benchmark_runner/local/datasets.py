@@ -64,11 +64,7 @@ class LocalDatasets:
         *,
         evaluator_fields: frozenset[str],
     ) -> Self:
-        """Return one dataset of raw tasks in memory, each with an ``id`` of its own.
-
-        Raises:
-            DatasetError: a task has no id, or that of another one.
-        """
+        """Return one dataset of raw tasks in memory, each with an ``id`` of its own."""
         made = cls(Path(name), evaluator_fields=evaluator_fields)
         tasks: dict[str, dict[str, JsonValue]] = {}
         for number, row in enumerate(rows, start=1):

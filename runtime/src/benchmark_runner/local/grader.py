@@ -27,11 +27,7 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> JsonValue:
-    """Return the grader's result for a response; any error of the grader passes through.
-
-    Raises:
-        TypeError: the grader returned something that is not JSON.
-    """
+    """Return the grader's result for a response, which must be JSON; its errors pass through."""
     # A grader that changes the task must not change the dataset.
     call = functools.partial(grader, copy.deepcopy(task), response)
     return _checked(await call_either(grader, call, "the grader"))

@@ -42,12 +42,7 @@ class InvalidBodyError(Exception):
 
 
 async def read_body(request: Request, model: type[ModelT]) -> ModelT:
-    """Return the request's JSON body as a ``model``.
-
-    Raises:
-        HTTPException: 413, it is too large.
-        InvalidBodyError: it is not JSON, or does not fit.
-    """
+    """Return the request's JSON body as a ``model``; a body that is too large is a 413."""
     # A body that announces itself as too large is not even received.
     _refuse_more_than_allowed(int(request.headers.get("content-length", 0)))
     content = bytearray()

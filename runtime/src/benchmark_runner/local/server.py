@@ -31,10 +31,9 @@ def serve(
     port: int = 0,
     on_ready: Callable[[str], None] | None = None,
 ) -> int | None:
-    """Serve until SIGINT or SIGTERM, then finish the running requests.
+    """Serve until SIGINT or SIGTERM, finish the running requests, and return the signal.
 
-    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers. The signal that
-    ended it is returned, ``None`` if something else did.
+    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers.
 
     Raises:
         UsageError: the host or port can't be listened on.

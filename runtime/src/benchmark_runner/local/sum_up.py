@@ -35,12 +35,8 @@ def sum_up(
 ) -> FinalScoreResponse:
     """Return the mean of the task scores; a task without a usable one counts 0.
 
-    Args:
-        submitted: The evaluations by task; ``None`` is a task without one.
-        task_score: Returns the task score of a grader's result.
-        tasks_in_dataset: The number of tasks that could have been submitted.
-        bare_results: Whether an evaluation may be the grader's result itself, as older runners
-            submit it to the legacy API.
+    ``None`` is a task that was not evaluated. With ``bare_results``, an evaluation may be the
+    grader's result itself, as older runners submit it to the legacy API.
     """
     scores: list[float] = []
     evaluated = 0
