@@ -57,7 +57,7 @@ class TestConnection:
         ("fault", "reason"),
         [
             (reset, "ReadError"),
-            (cut_off, "RemoteProtocolError: the connection ended within the answer"),
+            (cut_off, "RemoteProtocolError: connection ended within the answer"),
         ],
     )
     def test_one_that_breaks_is_that_tasks_error(

@@ -67,15 +67,12 @@ class Slot:
             self._free.release()
 
 
-class Slots:
-    """A number of slots, at least 1."""
-
-    def __init__(self, most: int) -> None:
-        self._free = asyncio.Semaphore(most)
+class Slots(asyncio.Semaphore):
+    """A number of slots."""
 
     async def take(self) -> Slot:
         """Wait for a free slot and hold it."""
-        slot = Slot(self._free)
+        slot = Slot(self)
         await slot.take()
         return slot
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 class Listeners:
     """The display and the log, which work in threads of their own.
 
-    On leaving, both are ended: with the outcome of :meth:`set_outcome`, else with the error.
+    On leaving, both are ended: with the error, else with ``outcome``.
     """
 
     def __init__(self, artifacts: RunArtifacts) -> None:
         self._artifacts = artifacts
         self._display = Display()
         self._log: EventLog | None = None
-        self._outcome = InvocationEnded("interrupted")
+        self.outcome = InvocationEnded("interrupted")
         self._turn = Lock()
         self._is_over = False
 
@@ -41,7 +41,7 @@ class Listeners:
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not isinstance(error, asyncio.CancelledError):
-            self._outcome = InvocationEnded("failed", describe(error))
+            self.outcome = InvocationEnded("failed", describe(error))
         self.end()
 
     @property
@@ -66,20 +66,16 @@ class Listeners:
         """Pass on that a call to the service will be retried."""
         self.tell(RetryScheduled(notice.reason, notice.wait, current_owner()))
 
-    def set_outcome(self, outcome: InvocationEnded) -> None:
-        """Set the event that ends the invocation."""
-        self._outcome = outcome
-
     def end(self) -> None:
         """End the display and the log; from any thread, and only once."""
         with self._turn:
             if self._is_over:
                 return
             self._is_over = True
-        self._display.show(self._outcome)
+        self._display.show(self.outcome)
         self._display.__exit__(None, None, None)
         if self._log is not None:
-            self._log.end(self._outcome)
+            self._log.end(self.outcome)
 
     @staticmethod
     def _start(log: EventLog, display: Display) -> None:

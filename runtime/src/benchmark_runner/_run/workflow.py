@@ -214,7 +214,7 @@ class Workflow:
             outcome = await run_in_thread(self.take_stock, session, summaries)
         outcome.stopped_by, outcome.local = stopped_by, grader.local
         await self._score(outcome, grader)
-        self.listeners.set_outcome(invocation_ended(outcome))
+        self.listeners.outcome = invocation_ended(outcome)
         return outcome
 
     async def _prepare(

@@ -60,9 +60,6 @@ class AdaptiveLimit:
 
     def _leave(self) -> None:
         self._running -= 1
-        self._admit()
-
-    def _admit(self) -> None:
         while self._waiting and self._running < self.allowed:
             turn = self._waiting.popleft()
             if not turn.done():  # else it was cancelled

@@ -113,5 +113,4 @@ def _status_line(status: int, detail: str | None) -> str:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    words = detail or phrase
-    return f"HTTP {status}: {words}" if words else f"HTTP {status}"
+    return f"HTTP {status}: {detail or phrase}".removesuffix(": ")

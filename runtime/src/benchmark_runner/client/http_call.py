@@ -114,9 +114,8 @@ class HttpCalls:
                     return await read_answer(response, most)
         except httpx.ConnectTimeout:
             failure = TransientError(f"no connection within {connect:g} s")
-            if quick:  # the system has retried by itself all that time
-                raise unavailable(call, self._service, failure) from None
-            raise failure from None
+            # If quick, the system has retried by itself all that time.
+            raise (unavailable(call, self._service, failure) if quick else failure) from None
         except (httpx.TransportError, OSError) as error:
             if deadline.expired():
                 raise TransientError(f"no answer within {limit:g} s", timed_out=True) from None
@@ -125,9 +124,11 @@ class HttpCalls:
             raise bad_response(call, self._service, str(error), HTTPStatus.OK) from None
         except (ValueError, ArithmeticError, httpx.InvalidURL, ExceptionGroup) as error:
             # The libraries below can't use the address; retrying will not help.
-            raise unavailable(call, self._service, self._failure(_first(error))) from None
+            raise unavailable(call, self._service, self._failure(error)) from None
 
     def _failure(self, error: BaseException) -> TransientError:
+        while isinstance(error, BaseExceptionGroup):
+            error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
         return TransientError(self._service.redactor.clean_text(describe(error)))
 
     def _request(self, call: Call, connect: float) -> httpx.Request:
@@ -136,25 +137,24 @@ class HttpCalls:
         extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
         if call.body is None:
             return httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
+        body, headers = httpx.ByteStream(call.body), self._headers_of_json
         request = httpx.Request(
-            call.method,
-            url,
-            headers=self._headers_of_json,
-            stream=httpx.ByteStream(call.body),
-            extensions=extensions,
+            call.method, url, headers=headers, stream=body, extensions=extensions
         )
         request.headers["content-length"] = f"{len(call.body)}"
         return request
 
 
 def _http_client(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> AiohttpClient:
+    # Through a proxy of the environment, too.
+    speaks_tls = any(url.startswith("https:") for url in (endpoint.url, *getproxies().values()))
     try:
         return AiohttpClient(
             headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
             timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
             transport=transport,
             # Loading the trusted certificates costs more than all else here.
-            verify=_may_speak_tls(endpoint.url) or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=speaks_tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             # Requests to this machine do not go through a proxy.
             mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
             follow_redirects=False,
@@ -169,17 +169,6 @@ def _http_client(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None)
         ) from None
 
 
-def _may_speak_tls(url: str) -> bool:
-    """Return True if the service, or a proxy of the environment, is reached over TLS."""
-    return any(address.startswith("https:") for address in (url, *getproxies().values()))
-
-
 @lru_cache(maxsize=8)
 def _url(text: str) -> httpx.URL:
     return httpx.URL(text)  # nearly all are the same two: to evaluate, to score
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error

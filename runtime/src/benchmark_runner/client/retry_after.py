@@ -42,16 +42,11 @@ def read_retry_after(
         seconds = float(asked)
     elif (date := _http_date(asked) or named) is not None:
         seconds = max(0.0, (date - now).total_seconds())
-    return RetryAfter(seconds, at=named or _later(now, seconds))
-
-
-def _later(now: datetime, seconds: float | None) -> datetime | None:
-    if seconds is None:
-        return None
     try:
-        return now + timedelta(seconds=seconds)
+        at = named or (None if seconds is None else now + timedelta(seconds=seconds))
     except OverflowError:
-        return None
+        at = None
+    return RetryAfter(seconds, at)
 
 
 def _http_date(text: str | None) -> datetime | None:

@@ -36,16 +36,8 @@ _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ..
     (aiohttp.ClientProxyConnectionError, httpx.ConnectError, "the proxy: {0.os_error}"),
     (aiohttp.ClientConnectorCertificateError, httpx.ConnectError, "{0.certificate_error}"),
     (aiohttp.ClientConnectorError, httpx.ConnectError, "{0.os_error}"),
-    (
-        aiohttp.ServerDisconnectedError,
-        httpx.RemoteProtocolError,
-        "the server disconnected without an answer",
-    ),
-    (
-        aiohttp.ClientPayloadError,
-        httpx.RemoteProtocolError,
-        "the connection ended within the answer",
-    ),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError, "disconnected without an answer"),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError, "connection ended within the answer"),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError, "{0.message}"),
     (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol, "{0} is neither http nor https"),
     (Exception, httpx.ReadError, "{0}"),

@@ -172,7 +172,7 @@ class LocalService:
 
     async def _final_score(self, request: Request) -> Response:
         body = await read_body(request, schemas.FinalScoreRequest)
-        return _json(await self._sum_up(body, bare_results=True))
+        return _json(await self._sum_up(body))
 
     async def _evaluate(self, request: Request) -> Response:
         body = await read_body(request, schemas.V1EvaluateRequest)
@@ -198,12 +198,10 @@ class LocalService:
 
     async def _score(self, request: Request) -> Response:
         body = await read_body(request, schemas.V1ScoreRequest)
-        score = await self._sum_up(body, bare_results=False)
+        score = await self._sum_up(body)
         return _json(schemas.V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
 
-    async def _sum_up(
-        self, body: schemas.FinalScoreRequest, *, bare_results: bool
-    ) -> schemas.FinalScoreResponse:
+    async def _sum_up(self, body: schemas.FinalScoreRequest) -> schemas.FinalScoreResponse:
         dataset = await self._dataset(body.dataset)
         for task_id in body.evaluation_results:
             _row(dataset, task_id)
@@ -211,7 +209,7 @@ class LocalService:
             body.evaluation_results,
             self._task_score,
             tasks_in_dataset=len(dataset.rows),
-            bare_results=bare_results,
+            bare_results=not isinstance(body, schemas.V1ScoreRequest),
         )
 
     async def _dataset(self, name: str | None) -> LocalDataset:

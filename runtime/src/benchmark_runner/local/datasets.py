@@ -139,11 +139,12 @@ class LocalDatasets:
         return self._read[path]
 
     def _dataset(self, name: str, rows: dict[str, dict[str, JsonValue]]) -> LocalDataset:
-        return LocalDataset(name, rows, [self._visible(row) for row in rows.values()])
-
-    def _visible(self, row: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        shown = {name: value for name, value in row.items() if name not in self._evaluator_fields}
-        return {"timeout": None, **shown}
+        hidden = self._evaluator_fields
+        tasks: list[dict[str, JsonValue]] = [
+            {"timeout": None, **{field: row[field] for field in row if field not in hidden}}
+            for row in rows.values()
+        ]
+        return LocalDataset(name, rows, tasks)
 
 
 def fingerprint(value: JsonValue | list[dict[str, JsonValue]]) -> str:
