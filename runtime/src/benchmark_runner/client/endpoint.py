@@ -22,12 +22,7 @@ from benchmark_runner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "BEARER_VARIABLE",
-    "DESCOPE_HEADER",
-    "Endpoint",
-    "headers_from_environment",
-]
+__all__ = ["BEARER_VARIABLE", "DESCOPE_HEADER", "Endpoint", "headers_from_environment"]
 
 DESCOPE_HEADER = "x-descope-api-key"
 _PORTS = range(1, 65536)

@@ -14,12 +14,7 @@ import httpx
 
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.failure import bad_response, refusal, unavailable
-from benchmark_runner.client.response import (
-    ACCEPTED_ENCODING,
-    Answer,
-    UnreadableError,
-    read_answer,
-)
+from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import TransientError, call_with_retries
 from benchmark_runner.client.transport import AiohttpClient
 from benchmark_runner.errors import UsageError, describe

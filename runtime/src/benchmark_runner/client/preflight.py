@@ -9,11 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmark_runner._secrets import BEARER_VARIABLE
-from benchmark_runner.errors import (
-    AuthenticationError,
-    PermissionDeniedError,
-    ServiceError,
-)
+from benchmark_runner.errors import AuthenticationError, PermissionDeniedError, ServiceError
 
 if TYPE_CHECKING:
     from benchmark_runner.client.retry import RetryPolicy

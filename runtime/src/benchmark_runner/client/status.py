@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.client.call import Call, Service
 
-__all__ = [
-    "StatusMeaning",
-    "explain_redirect",
-    "hint_for_unavailable",
-    "is_final",
-    "meaning_of",
-]
+__all__ = ["StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_final", "meaning_of"]
 
 #: A longer ``Retry-After`` (seconds) on a 429 means a used-up quota.
 _LONGEST_RETRY_AFTER = 120.0
@@ -125,8 +119,7 @@ _MEANINGS: dict[int, StatusMeaning] = {
     HTTPStatus.NOT_FOUND: StatusMeaning(NotFoundError, _explain_not_found),
     HTTPStatus.CONFLICT: StatusMeaning(ServiceUnavailableError, is_in_progress=True),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: StatusMeaning(
-        RejectedRequestError,
-        Explanation(hint="Make the response shorter; retrying will not help."),
+        RejectedRequestError, Explanation(hint="Make the response shorter; retrying will not help.")
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: StatusMeaning(
         RejectedRequestError,

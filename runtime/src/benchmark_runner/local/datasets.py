@@ -58,11 +58,7 @@ class LocalDatasets:
 
     @classmethod
     def from_rows(
-        cls,
-        name: str,
-        rows: Iterable[Mapping[str, JsonValue]],
-        *,
-        evaluator_fields: frozenset[str],
+        cls, name: str, rows: Iterable[Mapping[str, JsonValue]], *, evaluator_fields: frozenset[str]
     ) -> Self:
         """Return one dataset of raw tasks in memory, each with an ``id`` of its own."""
         made = cls(Path(name), evaluator_fields=evaluator_fields)
