@@ -71,7 +71,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Check the types of the runtime, strictly."""
+    """Check the types of the runtime, strictly, and the type tests of the author's API."""
     install(session, "typecheck")
     session.run("pyright")
 
