@@ -7,12 +7,10 @@ import concurrent.futures
 import contextvars
 import inspect
 import threading
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
 from benchmark_runner.errors import describe
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 #: New objects between two collections of the youngest generation; 700 or 2,000 by default. With
 #: hundreds of tasks nearly all objects stay alive, and collections take a tenth of the time.

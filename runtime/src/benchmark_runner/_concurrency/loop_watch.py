@@ -10,15 +10,12 @@ import asyncio
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-    from typing import Self
 
 T = TypeVar("T")
 

@@ -11,10 +11,10 @@ import sys
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TextIO
 
 from benchmark_runner._concurrency.batches import Batches
-from benchmark_runner._progress.events import LoopBlocked
+from benchmark_runner._progress.events import Event, LoopBlocked
 from benchmark_runner._progress.render import (
     WIDEST,
     count_cells,
@@ -28,11 +28,9 @@ from benchmark_runner._progress.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Self, TextIO
 
     from rich.segment import Segments
 
-    from benchmark_runner._progress.events import Event
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._concurrency.batches import Batches
-from benchmark_runner._progress.events import Event, name_of
+from benchmark_runner._progress.events import Event, InvocationEnded, InvocationStarted, name_of
 from benchmark_runner._text import in_one_line
 from benchmark_runner.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 #: Seconds between two writes.

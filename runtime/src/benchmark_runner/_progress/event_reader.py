@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, cast, get_args
+from pathlib import Path
+from typing import cast, get_args
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from benchmark_runner._progress.events import Event, name_of
 from benchmark_runner.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 #: Bytes that are read at a time.
 _PIECE = 1024**2

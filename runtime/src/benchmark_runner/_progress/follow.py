@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import FrameType
 
 import typer
 
-from benchmark_runner._progress.display import make_display
-from benchmark_runner._progress.event_reader import EventReader
+from benchmark_runner._progress.display import Display, make_display
+from benchmark_runner._progress.event_reader import EventReader, Logged
 from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
-    from types import FrameType
-
-    from benchmark_runner._progress.display import Display
-    from benchmark_runner._progress.event_reader import Logged
 
 #: Seconds between two reads: disks of other machines do not tell that a file has grown.
 POLL = 0.25

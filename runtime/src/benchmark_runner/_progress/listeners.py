@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from benchmark_runner._concurrency.loop_watch import current_owner
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
 from benchmark_runner._progress.display import Display, make_display
 from benchmark_runner._progress.event_log import EventLog
-from benchmark_runner._progress.events import InvocationEnded, RetryScheduled
-from benchmark_runner.errors import describe
+from benchmark_runner._progress.events import (
+    Event,
+    InvocationEnded,
+    InvocationStarted,
+    RetryScheduled,
+)
+from benchmark_runner.errors import ArtifactError, describe
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from benchmark_runner._progress.events import Event, InvocationStarted
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.client.retry import RetryNotice
-    from benchmark_runner.errors import ArtifactError
 
 
 class Listeners:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationResumed,
     EvaluationStarted,
     EvaluationStopped,
+    Event,
     GenerationFinished,
     GenerationStarted,
     InvocationEnded,
@@ -24,11 +26,6 @@ from benchmark_runner._progress.events import (
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.running_mean import RunningMean
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner._progress.events import Event
 
 #: Seconds between two samples of how many are done, and how many of these make the rate.
 _SAMPLE_EVERY = 1.0

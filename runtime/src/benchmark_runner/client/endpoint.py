@@ -6,8 +6,9 @@ import base64
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import httpx
 
@@ -18,9 +19,6 @@ from benchmark_runner._secrets import (
     user_info,
 )
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["BEARER_VARIABLE", "DESCOPE_HEADER", "Endpoint", "headers_from_environment"]
 

@@ -15,7 +15,12 @@ import httpx
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.failure import bad_response, refusal, unavailable
 from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
-from benchmark_runner.client.retry import TransientError, call_with_retries
+from benchmark_runner.client.retry import (
+    RetryNotice,
+    RetryPolicy,
+    TransientError,
+    call_with_retries,
+)
 from benchmark_runner.client.transport import AiohttpClient
 from benchmark_runner.errors import UsageError, describe
 
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.client.call import Call, Service
     from benchmark_runner.client.endpoint import Endpoint
-    from benchmark_runner.client.retry import RetryNotice, RetryPolicy
 
 __all__ = ["HttpCalls"]
 

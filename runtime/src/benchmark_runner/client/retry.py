@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from tenacity import (
     AsyncRetrying,
+    RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
     stop_before_delay,
@@ -17,11 +19,6 @@ from tenacity import (
 from benchmark_runner._concurrency.slots import sleep_without_slot
 from benchmark_runner.client.status import meaning_of
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from tenacity import RetryCallState
 
 __all__ = ["RetryNotice", "RetryPolicy", "TransientError", "call_with_retries"]
 

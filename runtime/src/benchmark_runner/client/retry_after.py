@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from benchmark_runner.client.status import meaning_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["RetryAfter", "read_retry_after"]
 

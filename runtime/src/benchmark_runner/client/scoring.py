@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.schemas import FinalScoreRequest, ScoreResult, V1ScoreRequest
+from benchmark_runner.schemas import EvalResult, FinalScoreRequest, ScoreResult, V1ScoreRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.schemas import EvalResult
 
 
 __all__ = ["score_evals"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.exceptions import HTTPException
@@ -12,9 +12,6 @@ from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import describe
 from benchmark_runner.local.request_body import InvalidBodyError
 from benchmark_runner.schemas import EvalStatus, FinalScoreResponse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 __all__ = ["sum_up"]
 
