@@ -65,6 +65,6 @@ class TestServe:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(UsageError) as caught:
-                serve(make(folder), host, port)
+                serve(make(folder), host, port, print)
         assert f"{host} port {port}" in caught.value.message
         assert "--port" in (caught.value.hint or "")

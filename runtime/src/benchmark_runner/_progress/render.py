@@ -31,7 +31,9 @@ def render_rows(
 ) -> list[str]:
     """Return the rows of a live display; as many as fit, the most important ones first."""
     width = min(columns - 1, WIDEST)
-    found = [*render_summary(tally, now), _format_slots(tally), *_format_waiting(tally, now, mask)]
+    to_evaluate = [f"{tally.to_evaluate} to evaluate"] if tally.to_evaluate else []
+    active = "  ".join([*_format_active(tally), *to_evaluate])
+    found = [*render_summary(tally, now), active, *_format_waiting(tally, now, mask)]
     if (note := tally.note(now)) is not None:
         found.append(mask(in_one_line(note)))
     found += _format_oldest(tally, now, mask, width)
@@ -44,11 +46,9 @@ def render_summary(tally: Tally, now: float) -> list[str]:
     bar = "━" * filled + "─" * (_BAR - filled)
     times = [f"{tally.done}/{tally.total} done", clock(now - tally.started_at)]
     times += [*_format_pace(tally, now)]
-    facts = (
-        [*_format_outcomes(tally), *_format_mean(tally, with_count=True)],
-        _format_spend(tally),
-    )
-    return [f"{bar} {'  '.join(times)}", *("  ".join(parts) for parts in facts if parts)]
+    results = [*_format_outcomes(tally), *_format_mean(tally, with_count=True)]
+    facts = ("  ".join(parts) for parts in (results, _format_spend(tally)) if parts)
+    return [f"{bar} {'  '.join(times)}", *facts]
 
 
 def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
@@ -64,12 +64,8 @@ def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
 
 def format_counts(tally: Tally) -> str:
     """Return the part of a line that does not change by itself: the counts of tasks."""
-    parts = [
-        f"{tally.done}/{tally.total} done",
-        f"{tally.generating} generating",
-        f"{tally.evaluating} evaluating",
-    ]
-    return ", ".join([*parts, *_format_outcomes(tally)])
+    parts = [f"{tally.done}/{tally.total} done", *_format_active(tally), *_format_outcomes(tally)]
+    return ", ".join(parts)
 
 
 def count_cells(text: str) -> int:
@@ -90,11 +86,8 @@ def cut(text: str, width: int) -> str:
     return f"{set_cell_size(text, max(width - 1, 0)).rstrip()}…"
 
 
-def _format_slots(tally: Tally) -> str:
-    parts = [f"{tally.generating} generating", f"{tally.evaluating} evaluating"]
-    if tally.to_evaluate:
-        parts.append(f"{tally.to_evaluate} to evaluate")
-    return "  ".join(parts)
+def _format_active(tally: Tally) -> list[str]:
+    return [f"{tally.generating} generating", f"{tally.evaluating} evaluating"]
 
 
 def _format_waiting(tally: Tally, now: float, mask: Callable[[str], str]) -> Iterator[str]:

@@ -58,7 +58,7 @@ class Tally:
             GenerationStarted: self._generation_started,
             GenerationFinished: self._generation_finished,
             EvaluationStarted: self._evaluation_started,
-            EvaluationResumed: lambda event, _at: self._resume(event.task_id),
+            EvaluationResumed: self._evaluation_resumed,
             EvaluationFinished: self._evaluation_finished,
             EvaluationStopped: self._evaluation_stopped,
             RetryScheduled: self._retry_scheduled,
@@ -68,9 +68,7 @@ class Tally:
         self._begin(0.0)
 
     def _begin(self, at: float) -> None:
-        self.total = self.done = 0
-        self.generating = self.evaluating = self.waiting = self.to_evaluate = 0
-        self.failed = self.timed_out = 0
+        self.total = self.done = self.to_evaluate = self.failed = self.timed_out = 0
         self.scores, self.spend = RunningMean(), Spend()
         self.active: dict[str, ActiveTask] = {}
         self.started_at = at
@@ -95,12 +93,25 @@ class Tally:
         return "scoring" if self.is_scoring else None
 
     @property
+    def generating(self) -> int:
+        """The number of tasks that are generated now."""
+        return sum(not task.is_evaluation for task in self.active.values())
+
+    @property
+    def evaluating(self) -> int:
+        """The number of tasks that are evaluated now."""
+        return len(self.active) - self.generating - self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """The number of evaluations that wait for a retry."""
+        return sum(task.reason is not None for task in self.active.values())
+
+    @property
     def next_retry(self) -> ActiveTask | None:
         """The evaluation whose retry is due first; ``None`` if none waits for one."""
-        if not self.waiting:
-            return None
         waiting = (task for task in self.active.values() if task.reason is not None)
-        return min(waiting, key=lambda task: task.until)
+        return min(waiting, key=lambda task: task.until, default=None)
 
     def oldest(self, most: int) -> list[ActiveTask]:
         """Return the tasks that have been active for the longest time, the oldest first."""
@@ -140,11 +151,10 @@ class Tally:
         self.is_scoring = False
 
     def _generation_started(self, event: GenerationStarted, at: float) -> None:
-        self.generating += 1
         self.active[event.task_id] = ActiveTask(event.task_id, at)
 
     def _generation_finished(self, event: GenerationFinished, at: float) -> None:
-        self._leave(event.task_id)
+        self.active.pop(event.task_id, None)
         self.failed += event.status is GenerationStatus.ERROR
         self.timed_out += event.status is GenerationStatus.MAX_TIME
         self.spend.add(event.cost, input=event.input_tokens, output=event.output_tokens)
@@ -155,18 +165,21 @@ class Tally:
 
     def _evaluation_started(self, event: EvaluationStarted, at: float) -> None:
         self.to_evaluate -= self.to_evaluate > 0
-        self.evaluating += 1
         self.active[event.task_id] = ActiveTask(event.task_id, at, is_evaluation=True)
 
+    def _evaluation_resumed(self, event: EvaluationResumed, _at: float) -> None:
+        if event.task_id in self.active:
+            self.active[event.task_id].reason = None
+
     def _evaluation_finished(self, event: EvaluationFinished, at: float) -> None:
-        self._leave(event.task_id)
+        self.active.pop(event.task_id, None)
         self.failed += event.status is EvalStatus.ERROR
         if event.score is not None:
             self.scores.add(event.score)
         self._count_done(at)
 
     def _evaluation_stopped(self, event: EvaluationStopped, _at: float) -> None:
-        self._leave(event.task_id)
+        self.active.pop(event.task_id, None)
         self._stopped = str(event.error)
 
     def _retry_scheduled(self, event: RetryScheduled, at: float) -> None:
@@ -175,10 +188,7 @@ class Tally:
         if waits is None or not waits.is_evaluation:
             self._note = (f"a retry follows: {event.reason}", until)
             return
-        self.waiting += waits.reason is None
-        self.evaluating -= waits.reason is None
-        waits.reason = event.reason
-        waits.until = until
+        waits.reason, waits.until = event.reason, until
 
     def _loop_blocked(self, event: LoopBlocked, _at: float) -> None:
         whose = f"task {event.task_id}" if event.task_id else "some code"
@@ -191,18 +201,3 @@ class Tally:
         self.done += 1
         if not self._samples or at - self._samples[-1][0] >= _SAMPLE_EVERY:
             self._samples.append((at, self.done))
-
-    def _leave(self, task_id: str) -> None:
-        """Count a task as not active any more."""
-        self._resume(task_id)
-        left = self.active.pop(task_id, None)
-        if left is not None:
-            self.evaluating -= left.is_evaluation
-            self.generating -= not left.is_evaluation
-
-    def _resume(self, task_id: str) -> None:
-        waits = self.active.get(task_id)
-        if waits is not None and waits.reason is not None:
-            self.waiting -= 1
-            self.evaluating += 1
-            waits.reason = None

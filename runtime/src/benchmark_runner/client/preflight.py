@@ -38,13 +38,11 @@ async def check_service(
         )
     try:
         await client.verify_task_ids([task_id], dataset=dataset_name)
-    except AuthenticationError:
-        raise
-    except PermissionDeniedError as error:
-        if "dataset" in (error.detail or "").lower():
+    except ServiceError as error:
+        about_dataset = "dataset" in (error.detail or "").lower()
+        is_denied = isinstance(error, PermissionDeniedError) and about_dataset
+        if is_denied or isinstance(error, AuthenticationError):
             raise
-    except ServiceError:
-        return
 
 
 async def fetch_version(

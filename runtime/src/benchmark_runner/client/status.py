@@ -85,10 +85,8 @@ def _explain_forbidden(call: Call, service: Service) -> Explanation:
     if call.is_v1 and service.bearer:
         hint = "/v1 requires VALS_AUTH_KEY: set it; BENCHMARK_API_KEY is for legacy paths only."
         if call.is_task_list:
-            hint += (
-                " With tasks from a file (--dataset-file), it is enough for a runner with "
-                'EVALUATION_API = "legacy".'
-            )
+            hint += " With tasks from a file (--dataset-file), it is enough for a runner with "
+            hint += 'EVALUATION_API = "legacy".'
         cause = f"its /v1 paths do not accept {_key(service)}, which is a bearer key"
         return Explanation(cause, hint)
     hint = "Ask for access to the dataset, or choose another one with --dataset-name."
@@ -99,10 +97,8 @@ def _explain_forbidden(call: Call, service: Service) -> Explanation:
 
 def _explain_not_found(call: Call, _service: Service) -> Explanation:
     if call.dataset is None:
-        hint = "Check SERVICE_URL or --service-url, and the dataset's name."
-    else:
-        hint = "Check the name in --dataset-name, or give a file with --dataset-file."
-    return Explanation(hint=hint)
+        return Explanation(hint="Check SERVICE_URL or --service-url, and the dataset's name.")
+    return Explanation(hint="Check the name in --dataset-name, or give a file with --dataset-file.")
 
 
 def _explain_not_implemented(call: Call, _service: Service) -> Explanation:

@@ -5,27 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner.client.retry import RetryNotice, RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.app import LocalService
 
 __all__ = ["local_client"]
 
 
-def local_client(
-    service: LocalService,
-    timeout: float = 300.0,
-    *,
-    retry: RetryPolicy | None = None,
-    max_connections: int = 1000,
-    on_retry: Callable[[RetryNotice], None] | None = None,
-) -> BenchmarkServiceClient:
+def local_client(service: LocalService, timeout: float = 300.0) -> BenchmarkServiceClient:
     """Return a client that reaches ``service`` in this process, by the same HTTP requests.
 
-    By default nothing is retried: no network is in between, and a grader that fails on a response
-    is likely to fail on it again. Times are in seconds.
+    An evaluation may take ``timeout`` seconds. Nothing is retried: no network is in between, and
+    a grader that fails on a response is likely to fail on it again.
     """
     import httpx
 
@@ -37,9 +27,8 @@ def local_client(
         "http://local",
         headers={DESCOPE_HEADER: service.key} if service.key is not None else None,
         timeout=timeout,
-        retry=retry or RetryPolicy(attempts=1),
+        retry=RetryPolicy(attempts=1),
         transport=httpx.ASGITransport(app=service, raise_app_exceptions=False),
-        max_connections=max_connections,
+        max_connections=1000,
         local=True,
-        on_retry=on_retry,
     )

@@ -48,8 +48,7 @@ class LocalService:
     Args:
         name: The benchmark's name.
         datasets: The datasets that clients can name.
-        grader: Gets the whole raw task and the response, returns any JSON. A plain function
-            runs in a thread of its own.
+        grader: Gets the whole raw task and the response, returns any JSON.
         key: The key that clients must send as ``x-descope-api-key`` (a bearer key on the legacy
             paths only); ``None`` lets everyone in.
         default_dataset: The dataset of a request without one, where none is named ``default``.

@@ -26,10 +26,7 @@ _GRACE = 5
 
 
 def serve(
-    service: LocalService,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    on_ready: Callable[[str], None] | None = None,
+    service: LocalService, host: str, port: int, on_ready: Callable[[str], None]
 ) -> int | None:
     """Serve until SIGINT or SIGTERM, finish the running requests, and return the signal.
 
@@ -48,10 +45,7 @@ class Server(uvicorn.Server):
     """A quiet uvicorn on a bound socket, which reports its URL once it answers."""
 
     def __init__(
-        self,
-        service: LocalService,
-        listener: socket.socket,
-        on_ready: Callable[[str], None] | None = None,
+        self, service: LocalService, listener: socket.socket, on_ready: Callable[[str], None]
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -73,8 +67,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then report the URL."""
         await super().startup(sockets=sockets)
-        if self._on_ready is not None:
-            self._on_ready(self._url)
+        self._on_ready(self._url)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
