@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.score import EvalsDigest
 from benchmark_runner._run.summary import Summaries, task_value
-from benchmark_runner._spend import Spend
 from benchmark_runner._stats.running_mean import RunningMean
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import GenerationStatus
@@ -45,20 +44,20 @@ class Baseline:
         self._planner = planner
         self._chosen = None if chosen is None else frozenset(chosen)
         self._digest = EvalsDigest()
-        self._summaries: Summaries | None = Summaries(runner, chosen)
+        summaries = Summaries(runner, chosen)
+        self._summaries: Summaries | None = summaries
         self.scores = RunningMean()
         self.timed_out = 0
-        self.spend = Spend()
+        self.spend = summaries.spend
 
     def add(self, task: TaskFiles) -> None:
         """Take one task into account."""
         reason = self._planner.add(task)
         if self.plan:  # the summaries would soon be out of date
             self._summaries = None
+        if self._summaries is None:  # else they add to it
+            self._add_spend(task)
         score = self._score_of(task, reason)
-        for generation in (*task.earlier_generations, task.generation):
-            if generation is not None:
-                self.spend.add_generation(generation)
         if reason in _DONE and (self._chosen is None or task.task_id in self._chosen):
             self._add_done(task, score)
         self._digest.add(task)
@@ -87,6 +86,11 @@ class Baseline:
         except RunnerDefinitionError:  # raised again where the summaries are needed
             self._summaries = None
         return None
+
+    def _add_spend(self, task: TaskFiles) -> None:
+        for generation in (*task.earlier_generations, task.generation):
+            if generation is not None:
+                self.spend.add_generation(generation)
 
     def _add_done(self, task: TaskFiles, score: float | None) -> None:
         generation = task.generation

@@ -207,9 +207,15 @@ class Summaries:
 
     def add(self, task: TaskFiles) -> float | None:
         """Add one task, and return its task score; see :meth:`Summariser.add`."""
+        score = self._overall.add(task)
         if task.task_id in self._ids:
             self._chosen.add(task)
-        return self._overall.add(task)
+        return score
+
+    @property
+    def spend(self) -> Spend:
+        """The cost and tokens of all tasks so far."""
+        return self._overall.summary().spend
 
     def result(self) -> tuple[RunSummary, RunSummary]:
         """Return the summary of all tasks, and that of the chosen ones."""

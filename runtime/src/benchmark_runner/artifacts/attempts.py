@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ class Attempts:
 
     def generations(self) -> list[bytes]:
         """Return the contents of the earlier ``generation.json`` files."""
-        if not os.path.exists(self._folder):  # noqa: PTH110 (called for each task)
-            return []
         folders = [*map(str, self.numbers()), MOVING_FOLDER]
         contents = (self._storage.read(self._folder / it / "generation.json") for it in folders)
         return [content for content in contents if content is not None]

@@ -20,7 +20,9 @@ crash, finds the old content of a file or the new one, never a part.
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +37,7 @@ from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -162,11 +164,12 @@ class RunArtifacts:
 
     def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
         """Parse a task's ``generation.json``; one that can't be read is set aside."""
-        return self._parse(self.generation_path(task_id), content, GenerationResult, task_id)
+        path = partial(self.generation_path, task_id)
+        return self._parse(path, content, GenerationResult, task_id)
 
     def parse_eval(self, task_id: str, content: bytes | None) -> EvalResult | None:
         """Parse a task's ``eval.json``; one that can't be read is set aside."""
-        return self._parse(self.eval_path(task_id), content, EvalResult, task_id)
+        return self._parse(partial(self.eval_path, task_id), content, EvalResult, task_id)
 
     def locked(self, task_id: str | None = None) -> AbstractContextManager[None]:
         """Hold the run, or one task of it, against other processes.
@@ -252,6 +255,9 @@ class RunArtifacts:
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
         """Return the generations of a task's earlier attempts, as far as they can be read."""
+        # Asked for each task of a run, where a Path would cost more than all else.
+        if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110
+            return []
         found: list[GenerationResult] = []
         for content in self._attempts(task_id).generations():
             with suppress(ValidationError):
@@ -260,7 +266,7 @@ class RunArtifacts:
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
-        return self._parse(path, self._storage.read(path), model)
+        return self._parse(lambda: path, self._storage.read(path), model)
 
     def save(self, path: Path, content: BaseModel, *, with_folder: bool = False) -> str:
         """Write a file of this run, whole or not at all, and return its SHA-256.
@@ -303,7 +309,11 @@ class RunArtifacts:
         return Attempts(self._storage, self.task_dir(task_id))
 
     def _parse(
-        self, path: Path, content: bytes | None, model: type[ModelT], task_id: str | None = None
+        self,
+        path: Callable[[], Path],  # made only for a file that can't be read
+        content: bytes | None,
+        model: type[ModelT],
+        task_id: str | None = None,
     ) -> ModelT | None:
         if content is None:
             return None
@@ -312,7 +322,7 @@ class RunArtifacts:
             # It may be another task's, copied or moved here by somebody.
             if task_id is None or getattr(found, "task_id", None) in ("", task_id):
                 return found
-        self.set_file_aside(path)
+        self.set_file_aside(path())
         return None
 
 
