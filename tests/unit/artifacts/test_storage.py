@@ -1,81 +1,19 @@
 from __future__ import annotations
 
 import errno
-import os
-import stat
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import atomic_file
-from benchmark_runner.artifacts import storage as storage_module
-from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-class Calls:
-    """The system calls that change or flush something; they are made all the same."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.made: list[tuple[str, ...]] = []
-        self.paths: dict[int, str] = {}
-        self.fails: dict[str, int] = {}
-        monkeypatch.setattr(storage_module, "os", self)
-        monkeypatch.setattr(atomic_file, "os", self)
-        # A test of this on macOS sees the same calls as one on Linux.
-        monkeypatch.setattr(atomic_file, "_FULL_FLUSH", None)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def open(self, path: Path | str, flags: int, mode: int = 0o777) -> int:
-        descriptor = os.open(path, flags, mode)
-        self.paths[descriptor] = Path(path).name
-        return descriptor
-
-    def write(self, descriptor: int, data: memoryview) -> int:
-        self.made.append(("write", self.paths[descriptor]))
-        return os.write(descriptor, data)
-
-    def fsync(self, descriptor: int) -> None:
-        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        self.made.append(("flush", self.paths[descriptor]))
-        if folder and "flush a folder" in self.fails:
-            number = self.fails["flush a folder"]
-            raise OSError(number, os.strerror(number))
-        os.fsync(descriptor)
-
-    def replace(self, source: str, target: Path) -> None:
-        self.made.append(("rename", Path(source).name, target.name))
-        Path(source).replace(target)
-
-    def rename(self, source: Path, target: Path) -> None:
-        self.made.append(("rename", source.name, target.name))
-        source.rename(target)
-
-    def mkdir(self, path: str) -> None:
-        self.made.append(("mkdir", Path(path).name))
-        Path(path).mkdir()
-
-    def unlink(self, path: Path) -> None:
-        self.made.append(("unlink", path.name))
-        path.unlink()
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    made = tmp_path / "root"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def calls(root: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    return Calls(monkeypatch)
+    from tests.unit.artifacts.system_calls import Calls
 
 
 class TestDurability:
@@ -192,59 +130,6 @@ class TestWriting:
         Storage(root).write(root / "file", b"ours")
         assert not (root / "file").is_symlink()
         assert outside.read_bytes() == b"somebody's"
-
-
-class TestAFileThatAPersonAsksFor:
-    def test_it_is_there_when_all_of_it_is_written_and_not_before(self, tmp_path: Path) -> None:
-        file = tmp_path / "table.csv"
-        file.write_bytes(b"before")
-
-        with open_atomically(file) as writing:
-            writing.write(b"one,")
-            writing.write(b"two")
-            writing.flush()
-            assert file.read_bytes() == b"before"
-
-        assert file.read_bytes() == b"one,two"
-        assert [*tmp_path.iterdir()] == [file]
-
-    def test_it_is_on_the_disk_before_its_name_is(self, root: Path, calls: Calls) -> None:
-        with open_atomically(root / "table.csv") as writing:
-            writing.write(b"one")
-
-        assert [call[0] for call in calls.made] == ["flush", "rename"]
-
-    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-    def test_what_was_there_stays_where_it_fails(
-        self, tmp_path: Path, error: type[BaseException]
-    ) -> None:
-        file = tmp_path / "table.csv"
-        file.write_bytes(b"before")
-
-        def fail() -> None:
-            with open_atomically(file) as writing:
-                writing.write(b"one")
-                raise error
-
-        with pytest.raises(error):
-            fail()
-
-        assert file.read_bytes() == b"before"
-        assert [*tmp_path.iterdir()] == [file]
-
-    def test_a_link_to_it_stays_one(self, tmp_path: Path) -> None:
-        (tmp_path / "link.csv").symlink_to("table.csv")
-
-        with open_atomically(tmp_path / "link.csv") as writing:
-            writing.write(b"one")
-
-        assert (tmp_path / "link.csv").is_symlink()
-        assert (tmp_path / "table.csv").read_bytes() == b"one"
-
-    def test_what_the_system_says_against_it_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(ArtifactError, match="can't be written"):  # noqa: SIM117 (which raises)
-            with open_atomically(tmp_path / "nowhere" / "table.csv"):
-                raise AssertionError("there is no folder to write in")
 
 
 class TestMoving:

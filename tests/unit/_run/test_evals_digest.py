@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    ScoreResult,
+)
+from tests.fakes import hash_of_evals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> RunArtifacts:
+    return RunArtifacts(tmp_path / "results", "run-1")
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestTheHashOfTheEvals:
+    def save(self, artifacts: RunArtifacts, task_id: str, score: float) -> None:
+        artifacts.save_eval(
+            task_id, EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=score)
+        )
+
+    def test_it_stays_while_the_evals_stay(self, artifacts: RunArtifacts) -> None:
+        self.save(artifacts, "t1", 1)
+        before = hash_of_evals(artifacts, ["t1", "t2"])
+        self.save(artifacts, "t1", 1)
+
+        assert hash_of_evals(artifacts, ["t1", "t2"]) == before
+
+    def test_it_changes_with_any_eval(self, artifacts: RunArtifacts) -> None:
+        tasks = ["t1", "t2"]
+        seen = {hash_of_evals(artifacts, tasks)}
+        self.save(artifacts, "t1", 1)
+        seen.add(hash_of_evals(artifacts, tasks))
+        self.save(artifacts, "t1", 0)
+        seen.add(hash_of_evals(artifacts, tasks))
+        self.save(artifacts, "t2", 0)
+        seen.add(hash_of_evals(artifacts, tasks))
+        artifacts.eval_path("t1").unlink()
+        seen.add(hash_of_evals(artifacts, tasks))
+
+        assert len(seen) == 5
+
+    def test_a_score_that_is_gone_can_be_removed_again(self, artifacts: RunArtifacts) -> None:
+        artifacts.save_final_score(ScoreResult(tasks_evaluated=[], final_score=0))
+
+        artifacts.remove_final_score()
+        artifacts.remove_final_score()
+
+        assert artifacts.load_final_score() is None

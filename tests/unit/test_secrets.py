@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from pydantic import SecretStr
+
+from benchmark_runner._project import Project
+from benchmark_runner._redaction import Redactor, without_user_info
+from benchmark_runner._run.benchmark import Benchmark
+from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner._secrets import (
+    KEY_VARIABLES,
+    looks_like_a_key,
+    names_a_secret,
+    secrets_of_arguments,
+    secrets_of_environment,
+    user_info,
+)
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.cli.job import Job
+from benchmark_runner.client.call import Service
+from benchmark_runner.client.endpoint import Endpoint
+from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.llm import LLMConfig
+
+SECRET = 'se/cret "key" 1'
+
+
+ECHOES = [SECRET, json.dumps(SECRET)[1:-1], quote(SECRET, safe="")]
+
+
+#: Holds what each encoding changes.
+ODD = "a/b+c=d e\"f'g\\h&i<j>é"
+
+
+class TestUrls:
+    def test_user_names_and_passwords_are_found_as_written_and_as_meant(self) -> None:
+        found = user_info("https://some%40one:pass%2Fword@example.com/x")
+        written = ["some%40one", "pass%2Fword", "some%40one:pass%2Fword"]
+        assert found == [*written, "some@one", "pass/word", "some@one:pass/word"]
+
+    def test_a_token_without_a_password_is_found(self) -> None:
+        assert user_info("https://token@example.com") == ["token", "token"]
+
+    def test_the_key_in_a_query_is_found(self) -> None:
+        assert user_info("https://example.com/?v=1&api-key=a%2Bb#x") == ["a%2Bb", "a+b"]
+
+    def test_they_are_found_in_a_url_that_is_malformed(self) -> None:
+        assert user_info("http://me:word@[")[:2] == ["me", "word"]
+
+    @pytest.mark.parametrize("url", ["https://example.com", "", "local", "http://[", "x:y@"])
+    def test_a_url_without_them_has_none(self, url: str) -> None:
+        assert user_info(url) == []
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("https://me:word@example.com:8/x?y=1", "https://example.com:8/x?y=1"),
+            ("https://a@b@example.com", "https://example.com"),
+            ("https://example.com/@x?y=@#z", "https://example.com/@x?y=@#z"),
+            ("https://example.com/x?y=1&api_key=word&z=2", "https://example.com/x?y=1&z=2"),
+            ("https://example.com/x?key=word", "https://example.com/x"),
+            ("local", "local"),
+            ("http://me:word@[", "["),
+            ("http://me:wo/rd@example.com/v1", "example.com/v1"),
+            ("me:word@example.com/v1", "example.com/v1"),
+        ],
+    )
+    def test_they_are_not_shown(self, url: str, shown: str) -> None:
+        assert without_user_info(url) == shown
+
+
+class TestKeys:
+    KEY = "sk-proj-0123456789abcdef"
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "OPENAI_API_KEY",
+            "HF_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "CLIENT_SECRET",
+            "MY_SERVICE_PASSWORD",
+            "ROOT_PASSWD",
+            "MY_CREDENTIALS",
+            "KEY",
+            "token",
+            "my_api_key",
+        ],
+    )
+    def test_a_variable_that_is_named_like_a_secret_holds_one(self, name: str) -> None:
+        assert names_a_secret(name)
+        assert [*secrets_of_environment({name: self.KEY})] == [self.KEY]
+
+    @pytest.mark.parametrize("name", ["KEYBOARD", "TOKENIZER", "MONKEY", "KEY_FILE", "SERVICE_URL"])
+    def test_another_one_does_not(self, name: str) -> None:
+        assert not names_a_secret(name)
+        assert [*secrets_of_environment({name: self.KEY})] == []
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "postgres",
+            "a-rather-long-word-without-digit",
+            "1234567890123456",
+            "short-key-12345",
+            "two words, 1 of them with a digit",
+            "/home/me/keys/service-account-1.json",
+            "~/keys/service-account-1.json",
+            "./keys/service-account-1.json",
+            "https://example.com/keys/0123456789",
+        ],
+    )
+    def test_a_word_a_place_or_a_number_under_such_a_name_is_none(self, value: str) -> None:
+        assert not looks_like_a_key(value)
+        assert [*secrets_of_environment({"MY_PASSWORD": value})] == []
+
+    def test_the_path_of_a_file_that_is_there_is_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "0123456789abcdef"
+        assert not looks_like_a_key(f"{file}/0123456789abcdef.pem")
+        file.touch()
+        assert not looks_like_a_key(str(file))
+
+    @pytest.mark.parametrize(
+        "value", ["/K7MDENG/bPxRfiCYEXAMPLEKEY1+abcdefghij", "sk-0123456789abcdef" * 500]
+    )
+    def test_base64_that_begins_like_a_path_and_a_very_long_key_are_keys(self, value: str) -> None:
+        assert looks_like_a_key(value)
+
+    @pytest.mark.parametrize("name", KEY_VARIABLES)
+    def test_the_frameworks_own_keys_are_secret_whatever_they_look_like(self, name: str) -> None:
+        assert [*secrets_of_environment({name: "just a word"})] == ["just a word"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("SERVICE_URL", "https://someone:password@example.com"),
+            ("CUSTOM_ENDPOINT", "https://someone:password@example.com"),
+            ("HTTPS_PROXY", "http://someone:password@proxy:3128"),
+            ("https_proxy", "http://someone:password@proxy:3128"),
+            ("ALL_PROXY", "someone:password@proxy:3128"),
+        ],
+    )
+    def test_what_we_connect_to_has_secret_user_info(self, name: str, value: str) -> None:
+        found = {*secrets_of_environment({name: value})}
+        assert found == {"someone", "password", "someone:password"}
+
+    def test_another_url_hides_its_pair_and_what_looks_like_a_key(self) -> None:
+        url = "postgres://postgres:postgres@db/postgres"
+        assert {*secrets_of_environment({"DATABASE_URL": url})} == {"postgres:postgres"}
+        url = f"https://{self.KEY}@sentry.example.com/1"
+        assert {*secrets_of_environment({"SENTRY_DSN": url})} == {self.KEY}
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["run", "--custom-api-key", "a-word"],
+            ["run", "--custom-api-key=a-word"],
+            ["serve", "--key", "a-word", "--port", "1"],
+            ["run", "--option", "my_token=a-word"],
+        ],
+    )
+    def test_flags_and_options_are_known_by_their_names(self, arguments: list[str]) -> None:
+        assert [*secrets_of_arguments(arguments)] == ["a-word"]
+
+    @pytest.mark.parametrize("flag", [["--service-url=%s"], ["--service-url", "%s"]])
+    def test_the_urls_of_flags_hide_their_user_info(self, flag: list[str]) -> None:
+        arguments = [part.replace("%s", "https://me:word@example.com") for part in flag]
+        assert {*secrets_of_arguments(arguments)} == {"me", "word", "me:word"}
+
+    @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--key"], ["score", "a=b"]])
+    def test_other_arguments_hide_nothing(self, arguments: list[str]) -> None:
+        assert {*secrets_of_arguments(arguments)} <= {""}
+
+
+class TestRepr:
+    """What ends up in a log or a debugger by way of ``repr()``."""
+
+    URL = "https://someone:hidden-password@example.com"
+    KEY = "hidden-key-0123456789"
+
+    @pytest.fixture
+    def holders(self) -> dict[str, object]:
+        """One of each class that holds a key, or a URL with a password in it."""
+        config = LLMConfig(custom_api_key=SecretStr(self.KEY), custom_endpoint=self.URL)
+        settings = CliSettings(
+            runner="runner.benchmark:MyRunner",
+            grader=None,
+            default_dataset_file=None,
+            default_results_dir="results",
+            default_parallelism=1,
+            default_timeout=None,
+            default_model=None,
+            default_service_url=self.URL,
+            data_dir="data",
+        )
+        service = ServiceSettings(url=self.URL)
+        request = RunRequest(
+            model="m",
+            options=[f"token={self.KEY}"],
+            custom_api_key=self.KEY,
+            custom_endpoint=self.URL,
+        )
+        job = Job(
+            benchmark=Benchmark(settings, Project(None, Path()), BenchmarkRunner),
+            service=service,
+            request=request,
+            artifacts=RunArtifacts(Path(), "r1"),
+        )
+        headers = {"x-descope-api-key": self.KEY}
+        endpoint = Endpoint.of(self.URL, headers, "VALS_AUTH_KEY", trusted=False)
+        asked = Service(
+            url=endpoint.url,
+            local=False,
+            auth_name=endpoint.auth_name,
+            bearer=endpoint.bearer,
+            redactor=Redactor(endpoint.secrets),
+        )
+        client = BenchmarkServiceClient(self.URL, headers=headers)
+        redactor = Redactor([self.KEY])
+        held = (config, settings, service, request, job, endpoint, asked, client, redactor)
+        return {type(holder).__name__: holder for holder in held}
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "LLMConfig",
+            "CliSettings",
+            "ServiceSettings",
+            "RunRequest",
+            "Job",
+            "Endpoint",
+            "Service",
+            "BenchmarkServiceClient",
+            "Redactor",
+        ],
+    )
+    def test_nothing_that_holds_a_key_shows_it(self, holders: dict[str, object], name: str) -> None:
+        shown = repr(holders[name])
+        assert name in shown
+        assert "hidden" not in shown
+
+    def test_what_else_they_hold_is_still_shown(self, holders: dict[str, object]) -> None:
+        assert "url='https://example.com'" in repr(holders["Endpoint"])
+        assert "model='m'" in repr(holders["RunRequest"])
