@@ -5,40 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
-from benchmark_runner._text import in_one_line, printable
-
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain text ✓", "plain text ✓"),
-        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x9b31mred", "red"),
-        ("\x1b[2J\x1b[H\x1b[?1049hgone", "gone"),
-        ("\x1b]0;title\x07text", "text"),
-        ("\x1b]52;c;Y2F0\x1b\\text", "text"),
-        ("\x9d0;title\x9ctext", "text"),
-        ("\x1bPq#0\x1b\\text", "text"),
-        ("\x1b]0;never ended\nnext line", "\nnext line"),
-        ("\x1bcreset", "reset"),
-        ("\x1b(0lines", "lines"),
-        ("a\rb\r\nc", "a\nb\nc"),
-        ("\x00\x07\x08\x0b\x7f\x85", ""),
-        ("\x1b", ""),
-    ],
-)
-def test_escapes_and_controls_are_left_out(text: str, shown: str) -> None:
-    assert printable(text) == shown
-
-
-def test_a_place_within_a_line_takes_no_line_ends() -> None:
-    assert in_one_line(" a\n\n\x1b[1mb\t c\r\n") == "a b c"
 
 
 def test_an_error_of_an_agent_can_not_drive_the_terminal(project: RunnerProject) -> None:

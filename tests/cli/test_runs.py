@@ -7,15 +7,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 
-from benchmark_runner._text import age
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.output.runs import table_lines
 from benchmark_runner.results.run_list import RunOverview
 from tests.cli.outcomes import run_to_all_ends
 
 if TYPE_CHECKING:
+    import pytest
     from tests.cli.conftest import RunnerProject
     from tests.fakes import ScriptedService
 
@@ -158,19 +157,3 @@ class TestTheTable:
         _, line = table_lines([overview("r1", model="m\x1b[2J\nm")])
 
         assert "m m" in line
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"),
-        [
-            (-3, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (3600, "1 h"),
-            (172799, "47 h"),
-            (172800, "2 d"),
-        ],
-    )
-    def test_an_age_is_in_the_largest_unit_that_says_enough(
-        self, seconds: float, words: str
-    ) -> None:
-        assert age(seconds) == words

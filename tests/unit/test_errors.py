@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner import errors
-from benchmark_runner._text import some_ids
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -92,19 +91,3 @@ def test_the_hint_is_kept_apart_from_the_message() -> None:
 def test_an_error_is_described_by_its_type_and_message(error: BaseException, text: str) -> None:
     assert describe(error).startswith(text)
     assert describe(error).strip(": ") == describe(error)
-
-
-@pytest.mark.parametrize(
-    ("ids", "named"),
-    [
-        ([], ""),
-        (["a", "b"], "a, b"),
-        (["a", "b", "c", "d", "e"], "a, b, c, d, e"),
-        (["a", "b", "c", "d", "e", "f"], "a, b, c, d, e, …"),
-        (["x" * 20, "y" * 20, "z" * 20], f"{'x' * 20}, {'y' * 20}, …"),
-        (["x" * 100], "x" * 100),
-        (["x" * 100, "y"], f"{'x' * 100}, …"),
-    ],
-)
-def test_of_many_ids_as_many_are_named_as_leave_a_line_readable(ids: list[str], named: str) -> None:
-    assert some_ids(ids) == named

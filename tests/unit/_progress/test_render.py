@@ -20,7 +20,6 @@ from benchmark_runner._progress.render import (
     render_rows,
     render_summary,
 )
-from benchmark_runner._text import clock
 from benchmark_runner.schemas import GenerationStatus
 from tests.unit._progress.tallied import generated, graded, started, tally
 
@@ -159,13 +158,6 @@ class TestLine:
         counted = tally(RetryScheduled("very " * 100, 9))
         assert len(line(counted)) == LONGEST_LINE
         assert line(counted).endswith("…")
-
-    @pytest.mark.parametrize(
-        ("seconds", "text"),
-        [(-1, "0:00:00"), (59.9, "0:00:59"), (3661, "1:01:01"), (360_000, "100:00:00")],
-    )
-    def test_a_duration_reads_as_a_clock(self, seconds: float, text: str) -> None:
-        assert clock(seconds) == text
 
     @pytest.mark.parametrize(
         ("done", "seconds", "text"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark_runner.results.phrases import amount, number, plural
+from benchmark_runner.results.phrases import amount, number
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,3 @@ def test_a_quantity_has_its_unit(value: float, unit: str, said: str) -> None:
 
 def test_scores_have_four_digits() -> None:
     assert [number(value) for value in (1.0, 2 / 3, 66.666_66)] == ["1", "0.6667", "66.67"]
-
-
-def test_one_is_no_plural() -> None:
-    assert [plural(1, "task"), plural(2_000, "task")] == ["1 task", "2,000 tasks"]
