@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
-from typing import TYPE_CHECKING
+import random
+import statistics
 
 import numpy as np
 import pytest
@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark_runner._stats.means import (
+    RunningMean,
     clustered_standard_error,
     mean,
-    median,
-    quantiles,
     standard_deviation,
     standard_error,
 )
-
-if TYPE_CHECKING:
-    import random
 
 SAMPLES = [
     [0.0, 1.0],
@@ -172,31 +168,28 @@ class TestClusters:
             clustered_standard_error([0.0, 1.0], ["a"])
 
 
-class TestQuantiles:
-    @pytest.mark.parametrize("values", [[3.0], [2.0, 1.0], [5.0, 1.0, 4.0, 2.0], *SAMPLES])
-    def test_they_agree_with_numpy(self, values: list[float]) -> None:
-        shares = [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0]
+class TestRunningMean:
+    def test_mean_and_error_of_what_comes_one_by_one_are_those_of_all(self) -> None:
+        chance = random.Random(1)
+        numbers = [1e9 + chance.random() for _ in range(1000)]
+        running = RunningMean()
+        for number in numbers:
+            running.add(number)
+        assert running.mean == pytest.approx(statistics.fmean(numbers), rel=1e-14)
+        assert running.stderr == pytest.approx(standard_error(numbers), rel=1e-6)
 
-        assert quantiles(values, shares) == pytest.approx(list(np.quantile(values, shares)))
-        assert median(values) == pytest.approx(np.median(values))
+    def test_it_goes_on_from_what_stood_before(self) -> None:
+        before, after = [0.0, 1.0, 1.0], [0.5, 0.25]
+        running = RunningMean.of(3, statistics.fmean(before), standard_error(before))
+        for number in after:
+            running.add(number)
+        assert running.count == 5
+        assert running.mean == pytest.approx(statistics.fmean(before + after))
+        assert running.stderr == pytest.approx(standard_error(before + after))
 
-    @given(SCORES, st.lists(st.floats(0, 1), min_size=2))
-    def test_they_rise_with_the_share_and_stay_between_the_values(
-        self, values: list[float], shares: list[float]
-    ) -> None:
-        found = quantiles(values, sorted(shares))
-
-        assert found is not None
-        rounding = 1e-9 * max(1.0, *map(abs, values))
-        assert all(low <= high + rounding for low, high in pairwise(found))
-        assert min(values) - rounding <= found[0]
-        assert found[-1] <= max(values) + rounding
-
-    def test_without_values_there_are_none(self) -> None:
-        assert quantiles([], [0.5]) is None
-        assert median([]) is None
-
-    @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
-    def test_a_share_beyond_0_and_1_is_an_error(self, share: float) -> None:
-        with pytest.raises(ValueError, match="Shares are from 0 to 1, not"):
-            quantiles([1.0], [share])
+    def test_below_two_scores_there_is_no_error(self) -> None:
+        running = RunningMean.of(0, None, None)
+        assert (running.count, running.stderr) == (0, None)
+        running.add(0.25)
+        assert (running.mean, running.stderr) == (0.25, None)
+        assert RunningMean.of(1, 0.25, None) == running

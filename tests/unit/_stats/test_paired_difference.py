@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark_runner._stats.means import clustered_standard_error
-from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
+from benchmark_runner._stats.paired_difference import (
+    exact_mcnemar,
+    minimum_detectable_effect,
+    paired_difference,
+)
 
 SCORES = st.dictionaries(st.integers(0, 40), st.integers(0, 8).map(lambda n: n / 8), max_size=40)
 
@@ -136,3 +140,22 @@ class TestTheMinimumDetectableEffect:
 
         critical = stats.norm.ppf(1 - significance / 2) * 0.5
         assert stats.norm.sf(critical, loc=effect, scale=0.5) == pytest.approx(power)
+
+
+def test_the_exact_test_gives_the_published_probability() -> None:
+    # Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13:91, 2013, table 1: the
+    # airways of 21 children before and after a transplantation.
+    assert round(exact_mcnemar(gained=7, lost=1), 3) == 0.070
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_the_exact_test_agrees_with_scipy(gained: int, lost: int) -> None:
+    expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+
+    assert exact_mcnemar(gained, lost) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert exact_mcnemar(lost, gained) == exact_mcnemar(gained, lost)
+
+
+def test_flips_that_are_even_or_none_show_no_difference() -> None:
+    assert exact_mcnemar(0, 0) == 1
+    assert exact_mcnemar(4, 4) == 1

@@ -24,7 +24,7 @@ from benchmark_runner._progress.events import (
     ScoringStarted,
 )
 from benchmark_runner._spend import Spend
-from benchmark_runner._stats.running_mean import RunningMean
+from benchmark_runner._stats.means import RunningMean
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 #: Seconds between two samples of how many are done, and how many of these make the rate.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.score import EvalsDigest
 from benchmark_runner._run.summary import Summaries, task_value
-from benchmark_runner._stats.running_mean import RunningMean
+from benchmark_runner._stats.means import RunningMean
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import GenerationStatus
 

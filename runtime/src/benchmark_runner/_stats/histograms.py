@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.flips import is_pass_fail
+from benchmark_runner._stats.means import is_pass_fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,13 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The number of values in a range.
+    """The number of values in a range, from ``low`` to just below ``high``.
 
-    Attributes:
-        low: The lower end, which is part of the range.
-        high: The upper end, which is part of the next range, or of this one in the last bar. The
-            same as ``low`` if the bar stands for one value.
-        count: The number of values.
+    The last bar includes ``high``. In a bar of one value, both are that value.
     """
 
     low: float
@@ -42,12 +38,7 @@ def histogram(values: Sequence[float], most: int = 10) -> list[Bar]:
     Source of the number of bars: H. A. Sturges, "The Choice of a Class Interval", Journal of the
     American Statistical Association 21, 1926.
 
-    Args:
-        values: The values, in any order.
-        most: The most bars, at least 2.
-
-    Returns:
-        The bars from the least value to the greatest, including empty ones; none without values.
+    The bars go from the least value to the greatest, including empty ones.
     """
     if not values:
         return []

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.distributions import normal_quantile, student_t_quantile
-from benchmark_runner._stats.flips import is_pass_fail
-from benchmark_runner._stats.means import clustered_standard_error, mean, standard_error
+from benchmark_runner._stats.distributions import student_t_quantile
+from benchmark_runner._stats.means import (
+    clustered_standard_error,
+    is_pass_fail,
+    mean,
+    standard_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -27,14 +32,7 @@ class IntervalMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds that hold the true mean in a given share of all samples.
-
-    Attributes:
-        low: The lower bound.
-        high: The upper bound.
-        level: The share, such as 0.95.
-        method: The method that gave the bounds.
-    """
+    """Bounds that hold the true mean in a share of all samples, ``level``."""
 
     low: float
     high: float
@@ -64,9 +62,6 @@ def interval_of_mean(
 
     Returns:
         The interval; ``None`` below two scores, or two clusters.
-
-    Raises:
-        ValueError: ``level`` is not between 0 and 1, or the numbers of scores and clusters differ.
     """
     by_t = student_t_interval(scores, clusters, level)
     if by_t is None or not is_pass_fail(scores):
@@ -90,16 +85,8 @@ def student_t_interval(
     and Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
     50(2), 2015, section VI.
 
-    Args:
-        scores: The scores, on any scale; the bounds may lie beyond its ends.
-        clusters: The cluster of each score, in the same order, if tasks are related.
-        level: The confidence level, between 0 and 1.
-
-    Returns:
-        The interval; ``None`` below two scores, or two clusters.
-
-    Raises:
-        ValueError: ``level`` is not between 0 and 1, or the numbers of scores and clusters differ.
+    Arguments and result are those of :func:`interval_of_mean`; the bounds may lie beyond the ends
+    of the scale.
     """
     if clusters is None:
         error, units = standard_error(scores), len(scores)
@@ -121,15 +108,9 @@ def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interva
     Journal of the American Statistical Association 22, 1927; Brown, Cai and DasGupta, "Interval
     Estimation for a Binomial Proportion", Statistical Science 16(2), 2001, section 3.1.1.
 
-    Args:
-        passed: The number of passes, from 0 to ``total``.
-        total: The number of tasks, more than 0; a fraction if tasks count for less than one.
-        level: The confidence level, between 0 and 1.
-
-    Raises:
-        ValueError: ``level`` is not between 0 and 1.
+    The number of passes and of tasks is a fraction if tasks count for less than one.
     """
-    square = normal_quantile(_share_below(level)) ** 2
+    square = NormalDist().inv_cdf(_share_below(level)) ** 2
     low = _lower_wilson_bound(passed, total, square)
     high = 1 - _lower_wilson_bound(total - passed, total, square)
     return Interval(low, high, level, IntervalMethod.WILSON)

@@ -1,13 +1,19 @@
-"""Means, quantiles and standard errors of scores."""
+"""Means and standard errors of scores."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
+
+
+def is_pass_fail(scores: Iterable[float]) -> bool:
+    """Return True if each score is 0 or 1."""
+    return all(score in (0, 1) for score in scores)
 
 
 def mean(scores: Sequence[float]) -> float | None:
@@ -39,15 +45,11 @@ def standard_error(scores: Sequence[float]) -> float | None:
 def clustered_standard_error(scores: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
     """Return the standard error of the mean of scores that are alike within clusters.
 
-    ``sqrt(SEM² + (1/n²) Σ_c Σ_{i≠j∈c} (s_i-m)(s_j-m))``, with ``SEM`` the plain standard error.
-    The inner sum is ``T_c² - Σ_{i∈c} (s_i-m)²``, where ``T_c`` adds up the deviations of a
-    cluster, so that the whole is ``sqrt(Σ(s-m)²/(n-1) + Σ_c T_c²) / n``: linear in n, and never
-    the square root of a negative number. It equals the plain error where each cluster has one
-    score, and is less where the scores of a cluster offset each other. It is too small for few
-    clusters, by about ``sqrt((c-1)/c)`` with c of them.
+    ``sqrt(SEM² + (1/n²) Σ_c Σ_{i≠j∈c} (s_i-m)(s_j-m))``, with ``SEM`` the plain standard error,
+    is ``sqrt(Σ(s-m)²/(n-1) + Σ_c T_c²) / n``, where ``T_c`` adds up the deviations of a cluster.
+    It is too small for few clusters, by about ``sqrt((c-1)/c)`` with c of them.
 
-    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 2, clustered
-    standard errors.
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 2.
 
     Args:
         scores: The scores.
@@ -72,40 +74,38 @@ def clustered_standard_error(scores: Sequence[float], clusters: Sequence[Hashabl
     return math.hypot(_spread(deviations), *map(math.fsum, of_cluster.values())) / len(scores)
 
 
-def median(values: Sequence[float]) -> float | None:
-    """Return the middle value, or the mean of the middle two; ``None`` without values."""
-    (middle,) = quantiles(values, [0.5]) or (None,)
-    return middle
+@dataclass(slots=True)
+class RunningMean:
+    """The mean of numbers that come one by one, and its standard error (Welford's method).
 
-
-def quantiles(values: Sequence[float], shares: Sequence[float]) -> list[float] | None:
-    """Return the values that given shares of all values are at or below, interpolated linearly.
-
-    Source: Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American
-    Statistician 50(4), 1996, definition 7: that of R, NumPy and spreadsheets.
-
-    Args:
-        values: The values, in any order.
-        shares: The shares, from 0 (the least value) to 1 (the greatest).
-
-    Returns:
-        One for each share; ``None`` without values.
-
-    Raises:
-        ValueError: a share is not from 0 to 1.
+    Attributes:
+        mean: 0 without any number.
     """
-    if not all(0 <= share <= 1 for share in shares):
-        raise ValueError(f"Shares are from 0 to 1, not {list(shares)}")
-    if not values:
-        return None
-    ordered = sorted(values)
-    return [_between(ordered, share * (len(ordered) - 1)) for share in shares]
 
+    count: int = 0
+    mean: float = 0.0
+    _squares: float = 0.0
 
-def _between(ordered: Sequence[float], position: float) -> float:
-    before = math.floor(position)
-    after = min(before + 1, len(ordered) - 1)
-    return ordered[before] + (ordered[after] - ordered[before]) * (position - before)
+    @classmethod
+    def of(cls, count: int, mean: float | None, stderr: float | None) -> RunningMean:
+        """Resume from ``count`` numbers of which only these are known."""
+        if not count or mean is None:
+            return cls()
+        return cls(count, mean, (stderr or 0.0) ** 2 * count * (count - 1))
+
+    def add(self, number: float) -> None:
+        """Add one number."""
+        self.count += 1
+        off = number - self.mean
+        self.mean += off / self.count
+        self._squares += off * (number - self.mean)
+
+    @property
+    def stderr(self) -> float | None:
+        """The standard error of the mean; ``None`` below two numbers."""
+        if self.count < 2:  # noqa: PLR2004 (a spread needs two)
+            return None
+        return math.sqrt(max(self._squares, 0.0) / (self.count - 1) / self.count)
 
 
 def _spread(deviations: Sequence[float]) -> float:

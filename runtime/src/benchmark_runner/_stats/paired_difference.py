@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark_runner._stats.distributions import normal_quantile
+from benchmark_runner._stats.distributions import binomial_cdf
 from benchmark_runner._stats.intervals import student_t_interval
 from benchmark_runner._stats.means import clustered_standard_error, mean, standard_error
 
@@ -19,13 +20,9 @@ _Task = TypeVar("_Task", bound="Hashable")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """The mean difference of two runs on the tasks that both have.
+    """The mean difference of two runs on the tasks that both have, above 0 if the second is higher.
 
-    Attributes:
-        count: The number of tasks that both have.
-        mean: The mean of the differences; above 0 if the second run is higher.
-        standard_error: Of that mean; ``None`` below two tasks, or two clusters.
-        interval: Of that mean, by Student's t; ``None`` likewise.
+    Its standard error and interval (Student's t) are ``None`` below two tasks, or two clusters.
     """
 
     count: int
@@ -40,26 +37,15 @@ def paired_difference(
     clusters: Mapping[_Task, Hashable] | None = None,
     level: float = 0.95,
 ) -> PairedDifference | None:
-    """Compare two runs on the tasks that both have: the difficulty of a task cancels out.
+    """Compare two runs by the scores of the tasks that both have; ``None`` without such a task.
 
-    The error is that of the mean of the differences d, ``sqrt(Σ(d-m)²/(n-1)/n)``, and with
-    clusters its clustered form.
+    The difficulty of a task cancels out. The error is that of the mean of the differences d,
+    ``sqrt(Σ(d-m)²/(n-1)/n)``, and with the cluster of each task its clustered form.
 
-    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 4, paired
-    analysis.
-
-    Args:
-        first: The score of each task in the first run.
-        second: The score of each task in the second run.
-        clusters: The cluster of each task, if tasks are related.
-        level: The confidence level of the interval, between 0 and 1.
-
-    Returns:
-        The comparison; ``None`` without a task that both have.
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 4.
 
     Raises:
         KeyError: a task is in no cluster.
-        ValueError: ``level`` is not between 0 and 1.
     """
     common = [task for task in first if task in second]
     differences = [second[task] - first[task] for task in common]
@@ -82,17 +68,31 @@ def minimum_detectable_effect(
 ) -> float:
     """Return the least true difference that a comparison with this error is likely to show.
 
-    ``(z_{1-significance/2} + z_{power})·SE``, with the quantiles of the normal distribution: 2.80
-    times the error by default.
+    ``(z_{1-significance/2} + z_{power})·SE``: 2.80 times the error by default.
 
     Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 5.
 
     Args:
         standard_error: The standard error of the difference between the runs.
-        power: The probability to show the difference, between 0 and 1.
+        power: The probability to show the difference.
         significance: The probability to show a difference if there is none.
-
-    Raises:
-        ValueError: ``power`` or ``significance`` is not between 0 and 1.
     """
-    return (normal_quantile(1 - significance / 2) + normal_quantile(power)) * standard_error
+    z = NormalDist().inv_cdf
+    return (z(1 - significance / 2) + z(power)) * standard_error
+
+
+def exact_mcnemar(gained: int, lost: int) -> float:
+    """Return the probability of changes at least as uneven, if both directions are equally likely.
+
+    The exact, two-sided form of McNemar's test: twice the binomial tail of the smaller count, at
+    most 1; 1 without changes. It errs on the cautious side.
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12, 1947; in its exact form Fagerland, Lydersen
+    and Laake, BMC Medical Research Methodology 13:91, 2013.
+
+    Args:
+        gained: Number of tasks that only the second run passed.
+        lost: Number of tasks that only the first run passed.
+    """
+    return min(1.0, 2 * binomial_cdf(min(gained, lost), gained + lost, 0.5))

@@ -15,8 +15,7 @@
 """
 
 from benchmark_runner.results.run_list import RunOverview, list_runs
-from benchmark_runner.results.run_scan import RunScan
-from benchmark_runner.results.run_view import RunView, open_view
+from benchmark_runner.results.run_view import RunScan, RunView, open_view
 from benchmark_runner.results.task_row import TaskRow, TaskState
 
 __all__ = [

@@ -15,14 +15,8 @@ __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts"]
 
 def config_facts(config: RunConfig) -> dict[str, object]:
     """Return the model and the source of the tasks."""
-    return {
-        "model": config.model,
-        "task_source": config.task_source,
-        "dataset_name": config.dataset_name,
-        "dataset_file": config.dataset_file,
-        "limit": config.limit,
-        "dataset_size": config.dataset_size,
-    }
+    names = ("model", "task_source", "dataset_name", "dataset_file", "limit", "dataset_size")
+    return {name: getattr(config, name) for name in names}
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
@@ -32,17 +26,8 @@ def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
 
 def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
     """Return the failures by phase and reason, with all task ids."""
-    return [
-        {
-            "phase": group.phase,
-            "kind": group.kind,
-            "retryable": group.retryable,
-            "error": group.error,
-            "hint": group.hint,
-            "task_ids": group.task_ids,
-        }
-        for group in summary.failures
-    ]
+    names = ("phase", "kind", "retryable", "error", "hint", "task_ids")
+    return [{name: getattr(group, name) for name in names} for group in summary.failures]
 
 
 def interval_facts(interval: Interval | None) -> dict[str, object] | None:

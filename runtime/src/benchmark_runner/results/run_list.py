@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.schemas import ScoreResult
 
 __all__ = ["RunOverview", "list_runs"]
 
@@ -82,38 +81,25 @@ def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> 
 def _overview_of(view: RunView) -> RunOverview:
     # With hundreds of runs, the hashes of all their tasks would fill the memory.
     config, score = view.config.without_hashes(), view.score_on_disk
-    if score is not None and _is_of_all_tasks(score, config):
-        return RunOverview(
-            run_id=view.run_id,
-            started_at=view.started_at,
-            config=config,
-            total=len(config.tasks),
-            done=len(config.tasks),
-            generated=len(config.tasks),
-            complete=True,
-            local=view.local,
-            score=score.final_score,
-            mean=score.mean,
-            stderr=score.stderr,
-        )
-    scan = view.scan()
-    done = sum(row.state.is_done for row in scan)
-    score, summary = scan.score, scan.summary
+    total = done = generated = len(config.tasks)
+    if score is not None and score.complete and score.counts and score.counts.total == total:
+        complete, mean, stderr = True, score.mean, score.stderr
+    else:
+        scan = view.scan()
+        done = sum(row.state.is_done for row in scan)
+        score, summary = scan.score, scan.summary
+        generated, complete = summary.counts.attempted, summary.complete
+        mean, stderr = summary.mean, summary.stderr
     return RunOverview(
         run_id=view.run_id,
         started_at=view.started_at,
         config=config,
-        total=summary.counts.total,
+        total=total,
         done=done,
-        generated=summary.counts.attempted,
-        complete=summary.complete,
+        generated=generated,
+        complete=complete,
         local=view.local,
         score=score.final_score if score else None,
-        mean=summary.mean,
-        stderr=summary.stderr,
+        mean=mean,
+        stderr=stderr,
     )
-
-
-def _is_of_all_tasks(score: ScoreResult, config: RunConfig) -> bool:
-    counts = score.counts
-    return score.complete and counts is not None and counts.total == len(config.tasks)

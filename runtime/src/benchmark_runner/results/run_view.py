@@ -1,7 +1,7 @@
 """One run, read without touching it, also while a command is working on it.
 
-Nothing here writes, renames or locks. Commands replace each file as a whole, so a file is never
-seen half written. A file that can't be read is counted, and is not an error.
+Commands replace each file as a whole, so a file is never seen half written. A file that can't be
+read is counted, and is not an error.
 """
 
 from __future__ import annotations
@@ -14,26 +14,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.author_options import options_on_disk
+from benchmark_runner._run.plan import Plan, Planner
+from benchmark_runner._run.scan import scan
+from benchmark_runner._run.score import EvalsDigest, is_current
+from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
-from benchmark_runner.results.run_scan import RunScan
-from benchmark_runner.results.task_row import with_time_zone
+from benchmark_runner.results.task_row import TaskState, make_row, with_time_zone
 from benchmark_runner.schemas import safe_path_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner._redaction import Redactor
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import ModelT
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.results.task_row import TaskRow
-    from benchmark_runner.schemas import GenerationResult, ScoreResult
+    from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage
 
-__all__ = ["RunView", "open_view", "run_ids"]
+__all__ = ["RunScan", "RunView", "open_view", "run_ids"]
 
 
 class _ReadOnlyArtifacts(RunArtifacts):
@@ -43,13 +47,7 @@ class _ReadOnlyArtifacts(RunArtifacts):
     end a command that works on the run.
     """
 
-    def __init__(
-        self, results_dir: Path | str, run_id: str, redactor: Redactor | None = None
-    ) -> None:
-        super().__init__(results_dir, run_id, redactor, read_only=True)
-
     def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
-        """See :meth:`RunArtifacts.read_results`; a file that can't be read counts as empty."""
         try:
             return super().read_results(task_id)
         except ArtifactError:
@@ -57,7 +55,6 @@ class _ReadOnlyArtifacts(RunArtifacts):
             return tuple(map(self._content_or_nothing, paths))
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
-        """See :meth:`RunArtifacts.earlier_generations`."""
         try:
             return super().earlier_generations(task_id)
         except ArtifactError:
@@ -65,7 +62,6 @@ class _ReadOnlyArtifacts(RunArtifacts):
             return []
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
-        """See :meth:`RunArtifacts.load`."""
         try:
             return super().load(path, model)
         except ArtifactError:
@@ -80,7 +76,7 @@ class _ReadOnlyArtifacts(RunArtifacts):
 
 
 class RunView:
-    """One run on disk.
+    """One run on disk, opened by :func:`open_view`.
 
     Args:
         artifacts: The files of the run.
@@ -123,18 +119,8 @@ class RunView:
         return with_time_zone(history[-1].at if history else None) or self.started_at
 
     def scan(self, *, skip_eval: bool = False) -> RunScan:
-        """Return a pass over the run's tasks.
-
-        Args:
-            skip_eval: Plan a resume that generates only.
-        """
-        return RunScan(
-            self.artifacts,
-            self.config.tasks,
-            self.runner,
-            lambda: self.score_on_disk,
-            skip_eval=skip_eval,
-        )
+        """Return a pass over the run's tasks; ``skip_eval`` plans a resume that generates only."""
+        return RunScan(self, skip_eval=skip_eval)
 
     def rows(self) -> Iterator[TaskRow]:
         """Yield a row for each task, in the run's order.
@@ -150,9 +136,8 @@ class RunView:
         Raises:
             UsageError: the run has no such task.
         """
-        if task_id not in self.config.tasks:
-            near = did_you_mean(task_id, self.config.tasks)
-            tasks = self.config.tasks
+        if task_id not in (tasks := self.config.tasks):
+            near = did_you_mean(task_id, tasks)
             raise UsageError(
                 f"run {self.run_id!r} has no task {task_id!r}",
                 hint=f"{near}It has {len(tasks)} task(s): {some_ids(tasks)}.",
@@ -160,11 +145,87 @@ class RunView:
         return TaskFiles(self.artifacts, task_id)
 
 
+class RunScan:
+    """A pass over the tasks of a run, one at a time: iterate, then ask for the totals.
+
+    The totals are those of the tasks read so far. Iterating again starts over.
+
+    Attributes:
+        plan: The plan of a resume, as far as the files tell.
+        states: Number of tasks in each state.
+        first_started: The time the first generation began; ``None`` if not recorded.
+        last_ended: The time the last generation ended; ``None`` if not recorded.
+    """
+
+    def __init__(self, view: RunView, *, skip_eval: bool = False) -> None:
+        self._view = view
+        self._skip_eval = skip_eval
+        self._start(Plan())
+
+    def __iter__(self) -> Iterator[TaskRow]:
+        """Yield a row for each task, in the run's order.
+
+        Raises:
+            RunnerDefinitionError: the author's ``task_score()`` fails.
+        """
+        return (row for row, _ in self.with_files())
+
+    def with_files(self) -> Iterator[tuple[TaskRow, TaskFiles]]:
+        """Yield each row with the files of its task, which hold the long texts."""
+        planner = Planner(skip_eval=self._skip_eval)
+        self._start(planner.plan)
+        for task in scan(self._view.artifacts, self._view.config.tasks, planner):
+            score = self._summariser.add(task)
+            self._digest.add(task)
+            row = make_row(task, score)
+            self._note(row)
+            yield row, task
+
+    def finish(self) -> RunScan:
+        """Read all tasks, for the totals."""
+        for _ in self:
+            pass
+        return self
+
+    @property
+    def summary(self) -> RunSummary:
+        """The summary of the tasks: counts, mean, spend, failures, graders."""
+        return self._summariser.summary()
+
+    @property
+    def tokens(self) -> TokenUsage:
+        """The tokens of all generations by class, earlier attempts included; ``None`` if unknown."""
+        return self.summary.spend.usage
+
+    @property
+    def score(self) -> ScoreResult | None:
+        """The score on disk if it sums the evals on disk, also one that was forced."""
+        score = self._view.score_on_disk
+        return score if score is not None and is_current(score, self._digest.hexdigest()) else None
+
+    @property
+    def unreadable(self) -> list[Path]:
+        """The files that can't be read."""
+        return [*dict.fromkeys(self._view.artifacts.set_aside)]
+
+    def _start(self, plan: Plan) -> None:
+        self._summariser = Summariser(self._view.runner)
+        self._digest = EvalsDigest()
+        self.plan = plan
+        self.states = dict.fromkeys(TaskState, 0)
+        self.first_started: datetime | None = None
+        self.last_ended: datetime | None = None
+
+    def _note(self, row: TaskRow) -> None:
+        self.states[row.state] += 1
+        if (started := row.started_at) is not None:
+            self.first_started = min(started, self.first_started or started)
+        if (ended := row.ended_at) is not None:
+            self.last_ended = max(ended, self.last_ended or ended)
+
+
 def open_view(
-    results_dir: Path | str,
-    run_id: str,
-    runner: BenchmarkRunner,
-    redactor: Redactor | None = None,
+    results_dir: Path | str, run_id: str, runner: BenchmarkRunner, redactor: Redactor | None = None
 ) -> RunView:
     """Open a run for reading.
 
@@ -178,7 +239,7 @@ def open_view(
         UsageError: there is no such run; the hint names runs with a similar name.
         ArtifactError: its config can't be read, or is damaged.
     """
-    artifacts = _ReadOnlyArtifacts(results_dir, run_id, redactor)
+    artifacts = _ReadOnlyArtifacts(results_dir, run_id, redactor, read_only=True)
     config = load_run_config(artifacts)
     if config is not None:
         # A copy, as task_score() may depend on the options of the run.

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.schemas import (
-        EvalResult,
-        Failure,
-        FailureKind,
-        GenerationResult,
-    )
+    from benchmark_runner.schemas import FailureKind
 
 __all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
 
@@ -46,17 +41,19 @@ class TaskState(StrEnum):
         return self in _DONE
 
 
-_DONE = frozenset(
-    {
-        TaskState.SCORED,
-        TaskState.TIMED_OUT,
-        TaskState.OUT_OF_TURNS,
-        TaskState.DID_NOT_COMPLETE,
-    }
+_DONE = (
+    TaskState.SCORED,
+    TaskState.TIMED_OUT,
+    TaskState.OUT_OF_TURNS,
+    TaskState.DID_NOT_COMPLETE,
 )
 _RAN_OUT = {
     GenerationStatus.MAX_TIME: TaskState.TIMED_OUT,
     GenerationStatus.MAX_TURNS: TaskState.OUT_OF_TURNS,
+}
+_FAILED_IN = {
+    TaskState.FAILED_GENERATING: Phase.GENERATE,
+    TaskState.FAILED_GRADING: Phase.EVALUATE,
 }
 _NO_USAGE = TokenUsage()
 
@@ -153,12 +150,7 @@ COLUMNS = tuple(row_as_json(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
 
 
 def make_row(task: TaskFiles, score: float | None) -> TaskRow:
-    """Make the row of one task.
-
-    Args:
-        task: Its files.
-        score: Its task score.
-    """
+    """Return the row of one task, whose task score is ``score``."""
     generation, result, earlier = task.generation, task.evaluation, task.earlier_generations
     costs = [cost for each in earlier if (cost := known_cost(each)) is not None]
     state = _state_of(task)
@@ -172,7 +164,9 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
             stale_eval=result is not None,
             unreadable=task.is_unreadable or task.has_unreadable_eval,
         )
-    phase, failed, failure = _failure(state, generation, result)
+    phase = _FAILED_IN.get(state)
+    failed = {None: None, Phase.GENERATE: generation, Phase.EVALUATE: result}[phase]
+    failure = failed.failure if failed else None
     usage = generation.usage or _NO_USAGE
     graded = result is not None and result.status is EvalStatus.EVALUATED
     return TaskRow(
@@ -222,16 +216,6 @@ def _state_of(task: TaskFiles) -> TaskState:
         return TaskState.NOT_GRADED
     graded = result.status is EvalStatus.EVALUATED
     return TaskState.SCORED if graded else TaskState.DID_NOT_COMPLETE
-
-
-def _failure(
-    state: TaskState, generation: GenerationResult, result: EvalResult | None
-) -> tuple[Phase | None, GenerationResult | EvalResult | None, Failure | None]:
-    if state is TaskState.FAILED_GENERATING:
-        return Phase.GENERATE, generation, generation.failure
-    if state is TaskState.FAILED_GRADING and result is not None:
-        return Phase.EVALUATE, result, result.failure
-    return None, None, None
 
 
 def with_time_zone(moment: datetime | None) -> datetime | None:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmark_runner.cli.inspection import Inspection
-    from benchmark_runner.results.run_scan import RunScan
-    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.run_view import RunScan, RunView
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 

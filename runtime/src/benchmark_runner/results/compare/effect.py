@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner._stats.flips import Flips, count_flips, exact_mcnemar
-from benchmark_runner._stats.means import mean
-from benchmark_runner._stats.paired_difference import minimum_detectable_effect, paired_difference
+from benchmark_runner._stats.means import is_pass_fail, mean
+from benchmark_runner._stats.paired_difference import (
+    exact_mcnemar,
+    minimum_detectable_effect,
+    paired_difference,
+)
 from benchmark_runner.results.compare.pairing import pair
 
 if TYPE_CHECKING:
@@ -116,12 +119,16 @@ def measure(
         return None
     higher = sum(b[task_id] > score for task_id, score in a.items())
     lower = sum(b[task_id] < score for task_id, score in a.items())
-    p_value = exact_mcnemar(Flips(gained=higher, lost=lower))
+    p_value = exact_mcnemar(higher, lower)
+    pass_fail = None
+    if is_pass_fail([*a.values(), *b.values()]):
+        both = sum(score == 1 == b[task_id] for task_id, score in a.items())
+        pass_fail = PassFail(both, len(a) - both - higher - lower, lower, higher, p_value)
     return Effect(
         mean_a=mean_a,
         mean_b=mean_b,
         difference=difference,
-        pass_fail=_pass_fail(a, b, p_value),
+        pass_fail=pass_fail,
         sign_p_value=p_value,
     )
 
@@ -207,17 +214,3 @@ def _by_group(
         a, b = ({each: scores[each] for each in task_ids} for scores in (pairing.a, pairing.b))
         if (effect := measure(a, b, clusters)) is not None:
             yield name, effect
-
-
-def _pass_fail(a: Mapping[str, float], b: Mapping[str, float], p_value: float) -> PassFail | None:
-    counted = count_flips(a, b)
-    if counted is None:
-        return None
-    both_passed = sum(score == 1 == b[task_id] for task_id, score in a.items())
-    return PassFail(
-        both_passed=both_passed,
-        both_failed=len(a) - both_passed - sum(counted),
-        only_a=counted.lost,
-        only_b=counted.gained,
-        p_value=p_value,
-    )

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.run_scan import RunScan
-    from benchmark_runner.results.run_view import RunView
+    from benchmark_runner.results.run_view import RunScan, RunView
     from benchmark_runner.results.task_row import TaskRow
 
     #: Called with the row and the files of each task while they are read.

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from math import fsum, isfinite
+from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.histograms import histogram
 from benchmark_runner._stats.intervals import interval_of_mean
-from benchmark_runner._stats.means import mean, median
+from benchmark_runner._stats.means import mean
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_locks import LOCK_FILE
 from benchmark_runner.results.compare.side import read_side
@@ -282,7 +283,7 @@ class _Quantities:
                 count=len(values),
                 unknown=max(generations - len(values), 0) if unit else 0,
                 least=min(values),
-                median=median(values) or 0.0,
+                median=median(values),
                 greatest=max(values),
                 total=fsum(values),
                 bars=histogram(values),
