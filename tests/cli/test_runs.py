@@ -7,7 +7,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.output.runs import table_lines
 from benchmark_runner.results.run_list import RunOverview
@@ -15,6 +14,7 @@ from tests.cli.outcomes import run_to_all_ends
 
 if TYPE_CHECKING:
     import pytest
+
     from tests.cli.conftest import RunnerProject
     from tests.fakes import ScriptedService
 

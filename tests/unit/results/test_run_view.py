@@ -1,4 +1,4 @@
-"""Looking at a run: rows, what they come to, and that nothing is touched."""
+"""One run, read without touching it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,201 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
+from benchmark_runner._run.plan import Reason
+from benchmark_runner._run.summary import summarise
 from benchmark_runner.checkpoint import Invocation
-from benchmark_runner.errors import ArtifactError, UsageError
-from tests.unit.results.stored_runs import START, Results
+from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
+from benchmark_runner.results.task_row import TaskState
+from benchmark_runner.schemas import (
+    GenerationResult,
+    TokenUsage,
+)
+from tests.fakes import FakeRunner, make_plan
+from tests.unit.results.stored_runs import START, TASKS, Results
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic import JsonValue
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     return Results(tmp_path / "results")
+
+
+class TestTheRows:
+    def test_they_come_in_the_runs_order_with_their_scores(self, results: Results) -> None:
+        results.finish()
+
+        rows = [(row.task_id, row.state, row.score) for row in results.view().rows()]
+
+        assert rows == [(task_id, TaskState.SCORED, n) for n, task_id in enumerate(TASKS)]
+
+    def test_one_pass_gives_what_they_come_to(self, results: Results) -> None:
+        made = results.finish()
+        made.eval_path("t1").unlink()
+        made.generation_path("t3").unlink()
+        runner = FakeRunner()
+
+        reading = results.view(runner=runner).scan()
+        states = [row.state for row in reading]
+
+        assert states == [TaskState.SCORED, TaskState.NOT_GRADED, TaskState.NOT_GENERATED]
+        assert reading.summary == summarise(FakeRunner(), made, TASKS)
+        assert reading.plan == make_plan(made, TASKS)
+        assert reading.first_started == START + timedelta(hours=2)
+        assert reading.last_ended == START + timedelta(hours=3)
+        assert {state: n for state, n in reading.states.items() if n} == dict.fromkeys(states, 1)
+        assert runner.results == [0]  # the author's code is called once a grade
+
+    def test_tokens_are_those_of_all_attempts(self, results: Results) -> None:
+        made = results.begin()
+        for count in (1, 2):
+            made.keep_attempt("t1")
+            usage = TokenUsage(input=count, cache_read=count * 10 if count == 2 else None)
+            made.save_generation("t1", GenerationResult(usage=usage))
+        made.save_generation("t2", GenerationResult())
+
+        reading = results.view().scan().finish()
+
+        assert reading.tokens == TokenUsage(input=3, cache_read=20)
+        assert reading.finish().tokens == TokenUsage(input=3, cache_read=20)
+
+    def test_taking_them_again_begins_anew(self, results: Results) -> None:
+        results.finish()
+        reading = results.view().scan()
+
+        assert reading.finish().summary == reading.finish().summary
+        assert reading.summary.counts.total == 3
+
+    def test_where_nothing_is_to_be_graded_a_generation_is_all_that_is_planned(
+        self, results: Results
+    ) -> None:
+        results.finish()
+
+        plan = results.view().scan(skip_eval=True).finish().plan
+
+        assert {*plan.why} == {Reason.GENERATED}
+
+    def test_the_long_texts_come_with_the_files(self, results: Results) -> None:
+        made = results.finish()
+        made.save_generation("t1", GenerationResult(question="why?", answer="so"))
+
+        (row, files), *_ = (
+            pair for pair in results.view().scan().with_files() if pair[0].task_id == "t1"
+        )
+
+        assert row.task_id == files.task_id
+        assert files.generation is not None
+        assert (files.generation.question, files.generation.data) == ("why?", "so")
+
+    def test_what_a_grade_counts_may_depend_on_the_options_of_the_run(
+        self, results: Results
+    ) -> None:
+        class Options(BaseModel):
+            weight: int = 1
+
+        class Weighing(FakeRunner):
+            OPTIONS_MODEL = Options
+
+            def task_score(self, result: JsonValue) -> float | None:
+                return self.options.weight * (super().task_score(result) or 0)
+
+        results.finish("plain")
+        results.finish("heavy", options={"weight": "10"})
+        runner = Weighing()
+        views = [results.view(run_id, runner=runner) for run_id in ("plain", "heavy")]
+
+        assert [[row.score for row in view.rows()] for view in views] == [[0, 1, 2], [0, 10, 20]]
+
+    def test_a_task_score_that_fails_says_so(self, results: Results) -> None:
+        def task_score(result: JsonValue) -> float | None:
+            raise KeyError(str(result))
+
+        results.finish()
+
+        with pytest.raises(RunnerDefinitionError, match="t2"):
+            results.view(runner=FakeRunner(task_score=task_score)).scan().finish()
+
+
+class TestTheScore:
+    def test_it_holds_while_it_sums_what_is_on_disk(self, results: Results) -> None:
+        made = results.finish()
+        score = results.score(made)
+
+        assert results.view().scan().finish().score == score
+
+        results.grade(made, "t1", 0)
+
+        changed = results.view()
+        assert changed.scan().finish().score is None
+        assert changed.score_on_disk == score
+
+    def test_without_one_there_is_none(self, results: Results) -> None:
+        results.finish()
+
+        assert results.view().scan().finish().score is None
+
+
+class TestNothingIsTouched:
+    @pytest.mark.parametrize("name", ["generation.json", "eval.json", "attempts/1/generation.json"])
+    def test_what_is_torn_stays_and_is_counted(self, results: Results, name: str) -> None:
+        made = results.finish()
+        made.keep_attempt("t1")
+        results.grade(made, "t1", 1)
+        (made.task_dir("t1") / name).write_text("{")
+        before = results.state()
+
+        reading = results.view().scan().finish()
+
+        torn = [made.task_dir("t1") / name] if "attempts" not in name else []
+        assert reading.unreadable == torn
+        assert reading.summary.counts.total == 3
+        assert results.state() == before
+
+    @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
+    def test_a_link_that_may_lead_elsewhere_is_counted_and_not_followed(
+        self, results: Results, tmp_path: Path, name: str
+    ) -> None:
+        made = results.finish()
+        path = made.task_dir("t1") / name
+        path.rename(tmp_path / name)
+        path.symlink_to(tmp_path / name)
+
+        reading = results.view().scan()
+        rows = {row.task_id: row for row in reading}
+
+        assert rows["t1"].unreadable
+        assert not rows["t1"].state.is_done
+        assert rows["t3"].state is TaskState.SCORED
+        assert reading.unreadable == [path]
+
+    def test_what_the_system_does_not_let_read_is_counted(self, results: Results) -> None:
+        made = results.finish()
+        (made.task_dir("t2") / "attempts").touch()  # a file where a folder should be
+        made.eval_path("t1").unlink()
+        made.eval_path("t1").mkdir()
+        made.final_score_path.mkdir()
+
+        reading = results.view().scan().finish()
+
+        assert (reading.summary.counts.scored, reading.score) == (2, None)
+        assert sorted(reading.unreadable) == [
+            made.final_score_path,
+            made.eval_path("t1"),
+            made.task_dir("t2") / "attempts",
+        ]
+
+    def test_a_run_that_is_worked_on_can_be_read(self, results: Results) -> None:
+        made = results.finish()
+
+        with made.locked():
+            before = results.state()
+            assert results.view().scan().finish().summary.complete
+            assert results.state() == before
 
 
 class TestOneTask:
@@ -27,8 +210,8 @@ class TestOneTask:
 
         files = results.view().task_files("t3")
 
-        assert files.result is not None
-        assert files.result.result == 2
+        assert files.evaluation is not None
+        assert files.evaluation.result == 2
 
     def test_of_an_unknown_one_it_says_what_is_near(self, results: Results) -> None:
         results.begin(tasks=["letters-1", "letters-2", "sums-1"])

@@ -254,10 +254,10 @@ class TestTheGradeAsText:
     ) -> None:
         put(artifacts, generated(), status, result=result)
 
-        assert TaskFiles(artifacts, "t1").grade == text
+        assert TaskFiles(artifacts, "t1").result_text == text
 
     def test_without_an_eval_there_is_none(self, artifacts: RunArtifacts) -> None:
-        assert TaskFiles(artifacts, "t1").grade is None
+        assert TaskFiles(artifacts, "t1").result_text is None
 
 
 def test_a_row_holds_no_long_text(artifacts: RunArtifacts) -> None:

@@ -131,7 +131,7 @@ class RunView:
         return iter(self.scan())
 
     def task_files(self, task_id: str) -> TaskFiles:
-        """Read one task, with its long texts: ``generation.question``, ``result.result_json()``.
+        """Read one task, with its long texts, such as ``generation.question``.
 
         Raises:
             UsageError: the run has no such task.
@@ -194,7 +194,7 @@ class RunScan:
 
     @property
     def tokens(self) -> TokenUsage:
-        """The tokens of all generations by class, earlier attempts included; ``None`` if unknown."""
+        """The tokens of all generations by class, also of earlier attempts; ``None`` if unknown."""
         return self.summary.spend.usage
 
     @property
