@@ -27,24 +27,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BenchmarkRunner",
-    "BenchmarkServiceClient",
-    "EvalResult",
-    "EvalResultData",
-    "EvalStatus",
-    "EvaluateResponseRequest",
-    "FinalScoreResponse",
-    "GenerationResult",
-    "GenerationStatus",
-    "LLMConfig",
-    "RunArtifacts",
-    "ScoreResult",
-    "Task",
-    "TokenUsage",
-    "build_client",
-    "build_llm_config",
-    "make_cli",
-]
+    "BenchmarkRunner", "BenchmarkServiceClient", "EvalResult", "EvalResultData", "EvalStatus",
+    "EvaluateResponseRequest", "FinalScoreResponse", "GenerationResult", "GenerationStatus",
+    "LLMConfig", "RunArtifacts", "ScoreResult", "Task", "TokenUsage", "build_client",
+    "build_llm_config", "make_cli",
+]  # fmt: skip
 
 _HOME_OF = {
     "BenchmarkRunner": "base",

@@ -17,12 +17,9 @@ from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefini
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
-    Failure,
-    FailureKind,
     GenerationResult,
     GenerationStatus,
     Payload,
-    Phase,
     ScoreResult,
     Task,
     V1EvaluateRequest,
@@ -147,7 +144,9 @@ class BenchmarkRunner(ABC):
         if (ungraded := evaluate_without_service(task_id, generation)) is not None:
             return ungraded
         if self.EVALUATION_API == "v1":
-            return await self._evaluate_v1(task_id, generation)
+            from benchmark_runner.client.scoring import evaluate_v1
+
+            return await evaluate_v1(self.service, self._v1_request(task_id, generation))
         result = await self.service.evaluate_response(
             task_id=task_id, response=generation.data, dataset=self._dataset
         )
@@ -264,14 +263,8 @@ class BenchmarkRunner(ABC):
         if self._service_client is not None:
             await self._service_client.aclose()
 
-    @property
-    def _client(self) -> BenchmarkServiceClient:
-        # Runners of the earlier framework use this name in their own evaluate().
-        return self.service
-
-    @_client.setter
-    def _client(self, client: BenchmarkServiceClient) -> None:
-        self.service = client
+    # Runners of the earlier framework use this name in their own evaluate().
+    _client = service
 
     def _refuse_another_tasks_grade(self, task_id: str, result: JsonValue) -> None:
         # A legacy result is any JSON: its task_id is only refused if it names another task.
@@ -283,32 +276,14 @@ class BenchmarkRunner(ABC):
                 hint="Check that the service does not mix up concurrent evaluations.",
             )
 
-    async def _evaluate_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        response = await self.service.evaluate(
-            V1EvaluateRequest(
-                run_id=self.run_id,
-                task_id=task_id,
-                dataset=self._dataset,
-                payload=Payload(
-                    type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data
-                ),
-                versions={"runner": generation.generation_version or self.generation_version},
-            )
-        )
-        failed = response.status is EvalStatus.ERROR
-        return EvalResult(
+    def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
+        payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
+        return V1EvaluateRequest(
+            run_id=self.run_id,
             task_id=task_id,
-            status=response.status,
-            result=response.result,
-            errors=response.errors,
-            error="; ".join(response.errors) or "the service gave no reason" if failed else None,
-            # The service's grader failed; a retry may succeed.
-            failure=(
-                Failure(phase=Phase.EVALUATE, kind=FailureKind.BAD_RESPONSE, retryable=True)
-                if failed
-                else None
-            ),
-            evaluator_version=response.evaluator_version,
+            dataset=self._dataset,
+            payload=payload,
+            versions={"runner": generation.generation_version or self.generation_version},
         )
 
 

@@ -25,16 +25,9 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 __all__ = [
-    "Invocation",
-    "Part",
-    "RunConfig",
-    "TaskSourceKind",
-    "field_words",
-    "fields_with",
-    "load_run_config",
-    "part_of",
-    "save_run_config",
-]
+    "Invocation", "Part", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
+    "load_run_config", "part_of", "save_run_config",
+]  # fmt: skip
 
 TaskSourceKind = Literal["file", "service", "problem"]
 

@@ -36,27 +36,12 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import Phase
 
 __all__ = [
-    "ArtifactError",
-    "AuthenticationError",
-    "BadResponseError",
-    "BenchmarkRunnerError",
-    "DatasetError",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "QuotaExceededError",
-    "RejectedRequestError",
-    "RunIdentityError",
-    "RunLockedError",
-    "RunPausedError",
-    "RunnerDefinitionError",
-    "ServiceError",
-    "ServiceUnavailableError",
-    "UnsupportedError",
-    "UsageError",
-    "describe",
-    "place_of",
-    "traceback_of",
-]
+    "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
+    "DatasetError", "NotFoundError", "PermissionDeniedError", "QuotaExceededError",
+    "RejectedRequestError", "RunIdentityError", "RunLockedError", "RunPausedError",
+    "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError", "UnsupportedError",
+    "UsageError", "describe", "place_of", "traceback_of",
+]  # fmt: skip
 
 
 class BenchmarkRunnerError(Exception):

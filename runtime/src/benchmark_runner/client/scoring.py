@@ -1,10 +1,19 @@
-"""Scoring of a run by the service, with one of its evaluations in memory at a time."""
+"""Evaluation with the ``/v1`` API, and scoring with one evaluation in memory at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark_runner.schemas import EvalResult, FinalScoreRequest, ScoreResult, V1ScoreRequest
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    Failure,
+    FailureKind,
+    FinalScoreRequest,
+    Phase,
+    ScoreResult,
+    V1ScoreRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,9 +21,36 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.client.service_client import BenchmarkServiceClient
+    from benchmark_runner.schemas import V1EvaluateRequest
+
+__all__ = ["evaluate_v1", "score_evals"]
 
 
-__all__ = ["score_evals"]
+async def evaluate_v1(client: BenchmarkServiceClient, request: V1EvaluateRequest) -> EvalResult:
+    """Evaluate one generation with the ``/v1`` API.
+
+    Args:
+        client: The client of the service.
+        request: The request.
+
+    Raises:
+        ServiceError: the service can't evaluate it.
+    """
+    response = await client.evaluate(request)
+    result = EvalResult(
+        task_id=request.task_id,
+        status=response.status,
+        result=response.result,
+        errors=response.errors,
+        evaluator_version=response.evaluator_version,
+    )
+    if response.status is EvalStatus.ERROR:
+        result.error = "; ".join(response.errors) or "the service gave no reason"
+        # The service's grader failed; a retry may succeed.
+        result.failure = Failure(
+            phase=Phase.EVALUATE, kind=FailureKind.BAD_RESPONSE, retryable=True
+        )
+    return result
 
 
 async def score_evals(

@@ -20,20 +20,10 @@ from pydantic import (
 from benchmark_runner.schemas.ids import SafeId
 
 __all__ = [
-    "EvalResult",
-    "EvalResultData",
-    "EvalStatus",
-    "Failure",
-    "FailureKind",
-    "GenerationResult",
-    "GenerationStatus",
-    "Phase",
-    "ScoreBounds",
-    "ScoreCounts",
-    "ScoreResult",
-    "Task",
+    "EvalResult", "EvalResultData", "EvalStatus", "Failure", "FailureKind", "GenerationResult",
+    "GenerationStatus", "Phase", "ScoreBounds", "ScoreCounts", "ScoreResult", "Task",
     "TokenUsage",
-]
+]  # fmt: skip
 
 
 class Task(BaseModel):

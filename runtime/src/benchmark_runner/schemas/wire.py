@@ -17,18 +17,10 @@ from benchmark_runner._scores import finite
 from benchmark_runner.schemas.records import EvalStatus
 
 __all__ = [
-    "EvaluateResponseRequest",
-    "FinalScoreRequest",
-    "FinalScoreResponse",
-    "Payload",
-    "TaskListResponse",
-    "V1EvaluateRequest",
-    "V1EvaluateResponse",
-    "V1ScoreRequest",
-    "V1ScoreResponse",
-    "VerifyTaskIdsResponse",
-    "VersionResponse",
-]
+    "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse", "Payload",
+    "TaskListResponse", "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest",
+    "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
+]  # fmt: skip
 
 
 class EvaluateResponseRequest(BaseModel):
