@@ -9,20 +9,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
-from benchmark_runner._progress.events import (
-    EvaluationFinished,
-    EvaluationResumed,
-    EvaluationStarted,
-    EvaluationStopped,
-    Event,
-    GenerationFinished,
-    GenerationStarted,
-    InvocationEnded,
-    InvocationStarted,
-    LoopBlocked,
-    RetryScheduled,
-    ScoringStarted,
-)
+from benchmark_runner._progress import events
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.means import RunningMean
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
@@ -52,18 +39,18 @@ class Tally:
 
     def __init__(self) -> None:
         self._invocations = 0
-        self._handlers: dict[type[Event], Callable[[Any, float], None]] = {
-            InvocationStarted: self._invocation_started,
-            InvocationEnded: self._invocation_ended,
-            GenerationStarted: self._generation_started,
-            GenerationFinished: self._generation_finished,
-            EvaluationStarted: self._evaluation_started,
-            EvaluationResumed: self._evaluation_resumed,
-            EvaluationFinished: self._evaluation_finished,
-            EvaluationStopped: self._evaluation_stopped,
-            RetryScheduled: self._retry_scheduled,
-            LoopBlocked: self._loop_blocked,
-            ScoringStarted: self._scoring_started,
+        self._handlers: dict[type[events.Event], Callable[[Any, float], None]] = {
+            events.InvocationStarted: self._invocation_started,
+            events.InvocationEnded: self._invocation_ended,
+            events.GenerationStarted: self._generation_started,
+            events.GenerationFinished: self._generation_finished,
+            events.EvaluationStarted: self._evaluation_started,
+            events.EvaluationResumed: self._evaluation_resumed,
+            events.EvaluationFinished: self._evaluation_finished,
+            events.EvaluationStopped: self._evaluation_stopped,
+            events.RetryScheduled: self._retry_scheduled,
+            events.LoopBlocked: self._loop_blocked,
+            events.ScoringStarted: self._scoring_started,
         }
         self._begin(0.0)
 
@@ -78,7 +65,7 @@ class Tally:
         self._stopped: str | None = None
         self._note: tuple[str, float] | None = None
 
-    def count(self, event: Event, at: float) -> None:
+    def count(self, event: events.Event, at: float) -> None:
         """Count one event that happened at that time."""
         if self._note is not None and self._note[1] == math.inf:
             self._note = None  # the loop runs again
@@ -131,7 +118,7 @@ class Tally:
         rate = self.rate(now)
         return (self.total - self.done) / rate if rate and self._stopped is None else None
 
-    def _invocation_started(self, started: InvocationStarted, at: float) -> None:
+    def _invocation_started(self, started: events.InvocationStarted, at: float) -> None:
         # Only beside others of --problem is it not the only one.
         if not (started.problem and self._invocations > 0):
             self._begin(at)
@@ -146,14 +133,14 @@ class Tally:
         self.spend = Spend(started.cost, started.cost_unknown, tokens)
         self._samples.append((at, self.done))
 
-    def _invocation_ended(self, _event: InvocationEnded, _at: float) -> None:
+    def _invocation_ended(self, _event: events.InvocationEnded, _at: float) -> None:
         self._invocations -= 1
         self.is_scoring = False
 
-    def _generation_started(self, event: GenerationStarted, at: float) -> None:
+    def _generation_started(self, event: events.GenerationStarted, at: float) -> None:
         self.active[event.task_id] = ActiveTask(event.task_id, at)
 
-    def _generation_finished(self, event: GenerationFinished, at: float) -> None:
+    def _generation_finished(self, event: events.GenerationFinished, at: float) -> None:
         self.active.pop(event.task_id, None)
         self.failed += event.status is GenerationStatus.ERROR
         self.timed_out += event.status is GenerationStatus.MAX_TIME
@@ -163,26 +150,26 @@ class Tally:
         else:
             self.to_evaluate += 1
 
-    def _evaluation_started(self, event: EvaluationStarted, at: float) -> None:
+    def _evaluation_started(self, event: events.EvaluationStarted, at: float) -> None:
         self.to_evaluate -= self.to_evaluate > 0
         self.active[event.task_id] = ActiveTask(event.task_id, at, is_evaluation=True)
 
-    def _evaluation_resumed(self, event: EvaluationResumed, _at: float) -> None:
+    def _evaluation_resumed(self, event: events.EvaluationResumed, _at: float) -> None:
         if event.task_id in self.active:
             self.active[event.task_id].reason = None
 
-    def _evaluation_finished(self, event: EvaluationFinished, at: float) -> None:
+    def _evaluation_finished(self, event: events.EvaluationFinished, at: float) -> None:
         self.active.pop(event.task_id, None)
         self.failed += event.status is EvalStatus.ERROR
         if event.score is not None:
             self.scores.add(event.score)
         self._count_done(at)
 
-    def _evaluation_stopped(self, event: EvaluationStopped, _at: float) -> None:
+    def _evaluation_stopped(self, event: events.EvaluationStopped, _at: float) -> None:
         self.active.pop(event.task_id, None)
         self._stopped = str(event.error)
 
-    def _retry_scheduled(self, event: RetryScheduled, at: float) -> None:
+    def _retry_scheduled(self, event: events.RetryScheduled, at: float) -> None:
         until = at + event.wait
         waits = self.active.get(event.task_id) if event.task_id is not None else None
         if waits is None or not waits.is_evaluation:
@@ -190,11 +177,11 @@ class Tally:
             return
         waits.reason, waits.until = event.reason, until
 
-    def _loop_blocked(self, event: LoopBlocked, _at: float) -> None:
+    def _loop_blocked(self, event: events.LoopBlocked, _at: float) -> None:
         whose = f"task {event.task_id}" if event.task_id else "some code"
         self._note = (f"{whose} has not yielded for {event.seconds:.0f} s", math.inf)
 
-    def _scoring_started(self, _event: ScoringStarted, _at: float) -> None:
+    def _scoring_started(self, _event: events.ScoringStarted, _at: float) -> None:
         self.is_scoring = True
 
     def _count_done(self, at: float) -> None:

@@ -7,15 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from benchmark_runner.errors import (
-    AuthenticationError,
-    NotFoundError,
-    PermissionDeniedError,
-    RejectedRequestError,
-    ServiceError,
-    ServiceUnavailableError,
-    UnsupportedError,
-)
+from benchmark_runner import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +38,7 @@ class StatusMeaning:
         is_rate_limit: Whether the service wants fewer requests.
     """
 
-    error: type[ServiceError]
+    error: type[errors.ServiceError]
     words: Explanation | Callable[[Call, Service], Explanation] = Explanation()
     is_in_progress: bool = False
     is_rate_limit: bool = False
@@ -54,7 +46,7 @@ class StatusMeaning:
     @property
     def is_retried(self) -> bool:
         """True if another attempt of the same call may succeed."""
-        return self.error is ServiceUnavailableError
+        return self.error is errors.ServiceUnavailableError
 
     def explain(self, call: Call, service: Service) -> Explanation:
         """Return the words of an error about ``call``."""
@@ -110,22 +102,23 @@ def _explain_not_implemented(call: Call, _service: Service) -> Explanation:
 
 
 _MEANINGS: dict[int, StatusMeaning] = {
-    HTTPStatus.UNAUTHORIZED: StatusMeaning(AuthenticationError, _explain_unauthorized),
-    HTTPStatus.FORBIDDEN: StatusMeaning(PermissionDeniedError, _explain_forbidden),
-    HTTPStatus.NOT_FOUND: StatusMeaning(NotFoundError, _explain_not_found),
-    HTTPStatus.CONFLICT: StatusMeaning(ServiceUnavailableError, is_in_progress=True),
+    HTTPStatus.UNAUTHORIZED: StatusMeaning(errors.AuthenticationError, _explain_unauthorized),
+    HTTPStatus.FORBIDDEN: StatusMeaning(errors.PermissionDeniedError, _explain_forbidden),
+    HTTPStatus.NOT_FOUND: StatusMeaning(errors.NotFoundError, _explain_not_found),
+    HTTPStatus.CONFLICT: StatusMeaning(errors.ServiceUnavailableError, is_in_progress=True),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: StatusMeaning(
-        RejectedRequestError, Explanation(hint="Make the response shorter; retrying will not help.")
+        errors.RejectedRequestError,
+        Explanation(hint="Make the response shorter; retrying will not help."),
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: StatusMeaning(
-        RejectedRequestError,
+        errors.RejectedRequestError,
         Explanation("it does not understand the request, which is a bug here or there"),
     ),
-    HTTPStatus.TOO_MANY_REQUESTS: StatusMeaning(ServiceUnavailableError, is_rate_limit=True),
-    HTTPStatus.NOT_IMPLEMENTED: StatusMeaning(UnsupportedError, _explain_not_implemented),
+    HTTPStatus.TOO_MANY_REQUESTS: StatusMeaning(errors.ServiceUnavailableError, is_rate_limit=True),
+    HTTPStatus.NOT_IMPLEMENTED: StatusMeaning(errors.UnsupportedError, _explain_not_implemented),
 }
-_OTHER_BELOW_500 = StatusMeaning(RejectedRequestError)
-_OTHER_FROM_500 = StatusMeaning(ServiceUnavailableError)
+_OTHER_BELOW_500 = StatusMeaning(errors.RejectedRequestError)
+_OTHER_FROM_500 = StatusMeaning(errors.ServiceUnavailableError)
 
 
 def meaning_of(status_code: int | None) -> StatusMeaning:
@@ -136,7 +129,7 @@ def meaning_of(status_code: int | None) -> StatusMeaning:
     return _MEANINGS.get(status_code, _OTHER_FROM_500 if is_server_error else _OTHER_BELOW_500)
 
 
-def is_final(error: ServiceError) -> bool:
+def is_final(error: errors.ServiceError) -> bool:
     """Return True if the service would answer the same request like this again."""
     return isinstance(error, _FINAL_ERRORS)
 
