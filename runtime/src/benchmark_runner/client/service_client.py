@@ -200,7 +200,7 @@ class BenchmarkServiceClient:
         answer = await self._ask(call)
         evaluation = self._parsed(call, answer, schemas.V1EvaluateResponse)
         if evaluation.task_id not in (None, request.task_id):
-            problem = f"it is about task {evaluation.task_id!r}"
+            problem = f"the answer is about task {evaluation.task_id!r}"
             raise bad_response(call, self._service, problem, answer.status)
         return evaluation
 
