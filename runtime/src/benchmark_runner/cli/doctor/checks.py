@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner.cli.doctor.answers_file import Answers
-
-    Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
+    from benchmark_runner.cli.doctor.repository import Opened
 
 __all__ = ["Checks"]
 
