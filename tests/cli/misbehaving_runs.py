@@ -39,7 +39,7 @@ def assert_only_t1_failed(
 ) -> None:
     """The one eval is an error that tells why; the run has no score."""
     assert ended.code == 1, ended.out
-    assert "Grading failed for 1 task: t1\n" in ended.out
+    assert "Evaluation failed for 1 task: t1\n" in ended.out
     assert reason in ended.out
     assert "No score yet: 1 failed" in ended.out
     failed = project.read("r1", "t1", "eval.json")

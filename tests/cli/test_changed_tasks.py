@@ -239,7 +239,7 @@ class TestGrades:
         project.write_tasks([THREE, ONE, TWO_CHANGED])
         ended = project.run(*ACCEPT)
         assert ended.code == 2
-        assert f"graded by {scripted.url}" in ended.err
+        assert f"evaluated by {scripted.url}" in ended.err
         assert project.read("r1", "t3", "eval.json")["service_url"] == scripted.url
 
     def test_those_of_the_local_service_are_made_again_as_it_changed_with_its_tasks(

@@ -42,7 +42,7 @@ class TestInWords:
         lines = lines_of(project, "first", "second")
 
         graded = lines[5]
-        assert graded.startswith("  graded   by local (legacy API, version ")
+        assert graded.startswith("  evals    by local (legacy API, version ")
         assert [line for line in lines if not line.startswith("  time ")] == [
             "Run        first (A, the baseline)",
             "  model    large",
@@ -156,6 +156,6 @@ class TestInWords:
         lines = lines_of(project, "first", "second")
 
         assert verdict_in(lines) == (
-            "Not comparable: - A was graded by an embedded service (local), B by a deployed one"
+            "Not comparable: - A was evaluated by an embedded service (local), B by a deployed one"
         )
         assert len(scripted.asked) == asked, "the service was asked"

@@ -58,8 +58,8 @@ class TestWhatIsSaid:
             "  model    sample-model",
             "  results  results/r1",
             "  reuse    0 tasks",
-            "  regrade  0 tasks",
-            "  rerun    3 tasks",
+            "  evaluate 0 tasks",
+            "  generate 3 tasks",
             "    3 not generated yet: t3, t1, t2",
             "Leave out --dry-run to do it.",
         ]
@@ -82,10 +82,10 @@ class TestWhatIsSaid:
             "  model    sample-model",
             "  results  results/r1",
             "  reuse    1 task",
-            "    1 graded: t3",
-            "  regrade  1 task",
-            "    1 not graded yet: t1",
-            "  rerun    1 task",
+            "    1 evaluated: t3",
+            "  evaluate 1 task",
+            "    1 not evaluated yet: t1",
+            "  generate 1 task",
             "    1 not generated yet: t2",
             "Leave out --dry-run to do it.",
         ]
@@ -106,7 +106,7 @@ class TestWhatIsSaid:
             "results_dir": str(project.results),
             "resumed": True,
             "plan": {
-                "reuse": [{"why": "graded", "text": "graded", "count": 1, "task_ids": ["t1"]}],
+                "reuse": [{"why": "graded", "text": "evaluated", "count": 1, "task_ids": ["t1"]}],
                 "regrade": [],
                 "rerun": [
                     {

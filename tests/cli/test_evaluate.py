@@ -66,7 +66,7 @@ def test_another_grader_is_refused_until_all_is_graded_again(
     project.write_grader(STRICTER)
     ended = project.run(command, "--run-id", "r1")
     assert ended.code == 2
-    assert "2 task(s) of run 'r1' (t3, t1) were graded before the grader" in ended.err
+    assert "2 task(s) of run 'r1' (t3, t1) were evaluated before the grader" in ended.err
     assert "evaluate --run-id r1 --regrade" in ended.err
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 
@@ -113,7 +113,7 @@ class TestAnotherGrader:
         project.run("run", "--run-id", "r1")
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         said = self.refused(project, command, *flags)
-        assert "graded by local" in said
+        assert "evaluated by local" in said
         assert f"not by {scripted.url}" in said
         assert "/evaluate-response/" not in scripted.paths()
         assert project.run("evaluate", *flags, "--regrade").code == 0
@@ -146,7 +146,7 @@ class TestAnotherGrader:
         project.run("run", *flags, "t1", "t3")
         scripted.answers["/version"] = (200, {"service_version": "2.0.0"})
         said = self.refused(project, command, *flags)
-        assert "2 task(s) of run 'r1' (t3, t1) were graded before the grader" in said
+        assert "2 task(s) of run 'r1' (t3, t1) were evaluated before the grader" in said
         assert project.run("evaluate", *flags, "--regrade").code == 0
         assert graded(scripted) == ["t1", "t1", "t3", "t3"]
         assert project.run("run", *flags).code == 0
@@ -250,7 +250,7 @@ def test_another_grader_is_refused_for_another_part_of_the_run(project: RunnerPr
     project.write_grader(STRICTER)
     ended = project.run("run", "--run-id", "r1", "t2")
     assert ended.code == 2
-    assert "1 task(s) of run 'r1' (t1) were graded before the grader" in ended.err
+    assert "1 task(s) of run 'r1' (t1) were evaluated before the grader" in ended.err
     assert project.calls == ["t1"]
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 

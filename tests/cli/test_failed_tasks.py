@@ -70,7 +70,7 @@ class TestFailures:
         project.write_grader("def grade(task, response):\n    raise KeyError('points')\n")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 1
-        assert "Grading failed for 3 tasks" in ended.out
+        assert "Evaluation failed for 3 tasks" in ended.out
         assert "points" in ended.out
         assert project.read("r1", "t1", "eval.json")["status"] == "error"
         assert project.run("run", "--run-id", "r1").code == 1

@@ -201,7 +201,7 @@ class TestGroups:
             "  [author code; retrying may help]",
             "  traceback in results/r1/a/agent_logs/traceback.log",
         ]
-        graded = lines.index("Grading failed for 1 task: b")
+        graded = lines.index("Evaluation failed for 1 task: b")
         assert lines[graded + 2] == "  [bad response; retrying will not help]"
         late = lines.index("Generation failed for 1 task: d")
         assert lines[late + 2] == "  [timeout; retrying may help]"

@@ -273,4 +273,4 @@ class TestARunInAnotherProcess:
         # The run that was killed is forgotten: it follows the new one to its end.
         ended = project.end(followed, timeout=TOO_LONG)
         assert ended.code == 0
-        assert "    1 graded: t1\n" in ended.out
+        assert "    1 evaluated: t1\n" in ended.out

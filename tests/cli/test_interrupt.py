@@ -116,7 +116,7 @@ def test_a_signal_while_grading_keeps_the_generation_and_owes_the_grade(
     assert ended.code == 143
     assert project.read("r1", "t1", "generation.json")["status"] == "success"
     assert not (project.results / "r1" / "t1" / "eval.json").exists()
-    assert "1 not graded" in ended.out
+    assert "1 not evaluated" in ended.out
 
 
 class TestProblem:
@@ -180,7 +180,7 @@ def test_a_signal_while_a_retry_waits_ends_the_wait(
     process.send_signal(signal.SIGTERM)
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 143
-    assert "1 not graded" in ended.out
+    assert "1 not evaluated" in ended.out
     assert scripted.paths().count("/evaluate-response/") == 1
     assert not (project.results / "r1" / "t1" / "eval.json").exists()
 

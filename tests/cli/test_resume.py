@@ -116,7 +116,7 @@ class TestNothingIsDoneAgain:
         generation.write_text(generation.read_text().replace('"one"', '"wrong"'))
         ended = project.run("score", "--run-id", "r1")
         assert ended.code == 1
-        assert "1 not graded" in ended.out
+        assert "1 not evaluated" in ended.out
         assert project.run("run", "--run-id", "r1").code == 0
         assert len(project.calls) == 3
         assert project.read("r1", "final_score.json")["final_score"] == pytest.approx(1 / 3)

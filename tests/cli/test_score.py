@@ -88,7 +88,7 @@ class TestAForcedScore:
         lines = ended.out.splitlines()
         assert "Score    0.25  [local; incomplete, missing tasks count 0]" in lines
         assert "Mean     0.5 ± 0.5 (standard error, n=2) of the tasks' scores" in lines
-        bounds = "Bounds   0.25 to 0.75: the mean with what has no grade as 0, and as 1"
+        bounds = "Bounds   0.25 to 0.75: the mean with what has no score as 0, and as 1"
         assert bounds in lines
         counts = "4: 3 attempted, 1 scored, 0 timed out, 1 out of turns, 1 failed"
         assert f"Tasks    {counts}" in lines

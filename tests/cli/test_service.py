@@ -175,7 +175,7 @@ class TestTrouble:
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         ended = project.run("run", *flags, "--service-attempts", "1", "--eval-parallelism", "1")
         assert ended.code == 1
-        assert "Grading failed for 1 task" in ended.out
+        assert "Evaluation failed for 1 task" in ended.out
         assert "judge crashed" in ended.out
         assert "No score yet: 1 failed" in ended.out
         assert project.run("run", *flags).code == 0
@@ -218,7 +218,7 @@ class TestTrouble:
         scripted.answers["/v1/evaluate"] = (200, {"status": "error", "errors": ["429: injected"]})
         ended = project.run("run", "--run-id", "r1", "--service-url", scripted.url)
         assert ended.code == 1
-        assert "Grading failed for 3 tasks" in ended.out
+        assert "Evaluation failed for 3 tasks" in ended.out
         assert project.read("r1", "t1", "eval.json")["error"] == "429: injected"
 
     def test_a_trial_tenants_reduced_answers_are_enough(

@@ -51,7 +51,7 @@ class TestInWords:
         assert shown["turns"] == "7"
         assert shown["tokens"] == "1,000 in, 10 read from the cache"
         assert shown["cost"] == "$0.50, $0.50 of earlier attempts"
-        assert shown["took"].endswith(" s grading")
+        assert shown["took"].endswith(" s evaluating")
         assert shown["started"].endswith(" UTC")
 
     def test_of_a_failure_it_says_why_and_what_was_tried_before(
@@ -77,7 +77,7 @@ class TestInWords:
         ended = project.run("show", "r1", "unfair")
 
         assert "failed in grading" in ended.out.splitlines()[0]
-        assert "\nError in grading\n" in ended.out
+        assert "\nError in evaluation\n" in ended.out
         assert "no such rubric" in ended.out
 
     def test_of_a_task_without_a_generation_there_is_nothing_to_show(

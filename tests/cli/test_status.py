@@ -48,7 +48,7 @@ class TestInWords:
             "  tasks    3, from data/validation.json",
             "  results  results/r1",
         ]
-        assert lines[4].startswith("  graded   by local (legacy API, version ")
+        assert lines[4].startswith("  evals    by local (legacy API, version ")
         assert lines[5].startswith("  started  20")
         assert lines[5].endswith(" s ago")
         assert lines[6:] == [
@@ -59,9 +59,9 @@ class TestInWords:
             "       3 scored",
             "A resume would",
             "  reuse    3 tasks",
-            "    3 graded: t3, t1, t2",
-            "  regrade  0 tasks",
-            "  rerun    0 tasks",
+            "    3 evaluated: t3, t1, t2",
+            "  evaluate 0 tasks",
+            "  generate 0 tasks",
             "Resume   bin/sample-runner run --run-id r1",
         ]
 
@@ -82,12 +82,12 @@ class TestInWords:
             "       1 not graded yet",
             "       1 not generated yet",
         ]
-        assert "No score yet: 1 not generated, 1 not graded, 3 failed" in lines
+        assert "No score yet: 1 not generated, 1 not evaluated, 3 failed" in lines
         assert "Mean     0.25 ± 0.25 (standard error, n=4) so far  [local]" in lines
         place = lines.index("Generation failed for 2 tasks: broken, broken-2")
         assert lines[place + 1] == "  ValueError: no luck with …"
         assert lines[place + 3] == "  traceback in results/r1/broken/agent_logs/traceback.log"
-        assert any(line.startswith("Grading failed for 1 task: unfair") for line in lines)
+        assert any(line.startswith("Evaluation failed for 1 task: unfair") for line in lines)
         assert "    2 the generation failed: broken, broken-2" in lines
         assert "    1 not generated yet: missing" in lines
         assert "Retry    bin/sample-runner run --run-id r1 --retry-timeouts" in lines
@@ -133,7 +133,7 @@ class TestInWords:
 
         lines = status(project, "r1").out.splitlines()
 
-        assert "No score yet: the one on disk does not sum the grades on disk" in lines
+        assert "No score yet: the one on disk is not that of the evaluations on disk" in lines
         assert as_json(project, "r1")["final_score"] is None
 
     def test_a_forced_score_is_marked(self, project: RunnerProject) -> None:
@@ -248,10 +248,10 @@ class TestTheCommandsThatFollow:
 
         ended = status(project, "r1")
 
-        assert "    3 generated, and not to be graded: t3, t1, t2" in ended.out.splitlines()
+        assert "    3 generated, and not to be evaluated: t3, t1, t2" in ended.out.splitlines()
         assert ended.resume_command.endswith("run --run-id r1 --skip-eval")
-        (grade,) = [line for line in ended.out.splitlines() if line.startswith("Grade    ")]
-        assert project.shell(grade.removeprefix("Grade    bin/")).code == 0
+        (grade,) = [line for line in ended.out.splitlines() if line.startswith("Evaluate ")]
+        assert project.shell(grade.removeprefix("Evaluate bin/")).code == 0
         assert as_json(project, "r1")["counts"]["scored"] == 3
 
     def test_of_a_problem_it_says_what_run_needs(self, project: RunnerProject) -> None:

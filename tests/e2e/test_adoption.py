@@ -223,7 +223,7 @@ def test_a_run_ends_in_a_score_and_a_run_of_before_goes_on(
     assert (score["tasks_evaluated"], score["final_score"]) == (["write-year", "read-clock"], 1.0)
 
     planned = adopted.shell(plan, SERVICE_URL=service_url)
-    assert "1 graded: read-clock" in planned
+    assert "1 evaluated: read-clock" in planned
     assert "3 not generated yet: " in planned
     adopted.shell(resume, SERVICE_URL=service_url)
     assert read(results, "OLD", "read-clock", "generation.json")["data"] == "kept"

@@ -227,7 +227,7 @@ def test_the_operators_commands_work(operated: list[str]) -> None:
     assert "first 5" not in full
     assert "Resuming run first" in resume
     assert '"command": "score"' in score
-    assert "Grading run first" in regrade
+    assert "Evaluating run first" in regrade
 
 
 def test_json_has_what_the_page_shows(operated: list[str]) -> None:

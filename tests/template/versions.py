@@ -98,8 +98,8 @@ def without_a_question(repo: Path) -> None:
     replace(copier_yml, question(copier_yml.read_text(), "service_url"), "")
     for name in (".env.example.jinja", "runner/cli.py.jinja"):
         replace(repo / "template" / name, "{{ service_url }}", "local")
-    local = "{% if service_url == 'local' %}, graded locally{% endif %}"
-    replace(repo / "template/AGENTS.md.jinja", local, ", graded locally")
+    local = "{% if service_url == 'local' %}, evaluated locally{% endif %}"
+    replace(repo / "template/AGENTS.md.jinja", local, ", evaluated locally")
 
 
 def with_a_question_of_another_name(repo: Path) -> None:

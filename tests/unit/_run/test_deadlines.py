@@ -192,5 +192,5 @@ class TestTimeLimits:
         run.script(2, evaluate=evaluate)
         await run(eval_deadline=SOON)
         assert run.eval("t1").status is EvalStatus.ERROR
-        assert "not graded within 0.02 s" in (run.eval("t1").error or "")
+        assert "not evaluated within 0.02 s" in (run.eval("t1").error or "")
         assert run.eval("t2").status is EvalStatus.EVALUATED

@@ -39,7 +39,7 @@ async def connect_to_service(
         raise UsageError(
             "no benchmark service was given",
             hint="Set SERVICE_URL, or give --service-url URL "
-            "(--service-url local grades on this machine).",
+            "(--service-url local evaluates on this machine).",
         )
     if service.local:
         return await _connect_to_embedded(service, benchmark, runner, source)

@@ -116,7 +116,7 @@ class EvaluationStep:
                 raise
             return _error(task_id, error)
         except DeadlineExceeded:
-            return _error(task_id, TimeoutError(f"not graded within {self.deadline:g} s"))
+            return _error(task_id, TimeoutError(f"not evaluated within {self.deadline:g} s"))
         except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
             return await self._failed(task_id, error)
         return _check(task_id, result)

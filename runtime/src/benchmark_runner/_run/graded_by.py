@@ -118,12 +118,12 @@ def _mixed_graders(
 ) -> RunIdentityError:
     tasks = f"{len(task_ids)} task(s) of run {run_id!r} ({some_ids(task_ids)})"
     if (before.service_url, before.evaluation_api) == (now.service_url, now.evaluation_api):
-        message = f"{tasks} were graded before the grader or its references changed"
+        message = f"{tasks} were evaluated before the grader or its references changed"
     else:
-        message = f"{tasks} were graded by {before}, not by {now}"
+        message = f"{tasks} were evaluated by {before}, not by {now}"
     error = RunIdentityError(
         f"{message}; one score can't mix them",
-        hint="Grade all of them again with evaluate --regrade.",
+        hint="Evaluate all of them again with evaluate --regrade.",
     )
     error.way_out = ("evaluate", "--regrade")
     return error

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 class Reason(StrEnum):
     """The reason to skip, evaluate or generate a task, as people read it."""
 
-    GRADED = "graded"
+    GRADED = "evaluated"
     DID_NOT_COMPLETE = "ran out of time or turns, which is an outcome"
-    GENERATED = "generated, and not to be graded"
+    GENERATED = "generated, and not to be evaluated"
 
-    NOT_GRADED = "not graded yet"
-    GRADING_FAILED = "the grading failed"
-    OTHER_GENERATION = "the grade is that of another generation"
+    NOT_GRADED = "not evaluated yet"
+    GRADING_FAILED = "the evaluation failed"
+    OTHER_GENERATION = "the evaluation is that of another generation"
     REGRADE = "asked for with --regrade"
     OTHER_REFERENCES = "the local service changed with its tasks"
-    OTHER_GRADER = "graded by another grader; evaluate --regrade grades them again"
+    OTHER_GRADER = "evaluated by another grader; evaluate --regrade repeats that"
 
     NOT_GENERATED = "not generated yet"
     UNREADABLE = "the generation could not be read"

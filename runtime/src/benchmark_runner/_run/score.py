@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import EvalResult
 
-_FIX_SCORE = "Correct score() in runner/benchmark.py; the grades are on disk."
+_FIX_SCORE = "Correct score() in runner/benchmark.py; the evaluations are on disk."
 
 
 def current_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:

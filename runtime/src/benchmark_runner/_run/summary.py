@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import FailureKind
 
-_FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the grades are on disk."
+_FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations are on disk."
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def bounds_text(summary: RunSummary) -> str:
     if not unknown:
         return "Bounds: none, as every task counts; there is no error that could be 0 or 1."
     low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
-    without = f"the {unknown:,} without a grade" if unknown > 1 else "the one without a grade"
+    without = f"the {unknown:,} without a score" if unknown > 1 else "the one without a score"
     return f"Bounds {low} to {high}: the mean of all {total:,} tasks with {without} as 0, and as 1."
 
 
@@ -102,15 +102,15 @@ def missing_text(summary: RunSummary, *, errors: bool = False) -> str:
     """
     parts = {
         "not generated": len(summary.without_generation),
-        "not graded": len(summary.without_eval),
+        "not evaluated": len(summary.without_eval),
         "failed": summary.counts.error if errors else 0,
     }
     return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
 
 
 def failure_heading(group: FailureGroup) -> str:
-    """Return ``Grading failed for 2 tasks``."""
-    step = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Grading"}[group.phase]
+    """Return ``Evaluation failed for 2 tasks``."""
+    step = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Evaluation"}[group.phase]
     return f"{step} failed for {plural(len(group.task_ids), 'task')}"
 
 

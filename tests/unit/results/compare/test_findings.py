@@ -62,13 +62,13 @@ class TestObstacles:
             (
                 Concern.LOCAL,
                 {"local": True, "grader": {"service_url": "local"}},
-                "B was graded by an embedded service (local), A by a deployed one",
+                "B was evaluated by an embedded service (local), A by a deployed one",
             ),
             (
                 Concern.EVALUATION_API,
                 {"grader": {"evaluation_api": "v1"}},
                 (
-                    f"A was graded by {GRADED} (legacy API, version e1), "
+                    f"A was evaluated by {GRADED} (legacy API, version e1), "
                     f"B by {GRADED} (v1 API, version e1)"
                 ),
             ),
@@ -76,7 +76,7 @@ class TestObstacles:
                 Concern.EVALUATOR_VERSION,
                 {"grader": {"evaluator_version": "e2"}},
                 (
-                    f"A was graded by {GRADED} (legacy API, version e1), "
+                    f"A was evaluated by {GRADED} (legacy API, version e1), "
                     f"B by {GRADED} (legacy API, version e2)"
                 ),
             ),
@@ -180,12 +180,12 @@ class TestWarnings:
             (
                 Concern.LOCAL,
                 {"local": None},
-                "of B it is not recorded whether an embedded service graded it",
+                "of B it is not recorded whether an embedded service evaluated it",
             ),
             (
                 Concern.EVALUATOR_VERSION,
                 {"grader": UNKNOWN},
-                "of B it is not recorded which version of the grader graded it",
+                "of B it is not recorded which version of the grader evaluated it",
             ),
             (
                 Concern.PART_OF_DATASET,

@@ -34,7 +34,11 @@ class TestTheHead:
 
     @pytest.mark.parametrize(
         ("local", "said"),
-        [(True, "Graded locally"), (False, "Graded by a service"), (None, "Not known who grades")],
+        [
+            (True, "Evaluated locally"),
+            (False, "Evaluated by a service"),
+            (None, "Not known who evaluated"),
+        ],
     )
     def test_it_says_who_grades(self, tmp_path: Path, local: bool | None, said: str) -> None:
         assert said in page_of(every_outcome(tmp_path, local=local).save()).words
@@ -89,11 +93,11 @@ class TestTheScore:
         assert "0.375 Mean so far, 95 % interval" in words
         assert "(Student's t method), n = 4 There is no final score yet." in words
         assert (
-            "Bounds 0.1667 to 0.7222: the mean of all 9 tasks with the 5 without a grade as 0, "
+            "Bounds 0.1667 to 0.7222: the mean of all 9 tasks with the 5 without a score as 0, "
             "and as 1." in words
         )
         assert "Tasks 9 Attempted 8 Scored 2 Errors 3 Timed out 1 Out of turns 1" in words
-        assert "1 not generated, 1 not graded" in words
+        assert "1 not generated, 1 not evaluated" in words
 
     def test_a_forced_score_says_so(self, tmp_path: Path) -> None:
         page = page_of(every_outcome(tmp_path).save(final_score=0.2, complete=False))
@@ -108,7 +112,7 @@ class TestTheScore:
 
         words = page_of(run.view()).words
 
-        assert "no final score yet: the one on disk does not sum the grades on disk" in words
+        assert "no final score yet: the one on disk is not that of the evaluations on disk" in words
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_too_few_tasks_have_no_interval(self, tmp_path: Path, count: int) -> None:
@@ -132,7 +136,7 @@ class TestTheScore:
         page = page_of(run.save(), groups={"t0": "a", "t1": "a", "t2": "b"})
 
         assert "No task has a score yet." in page.words
-        assert "Bounds 0 to 1: the mean of all 3 tasks with the 3 without a grade" in page.words
+        assert "Bounds 0 to 1: the mean of all 3 tasks with the 3 without a score" in page.words
         assert "Generation failed for 3 tasks" in page.words
         assert f"a 2 0 {DASH} {DASH}" in page.words
 
@@ -186,7 +190,7 @@ class TestErrors:
             "Generation failed for 2 tasks ValueError: no luck with … author code; "
             "retrying will not help broken-1 broken-2" in page.words
         )
-        assert "Grading failed for 1 task KeyError: 'answer'" in page.words
+        assert "Evaluation failed for 1 task KeyError: 'answer'" in page.words
         links = [
             each.attributes["data-task"] for each in page.all("a") if "data-task" in each.attributes
         ]
@@ -244,8 +248,8 @@ class TestTasks:
             "Answer": ("It is half.", 0, ""),
             "Grade": ('{\n  "pass_percentage": 0.5\n}', 0, ""),
         }
-        assert opened["facts"]["Graded by"] == "local (legacy API, version e1)"
-        assert opened["facts"]["Took"] == "5 s generating, 500 ms grading"
+        assert opened["facts"]["Evaluated by"] == "local (legacy API, version e1)"
+        assert opened["facts"]["Took"] == "5 s generating, 500 ms evaluating"
 
     def test_links_lead_from_the_page_to_its_folders(self, tmp_path: Path) -> None:
         view = every_outcome(tmp_path).save()
@@ -278,7 +282,7 @@ class TestProvenance:
             "Tasks 9, from validation (file)",
             "Dataset file data/validation.json",
             "Hash of the tasks sha256 ",
-            "Graded by local (legacy API, version e1): 2 tasks",
+            "Evaluated by local (legacy API, version e1): 2 tasks",
             "Service local, an embedded one",
             "Generation version g1",
             "Runner 0.1.0",

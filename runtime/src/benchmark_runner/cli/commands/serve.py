@@ -50,7 +50,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Serve the local benchmark service on a port, until Ctrl-C.
 
-        It grades with this project's grader and datasets; its scores are not official.
+        It evaluates with this project's grader and datasets; its scores are not official.
         """
         with failures_as_messages("serve", as_json=False):
             from benchmark_runner._extras import require_extra
@@ -74,7 +74,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             service = benchmark.local_service(runner, *benchmark.datasets_in(folder), key=key)
 
             def on_ready(url: str) -> None:
-                say(f"Serving {runner.NAME} on {url}, grading with the datasets in {folder}")
+                say(f"Serving {runner.NAME} on {url}, evaluating with the datasets in {folder}")
                 if key is None:
                     say(f"Use it with --service-url {url} or SERVICE_URL={url}")
                 else:

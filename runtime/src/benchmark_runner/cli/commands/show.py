@@ -1,4 +1,4 @@
-"""``show``: one task of a run, with its question, its answer and its grade."""
+"""``show``: one task of a run, with its question, its answer and its evaluation."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _side_lines(name: str, comparison: Comparison, side: Side) -> Iterator[str]:
     yield from _entry("  done", f"{done} of {counts.total}" if done < counts.total else "all")
     yield from _entry("  score", _score_text(side))
     by = "; ".join(map(str, summary.graded)) or "nobody yet"
-    yield from _entry("  graded", f"by {in_one_line(by)}")
+    yield from _entry("  evals", f"by {in_one_line(by)}")
     compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
     cost = _spent_text(side.cost, compared, lambda task: task.cost, dollars)
     yield from _entry("  cost", cost)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
 
+#: The verbs of the actions that ``--json`` names otherwise.
+_VERBS = {"regrade": "evaluate", "rerun": "generate"}
+
 
 def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
     """Yield what would be done to which tasks, and why."""
@@ -34,7 +37,7 @@ def group_lines(groups: Groups) -> Iterator[str]:
     """Yield each action with its reasons, and some of the ids."""
     for action, reasons in groups.items():
         count = sum(map(len, reasons.values()))
-        yield f"  {action:8} {_tasks(count)}"
+        yield f"  {_VERBS.get(action, action):8} {_tasks(count)}"
         for why, task_ids in reasons.items():
             yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
 

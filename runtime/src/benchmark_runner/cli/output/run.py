@@ -65,7 +65,7 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
 def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: bool) -> Iterator[str]:
     """Yield which run this is and what is left to do, before any of it is done."""
     config = session.config
-    doing = {"evaluate": "Grading", "score": "Scoring"}
+    doing = {"evaluate": "Evaluating", "score": "Scoring"}
     start = doing.get(request.command, "Resuming" if session.resumed else "Starting")
     yield f"{start} run {config.run_id}"
     yield f"  model    {config.model}"
@@ -75,7 +75,7 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
         in_process = session.runner.service_url == LOCAL
         by = "on this machine" if in_process else f"by {session.runner.service.base_url}"
         embedded = ", by the local service: not an official score" if local else ""
-        yield f"  grading  {by}{embedded}"
+        yield f"  evals    {by}{embedded}"
     if session.resumed and request.command != "score":
         to_generate = f"{len(plan.generate)} to generate, " if request.command == "run" else ""
         yield f"  to do    {to_generate}{len(plan.evaluate)} to evaluate, {plan.done} done before"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark_runner.schemas import GenerationResult
 
 _MAX_FILES = 20
-_IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in grading"}
+_IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in evaluation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     """Yield the facts of a task in lines, then its texts as they are."""
     row, generation = details.row, details.task.generation
     score = "" if row.score is None else f", counts {row.score:.4g}"
-    stale = "; its grade is that of another generation" if row.stale_eval else ""
+    stale = "; its evaluation is that of another generation" if row.stale_eval else ""
     yield f"Task {row.task_id} of run {details.view.run_id}: {row.state}{score}{stale}"
     for name, value in _facts(details).items():
         if value:
@@ -126,7 +126,7 @@ def as_json(details: TaskDetails) -> dict[str, object]:
 
 def _facts(details: TaskDetails) -> dict[str, str]:
     row = details.row
-    seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
+    seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
     facts = {
         "model": in_one_line(row.model or ""),
         "turns": "" if row.total_turns is None else str(row.total_turns),
@@ -135,7 +135,7 @@ def _facts(details: TaskDetails) -> dict[str, str]:
         "took": ", ".join(f"{n:.1f} s {what}" for what, n in seconds.items() if n is not None),
         "started": f"{row.started_at:%Y-%m-%d %H:%M:%S %Z}" if row.started_at else "",
         "ended": f"{row.ended_at:%Y-%m-%d %H:%M:%S %Z}" if row.ended_at else "",
-        "graded": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
+        "evals": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
         "failure": failure_text(row.kind, row.retryable),
     }
     for number, earlier in _earlier(details):

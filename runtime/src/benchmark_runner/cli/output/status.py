@@ -87,7 +87,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     yield f"  tasks    {tasks_text(config, config.tasks)}"
     yield f"  results  {short_path(view.artifacts.run_dir)}"
     if summary.graded:
-        yield f"  graded   by {'; '.join(map(str, summary.graded))}"
+        yield f"  evals    by {'; '.join(map(str, summary.graded))}"
     started = f"{view.started_at:%Y-%m-%d %H:%M} UTC"
     ended = scan.last_ended
     what, when = ("result", ended) if ended else ("command", view.last_invoked_at)
@@ -107,7 +107,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     yield "A resume would"
     yield from group_lines(scan.plan.grouped())
     if status.evaluate:
-        yield f"Grade    {status.evaluate}"
+        yield f"Evaluate {status.evaluate}"
     if status.retry_timeouts:
         yield f"Retry    {status.retry_timeouts}"
     if config.task_source == "problem" and scan.plan.generate:
@@ -158,7 +158,7 @@ def _score_lines(status: RunStatus) -> Iterator[str]:
         return
     why = missing_text(summary, errors=True)
     if view.score_on_disk is not None:
-        why = "the one on disk does not sum the grades on disk"
+        why = "the one on disk is not that of the evaluations on disk"
     yield f"No score yet{f': {why}' if why else ''}"
     if summary.mean is not None:
         local = "  [local]" if view.local else ""

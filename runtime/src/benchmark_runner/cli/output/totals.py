@@ -58,7 +58,7 @@ def score_lines(
     yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
         low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
-        yield f"Bounds   {low} to {high}: the mean with what has no grade as 0, and as 1"
+        yield f"Bounds   {low} to {high}: the mean with what has no score as 0, and as 1"
 
 
 def error_text(summary: RunSummary) -> str:

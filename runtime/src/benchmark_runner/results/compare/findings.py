@@ -119,12 +119,12 @@ def _of_grading(comparison: Comparison) -> Iterator[Finding]:
     local = {"A": comparison.a.view.local, "B": comparison.b.view.local}
     if {*local.values()} == {True, False}:
         here, there = sorted(local, key=lambda name: not local[name])
-        text = f"{here} was graded by an embedded service (local), {there} by a deployed one"
+        text = f"{here} was evaluated by an embedded service (local), {there} by a deployed one"
         yield Finding(Concern.LOCAL, text, True)
         return
     for name, value in local.items():
         if value is None:
-            text = f"of {name} it is not recorded whether an embedded service graded it"
+            text = f"of {name} it is not recorded whether an embedded service evaluated it"
             yield Finding(Concern.LOCAL, text)
     pairs: dict[tuple[GradedBy, GradedBy], list[str]] = {}
     for task_id in comparison.pairing.a:
@@ -141,7 +141,7 @@ def _of_graders(
 ) -> Iterator[Finding]:
     for concern, names in _GRADER_FIELDS.items():
         if any(_differ(getattr(a, name), getattr(b, name)) for name in names):
-            text, is_obstacle = f"A was graded by {a}, B by {b}", True
+            text, is_obstacle = f"A was evaluated by {a}, B by {b}", True
             if concern is Concern.SERVICE:
                 same_evaluator = a.evaluator_version is not None and b.evaluator_version is not None
                 if same_evaluator:  # then that is the only version which the text has
@@ -154,7 +154,7 @@ def _of_graders(
             break
     for name, by in {"A": a, "B": b}.items():
         if by.evaluator_version is None and by.service_version is None:
-            text = f"of {name} it is not recorded which version of the grader graded it"
+            text = f"of {name} it is not recorded which version of the grader evaluated it"
             yield Finding(Concern.EVALUATOR_VERSION, text, task_ids=task_ids)
 
 

@@ -56,7 +56,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
         "Tasks": [_tasks(config)],
         "Dataset file": _known(config.dataset_file),
         "Hash of the tasks": _known(figures.tasks_hash, "sha256 {}"),
-        "Graded by": [f"{by}: {plural(len(task_ids), 'task')}" for by, task_ids in graders],
+        "Evaluated by": [f"{by}: {plural(len(task_ids), 'task')}" for by, task_ids in graders],
         "Service": _service(figures),
         "Payload": _known(config.payload_schema, f"{{}} ({config.payload_type})"),
         "Generation version": _known(config.generation_version),

@@ -145,7 +145,7 @@ def _entry(
 
 
 def _facts(row: TaskRow) -> dict[str, str]:
-    seconds = {"generating": row.generation_seconds, "grading": row.grading_seconds}
+    seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
     return {
         "Counts": "" if row.score is None else number(row.score),
         "Took": ", ".join(f"{duration(n)} {what}" for what, n in seconds.items() if n is not None),
@@ -155,7 +155,7 @@ def _facts(row: TaskRow) -> dict[str, str]:
         "Attempts": f"{row.attempts:,}" if row.attempts > 1 else "",
         "Started": moment_text(row.started_at) if row.started_at else "",
         "Ended": moment_text(row.ended_at) if row.ended_at else "",
-        "Graded by": str(row.graded_by) if row.graded_by else "",
+        "Evaluated by": str(row.graded_by) if row.graded_by else "",
         "Failure": failure_text(row.kind, row.retryable),
         "What to do": row.hint or "",
         "Grade on disk": "that of another generation, which counts for nothing"

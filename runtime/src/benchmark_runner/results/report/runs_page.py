@@ -243,10 +243,10 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Complete", "yes" if summary.complete else "no"
     yield "Running", f"yes: {figures.worked_on_by}" if figures.worked_on_by else "no"
     yield (
-        "Graded",
+        "Evaluated",
         {True: "locally", False: "by a service", None: "not known"}[figures.side.view.local],
     )
-    yield "Graded by", "; ".join(map(str, summary.graded))
+    yield "Evaluated by", "; ".join(map(str, summary.graded))
     yield "Sampling", ", ".join(f"{name} = {value}" for name, value in config.sampling.items())
     yield "Generation version", config.generation_version or ""
     edited = ", edited" if config.runner_dirty else ""
