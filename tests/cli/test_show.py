@@ -33,7 +33,7 @@ class TestInWords:
         assert f"\n\nGrade\n{grade}\n" in ended.out
         assert "\n  results/r1/right/generation.json\n" in ended.out
         assert facts(ended.out)["model"] == "sample-model"
-        assert facts(ended.out)["graded"].startswith("by local (legacy API, version ")
+        assert facts(ended.out)["evals"].startswith("by local (legacy API, version ")
 
     def test_tokens_costs_turns_and_times_are_shown(self, project: RunnerProject) -> None:
         project.change_agent(

@@ -5,19 +5,29 @@ both modules, and so they import nothing heavy.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._part import Part
-from benchmark_runner._run.flags import ALL_COMMANDS, WITH_EVALUATION, Command, flag, switch
+from benchmark_runner._run.flags import (
+    ALL_COMMANDS,
+    WITH_EVALUATION,
+    Command,
+    flag,
+    flags_of,
+    switch,
+)
 
 if TYPE_CHECKING:
     from benchmark_runner._versions import Code
     from benchmark_runner.llm import LLMConfig
 
 _MODEL = "Model settings"
-_RESUMING = "Resuming"
-_LIMITS = "Limits"
+_model_flag = partial(flag, part=Part.IDENTITY, panel=_MODEL)
+_model_switch = partial(switch, part=Part.IDENTITY, panel=_MODEL)
+_resuming_switch = partial(switch, part=Part.INVOCATION, panel="Resuming")
+_limit = partial(flag, part=Part.OPERATIONAL, panel="Limits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,41 +137,23 @@ class RunRequest:
         "Also regenerate this task; the earlier attempt is kept.",
         Part.INVOCATION,
         default=list,
-        panel=_RESUMING,
+        panel="Resuming",
     )
-    retry_timeouts: bool = switch(
-        "--retry-timeouts",
-        "Regenerate the tasks that ran out of time or turns.",
-        Part.INVOCATION,
-        panel=_RESUMING,
+    retry_timeouts: bool = _resuming_switch(
+        "--retry-timeouts", "Regenerate the tasks that ran out of time or turns."
     )
-    accept_changed_tasks: bool = switch(
+    accept_changed_tasks: bool = _resuming_switch(
         "--accept-changed-tasks",
         "Resume although tasks were changed, added or removed; redo only those.",
-        Part.INVOCATION,
-        panel=_RESUMING,
     )
-    accept_code_change: bool = switch(
-        "--accept-code-change",
-        "Resume with another generation version or commit of this runner.",
-        Part.INVOCATION,
-        panel=_RESUMING,
+    accept_code_change: bool = _resuming_switch(
+        "--accept-code-change", "Resume with another generation version or commit of this runner."
     )
-    max_cost: float | None = flag(
-        "--max-cost",
-        "USD",
-        "Start no new task once the run has cost this much.",
-        Part.OPERATIONAL,
-        minimum=0,
-        panel=_LIMITS,
+    max_cost: float | None = _limit(
+        "--max-cost", "USD", "Start no new task once the run has cost this much.", minimum=0
     )
-    max_errors: int | None = flag(
-        "--max-errors",
-        "N",
-        "Start no new task after this many generation errors.",
-        Part.OPERATIONAL,
-        minimum=1,
-        panel=_LIMITS,
+    max_errors: int | None = _limit(
+        "--max-errors", "N", "Start no new task after this many generation errors.", minimum=1
     )
     no_durable: bool = switch(
         "--no-durable",
@@ -173,42 +165,22 @@ class RunRequest:
     json: bool = switch(
         "--json", "Print one JSON object instead of text.", Part.INVOCATION, commands=ALL_COMMANDS
     )
-    max_tokens: int | None = flag(
+    max_tokens: int | None = _model_flag(
         "--max-tokens",
         "N",
         "Maximum number of tokens that the model may generate per call.",
-        Part.IDENTITY,
         minimum=1,
-        panel=_MODEL,
     )
-    temperature: float | None = flag(
-        "--temperature", "F", "Sampling temperature.", Part.IDENTITY, panel=_MODEL
+    temperature: float | None = _model_flag("--temperature", "F", "Sampling temperature.")
+    top_p: float | None = _model_flag(
+        "--top-p", "F", "Sample from the most likely tokens whose probabilities add up to F."
     )
-    top_p: float | None = flag(
-        "--top-p",
-        "F",
-        "Sample from the most likely tokens whose probabilities add up to F.",
-        Part.IDENTITY,
-        panel=_MODEL,
+    top_k: int | None = _model_flag("--top-k", "N", "Sample from the N most likely tokens.")
+    reasoning_effort: str | None = _model_flag(
+        "--reasoning-effort", "S", "Reasoning effort, such as low, medium or high."
     )
-    top_k: int | None = flag(
-        "--top-k", "N", "Sample from the N most likely tokens.", Part.IDENTITY, panel=_MODEL
-    )
-    reasoning_effort: str | None = flag(
-        "--reasoning-effort",
-        "S",
-        "Reasoning effort, such as low, medium or high.",
-        Part.IDENTITY,
-        panel=_MODEL,
-    )
-    custom_endpoint: str | None = flag(
-        "--custom-endpoint",
-        "URL",
-        "URL of the model's API.",
-        Part.IDENTITY,
-        env="CUSTOM_ENDPOINT",
-        panel=_MODEL,
-        secret=True,
+    custom_endpoint: str | None = _model_flag(
+        "--custom-endpoint", "URL", "URL of the model's API.", env="CUSTOM_ENDPOINT", secret=True
     )
     custom_api_key: str | None = flag(
         "--custom-api-key",
@@ -219,17 +191,11 @@ class RunRequest:
         panel=_MODEL,
         secret=True,
     )
-    chat_completions: bool = switch(
-        "--chat-completions",
-        "Use the OpenAI-compatible chat completions API.",
-        Part.IDENTITY,
-        panel=_MODEL,
+    chat_completions: bool = _model_switch(
+        "--chat-completions", "Use the OpenAI-compatible chat completions API."
     )
-    disable_streaming: bool = switch(
-        "--disable-streaming",
-        "Do not stream; needs --chat-completions.",
-        Part.IDENTITY,
-        panel=_MODEL,
+    disable_streaming: bool = _model_switch(
+        "--disable-streaming", "Do not stream; needs --chat-completions."
     )
 
     @property
@@ -237,14 +203,6 @@ class RunRequest:
         """The sampling and endpoint settings, as ``generate()`` gets them."""
         from benchmark_runner.llm import build_llm_config
 
-        return build_llm_config(
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            reasoning_effort=self.reasoning_effort,
-            custom_endpoint=self.custom_endpoint,
-            custom_api_key=self.custom_api_key,
-            chat_completions=self.chat_completions,
-            disable_streaming=self.disable_streaming,
-        )
+        flags = flags_of("run", RunRequest)
+        names = [declared.name for declared, found in flags if found.panel == _MODEL]
+        return build_llm_config(**{name: getattr(self, name) for name in names})

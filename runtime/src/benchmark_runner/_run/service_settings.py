@@ -1,6 +1,7 @@
 """The settings of the benchmark service, with the flags that give them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmark_runner._part import Part
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 LOCAL = "local"
 
 _SERVICE = "Service settings"
+_service_flag = partial(flag, part=Part.OPERATIONAL, commands=ALL_COMMANDS, panel=_SERVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,34 +43,22 @@ class ServiceSettings:
         panel=_SERVICE,
     )
     # Judges are slow: several minutes per evaluation are normal.
-    eval_timeout: float = flag(
-        "--eval-timeout",
-        "SECONDS",
-        "Time limit of one request to evaluate.",
-        Part.OPERATIONAL,
-        default=300.0,
-        commands=ALL_COMMANDS,
-        panel=_SERVICE,
+    eval_timeout: float = _service_flag(
+        "--eval-timeout", "SECONDS", "Time limit of one request to evaluate.", default=300.0
     )
-    service_attempts: int = flag(
+    service_attempts: int = _service_flag(
         "--service-attempts",
         "N",
         "Maximum number of attempts of a request to the service.",
-        Part.OPERATIONAL,
         default=8,
-        commands=ALL_COMMANDS,
         minimum=1,
-        panel=_SERVICE,
     )
-    service_retry_time: float = flag(
+    service_retry_time: float = _service_flag(
         "--service-retry-time",
         "SECONDS",
         "Time for the retries of a request to the service.",
-        Part.OPERATIONAL,
         default=300.0,
-        commands=ALL_COMMANDS,
         minimum=0,
-        panel=_SERVICE,
     )
     allow_insecure_http: bool = switch(
         "--allow-insecure-http",

@@ -12,12 +12,10 @@ from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.commands import (
     compare,
     doctor,
-    evaluate,
     export,
     report,
     run,
     runs,
-    score,
     serve,
     show,
     status,
@@ -76,17 +74,8 @@ def make_cli(
         help="Run this benchmark: generate answers, evaluate them, compute the score.",
     )
     app.callback()(main_options)
-    run.register(app, settings)
-    score.register(app, settings)
-    evaluate.register(app, settings)
-    runs.register(app, settings)
-    status.register(app, settings)
-    show.register(app, settings)
-    compare.register(app, settings)
-    export.register(app, settings)
-    report.register(app, settings)
-    serve.register(app, settings)
-    doctor.register(app, settings)
+    for command in (run, runs, status, show, compare, export, report, serve, doctor):
+        command.register(app, settings)
     return app
 
 

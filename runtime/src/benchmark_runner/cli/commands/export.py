@@ -1,19 +1,15 @@
 """``export``: a run as a table, one row a task."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.defaults import CliSettings
 
 
 class Format(StrEnum):

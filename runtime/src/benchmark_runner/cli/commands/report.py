@@ -1,17 +1,13 @@
 """``report``: a run, or several side by side, as one HTML file."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

@@ -1,16 +1,10 @@
 """``runs``: the list of runs, one line each."""
 
-from __future__ import annotations
+import typer
 
-from typing import TYPE_CHECKING
-
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir
-
-if TYPE_CHECKING:
-    import typer
-
-    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

@@ -1,16 +1,12 @@
 """``serve``: the embedded benchmark service on a port, for a team, a container or a test."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, say
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

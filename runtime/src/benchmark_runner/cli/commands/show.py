@@ -1,16 +1,12 @@
 """``show``: one task of a run, with its question, its answer and its evaluation."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:

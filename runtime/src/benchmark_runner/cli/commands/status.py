@@ -1,16 +1,12 @@
 """``status``: the state of a run, and the command that resumes it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, note, print_json, say
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.defaults import CliSettings
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
