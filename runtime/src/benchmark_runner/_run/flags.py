@@ -36,13 +36,9 @@ class Flag:
 
     Attributes:
         name: The flag as it is typed, such as ``--max-cost``.
-        help: The help text.
         part: Its part in the run's identity. What is operational is recorded in the run's
             history, and repeated by the resume command.
-        commands: The commands that have it.
-        metavar: What stands for its value in the help.
         panel: The heading that it is listed under.
-        minimum: The lowest value that is accepted.
         env: The environment variable that is used where the flag is omitted.
         setting: The argument of ``make_cli()`` that is used where the flag is omitted.
         default_text: The default, where the value does not show it.
@@ -67,9 +63,11 @@ class Flag:
         return self.name.removeprefix("--").replace("-", "_")
 
     def typed(self, value: object) -> list[str]:
-        """The arguments that give the flag this value."""
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-        return [self.name] if value is True else [self.name, text]
+        """The arguments that give the flag this value; none for ``None`` and ``False``."""
+        if value is None or isinstance(value, bool):
+            return [self.name] if value else []
+        text = str(value)
+        return [self.name, text.removesuffix(".0") if isinstance(value, float) else text]
 
 
 def flag(
@@ -84,14 +82,8 @@ def flag(
 ) -> Any:
     """Declare a flag that has a value, as a field of a dataclass.
 
-    Args:
-        name: The flag as it is typed.
-        metavar: What stands for its value in the help.
-        text: The help text.
-        part: Its part in the run's identity.
-        default: The value where the flag is omitted; ``list`` for one that may be repeated.
-        secret: Keep the value out of the ``repr()``.
-        more: The other attributes of :class:`Flag`.
+    A ``default`` of ``list`` is that of a flag that may be repeated; the value of a ``secret`` one
+    is kept out of the ``repr()``. ``more`` are the other attributes of :class:`Flag`.
     """
     metadata = {"flag": Flag(name=name, metavar=metavar, help=text, part=part, **more)}
     if default is list:

@@ -68,18 +68,17 @@ def make_cli(
         data_dir=data_dir,
     )
     app = typer.Typer(
-        cls=RunnerGroup,
+        cls=_RunnerGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        help="Run this benchmark: generate answers, evaluate them, compute the score.",
     )
-    app.callback()(main_options)
+    app.callback()(_main_options)
     for command in (run, runs, status, show, compare, export, report, serve, doctor):
         command.register(app, settings)
     return app
 
 
-class RunnerGroup(TyperGroup):
+class _RunnerGroup(TyperGroup):
     """A group that reports errors of the command line as JSON, too, if ``--json`` is given."""
 
     def main(
@@ -124,7 +123,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def main_options(
+def _main_options(
     version: Annotated[
         bool,
         typer.Option(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmark_runner.errors import BenchmarkRunnerError
     from benchmark_runner.llm import LLMConfig
 
-JSON_SCHEMA_VERSION = 1
+_JSON_SCHEMA_VERSION = 1
 
 
 class _Reserved(NamedTuple):
@@ -29,20 +29,16 @@ class _Reserved(NamedTuple):
 
 
 _reserved: list[_Reserved] = []
-
-
 _redactors: list[Redactor] = []
 
 
 def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redactor:
     """Mask in all output the keys of the environment, the flags and the URLs.
 
-    Returns:
-        What masks them; what it is told to hide later is masked, too.
+    What the returned redactor is told to hide later is masked, too.
     """
     from benchmark_runner._redaction import Redactor
     from benchmark_runner._secrets import secrets_of_environment, user_info
-    from benchmark_runner.checkpoint import field_words
 
     endpoint = llm_config.custom_endpoint if llm_config else None
     key = llm_config.custom_api_key if llm_config else None
@@ -53,15 +49,16 @@ def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redac
             *user_info(service_url),
             *user_info(endpoint or ""),
         ],
-        reserved=field_words,
+        reserved=_field_words,
     )
     _redactors[:] = [redactor]
     return redactor
 
 
-def say(text: str = "") -> None:
-    """Print a line of a result."""
-    typer.echo(_printable(text))
+def say(*lines: str) -> None:
+    """Print lines of a result."""
+    for text in lines:
+        typer.echo(_printable(text))
 
 
 def note(text: str) -> None:
@@ -76,7 +73,7 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
     redactor = _redactor()
     # The names at the top are ours.
     masked = {name: _masked_json(value, redactor) for name, value in content.items()}
-    document = {"schema": JSON_SCHEMA_VERSION, "command": command, **masked}
+    document = {"schema": _JSON_SCHEMA_VERSION, "command": command, **masked}
     text = json_text(document)
     if not _reserved:
         typer.echo(text)

@@ -31,14 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A benchmark whose runs are read, and not changed.
-
-    Attributes:
-        benchmark: The author's benchmark.
-        runner: The author's runner, which computes task scores.
-        results_dir: The folder of the runs.
-        redactor: Masks the secrets in all output.
-    """
+    """A benchmark whose runs are read, and not changed; ``redactor`` masks all output."""
 
     benchmark: Benchmark
     runner: BenchmarkRunner
@@ -51,12 +44,7 @@ class Inspection:
         return NextCommands(self.benchmark, self.results_dir)
 
     def open(self, run_id: str) -> RunView:
-        """Open a run.
-
-        Raises:
-            UsageError: there is no such run; the hint names the runs.
-            ArtifactError: its config can't be read.
-        """
+        """Open a run; the hint for one that does not exist names the command that lists them."""
         try:
             view = open_view(self.results_dir, run_id, self.runner, self.redactor)
         except UsageError as error:
@@ -68,11 +56,7 @@ class Inspection:
         return view
 
     def task_fields(self, view: RunView, names: Sequence[str]) -> TaskFields:
-        """Load fields of a run's tasks, as a resume loads the tasks.
-
-        Raises:
-            BenchmarkRunnerError: they can't be loaded; see :func:`load_task_fields`.
-        """
+        """Load fields of a run's tasks, as a resume loads the tasks."""
         service = ServiceSettings(
             url=self.commands.service_url(view.config),
             eval_parallelism=1,
@@ -91,15 +75,7 @@ class Inspection:
 
 
 def inspect_runs(settings: CliSettings, results_dir: Path | None) -> Inspection:
-    """Open the benchmark whose runs are to be read.
-
-    Args:
-        settings: The arguments of ``make_cli()``.
-        results_dir: The folder of the runs, if it was given.
-
-    Raises:
-        RunnerDefinitionError: the author's runner can't be used as it is written.
-    """
+    """Open the benchmark whose runs are to be read."""
     benchmark = open_benchmark(settings)
     url = benchmark.service_url(None)
     redactor = mask_secrets(url)

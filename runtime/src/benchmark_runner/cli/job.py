@@ -48,17 +48,9 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Job:
-    """A command with all that it needs.
-
-    Attributes:
-        benchmark: The author's benchmark.
-        request: What a person asked for.
-        service: How to reach the service.
-        artifacts: The files of the run.
-        part: The arguments that choose a part of the run's tasks.
-    """
+    """A command with all that it needs; ``part`` are the arguments that choose its tasks."""
 
     benchmark: Benchmark
     request: RunRequest
@@ -89,22 +81,12 @@ class Job:
 
 
 def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> NoReturn:
-    """Carry out the command and end it.
-
-    Args:
-        settings: The arguments of ``make_cli()``.
-        request: What a person asked for.
-        service: How to reach the service, as far as a person said it.
-
-    Raises:
-        BenchmarkRunnerError: it can't be done; the class says why.
-        typer.Exit: with the command's exit code.
-    """
+    """Carry out the command, and end it with its exit code."""
     job = _open_job(settings, request, service)
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     connect = partial(connect_to_service, job.service, job.benchmark)
     workflow = Workflow(runner, job.artifacts, job.request, job.service, connect)
-    reporter = Reporter(job, workflow)
+    reporter = _Reporter(job, workflow)
     if request.dry_run:
         _show_plan(job, workflow, reporter)
     outcome = _interruptible(job, workflow.carry_out(reporter.announce), reporter)
@@ -118,18 +100,15 @@ def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettin
     check_flags(request, service)
     benchmark = open_benchmark(settings, use_env_file=request.problem is None)
     service = replace(service, url=benchmark.service_url(service.url))
-    request = replace(
-        request,
-        default_model=settings.default_model,
-        default_file=benchmark.default_dataset_file,
-        code=Code.of(benchmark.project.root) if request.command == "run" else None,
-    )
     if request.command == "run":
         request = replace(
             request,
+            default_model=settings.default_model,
             custom_endpoint=request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"),
             custom_api_key=request.custom_api_key or os.environ.get("CUSTOM_API_KEY"),
+            code=Code.of(benchmark.project.root),
         )
+    request = replace(request, default_file=benchmark.default_dataset_file)
     artifacts = RunArtifacts(
         benchmark.results_dir(request.results_dir),
         _new_run_id() if request.run_id is None else request.run_id,
@@ -137,9 +116,7 @@ def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettin
         durable=not request.no_durable,
         read_only=request.dry_run,
     )
-    return Job(
-        benchmark=benchmark, request=request, service=service, artifacts=artifacts, part=part
-    )
+    return Job(benchmark, request, service, artifacts, part)
 
 
 def _new_run_id() -> str:
@@ -147,18 +124,17 @@ def _new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _show_plan(job: Job, workflow: Workflow, reporter: Reporter) -> NoReturn:
+def _show_plan(job: Job, workflow: Workflow, reporter: _Reporter) -> NoReturn:
     session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
     groups = plan.grouped(grader)
     if job.request.json:
         print_json(job.request.command, plan_as_json(session, groups))
     else:
-        for line in plan_lines(session, groups):
-            say(line)
+        say(*plan_lines(session, groups))
     raise typer.Exit(0)
 
 
-def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Reporter) -> ResultT:
+def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: _Reporter) -> ResultT:
     try:
         with raise_gc_threshold():
             return run_interruptible(
@@ -171,13 +147,8 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: Rep
         raise job.spell_out(error) from None
 
 
-class Reporter:
-    """The output of a job; its end is printed once, by whichever thread is first.
-
-    Args:
-        job: The job.
-        workflow: The workflow that carries it out.
-    """
+class _Reporter:
+    """The output of a job; its end is printed once, by whichever thread is first."""
 
     def __init__(self, job: Job, workflow: Workflow) -> None:
         self._job = job
@@ -187,8 +158,7 @@ class Reporter:
     def announce(self, session: Session, plan: Plan, local: bool) -> None:
         """Print what is about to be done."""
         if not (self._job.request.json or self._job.request.quiet):
-            for line in start_lines(session, plan, self._job.request, local=local):
-                say(line)
+            say(*start_lines(session, plan, self._job.request, local=local))
 
     def ended(self, outcome: Outcome) -> None:
         """Print the state of the run at the end."""
@@ -235,7 +205,6 @@ class Reporter:
             return
         if signal:
             note(f"Stopped by {signal}. What was finished is kept.")
-        for line in end_lines(outcome, job.request, resume_command):
-            say(line)
+        say(*end_lines(outcome, job.request, resume_command))
         if outcome.stopped_by is not None:
             print_error(job.request.command, outcome.stopped_by, as_json=False)

@@ -17,7 +17,7 @@ _CONTAINERS = (RunRequest, ServiceSettings)
 _NAMES = [{declared.name for declared in fields(each)} for each in _CONTAINERS]
 _DECLARED = {declared.name: declared for each in _CONTAINERS for declared in fields(each)}
 
-Callback = Callable[[RunRequest, ServiceSettings], None]
+_Callback = Callable[[RunRequest, ServiceSettings], None]
 
 
 def _details(found: Flag, text: str) -> dict[str, Any]:
@@ -48,13 +48,8 @@ AsJson = Annotated[bool, _shared("json")]
 
 def with_flags(
     command: Command, settings: CliSettings
-) -> Callable[[Callback], Callable[..., None]]:
-    """Give a command's callback all flags that are declared for the command.
-
-    Args:
-        command: The command.
-        settings: The arguments of ``make_cli()``, which hold some of the defaults.
-    """
+) -> Callable[[_Callback], Callable[..., None]]:
+    """Give a command's callback all flags that are declared for the command."""
     parameters = [
         Parameter(
             declared.name,
@@ -65,7 +60,7 @@ def with_flags(
         for declared, found in flags_of(command, *_CONTAINERS)
     ]
 
-    def decorate(callback: Callback) -> Callable[..., None]:
+    def decorate(callback: _Callback) -> Callable[..., None]:
         def call(**given: Any) -> None:
             # What is omitted is left to the defaults of the containers.
             values = {name: value for name, value in given.items() if value is not None}

@@ -29,12 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NextCommands:
-    """The command lines on the runs of a benchmark.
-
-    Attributes:
-        benchmark: The author's benchmark.
-        results_dir: The folder of the runs.
-    """
+    """The command lines on the runs of a benchmark."""
 
     benchmark: Benchmark
     results_dir: Path
@@ -62,7 +57,7 @@ class NextCommands:
 
         Args:
             config: The run.
-            more: Flags that change what is done.
+            more: More flags.
             part: The arguments that choose a part of its tasks.
             last: The command that ends, which the run's history may leave out.
         """
@@ -71,20 +66,19 @@ class NextCommands:
         repeated = self._repeated("run", config)
         if not skips_eval(config, last):
             repeated = [each for each in repeated if each != "--skip-eval"]
-        return self._recorded("run", config, *repeated, *more, *part)
+        url = self.service_url(config)
+        return self.on_run("run", config.run_id, url, *repeated, *more, *part)
 
     def evaluate(self, config: RunConfig) -> str:
         """The command that evaluates the generations of a run."""
-        return self._recorded("evaluate", config, *self._repeated("evaluate", config))
+        repeated = self._repeated("evaluate", config)
+        return self.on_run("evaluate", config.run_id, self.service_url(config), *repeated)
 
     def reproduce(self, config: RunConfig) -> str | None:
         """The command that does the same in a new run, whose id is generated then.
 
         Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
         are not recorded.
-
-        Args:
-            config: The run.
         """
         match config.task_source:
             case "problem":
@@ -108,9 +102,6 @@ class NextCommands:
         recorded = config.service_url
         return here if recorded is None or without_user_info(here) == recorded else recorded
 
-    def _recorded(self, command: Command, config: RunConfig, *arguments: str) -> str:
-        return self.on_run(command, config.run_id, self.service_url(config), *arguments)
-
     def _repeated(self, command: Command, config: RunConfig) -> list[str]:
         """The flags that the run's last invocation had and that are not frozen with the run."""
         arguments: list[str] = []
@@ -118,8 +109,7 @@ class NextCommands:
             if flag.part is Part.OPERATIONAL:
                 default = default_of(declared, flag, self.benchmark.settings)
                 value = config.operational.get(flag.key, default)
-                if value != default and value is not None and value is not False:
-                    arguments += flag.typed(value)
+                arguments += flag.typed(value) if value != default else []
         return arguments
 
     def _where(self, service_url: str) -> list[str]:
@@ -156,12 +146,8 @@ def _sampling_flags(sampling: Mapping[str, JsonValue]) -> list[str]:
         "chat_completions": sampling.get("native") is False,
         "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
     }
-    arguments: list[str] = []
-    for _, flag in flags_of("run", RunRequest):
-        value = given.get(flag.key)
-        if value is not None and value is not False:
-            arguments += [flag.name] if value is True else [flag.name, str(value)]
-    return arguments
+    flags = flags_of("run", RunRequest)
+    return [part for _, flag in flags for part in flag.typed(given.get(flag.key))]
 
 
 def _positional(ids: Sequence[str]) -> list[str]:

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 def command_line(arguments: Sequence[str], script_name: str, project_root: Path | None) -> str:
     """Return the command line that runs this program again with ``arguments``.
 
-    Args:
-        arguments: What follows the program's name.
-        script_name: The runner's console script, for when it was started some other way.
-        project_root: The author's project, where ``uv run`` finds its environment.
+    ``script_name`` is the console script, for a program that was started some other way.
     """
     return shlex.join([*_program(script_name, project_root), *arguments])
 

@@ -51,13 +51,7 @@ class Interrupted(Exception):  # noqa: N818 (a person asked for it)
 
 @dataclass(slots=True)
 class _Watch:
-    """The reader of signals, which ends the process in time after the first one.
-
-    Attributes:
-        on_overrun: Prints the state of the run if the command does not end by itself.
-        stop: Asks the command to end.
-        received: The first signal.
-    """
+    """The reader of signals, which ends the process in time after the first one."""
 
     on_overrun: Callable[[Interrupted], None]
     stop: Callable[[], None]
@@ -88,7 +82,7 @@ class _Watch:
 
     def _on_signal(self, number: int) -> None:
         if self.received:
-            leave_now(after_signal(number))
+            _leave_now(after_signal(number))
         self._leave_at = time.monotonic() + ORDERLY_WITHIN
         self.received.append(number)
         self.stop()
@@ -96,7 +90,7 @@ class _Watch:
     def _end_by_force(self) -> None:
         number = self.received[0]
         _call_within(_OVERRUN_WITHIN, partial(self.on_overrun, Interrupted(number)))
-        leave_now(after_signal(number))
+        _leave_now(after_signal(number))
 
 
 def run_interruptible(
@@ -148,7 +142,7 @@ def author_threads_left() -> bool:
     return any(thread.is_alive() for thread in left)
 
 
-def leave_now(code: int) -> None:
+def _leave_now(code: int) -> None:
     """End the process without waiting for anything; what is on disk is whole."""
     _call_within(_FLUSH_WITHIN, _flush)
     os._exit(code)

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
-    """Return the task ids that were named, on the command line and in a file.
-
-    Raises:
-        UsageError: one is named twice, or the file can't be read or names none.
-    """
+    """Return the task ids that were named, on the command line and in a file."""
     named = [*task_ids]
     if task_file is not None:
         try:
@@ -51,12 +47,7 @@ def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
 def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     """Refuse values that make no sense, and flags that contradict each other.
 
-    Args:
-        request: The request, its ``task_ids`` including those of ``--task-file``.
-        service: The settings of the service.
-
-    Raises:
-        UsageError: there is one.
+    ``task_ids`` must include those of ``--task-file``.
     """
     _check_source(request)
     endpoint = request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT")

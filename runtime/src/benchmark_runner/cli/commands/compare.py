@@ -69,7 +69,6 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             if json:
                 print_json("compare", as_json(result))
             else:
-                for line in lines(result):
-                    say(line)
+                say(*lines(result))
             if fail_if_worse:
                 raise typer.Exit(result.exit_code)

@@ -12,7 +12,7 @@ from benchmark_runner.cli.console import failures_as_messages, only_rows, print_
 from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
 
 
-class Format(StrEnum):
+class _Format(StrEnum):
     """The format of the rows."""
 
     CSV = "csv"
@@ -26,7 +26,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def export(
         run_id: RunArgument,
         format_: Annotated[
-            Format | None,
+            _Format | None,
             typer.Option(
                 "--format", help=r"Format of the rows.  \[default: by the name of FILE, else csv]"
             ),
@@ -65,13 +65,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     hint="Give --output FILE, or --format jsonl without --json.",
                 )
             by_name = output is not None and output.suffix.lower() in {".jsonl", ".ndjson"}
-            chosen = format_ or (Format.JSONL if by_name else Format.CSV)
+            chosen = format_ or (_Format.JSONL if by_name else _Format.CSV)
             with only_rows() as to_standard_output:
                 inspection = inspect_runs(settings, results_dir)
                 view = inspection.open(run_id)
                 to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
                 with to_file as write:
-                    count = write_rows(view, write, as_csv=chosen is Format.CSV)
+                    count = write_rows(view, write, as_csv=chosen is _Format.CSV)
             if json:
                 content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
                 print_json(

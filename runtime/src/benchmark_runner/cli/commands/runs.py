@@ -28,7 +28,6 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 listed = [as_json(run) for run in found]
                 print_json("runs", {"results_dir": str(inspection.results_dir), "runs": listed})
             elif found:
-                for line in table_lines(found):
-                    say(line)
+                say(*table_lines(found))
             else:
                 say(f"No runs in {short_path(inspection.results_dir)}")

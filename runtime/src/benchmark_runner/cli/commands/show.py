@@ -41,5 +41,4 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             if json:
                 print_json("show", as_json(details))
             else:
-                for text in task_lines(details):
-                    say(text)
+                say(*task_lines(details))

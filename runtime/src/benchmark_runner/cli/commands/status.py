@@ -54,7 +54,6 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             if json:
                 print_json("status", content)
             else:
-                for line in status_lines(found):
-                    say(line)
+                say(*status_lines(found))
             if silent is not None:
                 raise typer.Exit(1)

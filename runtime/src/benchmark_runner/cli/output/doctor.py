@@ -30,8 +30,7 @@ async def print_findings(findings: AsyncIterator[Named], *, as_json: bool) -> in
     async for name, finding in findings:
         found.append((name, finding))
         if not as_json:
-            for line in _lines(name, finding):
-                say(line)
+            say(*_lines(name, finding))
     faults = _names(found, Status.FAULT)
     if as_json:
         print_json("doctor", {"faults": len(faults), "checks": [_as_json(*each) for each in found]})

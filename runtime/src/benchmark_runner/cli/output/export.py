@@ -35,12 +35,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @contextmanager
 def file_for_rows(output: Path) -> Generator[Write]:
-    """Open a file for rows, which appears whole at the end, or not at all.
-
-    Raises:
-        UsageError: ``output`` can't be a file.
-        ArtifactError: the disk refuses.
-    """
+    """Open a file for rows, which appears whole at the end, or not at all."""
     if not output.parent.is_dir():
         raise UsageError(
             f"--output {output}: there is no folder {output.parent}", hint="Make it first."
@@ -55,11 +50,7 @@ def file_for_rows(output: Path) -> Generator[Write]:
 
 
 def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
-    """Write a row for each task and return how many there were; memory stays row_as_json.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
+    """Write a row for each task, one at a time, and return their number."""
     mask = view.artifacts.redactor.clean_text
     if as_csv:
         write(_csv_line(COLUMNS))

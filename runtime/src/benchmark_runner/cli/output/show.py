@@ -28,14 +28,7 @@ _IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in evaluation"}
 
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """One task of a run.
-
-    Attributes:
-        view: The run.
-        task: The task's files.
-        row: Its row in the table of tasks.
-        files: The files in its folder, those of earlier attempts included.
-    """
+    """One task of a run; ``files`` includes those of earlier attempts."""
 
     view: RunView
     task: TaskFiles
@@ -44,12 +37,7 @@ class TaskDetails:
 
 
 def read_task(view: RunView, task_id: str) -> TaskDetails:
-    """Read one task.
-
-    Raises:
-        UsageError: the run has no such task.
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
+    """Read one task."""
     task = view.task_files(task_id)
     row = make_row(task, Summariser(view.runner).add(task))
     folder = view.artifacts.task_dir(task_id)

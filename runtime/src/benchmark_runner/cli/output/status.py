@@ -44,8 +44,8 @@ class RunStatus:
         view: The run.
         scan: Its tasks, all read.
         resume: The command that resumes it.
-        evaluate: The command that evaluates what the resume does not, if there is something.
-        retry_timeouts: The command that regenerates what ran out of time or turns, if some did.
+        evaluate: The command that evaluates what the resume leaves out, if that is anything.
+        retry_timeouts: The command that regenerates what ran out of time or turns, if any did.
     """
 
     view: RunView
@@ -56,11 +56,7 @@ class RunStatus:
 
 
 def read_status(inspection: Inspection, view: RunView) -> RunStatus:
-    """Read the state of a run.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
+    """Read the state of a run."""
     of_problem = view.config.task_source == "problem"
     skips = skips_eval(view.config) and not of_problem
     scan = view.scan(skip_eval=skips).finish()

@@ -34,13 +34,7 @@ _MAX_GROUPS = 5
 def score_lines(
     score: ScoreResult, summary: RunSummary, *, standing: bool = False
 ) -> Iterator[str]:
-    """Yield the score, its error and its interval.
-
-    Args:
-        score: The score.
-        summary: How the run's tasks stand.
-        standing: Whether the score was there before.
-    """
+    """Yield the score, its error and its interval; a ``standing`` one was there before."""
     notes = ["local"] if score.local else []
     if not score.complete:
         notes.append("incomplete, missing tasks count 0")
@@ -77,12 +71,7 @@ def interval_lines(summary: RunSummary) -> Iterator[str]:
 
 
 def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
-    """Return the number of tasks and where they come from.
-
-    Args:
-        config: The run.
-        chosen: The tasks that the command is about.
-    """
+    """Return the number of tasks, the ``chosen`` ones of all, and where they come from."""
     count = len(config.tasks)
     match config.task_source:
         case "problem":
