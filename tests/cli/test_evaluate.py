@@ -161,7 +161,7 @@ class TestAnotherGrader:
     ) -> None:
         project.run("run", "--run-id", "r1")
         said = self.refused(project, "run", "--run-id", "r1", "--service-url", scripted.url)
-        (way_out,) = [line for line in said.splitlines() if "evaluate" in line]
+        (way_out,) = [line for line in said.splitlines() if "evaluate --run-id" in line]
         command = way_out.partition("--regrade: ")[2]
         assert project.shell(command).code == 0
         assert graded(scripted) == ["t1", "t2", "t3"]
