@@ -43,8 +43,7 @@ class NoOptions(BaseModel):
 class BenchmarkRunner(ABC):
     """A benchmark: subclass it, set the names below and write ``generate()``.
 
-    ``load_tasks()``, ``evaluate()``, ``score()`` and ``task_score()`` have defaults for a
-    dataset file and a benchmark service; override what differs.
+    The other methods have defaults for a dataset file and a benchmark service.
 
     Args:
         service_url: The benchmark service, or ``local`` for the embedded one.
@@ -69,10 +68,7 @@ class BenchmarkRunner(ABC):
     """The model of ``--option KEY=VALUE`` settings, which become ``self.options``."""
 
     def __init__(
-        self,
-        service_url: str,
-        dataset_name: str | None = None,
-        eval_concurrency: int = 10,
+        self, service_url: str, dataset_name: str | None = None, eval_concurrency: int = 10
     ) -> None:
         self.service_url = service_url
         self.run_id = ""
@@ -118,8 +114,7 @@ class BenchmarkRunner(ABC):
         name of the dataset.
 
         Raises:
-            DatasetError: the file is missing or malformed, or a task does not fit
-                ``TASK_MODEL``.
+            DatasetError: the file is missing or malformed, or does not fit ``TASK_MODEL``.
         """
         if dataset_file is None:
             raise DatasetError(
@@ -127,9 +122,8 @@ class BenchmarkRunner(ABC):
                 hint="Give --dataset-file FILE or --dataset-name NAME, "
                 "or set default_dataset_file in runner/cli.py.",
             )
-        file = Path(dataset_file)
-        declared_name, rows = open_dataset(file)
-        tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, str(file))
+        declared_name, rows = open_dataset(Path(dataset_file))
+        tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, dataset_file)
         self._dataset = declared_name or self._dataset
         return tasks
 
@@ -141,8 +135,8 @@ class BenchmarkRunner(ABC):
         Raises:
             ServiceError: the service can't evaluate it; the engine records the reason.
         """
-        if (ungraded := evaluate_without_service(task_id, generation)) is not None:
-            return ungraded
+        if (unsent := evaluate_without_service(task_id, generation)) is not None:
+            return unsent
         if self.EVALUATION_API == "v1":
             from benchmark_runner.client.scoring import evaluate_v1
 
@@ -156,8 +150,7 @@ class BenchmarkRunner(ABC):
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
         """Score the evals with the benchmark service.
 
-        A registered task without an eval is submitted as ``null``; without it, the score would
-        be too high.
+        A registered task without an eval is submitted as ``null``.
 
         Raises:
             ServiceError: the service can't score them.
@@ -193,9 +186,8 @@ class BenchmarkRunner(ABC):
                 hint="Give each task an id that differs in more than case.",
             )
         if task.id in self._tasks:
-            raise DatasetError(
-                f"the task id {task.id!r} occurs twice", hint="Give each task an id of its own."
-            )
+            message = f"the task id {task.id!r} occurs twice"
+            raise DatasetError(message, hint="Give each task an id of its own.")
         self._tasks[task.id] = task
         if folder != task.id:  # most ids are the name of their folder
             self._folders[folder] = task.id
@@ -204,7 +196,7 @@ class BenchmarkRunner(ABC):
         """Replace the runner's tasks by these, in this order, without the evaluator's fields.
 
         Raises:
-            DatasetError: an id occurs twice.
+            DatasetError: as for :meth:`add_task`.
             RunnerDefinitionError: a task declares a field that only the grader may see.
         """
         self._tasks, self._folders = {}, {}
@@ -216,11 +208,7 @@ class BenchmarkRunner(ABC):
         return list(self._tasks.values())
 
     def registered_task(self, task_id: str) -> Task:
-        """Return the registered task with this id.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """Return the registered task with this id; a missing one is a ``KeyError``."""
         return self._tasks[task_id]
 
     @property
@@ -240,8 +228,7 @@ class BenchmarkRunner(ABC):
     @property
     def generation_version(self) -> str:
         """The version that generations are stamped with: an environment variable, else ``dev``."""
-        stamp = os.environ.get(self.GENERATION_VERSION_ENV) if self.GENERATION_VERSION_ENV else None
-        return stamp or "dev"
+        return os.environ.get(self.GENERATION_VERSION_ENV) or "dev"
 
     @property
     def service(self) -> BenchmarkServiceClient:

@@ -36,7 +36,7 @@ DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 _SHOWN_PROBLEMS = 5
 
 _Row = dict[str, JsonValue]
-#: A raw task, perhaps malformed, and the number from which its line is found.
+#: A raw task, perhaps malformed, and the number that gives its line.
 _Entry = tuple[int, JsonValue]
 #: Returns the line of an entry; for JSON by a second read.
 _LineOf = Callable[[int], int]
@@ -82,7 +82,7 @@ def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
         one by one, so that a large file is never in memory as a whole.
 
     Raises:
-        DatasetError: as for :func:`read_dataset`; some errors come during the iteration.
+        DatasetError: as :func:`read_dataset`, in part during the iteration.
     """
     declared, line_of = None, int
     match path.suffix.lower():
@@ -269,6 +269,9 @@ def _from_json(path: Path, text: str, place: str) -> JsonValue:
 
 
 def _with_unique_ids(path: Path, entries: Iterable[_Entry], line_of: _LineOf) -> Iterator[_Row]:
+    def place(number: int) -> str:
+        return f"{path}, line {line_of(number)}"
+
     # Without a dict, which would take several times the memory of these lists.
     ids: list[str] = []
     numbers = array("Q")
@@ -276,21 +279,19 @@ def _with_unique_ids(path: Path, entries: Iterable[_Entry], line_of: _LineOf) ->
         try:
             row = _ROW.validate_python(entry)
         except ValidationError:
-            message = (
-                f"{path}, line {line_of(number)}: a task must be an object with id and question"
-            )
+            message = f"{place(number)}: a task must be an object with id and question"
             raise DatasetError(message) from None
         task_id = row.get("id")
         if isinstance(task_id, int) and not isinstance(task_id, bool):
             task_id = row["id"] = str(task_id)
         if not isinstance(task_id, str):
             problem = "missing" if task_id is None else "must be a text"
-            raise DatasetError(f"{path}, line {line_of(number)}, field id: {problem}")
+            raise DatasetError(f"{place(number)}, field id: {problem}")
         try:
             safe_path_segment(task_id)
         except ValueError as error:
             raise DatasetError(
-                f"{path}, line {line_of(number)}, field id: {error}",
+                f"{place(number)}, field id: {error}",
                 hint="Each task gets a folder named by its id.",
             ) from None
         ids.append(task_id)
@@ -298,12 +299,10 @@ def _with_unique_ids(path: Path, entries: Iterable[_Entry], line_of: _LineOf) ->
         yield row
     if not ids:
         raise DatasetError(f"{path}: holds no tasks", hint="Add at least one task to it.")
-    in_order = sorted(ids)
-    if taken := next((one for one, other in pairwise(in_order) if one == other), None):
-        first = ids.index(taken)
-        again = ids.index(taken, first + 1)
+    if repeated := next((one for one, other in pairwise(sorted(ids)) if one == other), None):
+        first = ids.index(repeated)
+        line, again = line_of(numbers[first]), numbers[ids.index(repeated, first + 1)]
         raise DatasetError(
-            f"{path}, line {line_of(numbers[again])}, field id: {taken!r} is taken by "
-            f"line {line_of(numbers[first])}",
+            f"{place(again)}, field id: {repeated!r} is taken by line {line}",
             hint="Give each task an id of its own.",
         )

@@ -68,7 +68,8 @@ class RunArtifacts:
             (with ``read_only``, the files themselves).
 
     Raises:
-        UsageError: ``run_id`` can't name a folder.
+        UsageError: ``run_id`` (or in a method, ``task_id``) can't name a folder.
+        ArtifactError: in a method: the disk refuses.
     """
 
     def __init__(
@@ -106,11 +107,7 @@ class RunArtifacts:
         return self.run_dir / "events.jsonl"
 
     def task_dir(self, task_id: str) -> Path:
-        """Return the folder of one task.
-
-        Raises:
-            UsageError: ``task_id`` can't name a folder.
-        """
+        """Return the folder of one task."""
         return self.run_dir / _checked(task_id, "task id")
 
     def generation_path(self, task_id: str) -> Path:
@@ -212,11 +209,7 @@ class RunArtifacts:
         self._storage.remove(self.final_score_path)
 
     def append_events(self, lines: bytes) -> None:
-        """Append whole lines to ``events.jsonl``, without flushing them to disk.
-
-        Raises:
-            ArtifactError: the disk refuses.
-        """
+        """Append whole lines to ``events.jsonl``, without flushing them to disk."""
         self._storage.append_to(self.events_path, self.redactor.clean(lines))
 
     def write_log(self, task_id: str, name: str, text: str) -> Path:
@@ -275,9 +268,6 @@ class RunArtifacts:
             path: The file.
             content: What to write.
             with_folder: Whether its folder may be new, too, and must be flushed.
-
-        Raises:
-            ArtifactError: the disk refuses.
         """
         data = self.redactor.clean(json_file(content))
         self._storage.write(path, data, with_folder=with_folder)
@@ -289,9 +279,6 @@ class RunArtifacts:
         Args:
             path: The file.
             pieces: Its content. Each piece is masked by itself: no secret may span two.
-
-        Raises:
-            ArtifactError: the disk refuses.
         """
         self._storage.write(path, map(self.redactor.clean, pieces))
 

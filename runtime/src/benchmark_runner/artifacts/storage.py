@@ -34,6 +34,9 @@ class Storage:
     Args:
         root: The folder. It may be a symbolic link; nothing below it may.
         durable: Whether a change is on the disk when a method returns.
+
+    Raises:
+        ArtifactError: in a method: the disk refuses, or a path leads through a symbolic link.
     """
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
@@ -43,20 +46,12 @@ class Storage:
         self._root = os.fspath(root)
 
     def read(self, path: Path) -> bytes | None:
-        """Return a file's content; ``None`` without one.
-
-        Raises:
-            ArtifactError: it can't be read, or is behind a symbolic link.
-        """
+        """Return a file's content; ``None`` without one."""
         self._refuse_links(path.parent)
         return _content(str(path))
 
     def read_from(self, folder: str, *names: str) -> tuple[bytes | None, ...]:
-        """Return the contents of several files of one folder; ``None`` for a missing one.
-
-        Raises:
-            ArtifactError: one can't be read, or is behind a symbolic link.
-        """
+        """Return the contents of several files of one folder; ``None`` for a missing one."""
         self._refuse_links(folder)
         return tuple(_content(f"{folder}/{name}") for name in names)
 
@@ -76,9 +71,6 @@ class Storage:
             alone: Whether the file has one writer at a time. Then the temporary file beside it
                 has a fixed name, and the next write replaces one that a kill has left.
             with_folder: Whether to flush the name of its folder, too.
-
-        Raises:
-            ArtifactError: the disk refuses.
         """
         with write_errors(path):
             folder = _above(os.fspath(path))
@@ -131,9 +123,6 @@ class Storage:
         Args:
             path: The folder.
             flush: Whether it must survive a power cut while it is empty.
-
-        Raises:
-            ArtifactError: the disk refuses, or one of them is a symbolic link.
         """
         with write_errors(path):
             missing = self._missing(os.fspath(path))
@@ -148,11 +137,7 @@ class Storage:
                     self._flush_folder(_above(folder))
 
     def names(self, folder: Path) -> list[str]:
-        """Return the names in a folder; none if it is missing.
-
-        Raises:
-            ArtifactError: it can't be read, or is not a folder.
-        """
+        """Return the names in a folder; none if it is missing."""
         try:
             return os.listdir(folder)  # noqa: PTH208 (only names are needed)
         except FileNotFoundError:
@@ -161,11 +146,7 @@ class Storage:
             raise ArtifactError(f"{folder}: can't be read: {error.strerror or error}") from error
 
     def move(self, source: Path, target: Path) -> bool:
-        """Rename a file or folder; return False if it does not exist.
-
-        Raises:
-            ArtifactError: the disk refuses, or ``target``'s folder is a symbolic link.
-        """
+        """Rename a file or folder; return False if it does not exist."""
         with write_errors(source):
             self._refuse_links(target.parent)
             try:
@@ -180,11 +161,7 @@ class Storage:
             return True
 
     def remove(self, path: Path) -> None:
-        """Remove a file, if it exists.
-
-        Raises:
-            ArtifactError: the disk refuses.
-        """
+        """Remove a file, if it exists."""
         with write_errors(path):
             self._refuse_links(path.parent)
             try:
