@@ -67,11 +67,7 @@ def make_cli(
         default_service_url=default_service_url,
         data_dir=data_dir,
     )
-    app = typer.Typer(
-        cls=_RunnerGroup,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-    )
+    app = typer.Typer(cls=_RunnerGroup, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_main_options)
     for command in (run, runs, status, show, compare, export, report, serve, doctor):
         command.register(app, settings)

@@ -18,9 +18,7 @@ from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.cli.shell import command_line, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pydantic import JsonValue
+    from collections.abc import Sequence
 
     from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner._run.flags import Command
@@ -44,11 +42,7 @@ class NextCommands:
         return self._typed([command, "--run-id", run_id, *where, *arguments])
 
     def resume(
-        self,
-        config: RunConfig,
-        *more: str,
-        part: Sequence[str] = (),
-        last: Command | None = None,
+        self, config: RunConfig, *more: str, part: Sequence[str] = (), last: Command | None = None
     ) -> str:
         """The command that resumes a run.
 
@@ -80,21 +74,25 @@ class NextCommands:
         Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
         are not recorded.
         """
-        match config.task_source:
-            case "problem":
-                return None
-            case "service":
-                source = ["--dataset-name", config.dataset_name or ""]
-            case "file":
-                file = config.dataset_file
-                source = ["--dataset-file", short_path(Path(file))] if file else []
-        limit = ["--limit", str(config.limit)] if config.limit else []
-        options = [f"{name}={value}" for name, value in config.options.items()]
-        given = [part for option in options for part in ("--option", option)]
+        source, sampling = config.task_source, config.sampling
+        if source == "problem":
+            return None
+        file = config.dataset_file
+        given = {
+            **sampling,
+            "model": config.model,
+            "dataset_file": short_path(Path(file)) if source == "file" and file else None,
+            "dataset_name": config.dataset_name if source == "service" else None,
+            "limit": config.limit,
+            "chat_completions": sampling.get("native") is False,
+            "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
+        }
+        flags = flags_of("run", RunRequest)
+        arguments = [part for _, flag in flags for part in flag.typed(given.get(flag.key))]
+        for name, value in config.options.items():
+            arguments += ["--option", f"{name}={value}"]
         where = self._where(self.service_url(config))
-        repeated = self._repeated("run", config)
-        command = ["run", "--model", config.model, *source, *limit]
-        return self._typed([*command, *_sampling_flags(config.sampling), *given, *where, *repeated])
+        return self._typed(["run", *arguments, *where, *self._repeated("run", config)])
 
     def service_url(self, config: RunConfig) -> str:
         """The run's service, with the password of the environment's URL if that is the same."""
@@ -138,16 +136,6 @@ def part_arguments(request: RunRequest) -> list[str]:
     arguments = ["--problem", str(request.problem)] if request.problem else []
     arguments += ["--task-file", str(request.task_file)] if request.task_file else []
     return [*arguments, *_positional(request.task_ids)]
-
-
-def _sampling_flags(sampling: Mapping[str, JsonValue]) -> list[str]:
-    given = {
-        **sampling,
-        "chat_completions": sampling.get("native") is False,
-        "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
-    }
-    flags = flags_of("run", RunRequest)
-    return [part for _, flag in flags for part in flag.typed(given.get(flag.key))]
 
 
 def _positional(ids: Sequence[str]) -> list[str]:

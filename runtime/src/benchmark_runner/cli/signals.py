@@ -94,10 +94,7 @@ class _Watch:
 
 
 def run_interruptible(
-    work: Coroutine[None, None, ResultT],
-    *,
-    threads: int,
-    on_overrun: Callable[[Interrupted], None],
+    work: Coroutine[None, None, ResultT], *, threads: int, on_overrun: Callable[[Interrupted], None]
 ) -> ResultT:
     """Run ``work`` in an event loop until it is done or a signal cancels it.
 

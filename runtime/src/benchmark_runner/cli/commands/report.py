@@ -16,8 +16,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     @app.command()
     def report(
         run_ids: Annotated[
-            list[str],
-            typer.Argument(metavar="R", help="Names of the runs.", show_default=False),
+            list[str], typer.Argument(metavar="R", help="Names of the runs.", show_default=False)
         ],
         output: Annotated[
             Path | None,
