@@ -59,7 +59,7 @@ def test_the_right_key_grades_by_both_apis(project: RunnerProject, api: str) -> 
     score = project.read("r1", "final_score.json")
     assert score["final_score"] == pytest.approx(2 / 3)
     assert (score["local"], score["service_url"]) == (True, serving.url)
-    assert f"grading  by {serving.url}" in ended.out
+    assert f"evals    by {serving.url}" in ended.out
 
 
 @pytest.mark.parametrize("api", ["legacy", "v1"])
