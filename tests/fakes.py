@@ -12,16 +12,21 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
-from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._run.graded_by import CommandGrader, GradedBy
 from benchmark_runner._run.plan import Planner
 from benchmark_runner._run.request import RunRequest
-from benchmark_runner._run.scan import scan, scan_all
 from benchmark_runner._run.score import CurrentEvals
 from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner._run.session import Session
+from benchmark_runner._run.summary import Summariser
+from benchmark_runner._run.task_source import TaskSource
 from benchmark_runner._spend import Spend
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import (
     EvalResult,
@@ -32,7 +37,7 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._progress.events import Event, Listener
     from benchmark_runner._run.plan import Plan
+    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.errors import ServiceError
 
     Generate = Callable[[Task], Awaitable[GenerationResult]]
@@ -176,14 +182,26 @@ def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:
 def make_plan(artifacts: RunArtifacts, task_ids: Sequence[str], **options: Any) -> Plan:
     """Plan tasks as a command with these options does."""
     planner = Planner(**options)
-    scan_all(artifacts, task_ids, planner)
+    for task_id in task_ids:
+        planner.add(TaskFiles(artifacts, task_id))
     return planner.plan
+
+
+def summarise(
+    runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str]
+) -> RunSummary:
+    """Sum up the tasks on disk."""
+    summariser = Summariser(runner)
+    for task_id in task_ids:
+        summariser.add(TaskFiles(artifacts, task_id))
+    return summariser.summary()
 
 
 def spend_on_disk(artifacts: RunArtifacts, task_ids: Sequence[str]) -> Spend:
     """Sum up what the generations on disk took, earlier attempts included."""
     spend = Spend()
-    for task in scan(artifacts, task_ids):
+    for task_id in task_ids:
+        task = TaskFiles(artifacts, task_id)
         for generation in (*task.earlier_generations, task.generation):
             if generation is not None:
                 spend.add_generation(generation)
@@ -245,23 +263,35 @@ class EngineRun:
         **settings: Any,
     ) -> ServiceError | None:
         """Carry out a plan; other settings are arguments of the engine."""
-        chosen: dict[str, Any] = {
-            "model": "the-model",
-            "llm_config": LLMConfig(),
-            "graded_by": GradedBy("local", "legacy", "1.0"),
-            "local": True,
-            **settings,
-        }
-        limit = chosen.pop("timeout", TOO_LONG)
-        request = RunRequest(parallelism=parallelism, timeout=limit, skip_eval=skip_eval)
+        request = RunRequest(
+            parallelism=parallelism,
+            timeout=settings.get("timeout", TOO_LONG),
+            skip_eval=skip_eval,
+        )
         service = ServiceSettings(
             eval_parallelism=eval_parallelism,
             eval_timeout=eval_deadline / 2,
             service_retry_time=0,
         )
-        engine = Engine(self.runner, self.artifacts, request, service, self.listen, **chosen)
+        by = settings.get("graded_by", GradedBy("local", "legacy", "1.0"))
+        grader = CommandGrader(by, settings.get("local", True))
+        caps = settings.get("caps") or Caps()
+        engine = Engine(self._session(settings), request, service, grader, self.listen, caps)
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
+
+    def _session(self, settings: Mapping[str, Any]) -> Session:
+        model = settings.get("model", "the-model")
+        return Session(
+            runner=self.runner,
+            artifacts=self.artifacts,
+            config=RunConfig(run_id="r1", model=model, tasks=self.ids),
+            task_hashes=list,
+            llm_config=settings.get("llm_config") or LLMConfig(),
+            source=TaskSource("file"),
+            chosen=self.ids,
+            resumed=False,
+        )
 
     def generation(self, task_id: str) -> GenerationResult:
         """Return the generation of a task, which must be there."""

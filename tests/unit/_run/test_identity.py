@@ -51,13 +51,7 @@ def check_settings(
     options: dict[str, str] | None = None,
     payload_schema: str = SCHEMA,
 ) -> None:
-    check_same_settings(
-        config,
-        model=model,
-        sampling=sampling or {},
-        options=options or {},
-        payload_schema=payload_schema,
-    )
+    check_same_settings(config, model, sampling or {}, options or {}, payload_schema)
 
 
 class TestSettings:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._run.score import CurrentEvals, current_score, make_score
-from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
-from tests.fakes import FakeRunner, RunFolder, hash_of_evals
+from tests.fakes import FakeRunner, RunFolder, hash_of_evals, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.summary import summarise
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalStatus,
@@ -18,7 +17,7 @@ from benchmark_runner.schemas import (
     Phase,
     ScoreCounts,
 )
-from tests.fakes import FakeRunner, RunFolder
+from tests.fakes import FakeRunner, RunFolder, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path

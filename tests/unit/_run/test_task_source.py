@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import (
@@ -62,10 +63,12 @@ def choose(
 ) -> TaskSource:
     return choose_source(
         frozen,
-        dataset_file=dataset_file,
-        dataset_name=dataset_name,
-        problem=problem,
-        default_file=default_file,
+        RunRequest(
+            dataset_file=dataset_file,
+            dataset_name=dataset_name,
+            problem=problem,
+            default_file=default_file,
+        ),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.run_list import list_runs
@@ -16,7 +15,7 @@ from benchmark_runner.schemas import (
     GenerationResult,
     ScoreResult,
 )
-from tests.fakes import FakeRunner, hash_of_evals, state
+from tests.fakes import FakeRunner, hash_of_evals, state, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path

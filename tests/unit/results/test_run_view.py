@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 
 from benchmark_runner._run.plan import Reason
-from benchmark_runner._run.summary import summarise
 from benchmark_runner.checkpoint import Invocation
 from benchmark_runner.errors import ArtifactError, RunnerDefinitionError, UsageError
 from benchmark_runner.results.task_row import TaskState
@@ -18,7 +17,7 @@ from benchmark_runner.schemas import (
     GenerationResult,
     TokenUsage,
 )
-from tests.fakes import FakeRunner, make_plan
+from tests.fakes import FakeRunner, make_plan, summarise
 from tests.unit.results.stored_runs import START, TASKS, Results
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
@@ -11,8 +12,6 @@ from benchmark_runner._secrets import looks_like_a_key
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from pydantic import JsonValue
 
     from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -60,10 +59,8 @@ def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseMod
             for detail in error.errors(include_url=False, include_input=False)
         )
         # The author's own validators may repeat the value.
-        fields = model.model_fields
-        secrets = [value for name, value in options.items() if _is_secret(fields[name].annotation)]
-        masked = Redactor(secrets).clean_text(reasons)
-        raise UsageError(f"--option {masked}", hint=hint) from None
+        redactor = Redactor([options[name] for name in _secret_fields(model) & {*options}])
+        raise UsageError(f"--option {redactor.clean_text(reasons)}", hint=hint) from None
 
 
 def options_on_disk(runner: BenchmarkRunner, frozen: RunConfig) -> BaseModel:
@@ -92,11 +89,8 @@ def changed_options(
 def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[str, str]:
     """Return the author's options without those that are, or hold, a secret."""
     parsed = cast("BaseModel", runner.options)
-    fields = type(parsed).model_fields
-    secret = {
-        name
-        for name, value in parsed
-        if [*_secrets_in(value)] or (name in fields and _is_secret(fields[name].annotation))
+    secret = _secret_fields(type(parsed)) | {
+        name for name, value in parsed if [*_secrets_in(value)]
     }
     return {name: value for name, value in options.items() if name not in secret}
 
@@ -151,6 +145,10 @@ def _secrets_in(value: object) -> Iterator[str]:
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in cast("Iterable[object]", value):
             yield from _secrets_in(item)
+
+
+def _secret_fields(model: type[BaseModel]) -> set[str]:
+    return {name for name, field in model.model_fields.items() if _is_secret(field.annotation)}
 
 
 def _is_secret(annotation: object) -> bool:

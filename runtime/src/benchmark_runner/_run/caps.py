@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._spend import Spend
 from benchmark_runner._text import dollars
 from benchmark_runner.errors import RunPausedError
-from benchmark_runner.schemas import GenerationStatus
-
-if TYPE_CHECKING:
-    from benchmark_runner.schemas import GenerationResult
+from benchmark_runner.schemas import GenerationResult, GenerationStatus
 
 #: Number of identical errors in a row after which the next task would surely fail, too.
 IDENTICAL_ERRORS = 10
@@ -22,10 +18,7 @@ IDENTICAL_ERRORS = 10
 class Caps:
     """Counts generations, and tells when to pause the run.
 
-    Attributes:
-        max_cost: Limit on the known cost of the run, in US dollars.
-        max_errors: Limit on the generation errors of this command.
-        spend: The cost of the run so far.
+    ``max_cost`` is of the whole run, ``max_errors`` of this command.
     """
 
     max_cost: float | None = None

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
-from benchmark_runner._progress.events import RetryScheduled
+from benchmark_runner._progress.events import Listener, RetryScheduled
 from benchmark_runner.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner._progress.events import Listener
 
 T = TypeVar("T")
 
@@ -25,11 +21,7 @@ _LONGEST_WAIT = 2.0
 
 
 class DiskWriter:
-    """Calls functions that write, and retries them.
-
-    Args:
-        listener: Receives an event for each retry.
-    """
+    """Calls functions that write, and retries them; each retry is an event."""
 
     def __init__(self, listener: Listener) -> None:
         self._emit = listener

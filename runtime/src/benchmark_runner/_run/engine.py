@@ -7,83 +7,67 @@ event tells of it. A task that waits takes no more memory than its id.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner._concurrency.loop_watch import LoopWatch
+from benchmark_runner._concurrency.loop_watch import LoopWatch, Stall
 from benchmark_runner._concurrency.slots import Slot, Slots
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner._progress.events import EvaluationResumed, EvaluationStopped, LoopBlocked
-from benchmark_runner._run.caps import Caps
+from benchmark_runner._progress.events import (
+    EvaluationResumed,
+    EvaluationStopped,
+    Listener,
+    LoopBlocked,
+)
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.evaluate import EvaluationStep
 from benchmark_runner._run.generate import GenerationStep, SavedGeneration
-from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
-from benchmark_runner.errors import ArtifactError, ServiceError, describe
+from benchmark_runner.errors import (
+    ArtifactError,
+    BenchmarkRunnerError,
+    RunPausedError,
+    ServiceError,
+    describe,
+)
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmark_runner._concurrency.loop_watch import Stall
-    from benchmark_runner._progress.events import Listener
-    from benchmark_runner._run.graded_by import GradedBy
+    from benchmark_runner._run.caps import Caps
+    from benchmark_runner._run.graded_by import CommandGrader
     from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
-    from benchmark_runner.llm import LLMConfig
+    from benchmark_runner._run.session import Session
 
 #: Number of evaluations that may wait for a retry, for each one that may run.
 _WAITING_PER_SLOT = 4
 
 
 class Engine:
-    """Carries out plans for one run.
+    """Carries out plans for one run, whose runner has its tasks and its client.
 
-    Args:
-        runner: The author's runner, its tasks registered and its client set.
-        artifacts: The files of the run.
-        request: The request of the command.
-        service: The settings of the service.
-        listener: Receives every event, in the event loop's thread except ``LoopBlocked``.
-        model: The model of the run.
-        llm_config: The sampling and endpoint settings of the run.
-        graded_by: The grader, recorded in each eval.
-        local: True if that is the embedded service.
-        caps: The limits after which no new task starts.
-
-    Attributes:
-        blocked: The tasks whose code has blocked the event loop.
+    ``listener`` receives every event, in the event loop's thread except ``LoopBlocked``. The
+    tasks whose code has blocked the event loop are in ``blocked``.
     """
 
     def __init__(
         self,
-        runner: BenchmarkRunner,
-        artifacts: RunArtifacts,
+        session: Session,
         request: RunRequest,
         service: ServiceSettings,
+        grader: CommandGrader,
         listener: Listener,
-        *,
-        model: str,
-        llm_config: LLMConfig,
-        graded_by: GradedBy,
-        local: bool,
-        caps: Caps | None = None,
+        caps: Caps,
     ) -> None:
-        self._runner = runner
-        self._artifacts = artifacts
+        self._session = session
+        self._artifacts = session.artifacts
         self._request = request
         self._service = service
+        self._grader = grader
         self._emit = listener
-        self._model = model
-        self._llm_config = llm_config
-        self._graded_by = graded_by
-        self._local = local
-        self._caps = caps or Caps()
+        self._caps = caps
         self._disk = DiskWriter(listener)
         self.blocked: list[str] = []
         self._refused_by: ServiceError | None = None
@@ -102,14 +86,15 @@ class Engine:
         """Generate and evaluate the tasks of the plan.
 
         Returns:
-            The error that stopped it before everything was done, if there was one. Generations
-            that were running then are on disk.
+            The error that stopped it early, if one did. What was generated meanwhile is on disk.
 
         Raises:
             ArtifactError: a result can't be written.
         """
         with LoopWatch(self._note_blocked) as watch:
-            generation, evaluation = self._steps(watch)
+            shared = (self._session, self._disk, watch, self._emit)
+            generation = GenerationStep(*shared, self._request)
+            evaluation = EvaluationStep(*shared, self._service.eval_deadline, self._grader)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
             if not self._request.skip_eval:
@@ -130,30 +115,6 @@ class Engine:
             raise self._disk_error
         return self._refused_by or self._paused_by
 
-    def _steps(self, watch: LoopWatch) -> tuple[GenerationStep, EvaluationStep]:
-        generation = GenerationStep(
-            runner=self._runner,
-            artifacts=self._artifacts,
-            model=self._model,
-            llm_config=self._llm_config,
-            timeout=self._request.timeout,
-            code=self._request.code or Code(),
-            disk=self._disk,
-            watch=watch,
-            emit=self._emit,
-        )
-        evaluation = EvaluationStep(
-            runner=self._runner,
-            artifacts=self._artifacts,
-            deadline=self._service.eval_deadline,
-            graded_by=self._graded_by,
-            local=self._local,
-            disk=self._disk,
-            watch=watch,
-            emit=self._emit,
-        )
-        return generation, evaluation
-
     async def _generate_from(
         self,
         task_ids: Iterator[str],
@@ -164,7 +125,7 @@ class Engine:
             if self._is_stopped():  # asked only if a task is left
                 return
             try:
-                saved = await step.generate(self._runner.registered_task(task_id))
+                saved = await step.generate(self._session.runner.registered_task(task_id))
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return

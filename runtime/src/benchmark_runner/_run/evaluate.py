@@ -6,70 +6,36 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from benchmark_runner._concurrency.deadline import (
-    CancelledWithResult,
-    DeadlineExceeded,
-    call_within,
-    is_cancelled,
-)
-from benchmark_runner._concurrency.loop_watch import OwnerScope
+from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
-from benchmark_runner._run.failure_kinds import classify
+from benchmark_runner._run.failure_kinds import classify, failure_of
+from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
-from benchmark_runner.errors import (
-    BadResponseError,
-    RunnerDefinitionError,
-    ServiceError,
-    describe,
-)
+from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
 from benchmark_runner.schemas import (
     EvalResult,
     EvalResultData,
     EvalStatus,
-    Failure,
-    FailureKind,
+    GenerationResult,
     Phase,
 )
 
 if TYPE_CHECKING:
-    from benchmark_runner._concurrency.loop_watch import LoopWatch
-    from benchmark_runner._progress.events import Listener
-    from benchmark_runner._run.disk_retry import DiskWriter
     from benchmark_runner._run.generate import SavedGeneration
-    from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.schemas import GenerationResult
+    from benchmark_runner._run.graded_by import CommandGrader
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationStep:
-    """Evaluates generations of a run, one at a time.
+@dataclass(frozen=True, slots=True)
+class EvaluationStep(Step):
+    """Evaluates generations of a run, one at a time, each within ``deadline`` seconds."""
 
-    Attributes:
-        runner: The author's runner.
-        artifacts: The files of the run.
-        deadline: Time limit in seconds of an evaluation, retries included.
-        graded_by: The grader, recorded in each eval.
-        local: True if that is the embedded service.
-        disk: Writes the results.
-        watch: Measures the time lost while the event loop is blocked.
-        emit: Receives every event.
-    """
-
-    runner: BenchmarkRunner
-    artifacts: RunArtifacts
     deadline: float
-    graded_by: GradedBy
-    local: bool
-    disk: DiskWriter
-    watch: LoopWatch
-    emit: Listener
+    grader: CommandGrader
 
     async def evaluate(self, task_id: str, saved: SavedGeneration) -> None:
         """Evaluate one generation and save the result, which may be an error.
@@ -81,54 +47,45 @@ class EvaluationStep:
         self.emit(EvaluationStarted(task_id))
         clock = perf_counter()
         result = evaluate_without_service(task_id, saved.generation)
-        result = result or await self._call(task_id, saved.generation)
+        result = result or await self._evaluate(task_id, saved.generation)
         result = result.model_copy(
             update={
                 "task_id": task_id,
-                "failure": _failure_of(result),
+                "failure": failure_of(result, Phase.EVALUATE),
                 "generation_hash": saved.content_hash,
-                "service_url": self.graded_by.service_url,
-                "evaluation_api": self.graded_by.evaluation_api,
-                "service_version": self.graded_by.service_version,
-                "local": self.local,
+                "service_url": self.grader.by.service_url,
+                "evaluation_api": self.grader.by.evaluation_api,
+                "service_version": self.grader.by.service_version,
+                "local": self.grader.local,
                 "duration": perf_counter() - clock,
             }
         )
-        await self.disk.write(self.artifacts.save_eval, task_id, result)
+        await self.disk.write(self.session.artifacts.save_eval, task_id, result)
         score = self._score_of(result)
         self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
 
-    async def _call(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        call = partial(self.runner.evaluate, task_id, generation)
-        not_counted = partial(self.watch.lost_by_others, task_id)
+    async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        evaluate = self.session.runner.evaluate
+        call = partial(evaluate, task_id, generation)
         try:
-            with OwnerScope(task_id):
-                calling = call_within(self.runner.evaluate, call, self.deadline, not_counted)
-                result = cast("object", await calling)
+            result, error = await self.call(task_id, evaluate, call, self.deadline)
         except CancelledWithResult:
             raise asyncio.CancelledError from None
-        except asyncio.CancelledError as error:
-            if is_cancelled():
-                raise
-            return await self._failed(task_id, error)
-        except ServiceError as error:
-            if error.stops_evaluation:
-                raise
-            return _error(task_id, error)
-        except DeadlineExceeded:
-            return _error(task_id, TimeoutError(f"not evaluated within {self.deadline:g} s"))
-        except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
-            return await self._failed(task_id, error)
-        return _check(task_id, result)
-
-    async def _failed(self, task_id: str, error: BaseException) -> EvalResult:
-        log = self.artifacts.write_traceback
-        await self.disk.try_write(log, task_id, EVAL_TRACEBACK_LOG, error)
+        match error:
+            case None:
+                return _check(task_id, result)
+            case ServiceError():
+                if error.stops_evaluation:
+                    raise error
+            case DeadlineExceeded():
+                error = TimeoutError(f"not evaluated within {self.deadline:g} s")
+            case _:
+                await self.log_traceback(task_id, EVAL_TRACEBACK_LOG, error)
         return _error(task_id, error)
 
     def _score_of(self, result: EvalResult) -> float | None:
         try:
-            return task_value(self.runner, result)
+            return task_value(self.session.runner, result)
         except RunnerDefinitionError:
             return None  # The summary raises it again, once nothing is running.
 
@@ -138,13 +95,11 @@ def _check(task_id: str, result: object) -> EvalResult:
         kind = type(result).__name__
         return _error(task_id, TypeError(f"evaluate() returned {kind}, not EvalResult"))
     if result.task_id not in ("", task_id):
-        other = BadResponseError(f"the grade is that of task {result.task_id!r}")
-        return _error(task_id, other)
+        return _error(task_id, BadResponseError(f"the grade is that of task {result.task_id!r}"))
     # In JSON, a number that is not finite would silently become null.
     found = result.result
     if not is_finite(found.model_dump() if isinstance(found, EvalResultData) else found):
-        infinite = BadResponseError("the grade holds a number that is not finite")
-        return _error(task_id, infinite)
+        return _error(task_id, BadResponseError("the grade holds a number that is not finite"))
     return result
 
 
@@ -155,11 +110,3 @@ def _error(task_id: str, error: BaseException) -> EvalResult:
         error=describe(error),
         failure=classify(error, Phase.EVALUATE),
     )
-
-
-def _failure_of(result: EvalResult) -> Failure | None:
-    if result.status is not EvalStatus.ERROR:
-        return None
-    # An error that an author's evaluate() returned instead of raising it.
-    reported = Failure(phase=Phase.EVALUATE, kind=FailureKind.AUTHOR_CODE, retryable=True)
-    return result.failure or reported

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from benchmark_runner.client.status import is_final
 from benchmark_runner.errors import (
@@ -18,10 +18,15 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from benchmark_runner.schemas import Failure, FailureKind, Phase
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    Failure,
+    FailureKind,
+    GenerationResult,
+    GenerationStatus,
+    Phase,
+)
 
 #: Programming errors: a retry ends the same way.
 _PROGRAMMING_ERRORS = (
@@ -60,6 +65,17 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             pass
     hint = error.hint if isinstance(error, BenchmarkRunnerError) else None
     return Failure(phase=phase, kind=kind, retryable=retryable, hint=hint)
+
+
+def failure_of(result: GenerationResult | EvalResult, phase: Phase) -> Failure | None:
+    """Return the failure of a result: the one it has, or that of an author who returned an error.
+
+    ``None`` for a result that is no error.
+    """
+    if result.status not in (GenerationStatus.ERROR, EvalStatus.ERROR):
+        return None
+    reported = Failure(phase=phase, kind=FailureKind.AUTHOR_CODE, retryable=True)
+    return result.failure or reported
 
 
 @contextmanager

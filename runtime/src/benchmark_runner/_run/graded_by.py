@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import some_ids
@@ -10,22 +11,17 @@ from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.errors import RunIdentityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.retry import RetryPolicy
-    from benchmark_runner.schemas import EvalResult
+    from benchmark_runner.schemas import EvalResult, ScoreResult
 
 
 @dataclass(frozen=True, slots=True)
 class GradedBy:
-    """The identity of a grader.
+    """The identity of a grader; ``None`` where something is unknown.
 
-    Attributes:
-        service_url: URL of the service, without user info; ``local`` for the embedded one.
-        evaluation_api: ``legacy`` or ``v1``.
-        service_version: Version of the service; ``None`` if unknown.
-        evaluator_version: Version of its grader, sent with each grade; ``None`` if unknown.
+    ``service_url`` is without user info, and ``local`` for the embedded service.
+    ``evaluator_version`` is sent with each grade.
     """
 
     service_url: str | None
@@ -45,12 +41,7 @@ class GradedBy:
 
     def differs_from(self, other: GradedBy) -> bool:
         """Return True if the two are known to be different."""
-        pairs = (
-            (self.service_url, other.service_url),
-            (self.evaluation_api, other.evaluation_api),
-            (self.service_version, other.service_version),
-            (self.evaluator_version, other.evaluator_version),
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
         return any(now and then and now != then for now, then in pairs)
 
     def __str__(self) -> str:
@@ -59,37 +50,32 @@ class GradedBy:
         return f"{self.service_url} ({self.evaluation_api} API{version})"
 
 
-def grader_now(
-    runner: BenchmarkRunner, *, local: bool, service_version: str | None = None
-) -> GradedBy:
-    """Return the grader of this command, without asking the service for its version.
+@dataclass(frozen=True, slots=True)
+class CommandGrader:
+    """The grader of a command.
 
-    Args:
-        runner: The author's runner, its client set.
-        local: True if the embedded service evaluates in this process.
-        service_version: Version of the service, if known.
+    ``local`` is true of an embedded service, in this process or on a port; ``score`` is the one
+    on disk, if it is up to date and need not be made again.
     """
-    url = "local" if local else runner.service.base_url
-    return GradedBy(url, runner.EVALUATION_API, service_version)
+
+    by: GradedBy
+    local: bool
+    score: ScoreResult | None = None
 
 
 async def ask_who_grades(
-    runner: BenchmarkRunner, *, local: bool, retry: RetryPolicy | None = None
-) -> tuple[GradedBy, bool]:
-    """Ask the service for its version.
+    runner: BenchmarkRunner, *, local: bool, ask: bool = True, retry: RetryPolicy | None = None
+) -> CommandGrader:
+    """Return the grader of a command, after asking the service for its version.
 
-    Args:
-        runner: The author's runner, its client set.
-        local: True if the embedded service evaluates in this process.
-        retry: How often to ask.
-
-    Returns:
-        The grader, and whether it is an embedded service on a port.
+    ``local`` is true of the embedded service in this process. Without ``ask``, the version stays
+    unknown.
     """
-    version = await fetch_version(runner.service, runner.dataset_name, retry=retry)
-    named = version.service_version if version else None
-    served = version is not None and version.eval_mode == "local"
-    return grader_now(runner, local=local, service_version=named), served
+    version = await fetch_version(runner.service, runner.dataset_name, retry=retry) if ask else None
+    url = "local" if local else runner.service.base_url
+    by = GradedBy(url, runner.EVALUATION_API, version.service_version if version else None)
+    # A served embedded service is no more official than one in this process.
+    return CommandGrader(by, local or (version is not None and version.eval_mode == "local"))
 
 
 def check_same_grader(
@@ -97,20 +83,16 @@ def check_same_grader(
 ) -> None:
     """Refuse to mix the grades of one grader with those of another.
 
-    Args:
-        run_id: The run.
-        graded: Tasks with a grade, by grader.
-        now: The grader of the rest; ``None`` to compare only the grades on disk.
+    ``graded`` has the tasks with a grade, and ``now`` is the grader of the rest; without it, only
+    the grades on disk are compared.
 
     Raises:
         RunIdentityError: the graders are known to be different.
     """
-    known = list(graded)
-    against = [now] if now is not None else known
-    for before in known:
-        for other in against:
+    for before, task_ids in graded.items():
+        for other in graded if now is None else (now,):
             if other.differs_from(before):
-                raise _mixed_graders(run_id, graded[before], before, other)
+                raise _mixed_graders(run_id, task_ids, before, other)
 
 
 def _mixed_graders(

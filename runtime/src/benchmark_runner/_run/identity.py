@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pydantic_core import PydanticSerializationError
@@ -14,14 +17,10 @@ from benchmark_runner._text import some_ids
 from benchmark_runner.errors import RunIdentityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
     from benchmark_runner.schemas import Task
-
 
 #: Settings whose flag has another name.
 _BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-streaming"}
@@ -29,12 +28,11 @@ _BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-strea
 
 def task_hash(task: Task) -> str:
     """Return the SHA-256 of a task as ``generate()`` gets it, without its time limit."""
-    try:
-        if _may_hold_sets(type(task)):
-            content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
-        else:
+    content = None
+    if not _may_hold_sets(type(task)):
+        with suppress(PydanticSerializationError):  # half a surrogate pair
             content = task.model_dump_json(exclude={"timeout"})
-    except PydanticSerializationError:  # half a surrogate pair
+    if content is None:
         content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -45,17 +43,13 @@ def _may_hold_sets(model: type[Task]) -> bool:
 
 
 def _canonical(value: object) -> object:
-    # The order of a set differs between processes.
-    return (
-        sorted(map(repr, cast("set[object]", value)))
-        if isinstance(value, (set, frozenset))
-        else repr(value)
-    )
+    if isinstance(value, (set, frozenset)):  # their order differs between processes
+        return sorted(map(repr, cast("set[object]", value)))
+    return repr(value)
 
 
 def check_same_settings(
     frozen: RunConfig,
-    *,
     model: str | None,
     sampling: Mapping[str, JsonValue],
     options: Mapping[str, str],
@@ -68,17 +62,14 @@ def check_same_settings(
     Raises:
         RunIdentityError: a setting differs; the message has both values.
     """
-    changes: list[tuple[str, str, object, object]] = []
-    if model is not None and model != frozen.model:
-        changes.append(("--model", "model", frozen.model, model))
-    for name, value in sampling.items():
-        if value != (before := frozen.sampling.get(name)):
-            changes.append((_flag_of(name), name, before, value))
-    for name, value in options.items():
-        if value != (before := frozen.options.get(name)):
-            changes.append((f"--option {name}", name, before, value))
-    if frozen.payload_schema not in (None, payload_schema):
-        changes.append(("", "payload schema", frozen.payload_schema, payload_schema))
+    before, asked = frozen.sampling, frozen.options
+    compared: list[tuple[str, str, object, object]] = [
+        ("--model", "model", frozen.model, frozen.model if model is None else model),
+        *((_flag_of(name), name, before.get(name), now) for name, now in sampling.items()),
+        *((f"--option {name}", name, asked.get(name), now) for name, now in options.items()),
+        ("", "payload schema", frozen.payload_schema or payload_schema, payload_schema),
+    ]
+    changes = [change for change in compared if change[2] != change[3]]
     if not changes:
         return
     listed = "; ".join(
@@ -124,13 +115,7 @@ def check_same_dataset(frozen: RunConfig, dataset_name: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TaskChanges:
-    """The differences between the tasks of a source and those of a run.
-
-    Attributes:
-        changed: Tasks whose content has changed.
-        added: Tasks that are new.
-        removed: Tasks that are gone.
-    """
+    """The differences between the tasks of a source and those of a run."""
 
     changed: list[str] = field(default_factory=list[str])
     added: list[str] = field(default_factory=list[str])
@@ -140,48 +125,38 @@ class TaskChanges:
         return bool(self.changed or self.added or self.removed)
 
     def __str__(self) -> str:
-        groups = {"changed": self.changed, "added": self.added, "removed": self.removed}
+        groups: dict[str, list[str]] = asdict(self)
         return "; ".join(
             f"{len(ids)} {name} ({some_ids(ids)})" for name, ids in groups.items() if ids
         )
 
 
 def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> TaskChanges:
-    """Compare tasks with those of the run.
+    """Compare the tasks of the source, cut to the run's limit, with those of the run.
 
-    Args:
-        frozen: The run.
-        tasks: The tasks of the source now, cut to the run's limit.
-        complete: True if ``tasks`` should be all tasks of the run.
+    Unless they are ``complete``, none counts as added or removed.
     """
-    now = [task.id for task in tasks]
-    known = set(frozen.tasks)
     hashes = frozen.task_hashes
-    changed = [
-        task.id for task in tasks if task.id in hashes and hashes[task.id] != task_hash(task)
-    ]
-    if not complete:
-        return TaskChanges(changed, [], [])
-    added = [task_id for task_id in now if task_id not in known]
-    gone = known.difference(now)
-    return TaskChanges(changed, added, [task_id for task_id in frozen.tasks if task_id in gone])
+    changes = TaskChanges(
+        [task.id for task in tasks if task.id in hashes and hashes[task.id] != task_hash(task)]
+    )
+    if complete:
+        known, now = set(frozen.tasks), {task.id for task in tasks}
+        changes.added.extend(task.id for task in tasks if task.id not in known)
+        changes.removed.extend(task_id for task_id in frozen.tasks if task_id not in now)
+    return changes
 
 
 def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | None = None) -> None:
     """Refuse tasks that have changed since the run was started.
 
-    Args:
-        frozen: The run.
-        changes: The differences.
-        file: The file they were read from.
-
     Raises:
         RunIdentityError: tasks were changed, added or removed; the message lists which.
     """
-    before = frozen.dataset_file
-    moved = file is not None and before not in (None, str(file.resolve()))
-    elsewhere = f"; --dataset-file was {before}, now {file}" if moved else ""
     if changes:
+        before = frozen.dataset_file
+        moved = file is not None and before not in (None, str(file.resolve()))
+        elsewhere = f"; --dataset-file was {before}, now {file}" if moved else ""
         raise RunIdentityError(
             f"the tasks of run {frozen.run_id!r} are not what they were: {changes}{elsewhere}",
             hint="Restore the dataset, use another --run-id for a new run, or accept the new "
@@ -229,13 +204,8 @@ def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
 
 
 def _source_in_words(kind: TaskSourceKind, dataset_name: str | None) -> str:
-    match kind:
-        case "file":
-            return "a file"
-        case "service":
-            return f"the service's dataset {dataset_name!r}"
-        case "problem":
-            return "--problem"
+    words = {"file": "a file", "service": f"the service's dataset {dataset_name!r}"}
+    return words.get(kind, "--problem")
 
 
 def _as_typed(change: tuple[str, str, object, object]) -> tuple[str, str, object, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from benchmark_runner._run.author_options import (
     secrets_of,
     split_options,
 )
-from benchmark_runner._run.config import new_config, resumed_config
 from benchmark_runner._run.identity import (
     TaskChanges,
     check_same_code,
@@ -26,37 +26,28 @@ from benchmark_runner._run.identity import (
     task_hash,
 )
 from benchmark_runner._run.plan import Reason
-from benchmark_runner._run.session import Session
+from benchmark_runner._run.session import Session, new_config, resumed_config
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner._text import some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
-from benchmark_runner.checkpoint import load_run_config
+from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from pydantic import JsonValue
 
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.task_source import Connect
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import RunConfig
 
 
 async def open_run(
     runner: BenchmarkRunner, artifacts: RunArtifacts, request: RunRequest, connect: Connect
 ) -> Session:
     """Start a run, or resume the one of the same id.
-
-    Args:
-        runner: The author's runner.
-        artifacts: The files of the run.
-        request: The request of the command.
-        connect: Makes the client, if the service lists the tasks.
 
     Raises:
         RunIdentityError: the run was started with other settings, tasks or code.
@@ -77,14 +68,14 @@ async def open_run(
     if frozen is not None:
         _check_same_run(frozen, runner, request, sampling, given)
         sampling = frozen.sampling | sampling
-    source = _choose_source(frozen, request)
+    source = choose_source(frozen, request)
     runner.run_id = artifacts.run_id
     if source.kind == "service":
         runner.service = await connect(runner, source)
     tasks = await load_tasks(runner, source, request.task_ids)
     hashes, changes = partial(_hashes_of, runner), TaskChanges()
     if frozen is None:
-        config = new_config(runner, artifacts.run_id, request, source, tasks)
+        config = new_config(runner, request, source, tasks)
         config.sampling, config.options = sampling, public_options(runner, options)
     else:
         accept = request.accept_changed_tasks
@@ -124,14 +115,8 @@ async def open_existing_run(
 ) -> Session:
     """Open a run that exists, to evaluate or score the generations on disk.
 
-    Its tasks are loaded again, as on a resume; of ``--problem`` only the ids are known.
-
-    Args:
-        runner: The author's runner.
-        artifacts: The files of the run.
-        request: The request of the command.
-        connect: Makes the client, if the service lists the tasks.
-        needs_file: True if a missing dataset file is an error.
+    Its tasks are loaded again, as on a resume; of ``--problem`` only the ids are known. With
+    ``needs_file``, a missing dataset file is an error.
 
     Raises:
         UsageError: there is no such run.
@@ -144,7 +129,7 @@ async def open_existing_run(
             hint="Check --run-id and --results-dir.",
         )
     of_problem = frozen.task_source == "problem" and request.dataset_file is None
-    source = TaskSource("problem") if of_problem else _choose_source(frozen, request)
+    source = TaskSource("problem") if of_problem else choose_source(frozen, request)
     runner.run_id = artifacts.run_id
     runner.options = options_on_disk(runner, frozen)
     if source.kind == "service":
@@ -178,27 +163,12 @@ def _check_same_run(
     sampling: Mapping[str, JsonValue],
     options: Mapping[str, str],
 ) -> None:
-    check_same_settings(
-        frozen,
-        model=request.model,
-        sampling=sampling,
-        options=changed_options(runner, frozen, options),
-        payload_schema=runner.payload_schema,
-    )
+    changed = changed_options(runner, frozen, options)
+    check_same_settings(frozen, request.model, sampling, changed, runner.payload_schema)
     check_same_limit(frozen, request.limit)
     if not request.accept_code_change:
         commit = request.code.commit if request.code else None
         check_same_code(frozen, runner.generation_version, commit)
-
-
-def _choose_source(frozen: RunConfig | None, request: RunRequest) -> TaskSource:
-    return choose_source(
-        frozen,
-        dataset_file=request.dataset_file,
-        dataset_name=request.dataset_name,
-        problem=request.problem,
-        default_file=request.default_file,
-    )
 
 
 def _hashes_of(
@@ -209,8 +179,7 @@ def _hashes_of(
 
 
 def _hashes_on_disk(artifacts: RunArtifacts) -> Iterable[tuple[str, str]]:
-    frozen = load_run_config(artifacts)
-    if frozen is None:
+    if (frozen := load_run_config(artifacts)) is None:
         raise ArtifactError(
             f"{artifacts.run_config_path}: missing or unreadable",
             hint="Restore the file, or use another --run-id for a new run.",

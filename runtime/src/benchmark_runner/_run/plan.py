@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -11,10 +12,7 @@ from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.schemas import EvalResult
 
 
 class Reason(StrEnum):
@@ -48,11 +46,8 @@ _OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
 class Plan:
     """The tasks that are left to do, from the files on disk.
 
-    Attributes:
-        generate: Tasks without a usable generation.
-        evaluate: Tasks whose generation has no usable eval.
-        graded: Tasks with a grade, by grader.
-        why: All tasks by the reason to do or skip them.
+    In ``graded`` are the tasks with a grade, by grader; in ``why`` all, by the reason to do or
+    skip them.
     """
 
     generate: list[str] = field(default_factory=list[str])
@@ -91,8 +86,7 @@ class Plan:
     def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Reason, list[str]]]:
         """Return the tasks by action (``reuse``, ``regrade``, ``rerun``) and reason.
 
-        Args:
-            now: The grader of this command; grades of another one can't be reused.
+        Grades of a grader other than the one ``now`` can't be reused.
         """
         groups: dict[str, dict[Reason, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
         becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
@@ -116,9 +110,6 @@ class Planner:
         regrade: The reason to evaluate again what has a grade; ``None`` to keep grades.
         retry_timeouts: Generate again what ran out of time or turns.
         redo: The reasons to generate tasks again although their generation is usable.
-
-    Attributes:
-        plan: The plan of the tasks so far.
     """
 
     def __init__(
@@ -137,13 +128,10 @@ class Planner:
 
     def add(self, task: TaskFiles) -> Reason:
         """Plan one task, and return the reason to do or skip it."""
-        reason = self._why_generate(task)
-        if reason is not None:
+        if reason := self._why_generate(task):
             self.plan.generate.append(task.task_id)
-        elif self._skip_eval:
-            reason = Reason.GENERATED
         else:
-            reason = self._plan_eval(task)
+            reason = Reason.GENERATED if self._skip_eval else self._plan_eval(task)
         self.plan.why.setdefault(reason, []).append(task.task_id)
         return reason
 
@@ -161,10 +149,7 @@ class Planner:
 
     def _plan_eval(self, task: TaskFiles) -> Reason:
         result = task.evaluation
-        if result is None:
-            owed = Reason.NOT_GRADED
-        else:
-            owed = why_eval_is_owed(result, task.generation_hash) or self._regrade
+        owed = why_eval_is_owed(task) or self._regrade
         if owed is not None or result is None:
             self.plan.evaluate.append(task.task_id)
             return owed or Reason.NOT_GRADED
@@ -174,10 +159,13 @@ class Planner:
         return Reason.GRADED
 
 
-def why_eval_is_owed(result: EvalResult, generation_hash: str | None) -> Reason | None:
-    """Return the reason to evaluate again: an error, or another generation; else ``None``."""
+def why_eval_is_owed(task: TaskFiles) -> Reason | None:
+    """Return the reason to evaluate: no eval, an error, or another generation; else ``None``."""
+    result = task.evaluation
+    if result is None:
+        return Reason.NOT_GRADED
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
         return Reason.GRADING_FAILED
-    if result.generation_hash not in (None, generation_hash):
+    if result.generation_hash not in (None, task.generation_hash):
         return Reason.OTHER_GENERATION
     return None

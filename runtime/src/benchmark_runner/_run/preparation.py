@@ -2,57 +2,118 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import socket
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._progress.events import InvocationStarted
 from benchmark_runner._run.flags import operational_settings
-from benchmark_runner._run.graded_by import GradedBy, ask_who_grades, check_same_grader, grader_now
-from benchmark_runner._run.plan import Planner, Reason
-from benchmark_runner._run.score import current_score, has_forced_score
-from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner._run.graded_by import (
+    CommandGrader,
+    GradedBy,
+    ask_who_grades,
+    check_same_grader,
+)
+from benchmark_runner._run.plan import Plan, Planner, Reason
+from benchmark_runner._run.score import EvalsDigest, current_score
+from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
+from benchmark_runner._run.summary import RunSummary, Summaries, task_value
+from benchmark_runner._stats.means import RunningMean
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.client.preflight import check_service
-from benchmark_runner.errors import RunIdentityError
+from benchmark_runner.errors import RunIdentityError, RunnerDefinitionError
+from benchmark_runner.schemas import GenerationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pydantic import JsonValue
 
-    from benchmark_runner._run.baseline import Baseline
-    from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
-    from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
+    from benchmark_runner.artifacts.task_files import TaskFiles
+    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.schemas import ScoreResult
+
+_GRADED = frozenset({Reason.GRADED, Reason.DID_NOT_COMPLETE})
+_DONE = _GRADED | {Reason.GENERATED}
 
 
-@dataclass(frozen=True, slots=True)
-class CommandGrader:
-    """The grader of a command.
+class Baseline:
+    """The plan and the totals of a run before a command, collected in one pass over its tasks.
+
+    Without ``chosen`` tasks, the command is for all.
 
     Attributes:
-        by: Its identity.
-        local: True if it is an embedded service, in this process or on a port.
-        score: The score on disk, if it is up to date and need not be made again.
+        scores: The scores of the chosen tasks that need nothing more.
+        timed_out: Number of those that ran out of time.
+        spend: The cost and tokens of all generations of the run, earlier attempts included.
     """
 
-    by: GradedBy
-    local: bool
-    score: ScoreResult | None = None
+    def __init__(
+        self, runner: BenchmarkRunner, planner: Planner, chosen: Collection[str] | None = None
+    ) -> None:
+        self._runner = runner
+        self._planner = planner
+        self._chosen = None if chosen is None else frozenset(chosen)
+        self._digest = EvalsDigest()
+        summaries = Summaries(runner, chosen)
+        self._summaries: Summaries | None = summaries
+        self.scores = RunningMean()
+        self.timed_out = 0
+        self.spend = summaries.spend
+
+    def add(self, task: TaskFiles) -> None:
+        """Take one task into account."""
+        reason = self._planner.add(task)
+        if self.plan:  # the summaries would soon be out of date
+            self._summaries = None
+        if self._summaries is None:  # else they add to it
+            self._add_spend(task)
+        score = self._score_of(task, reason)
+        if reason in _DONE and (self._chosen is None or task.task_id in self._chosen):
+            self._add_done(task, score)
+        self._digest.add(task)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of all tasks of the run."""
+        return self._planner.plan
+
+    @property
+    def evals_hash(self) -> str:
+        """SHA-256 over the evals."""
+        return self._digest.hexdigest()
+
+    @property
+    def summaries(self) -> tuple[RunSummary, RunSummary] | None:
+        """The summaries of all and of the chosen tasks; ``None`` if something is left to do."""
+        return None if self._summaries is None else self._summaries.result()
+
+    def _score_of(self, task: TaskFiles, reason: Reason) -> float | None:
+        try:
+            if self._summaries is not None:
+                return self._summaries.add(task)
+            if reason in _GRADED and task.evaluation is not None:
+                return task_value(self._runner, task.evaluation)
+        except RunnerDefinitionError:  # raised again where the summaries are needed
+            self._summaries = None
+        return None
+
+    def _add_spend(self, task: TaskFiles) -> None:
+        for generation in (*task.earlier_generations, task.generation):
+            if generation is not None:
+                self.spend.add_generation(generation)
+
+    def _add_done(self, task: TaskFiles, score: float | None) -> None:
+        generation = task.generation
+        self.timed_out += generation is not None and generation.status is GenerationStatus.MAX_TIME
+        if score is not None:
+            self.scores.add(score)
 
 
 class Preparation:
-    """The steps between the plan of a command and its first task.
-
-    Args:
-        session: The run.
-        request: The request of the command.
-        service: The settings of the service.
-        plan: The plan of the command.
-        baseline: The state of the run before.
-    """
+    """The steps between the plan of a command and its first task."""
 
     def __init__(
         self,
@@ -67,6 +128,7 @@ class Preparation:
         self._request = request
         self._service = service
         self._plan = plan
+        self._baseline = baseline
         self._evals_hash = baseline.evals_hash
         self._is_unchanged = not baseline.plan and not session.changes
 
@@ -84,28 +146,19 @@ class Preparation:
         if self._is_unchanged and not request.force:
             score = await run_in_thread(current_score, self._artifacts, self._evals_hash)
         if self._plan:
-            await check_service(
-                runner.service,
-                self._session.chosen[0],
-                runner.dataset_name,
-                runner.EVALUATION_API,
-            )
-        if local or score is None:
-            by, served = await ask_who_grades(runner, local=local)
-        else:  # nothing is left to do: not worth a request
-            by, served = grader_now(runner, local=local), False
-        self._check_same_grader(by)
-        # A served embedded service is no more official than one in this process.
-        return CommandGrader(by, local or served or bool(score and score.local), score)
+            first, name = self._session.chosen[0], runner.dataset_name
+            await check_service(runner.service, first, name, runner.EVALUATION_API)
+        # Where nothing is left to do, it is not worth a request.
+        grader = await ask_who_grades(runner, local=local, ask=local or score is None)
+        self._check_same_grader(grader.by)
+        return CommandGrader(grader.by, grader.local or bool(score and score.local), score)
 
     def freeze(self, grader: CommandGrader) -> RunConfig | None:
         """Move what is to be done again to ``attempts/``, and then write ``run_config.json``.
 
         In this order: after a kill in between, what was moved is still owed. The score goes
-        first, so that there is never a score of grades that are gone.
-
-        Returns:
-            The config that was written; ``None`` if there was nothing to write.
+        first, so that there is never a score of grades that are gone. Returns the config that was
+        written; ``None`` if there was nothing to write.
         """
         session, request = self._session, self._request
         if not self._is_score_valid(grader):
@@ -128,6 +181,34 @@ class Preparation:
         }
         return session.freeze(request.command, facts)
 
+    def started(self) -> InvocationStarted:
+        """Return the first event of the command."""
+        session, request, plan, baseline = self._session, self._request, self._plan, self._baseline
+        scores, spend = baseline.scores, baseline.spend
+        return InvocationStarted(
+            command=request.command,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=installed_version(RUNTIME_DISTRIBUTION),
+            model=session.config.model,
+            problem=session.source.kind == "problem",
+            skip_eval=request.skip_eval,
+            parallelism=request.parallelism,
+            eval_parallelism=self._service.eval_parallelism,
+            total=len(session.chosen),
+            done=plan.done,
+            to_generate=len(plan.generate),
+            to_evaluate=len(plan.evaluate),
+            timed_out=baseline.timed_out,
+            scored=scores.count,
+            mean=scores.mean if scores.count else None,
+            stderr=scores.stderr,
+            cost=spend.dollars,
+            cost_unknown=spend.unknown,
+            input_tokens=spend.tokens.get("input", 0),
+            output_tokens=spend.tokens.get("output", 0),
+        )
+
     def _check_same_grader(self, by: GradedBy) -> None:
         try:
             check_same_grader(self._artifacts.run_id, self._plan.graded, by)
@@ -140,7 +221,8 @@ class Preparation:
     def _is_score_valid(self, grader: CommandGrader) -> bool:
         """Return True if ``final_score.json`` stays true."""
         if self._request.command == "score":  # which writes another one, or none
-            return self._is_unchanged or has_forced_score(self._artifacts, self._evals_hash)
+            forced = current_score(self._artifacts, self._evals_hash, complete=False)
+            return self._is_unchanged or forced is not None
         return self._is_unchanged and (grader.score is not None or self._request.skip_eval)
 
     def _evals_to_redo(self) -> Sequence[str]:

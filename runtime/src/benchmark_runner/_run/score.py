@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -13,34 +14,31 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
 )
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner._run.scan import scan
 from benchmark_runner._scores import finite
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
-from benchmark_runner.schemas import ScoreResult
+from benchmark_runner.schemas import EvalResult, ScoreResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.schemas import EvalResult
 
 _FIX_SCORE = "Correct score() in runner/benchmark.py; the evaluations are on disk."
 
 
-def current_score(artifacts: RunArtifacts, evals_hash: str) -> ScoreResult | None:
-    """Return the score on disk if it is complete and of the evals with this hash."""
-    score = artifacts.load_final_score()
-    return score if score is not None and score.complete and is_current(score, evals_hash) else None
+def current_score(
+    artifacts: RunArtifacts, evals_hash: str, *, complete: bool = True
+) -> ScoreResult | None:
+    """Return the score on disk if it is of the evals with this hash, and of a complete run.
 
-
-def has_forced_score(artifacts: RunArtifacts, evals_hash: str) -> bool:
-    """Return True if the score on disk is incomplete, and of the evals with this hash."""
+    With ``complete=False``, return it only if it was forced, of an incomplete one.
+    """
     score = artifacts.load_final_score()
-    return score is not None and not score.complete and is_current(score, evals_hash)
+    if score is None or score.complete is not complete:
+        return None
+    return score if is_current(score, evals_hash) else None
 
 
 def is_current(score: ScoreResult, evals_hash: str) -> bool:
@@ -60,14 +58,8 @@ async def make_score(
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
 
-    Args:
-        runner: The author's runner, the frozen tasks registered and its client set.
-        artifacts: The files of the run.
-        task_ids: The frozen task list.
-        summary: The summary of those tasks.
-        service_url: URL of the service that scores, without user info.
-        local: True if that is the embedded service.
-        deadline: Time limit of the scoring, in seconds.
+    The runner has the frozen tasks and its client. ``service_url`` and ``local`` are of the
+    service that scores; ``deadline`` is in seconds.
 
     Raises:
         ServiceError: the service can't score them.
@@ -93,14 +85,8 @@ async def make_score(
 
 async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: float) -> ScoreResult:
     if getattr(runner.score, "__func__", None) is BenchmarkRunner.score:
-        call = partial(
-            score_evals,
-            runner.service,
-            runner.EVALUATION_API,
-            runner.run_id,
-            runner.dataset_name,
-            evals,
-        )
+        service, api = runner.service, runner.EVALUATION_API
+        call = partial(score_evals, service, api, runner.run_id, runner.dataset_name, evals)
     else:  # an author's score() takes them all at once
         call = partial(runner.score, await run_in_thread(evals.read))
     try:
@@ -114,18 +100,14 @@ async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: fl
             f"score() did not end within {deadline:g} s", hint="Give a longer --eval-timeout."
         ) from None
     except Exception as error:
-        raise RunnerDefinitionError(
-            f"score() failed: {describe(error)}", hint=_FIX_SCORE
-        ) from error
-    if not isinstance(scored, ScoreResult):
-        raise RunnerDefinitionError(
-            f"score() returned {type(scored).__name__}, not ScoreResult", hint=_FIX_SCORE
-        )
-    if finite(scored.final_score) is None:
-        raise RunnerDefinitionError(
-            f"score() returned {scored.final_score}, not a finite number", hint=_FIX_SCORE
-        )
-    return scored
+        message = f"score() failed: {describe(error)}"
+        raise RunnerDefinitionError(message, hint=_FIX_SCORE) from error
+    if isinstance(scored, ScoreResult) and finite(scored.final_score) is not None:
+        return scored
+    message = f"score() returned {type(scored).__name__}, not ScoreResult"
+    if isinstance(scored, ScoreResult):
+        message = f"score() returned {scored.final_score}, not a finite number"
+    raise RunnerDefinitionError(message, hint=_FIX_SCORE)
 
 
 class EvalsDigest:
@@ -145,14 +127,9 @@ class EvalsDigest:
 
 
 class CurrentEvals:
-    """The evals of the generations on disk, read one at a time.
+    """The evals of the generations on disk, read one at a time."""
 
-    Args:
-        artifacts: The files of the run.
-        task_ids: The tasks.
-    """
-
-    def __init__(self, artifacts: RunArtifacts, task_ids: Iterable[str]) -> None:
+    def __init__(self, artifacts: RunArtifacts, task_ids: Sequence[str]) -> None:
         self._artifacts = artifacts
         self._task_ids = task_ids
         self._digest = EvalsDigest()
@@ -160,11 +137,12 @@ class CurrentEvals:
     def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
         """Yield each task id with its eval; ``None`` without one."""
         self._digest = EvalsDigest()
-        for task in scan(self._artifacts, self._task_ids):
+        for task_id in self._task_ids:
+            task = TaskFiles(self._artifacts, task_id)
             result = task.evaluation
             belongs = result is not None and task.is_current(result)
             self._digest.add(task)
-            yield task.task_id, result if belongs else None
+            yield task_id, result if belongs else None
 
     def read(self) -> list[EvalResult]:
         """Return all evals."""

@@ -1,23 +1,32 @@
-"""A run that is open for a command, and the freezing of its settings and tasks."""
+"""A run that is open for a command, and its ``run_config.json``: new, resumed, and frozen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.identity import TaskChanges
+from benchmark_runner._redaction import without_user_info
+from benchmark_runner._run.identity import (
+    TaskChanges,
+    check_same_dataset,
+    refuse_changed_tasks,
+    task_changes,
+)
 from benchmark_runner._run.plan import Reason
-from benchmark_runner.checkpoint import load_run_config, save_run_config
+from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
+from benchmark_runner.errors import UsageError
+from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from pydantic import JsonValue
 
+    from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.llm import LLMConfig
 
 
@@ -26,12 +35,9 @@ class Session:
     """A run that is open for a command.
 
     Attributes:
-        runner: The author's runner, with the frozen tasks registered.
-        artifacts: The files of the run.
         config: The run's settings and tasks, without their hashes; not on disk yet if it is new.
         task_hashes: Returns the ids and hashes of the tasks whose content is known.
         llm_config: The run's settings for ``generate()``, with the key of this command.
-        source: The source of its tasks.
         chosen: The ids of the tasks that the command is for, in the run's order.
         resumed: True if the run existed before.
         redo: The reasons to generate tasks again although their generation is usable.
@@ -57,26 +63,20 @@ class Session:
         return len(self.chosen) < len(self.config.tasks)
 
     def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> RunConfig:
-        """Write ``run_config.json``, with this command in its history.
+        """Write ``run_config.json``, with this command and more facts in its history.
 
-        Args:
-            command: The name of the command.
-            facts: More facts for the history.
-
-        Returns:
-            What was written, without the hashes of the tasks.
+        Returns what was written, without the hashes of the tasks.
         """
-        config, hashes = self.config, self.task_hashes()
         if self.source.kind != "problem":
-            return self._write(config, hashes, command, facts)
+            return self._write(self.config, self.task_hashes(), command, facts)
         with self.artifacts.config_locked():
+            config, hashes = self.config, dict(self.task_hashes())
             # Another process may have added its --problem to the same run meanwhile.
             if now := load_run_config(self.artifacts):
-                mine = dict(hashes)
-                added = [task_id for task_id in mine if task_id not in now.task_hashes]
+                added = [task_id for task_id in hashes if task_id not in now.task_hashes]
                 config = now.model_copy(update={"tasks": [*now.tasks, *added]})
-                hashes = (now.task_hashes | mine).items()
-            return self._write(config, hashes, command, facts)
+                hashes = now.task_hashes | hashes
+            return self._write(config, hashes.items(), command, facts)
 
     def is_frozen(self) -> bool:
         """Return True if ``run_config.json`` is up to date."""
@@ -98,3 +98,77 @@ class Session:
         config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
         save_run_config(self.artifacts, config, hashes)
         return config.without_hashes()
+
+
+def new_config(
+    runner: BenchmarkRunner, request: RunRequest, source: TaskSource, tasks: Sequence[Task]
+) -> RunConfig:
+    """Return the config of a new run, and register its tasks up to its limit.
+
+    Raises:
+        UsageError: no model is named.
+    """
+    model = request.model or request.default_model
+    if not model:
+        raise UsageError(
+            "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
+        )
+    file = source.file if source.kind == "file" else None
+    limit = request.limit if source.kind != "problem" else None
+    first = tasks[:limit]
+    if len(first) < len(tasks):
+        runner.register_tasks(first)
+    return RunConfig(
+        run_id=runner.run_id,
+        model=model,
+        tasks=[task.id for task in first],
+        task_source=source.kind,
+        dataset_name=runner.dataset_name,
+        dataset_file=None if file is None else str(file.resolve()),
+        payload_schema=runner.payload_schema,
+        payload_type=runner.PAYLOAD_TYPE,
+        service_url=without_user_info(runner.service_url) or None,
+        evaluation_api=runner.EVALUATION_API,
+        created_at=datetime.now(UTC),
+        limit=limit,
+        dataset_size=len(tasks),
+        local=runner.service_url == LOCAL,
+    )
+
+
+def resumed_config(
+    frozen: RunConfig,
+    runner: BenchmarkRunner,
+    source: TaskSource,
+    tasks: Sequence[Task],
+    *,
+    accept_changes: bool,
+) -> tuple[RunConfig, TaskChanges]:
+    """Check the tasks against the frozen ones, and register them.
+
+    Returns the run's config, and the accepted changes of its tasks.
+
+    Raises:
+        RunIdentityError: the tasks have changed, and that is not accepted.
+    """
+    of_problem = source.kind == "problem"
+    if source.kind == "file":
+        check_same_dataset(frozen, runner.dataset_name)
+    first = tasks if of_problem else tasks[: frozen.limit]
+    changes = task_changes(frozen, first, complete=not of_problem)
+    if not accept_changes:
+        refuse_changed_tasks(frozen, changes, source.file)
+    ids = frozen.tasks
+    if of_problem:
+        ids = [*frozen.tasks, *(task.id for task in first if task.id not in frozen.task_hashes)]
+    elif changes:
+        ids = [task.id for task in first]
+    config = frozen.without_hashes(tasks=ids)
+    if changes and not of_problem:
+        config.dataset_size = len(tasks)
+    if source.kind == "file" and source.file is not None:
+        config.dataset_file = str(source.file.resolve())
+    # Of other --problem runs only the ids are known.
+    known = dict.fromkeys(ids, None) | {task.id: task for task in first}
+    runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())
+    return config, changes

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import why_eval_is_owed
-from benchmark_runner._run.scan import scan_all
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
-from benchmark_runner._stats.intervals import interval_of_mean
+from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
+    FailureKind,
     GenerationResult,
     GenerationStatus,
     Phase,
@@ -27,36 +28,26 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from benchmark_runner._stats.intervals import Interval
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.schemas import FailureKind
 
 _FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations are on disk."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FailureGroup:
     """Tasks that failed in the same phase for the same reason.
 
-    Attributes:
-        phase: The step that failed.
-        kind: The kind of failure; ``None`` in older runs.
-        error: The error; if several tasks share it, without their ids.
-        task_ids: The tasks.
-        retryable: True if a retry may well succeed; ``None`` in older runs.
-        hint: Advice on what to do next, if there is any.
+    If several tasks share the error, it is without their ids. In older runs, the kind and
+    whether a retry may well succeed are unknown.
     """
 
     phase: Phase
-    kind: FailureKind | None
     error: str
-    task_ids: list[str] = field(default_factory=list[str])
+    kind: FailureKind | None = None
     retryable: bool | None = None
     hint: str | None = None
+    task_ids: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -64,11 +55,9 @@ class RunSummary:
     """The summary of some tasks, or of all tasks of a run.
 
     Attributes:
-        counts: Number of tasks of each outcome.
         spend: The cost and tokens of their generations, earlier attempts included.
         scores: The known task scores.
         failures: The failed tasks by phase and reason, the largest group first.
-        without_generation: Tasks without a generation.
         without_eval: Tasks whose generation is not evaluated yet.
         did_not_complete: Number of tasks that ran out of time or turns.
         graded: Tasks with a grade, by grader.
@@ -114,25 +103,8 @@ class RunSummary:
         return ScoreBounds(errors_as_0=known / total, errors_as_1=(known + unknown) / total)
 
 
-def summarise(
-    runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str]
-) -> RunSummary:
-    """Read the files of the tasks and sum them up.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
-    summariser = Summariser(runner)
-    scan_all(artifacts, task_ids, summariser)
-    return summariser.summary()
-
-
 class Summariser:
-    """Sums up tasks, one at a time.
-
-    Args:
-        runner: The author's runner, for ``task_score()``.
-    """
+    """Sums up tasks, one at a time, with the task scores of the author's runner."""
 
     def __init__(self, runner: BenchmarkRunner) -> None:
         self._runner = runner
@@ -140,10 +112,7 @@ class Summariser:
         self._failed: dict[tuple[Phase, str], FailureGroup] = {}
 
     def add(self, task: TaskFiles) -> float | None:
-        """Add one task.
-
-        Returns:
-            Its task score; ``None`` if unknown.
+        """Add one task, and return its task score; ``None`` if unknown.
 
         Raises:
             RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -160,15 +129,15 @@ class Summariser:
         summary.spend.add_generation(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            _note_failure(self._failed, Phase.GENERATE, generation, task_id)
+            self._add_failure(Phase.GENERATE, generation, task_id)
             return None
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
         result = task.evaluation
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            _note_failure(self._failed, Phase.EVALUATE, result, task_id)
-        elif result is None or why_eval_is_owed(result, task.generation_hash):
+            self._add_failure(Phase.EVALUATE, result, task_id)
+        elif result is None or why_eval_is_owed(task):
             summary.without_eval.append(task_id)
         else:
             return self._add_grade(task_id, result)
@@ -185,6 +154,19 @@ class Summariser:
             summary.scores.append(score)
         return score
 
+    def _add_failure(
+        self, phase: Phase, result: GenerationResult | EvalResult, task_id: str
+    ) -> None:
+        error, failure = result.error or "no reason given", result.failure
+        reason = common_reason(error, task_id)
+        first = FailureGroup(phase, error)
+        if failure is not None:
+            first = FailureGroup(phase, error, failure.kind, failure.retryable, failure.hint)
+        group = self._failed.setdefault((phase, reason), first)
+        group.task_ids.append(task_id)
+        if len(group.task_ids) > 1:
+            group.error = reason
+
     def summary(self) -> RunSummary:
         """Return the summary of the tasks so far."""
         groups = self._failed.values()
@@ -195,9 +177,7 @@ class Summariser:
 class Summaries:
     """The summaries of a run and of its chosen tasks, made in the same pass.
 
-    Args:
-        runner: The author's runner, for ``task_score()``.
-        chosen: The chosen tasks; ``None`` for all.
+    Without ``chosen`` tasks, both are of all.
     """
 
     def __init__(self, runner: BenchmarkRunner, chosen: Collection[str] | None) -> None:
@@ -220,27 +200,6 @@ class Summaries:
     def result(self) -> tuple[RunSummary, RunSummary]:
         """Return the summary of all tasks, and that of the chosen ones."""
         return self._overall.summary(), self._chosen.summary()
-
-
-def _note_failure(
-    failed: dict[tuple[Phase, str], FailureGroup],
-    phase: Phase,
-    result: GenerationResult | EvalResult,
-    task_id: str,
-) -> None:
-    error = result.error or "no reason given"
-    reason = common_reason(error, task_id)
-    first = FailureGroup(
-        phase,
-        result.failure.kind if result.failure else None,
-        error,
-        retryable=result.failure.retryable if result.failure else None,
-        hint=result.failure.hint if result.failure else None,
-    )
-    group = failed.setdefault((phase, reason), first)
-    group.task_ids.append(task_id)
-    if len(group.task_ids) == 2:  # noqa: PLR2004 (the group now has several tasks)
-        failed[phase, reason] = replace(group, error=reason)
 
 
 def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,9 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Task, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from pydantic import JsonValue
 
+    from benchmark_runner._run.request import RunRequest
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
     from benchmark_runner.client.service_client import BenchmarkServiceClient
@@ -35,10 +37,8 @@ if TYPE_CHECKING:
 class TaskSource:
     """The source of a run's tasks.
 
-    Attributes:
-        kind: One of the three kinds.
-        file: The dataset file, or the file with the question of ``--problem``.
-        dataset_name: Name of the dataset at the service.
+    ``file`` is the dataset file, or the one with the question of ``--problem``; ``dataset_name``
+    is the name of a dataset at the service.
     """
 
     kind: TaskSourceKind
@@ -46,14 +46,7 @@ class TaskSource:
     dataset_name: str | None = None
 
 
-def choose_source(
-    frozen: RunConfig | None,
-    *,
-    dataset_file: Path | None,
-    dataset_name: str | None,
-    problem: Path | None,
-    default_file: Path | None,
-) -> TaskSource:
+def choose_source(frozen: RunConfig | None, request: RunRequest) -> TaskSource:
     """Return the source that was given; else that of the run; else the default file.
 
     Raises:
@@ -61,14 +54,14 @@ def choose_source(
         UsageError: the run needs ``--problem``.
     """
     given: TaskSource | None = None
-    if problem is not None:
-        given = TaskSource("problem", file=problem)
-    elif dataset_name is not None:
-        given = TaskSource("service", dataset_name=dataset_name)
-    elif dataset_file is not None:
-        given = TaskSource("file", file=dataset_file)
+    if request.problem is not None:
+        given = TaskSource("problem", file=request.problem)
+    elif request.dataset_name is not None:
+        given = TaskSource("service", dataset_name=request.dataset_name)
+    elif request.dataset_file is not None:
+        given = TaskSource("file", file=request.dataset_file)
     if frozen is None:
-        return given or TaskSource("file", file=default_file)
+        return given or TaskSource("file", file=request.default_file)
     if given is not None:
         check_same_source(frozen, given.kind, given.dataset_name)
         return given
@@ -86,10 +79,8 @@ async def load_tasks(
 ) -> list[Task]:
     """Register the source's tasks with the runner and return them, in the source's order.
 
-    Args:
-        runner: The author's runner, with its client set if the service lists the tasks.
-        source: The source.
-        task_ids: The ids on the command line; ``--problem`` needs one.
+    If the service lists the tasks, the runner must have its client; ``--problem`` needs the id
+    of its task.
 
     Raises:
         DatasetError: the dataset is missing or malformed.
@@ -98,16 +89,14 @@ async def load_tasks(
     """
     match source.kind:
         case "problem":
-            tasks = build_tasks(
-                [{"id": _folder_name(task_ids[0]), "question": _question(source.file)}],
-                runner.TASK_MODEL,
-                frozenset(),
-                f"--problem {source.file}",
-            )
+            place, task_id = f"--problem {source.file}", _folder_name(task_ids[0])
+            row: dict[str, JsonValue] = {"id": task_id, "question": _question(source.file)}
+            tasks = build_tasks([row], runner.TASK_MODEL, frozenset(), place)
         case "service":
             tasks = await _tasks_of_service(runner, source.dataset_name or "")
         case "file":
-            tasks = await _tasks_of_file(runner, source.file)
+            file = source.file
+            tasks = await call_load_tasks(runner, None if file is None else _existing(file))
     runner.register_tasks(tasks)
     if not tasks:
         raise DatasetError("the dataset holds no tasks", hint="Add at least one task to it.")
@@ -128,31 +117,20 @@ def _question(file: Path | None) -> str:
     try:
         return Path(file or "").read_text(encoding="utf-8-sig").strip()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(
-            f"--problem {file}: {reason}", hint="Give the path of a text file with the question."
-        ) from None
+        reason, hint = (
+            error.strerror or str(error),
+            "Give the path of a text file with the question.",
+        )
     except UnicodeDecodeError:
-        raise UsageError(
-            f"--problem {file}: not UTF-8 text", hint="Save the file as UTF-8."
-        ) from None
+        reason, hint = "not UTF-8 text", "Save the file as UTF-8."
+    raise UsageError(f"--problem {file}: {reason}", hint=hint)
 
 
 async def _tasks_of_service(runner: BenchmarkRunner, dataset_name: str) -> list[Task]:
     response = await runner.service.list_tasks(dataset_name)
     runner.dataset_name = dataset_name
-    return list(
-        build_tasks(
-            response.tasks,
-            runner.TASK_MODEL,
-            runner.EVALUATOR_FIELDS,
-            f"dataset {dataset_name!r} of the service",
-        )
-    )
-
-
-async def _tasks_of_file(runner: BenchmarkRunner, file: Path | None) -> list[Task]:
-    return await call_load_tasks(runner, None if file is None else _existing(file))
+    place, hidden = f"dataset {dataset_name!r} of the service", runner.EVALUATOR_FIELDS
+    return [*build_tasks(response.tasks, runner.TASK_MODEL, hidden, place)]
 
 
 def _existing(file: Path) -> str:
@@ -183,9 +161,8 @@ async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> 
         return registered  # by add_task()
     if isinstance(loaded, (list, tuple)):
         entries = cast("list[object]", loaded)
-        tasks = [task for task in entries if isinstance(task, Task)]
-        if len(tasks) == len(entries):
-            return tasks
+        if all(isinstance(entry, Task) for entry in entries):
+            return cast("list[Task]", [*entries])
     raise RunnerDefinitionError(
         f"load_tasks() returned {type(cast('object', loaded)).__name__}, not a list of Task",
         hint="Return the tasks from load_tasks() in runner/benchmark.py.",

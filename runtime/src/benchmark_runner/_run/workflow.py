@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner._progress.events import ScoringStarted
+from benchmark_runner._progress.events import InvocationEnded, InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
-from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.generate import note_interruption
-from benchmark_runner._run.graded_by import ask_who_grades, check_same_grader
-from benchmark_runner._run.invocation import invocation_ended, invocation_started
+from benchmark_runner._run.graded_by import (
+    CommandGrader,
+    GradedBy,
+    ask_who_grades,
+    check_same_grader,
+)
 from benchmark_runner._run.open import open_existing_run, open_run
-from benchmark_runner._run.outcome import Outcome
-from benchmark_runner._run.preparation import Preparation, make_planner, plan_of_command
-from benchmark_runner._run.scan import scan_all
+from benchmark_runner._run.preparation import (
+    Baseline,
+    Preparation,
+    make_planner,
+    plan_of_command,
+)
 from benchmark_runner._run.score import make_score
-from benchmark_runner._run.summary import Summaries
+from benchmark_runner._run.summary import RunSummary, Summaries
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import (
     ArtifactError,
@@ -29,44 +38,66 @@ from benchmark_runner.errors import (
     RunIdentityError,
     RunLockedError,
     ServiceError,
+    describe,
 )
-from benchmark_runner.schemas import Phase
+from benchmark_runner.schemas import Phase, ScoreResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner._progress.events import InvocationStarted
-    from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.preparation import CommandGrader
+    from benchmark_runner._run.plan import Plan, Planner
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
-    from benchmark_runner._run.summary import RunSummary
     from benchmark_runner._run.task_source import Connect
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.schemas import ScoreResult
 
 #: Seconds for closing the connections to the service.
 _CLOSE_WITHIN = 3.0
 
 
+@dataclass(slots=True)
+class Outcome:
+    """The state of a run at the end of a command.
+
+    Attributes:
+        config: The content of ``run_config.json``, without the hashes of the tasks.
+        chosen: The summary of the chosen tasks.
+        overall: The summary of all tasks.
+        score: The score, if there is one that is up to date.
+        standing: True if that score is from an earlier command.
+        stopped_by: The error that stopped the command before everything was done.
+        blocked: The tasks whose code blocked the event loop.
+        local: True if an embedded service evaluates, in this process or on a port.
+    """
+
+    session: Session
+    config: RunConfig
+    chosen: RunSummary
+    overall: RunSummary
+    score: ScoreResult | None = None
+    standing: bool = False
+    stopped_by: BenchmarkRunnerError | None = None
+    blocked: list[str] = field(default_factory=list[str])
+    local: bool = False
+
+    def event(self) -> InvocationEnded:
+        """Return the last event of the command."""
+        finished = "complete" if self.overall.complete else "incomplete"
+        return InvocationEnded(
+            outcome="stopped" if self.stopped_by is not None else finished,
+            error=None if self.stopped_by is None else describe(self.stopped_by),
+            final_score=self.score.final_score if self.score is not None else None,
+            mean=self.overall.mean,
+            stderr=self.overall.stderr,
+        )
+
+
 class Workflow:
     """Carries out one command on one run.
 
-    Args:
-        runner: The author's runner.
-        artifacts: The files of the run.
-        request: The request of the command.
-        service: The settings of the service.
-        connect: Makes the client for a runner and its tasks.
-
-    Attributes:
-        artifacts: The files of the run.
-        session: The run, once it is open; also for the outcome of a command that is interrupted.
-        listeners: The display and the log of events.
+    ``session`` is the run once it is open, also for the outcome of a command that is interrupted.
+    ``listeners`` are the display and the log of events.
     """
 
     def __init__(
@@ -91,9 +122,8 @@ class Workflow:
     async def carry_out(self, announce: Callable[[Session, Plan, bool], None]) -> Outcome:
         """Carry out the command.
 
-        Args:
-            announce: Called before anything is done, with the run, the plan, and whether an
-                embedded service evaluates.
+        Before anything is done, ``announce`` is called with the run, the plan, and whether an
+        embedded service evaluates.
 
         Raises:
             BenchmarkRunnerError: it can't be done; the class tells the reason.
@@ -119,8 +149,7 @@ class Workflow:
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
         """Plan the command without changing anything.
 
-        Returns:
-            The run, the plan, and the grader, if it is known.
+        Returns the run, the plan, and the grader, if it is known.
 
         Raises:
             BenchmarkRunnerError: it could not be done; the class tells the reason.
@@ -129,14 +158,14 @@ class Workflow:
             with attributed_to(Phase.LOAD):
                 session = await self._open()
             planner = make_planner(session, self._request, self._service)
-            await run_in_thread(scan_all, self.artifacts, session.config.tasks, planner)
+            await run_in_thread(self._scan, session, planner)
             plan = plan_of_command(session, self._request, planner.plan)
             if self._request.skip_eval or not self._runner.service_url:
                 return session, plan, None
             await self._connect_to_evaluate(session)
             once = RetryPolicy(attempts=1)
-            by, _ = await ask_who_grades(session.runner, local=self._service.local, retry=once)
-            return session, plan, by
+            grader = await ask_who_grades(session.runner, local=self._service.local, retry=once)
+            return session, plan, grader.by
         finally:
             await self._close()
 
@@ -145,13 +174,11 @@ class Workflow:
     ) -> Outcome:
         """Return the state of the run.
 
-        Args:
-            session: The run.
-            summaries: Those of all and of the chosen tasks; read from disk if ``None``.
+        The summaries of all and of the chosen tasks are read from disk if there are none.
         """
         if summaries is None:
             reader = Summaries(session.runner, session.chosen if session.is_part else None)
-            scan_all(self.artifacts, session.config.tasks, reader)
+            self._scan(session, reader)
             summaries = reader.result()
         overall, chosen = summaries
         return Outcome(
@@ -173,7 +200,12 @@ class Workflow:
         (task_id,) = self.session.chosen
         task = self.session.runner.registered_task(task_id)
         with suppress(ArtifactError):  # the process is about to end
-            note_interruption(self.artifacts, task_id, task.question, self.session.config.model)
+            note_interruption(self.artifacts, task, self.session.config.model)
+
+    def _scan(self, session: Session, observer: Planner | Baseline | Summaries) -> None:
+        """Show the files of each task to the observer; only those of one are in memory."""
+        for task_id in session.config.tasks:
+            observer.add(TaskFiles(self.artifacts, task_id))
 
     async def _open(self) -> Session:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
@@ -214,7 +246,7 @@ class Workflow:
             outcome = await run_in_thread(self.take_stock, session, summaries)
         outcome.stopped_by, outcome.local = stopped_by, grader.local
         await self._score(outcome, grader)
-        self.listeners.outcome = invocation_ended(outcome)
+        self.listeners.outcome = outcome.event()
         return outcome
 
     async def _prepare(
@@ -222,13 +254,12 @@ class Workflow:
     ) -> tuple[Plan, CommandGrader, InvocationStarted, tuple[RunSummary, RunSummary] | None]:
         """Plan the command, find its grader and freeze the run.
 
-        Returns:
-            The plan, the grader, the first event, and the summaries if nothing is left to do.
+        Returns the plan, the grader, the first event, and the summaries if nothing is left to do.
         """
         request, service = self._request, self._service
         chosen = session.chosen if session.is_part else None
         baseline = Baseline(session.runner, make_planner(session, request, service), chosen)
-        await run_in_thread(scan_all, self.artifacts, session.config.tasks, baseline)
+        await run_in_thread(self._scan, session, baseline)
         plan = plan_of_command(session, request, baseline.plan)
         preparation = Preparation(session, request, service, plan, baseline)
         with attributed_to(Phase.EVALUATE):
@@ -238,10 +269,9 @@ class Workflow:
         self.session = session
         self._frozen = await run_in_thread(preparation.freeze, grader)
         self._caps.spend = baseline.spend
-        started = invocation_started(session, plan, request, service, baseline)
         # Other processes may add to a run of --problem meanwhile, as only a task is locked.
         summaries = baseline.summaries if request.problem is None else None
-        return plan, grader, started, summaries
+        return plan, grader, preparation.started(), summaries
 
     async def _run_engine(
         self, session: Session, plan: Plan, grader: CommandGrader, started: InvocationStarted
@@ -251,18 +281,8 @@ class Workflow:
         await self.listeners.begin(started, quiet=self._request.quiet)
         if not self._request.skip_eval:
             session.runner.service.on_retry = self.listeners.tell_of_retry
-        engine = Engine(
-            session.runner,
-            self.artifacts,
-            self._request,
-            self._service,
-            self.listeners.tell,
-            model=session.config.model,
-            llm_config=session.llm_config,
-            graded_by=grader.by,
-            local=grader.local,
-            caps=self._caps,
-        )
+        tell, caps = self.listeners.tell, self._caps
+        engine = Engine(session, self._request, self._service, grader, tell, caps)
         self._blocked = engine.blocked
         return await engine.carry_out(plan)
 

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.benchmark import Benchmark
     from benchmark_runner._run.defaults import CliSettings
-    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
+    from benchmark_runner._run.workflow import Outcome
 
 ResultT = TypeVar("ResultT")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._run.identity import task_changes
+from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.task_source import choose_source, load_tasks
 from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.errors import DatasetError, UsageError
@@ -72,9 +73,7 @@ async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect
             f"{' or '.join(map(repr, names))}",
             hint="Leave out the field: only the tasks of a dataset can be grouped.",
         )
-    source = choose_source(
-        config, dataset_file=None, dataset_name=None, problem=None, default_file=None
-    )
+    source = choose_source(config, RunRequest())
     runner.run_id = view.run_id
     if source.kind == "service":
         runner.service = await connect(runner, source)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner
-from benchmark_runner._run.scan import scan
 from benchmark_runner._run.score import EvalsDigest, is_current
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import did_you_mean, some_ids
@@ -174,7 +173,9 @@ class RunScan:
         """Yield each row with the files of its task, which hold the long texts."""
         planner = Planner(skip_eval=self._skip_eval)
         self._start(planner.plan)
-        for task in scan(self._view.artifacts, self._view.config.tasks, planner):
+        for task_id in self._view.config.tasks:
+            task = TaskFiles(self._view.artifacts, task_id)
+            planner.add(task)
             score = self._summariser.add(task)
             self._digest.add(task)
             row = make_row(task, score)

@@ -195,8 +195,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         ended_at=with_time_zone(generation.ended_at),
         model=generation.model,
         graded_by=GradedBy.of(result) if graded and result is not None else None,
-        stale_eval=result is not None
-        and why_eval_is_owed(result, task.generation_hash) is Reason.OTHER_GENERATION,
+        stale_eval=why_eval_is_owed(task) is Reason.OTHER_GENERATION,
         unreadable=task.has_unreadable_eval,
         log_dir=generation.log_dir,
     )
@@ -212,7 +211,7 @@ def _state_of(task: TaskFiles) -> TaskState:
         return TaskState.FAILED_GRADING
     if ran_out := _RAN_OUT.get(generation.status):
         return ran_out
-    if result is None or why_eval_is_owed(result, task.generation_hash):
+    if result is None or why_eval_is_owed(task):
         return TaskState.NOT_GRADED
     graded = result.status is EvalStatus.EVALUATED
     return TaskState.SCORED if graded else TaskState.DID_NOT_COMPLETE

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._run.score import EvalsDigest
-from benchmark_runner._run.summary import summarise
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import Invocation, RunConfig
@@ -24,7 +23,7 @@ from benchmark_runner.schemas import (
     ScoreResult,
     TokenUsage,
 )
-from tests.fakes import FakeRunner
+from tests.fakes import FakeRunner, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,10 +22,10 @@ from benchmark_runner.results.phrases import missing_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.session import Session
+    from benchmark_runner._run.workflow import Outcome
 
 
 def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.plan import Planner
-from benchmark_runner._run.scan import scan_all
-from benchmark_runner._run.summary import summarise
-from tests.fakes import FakeRunner, RunFolder, hash_of_evals
+from benchmark_runner._run.preparation import Baseline
+from benchmark_runner.artifacts.task_files import TaskFiles
+from tests.fakes import FakeRunner, RunFolder, hash_of_evals, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,8 @@ def artifacts(tmp_path: Path) -> RunArtifacts:
 
 def baseline_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Baseline:
     baseline = Baseline(runner or FakeRunner(), Planner())
-    scan_all(artifacts, TASKS, baseline)
+    for task_id in TASKS:
+        baseline.add(TaskFiles(artifacts, task_id))
     return baseline
 
 

@@ -1,0 +1,55 @@
+"""A step of a task, generate or evaluate: a call of the author's method, under a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within, is_cancelled
+from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope
+
+if TYPE_CHECKING:
+    from benchmark_runner._progress.events import Listener
+    from benchmark_runner._run.disk_retry import DiskWriter
+    from benchmark_runner._run.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The common part of both steps. ``watch`` measures the time lost to other tasks."""
+
+    session: Session
+    disk: DiskWriter
+    watch: LoopWatch
+    emit: Listener
+
+    async def call(
+        self,
+        task_id: str,
+        method: Callable[..., object],
+        call: Callable[[], object],
+        seconds: float | None,
+    ) -> tuple[object, BaseException | None]:
+        """Return what an author's method returns, or the error that it raises.
+
+        ``DeadlineExceeded`` is among the errors; of the framework, only what cancels is raised.
+        """
+        not_counted = partial(self.watch.lost_by_others, task_id)
+        try:
+            with OwnerScope(task_id):
+                return await call_within(method, call, seconds, not_counted), None
+        except CancelledWithResult:
+            raise
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            return None, error  # the author's code cancelled itself
+        except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
+            return None, error
+
+    async def log_traceback(self, task_id: str, log: str, error: BaseException) -> None:
+        """Write the traceback of an error into a log of the task, if the disk allows it."""
+        await self.disk.try_write(self.session.artifacts.write_traceback, task_id, log, error)
