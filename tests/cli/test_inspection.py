@@ -29,12 +29,12 @@ TASKS: list[dict[str, Any]] = [
     {"id": "t1", "question": "say one", "answer": "one", "about": {"topic": "numbers"}},
     {"id": "t2", "question": "say a", "answer": "a", "about": {"topic": "letters"}},
 ]
-BY_TOPIC = {"numbers": ["t1"], "letters": ["t2"]}
+TOPICS = {"t1": "numbers", "t2": "letters"}
 
 
-def groups(name: str = "about.topic") -> dict[str, list[str]]:
+def groups(name: str = "about.topic") -> dict[str, str]:
     inspection = inspect_runs(SETTINGS, None)
-    return inspection.task_fields(inspection.open("r1"), [name]).groups(name)
+    return inspection.task_fields(inspection.open("r1"), [name]).group_of(name)
 
 
 @pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]], ids=["file", "service"])
@@ -42,7 +42,7 @@ def test_tasks_are_grouped_by_a_field(project: RunnerProject, source: list[str])
     project.write_tasks(TASKS)
     project.run("run", "--run-id", "r1", *source)
 
-    assert groups() == BY_TOPIC
+    assert groups() == TOPICS
 
 
 def test_the_service_is_asked_that_listed_them(
@@ -57,7 +57,7 @@ def test_the_service_is_asked_that_listed_them(
     assert ran.code == 0, ran.err
     before = scripted.paths().count(path)
 
-    assert groups() == BY_TOPIC
+    assert groups() == TOPICS
     assert scripted.paths().count(path) == before + 1
 
 

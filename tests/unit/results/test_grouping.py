@@ -93,7 +93,7 @@ class TestLoading:
             "topic": {"b": "sums", "a": "names", "c": "sums"},
             "meta.level": {"b": 1, "a": 2, "c": 3},
         }
-        assert fields.groups("topic") == {"sums": ["b", "c"], "names": ["a"]}
+        assert fields.group_of("topic") == {"b": "sums", "a": "names", "c": "sums"}
         assert (fields.changed, bench.connected) == ([], 0)
 
     async def test_of_a_service_it_is_asked(self, bench: Bench) -> None:

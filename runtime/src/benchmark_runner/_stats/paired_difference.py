@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from benchmark_runner._stats.distributions import binomial_cdf
-from benchmark_runner._stats.intervals import student_t_interval
+from benchmark_runner._stats.intervals import Interval, student_t_interval
 from benchmark_runner._stats.means import clustered_standard_error, mean, standard_error
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
-    from benchmark_runner._stats.intervals import Interval
 
 _Task = TypeVar("_Task", bound="Hashable")
 

@@ -7,6 +7,7 @@ the service. Tasks of ``--problem`` have nothing but a question.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -17,8 +18,6 @@ from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pydantic import JsonValue
 
     from benchmark_runner._run.task_source import Connect
@@ -28,37 +27,26 @@ if TYPE_CHECKING:
 #: Fields whose value differs in each task.
 _OF_ONE_TASK = frozenset({"id", "question"})
 
-__all__ = ["TaskFields", "field_value", "group_name", "load_task_fields"]
-
 
 @dataclass(frozen=True, slots=True)
 class TaskFields:
-    """Fields of a run's tasks.
+    """Fields of a run's tasks: by name, the value of each task by id; ``None`` without the field.
 
-    Attributes:
-        values: By field name, the value of each task by id; ``None`` if a task lacks the field.
-        changed: Tasks whose content has changed since the run was started, and so perhaps the
-            field.
+    ``changed`` lists tasks whose content, so perhaps the field, has changed since the run started.
     """
 
     values: dict[str, dict[str, JsonValue]]
     changed: list[str]
 
-    def groups(self, name: str) -> dict[str, list[str]]:
-        """Return the task ids by the value of the field ``name``, in the run's order."""
-        groups: dict[str, list[str]] = {}
-        for task_id, value in self.values[name].items():
-            groups.setdefault(group_name(value), []).append(task_id)
-        return groups
+    def group_of(self, name: str) -> dict[str, str]:
+        """Return the name of each task's group by the field ``name``, in the run's order."""
+        return {task_id: group_name(value) for task_id, value in self.values[name].items()}
 
 
 async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect) -> TaskFields:
-    """Load a run's tasks again and return some of their fields.
+    """Load a run's tasks again and return some of their fields; a dot leads into a nested one.
 
-    Args:
-        view: The run.
-        names: The names of the fields; a dot leads into a nested one.
-        connect: Makes the client, if the service lists the tasks.
+    ``connect`` makes the client, if the service lists the tasks.
 
     Raises:
         UsageError: no task has such a field, or the tasks are from ``--problem``.
@@ -94,12 +82,7 @@ async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect
 
 
 def field_value(task: Task, name: str) -> JsonValue:
-    """Return the value of a task's field; ``None`` if the task lacks it.
-
-    Args:
-        task: The task.
-        name: The name of the field; a dot leads into a nested one, unless a field has that name.
-    """
+    """Return the value of a task's field, also of a nested one; ``None`` if the task lacks it."""
     for field in (name, name.partition(".")[0]):
         fields = _as_json(task, field)
         if field in fields:

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
 
-__all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts"]
-
 
 def config_facts(config: RunConfig) -> dict[str, object]:
     """Return the model and the source of the tasks."""

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.intervals import IntervalMethod
+from benchmark_runner._stats.intervals import Interval, IntervalMethod
 from benchmark_runner._text import dollars, duration, plural
-from benchmark_runner.schemas import Phase, TokenUsage
+from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
 
 if TYPE_CHECKING:
     from benchmark_runner._run.summary import FailureGroup, RunSummary
-    from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.results.task_row import TaskRow
-    from benchmark_runner.schemas import FailureKind, ScoreResult
 
-__all__ = [
-    "METHODS",
-    "amount",
-    "bounds_text",
-    "cost_text",
-    "dataset_label",
-    "duration",
-    "failure_heading",
-    "failure_text",
-    "first_of",
-    "interval_text",
-    "missing_text",
-    "number",
-    "plural",
-    "score_is_mean",
-    "token_text",
-    "tokens_of",
-]
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
 
@@ -57,6 +38,12 @@ def amount(value: float, unit: str) -> str:
             return number(value)
 
 
+def moment_text(moment: datetime, *, seconds: bool = False) -> str:
+    """Return a moment in UTC, to the minute, or to the second for a column of them."""
+    there = moment.astimezone(UTC) if moment.tzinfo else moment
+    return f"{there:%Y-%m-%d %H:%M:%S}" if seconds else f"{there:%Y-%m-%d %H:%M} UTC"
+
+
 def first_of(config: RunConfig) -> str | None:
     """Return ``first N of M`` for a run of a part of its dataset."""
     return f"first {len(config.tasks):,} of {config.dataset_size:,}" if config.limit else None
@@ -70,9 +57,14 @@ def dataset_label(config: RunConfig) -> str:
     return config.dataset_name or (Path(file).stem if file else "load_tasks()")
 
 
-def interval_text(interval: Interval) -> str:
+def range_text(low: float, high: float) -> str:
     """Return ``0.09 to 0.99``."""
-    return f"{number(interval.low)} to {number(interval.high)}"
+    return f"{number(low)} to {number(high)}"
+
+
+def interval_text(interval: Interval) -> str:
+    """Return the bounds of an interval, such as ``0.09 to 0.99``."""
+    return range_text(interval.low, interval.high)
 
 
 def score_is_mean(score: ScoreResult, mean: float | None) -> bool:
@@ -88,18 +80,13 @@ def bounds_text(summary: RunSummary) -> str:
     unknown = total - len(summary.scores)
     if not unknown:
         return "Bounds: none, as every task counts; there is no error that could be 0 or 1."
-    low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
+    low_to_high = range_text(bounds.errors_as_0, bounds.errors_as_1)
     without = f"the {unknown:,} without a score" if unknown > 1 else "the one without a score"
-    return f"Bounds {low} to {high}: the mean of all {total:,} tasks with {without} as 0, and as 1."
+    return f"Bounds {low_to_high}: the mean of all {total:,} tasks with {without} as 0, and as 1."
 
 
 def missing_text(summary: RunSummary, *, errors: bool = False) -> str:
-    """Return the number of tasks of each step that are still to be done.
-
-    Args:
-        summary: How the run's tasks stand.
-        errors: Whether to add the tasks that failed.
-    """
+    """Return the number of tasks that each step is still to do, and with ``errors`` the failed."""
     parts = {
         "not generated": len(summary.without_generation),
         "not evaluated": len(summary.without_eval),

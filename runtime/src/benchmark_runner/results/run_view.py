@@ -7,6 +7,7 @@ read is counted, and is not an error.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,25 +17,18 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.score import EvalsDigest, is_current
-from benchmark_runner._run.summary import Summariser
+from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, some_ids
-from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.run_folder import ModelT, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.checkpoint import load_run_config
+from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
-from benchmark_runner.results.task_row import TaskState, make_row, with_time_zone
-from benchmark_runner.schemas import safe_path_segment
+from benchmark_runner.results.task_row import TaskRow, TaskState, make_row, with_time_zone
+from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage, safe_path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmark_runner._redaction import Redactor
-    from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner.artifacts.run_folder import ModelT
     from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.task_row import TaskRow
-    from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage
 
 __all__ = ["RunScan", "RunView", "open_view", "run_ids"]
 

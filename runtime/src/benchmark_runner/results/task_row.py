@@ -11,13 +11,12 @@ from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import Reason, why_eval_is_owed
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import known_cost
-from benchmark_runner.schemas import EvalStatus, GenerationStatus, Phase, TokenUsage
+from benchmark_runner.schemas import EvalStatus, FailureKind, GenerationStatus, Phase, TokenUsage
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.schemas import FailureKind
 
 __all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
 

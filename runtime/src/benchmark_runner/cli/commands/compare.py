@@ -54,8 +54,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("compare", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs
-            from benchmark_runner.cli.output.compare import compare_runs
-            from benchmark_runner.cli.output.compare_json import as_json
+            from benchmark_runner.cli.output.compare import as_json, compare_runs
             from benchmark_runner.cli.output.compare_text import lines
             from benchmark_runner.errors import UsageError
 

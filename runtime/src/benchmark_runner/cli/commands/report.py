@@ -46,8 +46,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         with failures_as_messages("report", as_json=json):
             from benchmark_runner._extras import require_extra
             from benchmark_runner.cli.inspection import inspect_runs
-            from benchmark_runner.cli.output.report import write_report
-            from benchmark_runner.cli.output.report_json import as_json
+            from benchmark_runner.cli.output.report import as_json, write_report
             from benchmark_runner.cli.shell import short_path
 
             require_extra("report")

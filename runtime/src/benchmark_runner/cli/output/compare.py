@@ -1,25 +1,21 @@
-"""The result of ``compare``, which :mod:`compare_text` and :mod:`compare_json` render."""
+"""The result of ``compare`` and its JSON."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.exit_codes import NOT_COMPARABLE, WORSE
-from benchmark_runner.results.compare.effect import compare
-from benchmark_runner.results.compare.findings import Concern
-from benchmark_runner.results.compare.side import read_side
-from benchmark_runner.results.compare.verdict import Verdict, judge
-from benchmark_runner.results.grouping import group_name
+from benchmark_runner.results.compare.effect import Comparison, Effect, compare
+from benchmark_runner.results.compare.findings import Concern, Finding
+from benchmark_runner.results.compare.side import Side, mean_of_known, read_side
+from benchmark_runner.results.compare.verdict import Judgement, Verdict, judge
+from benchmark_runner.results.grouping import TaskFields
+from benchmark_runner.results.json_facts import config_facts, grader_facts, interval_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
-    from pydantic import JsonValue
-
     from benchmark_runner.cli.inspection import Inspection
-    from benchmark_runner.results.compare.effect import Comparison
-    from benchmark_runner.results.compare.verdict import Judgement
     from benchmark_runner.results.run_view import RunView
 
 _EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
@@ -27,15 +23,9 @@ _EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """Two runs, compared.
+    """Two runs, compared by the field ``by``, with the values of ``cluster`` as clusters.
 
-    Attributes:
-        comparison: The two runs and the difference between them.
-        judgement: The verdict.
-        cluster: The field whose values are the clusters.
-        by: The field whose values are the groups.
-        notes: Remarks on the fields.
-        ways_out: The command that removes an obstacle, by its subject.
+    ``ways_out`` holds the command that removes an obstacle, by its subject.
     """
 
     comparison: Comparison
@@ -54,7 +44,7 @@ class ComparisonResult:
 def compare_runs(
     inspection: Inspection, a: str, b: str, *, cluster: str | None, by: str | None
 ) -> ComparisonResult:
-    """Compare two runs.
+    """Compare a candidate with a baseline.
 
     Args:
         inspection: The benchmark.
@@ -62,24 +52,19 @@ def compare_runs(
         b: The candidate.
         cluster: The field whose values are the clusters, if the tasks are related.
         by: The field whose values are groups, to compare by group, too.
-
-    Raises:
-        BenchmarkRunnerError: a run or a field can't be read.
     """
     view_a, view_b = inspection.open(a), inspection.open(b)
     side_a, side_b = read_side(view_a), read_side(view_b)
-    values: Mapping[str, Mapping[str, JsonValue]] = {}
-    changed: list[str] = []
+    fields = TaskFields({}, [])
     if names := [*dict.fromkeys(name for name in (cluster, by) if name is not None)]:
         # Both have the compared tasks; those of --problem have no fields.
         view = view_a if view_b.config.task_source == "problem" else view_b
         fields = inspection.task_fields(view, names)
-        values, changed = fields.values, fields.changed
-    clusters = _clusters(values[cluster]) if cluster is not None else None
-    groups = {each: group_name(value) for each, value in values[by].items()} if by else None
+    clusters = _clusters(fields, cluster) if cluster is not None else None
+    groups = fields.group_of(by) if by is not None else None
     comparison = compare(side_a, side_b, clusters=clusters, groups=groups)
     compared, notes = comparison.pairing.a, list[str]()
-    if count := sum(task_id in compared for task_id in changed):
+    if count := sum(task_id in compared for task_id in fields.changed):
         notes.append(f"{count} compared task(s) have changed since, maybe in the field, too")
     if clusters and (alone := sum(clusters[each] == (each,) for each in compared)):
         notes.append(f"{alone} compared task(s) have no {cluster}: each is a cluster of its own")
@@ -87,12 +72,95 @@ def compare_runs(
     return ComparisonResult(comparison, judge(comparison), cluster, by, notes, ways_out)
 
 
-def _clusters(values: Mapping[str, JsonValue]) -> dict[str, Hashable]:
-    # A task without the field is a cluster of its own.
+def as_json(result: ComparisonResult) -> dict[str, object]:
+    """Return a comparison for ``--json``, with all ids."""
+    comparison, judgement = result.comparison, result.judgement
+    pairing, effect = comparison.pairing, comparison.effect
     return {
-        task_id: (task_id,) if value is None else group_name(value)
-        for task_id, value in values.items()
+        "results_dir": str(comparison.a.view.artifacts.results_dir),
+        "a": _side_as_json(comparison, comparison.a),
+        "b": _side_as_json(comparison, comparison.b),
+        "verdict": judgement.verdict.replace(" ", "_"),
+        "reason": judgement.reason,
+        "obstacles": [
+            {**_finding_as_json(finding), "way_out": result.ways_out.get(finding.about)}
+            for finding in judgement.obstacles
+        ],
+        "warnings": [_finding_as_json(finding) for finding in judgement.warnings],
+        "notes": result.notes,
+        "differences": [each._asdict() for each in judgement.differences],
+        "compared": len(pairing.a),
+        "excluded": [
+            {**asdict(each), "because": each.because.name.lower()} for each in pairing.excluded
+        ],
+        "effect": effect and _effect_as_json(effect),
+        "worst_case": comparison.worst_case and _effect_as_json(comparison.worst_case),
+        "cluster": result.cluster,
+        "clusters": comparison.clusters,
+        "higher": _changes_as_json(comparison, comparison.higher),
+        "lower": _changes_as_json(comparison, comparison.lower),
+        "by": result.by,
+        "groups": [
+            {"group": name, **_effect_as_json(each)} for name, each in comparison.groups.items()
+        ],
     }
+
+
+def _side_as_json(comparison: Comparison, side: Side) -> dict[str, object]:
+    config, summary, score = side.view.config, side.scan.summary, side.scan.score
+    compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
+    cost, with_cost = mean_of_known(task.cost for task in compared)
+    seconds, with_seconds = mean_of_known(task.seconds for task in compared)
+    return {
+        "run_id": side.view.run_id,
+        **config_facts(config),
+        "local": side.view.local,
+        "complete": summary.complete,
+        "final_score": score.final_score if score else None,
+        "mean": summary.mean,
+        "stderr": summary.stderr,
+        "counts": summary.counts.model_dump(),
+        "graded_by": grader_facts(summary),
+        "cost": side.cost.total,
+        "cost_unknown": side.cost.unknown,
+        "cost_per_compared_task": cost,
+        "compared_with_cost": with_cost,
+        "generation_seconds": side.seconds.total,
+        "generation_seconds_unknown": side.seconds.unknown,
+        "seconds_per_compared_task": seconds,
+        "compared_with_seconds": with_seconds,
+        "unreadable": [str(path) for path in side.scan.unreadable],
+    }
+
+
+def _effect_as_json(effect: Effect) -> dict[str, object]:
+    difference = effect.difference
+    return {
+        "count": difference.count,
+        "mean_a": effect.mean_a,
+        "mean_b": effect.mean_b,
+        "difference": difference.mean,
+        "stderr": difference.standard_error,
+        "interval": interval_facts(difference.interval),
+        "minimum_detectable_effect": effect.detectable,
+        "sign_test_p_value": effect.sign_p_value,
+        "pass_fail": effect.pass_fail and effect.pass_fail._asdict(),
+    }
+
+
+def _finding_as_json(finding: Finding) -> dict[str, object]:
+    return {"about": finding.about, "text": finding.text, "task_ids": finding.task_ids}
+
+
+def _changes_as_json(comparison: Comparison, task_ids: Sequence[str]) -> list[dict[str, object]]:
+    a, b = comparison.pairing.a, comparison.pairing.b
+    return [{"task_id": each, "a": a[each], "b": b[each]} for each in task_ids]
+
+
+def _clusters(fields: TaskFields, name: str) -> dict[str, Hashable]:
+    # A task without the field is a cluster of its own.
+    alone = {task_id: (task_id,) for task_id, value in fields.values[name].items() if value is None}
+    return {**fields.group_of(name), **alone}
 
 
 def _ways_out(inspection: Inspection, a: RunView, b: RunView) -> dict[Concern, str]:

@@ -3,67 +3,76 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import dollars, duration, in_one_line
 from benchmark_runner.cli.output.totals import tasks_text
-from benchmark_runner.results.compare.side import mean_of_known
+from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
 from benchmark_runner.results.phrases import score_is_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from pydantic import JsonValue
 
     from benchmark_runner._stats.paired_difference import PairedDifference
     from benchmark_runner.cli.output.compare import ComparisonResult
     from benchmark_runner.results.compare.effect import Comparison, Effect
     from benchmark_runner.results.compare.pairing import Exclusion
-    from benchmark_runner.results.compare.side import Side, TaskOutcome, Total
 
-_COLUMNS = 80
 _SHOWN_IDS = 5
-#: Where texts begin; a name stands before them.
+_WAY_OUT = "Way out"
+#: Where texts begin; a label stands before them.
 _INDENT = 11
+_WRAPPER = textwrap.TextWrapper(
+    80, subsequent_indent=" " * _INDENT, break_long_words=False, break_on_hyphens=False
+)
+#: A label and a text.
+_Entry = tuple[str, str]
 
 
 def lines(result: ComparisonResult) -> Iterator[str]:
     """Yield a comparison in lines for a person."""
+    for label, text in _entries(result):
+        line = f"{label:<{_INDENT}}{text}"
+        # A command stays in one line, to be copied.
+        yield from [line] if label == _WAY_OUT else _WRAPPER.wrap(line)
+
+
+def _entries(result: ComparisonResult) -> Iterator[_Entry]:
+    """Yield labels with the text beside each."""
     comparison, judgement = result.comparison, result.judgement
-    yield from _side_lines("A, the baseline", comparison, comparison.a)
-    yield from _side_lines("B, the candidate", comparison, comparison.b)
+    yield from _side_entries("A, the baseline", comparison, comparison.a)
+    yield from _side_entries("B, the candidate", comparison, comparison.b)
     label = "Changed"
     for name, before, after in judgement.differences:
-        yield from _entry(label, f"{in_one_line(name)}: {_setting(before)} -> {_setting(after)}")
+        yield label, f"{in_one_line(name)}: {_setting(before)} -> {_setting(after)}"
         label = ""
     if not judgement.differences:
-        yield from _entry(label, "nothing of model, settings and code, as far as is recorded")
-    yield from _tasks_lines(comparison)
+        yield label, "nothing of model, settings and code, as far as is recorded"
+    yield from _tasks_entries(comparison)
     if (effect := comparison.effect) is not None:
-        yield from _effect_lines(result, effect)
-    for finding in judgement.warnings:
-        yield from _entry("Note", finding.text)
-    for note in result.notes:
-        yield from _entry("Note", note)
-    yield from _verdict_lines(result)
+        yield from _effect_entries(result, effect)
+    for note in (*(finding.text for finding in judgement.warnings), *result.notes):
+        yield "Note", note
+    yield from _verdict_entries(result)
 
 
-def _side_lines(name: str, comparison: Comparison, side: Side) -> Iterator[str]:
+def _side_entries(name: str, comparison: Comparison, side: Side) -> Iterator[_Entry]:
     config, summary = side.view.config, side.scan.summary
     counts = summary.counts
     done = counts.scored + summary.did_not_complete
-    yield from _entry("Run", f"{side.view.run_id} ({name})")
-    yield from _entry("  model", in_one_line(config.model))
-    yield from _entry("  tasks", in_one_line(tasks_text(config, config.tasks)))
-    yield from _entry("  done", f"{done} of {counts.total}" if done < counts.total else "all")
-    yield from _entry("  score", _score_text(side))
+    yield "Run", f"{side.view.run_id} ({name})"
+    yield "  model", in_one_line(config.model)
+    yield "  tasks", in_one_line(tasks_text(config, config.tasks))
+    yield "  done", f"{done} of {counts.total}" if done < counts.total else "all"
+    yield "  score", _score_text(side)
     by = "; ".join(map(str, summary.graded)) or "nobody yet"
-    yield from _entry("  evals", f"by {in_one_line(by)}")
+    yield "  evals", f"by {in_one_line(by)}"
     compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
     cost = _spent_text(side.cost, compared, lambda task: task.cost, dollars)
-    yield from _entry("  cost", cost)
+    yield "  cost", cost
     time = _spent_text(side.seconds, compared, lambda task: task.seconds, duration)
-    yield from _entry("  time", f"{time}, generating" if side.seconds.total is not None else time)
+    yield "  time", f"{time}, generating" if side.seconds.total is not None else time
 
 
 def _score_text(side: Side) -> str:
@@ -100,14 +109,14 @@ def _spent_text(
     return words
 
 
-def _tasks_lines(comparison: Comparison) -> Iterator[str]:
+def _tasks_entries(comparison: Comparison) -> Iterator[_Entry]:
     pairing = comparison.pairing
     left_out = f"{pairing.left_out or 'none'} left out"
-    yield from _entry("Tasks", f"{len(pairing.a)} compared, {left_out}")
+    yield "Tasks", f"{len(pairing.a)} compared, {left_out}"
     for excluded in pairing.excluded:
         ids = _ids_text(excluded.task_ids)
         text = f"{len(excluded.task_ids)} {excluded.because}{_states_text(excluded)}: {ids}"
-        yield from _entry("", text)
+        yield "", text
 
 
 def _states_text(excluded: Exclusion) -> str:
@@ -118,49 +127,40 @@ def _states_text(excluded: Exclusion) -> str:
     return f" ({', '.join(known)})" if known else ""
 
 
-def _effect_lines(result: ComparisonResult, effect: Effect) -> Iterator[str]:
+def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry]:
     comparison, difference = result.comparison, effect.difference
-    yield from _entry("Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}")
-    yield from _entry("B - A", _difference_text(difference, _how(result, difference)))
+    yield "Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}"
+    yield "B - A", _difference_text(difference, _how(result, difference))
     if (interval := difference.interval) is not None:
         bounds = f"{_signed(interval.low)} to {_signed(interval.high)}"
-        yield from _entry("", f"95 % interval {bounds} (Student's t)")
+        yield "", f"95 % interval {bounds} (Student's t)"
     if effect.pass_fail is not None:
         counted = effect.pass_fail
-        yield from _entry(
-            "Passed",
-            f"{counted.both_passed} in both, {counted.both_failed} in neither, "
-            f"{counted.only_a} in A only, {counted.only_b} in B only",
-        )
+        same = f"{counted.both_passed} in both, {counted.both_failed} in neither"
+        yield "Passed", f"{same}, {counted.only_a} in A only, {counted.only_b} in B only"
         alone = ", which takes tasks for unrelated" if comparison.clusters is not None else ""
-        yield from _entry("", f"exact McNemar test: p = {counted.p_value:.2g}{alone}")
+        yield "", f"exact McNemar test: p = {counted.p_value:.2g}{alone}"
     for label, task_ids in (("Gained", comparison.higher), ("Lost", comparison.lower)):
         if task_ids:
             named = [_change_text(comparison, task_id) for task_id in task_ids[:_SHOWN_IDS]]
-            text = f"{len(task_ids)}: {_ids_text(named, len(task_ids))}"
-            yield from _entry(label, text)
+            yield label, f"{len(task_ids)}: {_ids_text(named, len(task_ids))}"
     if effect.detectable is not None:
-        yield from _entry(
-            "Power",
-            f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such "
-            "comparisons; a smaller one less often",
-        )
+        shown = f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such"
+        yield "Power", f"{shown} comparisons; a smaller one less often"
     if comparison.groups:
-        yield from _entry("By", f"{result.by}, the greatest loss first")
+        yield "By", f"{result.by}, the greatest loss first"
         groups = sorted(comparison.groups.items(), key=lambda each: each[1].difference.mean)
         for name, each in groups:
             means = f"A {_number(each.mean_a)}, B {_number(each.mean_b)}"
             ours = _difference_text(each.difference, f"n={each.difference.count}")
-            yield from _entry("", f"{in_one_line(name)}: {means}, {ours}")
+            yield "", f"{in_one_line(name)}: {means}, {ours}"
 
 
 def _how(result: ComparisonResult, difference: PairedDifference) -> str:
-    clustered = ""
-    if result.comparison.clusters is not None:
-        clustered = f", in {result.comparison.clusters} cluster(s) by {result.cluster}"
-    if difference.standard_error is None:
-        return f"no standard error, n={difference.count}{clustered}"
-    return f"paired standard error, n={difference.count}{clustered}"
+    kind = "no" if difference.standard_error is None else "paired"
+    clusters = result.comparison.clusters
+    clustered = f", in {clusters} cluster(s) by {result.cluster}" if clusters is not None else ""
+    return f"{kind} standard error, n={difference.count}{clustered}"
 
 
 def _difference_text(difference: PairedDifference, how: str) -> str:
@@ -175,32 +175,21 @@ def _change_text(comparison: Comparison, task_id: str) -> str:
     return f"{task_id} ({_signed(pairing.b[task_id] - pairing.a[task_id])})"
 
 
-def _verdict_lines(result: ComparisonResult) -> Iterator[str]:
+def _verdict_entries(result: ComparisonResult) -> Iterator[_Entry]:
     judgement, ways_out = result.judgement, result.ways_out
     word = judgement.verdict.capitalize()
     if not judgement.obstacles:
-        yield from _entry("Verdict", f"{word}: {judgement.reason}.")
+        yield "Verdict", f"{word}: {judgement.reason}."
         for remark in judgement.remarks:
-            yield from _entry("", remark)
+            yield "", remark
         return
-    yield from _entry("Verdict", f"{word}:")
+    yield "Verdict", f"{word}:"
     for finding in judgement.obstacles:
         named = f": {_ids_text(finding.task_ids)}" if finding.task_ids else ""
-        yield from _entry("", f"- {in_one_line(finding.text)}{named}")
+        yield "", f"- {in_one_line(finding.text)}{named}"
     for way_out in dict.fromkeys(ways_out.get(each.about) for each in judgement.obstacles):
         if way_out is not None:
-            yield f"Way out    {way_out}"
-
-
-def _entry(label: str, text: str) -> Iterator[str]:
-    """Yield a label with a text beside it, which may take several lines."""
-    yield from textwrap.wrap(
-        f"{label:<{_INDENT}}{text}",
-        _COLUMNS,
-        subsequent_indent=" " * _INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield _WAY_OUT, way_out
 
 
 def _ids_text(ids: Sequence[str], count: int | None = None) -> str:

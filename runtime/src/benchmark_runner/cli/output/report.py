@@ -1,9 +1,10 @@
-"""The report of one run or several, written to its file."""
+"""The report of one run or several, written to its file, and its JSON."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,15 @@ from benchmark_runner._text import printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError
-from benchmark_runner.results.grouping import group_name
-from benchmark_runner.results.report.run_figures import Grouping
+from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
+from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
 from benchmark_runner.results.report.safe_text import SafeText
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from benchmark_runner.cli.inspection import Inspection
     from benchmark_runner.results.compare.effect import Comparison
-    from benchmark_runner.results.report.run_figures import RunFigures
     from benchmark_runner.results.run_view import RunView
 
 _NAME = "report.html"
@@ -33,14 +31,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was written.
-
-    Attributes:
-        file: The HTML file.
-        results_dir: The folder of the runs.
-        runs: The figures of each run.
-        comparisons: Each run compared with the first one.
-    """
+    """A report that was written, with its runs, each compared with the first one."""
 
     file: Path
     results_dir: Path
@@ -51,19 +42,7 @@ class Report:
 def write_report(
     inspection: Inspection, run_ids: Sequence[str], output: Path | None, by: str | None
 ) -> Report:
-    """Write the report of one run, or of several side by side.
-
-    Args:
-        inspection: The benchmark of the runs.
-        run_ids: The runs.
-        output: The file, if one was given.
-        by: The field of the tasks to group the scores by.
-
-    Raises:
-        UsageError: there is no such run or field, one is named twice, or the file can't be one.
-        ArtifactError: a run can't be read, or the file not be written.
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
+    """Write the report of one run, or of several side by side, grouped by the field ``by``."""
     if repeated := sorted({run_id for run_id in run_ids if run_ids.count(run_id) > 1}):
         raise UsageError(
             f"run(s) named more than once: {', '.join(repeated)}", hint="Name each run once."
@@ -84,12 +63,75 @@ def write_report(
     return Report(file, inspection.results_dir, runs, comparisons)
 
 
+def as_json(report: Report) -> dict[str, object]:
+    """Return a report for ``--json``."""
+    return {
+        "output": str(report.file),
+        "results_dir": str(report.results_dir),
+        "runs": [_run_as_json(each) for each in report.runs],
+        "differences": [_difference_as_json(each) for each in report.comparisons],
+    }
+
+
+def _run_as_json(figures: RunFigures) -> dict[str, object]:
+    view, scan = figures.side.view, figures.side.scan
+    summary, score = figures.summary, figures.score
+    bounds, ended = summary.bounds, scan.last_ended
+    return {
+        "run_id": figures.run_id,
+        "benchmark": view.runner.NAME,
+        **config_facts(figures.config),
+        "tasks_hash": figures.tasks_hash,
+        "local": view.local,
+        "complete": summary.complete,
+        "worked_on_by": figures.worked_on_by,
+        "started_at": view.started_at.isoformat(),
+        "last_generation_at": ended.isoformat() if ended else None,
+        "final_score": score.final_score if score else None,
+        "final_score_is_mean": figures.score_is_mean,
+        **_estimate_as_json(figures.estimate),
+        "bounds": bounds.model_dump() if bounds else None,
+        "counts": summary.counts.model_dump(),
+        "states": {state.name.lower(): count for state, count in scan.states.items()},
+        "distributions": [asdict(each) for each in figures.distributions],
+        "by": figures.grouping.by if figures.grouping else None,
+        "groups": [
+            {"name": group.name, "total": group.total, **_estimate_as_json(group.estimate)}
+            for group in figures.groups
+        ],
+        "failures": failure_facts(summary),
+        "cost": summary.spend.dollars,
+        "cost_unknown": summary.spend.unknown,
+        "tokens": scan.tokens.model_dump(),
+        "unreadable": [str(path) for path in scan.unreadable],
+    }
+
+
+def _difference_as_json(comparison: Comparison) -> dict[str, object]:
+    difference = comparison.effect.difference if comparison.effect else None
+    return {
+        "first": comparison.a.view.run_id,
+        "second": comparison.b.view.run_id,
+        "count": difference.count if difference else 0,
+        "mean": difference.mean if difference else None,
+        "stderr": difference.standard_error if difference else None,
+        "interval": interval_facts(difference.interval) if difference else None,
+    }
+
+
+def _estimate_as_json(estimate: Estimate | None) -> dict[str, object]:
+    return {
+        "scores": estimate.count if estimate else 0,
+        "mean": estimate.mean if estimate else None,
+        "interval": interval_facts(estimate.interval) if estimate else None,
+    }
+
+
 def _grouping(inspection: Inspection, view: RunView, by: str | None) -> Grouping | None:
     if by is None:
         return None
     fields = inspection.task_fields(view, [by])
-    groups = {task_id: group_name(value) for task_id, value in fields.values[by].items()}
-    return Grouping(by, groups, fields.changed)
+    return Grouping(by, fields.group_of(by), fields.changed)
 
 
 def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import dollars, some_ids
-from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG
+from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.phrases import (
-    METHODS,
-    failure_heading,
-    failure_text,
-    first_of,
-    interval_text,
-    number,
-    score_is_mean,
-)
-from benchmark_runner.schemas import Phase
+from benchmark_runner.results import phrases
+from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from benchmark_runner._run.summary import FailureGroup, RunSummary
     from benchmark_runner._spend import Spend
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.schemas import ScoreCounts, ScoreResult
 
 _MAX_GROUPS = 5
 
@@ -34,25 +23,27 @@ _MAX_GROUPS = 5
 def score_lines(
     score: ScoreResult, summary: RunSummary, *, standing: bool = False
 ) -> Iterator[str]:
-    """Yield the score, its error and its interval; a ``standing`` one was there before."""
+    """Yield the score, its error and its interval; ``standing`` if it was there before."""
     notes = ["local"] if score.local else []
     if not score.complete:
         notes.append("incomplete, missing tasks count 0")
     if standing:
         notes.append("from before")
     marks = f"  [{'; '.join(notes)}]" if notes else ""
-    if score_is_mean(score, summary.mean):
-        yield f"Score    {number(score.final_score)}{error_text(summary)}{marks}"
+    final = phrases.number(score.final_score)
+    if phrases.score_is_mean(score, summary.mean):
+        yield f"Score    {final}{error_text(summary)}{marks}"
     else:
-        yield f"Score    {number(score.final_score)}{marks}"
+        yield f"Score    {final}{marks}"
         if summary.mean is None:
             yield "         no standard error: no task has a numeric score"
         else:
-            yield f"Mean     {number(summary.mean)}{error_text(summary)} of the tasks' scores"
+            mean = phrases.number(summary.mean)
+            yield f"Mean     {mean}{error_text(summary)} of the tasks' scores"
     yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
-        low, high = number(bounds.errors_as_0), number(bounds.errors_as_1)
-        yield f"Bounds   {low} to {high}: the mean with what has no score as 0, and as 1"
+        low_to_high = phrases.range_text(bounds.errors_as_0, bounds.errors_as_1)
+        yield f"Bounds   {low_to_high}: the mean with what has no score as 0, and as 1"
 
 
 def error_text(summary: RunSummary) -> str:
@@ -65,13 +56,13 @@ def error_text(summary: RunSummary) -> str:
 def interval_lines(summary: RunSummary) -> Iterator[str]:
     """Yield the interval of the mean, and what a single run cannot show."""
     if (interval := summary.interval) is not None:
-        how = f"{interval.level:.0%}, {METHODS[interval.method]}"
-        yield f"Interval {interval_text(interval)} ({how}), for tasks like these"
+        how = f"{interval.level:.0%}, {phrases.METHODS[interval.method]}"
+        yield f"Interval {phrases.interval_text(interval)} ({how}), for tasks like these"
         yield "         One run does not show how much the model varies from run to run."
 
 
 def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
-    """Return the number of tasks, the ``chosen`` ones of all, and where they come from."""
+    """Return the number of tasks, how many of them are chosen, and where they come from."""
     count = len(config.tasks)
     match config.task_source:
         case "problem":
@@ -81,7 +72,7 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
         case "file":
             file = config.dataset_file
             origin = short_path(Path(file)) if file else "load_tasks()"
-    tasks = first_of(config) or str(count)
+    tasks = phrases.first_of(config) or str(count)
     if len(chosen) < count:
         tasks = f"{len(chosen)} chosen of {tasks}"
     return f"{tasks}, from {origin}"
@@ -90,7 +81,7 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
 def counts_text(counts: ScoreCounts, config: RunConfig) -> str:
     """Return the number of tasks of each outcome."""
     return (
-        f"{first_of(config) or counts.total}: {counts.attempted} attempted, "
+        f"{phrases.first_of(config) or counts.total}: {counts.attempted} attempted, "
         f"{counts.scored} scored, {counts.max_time} timed out, {counts.max_turns} out of turns, "
         f"{counts.error} failed"
     )
@@ -111,10 +102,10 @@ def cost_line(spend: Spend) -> str:
 
 
 def _group_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:
-    yield f"{failure_heading(group)}: {some_ids(group.task_ids)}"
+    yield f"{phrases.failure_heading(group)}: {some_ids(group.task_ids)}"
     yield f"  {group.error}"
     if group.kind is not None:
-        yield f"  [{failure_text(group.kind, group.retryable)}]"
+        yield f"  [{phrases.failure_text(group.kind, group.retryable)}]"
     if group.hint is not None:
         yield f"  {group.hint}"
     name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG

@@ -5,23 +5,21 @@ A is the baseline, B the candidate; a difference is B less A, and a higher score
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._stats.means import is_pass_fail, mean
 from benchmark_runner._stats.paired_difference import (
+    PairedDifference,
     exact_mcnemar,
     minimum_detectable_effect,
     paired_difference,
 )
-from benchmark_runner.results.compare.pairing import pair
+from benchmark_runner.results.compare.pairing import Pairing, pair
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
-
-    from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.results.compare.pairing import Pairing
     from benchmark_runner.results.compare.side import Side
 
 __all__ = ["Comparison", "Direction", "Effect", "PassFail", "compare", "measure"]
@@ -31,14 +29,9 @@ _SIGNIFICANCE = 0.05
 
 
 class PassFail(NamedTuple):
-    """The number of tasks that were passed (1) or failed (0) in two runs.
+    """The number of tasks that were passed (1) or failed (0) in both runs, or passed in one only.
 
-    Attributes:
-        both_passed: Passed in both.
-        both_failed: Failed in both.
-        only_a: Passed in A only.
-        only_b: Passed in B only.
-        p_value: Of the exact McNemar test: the probability of flips as uneven by chance.
+    ``p_value`` is that of the exact McNemar test: the probability of changes as uneven by chance.
     """
 
     both_passed: int
@@ -64,7 +57,7 @@ class Effect:
         mean_a: Mean of A on these tasks.
         mean_b: Mean of B.
         difference: B less A, with its error.
-        pass_fail: The passes by run; ``None`` unless each score is 0 or 1.
+        pass_fail: ``None`` unless each score is 0 or 1.
         sign_p_value: Of the exact sign test: the probability by chance that B is higher, or
             lower, on so many of the tasks that differ. For pass/fail that is McNemar's.
     """
@@ -93,26 +86,15 @@ class Effect:
 
     @property
     def detectable(self) -> float | None:
-        """The least true difference that 80 of 100 such comparisons show.
-
-        ``None`` below two tasks, and where all differences are the same.
-        """
+        """The least true difference that 80 of 100 such comparisons show, if there is an error."""
         error = self.difference.standard_error
         return minimum_detectable_effect(error) if error else None
 
 
 def measure(
-    a: Mapping[str, float],
-    b: Mapping[str, float],
-    clusters: Mapping[str, Hashable] | None = None,
+    a: Mapping[str, float], b: Mapping[str, float], clusters: Mapping[str, Hashable] | None = None
 ) -> Effect | None:
-    """Return the effect on the tasks of ``a`` and ``b``; ``None`` without a task.
-
-    Args:
-        a: The scores of A.
-        b: Those of B, for the same tasks.
-        clusters: The cluster of each task, where tasks are related.
-    """
+    """Return the effect on the scores of the same tasks in A and B; ``None`` without a task."""
     difference = paired_difference(a, b, clusters)
     mean_a, mean_b = mean([*a.values()]), mean([*b.values()])
     if difference is None or mean_a is None or mean_b is None:

@@ -27,18 +27,16 @@ B only hide nothing that speaks against B.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from benchmark_runner.results.compare.effect import Direction
+from benchmark_runner.results.compare.effect import Comparison, Direction
 from benchmark_runner.results.compare.pairing import ExclusionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.results.compare.effect import Comparison
     from benchmark_runner.results.compare.side import Side
 
 __all__ = ["Concern", "Finding", "find"]
@@ -79,7 +77,6 @@ class Finding:
     Attributes:
         about: The subject.
         text: A sentence without its end, in which the runs are A and B.
-        is_obstacle: True if the runs are not comparable because of it.
         task_ids: The tasks that it is about, where it is about some.
     """
 

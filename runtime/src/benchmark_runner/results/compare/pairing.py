@@ -33,14 +33,7 @@ class ExclusionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Tasks that are not compared, for one reason.
-
-    Attributes:
-        because: The reason.
-        in_a: The reason why there is no score in A, if that is why.
-        in_b: The same in B.
-        task_ids: The tasks.
-    """
+    """Tasks that are not compared, for one reason: in A or B, why there is no score."""
 
     because: ExclusionReason
     in_a: str | None

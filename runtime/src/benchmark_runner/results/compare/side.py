@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._stats.means import mean
-from benchmark_runner.results.task_row import TaskState
+from benchmark_runner.results.task_row import TaskRow, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from benchmark_runner._run.graded_by import GradedBy
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.results.run_view import RunScan, RunView
-    from benchmark_runner.results.task_row import TaskRow
 
-    #: Called with the row and the files of each task while they are read.
-    TaskListener = Callable[[TaskRow, TaskFiles], object]
+#: Called with the row and the files of each task while they are read.
+TaskListener = Callable[["TaskRow", "TaskFiles"], object]
 
 __all__ = ["Side", "TaskOutcome", "Total", "mean_of_known", "read_side"]
 
 
 class TaskOutcome(NamedTuple):
-    """The part of a task's row that a comparison needs.
+    """The part of a task's row that a comparison needs, with the cost of the last attempt.
 
-    Attributes:
-        score: The task score; ``None`` if there is none.
-        missing: The reason why there is no score, in a few words.
-        graded_by: The grader of it.
-        cost: US dollars of the last attempt.
-        seconds: Wall-clock time of it.
+    ``missing`` is the reason why there is no score, in a few words.
     """
 
     score: float | None
@@ -41,12 +34,7 @@ class TaskOutcome(NamedTuple):
 
 
 class Total(NamedTuple):
-    """A sum over the generations of a run.
-
-    Attributes:
-        total: The sum of what is recorded; ``None`` if nothing is.
-        unknown: Number of generations without a record.
-    """
+    """A sum over the generations of a run, ``unknown`` of which have no record."""
 
     total: float | None
     unknown: int
@@ -72,17 +60,13 @@ class Side:
 
 
 def read_side(view: RunView, listener: TaskListener | None = None) -> Side:
-    """Read a run, which may be going on; no long text is kept.
-
-    Args:
-        view: The run.
-        listener: Called with the row and the files of each task.
+    """Read a run, which may be in progress; ``listener`` gets the row and files of each task.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     scan, tasks = view.scan(), dict[str, TaskOutcome]()
-    graders: dict[GradedBy, GradedBy] = {}
+    graders: dict[GradedBy, GradedBy] = {}  # one object for equal ones
     has_cost, untimed = False, 0
     for row, files in scan.with_files():
         by = row.graded_by and graders.setdefault(row.graded_by, row.graded_by)

@@ -6,21 +6,18 @@ holds, too, with the tasks that have a score in A only counted as 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark_runner.results.compare.effect import Direction
-from benchmark_runner.results.compare.findings import find
+from benchmark_runner.results.compare.effect import Comparison, Direction, Effect
+from benchmark_runner.results.compare.findings import Finding, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.compare.effect import Comparison, Effect
-    from benchmark_runner.results.compare.findings import Finding
 
 __all__ = ["Difference", "Judgement", "Verdict", "judge"]
 
@@ -57,10 +54,7 @@ class Judgement:
     """The verdict on a comparison and its grounds.
 
     Attributes:
-        verdict: The verdict.
         reason: The reason for it, in a sentence without its end.
-        obstacles: What makes the runs not comparable.
-        warnings: What to keep in mind.
         differences: The settings and facts that differ; without any, only chance can.
     """
 
@@ -99,7 +93,6 @@ def judge(comparison: Comparison) -> Judgement:
 
 def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
     certain = "the 95 % interval of the difference leaves out 0"
-    lacking = len(comparison.pairing.lacking_in_b)
     worst_case = comparison.worst_case
     match effect.shows:
         case Direction.WORSE:
@@ -109,7 +102,7 @@ def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
         case Direction.BETTER:
             return Verdict.NO_DIFFERENCE_SHOWN, (
                 f"B scores higher where both have a score, but that is not shown with its "
-                f"{lacking} task(s) without a score counted as 0"
+                f"{len(comparison.pairing.lacking_in_b)} task(s) without a score counted as 0"
             )
         case Direction.NOT_SHOWN:
             return Verdict.NO_DIFFERENCE_SHOWN, _why_not_shown(comparison, effect)

@@ -7,14 +7,13 @@ chart shows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from benchmark_runner.results.phrases import amount, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from markupsafe import Markup
     from pydantic import JsonValue
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     Spec = dict[str, JsonValue]
 
-__all__ = ["draw_histogram", "draw_intervals"]
 
 _INK, _FAINT, _BAR, _POINT = "var(--ink)", "var(--line)", "var(--mark)", "var(--mark-strong)"
 _FONT_SIZE = 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -11,25 +12,14 @@ from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.results import phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.report.task_table import TaskTable
-
-__all__ = ["render_page"]
 
 
 def render_page(
     template: str, content: Mapping[str, object], table: TaskTable, texts: SafeText
 ) -> bytes:
-    """Return the content of the file.
-
-    Args:
-        template: The name of the page's template.
-        content: The values for it.
-        table: The table of tasks.
-        texts: Makes all texts in it safe for a page.
-    """
+    """Return the page that a template makes of ``content`` and the table of tasks."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from benchmark_runner._text import some_ids
-from benchmark_runner.results.phrases import dataset_label, first_of, plural
-from benchmark_runner.results.task_row import with_time_zone
+from benchmark_runner.results.phrases import dataset_label, first_of, moment_text, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import Invocation, RunConfig
     from benchmark_runner.results.report.run_figures import RunFigures
 
-__all__ = [
-    "MOST_INVOCATIONS",
-    "head_facts",
-    "history",
-    "moment_text",
-    "provenance_facts",
-]
 
 #: A run of --problem has an invocation for each task.
-MOST_INVOCATIONS = 100
+_MOST_INVOCATIONS = 100
 
 
 def head_facts(figures: RunFigures) -> dict[str, list[str]]:
@@ -72,7 +61,7 @@ def history(config: RunConfig) -> list[tuple[str, str, list[str]]]:
     """Return the time, the command and the changes of the last invocations, the earliest first."""
     return [
         (moment_text(each.at, seconds=True), each.command, [*_changes(each)])
-        for each in config.history[-MOST_INVOCATIONS:]
+        for each in config.history[-_MOST_INVOCATIONS:]
     ]
 
 
@@ -115,9 +104,3 @@ def _value(value: JsonValue) -> str:
     if value is None:
         return "not set"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def moment_text(moment: datetime, *, seconds: bool = False) -> str:
-    """Return a moment in UTC, to the minute, or to the second for a column of them."""
-    there = (with_time_zone(moment) or moment).astimezone(UTC)
-    return f"{there:%Y-%m-%d %H:%M:%S}" if seconds else f"{there:%Y-%m-%d %H:%M} UTC"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,47 +11,35 @@ from math import fsum, isfinite
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.histograms import histogram
-from benchmark_runner._stats.intervals import interval_of_mean
+from benchmark_runner._stats.histograms import Bar, histogram
+from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean
 from benchmark_runner.artifacts.locks import holder_of
 from benchmark_runner.artifacts.run_locks import LOCK_FILE
-from benchmark_runner.results.compare.side import read_side
+from benchmark_runner.results.compare.side import Side, TaskListener, read_side
 from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner._stats.histograms import Bar
-    from benchmark_runner._stats.intervals import Interval
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.compare.side import Side, TaskListener
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
     from benchmark_runner.schemas import ScoreResult
 
-__all__ = [
-    "Distribution",
-    "Estimate",
-    "Group",
-    "Grouping",
-    "RunFigures",
-    "estimate_of",
-    "read_figures",
-]
+#: The name and unit of what is measured, by the column of a task's row.
+_QUANTITIES = {
+    "score": ("Scores", ""),
+    "generation_seconds": ("Generation time", "s"),
+    "input_tokens": ("Input tokens", "tokens"),
+    "output_tokens": ("Output tokens", "tokens"),
+    "cost": ("Cost", "$"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean of task scores.
-
-    Attributes:
-        mean: The mean.
-        count: Number of tasks.
-        interval: Its 95 % interval; ``None`` with fewer than two tasks.
-    """
+    """A mean of task scores, with its 95 % interval if there are at least two tasks."""
 
     mean: float
     count: int
@@ -68,15 +57,9 @@ class Distribution:
     """The distribution of a quantity over the tasks.
 
     Attributes:
-        name: The quantity.
         unit: ``s``, ``tokens``, ``$``; empty for scores.
         count: Number of tasks with a known value.
         unknown: Number of generations without one.
-        least: The least value.
-        median: The one in the middle.
-        greatest: The greatest one.
-        total: Their sum.
-        bars: Number of values in each range.
     """
 
     name: str
@@ -103,13 +86,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tasks with the same value in a field.
-
-    Attributes:
-        name: The value.
-        total: Number of tasks.
-        estimate: The mean of those with a score; ``None`` if none has one.
-    """
+    """Tasks with the same value in a field, and the mean of those with a score."""
 
     name: str
     total: int
@@ -118,12 +95,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A field by which the tasks are grouped.
+    """The group of each task by the field ``by``.
 
-    Attributes:
-        by: The field.
-        group_of: The group of each task.
-        changed: Tasks that have changed since the run was started.
+    ``changed`` lists the tasks that have changed since the run was started.
     """
 
     by: str
@@ -140,7 +114,6 @@ class RunFigures:
         worked_on_by: The process that works on it now, if one does.
         read_at: The time before its tasks were read.
         distributions: Of scores, times, tokens and costs, those that are known.
-        grouping: The field by which the tasks are grouped, if they are.
     """
 
     side: Side
@@ -219,34 +192,29 @@ class RunFigures:
 def read_figures(
     view: RunView, grouping: Grouping | None = None, listener: TaskListener | None = None
 ) -> RunFigures:
-    """Read the figures of a run.
-
-    Args:
-        view: The run.
-        grouping: The field by which its tasks are grouped, if they are.
-        listener: Called with the row and the files of each task, so that nothing is read twice.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
+    """Read the figures of a run; ``listener`` gets the files of each task, to read none twice."""
     read_at = datetime.now(UTC)
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
-    quantities = _Quantities()
+    known: dict[str, list[float]] = {column: [] for column in _QUANTITIES}
 
     def note(row: TaskRow, files: TaskFiles) -> None:
         nonlocal holder
-        quantities.add(row)
+        for column, values in known.items():
+            value: float | None = getattr(row, column)
+            if value is not None and isfinite(value):
+                values.append(value)
         if holder is None and view.config.task_source == "problem":  # such a run is shared
             holder = holder_of(view.artifacts.task_dir(row.task_id) / LOCK_FILE)
         if listener is not None:
             listener(row, files)
 
     side = read_side(view, note)
+    attempted = side.scan.summary.counts.attempted
     return RunFigures(
         side=side,
         worked_on_by=holder,
         read_at=read_at,
-        distributions=quantities.distributions(side.scan.summary.counts.attempted),
+        distributions=[_distribution(*each, attempted) for each in known.items() if each[1]],
         grouping=grouping,
     )
 
@@ -257,37 +225,16 @@ def estimate_of(scores: Sequence[float]) -> Estimate | None:
     return None if centre is None else Estimate(centre, len(scores), interval_of_mean(scores))
 
 
-class _Quantities:
-    """The values of what is recorded of each task, by name and unit."""
-
-    def __init__(self) -> None:
-        self._values: dict[tuple[str, str], list[float]] = {
-            ("Scores", ""): [],
-            ("Generation time", "s"): [],
-            ("Input tokens", "tokens"): [],
-            ("Output tokens", "tokens"): [],
-            ("Cost", "$"): [],
-        }
-
-    def add(self, row: TaskRow) -> None:
-        measured = (row.generation_seconds, row.input_tokens, row.output_tokens, row.cost)
-        for values, value in zip(self._values.values(), (row.score, *measured), strict=True):
-            if value is not None and isfinite(value):
-                values.append(value)
-
-    def distributions(self, generations: int) -> list[Distribution]:
-        return [
-            Distribution(
-                name=name,
-                unit=unit,
-                count=len(values),
-                unknown=max(generations - len(values), 0) if unit else 0,
-                least=min(values),
-                median=median(values),
-                greatest=max(values),
-                total=fsum(values),
-                bars=histogram(values),
-            )
-            for (name, unit), values in self._values.items()
-            if values
-        ]
+def _distribution(column: str, values: Sequence[float], generations: int) -> Distribution:
+    name, unit = _QUANTITIES[column]
+    return Distribution(
+        name=name,
+        unit=unit,
+        count=len(values),
+        unknown=max(generations - len(values), 0) if unit else 0,
+        least=min(values),
+        median=median(values),
+        greatest=max(values),
+        total=fsum(values),
+        bars=histogram(values),
+    )

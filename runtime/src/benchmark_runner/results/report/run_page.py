@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner.results.phrases import (
-    amount,
-    bounds_text,
-    cost_text,
-    duration,
-    failure_text,
-    missing_text,
-    number,
-    token_text,
-    tokens_of,
-)
+from benchmark_runner.results import phrases
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.page import render_page
-from benchmark_runner.results.report.provenance import (
-    MOST_INVOCATIONS,
-    head_facts,
-    history,
-    moment_text,
-    provenance_facts,
-)
-from benchmark_runner.results.report.run_figures import read_figures
+from benchmark_runner.results.report.provenance import head_facts, history, provenance_facts
+from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures, read_figures
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
     from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
 
-__all__ = ["MOST_GROUPS", "make_run_page"]
 
 #: More names can't be told apart in a chart, and are not read in a table.
 _MOST_IN_CHART, MOST_GROUPS = 25, 200
@@ -58,14 +39,11 @@ def make_run_page(
 
     Args:
         view: The run.
-        grouping: The field by which its tasks are grouped, if they are.
+        grouping: The group of each task, if they are grouped.
         texts: Makes texts safe for a page.
         file: The file of the page, from which links lead to the run's folder.
         commands: The commands that resume or repeat the run, by their headings.
         listing: The command that writes all tasks as a table, its name first.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     table = TaskTable(_columns(grouping), len(view.config.tasks), texts)
 
@@ -74,12 +52,12 @@ def make_run_page(
 
     figures = read_figures(view, grouping, add)
     charted = _largest(figures, texts)
-    config = figures.config
+    config, shown = figures.config, history(figures.config)
     content: dict[str, object] = {
         "figures": figures,
         "head": head_facts(figures),
-        "bounds": bounds_text(figures.summary),
-        "missing": missing_text(figures.summary),
+        "bounds": phrases.bounds_text(figures.summary),
+        "missing": phrases.missing_text(figures.summary),
         "spent": _spent_text(figures),
         "histograms": [(each, draw_histogram(each)) for each in figures.distributions],
         "groups": figures.groups[:MOST_GROUPS],
@@ -89,8 +67,8 @@ def make_run_page(
         "reasons": [texts.line(group.error, _REASON) for group in figures.summary.failures],
         "unreadable": [str(path) for path in figures.side.scan.unreadable],
         "provenance": provenance_facts(figures),
-        "history": history(config),
-        "earlier_invocations": max(len(config.history) - MOST_INVOCATIONS, 0),
+        "history": shown,
+        "earlier_invocations": len(config.history) - len(shown),
         "commands": commands,
         "listing": listing,
         "read_at": figures.read_at,
@@ -146,17 +124,18 @@ def _entry(
 
 def _facts(row: TaskRow) -> dict[str, str]:
     seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
+    took = (f"{phrases.duration(n)} {what}" for what, n in seconds.items() if n is not None)
     return {
-        "Counts": "" if row.score is None else number(row.score),
-        "Took": ", ".join(f"{duration(n)} {what}" for what, n in seconds.items() if n is not None),
-        "Tokens": token_text(tokens_of(row)),
-        "Cost": cost_text(row),
+        "Counts": "" if row.score is None else phrases.number(row.score),
+        "Took": ", ".join(took),
+        "Tokens": phrases.token_text(phrases.tokens_of(row)),
+        "Cost": phrases.cost_text(row),
         "Turns": "" if row.total_turns is None else f"{row.total_turns:,}",
         "Attempts": f"{row.attempts:,}" if row.attempts > 1 else "",
-        "Started": moment_text(row.started_at) if row.started_at else "",
-        "Ended": moment_text(row.ended_at) if row.ended_at else "",
+        "Started": phrases.moment_text(row.started_at) if row.started_at else "",
+        "Ended": phrases.moment_text(row.ended_at) if row.ended_at else "",
         "Evaluated by": str(row.graded_by) if row.graded_by else "",
-        "Failure": failure_text(row.kind, row.retryable),
+        "Failure": phrases.failure_text(row.kind, row.retryable),
         "What to do": row.hint or "",
         "Grade on disk": "that of another generation, which counts for nothing"
         if row.stale_eval
@@ -167,8 +146,8 @@ def _facts(row: TaskRow) -> dict[str, str]:
 
 def _spent_text(figures: RunFigures) -> str:
     """Return the cost and the tokens of all attempts, as far as they are known."""
-    dollars, tokens = figures.summary.spend.dollars, token_text(figures.side.scan.tokens)
-    parts = [amount(dollars, "$") if dollars else "", f"tokens {tokens}" if tokens else ""]
+    dollars, tokens = figures.summary.spend.dollars, phrases.token_text(figures.side.scan.tokens)
+    parts = [phrases.amount(dollars, "$") if dollars else "", f"tokens {tokens}" if tokens else ""]
     return ", ".join(filter(None, parts))
 
 

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._text import some_ids
-from benchmark_runner.results.compare.effect import compare
+from benchmark_runner.results import phrases
+from benchmark_runner.results.compare.effect import Comparison, compare
 from benchmark_runner.results.compare.verdict import judge
-from benchmark_runner.results.phrases import (
-    METHODS,
-    amount,
-    dataset_label,
-    duration,
-    first_of,
-    interval_text,
-    number,
-    plural,
-)
 from benchmark_runner.results.report.charts import draw_intervals
 from benchmark_runner.results.report.page import render_page
-from benchmark_runner.results.report.provenance import moment_text
-from benchmark_runner.results.report.run_figures import read_figures
+from benchmark_runner.results.report.run_figures import Group, Grouping, RunFigures, read_figures
 from benchmark_runner.results.report.run_page import MOST_GROUPS
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
     from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.compare.effect import Comparison
     from benchmark_runner.results.compare.findings import Finding
-    from benchmark_runner.results.compare.side import TaskOutcome
-    from benchmark_runner.results.report.run_figures import Group, Grouping, RunFigures
+    from benchmark_runner.results.compare.side import TaskListener, TaskOutcome
     from benchmark_runner.results.report.safe_text import SafeText
     from benchmark_runner.results.run_view import RunView
     from benchmark_runner.results.task_row import TaskRow
 
-__all__ = ["make_runs_page"]
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000
 #: Characters of a hash, here where others stand beside it.
@@ -60,21 +46,13 @@ def make_runs_page(
     file: Path,
     listing: tuple[str, str],
 ) -> tuple[list[RunFigures], list[Comparison], bytes]:
-    """Read several runs and make the page that shows them side by side.
+    """Read several runs, the baseline first, and make the page that shows them side by side.
 
-    Args:
-        views: The runs, the baseline of the others first.
-        groupings: The field by which the tasks of each are grouped, if they are.
-        texts: Makes texts safe for a page.
-        file: The file of the page, from which links lead to the runs' folders.
-        listing: The command that writes all tasks of one as a table, its name first.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
+    The other arguments are those of ``make_run_page()``.
     """
     notes: list[dict[str, _Note]] = [{} for _ in views]
     runs = [
-        read_figures(view, grouping, _Listener(noted, texts))
+        read_figures(view, grouping, _listener(noted, texts))
         for view, grouping, noted in zip(views, groupings, notes, strict=True)
     ]
     table = _table(runs, notes, texts, file)
@@ -96,27 +74,17 @@ def make_runs_page(
     return runs, comparisons, render_page("runs.html", content, table, texts)
 
 
-class _Listener:
-    """Notes the words about each task while its run is read."""
-
-    def __init__(self, notes: dict[str, _Note], texts: SafeText) -> None:
-        self._notes = notes
-        self._texts = texts
-
-    def __call__(self, row: TaskRow, files: TaskFiles) -> None:
+def _listener(notes: dict[str, _Note], texts: SafeText) -> TaskListener:
+    def note(row: TaskRow, files: TaskFiles) -> None:
         question = files.generation.question if files.generation else None
-        self._notes[row.task_id] = _Note(
-            row.state,
-            self._texts.line(question or "", _PREVIEW),
-            self._texts.line(row.error or "", _ERROR),
-        )
+        preview = texts.line(question or "", _PREVIEW)
+        notes[row.task_id] = _Note(row.state, preview, texts.line(row.error or "", _ERROR))
+
+    return note
 
 
 def _table(
-    runs: Sequence[RunFigures],
-    notes: Sequence[Mapping[str, _Note]],
-    texts: SafeText,
-    file: Path,
+    runs: Sequence[RunFigures], notes: Sequence[Mapping[str, _Note]], texts: SafeText, file: Path
 ) -> TaskTable:
     grouping = runs[0].grouping
     columns = [
@@ -169,9 +137,9 @@ def _agreement(outcomes: Sequence[TaskOutcome]) -> str:
 
 def _outcome_text(note: _Note, outcome: TaskOutcome) -> str:
     parts = [str(note.state)]
-    parts += [f"counts {number(outcome.score)}"] if outcome.score is not None else []
-    parts += [duration(outcome.seconds)] if outcome.seconds is not None else []
-    parts += [amount(outcome.cost, "$")] if outcome.cost is not None else []
+    parts += [f"counts {phrases.number(outcome.score)}"] if outcome.score is not None else []
+    parts += [phrases.duration(outcome.seconds)] if outcome.seconds is not None else []
+    parts += [phrases.amount(outcome.cost, "$")] if outcome.cost is not None else []
     return ", ".join(parts)
 
 
@@ -199,12 +167,12 @@ def _difference_text(comparison: Comparison) -> str:
     a, b = comparison.a.view.run_id, comparison.b.view.run_id
     more = "less" if found.mean < 0 else "more"
     interval = found.interval
-    error = f" (95 % interval of that {interval_text(interval)})" if interval else ""
+    error = f" (95 % interval of that {phrases.interval_text(interval)})" if interval else ""
     left_out = comparison.pairing.left_out
     return (
-        f"{b} scores {number(abs(found.mean))} {more} than {a}{error}, task by task on the "
-        f"{plural(found.count, 'task')} that have a score in both"
-        + (f"; {plural(left_out, 'task')} left out." if left_out else ".")
+        f"{b} scores {phrases.number(abs(found.mean))} {more} than {a}{error}, task by task on the "
+        f"{phrases.plural(found.count, 'task')} that have a score in both"
+        + (f"; {phrases.plural(left_out, 'task')} left out." if left_out else ".")
     )
 
 
@@ -222,37 +190,34 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     counts, bounds = summary.counts, summary.bounds
     estimate, score = figures.estimate, figures.score
     interval = estimate.interval if estimate else None
-    method = f" ({METHODS[interval.method]})" if interval else ""
-    yield "Final score", number(score.final_score) if score else "none yet"
-    yield "Mean of the tasks' scores", number(estimate.mean) if estimate else ""
-    yield "95 % interval of the mean", f"{interval_text(interval)}{method}" if interval else ""
+    method = f" ({phrases.METHODS[interval.method]})" if interval else ""
+    of_mean = f"{phrases.interval_text(interval)}{method}" if interval else ""
+    low_to_high = phrases.range_text(bounds.errors_as_0, bounds.errors_as_1) if bounds else ""
+    edited = ", edited" if config.runner_dirty else ""
+    evaluated = {True: "locally", False: "by a service", None: "not known"}
+    yield "Final score", phrases.number(score.final_score) if score else "none yet"
+    yield "Mean of the tasks' scores", phrases.number(estimate.mean) if estimate else ""
+    yield "95 % interval of the mean", of_mean
     yield "n", f"{estimate.count:,}" if estimate else "0"
-    yield (
-        "Bounds with errors as 0 and 1",
-        f"{number(bounds.errors_as_0)} to {number(bounds.errors_as_1)}" if bounds else "",
-    )
-    yield "Tasks", first_of(config) or f"{counts.total:,}"
+    yield "Bounds with errors as 0 and 1", low_to_high
+    yield "Tasks", phrases.first_of(config) or f"{counts.total:,}"
     yield "Attempted", f"{counts.attempted:,}"
     yield "Scored", f"{counts.scored:,}"
     yield "Errors", f"{counts.error:,}"
     yield "Timed out", f"{counts.max_time:,}"
     yield "Out of turns", f"{counts.max_turns:,}"
-    yield "Cost", amount(summary.spend.dollars, "$") if summary.spend.dollars else ""
+    yield "Cost", phrases.amount(summary.spend.dollars, "$") if summary.spend.dollars else ""
     yield "Model", config.model
-    yield "Dataset", dataset_label(config)
+    yield "Dataset", phrases.dataset_label(config)
     yield "Complete", "yes" if summary.complete else "no"
     yield "Running", f"yes: {figures.worked_on_by}" if figures.worked_on_by else "no"
-    yield (
-        "Evaluated",
-        {True: "locally", False: "by a service", None: "not known"}[figures.side.view.local],
-    )
+    yield "Evaluated", evaluated[figures.side.view.local]
     yield "Evaluated by", "; ".join(map(str, summary.graded))
     yield "Sampling", ", ".join(f"{name} = {value}" for name, value in config.sampling.items())
     yield "Generation version", config.generation_version or ""
-    edited = ", edited" if config.runner_dirty else ""
     yield "Commit", f"{(config.runner_commit or '')[:_HASH]}{edited}"
     yield "Hash of the tasks", (figures.tasks_hash or "")[:_HASH]
-    yield "Started", moment_text(figures.side.view.started_at)
+    yield "Started", phrases.moment_text(figures.side.view.started_at)
 
 
 def _groups(runs: Sequence[RunFigures]) -> dict[str, list[Group | None]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from benchmark_runner._redaction import Redactor
 
-__all__ = ["Cut", "SafeText", "visible"]
 
 #: Controls but for line ends and tabs, what turns the direction of writing, line separators that
 #: JavaScript knows, and halves of surrogate pairs, which UTF-8 can't hold.
@@ -24,13 +22,7 @@ _FIRST_WITHOUT_PICTURE = 0x20
 
 
 class Cut(NamedTuple):
-    """A text, without its middle if it is long.
-
-    Attributes:
-        head: Its beginning; all of it if nothing is left out.
-        left_out: How many characters are left out after that.
-        tail: Its end after those.
-    """
+    """A text, without the ``left_out`` characters of its middle if it is long."""
 
     head: str
     left_out: int = 0

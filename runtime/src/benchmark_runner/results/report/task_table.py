@@ -10,19 +10,17 @@ import gzip
 import json
 import os
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pydantic import JsonValue
 
     from benchmark_runner.results.report.safe_text import SafeText
 
-__all__ = ["Column", "Entry", "Link", "TaskTable", "link_to", "script_json"]
 
 #: Number of tasks whose texts are packed together.
 _PART = 50
@@ -40,13 +38,7 @@ _UNSAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u202
 
 
 class Link(NamedTuple):
-    """A link.
-
-    Attributes:
-        name: The name of its target.
-        href: The target, relative to the page, encoded.
-        text: The same to read.
-    """
+    """A link: its name, its encoded target relative to the page, and the same to read."""
 
     name: str
     href: str
@@ -67,7 +59,6 @@ class Column:
     """One column of the table.
 
     Attributes:
-        label: Its heading.
         kind: The format of its values: ``text``, ``state``, ``score``, ``seconds``, ``dollars``
             or ``count``.
         filtered: True if tasks can be chosen by its values.
@@ -85,13 +76,10 @@ class Entry:
     """One task.
 
     Attributes:
-        task_id: The task.
         preview: A few words beside it, such as its question's first ones.
-        error: Its error.
-        cells: The values of the other columns.
+        cells: The values of the columns after it.
         facts: The facts that are shown when it is opened, by name.
         texts: Its long texts by name.
-        links: Its folders.
         whole: The place of its texts in full.
     """
 
@@ -106,16 +94,7 @@ class Entry:
 
 
 class TaskTable:
-    """The table of tasks, which takes one after the other and keeps what the page needs.
-
-    Args:
-        columns: The columns after the task's own.
-        count: The number of tasks, about.
-        texts: Makes texts safe for the page.
-
-    Attributes:
-        parts: The packed texts of 50 tasks each.
-    """
+    """The table of about ``count`` tasks; ``parts`` are the packed texts of 50 tasks each."""
 
     def __init__(self, columns: Sequence[Column], count: int, texts: SafeText) -> None:
         self.parts: list[str] = []
@@ -150,27 +129,24 @@ class TaskTable:
             self._pack()
 
     def index(self) -> str:
-        """Return all but the long texts as JSON for a script element.
-
-        Columns without a value are left out.
-        """
+        """Return all but the long texts as JSON for a script element, without empty columns."""
         if self._part:
             self._pack()
         used = [
-            place
-            for place in range(len(self._columns))
-            if any(row[place + _BEFORE_CELLS] is not None for row in self._rows)
+            (place, column)
+            for place, column in enumerate(self._columns, _BEFORE_CELLS)
+            if any(row[place] is not None for row in self._rows)
         ]
         columns: list[JsonValue] = [
             {
-                "label": self._texts.shown(self._columns[place].label),
-                "kind": self._columns[place].kind,
-                "filter": self._columns[place].filtered,
-                "wide": self._columns[place].wide,
+                "label": self._texts.shown(column.label),
+                "kind": column.kind,
+                "filter": column.filtered,
+                "wide": column.wide,
             }
-            for place in used
+            for _, column in used
         ]
-        kept = [*range(_BEFORE_CELLS), *(place + _BEFORE_CELLS for place in used)]
+        kept = [*range(_BEFORE_CELLS), *(place for place, _ in used)]
         rows: list[JsonValue] = [[row[place] for place in kept] for row in self._rows]
         return script_json({"part": _PART, "columns": columns, "rows": rows})
 
