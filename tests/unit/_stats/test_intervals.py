@@ -150,10 +150,10 @@ class TestTheChoice:
     @pytest.mark.parametrize("scores", [[], [0.0], [1.0], [0.5]])
     def test_below_two_scores_there_is_none(self, scores: list[float]) -> None:
         assert interval_of_mean(scores) is None
-        assert interval_of_mean(scores, ["a"] * len(scores)) is None
+        assert student_t_interval(scores, ["a"] * len(scores)) is None
 
     def test_within_a_single_cluster_there_is_none(self) -> None:
-        assert interval_of_mean([0.0, 1.0, 1.0], ["a"] * 3) is None
+        assert student_t_interval([0.0, 1.0, 1.0], ["a"] * 3) is None
 
     @given(SCORES)
     def test_it_holds_the_mean(self, scores: list[float]) -> None:
@@ -174,45 +174,6 @@ class TestTheChoice:
     def test_a_level_beyond_0_and_1_is_an_error(self, scores: list[float], level: float) -> None:
         with pytest.raises(ValueError, match="A level is between 0 and 1, such as"):
             interval_of_mean(scores, level=level)
-
-
-class TestClustersOfPassesAndFailures:
-    @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=80))
-    def test_clusters_of_one_task_change_nothing(self, scores: list[float]) -> None:
-        found = interval_of_mean(scores, range(len(scores)))
-
-        assert bounds(found) == pytest.approx(bounds(interval_of_mean(scores)))
-
-    def test_copies_of_each_task_hardly_narrow_it(self) -> None:
-        scores = passes_and_failures(190, 10)
-        clusters = list(range(200))
-
-        found = interval_of_mean(scores * 3, clusters * 3)
-
-        assert found is not None
-        assert found.method is IntervalMethod.WILSON
-        assert bounds(found) == pytest.approx(bounds(interval_of_mean(scores)), rel=1e-3)
-
-    def test_few_clusters_widen_it_as_their_students_t_does(self) -> None:
-        scores = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0]
-        clusters = ["a", "a", "a", "b", "b", "b", "c", "c", "c"]
-
-        found = interval_of_mean(scores, clusters)
-
-        # The sums of the deviations are 2/3, -1/3 and -1/3, and their squares 14/9.
-        clustered = math.sqrt(14 / 9 / 8 + 6 / 9) / 9
-        plain = math.sqrt(14 / 9 / 8 / 9)
-        widening = stats.t.ppf(0.975, 2) / stats.t.ppf(0.975, 8)
-        number = 9 * (plain / clustered) ** 2 / widening**2
-        assert bounds(found) == pytest.approx(bounds(wilson_interval(number * 7 / 9, number)))
-
-    def test_where_all_pass_each_cluster_counts_for_one_task(self) -> None:
-        found = interval_of_mean([1.0] * 300, [index % 100 for index in range(300)])
-
-        wide, narrow = wilson_interval(98, 98).low, wilson_interval(100, 100).low
-        assert found is not None
-        assert wide < found.low < narrow
-        assert found.high == 1
 
 
 class TestCoverage:
@@ -250,7 +211,7 @@ class TestCoverage:
 
         held = plainly = 0
         for scores in (sample() for _ in range(self.SAMPLES)):
-            held += 0.0 in (interval_of_mean(scores, clusters) or ())
+            held += 0.0 in (student_t_interval(scores, clusters) or ())
             plainly += 0.0 in (interval_of_mean(scores) or ())
 
         # A hundredth for the few clusters, by which the equation is known to be too small.
@@ -270,19 +231,3 @@ class TestCoverage:
         # Student's t alone: 67% on average for 5, and for 100 still 10% at the ends.
         assert coverage.mean() == pytest.approx(0.9525, abs=0.0075)
         assert coverage.min() > 0.82
-
-    def test_of_a_high_pass_rate_of_related_tasks_it_is_not_far_off(self) -> None:
-        drawn = random.Random(11)
-        clusters = [index // 5 for index in range(150)]
-
-        def sample() -> list[float]:
-            chances = [drawn.betavariate(4.5, 0.5) for _ in range(30)]
-            return [float(drawn.random() < chance) for chance in chances for _ in range(5)]
-
-        held = by_t = 0
-        for scores in (sample() for _ in range(1000)):
-            held += 0.9 in (interval_of_mean(scores, clusters) or ())
-            by_t += 0.9 in (student_t_interval(scores, clusters) or ())
-
-        assert held / 1000 > 0.92
-        assert by_t < held

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.distributions import student_t_quantile
 from benchmark_runner._stats.means import (
@@ -15,9 +15,6 @@ from benchmark_runner._stats.means import (
     mean,
     standard_error,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
 
 #: With fewer passes or failures, Student's t is not reliable.
 _ENOUGH = 15
@@ -43,31 +40,19 @@ class Interval:
         return self.low <= value <= self.high
 
 
-def interval_of_mean(
-    scores: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = 0.95
-) -> Interval | None:
+def interval_of_mean(scores: Sequence[float], level: float = 0.95) -> Interval | None:
     """Return the interval of a mean, by the method that suits the scores.
 
     Wilson's if each score is 0 or 1 and there are fewer than 15 passes or fewer than 15
-    failures; otherwise Student's t. With clusters, passes and failures are scaled to the number
-    of independent tasks that would have the clustered standard error.
+    failures; otherwise Student's t. ``None`` below two scores.
 
     Source of the rule: Agresti, Franklin and Klingenberg, "Statistics: The Art and Science of
     Learning from Data", section 8.2, asks for 15 of each before the error of a rate is used.
-
-    Args:
-        scores: The scores, on any scale.
-        clusters: The cluster of each score, in the same order, if tasks are related.
-        level: The confidence level, between 0 and 1.
-
-    Returns:
-        The interval; ``None`` below two scores, or two clusters.
     """
-    by_t = student_t_interval(scores, clusters, level)
+    by_t = student_t_interval(scores, level=level)
     if by_t is None or not is_pass_fail(scores):
         return by_t
-    total = len(scores) if clusters is None else _effective_number(scores, clusters, level)
-    passed = math.fsum(scores) * (total / len(scores))
+    passed, total = sum(scores), len(scores)
     if min(passed, total - passed) >= _ENOUGH:
         return by_t
     return wilson_interval(passed, total, level)
@@ -85,8 +70,13 @@ def student_t_interval(
     and Miller, "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human Resources
     50(2), 2015, section VI.
 
-    Arguments and result are those of :func:`interval_of_mean`; the bounds may lie beyond the ends
-    of the scale.
+    Args:
+        scores: The scores, on any scale; the bounds may lie beyond its ends.
+        clusters: The cluster of each score, in the same order, if tasks are related.
+        level: The confidence level, between 0 and 1.
+
+    Returns:
+        The interval; ``None`` below two scores, or two clusters.
     """
     if clusters is None:
         error, units = standard_error(scores), len(scores)
@@ -107,8 +97,6 @@ def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interva
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22, 1927; Brown, Cai and DasGupta, "Interval
     Estimation for a Binomial Proportion", Statistical Science 16(2), 2001, section 3.1.1.
-
-    The number of passes and of tasks is a fraction if tasks count for less than one.
     """
     square = NormalDist().inv_cdf(_share_below(level)) ** 2
     low = _lower_wilson_bound(passed, total, square)
@@ -128,23 +116,3 @@ def _lower_wilson_bound(passed: float, total: float, square: float) -> float:
     middle = passed + square / 2
     spread = math.sqrt(square * (passed * (total - passed) / total + square / 4))
     return passed * passed / total / (middle + spread)
-
-
-def _effective_number(scores: Sequence[float], clusters: Sequence[Hashable], level: float) -> float:
-    """Return the number of independent tasks that would give a pass rate the same certainty.
-
-    If all passed, or all failed, nothing shows how alike the tasks of a cluster are, and each
-    cluster counts as one task.
-
-    Source: Korn and Graubard, "Confidence intervals for proportions with small expected number
-    of positive counts estimated from survey data", Survey Methodology 24(2), 1998; with Wilson's
-    interval Franco et al., "Comparative Study of Confidence Intervals for Proportions in Complex
-    Sample Surveys", Journal of Survey Statistics and Methodology 7(3), 2019.
-    """
-    count, groups = len(scores), len(set(clusters))
-    plain, clustered = standard_error(scores), clustered_standard_error(scores, clusters)
-    number = count * (plain / clustered) ** 2 if plain and clustered else groups
-    share = _share_below(level)
-    # With fewer clusters, the error itself is less certain.
-    certainty = student_t_quantile(share, count - 1) / student_t_quantile(share, groups - 1)
-    return min(count, number * certainty**2)
