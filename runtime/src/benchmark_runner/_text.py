@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def some_ids(ids: Sequence[str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the beginning of a hint that suggests similar names; empty without any."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=3)
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
