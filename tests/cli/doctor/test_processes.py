@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.cli.doctor import drift, processes, releases
+from benchmark_runner.cli.doctor import drift, processes, updates
 from tests.cli.doctor.repositories import KEY, checks, write_answers
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TestTime:
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
-        monkeypatch.setattr(releases, "_REMOTE_TIME", 0.3)
+        monkeypatch.setattr(updates, "_REMOTE_TIME", 0.3)
         monkeypatch.setattr(drift, "_RENDERING_TIME", 2)
         (tmp_path / "temporary").mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner.cli.doctor import releases
+from benchmark_runner.cli.doctor import updates
 from tests.cli.doctor.repositories import checks, write_answers
 
 if TYPE_CHECKING:
@@ -91,4 +91,4 @@ class TestTemplate:
         ],
     )
     def test_an_address_is_what_copier_makes_of_it(self, source: str, address: str) -> None:
-        assert releases.repository_of(source) == address
+        assert updates.repository_of(source) == address

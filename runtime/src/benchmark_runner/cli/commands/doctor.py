@@ -35,14 +35,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
             require_extra("doctor")
             from benchmark_runner.cli.doctor.checks import Checks
-            from benchmark_runner.cli.doctor.repository import find_root, mask, open_runner
+            from benchmark_runner.cli.doctor.runner import find_root, open_runner
             from benchmark_runner.cli.output.doctor import print_findings
             from benchmark_runner.cli.signals import Interrupted, run_interruptible
 
-            root = find_root(settings.runner)
             opened = open_runner(settings, service_url, allow_insecure_http=allow_insecure_http)
-            mask(root, opened, service_url)
-            findings = Checks(root=root, opened=opened, offline=offline).findings()
+            checks = Checks(find_root(settings.runner), opened, offline)
+            checks.mask(service_url)
 
             def interrupted(signal: Interrupted) -> None:
                 message = f"stopped by {signal}"
@@ -50,7 +49,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
             try:
                 faults = run_interruptible(
-                    print_findings(findings, as_json=json), threads=1, on_overrun=interrupted
+                    print_findings(checks.findings(), as_json=json),
+                    threads=1,
+                    on_overrun=interrupted,
                 )
             except Interrupted as signal:
                 interrupted(signal)

@@ -6,24 +6,34 @@ import re
 from typing import TYPE_CHECKING, cast
 
 import yaml
+from packaging.version import InvalidVersion, Version
 
 from benchmark_runner._redaction import without_user_info
 from benchmark_runner.cli.doctor.findings import Finding, fault, ok
 from benchmark_runner.cli.doctor.fixes import copier, in_project
 from benchmark_runner.cli.doctor.manifest import Manifest
-from benchmark_runner.cli.doctor.processes import ProgramError, git
+from benchmark_runner.cli.doctor.processes import ProgramError, call
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ANSWERS_FILE", "Answers", "AnswersError", "check_answers", "read_answers"]
+__all__ = [
+    "ANSWERS_FILE",
+    "Answers",
+    "AnswersError",
+    "check_answers",
+    "read_answers",
+    "version_of_commit",
+]
 
 Answers = dict[str, str]
 
 ANSWERS_FILE = ".copier-answers.yml"
 _NEEDED = ("_src_path", "_commit", "benchmark_name", "runtime_source")
 _SSH = re.compile(r"ssh://[^/:@]*@|[^/:@]*@[^/:@]*:")
+#: What git says of a commit: its tag, or the last one before it.
+_DESCRIBED = re.compile(r"v(\d+\.\d+\.\d+\S*?)(?:-\d+-g[0-9a-f]+)?")
 _TEMPLATE = "gh:vals-ai/create-benchmark-runner"
 
 
@@ -46,18 +56,28 @@ def read_answers(root: Path) -> Answers:
         raise AnswersError(f"{ANSWERS_FILE} can't be read: {reason}") from None
 
 
+def version_of_commit(commit: str) -> Version | None:
+    """Return the release that ``_commit`` is or comes after; ``None`` where it names no tag."""
+    described = _DESCRIBED.fullmatch(commit)
+    try:
+        return Version(described[1]) if described else None
+    except InvalidVersion:
+        return None
+
+
 async def check_answers(root: Path) -> Finding:
     """Check that the file has all that an update needs."""
     try:
         answers = read_answers(root)
     except AnswersError as error:
-        if await _is_whole_in_git(root):
-            command = in_project(root, ["git", "checkout", "HEAD", "--", ANSWERS_FILE])
-            return fault(str(error), advice="Restore the committed file.", command=command)
-        advice = "Write a new file, with the answers that the copy was made with."
-        return fault(str(error), advice=advice, command=_copy_command(root))
-    source = _address(answers["_src_path"])
-    return ok(f"made from {source} at {answers['_commit']}")
+        try:
+            _parse(await call("git", "show", f"HEAD:./{ANSWERS_FILE}", cwd=root))
+        except (ProgramError, AnswersError):
+            advice = "Write a new file, with the answers that the copy was made with."
+            return fault(str(error), advice=advice, command=_copy_command(root))
+        command = in_project(root, ["git", "checkout", "HEAD", "--", ANSWERS_FILE])
+        return fault(str(error), advice="Restore the committed file.", command=command)
+    return ok(f"made from {_address(answers['_src_path'])} at {answers['_commit']}")
 
 
 def _parse(text: str) -> Answers:
@@ -79,14 +99,6 @@ def _parse(text: str) -> Answers:
     if missing:
         raise AnswersError(f"{ANSWERS_FILE} is damaged: it lacks {', '.join(missing)}")
     return answers
-
-
-async def _is_whole_in_git(root: Path) -> bool:
-    try:
-        _parse(await git("show", f"HEAD:./{ANSWERS_FILE}", cwd=root))
-    except (ProgramError, AnswersError):
-        return False
-    return True
 
 
 def _copy_command(root: Path) -> str:

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark_runner._secrets import user_info
+from benchmark_runner.cli.console import mask_secrets
 from benchmark_runner.cli.doctor.answers_file import AnswersError, check_answers, read_answers
-from benchmark_runner.cli.doctor.conflicts import check_conflicts
 from benchmark_runner.cli.doctor.drift import check_drift
 from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not_checked
-from benchmark_runner.cli.doctor.namesake import check_namesake
-from benchmark_runner.cli.doctor.releases import check_releases
-from benchmark_runner.cli.doctor.runner import Loaded, check_reachable, describe_loaded, load
-from benchmark_runner.cli.doctor.versions import check_runtime
+from benchmark_runner.cli.doctor.processes import ProgramError
+from benchmark_runner.cli.doctor.runner import check_reachable, describe_runner, load
+from benchmark_runner.cli.doctor.runtime import check_namesake, check_runtime
+from benchmark_runner.cli.doctor.updates import check_conflicts, check_releases
 from benchmark_runner.errors import BenchmarkRunnerError, describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.cli.doctor.answers_file import Answers
-    from benchmark_runner.cli.doctor.repository import Opened
+    from benchmark_runner.cli.doctor.runner import Opened
 
 __all__ = ["Checks"]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Checks:
-    """The checks of one repository.
-
-    Attributes:
-        root: The author's project; ``None`` for an installed wheel.
-        opened: The author's benchmark and its service, or the error of opening them.
-        offline: Leave out what needs the network.
-    """
+    """The checks of one repository; the root is ``None`` for an installed wheel."""
 
     root: Path | None
     opened: Opened
     offline: bool
-    _loaded: Loaded | None = None
+    _runner: BenchmarkRunner | None = None
+
+    def mask(self, service_url: str | None) -> None:
+        """Mask the keys, and the passwords in the project's addresses, in what is printed."""
+        opened = self.opened
+        redactor = mask_secrets(opened[1].url if isinstance(opened, tuple) else service_url or "")
+        with suppress(AnswersError):
+            for address in (read_answers(self.root) if self.root else {}).values():
+                redactor.hide(user_info(address))
 
     async def findings(self) -> AsyncIterator[tuple[str, Finding]]:
         """Yield the name of every check and its finding, as soon as there is one."""
@@ -75,21 +80,20 @@ class Checks:
     async def _check_runner(self) -> Finding:
         if isinstance(self.opened, BenchmarkRunnerError):
             raise self.opened
-        benchmark, service = self.opened
-        self._loaded = await load(benchmark, service.url)
-        return describe_loaded(benchmark, self._loaded, local=service.local)
+        self._runner = await load(*self.opened)
+        return describe_runner(*self.opened, self._runner)
 
     async def _check_service(self) -> Finding:
         self._need_network()
-        if isinstance(self.opened, BenchmarkRunnerError) or self._loaded is None:
+        if isinstance(self.opened, BenchmarkRunnerError) or self._runner is None:
             raise NotChecked("the runner or its dataset can't be loaded")
-        return await check_reachable(*self.opened, self._loaded)
+        return await check_reachable(*self.opened, self._runner)
 
 
 async def _finding_of(check: Callable[[], Awaitable[Finding]]) -> Finding:
     try:
         return await check()
-    except NotChecked as reason:
+    except (NotChecked, ProgramError) as reason:
         return not_checked(str(reason))
     except BenchmarkRunnerError as error:
         return fault(error.message, advice=error.hint)

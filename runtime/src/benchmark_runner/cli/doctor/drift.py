@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
@@ -35,19 +34,12 @@ _AUTHORS_LINE = {MANIFEST: re.compile(r'version = ".*"')}
 _OPTIONAL = ("Dockerfile", ".dockerignore", ".github/")
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A difference between a file and the template's.
-
-    Attributes:
-        name: The file.
-        note: What differs, where that can be said in a line.
-        by_hand: The template's version of the file would lose lines of the author's.
-    """
+class _Change(NamedTuple):
+    """A file that differs from the template's, and what differs if a line can say that."""
 
     name: str
     note: str = ""
-    by_hand: bool = False
+    by_hand: bool = False  # the template's version would lose lines of the author's
 
     def __str__(self) -> str:
         return f"{self.name} ({self.note})" if self.note else self.name

@@ -26,13 +26,7 @@ _Table = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The dependencies of a project.
-
-    Attributes:
-        name: The project's name.
-        requirements: Its dependencies, by normalized name.
-        source: uv's source of the runtime; empty for the package index.
-    """
+    """A project's name, its dependencies by normalized name, and uv's source of the runtime."""
 
     name: str = ""
     requirements: dict[str, Requirement] = field(default_factory=dict[str, Requirement])

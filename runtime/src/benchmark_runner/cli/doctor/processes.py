@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from benchmark_runner._versions import git_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
-__all__ = ["ProgramError", "call", "git", "without_credentials"]
+__all__ = ["ProgramError", "call", "without_credentials"]
 
 #: Seconds for what needs no network.
 _LOCAL_TIME = 30.0
@@ -30,14 +30,7 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class ProgramError(Exception):
-    """A program is missing, took too long or failed; the message says which.
-
-    ``exit_code`` is its exit code, ``None`` where it has none.
-    """
-
-    def __init__(self, message: str, exit_code: int | None = None) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    """A program is missing, took too long or failed; the message says which."""
 
 
 async def call(
@@ -45,13 +38,14 @@ async def call(
     cwd: Path,
     seconds: float = _LOCAL_TIME,
     environment: Mapping[str, str] | None = None,
-) -> bytes:
+    accepted: Container[int | None] = (0,),
+) -> str:
     """Run a program and return what it printed.
 
     Its child processes end with it, also at a time-out or a cancellation.
 
     Raises:
-        ProgramError: it can't be started, took too long, or failed.
+        ProgramError: it can't be started, took too long, or its exit code is not accepted.
     """
     name = str(command[0])
     try:
@@ -76,18 +70,9 @@ async def call(
         if isinstance(error, asyncio.CancelledError):
             raise
         raise ProgramError(f"{name} was not done after {seconds:g} seconds") from None
-    if code := process.returncode:
-        raise ProgramError(_reason(complaints) or f"{name} ended with {code}", code)
-    return printed
-
-
-async def git(*arguments: str | Path, cwd: Path, seconds: float = _LOCAL_TIME) -> str:
-    """Run git in ``cwd`` and return what it printed.
-
-    Raises:
-        ProgramError: git is missing, took too long, or failed.
-    """
-    return (await call("git", *arguments, cwd=cwd, seconds=seconds)).decode(errors="replace")
+    if process.returncode not in accepted:
+        raise ProgramError(_reason(complaints) or f"{name} ended with {process.returncode}")
+    return printed.decode("utf-8", "surrogateescape")
 
 
 def without_credentials(text: str) -> str:

@@ -2,71 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._project import Project
 from benchmark_runner._run.author_options import parse_options
+from benchmark_runner._run.benchmark import open_benchmark
 from benchmark_runner._run.connection import connect_to_service
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.doctor.findings import Finding, not_checked, ok
 from benchmark_runner.client.preflight import check_service
+from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner.schemas import Task
+    from benchmark_runner._run.defaults import CliSettings
 
-__all__ = ["Loaded", "check_reachable", "describe_loaded", "load"]
+    Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A runner with its default tasks.
-
-    Attributes:
-        runner: The author's runner, the tasks registered.
-        source: Where the tasks are from.
-        tasks: The tasks; none where the runner has no default dataset.
-    """
-
-    runner: BenchmarkRunner
-    source: TaskSource
-    tasks: Sequence[Task]
+__all__ = ["check_reachable", "describe_runner", "find_root", "load", "open_runner"]
 
 
-async def load(benchmark: Benchmark, service_url: str) -> Loaded:
-    """Load the tasks of a run without arguments.
+def find_root(runner: type[BenchmarkRunner] | str) -> Path | None:
+    """Return the project's root; ``None`` for an installed wheel."""
+    if not isinstance(runner, str):
+        return Project.of(runner).root
+    # Only the package is looked up: a module in it would be imported, which may fail.
+    spec = find_spec(runner.partition(":")[0].partition(".")[0])
+    if spec is None:
+        return None
+    folders = spec.submodule_search_locations or []
+    files = [spec.origin] if spec.origin else [f"{folder}/__init__.py" for folder in folders]
+    return Project.of_file(Path(files[0])).root if files else None
+
+
+def open_runner(
+    settings: CliSettings, service_url: str | None, *, allow_insecure_http: bool
+) -> Opened:
+    """Return the author's benchmark and its service, or the error of opening them."""
+    try:
+        benchmark = open_benchmark(settings)
+    except BenchmarkRunnerError as error:
+        return error
+    except SystemExit as error:
+        return RunnerDefinitionError(
+            f"{settings.runner} ended Python while it was imported: {describe(error)}",
+            hint='Move what is to run as a program below `if __name__ == "__main__":`.',
+        )
+    service = ServiceSettings(
+        url=benchmark.service_url(service_url),
+        eval_parallelism=1,
+        service_attempts=3,
+        allow_insecure_http=allow_insecure_http,
+    )
+    return benchmark, service
+
+
+async def load(benchmark: Benchmark, service: ServiceSettings) -> BenchmarkRunner:
+    """Return the runner with the tasks of a run without arguments, if there is a default dataset.
 
     Raises:
         BenchmarkRunnerError: the runner or its dataset can't be used.
     """
-    runner = benchmark.runner(service_url, eval_parallelism=1)
+    runner = benchmark.runner(service.url, eval_parallelism=1)
     runner.options = parse_options(runner.OPTIONS_MODEL, {})
-    source = TaskSource("file", file=benchmark.default_dataset_file)
-    if source.file is None and type(runner).load_tasks is BenchmarkRunner.load_tasks:
-        return Loaded(runner, source, ())
-    return Loaded(runner, source, await load_tasks(runner, source))
+    source = _source(benchmark)
+    if source.file is not None or type(runner).load_tasks is not BenchmarkRunner.load_tasks:
+        await load_tasks(runner, source)
+    return runner
 
 
-def describe_loaded(benchmark: Benchmark, loaded: Loaded, *, local: bool) -> Finding:
+def describe_runner(
+    benchmark: Benchmark, service: ServiceSettings, runner: BenchmarkRunner
+) -> Finding:
     """Return what was loaded; import the grader, too, where this machine grades.
 
     Raises:
         RunnerDefinitionError: there is no usable grader.
     """
-    if local:
-        benchmark.local_service(loaded.runner, *benchmark.datasets_in(benchmark.data_dir))
-    name = type(loaded.runner).__name__
-    grader = " and its grader" if local else ""
-    return ok(f"{name}{grader} can be imported, with {_dataset(benchmark, loaded)}")
+    if service.local:
+        benchmark.local_service(runner, *benchmark.datasets_in(benchmark.data_dir))
+    code = f"{type(runner).__name__}{' and its grader' if service.local else ''}"
+    dataset = "no default dataset"
+    if tasks := runner.get_tasks():
+        dataset = plural(len(tasks), "task")
+        file, root = _source(benchmark).file, benchmark.project.root
+        if file is not None:
+            inside = root is not None and file.is_relative_to(root)
+            dataset += f" in {file.relative_to(root) if root and inside else file}"
+    return ok(f"{code} can be imported, with {dataset}")
 
 
 async def check_reachable(
-    benchmark: Benchmark, service: ServiceSettings, loaded: Loaded
+    benchmark: Benchmark, service: ServiceSettings, runner: BenchmarkRunner
 ) -> Finding:
     """Send the requests that a run begins with.
 
@@ -75,25 +107,19 @@ async def check_reachable(
     """
     if service.local:
         return ok("local: this machine grades")
-    runner = loaded.runner
-    async with await connect_to_service(service, benchmark, runner, loaded.source) as client:
-        if not loaded.tasks:
+    tasks = runner.get_tasks()
+    async with await connect_to_service(service, benchmark, runner, _source(benchmark)) as client:
+        if not tasks:
             await client.health()
             return not_checked(
                 f"{client.base_url} is up; without a default dataset the key is not tried"
             )
-        await check_service(client, loaded.tasks[0].id, runner.dataset_name, runner.EVALUATION_API)
+        await check_service(client, tasks[0].id, runner.dataset_name, runner.EVALUATION_API)
         key = (
             f"does not refuse the key in {client.auth_name}" if client.auth_name else "wants no key"
         )
         return ok(f"{client.base_url} is up and {key}")
 
 
-def _dataset(benchmark: Benchmark, loaded: Loaded) -> str:
-    if not loaded.tasks:
-        return "no default dataset"
-    tasks = plural(len(loaded.tasks), "task")
-    file, root = loaded.source.file, benchmark.project.root
-    if file is not None and root is not None and file.is_relative_to(root):
-        file = file.relative_to(root)
-    return tasks if file is None else f"{tasks} in {file}"
+def _source(benchmark: Benchmark) -> TaskSource:
+    return TaskSource("file", file=benchmark.default_dataset_file)

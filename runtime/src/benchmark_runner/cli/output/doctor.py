@@ -7,49 +7,40 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._text import plural
 from benchmark_runner.cli.console import print_json, say
-from benchmark_runner.cli.doctor.findings import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
 
     from benchmark_runner.cli.doctor.findings import Finding
-
-    Named = tuple[str, Finding]
 
 __all__ = ["print_findings"]
 
 _WIDTH = 80
-_LABELS = {Status.OK: "ok", Status.FAULT: "FAULT", Status.NOT_CHECKED: "not checked"}
+_LABELS = {"ok": "ok", "fault": "FAULT", "not_checked": "not checked"}
 #: Of the longest label, and of the longest name of a check.
 _LABEL_WIDTH, _NAME_WIDTH = 11, 9
 
 
-async def print_findings(findings: AsyncIterator[Named], *, as_json: bool) -> int:
+async def print_findings(findings: AsyncIterator[tuple[str, Finding]], *, as_json: bool) -> int:
     """Print each finding as soon as there is one, and return the number of faults."""
-    found: list[Named] = []
+    found: list[tuple[str, Finding]] = []
     async for name, finding in findings:
         found.append((name, finding))
         if not as_json:
             say(*_lines(name, finding))
-    faults = _names(found, Status.FAULT)
+    faults = [name for name, finding in found if finding.status == "fault"]
     if as_json:
-        print_json("doctor", {"faults": len(faults), "checks": [_as_json(*each) for each in found]})
+        checks = [
+            {"check": name, "status": each.status, "message": each.message, "remedy": each.remedy}
+            for name, each in found
+        ]
+        print_json("doctor", {"faults": len(faults), "checks": checks})
     else:
-        say(_summary(faults, _names(found, Status.NOT_CHECKED)))
+        unknown = [name for name, finding in found if finding.status == "not_checked"]
+        summary = f"{plural(len(faults), 'fault')}: {', '.join(faults)}"
+        not_checked = f"; not checked: {', '.join(unknown)}" if unknown else ""
+        say(f"{summary if faults else 'No fault found'}{not_checked}.")
     return len(faults)
-
-
-def _names(found: Sequence[Named], status: Status) -> list[str]:
-    return [name for name, finding in found if finding.status == status]
-
-
-def _as_json(name: str, finding: Finding) -> dict[str, object]:
-    return {
-        "check": name,
-        "status": finding.status.value,
-        "message": finding.message,
-        "remedy": finding.remedy,
-    }
 
 
 def _lines(name: str, finding: Finding) -> Iterator[str]:
@@ -62,18 +53,8 @@ def _lines(name: str, finding: Finding) -> Iterator[str]:
         yield margin + finding.command  # in one line, to be pasted
 
 
-def _wrapped(text: str, begin: str, margin: str) -> Sequence[str]:
+def _wrapped(text: str, begin: str, margin: str) -> list[str]:
     return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=begin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _summary(faults: Sequence[str], unknown: Sequence[str]) -> str:
-    found = f"{plural(len(faults), 'fault')}: {', '.join(faults)}"
-    not_checked = f"; not checked: {', '.join(unknown)}" if unknown else ""
-    return f"{found if faults else 'No fault found'}{not_checked}."
+        text, _WIDTH, initial_indent=begin, subsequent_indent=margin,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.cli.doctor import versions
+from benchmark_runner.cli.doctor import runtime
 from tests.cli.doctor.repositories import ask_for, install, offline, write_answers
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class TestRuntime:
         self, healthy: RunnerProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def version(name: str) -> str:
-            raise versions.PackageNotFoundError(name)
+            raise runtime.PackageNotFoundError(name)
 
-        monkeypatch.setattr(versions, "version", version)
+        monkeypatch.setattr(runtime, "version", version)
         assert "not installed" in offline(healthy)["runtime"]["message"]
 
     @pytest.mark.parametrize("make", [True, False])
