@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._extras import MODULES
+from benchmark_runner._extras import MODULES, require_extra
+from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
@@ -82,3 +83,21 @@ def test_a_command_whose_extra_is_missing_says_what_installs_it(
     assert sys.executable in ended.err
     assert f"'vals-benchmark-runner[{command}]'" in ended.err
     assert base.execute(command, "--help").code == 0
+
+
+@pytest.mark.parametrize("program", ["uv", None])
+def test_in_a_project_of_uv_the_extra_is_added_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr("shutil.which", lambda name: program)
+    monkeypatch.setattr("benchmark_runner._extras.find_spec", lambda name: None)
+    with pytest.raises(UsageError) as caught:
+        require_extra("report")
+    pip = f"pip --python {sys.executable} install"
+    command = "uv add --dev" if program else pip
+    assert caught.value.hint == (
+        f"Install what report needs: {command} 'vals-benchmark-runner[report]'"
+    )

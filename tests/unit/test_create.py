@@ -308,6 +308,7 @@ class TestWhatStopsIt:
     ) -> None:
         # An interpreter that sees nothing installed but the runtime.
         create.python = [sys.executable, "-S"]
+        create.environment = {"PATH": program(tmp_path, "uv", "#!/bin/sh\n")}
         ended = create("my-bench", "--defaults")
         assert ended.code == 1
         assert "error: not installed: copier\n" in ended.err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
@@ -19,15 +21,7 @@ MODULES = {
 
 
 def require_extra(extra: str, error: type[BenchmarkRunnerError] = UsageError) -> None:
-    """Raise an error with the command that installs the extra, unless it is installed.
-
-    Args:
-        extra: One of :data:`MODULES`.
-        error: The class of the error.
-
-    Raises:
-        BenchmarkRunnerError: a module of the extra is missing.
-    """
+    """Raise ``error`` with the command that installs the extra, unless it is installed."""
     if missing := [name for name in MODULES[extra] if find_spec(name) is None]:
         raise error(
             f"not installed: {', '.join(missing)}",
@@ -36,7 +30,27 @@ def require_extra(extra: str, error: type[BenchmarkRunnerError] = UsageError) ->
 
 
 def _install_command(extra: str) -> str:
-    """Return the command that adds the extra to this environment."""
-    pip = [sys.executable, "-m", "pip", "install"]
-    uv = ["uv", "pip", "install", "--python", sys.executable]
-    return shlex.join([*(pip if find_spec("pip") else uv), f"{RUNTIME_DISTRIBUTION}[{extra}]"])
+    """Return the command that adds the extra to this environment, for a new shell."""
+    requirement = f"{RUNTIME_DISTRIBUTION}[{extra}]"
+    if _is_uv_project():
+        # What is only installed goes with the next `uv sync`.
+        return shlex.join(["uv", "add", "--dev", requirement])
+    if find_spec("pip"):
+        command = [sys.executable, "-m", "pip", "install"]
+    elif shutil.which("uv"):
+        command = ["uv", "pip", "install", "--python", sys.executable]
+    else:  # as in the image, whose pip is outside its environment
+        command = ["pip", "--python", sys.executable, "install"]
+    return shlex.join([*command, requirement])
+
+
+def _is_uv_project() -> bool:
+    """Return True if uv finds, from the working directory, the project of this environment."""
+    environment = Path(sys.prefix).resolve()
+    root = environment.parent
+    return (
+        shutil.which("uv") is not None
+        and environment.name == ".venv"
+        and (root / "pyproject.toml").is_file()
+        and Path.cwd().is_relative_to(root)
+    )
