@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from benchmark_runner._project import Project
 from benchmark_runner._run.author_options import parse_options
-from benchmark_runner._run.runner_class import check_definition
+from benchmark_runner._run.benchmark import check_definition
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.graded_by import CommandGrader, GradedBy
 from benchmark_runner._run.score import CurrentEvals, current_score, make_score
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
@@ -46,9 +47,8 @@ def artifacts(run: RunFolder) -> RunArtifacts:
 
 async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
     summary = summarise(runner, artifacts, TASKS)
-    return await make_score(
-        runner, artifacts, TASKS, summary, service_url=SERVICE, local=local, deadline=5
-    )
+    grader = CommandGrader(GradedBy(SERVICE, None, None), local)
+    return await make_score(runner, artifacts, TASKS, summary, grader, deadline=5)
 
 
 @pytest.mark.parametrize("local", [True, False])

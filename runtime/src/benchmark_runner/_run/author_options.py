@@ -23,11 +23,7 @@ _SECRET_TYPES: tuple[type, ...] = (SecretStr, SecretBytes, Secret)
 
 
 def split_options(given: Sequence[str]) -> dict[str, str]:
-    """Split ``KEY=VALUE`` texts.
-
-    Raises:
-        UsageError: one is malformed or given twice.
-    """
+    """Split ``KEY=VALUE`` texts."""
     options: dict[str, str] = {}
     for number, item in enumerate(given, start=1):
         key, equals, value = item.partition("=")

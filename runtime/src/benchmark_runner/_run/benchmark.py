@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pydantic import BaseModel
+
 from benchmark_runner._project import Project
-from benchmark_runner._run.runner_class import import_object, resolve_runner
-from benchmark_runner.errors import (
-    DatasetError,
-    RunnerDefinitionError,
-    describe,
-    place_of,
-)
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
+from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
     from benchmark_runner._run.defaults import CliSettings
-    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.local.app import LocalService
     from benchmark_runner.local.datasets import LocalDatasets
     from benchmark_runner.local.grader import Grader
 
+_EVALUATION_APIS = ("legacy", "v1")
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """An author's benchmark.
-
-    Attributes:
-        settings: The arguments of ``make_cli()``.
-        project: The folders of the author's project.
-        runner_class: The author's runner class.
-    """
+    """An author's benchmark; ``settings`` are the arguments of ``make_cli()``."""
 
     settings: CliSettings
     project: Project
@@ -62,11 +57,7 @@ class Benchmark:
         return given or os.environ.get("SERVICE_URL") or self.settings.default_service_url or ""
 
     def runner(self, service_url: str, eval_parallelism: int) -> BenchmarkRunner:
-        """Make the author's runner.
-
-        Raises:
-            RunnerDefinitionError: its ``__init__()`` fails.
-        """
+        """Make the author's runner."""
         try:
             return self.runner_class(service_url=service_url, eval_concurrency=eval_parallelism)
         except Exception as error:
@@ -83,16 +74,9 @@ class Benchmark:
         *,
         key: str | None = None,
     ) -> LocalService:
-        """Make the embedded service.
+        """Make the embedded service, for requests with this key, or for all if it is ``None``.
 
-        Args:
-            runner: The author's runner, for ``task_score()``.
-            datasets: The datasets to evaluate.
-            default_dataset: The dataset of requests that name none.
-            key: The key that clients must send; ``None`` for no key.
-
-        Raises:
-            RunnerDefinitionError: the runner has no usable grader.
+        The default dataset is for requests that name none.
         """
         from benchmark_runner.local.app import LocalService
 
@@ -129,14 +113,9 @@ class Benchmark:
 
 
 def open_benchmark(settings: CliSettings, *, use_env_file: bool = True) -> Benchmark:
-    """Read the ``.env`` of the author's project, and import the runner class.
+    """Read the ``.env`` of the author's project, unless told not to, and import the runner class.
 
-    Args:
-        settings: The arguments of ``make_cli()``.
-        use_env_file: Read ``.env``, for variables that are not set.
-
-    Raises:
-        RunnerDefinitionError: the runner can't be found, or can't work as it is.
+    A variable that is set is kept.
     """
     runner = settings.runner
     project = _project_of_module(runner) if isinstance(runner, str) else Project.of(runner)
@@ -169,3 +148,88 @@ def _dataset_name(file: Path | None) -> str | None:
         return None if file is None else read_dataset(file).name
     except DatasetError:
         return None  # an error only for a request for this dataset
+
+
+def import_object(reference: str, expected: str) -> object:
+    """Import the object that ``"package.module:name"`` names; errors call it ``expected``."""
+    module_name, colon, name = reference.partition(":")
+    if not colon or not module_name or not name:
+        raise RunnerDefinitionError(
+            f"{reference!r} does not name {expected}", hint='Write it as "package.module:name".'
+        )
+    try:
+        module = import_module(module_name)
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{module_name}.".startswith(f"{missing}."):
+            raise RunnerDefinitionError(
+                f"{reference!r}: there is no module {missing!r}",
+                hint="Install the project (make install), or correct the name in runner/cli.py.",
+            ) from None
+        raise RunnerDefinitionError(
+            f"{module_name} can't be imported: {describe(error)} ({place_of(error)})",
+            hint="Correct the module; python -m py_compile and make lint help to find the place.",
+        ) from error
+    if not hasattr(module, name):
+        raise RunnerDefinitionError(
+            f"{reference!r}: {sys.modules[module_name].__file__} defines no {name}",
+            hint="Correct the name in runner/cli.py.",
+        )
+    found: object = getattr(module, name)
+    return found
+
+
+def resolve_runner(runner: str | type[BenchmarkRunner]) -> type[BenchmarkRunner]:
+    """Return the runner class, imported if given by name, after checking it."""
+    found = import_object(runner, "a runner class") if isinstance(runner, str) else runner
+    if not isinstance(found, type) or not issubclass(found, BenchmarkRunner):
+        raise RunnerDefinitionError(
+            f"{runner!r} is not a subclass of BenchmarkRunner",
+            hint='Give make_cli() the runner class, or its name as "runner.benchmark:Class".',
+        )
+    check_definition(found)
+    return found
+
+
+def check_definition(runner_class: type[BenchmarkRunner]) -> None:
+    """Refuse a runner class that can't work."""
+    problem = _missing_name(runner_class) or _wrong_type(runner_class) or _conflict(runner_class)
+    if problem is not None:
+        raise RunnerDefinitionError(
+            f"{runner_class.__name__}{problem}", hint="Correct the class in runner/benchmark.py."
+        )
+
+
+def _missing_name(runner_class: type[BenchmarkRunner]) -> str | None:
+    if missing := sorted(getattr(runner_class, "__abstractmethods__", ())):
+        return f" does not define {', '.join(missing)}()"
+    name: object = getattr(runner_class, "NAME", None)
+    if not isinstance(name, str) or not name:
+        return ' has no NAME, for example NAME = "my-bench"'
+    return None
+
+
+def _wrong_type(runner_class: type[BenchmarkRunner]) -> str | None:
+    for attribute, base in (("TASK_MODEL", Task), ("OPTIONS_MODEL", BaseModel)):
+        model: object = getattr(runner_class, attribute)
+        if not isinstance(model, type) or not issubclass(model, base):
+            return f".{attribute} is {model!r}, not a subclass of {base.__name__}"
+    fields = cast("object", runner_class.EVALUATOR_FIELDS)
+    if not isinstance(fields, (set, frozenset)):
+        return f'.EVALUATOR_FIELDS is {fields!r}, not a set such as frozenset({{"answer"}})'
+    return None
+
+
+def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
+    if (payload_type := runner_class.PAYLOAD_TYPE) != "text":
+        return f'.PAYLOAD_TYPE is "{payload_type}", which is not supported yet; use "text"'
+    if runner_class.EVALUATION_API not in _EVALUATION_APIS:
+        known = " or ".join(f'"{api}"' for api in _EVALUATION_APIS)
+        return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
+    model = runner_class.TASK_MODEL
+    if shown := sorted(runner_class.EVALUATOR_FIELDS & set(model.model_fields)):
+        return (
+            f".EVALUATOR_FIELDS is kept from generate(), yet {model.__name__} declares "
+            f"{', '.join(shown)}; take it out of one of the two"
+        )
+    return None

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.service_settings import LOCAL
-from benchmark_runner._run.task_source import call_load_tasks
+from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
+from benchmark_runner._run.task_source import TaskSource, call_load_tasks
 from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import JsonValue
 
     from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner._run.task_source import TaskSource
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.datasets import LocalDatasets
@@ -24,17 +21,7 @@ if TYPE_CHECKING:
 async def connect_to_service(
     service: ServiceSettings, benchmark: Benchmark, runner: BenchmarkRunner, source: TaskSource
 ) -> BenchmarkServiceClient:
-    """Make the client of the service.
-
-    Args:
-        service: The settings of the service.
-        benchmark: The author's benchmark, which the embedded service serves.
-        runner: The runner with its tasks.
-        source: The source of the tasks.
-
-    Raises:
-        UsageError: no service is named, or its URL is not usable.
-    """
+    """Make the client of the service; an embedded one serves the benchmark's tasks."""
     if not service.url:
         raise UsageError(
             "no benchmark service was given",

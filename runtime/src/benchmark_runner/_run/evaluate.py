@@ -17,13 +17,7 @@ from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalResultData,
-    EvalStatus,
-    GenerationResult,
-    Phase,
-)
+from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
 
 if TYPE_CHECKING:
     from benchmark_runner._run.generate import SavedGeneration

@@ -58,9 +58,6 @@ def check_same_settings(
     """Refuse settings that differ from those of the run.
 
     Settings that were not given are not compared: the frozen value is used.
-
-    Raises:
-        RunIdentityError: a setting differs; the message has both values.
     """
     before, asked = frozen.sampling, frozen.options
     compared: list[tuple[str, str, object, object]] = [
@@ -85,11 +82,7 @@ def check_same_settings(
 
 
 def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str | None) -> None:
-    """Refuse tasks from another source.
-
-    Raises:
-        RunIdentityError: the tasks came from another kind of source, or another dataset.
-    """
+    """Refuse tasks from another source."""
     before = _source_in_words(frozen.task_source, frozen.dataset_name)
     now = _source_in_words(kind, dataset_name)
     if kind != frozen.task_source or (kind == "service" and dataset_name != frozen.dataset_name):
@@ -100,11 +93,7 @@ def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str
 
 
 def check_same_dataset(frozen: RunConfig, dataset_name: str | None) -> None:
-    """Refuse a file that names another dataset.
-
-    Raises:
-        RunIdentityError: it does; the rest would be evaluated as tasks of that dataset.
-    """
+    """Refuse a file that names another dataset."""
     if frozen.dataset_name not in (None, dataset_name):
         raise RunIdentityError(
             f"the tasks of run {frozen.run_id!r} are from dataset {frozen.dataset_name!r}, "
@@ -148,11 +137,7 @@ def task_changes(frozen: RunConfig, tasks: Sequence[Task], *, complete: bool = T
 
 
 def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | None = None) -> None:
-    """Refuse tasks that have changed since the run was started.
-
-    Raises:
-        RunIdentityError: tasks were changed, added or removed; the message lists which.
-    """
+    """Refuse tasks that have changed since the run was started."""
     if changes:
         before = frozen.dataset_file
         moved = file is not None and before not in (None, str(file.resolve()))
@@ -168,9 +153,6 @@ def check_same_code(frozen: RunConfig, generation_version: str, commit: str | No
     """Refuse to generate the rest of a run with other code.
 
     Unknown versions and commits are not compared.
-
-    Raises:
-        RunIdentityError: the generation version or the runner's commit differs.
     """
     pairs = {
         "generation version": (frozen.generation_version, generation_version),
@@ -190,11 +172,7 @@ def check_same_code(frozen: RunConfig, generation_version: str, commit: str | No
 
 
 def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
-    """Refuse a ``--limit`` other than that of the run.
-
-    Raises:
-        RunIdentityError: it differs.
-    """
+    """Refuse a ``--limit`` other than that of the run."""
     if limit is not None and limit != frozen.limit:
         before = "all tasks" if frozen.limit is None else f"--limit {frozen.limit}"
         raise RunIdentityError(

@@ -47,14 +47,7 @@ if TYPE_CHECKING:
 async def open_run(
     runner: BenchmarkRunner, artifacts: RunArtifacts, request: RunRequest, connect: Connect
 ) -> Session:
-    """Start a run, or resume the one of the same id.
-
-    Raises:
-        RunIdentityError: the run was started with other settings, tasks or code.
-        UsageError: a task id is unknown or repeated, or no model is named.
-        DatasetError: the dataset is missing or malformed.
-        ServiceError: the service does not list the dataset.
-    """
+    """Start a run, or resume the one of the same id."""
     frozen, code = load_run_config(artifacts), request.code or Code()
     if frozen is None and artifacts.has_generations():
         raise RunIdentityError(
@@ -117,10 +110,6 @@ async def open_existing_run(
 
     Its tasks are loaded again, as on a resume; of ``--problem`` only the ids are known. With
     ``needs_file``, a missing dataset file is an error.
-
-    Raises:
-        UsageError: there is no such run.
-        RunIdentityError: its dataset has changed.
     """
     frozen = load_run_config(artifacts)
     if frozen is None:

@@ -102,36 +102,26 @@ class Plan:
         return groups
 
 
+@dataclass(slots=True, kw_only=True)
 class Planner:
     """Finds out what each task still needs.
 
-    Args:
-        skip_eval: Plan no evaluations.
-        regrade: The reason to evaluate again what has a grade; ``None`` to keep grades.
-        retry_timeouts: Generate again what ran out of time or turns.
-        redo: The reasons to generate tasks again although their generation is usable.
+    ``regrade`` is the reason to evaluate again what has a grade, if there is one; ``redo`` has
+    those to generate tasks again although their generation is usable.
     """
 
-    def __init__(
-        self,
-        *,
-        skip_eval: bool = False,
-        regrade: Reason | None = None,
-        retry_timeouts: bool = False,
-        redo: Mapping[str, Reason] | None = None,
-    ) -> None:
-        self.plan = Plan()
-        self._skip_eval = skip_eval
-        self._regrade = regrade
-        self._retry_timeouts = retry_timeouts
-        self._redo = redo or {}
+    skip_eval: bool = False
+    regrade: Reason | None = None
+    retry_timeouts: bool = False
+    redo: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    plan: Plan = field(default_factory=Plan, init=False)
 
     def add(self, task: TaskFiles) -> Reason:
         """Plan one task, and return the reason to do or skip it."""
         if reason := self._why_generate(task):
             self.plan.generate.append(task.task_id)
         else:
-            reason = Reason.GENERATED if self._skip_eval else self._plan_eval(task)
+            reason = Reason.GENERATED if self.skip_eval else self._plan_eval(task)
         self.plan.why.setdefault(reason, []).append(task.task_id)
         return reason
 
@@ -139,17 +129,17 @@ class Planner:
         generation = task.generation
         if generation is None:
             return Reason.UNREADABLE if task.is_unreadable else Reason.NOT_GENERATED
-        if redo := self._redo.get(task.task_id):
+        if redo := self.redo.get(task.task_id):
             return redo
         if generation.status is GenerationStatus.ERROR:
             return Reason.GENERATION_FAILED
-        if self._retry_timeouts and generation.status in _OUT_OF_TIME:
+        if self.retry_timeouts and generation.status in _OUT_OF_TIME:
             return Reason.RETRY_TIMEOUTS
         return None
 
     def _plan_eval(self, task: TaskFiles) -> Reason:
         result = task.evaluation
-        owed = why_eval_is_owed(task) or self._regrade
+        owed = why_eval_is_owed(task) or self.regrade
         if owed is not None or result is None:
             self.plan.evaluate.append(task.task_id)
             return owed or Reason.NOT_GRADED

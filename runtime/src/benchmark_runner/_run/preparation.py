@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
@@ -112,25 +113,15 @@ class Baseline:
             self.scores.add(score)
 
 
+@dataclass(frozen=True, slots=True)
 class Preparation:
     """The steps between the plan of a command and its first task."""
 
-    def __init__(
-        self,
-        session: Session,
-        request: RunRequest,
-        service: ServiceSettings,
-        plan: Plan,
-        baseline: Baseline,
-    ) -> None:
-        self._session = session
-        self._artifacts = session.artifacts
-        self._request = request
-        self._service = service
-        self._plan = plan
-        self._baseline = baseline
-        self._evals_hash = baseline.evals_hash
-        self._is_unchanged = not baseline.plan and not session.changes
+    session: Session
+    request: RunRequest
+    service: ServiceSettings
+    plan: Plan
+    baseline: Baseline
 
     async def find_grader(self) -> CommandGrader:
         """Check the service and ask who grades, as far as there is anything to do.
@@ -139,14 +130,16 @@ class Preparation:
             ServiceError: the service can't be used.
             RunIdentityError: the run has grades of another grader.
         """
-        runner, request, local = self._session.runner, self._request, self._service.local
+        runner, request, local = self.session.runner, self.request, self.service.local
         if request.skip_eval:
             return CommandGrader(GradedBy(None, runner.EVALUATION_API, None), local)
         score = None
         if self._is_unchanged and not request.force:
-            score = await run_in_thread(current_score, self._artifacts, self._evals_hash)
-        if self._plan:
-            first, name = self._session.chosen[0], runner.dataset_name
+            score = await run_in_thread(
+                current_score, self.session.artifacts, self.baseline.evals_hash
+            )
+        if self.plan:
+            first, name = self.session.chosen[0], runner.dataset_name
             await check_service(runner.service, first, name, runner.EVALUATION_API)
         # Where nothing is left to do, it is not worth a request.
         grader = await ask_who_grades(runner, local=local, ask=local or score is None)
@@ -160,30 +153,31 @@ class Preparation:
         first, so that there is never a score of grades that are gone. Returns the config that was
         written; ``None`` if there was nothing to write.
         """
-        session, request = self._session, self._request
+        session, request = self.session, self.request
         if not self._is_score_valid(grader):
-            self._artifacts.remove_final_score()
+            self.session.artifacts.remove_final_score()
         # A changed task is moved even if others were chosen: once its new content is frozen,
         # nothing shows any more that its generation is of the old one.
-        for task_id in dict.fromkeys([*session.redo, *self._plan.on_purpose]):
-            self._artifacts.keep_attempt(task_id)
-        for task_id in self._evals_to_redo():
-            self._artifacts.keep_eval(task_id)
+        for task_id in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
+            self.session.artifacts.keep_attempt(task_id)
+        if _regrade_reason(session, request, self.service) is not None:
+            for task_id in self.plan.evaluate if request.regrade else session.config.tasks:
+                session.artifacts.keep_eval(task_id)
         begins = request.command == "run" and not session.resumed
-        if not (begins or self._plan or request.accept_code_change or not session.is_frozen()):
+        if not (begins or self.plan or request.accept_code_change or not session.is_frozen()):
             return None
         facts: dict[str, JsonValue] = {
             "service_url": grader.by.service_url,
             "evaluation_api": grader.by.evaluation_api,
             "service_version": grader.by.service_version,
             "local": grader.local,
-            "operational": operational_settings(request.command, request, self._service),
+            "operational": operational_settings(request.command, request, self.service),
         }
         return session.freeze(request.command, facts)
 
     def started(self) -> InvocationStarted:
         """Return the first event of the command."""
-        session, request, plan, baseline = self._session, self._request, self._plan, self._baseline
+        session, request, plan, baseline = self.session, self.request, self.plan, self.baseline
         scores, spend = baseline.scores, baseline.spend
         return InvocationStarted(
             command=request.command,
@@ -194,7 +188,7 @@ class Preparation:
             problem=session.source.kind == "problem",
             skip_eval=request.skip_eval,
             parallelism=request.parallelism,
-            eval_parallelism=self._service.eval_parallelism,
+            eval_parallelism=self.service.eval_parallelism,
             total=len(session.chosen),
             done=plan.done,
             to_generate=len(plan.generate),
@@ -209,26 +203,25 @@ class Preparation:
             output_tokens=spend.tokens.get("output", 0),
         )
 
+    @property
+    def _is_unchanged(self) -> bool:
+        return not self.baseline.plan and not self.session.changes
+
     def _check_same_grader(self, by: GradedBy) -> None:
         try:
-            check_same_grader(self._artifacts.run_id, self._plan.graded, by)
+            check_same_grader(self.session.artifacts.run_id, self.plan.graded, by)
         except RunIdentityError as error:
-            if self._session.changes:  # until they are accepted, evaluate refuses them
+            if self.session.changes:  # until they are accepted, evaluate refuses them
                 first = "First accept the tasks with run --accept-changed-tasks --skip-eval."
                 error.hint = f"{first} {error.hint}"
             raise
 
     def _is_score_valid(self, grader: CommandGrader) -> bool:
         """Return True if ``final_score.json`` stays true."""
-        if self._request.command == "score":  # which writes another one, or none
-            forced = current_score(self._artifacts, self._evals_hash, complete=False)
+        if self.request.command == "score":  # which writes another one, or none
+            forced = current_score(self.session.artifacts, self.baseline.evals_hash, complete=False)
             return self._is_unchanged or forced is not None
-        return self._is_unchanged and (grader.score is not None or self._request.skip_eval)
-
-    def _evals_to_redo(self) -> Sequence[str]:
-        if _regrade_reason(self._session, self._request, self._service) is None:
-            return ()
-        return self._plan.evaluate if self._request.regrade else self._session.config.tasks
+        return self._is_unchanged and (grader.score is not None or self.request.skip_eval)
 
 
 def make_planner(session: Session, request: RunRequest, service: ServiceSettings) -> Planner:

@@ -22,6 +22,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 from benchmark_runner.schemas import EvalResult, ScoreResult
 
 if TYPE_CHECKING:
+    from benchmark_runner._run.graded_by import CommandGrader
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
@@ -51,15 +52,12 @@ async def make_score(
     artifacts: RunArtifacts,
     task_ids: Sequence[str],
     summary: RunSummary,
-    *,
-    service_url: str | None,
-    local: bool,
+    grader: CommandGrader,
     deadline: float,
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
 
-    The runner has the frozen tasks and its client. ``service_url`` and ``local`` are of the
-    service that scores; ``deadline`` is in seconds.
+    The runner has the frozen tasks and its client; ``deadline`` is in seconds.
 
     Raises:
         ServiceError: the service can't score them.
@@ -70,8 +68,8 @@ async def make_score(
     score = scored.model_copy(
         update={
             "complete": summary.complete,
-            "local": local,
-            "service_url": service_url,
+            "local": grader.local,
+            "service_url": grader.by.service_url,
             "mean": summary.mean,
             "stderr": summary.stderr,
             "counts": summary.counts,

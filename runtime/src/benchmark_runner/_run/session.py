@@ -103,11 +103,7 @@ class Session:
 def new_config(
     runner: BenchmarkRunner, request: RunRequest, source: TaskSource, tasks: Sequence[Task]
 ) -> RunConfig:
-    """Return the config of a new run, and register its tasks up to its limit.
-
-    Raises:
-        UsageError: no model is named.
-    """
+    """Return the config of a new run, and register its tasks up to its limit."""
     model = request.model or request.default_model
     if not model:
         raise UsageError(
@@ -147,9 +143,6 @@ def resumed_config(
     """Check the tasks against the frozen ones, and register them.
 
     Returns the run's config, and the accepted changes of its tasks.
-
-    Raises:
-        RunIdentityError: the tasks have changed, and that is not accepted.
     """
     of_problem = source.kind == "problem"
     if source.kind == "file":

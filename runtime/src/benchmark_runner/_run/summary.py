@@ -112,11 +112,7 @@ class Summariser:
         self._failed: dict[tuple[Phase, str], FailureGroup] = {}
 
     def add(self, task: TaskFiles) -> float | None:
-        """Add one task, and return its task score; ``None`` if unknown.
-
-        Raises:
-            RunnerDefinitionError: the author's ``task_score()`` fails.
-        """
+        """Add one task, and return its task score; ``None`` if unknown."""
         summary, counts, task_id = self._summary, self._summary.counts, task.task_id
         counts.total += 1
         for paid in task.earlier_generations:

@@ -47,12 +47,7 @@ class TaskSource:
 
 
 def choose_source(frozen: RunConfig | None, request: RunRequest) -> TaskSource:
-    """Return the source that was given; else that of the run; else the default file.
-
-    Raises:
-        RunIdentityError: the run has another source.
-        UsageError: the run needs ``--problem``.
-    """
+    """Return the source that was given; else that of the run; else the default file."""
     given: TaskSource | None = None
     if request.problem is not None:
         given = TaskSource("problem", file=request.problem)
@@ -81,11 +76,6 @@ async def load_tasks(
 
     If the service lists the tasks, the runner must have its client; ``--problem`` needs the id
     of its task.
-
-    Raises:
-        DatasetError: the dataset is missing or malformed.
-        ServiceError: the service does not list it.
-        RunnerDefinitionError: the author's ``load_tasks()`` fails.
     """
     match source.kind:
         case "problem":
@@ -142,11 +132,7 @@ def _existing(file: Path) -> str:
 
 
 async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> list[Task]:
-    """Call the author's ``load_tasks()`` in a thread, so that a signal can interrupt it.
-
-    Raises:
-        BenchmarkRunnerError: it fails, or returns no tasks.
-    """
+    """Call the author's ``load_tasks()`` in a thread, so that a signal can interrupt it."""
     call = partial(runner.load_tasks, dataset_file)
     try:
         loaded = cast("object", await call_either(runner.load_tasks, call, "load_tasks()"))

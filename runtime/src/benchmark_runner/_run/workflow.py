@@ -22,12 +22,7 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
 )
 from benchmark_runner._run.open import open_existing_run, open_run
-from benchmark_runner._run.preparation import (
-    Baseline,
-    Preparation,
-    make_planner,
-    plan_of_command,
-)
+from benchmark_runner._run.preparation import Baseline, Preparation, make_planner, plan_of_command
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -66,7 +61,6 @@ class Outcome:
         overall: The summary of all tasks.
         score: The score, if there is one that is up to date.
         standing: True if that score is from an earlier command.
-        stopped_by: The error that stopped the command before everything was done.
         blocked: The tasks whose code blocked the event loop.
         local: True if an embedded service evaluates, in this process or on a port.
     """
@@ -135,7 +129,9 @@ class Workflow:
                     session = await self._open()
                 if self.artifacts.set_aside:  # so early, that can only be the config
                     before = None
-                locks.enter_context(self.artifacts.locked(self._locked_task(session)))
+                # Of a run of --problem, others may run other tasks meanwhile.
+                task_id = session.chosen[0] if self._request.problem is not None else None
+                locks.enter_context(self.artifacts.locked(task_id))
                 if session.source.kind != "problem":
                     self._check_untouched(before)
                 locks.enter_context(self.listeners)  # ends before the lock is released
@@ -222,10 +218,6 @@ class Workflow:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await self._runner.aclose()
 
-    def _locked_task(self, session: Session) -> str | None:
-        """Return the task to lock; ``None`` for the run: others may run other ``--problem``s."""
-        return session.chosen[0] if self._request.problem is not None else None
-
     def _check_untouched(self, before: str | None) -> None:
         """Refuse a run that another process started or changed before it was locked."""
         if self.artifacts.config_hash() != before:
@@ -287,26 +279,18 @@ class Workflow:
         return await engine.carry_out(plan)
 
     async def _score(self, outcome: Outcome, grader: CommandGrader) -> None:
-        is_wanted = outcome.overall.complete or self._request.force
+        overall, session = outcome.overall, outcome.session
+        is_wanted = overall.complete or self._request.force
         if grader.score is not None:
             outcome.score, outcome.standing = grader.score, True
         elif is_wanted and not self._request.skip_eval and outcome.stopped_by is None:
             self.listeners.tell(ScoringStarted())
             try:
                 with attributed_to(Phase.SCORE):
-                    outcome.score = await self._make_score(outcome, grader)
+                    check_same_grader(self.artifacts.run_id, overall.graded)
+                    tasks, deadline = session.config.tasks, self._service.eval_deadline
+                    outcome.score = await make_score(
+                        session.runner, self.artifacts, tasks, overall, grader, deadline
+                    )
             except (RunIdentityError, ServiceError) as error:
                 outcome.stopped_by = error
-
-    async def _make_score(self, outcome: Outcome, grader: CommandGrader) -> ScoreResult:
-        session = outcome.session
-        check_same_grader(self.artifacts.run_id, outcome.overall.graded)
-        return await make_score(
-            session.runner,
-            self.artifacts,
-            session.config.tasks,
-            outcome.overall,
-            service_url=grader.by.service_url,
-            local=grader.local,
-            deadline=self._service.eval_deadline,
-        )

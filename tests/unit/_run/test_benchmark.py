@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.runner_class import (
+from benchmark_runner._run.benchmark import (
     check_definition,
     import_object,
     resolve_runner,
