@@ -47,9 +47,8 @@ class Benchmark:
 
     def results_dir(self, given: Path | None) -> Path:
         """Return the results folder: the given one, ``RESULTS_DIR``, or that of the project."""
-        named = given or _environment_path("RESULTS_DIR")
-        if named is not None:
-            return named.resolve()
+        if named := given or os.environ.get("RESULTS_DIR"):
+            return Path(named).resolve()
         return self.project.results_path(self.settings.default_results_dir)
 
     def service_url(self, given: str | None) -> str:
@@ -134,11 +133,6 @@ def _project_of_module(reference: str) -> Project | None:
     if spec is None or spec.origin is None:
         return None
     return Project.of_file(Path(spec.origin))
-
-
-def _environment_path(variable: str) -> Path | None:
-    value = os.environ.get(variable)
-    return Path(value) if value else None
 
 
 def _dataset_name(file: Path | None) -> str | None:

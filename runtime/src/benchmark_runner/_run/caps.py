@@ -42,9 +42,11 @@ class Caps:
     def reached(self) -> RunPausedError | None:
         """Return the error that says which limit is reached; ``None`` if none is."""
         if self.max_cost is not None and self.spend.dollars >= self.max_cost:
+            unknown = self.spend.unknown
+            not_counted = f" ({unknown} generation(s) without a recorded cost not counted)"
             return RunPausedError(
                 f"paused at a cost of {dollars(self.spend.dollars)}: --max-cost is "
-                f"{self.max_cost:g}{self._unknown_costs()}",
+                f"{self.max_cost:g}{not_counted if unknown else ''}",
                 hint="Resume the run with a higher --max-cost.",
             )
         if self.max_errors is not None and self._errors >= self.max_errors:
@@ -60,7 +62,3 @@ class Caps:
                 hint="Correct what the error names, then resume the run.",
             )
         return None
-
-    def _unknown_costs(self) -> str:
-        unknown = self.spend.unknown
-        return f" ({unknown} generation(s) without a recorded cost not counted)" if unknown else ""

@@ -59,7 +59,8 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             retryable = False
         case asyncio.CancelledError():
             kind = FailureKind.CANCELLED
-        case _ if _is_time_out(error):
+        # HTTP libraries have classes of their own for it.
+        case _ if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
             kind, retryable = FailureKind.TIMEOUT, True
         case _:
             pass
@@ -93,8 +94,3 @@ def common_reason(error: str, task_id: str) -> str:
     # A bare short id may be any word.
     bare = rf"|(?<!\w){re.escape(task_id)}(?!\w)" if len(task_id) > 1 else ""
     return re.sub(re.escape(repr(task_id)) + bare, "…", error)
-
-
-def _is_time_out(error: BaseException) -> bool:
-    # HTTP libraries have classes of their own for it.
-    return isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower()

@@ -46,6 +46,7 @@ class Baseline:
     Without ``chosen`` tasks, the command is for all.
 
     Attributes:
+        plan: The plan of all tasks of the run.
         scores: The scores of the chosen tasks that need nothing more.
         timed_out: Number of those that ran out of time.
         spend: The cost and tokens of all generations of the run, earlier attempts included.
@@ -56,6 +57,7 @@ class Baseline:
     ) -> None:
         self._runner = runner
         self._planner = planner
+        self.plan = planner.plan
         self._chosen = None if chosen is None else frozenset(chosen)
         self._digest = EvalsDigest()
         summaries = Summaries(runner, chosen)
@@ -73,13 +75,11 @@ class Baseline:
             self._add_spend(task)
         score = self._score_of(task, reason)
         if reason in _DONE and (self._chosen is None or task.task_id in self._chosen):
-            self._add_done(task, score)
+            status = task.generation.status if task.generation is not None else None
+            self.timed_out += status is GenerationStatus.MAX_TIME
+            if score is not None:
+                self.scores.add(score)
         self._digest.add(task)
-
-    @property
-    def plan(self) -> Plan:
-        """The plan of all tasks of the run."""
-        return self._planner.plan
 
     @property
     def evals_hash(self) -> str:
@@ -106,12 +106,6 @@ class Baseline:
             if generation is not None:
                 self.spend.add_generation(generation)
 
-    def _add_done(self, task: TaskFiles, score: float | None) -> None:
-        generation = task.generation
-        self.timed_out += generation is not None and generation.status is GenerationStatus.MAX_TIME
-        if score is not None:
-            self.scores.add(score)
-
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
@@ -135,9 +129,8 @@ class Preparation:
             return CommandGrader(GradedBy(None, runner.EVALUATION_API, None), local)
         score = None
         if self._is_unchanged and not request.force:
-            score = await run_in_thread(
-                current_score, self.session.artifacts, self.baseline.evals_hash
-            )
+            artifacts, evals_hash = self.session.artifacts, self.baseline.evals_hash
+            score = await run_in_thread(current_score, artifacts, evals_hash)
         if self.plan:
             first, name = self.session.chosen[0], runner.dataset_name
             await check_service(runner.service, first, name, runner.EVALUATION_API)
@@ -155,11 +148,11 @@ class Preparation:
         """
         session, request = self.session, self.request
         if not self._is_score_valid(grader):
-            self.session.artifacts.remove_final_score()
+            session.artifacts.remove_final_score()
         # A changed task is moved even if others were chosen: once its new content is frozen,
         # nothing shows any more that its generation is of the old one.
         for task_id in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
-            self.session.artifacts.keep_attempt(task_id)
+            session.artifacts.keep_attempt(task_id)
         if _regrade_reason(session, request, self.service) is not None:
             for task_id in self.plan.evaluate if request.regrade else session.config.tasks:
                 session.artifacts.keep_eval(task_id)
@@ -218,10 +211,12 @@ class Preparation:
 
     def _is_score_valid(self, grader: CommandGrader) -> bool:
         """Return True if ``final_score.json`` stays true."""
-        if self.request.command == "score":  # which writes another one, or none
-            forced = current_score(self.session.artifacts, self.baseline.evals_hash, complete=False)
-            return self._is_unchanged or forced is not None
-        return self._is_unchanged and (grader.score is not None or self.request.skip_eval)
+        if self.request.command != "score":
+            return self._is_unchanged and (grader.score is not None or self.request.skip_eval)
+        if self._is_unchanged:  # the command writes another one, or none
+            return True
+        artifacts, evals_hash = self.session.artifacts, self.baseline.evals_hash
+        return current_score(artifacts, evals_hash, complete=False) is not None
 
 
 def make_planner(session: Session, request: RunRequest, service: ServiceSettings) -> Planner:

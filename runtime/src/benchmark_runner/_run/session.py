@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -67,16 +68,19 @@ class Session:
 
         Returns what was written, without the hashes of the tasks.
         """
-        if self.source.kind != "problem":
-            return self._write(self.config, self.task_hashes(), command, facts)
-        with self.artifacts.config_locked():
-            config, hashes = self.config, dict(self.task_hashes())
+        of_problem = self.source.kind == "problem"
+        with self.artifacts.config_locked() if of_problem else nullcontext():
+            config, hashes = self.config, self.task_hashes()
             # Another process may have added its --problem to the same run meanwhile.
-            if now := load_run_config(self.artifacts):
-                added = [task_id for task_id in hashes if task_id not in now.task_hashes]
+            if of_problem and (now := load_run_config(self.artifacts)):
+                mine = dict(hashes)
+                added = [task_id for task_id in mine if task_id not in now.task_hashes]
                 config = now.model_copy(update={"tasks": [*now.tasks, *added]})
-                hashes = now.task_hashes | hashes
-            return self._write(config, hashes.items(), command, facts)
+                hashes = (now.task_hashes | mine).items()
+            accepted = asdict(self.changes) if self.changes else {}
+            config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
+            save_run_config(self.artifacts, config, hashes)
+        return config.without_hashes()
 
     def is_frozen(self) -> bool:
         """Return True if ``run_config.json`` is up to date."""
@@ -86,18 +90,6 @@ class Session:
             and on_disk.without_hashes() == self.config
             and all(on_disk.task_hashes.get(task_id) == now for task_id, now in self.task_hashes())
         )
-
-    def _write(
-        self,
-        config: RunConfig,
-        hashes: Iterable[tuple[str, str]],
-        command: str,
-        facts: Mapping[str, JsonValue],
-    ) -> RunConfig:
-        accepted = asdict(self.changes) if self.changes else {}
-        config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
-        save_run_config(self.artifacts, config, hashes)
-        return config.without_hashes()
 
 
 def new_config(
