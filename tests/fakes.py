@@ -276,15 +276,16 @@ class EngineRun:
         by = settings.get("graded_by", GradedBy("local", "legacy", "1.0"))
         grader = CommandGrader(by, settings.get("local", True))
         caps = settings.get("caps") or Caps()
-        engine = Engine(self._session(settings), request, service, grader, self.listen, caps)
+        engine = Engine(self._session(request, settings), service, grader, self.listen, caps)
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
 
-    def _session(self, settings: Mapping[str, Any]) -> Session:
+    def _session(self, request: RunRequest, settings: Mapping[str, Any]) -> Session:
         model = settings.get("model", "the-model")
         return Session(
             runner=self.runner,
             artifacts=self.artifacts,
+            request=request,
             config=RunConfig(run_id="r1", model=model, tasks=self.ids),
             task_hashes=list,
             llm_config=settings.get("llm_config") or LLMConfig(),

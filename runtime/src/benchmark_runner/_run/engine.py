@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from benchmark_runner._run.caps import Caps
     from benchmark_runner._run.graded_by import CommandGrader
     from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
 
@@ -55,7 +54,6 @@ class Engine:
     def __init__(
         self,
         session: Session,
-        request: RunRequest,
         service: ServiceSettings,
         grader: CommandGrader,
         listener: Listener,
@@ -63,7 +61,7 @@ class Engine:
     ) -> None:
         self._session = session
         self._artifacts = session.artifacts
-        self._request = request
+        self._request = session.request
         self._service = service
         self._grader = grader
         self._emit = listener
@@ -80,7 +78,7 @@ class Engine:
         # New generations are handed on in memory, up to a limit; the others are read from disk
         # again, so that slow evaluations cost no memory.
         self._fresh: dict[str, SavedGeneration] = {}
-        self._fresh_limit = 2 * (request.parallelism + service.eval_parallelism)
+        self._fresh_limit = 2 * (session.request.parallelism + service.eval_parallelism)
 
     async def carry_out(self, plan: Plan) -> BenchmarkRunnerError | None:
         """Generate and evaluate the tasks of the plan.
@@ -93,7 +91,7 @@ class Engine:
         """
         with LoopWatch(self._note_blocked) as watch:
             shared = (self._session, self._disk, watch, self._emit)
-            generation = GenerationStep(*shared, self._request)
+            generation = GenerationStep(*shared)
             evaluation = EvaluationStep(*shared, self._service.eval_deadline, self._grader)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()

@@ -28,7 +28,6 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.request import RunRequest
     from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 
@@ -40,11 +39,8 @@ class SavedGeneration:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
 class GenerationStep(Step):
     """Generates tasks of a run, one at a time."""
-
-    request: RunRequest
 
     async def generate(self, task: Task) -> SavedGeneration:
         """Generate one task and save the result, which may be an error.
@@ -63,7 +59,7 @@ class GenerationStep(Step):
             if not isinstance(late.result, GenerationResult):
                 raise asyncio.CancelledError from None
             result, cancelled = late.result, True
-        duration, code = perf_counter() - clock, self.request.code or Code()
+        duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
             update={
                 "task_id": task.id,
@@ -89,7 +85,7 @@ class GenerationStep(Step):
         return SavedGeneration(generation, content_hash)
 
     async def _generate(self, task: Task, log_dir: Path) -> GenerationResult:
-        limit = self.request.timeout if task.timeout is None else task.timeout
+        limit = self.session.request.timeout if task.timeout is None else task.timeout
         generate, session = self.session.runner.generate, self.session
         call = partial(
             generate, task, session.config.model, llm_config=session.llm_config, log_dir=log_dir

@@ -81,6 +81,7 @@ async def open_run(
     return Session(
         runner=runner,
         artifacts=artifacts,
+        request=request,
         config=config,
         task_hashes=hashes,
         llm_config=LLMConfig.model_validate(settings),
@@ -135,6 +136,7 @@ async def open_existing_run(
     return Session(
         runner=runner,
         artifacts=artifacts,
+        request=request,
         config=frozen.without_hashes(),
         task_hashes=partial(_hashes_on_disk, artifacts),
         llm_config=LLMConfig.model_validate(frozen.sampling),

@@ -30,7 +30,6 @@ from benchmark_runner.schemas import GenerationStatus
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.session import Session
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.base import BenchmarkRunner
@@ -112,7 +111,6 @@ class Preparation:
     """The steps between the plan of a command and its first task."""
 
     session: Session
-    request: RunRequest
     service: ServiceSettings
     plan: Plan
     baseline: Baseline
@@ -124,15 +122,15 @@ class Preparation:
             ServiceError: the service can't be used.
             RunIdentityError: the run has grades of another grader.
         """
-        runner, request, local = self.session.runner, self.request, self.service.local
+        session, local = self.session, self.service.local
+        runner, request, artifacts = session.runner, session.request, session.artifacts
         if request.skip_eval:
             return CommandGrader(GradedBy(None, runner.EVALUATION_API, None), local)
         score = None
         if self._is_unchanged and not request.force:
-            artifacts, evals_hash = self.session.artifacts, self.baseline.evals_hash
-            score = await run_in_thread(current_score, artifacts, evals_hash)
+            score = await run_in_thread(current_score, artifacts, self.baseline.evals_hash)
         if self.plan:
-            first, name = self.session.chosen[0], runner.dataset_name
+            first, name = session.chosen[0], runner.dataset_name
             await check_service(runner.service, first, name, runner.EVALUATION_API)
         # Where nothing is left to do, it is not worth a request.
         grader = await ask_who_grades(runner, local=local, ask=local or score is None)
@@ -146,14 +144,14 @@ class Preparation:
         first, so that there is never a score of grades that are gone. Returns the config that was
         written; ``None`` if there was nothing to write.
         """
-        session, request = self.session, self.request
+        session, request = self.session, self.session.request
         if not self._is_score_valid(grader):
             session.artifacts.remove_final_score()
         # A changed task is moved even if others were chosen: once its new content is frozen,
         # nothing shows any more that its generation is of the old one.
         for task_id in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
             session.artifacts.keep_attempt(task_id)
-        if _regrade_reason(session, request, self.service) is not None:
+        if _regrade_reason(session, self.service) is not None:
             for task_id in self.plan.evaluate if request.regrade else session.config.tasks:
                 session.artifacts.keep_eval(task_id)
         begins = request.command == "run" and not session.resumed
@@ -170,7 +168,7 @@ class Preparation:
 
     def started(self) -> InvocationStarted:
         """Return the first event of the command."""
-        session, request, plan, baseline = self.session, self.request, self.plan, self.baseline
+        session, request, baseline = self.session, self.session.request, self.baseline
         scores, spend = baseline.scores, baseline.spend
         return InvocationStarted(
             command=request.command,
@@ -183,9 +181,9 @@ class Preparation:
             parallelism=request.parallelism,
             eval_parallelism=self.service.eval_parallelism,
             total=len(session.chosen),
-            done=plan.done,
-            to_generate=len(plan.generate),
-            to_evaluate=len(plan.evaluate),
+            done=self.plan.done,
+            to_generate=len(self.plan.generate),
+            to_evaluate=len(self.plan.evaluate),
             timed_out=baseline.timed_out,
             scored=scores.count,
             mean=scores.mean if scores.count else None,
@@ -211,40 +209,39 @@ class Preparation:
 
     def _is_score_valid(self, grader: CommandGrader) -> bool:
         """Return True if ``final_score.json`` stays true."""
-        if self.request.command != "score":
-            return self._is_unchanged and (grader.score is not None or self.request.skip_eval)
+        session, request = self.session, self.session.request
+        if request.command != "score":
+            return self._is_unchanged and (grader.score is not None or request.skip_eval)
         if self._is_unchanged:  # the command writes another one, or none
             return True
-        artifacts, evals_hash = self.session.artifacts, self.baseline.evals_hash
-        return current_score(artifacts, evals_hash, complete=False) is not None
+        evals_hash = self.baseline.evals_hash
+        return current_score(session.artifacts, evals_hash, complete=False) is not None
 
 
-def make_planner(session: Session, request: RunRequest, service: ServiceSettings) -> Planner:
+def make_planner(session: Session, service: ServiceSettings) -> Planner:
     """Return a planner with the settings of a command."""
     return Planner(
-        skip_eval=request.skip_eval,
-        regrade=_regrade_reason(session, request, service),
-        retry_timeouts=request.retry_timeouts,
+        skip_eval=session.request.skip_eval,
+        regrade=_regrade_reason(session, service),
+        retry_timeouts=session.request.retry_timeouts,
         redo=session.redo,
     )
 
 
-def plan_of_command(session: Session, request: RunRequest, plan: Plan) -> Plan:
+def plan_of_command(session: Session, plan: Plan) -> Plan:
     """Return the part of a run's plan that a command carries out."""
     if session.is_part:
         plan = plan.only(session.chosen)
-    if request.command != "run":
+    if session.request.command != "run":
         plan = plan.without(plan.generate)
-    if request.command == "score":
+    if session.request.command == "score":
         plan = plan.without(plan.evaluate)
     return plan
 
 
-def _regrade_reason(
-    session: Session, request: RunRequest, service: ServiceSettings
-) -> Reason | None:
+def _regrade_reason(session: Session, service: ServiceSettings) -> Reason | None:
     """Return the reason to evaluate again what has a grade; ``None`` to keep grades."""
-    if request.regrade:
+    if session.request.regrade:
         return Reason.REGRADE
     # The version of the embedded service is that of its whole dataset.
     is_local = service.local and session.config.service_url == LOCAL

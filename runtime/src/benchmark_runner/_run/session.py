@@ -48,6 +48,7 @@ class Session:
 
     runner: BenchmarkRunner
     artifacts: RunArtifacts
+    request: RunRequest
     config: RunConfig
     task_hashes: Callable[[], Iterable[tuple[str, str]]]
     llm_config: LLMConfig

@@ -153,9 +153,9 @@ class Workflow:
         try:
             with attributed_to(Phase.LOAD):
                 session = await self._open()
-            planner = make_planner(session, self._request, self._service)
+            planner = make_planner(session, self._service)
             await run_in_thread(self._scan, session, planner)
-            plan = plan_of_command(session, self._request, planner.plan)
+            plan = plan_of_command(session, planner.plan)
             if self._request.skip_eval or not self._runner.service_url:
                 return session, plan, None
             await self._connect_to_evaluate(session)
@@ -250,10 +250,10 @@ class Workflow:
         """
         request, service = self._request, self._service
         chosen = session.chosen if session.is_part else None
-        baseline = Baseline(session.runner, make_planner(session, request, service), chosen)
+        baseline = Baseline(session.runner, make_planner(session, service), chosen)
         await run_in_thread(self._scan, session, baseline)
-        plan = plan_of_command(session, request, baseline.plan)
-        preparation = Preparation(session, request, service, plan, baseline)
+        plan = plan_of_command(session, baseline.plan)
+        preparation = Preparation(session, service, plan, baseline)
         with attributed_to(Phase.EVALUATE):
             if not request.skip_eval:
                 await self._connect_to_evaluate(session)
@@ -274,7 +274,7 @@ class Workflow:
         if not self._request.skip_eval:
             session.runner.service.on_retry = self.listeners.tell_of_retry
         tell, caps = self.listeners.tell, self._caps
-        engine = Engine(session, self._request, self._service, grader, tell, caps)
+        engine = Engine(session, self._service, grader, tell, caps)
         self._blocked = engine.blocked
         return await engine.carry_out(plan)
 
