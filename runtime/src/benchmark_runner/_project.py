@@ -15,13 +15,7 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The folders of one runner.
-
-    Attributes:
-        root: The nearest parent of the runner's module with a ``.copier-answers.yml`` or a
-            ``pyproject.toml``; ``None`` for an installed wheel.
-        package: The folder of the runner's module.
-    """
+    """The folders of one runner: its root, ``None`` for an installed wheel, and its module's."""
 
     root: Path | None
     package: Path

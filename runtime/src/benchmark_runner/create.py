@@ -37,24 +37,17 @@ class _Options(argparse.Namespace):
 
 def main() -> None:
     """Make ``./NAME-runner`` and exit with 0, 1 or 2: the console script."""
-    given, passed_on = _split(sys.argv[1:])
+    arguments = sys.argv[1:]
+    own = arguments.index("--") if "--" in arguments else len(arguments)
     parser = _parser()
-    options = parser.parse_args(given, namespace=_Options())
+    options = parser.parse_args(arguments[:own], namespace=_Options())
     try:
-        parser.exit(_create(options, passed_on))
+        parser.exit(_create(options, arguments[own + 1 :]))
     except BenchmarkRunnerError as error:
         lines = filter(None, (f"{PROGRAM}: error: {error.message}", error.hint))
         parser.exit(error.exit_code, "".join(f"{line}\n" for line in lines))
     except KeyboardInterrupt:
         parser.exit(_INTERRUPTED, f"{PROGRAM}: stopped by SIGINT\n")
-
-
-def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return our arguments, and those after ``--``."""
-    if "--" not in arguments:
-        return arguments, []
-    here = arguments.index("--")
-    return arguments[:here], arguments[here + 1 :]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,13 +96,11 @@ def _create(options: _Options, passed_on: Sequence[str]) -> int:
         )
     _check_tools()
     template, reference = _source(options.template)
-    arguments = ["--data", f"benchmark_name={name}"]
-    for answer in options.data:
-        arguments += ["--data", answer]
-    if options.defaults:
-        arguments.append("--defaults")
+    answers = [f"--data={answer}" for answer in (f"benchmark_name={name}", *options.data)]
+    defaults = ["--defaults"] if options.defaults else []
     # With the dot, no name can be taken for an option.
-    return _copier_copy(template, reference, [*arguments, *passed_on, template, f"./{folder}"])
+    arguments = [*answers, *defaults, *passed_on, template, f"./{folder}"]
+    return _copier_copy(template, reference, arguments)
 
 
 def _check_tools() -> None:

@@ -69,9 +69,7 @@ def read_dataset(path: Path) -> DatasetFile:
             or unique ``id``; the message names the file and the line.
     """
     declared, rows = open_dataset(path)
-    return DatasetFile(
-        path=path, name=declared or path.stem, declared_name=declared, rows=list(rows)
-    )
+    return DatasetFile(path, declared or path.stem, declared, list(rows))
 
 
 def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
@@ -139,11 +137,7 @@ def build_tasks(
 
 @contextmanager
 def _read_errors(path: Path) -> Generator[None]:
-    """Raise errors of reading a file as one that names it.
-
-    Raises:
-        DatasetError: the file can't be read as text.
-    """
+    """Raise errors of reading a file as a ``DatasetError`` that names it."""
     try:
         yield
     except FileNotFoundError:
@@ -165,15 +159,12 @@ def _read_text(path: Path) -> str:
 
 
 def _parse_json(path: Path, text: str) -> tuple[str | None, _LineOf, Iterator[_Entry]]:
-    document = _from_json(path, text, "")
-    declared: str | None = None
-    key: str | None = None
-    rows: JsonValue = document
+    declared, key = None, None
+    rows = document = _from_json(path, text, "")
     if isinstance(document, dict):
-        name = document.get("dataset_name")
-        if name is not None and (not isinstance(name, str) or not name.strip()):
+        declared = document.get("dataset_name")
+        if declared is not None and (not isinstance(declared, str) or not declared.strip()):
             raise DatasetError(f"{path}, field dataset_name: must be a non-empty text")
-        declared = name
         key = "tests" if document.get("tests") is not None else "tasks"
         rows = document.get(key)
     if not isinstance(rows, list):
