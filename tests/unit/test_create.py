@@ -76,6 +76,7 @@ class Command:
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join((str(installed), str(RUNTIME))),
+            "COPIER_CACHE_DIR": str(self.folder.parent / "cache"),  # no clone of another test
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.template}.insteadOf",
             "GIT_CONFIG_VALUE_0": TEMPLATE_URL,
