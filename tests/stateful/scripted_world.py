@@ -27,8 +27,8 @@ from benchmark_runner._progress.events import EvaluationFinished, GenerationFini
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.workflow import Workflow
+from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.artifacts.run_locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.exit_codes import exit_code

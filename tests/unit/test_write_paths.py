@@ -25,8 +25,8 @@ CHANGES = frozenset(
 KNOWN = {
     ("artifacts/attempts.py", "move"),  # Storage.move
     ("artifacts/run_folder.py", "move"),  # likewise
-    ("artifacts/run_locks.py", "rmdir"),  # empty folders of a run that never began
-    ("artifacts/run_locks.py", "unlink"),  # their lock files
+    ("artifacts/locks.py", "rmdir"),  # empty folders of a run that never began
+    ("artifacts/locks.py", "unlink"),  # their lock files
     ("cli/doctor/drift.py", "copy"),  # these in a temporary folder of its own
     ("cli/doctor/drift.py", "mkdir"),
     ("cli/doctor/drift.py", "write_bytes"),

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pydantic import BaseModel
 
 #: The text before each item of a list in a file, and after the last item.
 INDENTED = (b"\n    ", b"\n  ")
@@ -37,16 +33,13 @@ def fill(
     *parts: tuple[bytes, Iterable[bytes]],
     around: tuple[bytes, bytes] = (b"", b""),
 ) -> Iterator[bytes]:
-    """Yield JSON whose empty lists and objects are filled in, one item in memory at a time.
+    """Yield JSON in pieces, its empty lists and objects filled in; each item is in one piece.
 
     Args:
         skeleton: The JSON, with its large parts empty.
         parts: The beginning of each such part, such as ``"tasks": [``, in the skeleton's order,
             and the JSON of its items.
         around: The text before each item, and after the last item of a part.
-
-    Returns:
-        The JSON in pieces; each item is in one piece.
     """
     before_each, after_last = around
     piece = BytesIO()

@@ -6,13 +6,10 @@ import html
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from benchmark_runner._secrets import SHORTEST_SECRET, is_secret_item
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 _MASK = "***"
 

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 def default_task_score(result: JsonValue) -> float | None:
     """Return the task score of a result: itself, its ``pass_percentage`` or its ``score``.
 
-    Args:
-        result: The grader's JSON.
-
-    Returns:
-        The number, never rescaled; ``None`` without a finite one.
+    It is never rescaled; ``None`` without a finite number.
     """
     if isinstance(result, dict):
         named = (finite(result.get(name)) for name in ("pass_percentage", "score"))

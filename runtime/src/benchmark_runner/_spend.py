@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from benchmark_runner._scores import finite
-from benchmark_runner.schemas import TokenUsage
-
-if TYPE_CHECKING:
-    from benchmark_runner.schemas import GenerationResult
+from benchmark_runner.schemas import GenerationResult, TokenUsage
 
 
 @dataclass(slots=True)
@@ -28,12 +24,7 @@ class Spend:
     tokens: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(self, cost: float | None, **tokens: int | None) -> None:
-        """Add one generation.
-
-        Args:
-            cost: Its cost in US dollars; ``None`` if unknown.
-            tokens: Its number of tokens by class; ``None`` for a class that is unknown.
-        """
+        """Add the dollars and tokens of one generation; ``None`` if unknown."""
         if cost is None:
             self.unknown += 1
         else:

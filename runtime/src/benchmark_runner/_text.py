@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 #: Sequences that move the cursor, colour, rename the window or fill the clipboard. One without
 #: an end takes the rest of its line at most.

@@ -6,10 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 RUNTIME_DISTRIBUTION = "vals-benchmark-runner"
 #: Seconds for a git command; a huge repository must not delay a run.
@@ -19,12 +16,7 @@ _OF_OUTER_GIT = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PR
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The state of the runner's own code.
-
-    Attributes:
-        commit: Its git commit; ``None`` outside a repository, or without git.
-        dirty: Whether files of that commit were edited; ``None`` if unknown.
-    """
+    """The git commit of the runner's code, and whether its files were edited, if known."""
 
     commit: str | None = None
     dirty: bool | None = None

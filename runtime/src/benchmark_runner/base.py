@@ -276,15 +276,13 @@ class BenchmarkRunner(ABC):
 
 def evaluate_without_service(task_id: str, generation: GenerationResult) -> EvalResult | None:
     """Return the eval of a generation that needs no service; ``None`` for any other."""
-    match generation.status:
-        case GenerationStatus.SUCCESS:
-            return None
-        case GenerationStatus.MAX_TIME | GenerationStatus.MAX_TURNS:
-            return EvalResult(task_id=task_id, status=EvalStatus.DID_NOT_COMPLETE)
-        case GenerationStatus.ERROR:
-            return EvalResult(
-                task_id=task_id, status=EvalStatus.GENERATION_ERROR, error=generation.error
-            )
+    if generation.status is GenerationStatus.SUCCESS:
+        return None
+    if generation.status is GenerationStatus.ERROR:
+        return EvalResult(
+            task_id=task_id, status=EvalStatus.GENERATION_ERROR, error=generation.error
+        )
+    return EvalResult(task_id=task_id, status=EvalStatus.DID_NOT_COMPLETE)
 
 
 def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:

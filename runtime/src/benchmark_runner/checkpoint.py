@@ -7,22 +7,19 @@ noted in the history.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from benchmark_runner._json import INDENTED, fill, json_file
 from benchmark_runner._part import Part
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 __all__ = [
     "Invocation", "Part", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
@@ -105,12 +102,10 @@ class RunConfig(BaseModel):
         *,
         accepted: Mapping[str, list[str]] | None = None,
     ) -> RunConfig:
-        """Return the config after another invocation.
+        """Return the config after another command.
 
-        Args:
-            command: The command.
-            facts: Its values of the fields that are noted; ``None`` means unknown.
-            accepted: The tasks that were ``changed``, ``added`` or ``removed``.
+        ``facts`` are its values of the fields that are noted; ``None`` means unknown.
+        ``accepted`` are the tasks that were ``changed``, ``added`` or ``removed``.
         """
         before = self.noted()
         now = {name: value for name, value in facts.items() if value is not None}
@@ -224,12 +219,9 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
 def save_run_config(
     artifacts: RunArtifacts, config: RunConfig, task_hashes: Iterable[tuple[str, str]]
 ) -> None:
-    """Write the config of a run; the hashes of its tasks are never in memory as a whole.
+    """Write the config of a run, with the hashes of its tasks in the run's order.
 
-    Args:
-        artifacts: The files of the run.
-        config: The config; hashes in it are ignored.
-        task_hashes: Each task with its hash, in the run's order.
+    They are never in memory as a whole; those in ``config`` are ignored.
 
     Raises:
         ArtifactError: the disk refuses.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark_runner.schemas import EvalStatus, GenerationStatus  # noqa: TC001 (pydantic reads them)
+from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 InvocationOutcome = Literal["complete", "incomplete", "stopped", "interrupted", "failed"]
 

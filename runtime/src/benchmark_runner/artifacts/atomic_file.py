@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import BinaryIO
 
 from benchmark_runner.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from pathlib import Path
-    from typing import BinaryIO
 
 __all__ = ["flush", "open_atomically", "write_errors", "write_new"]
 
@@ -23,12 +20,9 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def open_atomically(path: Path) -> Generator[BinaryIO]:
-    """Open a file that a person asked for, and put it in place when the block ends.
+    """Open a file (or the target of a link), and put it in place when the block ends.
 
-    Until then, and if the block fails, the old content stays.
-
-    Args:
-        path: The file, or a symbolic link to it; its folder must exist.
+    Until then, and if the block fails, the old content stays. The folder must exist.
 
     Raises:
         ArtifactError: the disk refuses.
@@ -53,13 +47,7 @@ def open_atomically(path: Path) -> Generator[BinaryIO]:
 def write_new(path: str, data: bytes | Iterable[bytes], *, durable: bool) -> None:
     """Write a file that did not exist; one that a killed process left is removed.
 
-    Args:
-        path: The file.
-        data: All of its content, or the pieces of it.
-        durable: Whether it must be on the disk when this returns.
-
-    Raises:
-        OSError: the disk refuses.
+    A ``durable`` one is on the disk when this returns.
     """
     try:
         descriptor = os.open(path, _NEW_FILE, 0o666)
@@ -78,11 +66,7 @@ def write_new(path: str, data: bytes | Iterable[bytes], *, durable: bool) -> Non
 
 
 def flush(descriptor: int) -> None:
-    """Wait until the content of an open file, or the names in an open folder, are on the disk.
-
-    Raises:
-        OSError: the disk refuses.
-    """
+    """Wait until the content of an open file, or the names in an open folder, are on the disk."""
     if _FULL_FLUSH is not None:
         with suppress(OSError):  # not every file system there has it
             fcntl.fcntl(descriptor, _FULL_FLUSH)
@@ -92,11 +76,7 @@ def flush(descriptor: int) -> None:
 
 @contextmanager
 def write_errors(path: Path | str) -> Generator[None]:
-    """Raise the system's errors in the block as one that names ``path``.
-
-    Raises:
-        ArtifactError: the disk refused.
-    """
+    """Raise the system's errors in the block as an ``ArtifactError`` that names ``path``."""
     try:
         yield
     except OSError as error:

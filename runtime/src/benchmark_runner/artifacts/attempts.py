@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from pydantic import ValidationError
 
-    from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.schemas import GenerationResult
 
 __all__ = ["MOVING_FOLDER", "Attempts"]
 
@@ -18,12 +19,7 @@ _PARTS = ("generation.json", "eval.json", "agent_logs")
 
 
 class Attempts:
-    """The earlier attempts of one task.
-
-    Args:
-        storage: The files of the results folder.
-        task_dir: The folder of the task.
-    """
+    """The earlier attempts of the task in ``task_dir``."""
 
     def __init__(self, storage: Storage, task_dir: Path) -> None:
         self._storage = storage
@@ -34,11 +30,15 @@ class Attempts:
         """Return the numbers of the attempts, in order."""
         return sorted(_numbers(self._storage.names(self._folder)))
 
-    def generations(self) -> list[bytes]:
-        """Return the contents of the earlier ``generation.json`` files."""
-        folders = [*map(str, self.numbers()), MOVING_FOLDER]
-        contents = (self._storage.read(self._folder / it / "generation.json") for it in folders)
-        return [content for content in contents if content is not None]
+    def generations(self) -> list[GenerationResult]:
+        """Return the earlier generations, as far as they can be read."""
+        found: list[GenerationResult] = []
+        for folder in (*map(str, self.numbers()), MOVING_FOLDER):
+            content = self._storage.read(self._folder / folder / "generation.json")
+            with suppress(ValidationError):
+                if content is not None:
+                    found.append(GenerationResult.model_validate_json(content))
+        return found
 
     def keep_current(self) -> None:
         """Move the task's current attempt to ``attempts/N/``, if there is one.

@@ -1,4 +1,4 @@
-"""File locks, which the kernel releases when their process ends."""
+"""The locks of a run: file locks, which the kernel releases when their process ends."""
 
 from __future__ import annotations
 
@@ -6,31 +6,81 @@ import fcntl
 import os
 import socket
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
+from benchmark_runner.artifacts.atomic_file import write_errors
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, RunLockedError
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
+__all__ = ["CONFIG_LOCK_FILE", "LOCK_FILE", "RunLocks", "hold_lock", "holder_of", "wait_for_lock"]
 
-__all__ = ["hold_lock", "holder_of", "is_only_holder", "wait_for_lock"]
-
-_LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+#: In a run's or a task's folder: held by the process that works on it.
+LOCK_FILE = ".lock"
+CONFIG_LOCK_FILE = ".config.lock"
+_OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Seconds to wait for a lock that others hold for moments only, and between two attempts.
 LONGEST_WAIT = 30.0
 _POLL = 0.01
+
+
+class RunLocks:
+    """The lock files of one run, whose ``run_config.json`` is ``config_path``."""
+
+    def __init__(self, storage: Storage, run_dir: Path, config_path: Path) -> None:
+        self._storage = storage
+        self._run_dir = run_dir
+        self._config_path = config_path
+
+    @contextmanager
+    def hold(self, task_id: str | None = None) -> Generator[None]:
+        """Hold the run, or one task of it; a run that never began leaves no folders behind."""
+        run_dir, run_lock = self._run_dir, self._run_dir / LOCK_FILE
+        new = [folder for folder in (run_dir, run_dir.parent) if not folder.exists()]
+        with ExitStack() as locks:
+            self._storage.make_folder(run_dir)
+            with write_errors(run_lock):
+                what = f"run {run_dir.name!r}"
+                lock = locks.enter_context(hold_lock(run_lock, what, shared=task_id is not None))
+            try:
+                if task_id is not None:
+                    task_lock = run_dir / task_id / LOCK_FILE
+                    self._storage.make_folder(task_lock.parent)
+                    with write_errors(task_lock):
+                        locks.enter_context(hold_lock(task_lock, f"task {task_id!r} of {what}"))
+                yield
+            finally:
+                if not self._config_path.exists():
+                    self._remove_unused(task_id, new if _is_only_holder(lock) else [])
+
+    @contextmanager
+    def hold_config(self) -> Generator[None]:
+        """Hold ``run_config.json`` while it is read, changed and written."""
+        lock = self._run_dir / CONFIG_LOCK_FILE
+        self._storage.make_folder(self._run_dir)
+        with ExitStack() as locks:
+            with write_errors(lock):
+                what = f"run_config.json of run {self._run_dir.name!r}"
+                locks.enter_context(wait_for_lock(lock, what))
+            yield
+
+    def _remove_unused(self, task_id: str | None, folders: list[Path]) -> None:
+        with suppress(OSError):
+            if task_id is not None:
+                (self._run_dir / task_id / LOCK_FILE).unlink(missing_ok=True)
+                (self._run_dir / task_id).rmdir()
+            for folder in folders:
+                for name in (LOCK_FILE, CONFIG_LOCK_FILE):
+                    (folder / name).unlink(missing_ok=True)
+                folder.rmdir()
 
 
 @contextmanager
 def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
     """Hold a lock file, which names its holder, or fail at once; yields its descriptor.
 
-    Args:
-        path: The lock file; it is created, and not removed.
-        what: The locked thing, for the error message.
-        shared: Whether others may share the lock.
+    The file is created, and not removed; ``what`` names the locked thing in messages.
 
     Raises:
         RunLockedError: another process holds it.
@@ -60,22 +110,9 @@ def hold_lock(path: Path, what: str, *, shared: bool = False) -> Generator[int]:
                     os.ftruncate(descriptor, 0)
 
 
-def is_only_holder(descriptor: int) -> bool:
-    """Return True if no other process holds the lock; from then on no other can."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 @contextmanager
 def wait_for_lock(path: Path, what: str) -> Generator[None]:
     """Wait for a lock file that others hold for moments only, and hold it.
-
-    Args:
-        path: The lock file; it is created, and not removed.
-        what: The locked thing, for the error message.
 
     Raises:
         RunLockedError: others do not release it; one of them may be stopped.
@@ -117,6 +154,15 @@ def holder_of(path: Path) -> str | None:
     return None
 
 
+def _is_only_holder(descriptor: int) -> bool:
+    """Return True if no other process holds the lock; from then on no other can."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def _try_lock(path: Path, descriptor: int, operation: int) -> bool:
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
@@ -132,7 +178,7 @@ def _try_lock(path: Path, descriptor: int, operation: int) -> bool:
 
 @contextmanager
 def _open(path: Path) -> Generator[int]:
-    descriptor = os.open(path, _LOCK_FILE, 0o666)
+    descriptor = os.open(path, _OPEN_LOCK, 0o666)
     try:
         yield descriptor
     finally:

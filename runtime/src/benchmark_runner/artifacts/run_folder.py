@@ -13,32 +13,28 @@
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier results of a generation that was evaluated again
 
-Every change goes through :mod:`benchmark_runner.artifacts.storage`: a reader, or a run after a
-crash, finds the old content of a file or the new one, never a part.
+Every change goes through :mod:`benchmark_runner.artifacts.storage`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
-from benchmark_runner.artifacts.run_locks import RunLocks
+from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError, traceback_of
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -63,7 +59,6 @@ class RunArtifacts:
 
     Attributes:
         run_dir: The folder of this run.
-        redactor: Masks secrets in everything that is written.
         set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``
             (with ``read_only``, the files themselves).
 
@@ -161,18 +156,16 @@ class RunArtifacts:
 
     def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
         """Parse a task's ``generation.json``; one that can't be read is set aside."""
-        path = partial(self.generation_path, task_id)
-        return self._parse(path, content, GenerationResult, task_id)
+        return self._parse(
+            partial(self.generation_path, task_id), content, GenerationResult, task_id
+        )
 
     def parse_eval(self, task_id: str, content: bytes | None) -> EvalResult | None:
         """Parse a task's ``eval.json``; one that can't be read is set aside."""
         return self._parse(partial(self.eval_path, task_id), content, EvalResult, task_id)
 
     def locked(self, task_id: str | None = None) -> AbstractContextManager[None]:
-        """Hold the run, or one task of it, against other processes.
-
-        Args:
-            task_id: Lock this task only; others may work on other tasks of the run.
+        """Hold the run, or one task of it while others may use other tasks of the run.
 
         Raises:
             RunLockedError: another process holds it; the message names that process.
@@ -215,8 +208,7 @@ class RunArtifacts:
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""
         path = self.agent_logs_dir(task_id) / name
-        data = text.encode("utf-8", "backslashreplace")
-        self._storage.write(path, self.redactor.clean(data))
+        self._storage.write(path, self.redactor.clean(text.encode("utf-8", "backslashreplace")))
         return path
 
     def write_traceback(self, task_id: str, name: str, error: BaseException) -> Path:
@@ -251,35 +243,20 @@ class RunArtifacts:
         # Asked for each task of a run, where a Path would cost more than all else.
         if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110
             return []
-        found: list[GenerationResult] = []
-        for content in self._attempts(task_id).generations():
-            with suppress(ValidationError):
-                found.append(GenerationResult.model_validate_json(content))
-        return found
+        return self._attempts(task_id).generations()
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
         return self._parse(lambda: path, self._storage.read(path), model)
 
     def save(self, path: Path, content: BaseModel, *, with_folder: bool = False) -> str:
-        """Write a file of this run, whole or not at all, and return its SHA-256.
-
-        Args:
-            path: The file.
-            content: What to write.
-            with_folder: Whether its folder may be new, too, and must be flushed.
-        """
+        """Write a file of this run atomically, its folder too if new; return its SHA-256."""
         data = self.redactor.clean(json_file(content))
         self._storage.write(path, data, with_folder=with_folder)
         return hashlib.sha256(data).hexdigest()
 
     def save_pieces(self, path: Path, pieces: Iterable[bytes]) -> None:
-        """Write a large file of this run piece by piece, whole or not at all.
-
-        Args:
-            path: The file.
-            pieces: Its content. Each piece is masked by itself: no secret may span two.
-        """
+        """Write a large file of this run atomically; no secret may span two pieces."""
         self._storage.write(path, map(self.redactor.clean, pieces))
 
     def set_file_aside(self, path: Path) -> None:

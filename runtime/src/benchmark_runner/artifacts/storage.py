@@ -10,15 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmark_runner.artifacts.atomic_file import flush, write_errors, write_new
 from benchmark_runner.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 #: Errors of network file systems that do not flush folders.
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
@@ -78,7 +75,7 @@ class Storage:
             of_process = "" if alone else f".{os.getpid()}"
             temporary = f"{folder}/.{path.name}{of_process}.tmp"
             try:
-                self._write_new(temporary, data)
+                write_new(temporary, data, durable=self.durable)
                 os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)
             except OSError:
                 with suppress(OSError):
@@ -118,12 +115,7 @@ class Storage:
                 os.close(descriptor)
 
     def make_folder(self, path: Path | str, *, flush: bool = True) -> None:
-        """Create a folder and its missing parents.
-
-        Args:
-            path: The folder.
-            flush: Whether it must survive a power cut while it is empty.
-        """
+        """Create a folder and its missing parents, to survive a power cut with ``flush``."""
         with write_errors(path):
             missing = self._missing(os.fspath(path))
             if missing and (above := _above(missing[-1])) == self._root:
@@ -169,9 +161,6 @@ class Storage:
             except FileNotFoundError:
                 return
             self._flush_folder(path.parent)
-
-    def _write_new(self, path: str, data: bytes | Iterable[bytes]) -> None:
-        write_new(path, data, durable=self.durable)
 
     def _flush_folder(self, folder: Path | str) -> None:
         if not self.durable:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from benchmark_runner.schemas import EvalStatus
-
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.schemas import EvalResult, GenerationResult
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
 
 __all__ = ["TaskFiles"]
 
@@ -20,10 +16,6 @@ class TaskFiles:
     """The generation and the eval of one task, as on disk when this was created.
 
     They are parsed on first use; only then is a file that can't be read set aside.
-
-    Args:
-        artifacts: The files of the run.
-        task_id: The task.
     """
 
     def __init__(self, artifacts: RunArtifacts, task_id: str) -> None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._json import fill
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import RejectedRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from pydantic import JsonValue
-
-    from benchmark_runner._redaction import Redactor
-    from benchmark_runner.schemas import (
-        EvaluateResponseRequest,
-        FinalScoreRequest,
-        V1EvaluateRequest,
-    )
+from benchmark_runner.schemas import (
+    EvaluateResponseRequest,
+    FinalScoreRequest,
+    V1EvaluateRequest,
+)
 
 __all__ = ["Call", "Service", "post", "query", "verify_paths"]
 

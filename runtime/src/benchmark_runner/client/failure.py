@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from pydantic import JsonValue
 from pydantic_core import from_json
 
+from benchmark_runner.client.call import Call, Service
+from benchmark_runner.client.response import Answer
 from benchmark_runner.client.retry import TransientError
 from benchmark_runner.client.retry_after import read_retry_after
 from benchmark_runner.client.status import explain_redirect, hint_for_unavailable, meaning_of
@@ -17,12 +20,6 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner.client.call import Call, Service
-    from benchmark_runner.client.response import Answer
 
 __all__ = ["bad_response", "detail_of", "refusal", "unavailable"]
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.request import getproxies
 
 import httpx
 
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
+from benchmark_runner.client.call import Call, Service
+from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.failure import bad_response, refusal, unavailable
 from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import (
@@ -23,12 +26,6 @@ from benchmark_runner.client.retry import (
 )
 from benchmark_runner.client.transport import AiohttpClient
 from benchmark_runner.errors import UsageError, describe
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner.client.call import Call, Service
-    from benchmark_runner.client.endpoint import Endpoint
 
 __all__ = ["HttpCalls"]
 

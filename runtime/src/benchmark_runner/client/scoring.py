@@ -27,15 +27,7 @@ __all__ = ["evaluate_v1", "score_evals"]
 
 
 async def evaluate_v1(client: BenchmarkServiceClient, request: V1EvaluateRequest) -> EvalResult:
-    """Evaluate one generation with the ``/v1`` API.
-
-    Args:
-        client: The client of the service.
-        request: The request.
-
-    Raises:
-        ServiceError: the service can't evaluate it.
-    """
+    """Evaluate one generation with the ``/v1`` API."""
     response = await client.evaluate(request)
     result = EvalResult(
         task_id=request.task_id,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 from urllib.parse import quote
 
+import httpx
 from pydantic import BaseModel, JsonValue
 
 from benchmark_runner import schemas
@@ -20,11 +22,6 @@ from benchmark_runner.client.http_call import HttpCalls
 from benchmark_runner.client.response import Answer, UnreadableError
 from benchmark_runner.client.retry import RetryNotice, RetryPolicy
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    import httpx
 
 __all__ = ["BenchmarkServiceClient", "build_client"]
 

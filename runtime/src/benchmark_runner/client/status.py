@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from benchmark_runner import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmark_runner.client.call import Call, Service
+from benchmark_runner.client.call import Call, Service
 
 __all__ = ["StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_final", "meaning_of"]
 

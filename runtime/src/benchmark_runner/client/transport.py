@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import base64
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from yarl import URL
 
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator, Mapping
-
-    from aiohttp.connector import Connection
-
-    _Certificate = str | tuple[str, str] | tuple[str, str, str]
+_Certificate = str | tuple[str, str] | tuple[str, str, str]
 
 #: Seconds after which an unused connection is closed: before the 5 s after which many a server
 #: closes it, as a request that is on its way by then is lost.

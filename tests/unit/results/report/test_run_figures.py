@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
-from benchmark_runner.artifacts.locks import holder_of
+from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.artifacts.run_locks import LOCK_FILE
 from benchmark_runner.results.report.run_figures import Grouping, read_figures
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._stats.histograms import Bar, histogram
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean
-from benchmark_runner.artifacts.locks import holder_of
-from benchmark_runner.artifacts.run_locks import LOCK_FILE
+from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.results.compare.side import Side, TaskListener, read_side
 from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
 
