@@ -29,9 +29,7 @@ def json_file(content: BaseModel) -> bytes:
 
 
 def fill(
-    skeleton: bytes,
-    *parts: tuple[bytes, Iterable[bytes]],
-    around: tuple[bytes, bytes] = (b"", b""),
+    skeleton: bytes, *parts: tuple[bytes, Iterable[bytes]], around: tuple[bytes, bytes] = (b"", b"")
 ) -> Iterator[bytes]:
     """Yield JSON in pieces, its empty lists and objects filled in; each item is in one piece.
 

@@ -13,11 +13,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from benchmark_runner._json import fill
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import RejectedRequestError
-from benchmark_runner.schemas import (
-    EvaluateResponseRequest,
-    FinalScoreRequest,
-    V1EvaluateRequest,
-)
+from benchmark_runner.schemas import EvaluateResponseRequest, FinalScoreRequest, V1EvaluateRequest
 
 __all__ = ["Call", "Service", "post", "query", "verify_paths"]
 

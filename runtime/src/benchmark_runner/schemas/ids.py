@@ -5,16 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-)
+from pydantic import AfterValidator
 
-__all__ = [
-    "MAX_ID_BYTES",
-    "RESERVED_IDS",
-    "SafeId",
-    "safe_path_segment",
-]
+__all__ = ["MAX_ID_BYTES", "RESERVED_IDS", "SafeId", "safe_path_segment"]
 
 #: File systems allow 255 bytes a name; the rest is room for what we append to it.
 MAX_ID_BYTES = 200

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from benchmark_runner._scores import finite
 from benchmark_runner.schemas.records import EvalStatus
