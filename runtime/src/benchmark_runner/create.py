@@ -10,13 +10,10 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["PROGRAM", "TEMPLATE_URL", "main"]
 

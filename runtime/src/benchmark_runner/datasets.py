@@ -11,22 +11,19 @@ import csv
 import io
 import json
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar, cast
+from pathlib import Path
+from typing import TypeVar, cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import Task, safe_path_segment
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
-    from pathlib import Path
 
 __all__ = ["DATASET_SUFFIXES", "DatasetFile", "build_tasks", "open_dataset", "read_dataset"]
 
@@ -97,10 +94,7 @@ def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
 
 
 def build_tasks(
-    rows: Iterable[_Row],
-    model: type[_TaskT],
-    evaluator_fields: frozenset[str],
-    source: str,
+    rows: Iterable[_Row], model: type[_TaskT], evaluator_fields: frozenset[str], source: str
 ) -> list[_TaskT]:
     """Validate raw rows as tasks, without the fields that only the grader may see.
 

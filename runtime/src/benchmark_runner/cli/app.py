@@ -12,10 +12,12 @@ from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.commands import (
     compare,
     doctor,
+    evaluate,
     export,
     report,
     run,
     runs,
+    score,
     serve,
     show,
     status,
@@ -69,7 +71,19 @@ def make_cli(
     )
     app = typer.Typer(cls=_RunnerGroup, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_main_options)
-    for command in (run, runs, status, show, compare, export, report, serve, doctor):
+    for command in (
+        run,
+        score,
+        evaluate,
+        runs,
+        status,
+        show,
+        compare,
+        export,
+        report,
+        serve,
+        doctor,
+    ):
         command.register(app, settings)
     return app
 

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import public_texts
-from benchmark_runner._run.benchmark import open_benchmark
+from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.console import mask_secrets
 from benchmark_runner.cli.resume_command import NextCommands
 from benchmark_runner.errors import UsageError
-from benchmark_runner.results.grouping import load_task_fields
-from benchmark_runner.results.run_view import open_view
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from benchmark_runner._redaction import Redactor
-    from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.defaults import CliSettings
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.results.grouping import TaskFields
-    from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.grouping import TaskFields, load_task_fields
+from benchmark_runner.results.run_view import RunView, open_view
 
 
 @dataclass(frozen=True, slots=True)

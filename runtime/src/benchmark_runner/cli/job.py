@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import typer
 
 from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
-from benchmark_runner._run.benchmark import open_benchmark
+from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
-from benchmark_runner._run.workflow import Workflow
+from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner._run.plan import Plan
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner._run.session import Session
+from benchmark_runner._run.workflow import Outcome, Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.cli.console import (
@@ -33,17 +39,6 @@ from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
 from benchmark_runner.cli.validation import check_flags, named_tasks
 from benchmark_runner.errors import BenchmarkRunnerError
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
-
-    from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.defaults import CliSettings
-    from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.request import RunRequest
-    from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner._run.session import Session
-    from benchmark_runner._run.workflow import Outcome
 
 ResultT = TypeVar("ResultT")
 

@@ -6,23 +6,18 @@ fresh shell.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark_runner._part import Part
 from benchmark_runner._redaction import without_user_info
-from benchmark_runner._run.flags import default_of, flags_of
+from benchmark_runner._run.benchmark import Benchmark
+from benchmark_runner._run.flags import Command, default_of, flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.shell import command_line, short_path
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.flags import Command
-    from benchmark_runner.checkpoint import RunConfig
 
 
 @dataclass(frozen=True, slots=True)

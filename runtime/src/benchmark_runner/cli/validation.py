@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmark_runner._redaction import without_user_info
 from benchmark_runner._run.flags import flags_of
+from benchmark_runner._run.request import RunRequest
+from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._scores import finite
 from benchmark_runner._text import some_ids
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from benchmark_runner._run.request import RunRequest
-    from benchmark_runner._run.service_settings import ServiceSettings
 
 
 def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:

@@ -12,6 +12,7 @@ from benchmark_runner.schemas import (
     FinalScoreRequest,
     Phase,
     ScoreResult,
+    V1EvaluateRequest,
     V1ScoreRequest,
 )
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.schemas import V1EvaluateRequest
 
 __all__ = ["evaluate_v1", "score_evals"]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.local.app import LocalService
+from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.local.app import LocalService
 
 __all__ = ["local_client"]
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
 
+from pydantic import BaseModel, JsonValue
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from benchmark_runner import schemas
 from benchmark_runner._scores import default_task_score
@@ -25,13 +28,6 @@ from benchmark_runner.local.grader import Grader, describe_failure, grade, sourc
 from benchmark_runner.local.request_body import InvalidBodyError, check_payload, read_body
 from benchmark_runner.local.sum_up import sum_up
 from benchmark_runner.schemas import EvalStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from pydantic import BaseModel, JsonValue
-    from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
 __all__ = ["LocalService"]
 

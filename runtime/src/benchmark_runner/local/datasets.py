@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
+
+from pydantic import JsonValue
 
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
 from benchmark_runner.errors import DatasetError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from pydantic import JsonValue
-
 
 __all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
 

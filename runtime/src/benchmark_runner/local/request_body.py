@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from benchmark_runner.schemas import Payload
+from benchmark_runner.schemas import Payload
 
 __all__ = ["MAX_BODY", "InvalidBodyError", "check_payload", "read_body"]
 

@@ -6,17 +6,13 @@ import contextlib
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from types import FrameType
 
 import uvicorn
 
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from types import FrameType
-
-    from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.app import LocalService
 
 __all__ = ["Server", "serve"]
 

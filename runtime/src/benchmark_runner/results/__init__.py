@@ -18,12 +18,4 @@ from benchmark_runner.results.run_list import RunOverview, list_runs
 from benchmark_runner.results.run_view import RunScan, RunView, open_view
 from benchmark_runner.results.task_row import TaskRow, TaskState
 
-__all__ = [
-    "RunOverview",
-    "RunScan",
-    "RunView",
-    "TaskRow",
-    "TaskState",
-    "list_runs",
-    "open_view",
-]
+__all__ = ["RunOverview", "RunScan", "RunView", "TaskRow", "TaskState", "list_runs", "open_view"]

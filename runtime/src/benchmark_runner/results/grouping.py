@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Fields whose value differs in each task.
 _OF_ONE_TASK = frozenset({"id", "question"})
 
+__all__ = ["TaskFields", "field_value", "group_name", "load_task_fields"]
+
 
 @dataclass(frozen=True, slots=True)
 class TaskFields:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner._stats.intervals import Interval
-    from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner._run.summary import RunSummary
+from benchmark_runner._stats.intervals import Interval
+from benchmark_runner.checkpoint import RunConfig
+
+__all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts"]
 
 
 def config_facts(config: RunConfig) -> dict[str, object]:

@@ -5,16 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._stats.intervals import Interval, IntervalMethod
 from benchmark_runner._text import dollars, duration, plural
+from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
 
-if TYPE_CHECKING:
-    from benchmark_runner._run.summary import FailureGroup, RunSummary
-    from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.task_row import TaskRow
+__all__ = [
+    "amount",
+    "cost_text",
+    "dataset_label",
+    "failure_text",
+    "first_of",
+    "interval_text",
+    "missing_text",
+    "moment_text",
+    "number",
+    "plural",
+    "score_is_mean",
+    "token_text",
+    "tokens_of",
+]
 
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import BenchmarkRunnerError
 from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import RunConfig
 
 __all__ = ["RunOverview", "list_runs"]
 

@@ -12,8 +12,8 @@ from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.score import EvalsDigest, is_current
@@ -21,14 +21,11 @@ from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, some_ids
 from benchmark_runner.artifacts.run_folder import ModelT, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.results.task_row import TaskRow, TaskState, make_row, with_time_zone
 from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage, safe_path_segment
-
-if TYPE_CHECKING:
-    from benchmark_runner._redaction import Redactor
-    from benchmark_runner.base import BenchmarkRunner
 
 __all__ = ["RunScan", "RunView", "open_view", "run_ids"]
 

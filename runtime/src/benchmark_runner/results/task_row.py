@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import Reason, why_eval_is_owed
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import known_cost
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.schemas import EvalStatus, FailureKind, GenerationStatus, Phase, TokenUsage
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner.artifacts.task_files import TaskFiles
 
 __all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
 
@@ -40,20 +37,12 @@ class TaskState(StrEnum):
         return self in _DONE
 
 
-_DONE = (
-    TaskState.SCORED,
-    TaskState.TIMED_OUT,
-    TaskState.OUT_OF_TURNS,
-    TaskState.DID_NOT_COMPLETE,
-)
+_DONE = (TaskState.SCORED, TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS, TaskState.DID_NOT_COMPLETE)
 _RAN_OUT = {
     GenerationStatus.MAX_TIME: TaskState.TIMED_OUT,
     GenerationStatus.MAX_TURNS: TaskState.OUT_OF_TURNS,
 }
-_FAILED_IN = {
-    TaskState.FAILED_GENERATING: Phase.GENERATE,
-    TaskState.FAILED_GRADING: Phase.EVALUATE,
-}
+_FAILED_IN = {TaskState.FAILED_GENERATING: Phase.GENERATE, TaskState.FAILED_GRADING: Phase.EVALUATE}
 _NO_USAGE = TokenUsage()
 
 

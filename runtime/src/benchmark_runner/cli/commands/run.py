@@ -1,4 +1,4 @@
-"""``run``, ``evaluate`` and ``score``: the commands that write to a run."""
+"""``run``: generate answers, evaluate them, and compute the score."""
 
 import typer
 
@@ -10,7 +10,7 @@ from benchmark_runner.cli.options import with_flags
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
-    """Add the commands to ``app``."""
+    """Add the command to ``app``."""
 
     @app.command()
     @with_flags("run", settings)
@@ -19,25 +19,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
         Finished tasks are never redone: the same command resumes a run.
         """
-        _carry_out(settings, request, service)
-
-    @app.command()
-    @with_flags("score", settings)
-    def score(request: RunRequest, service: ServiceSettings) -> None:
-        """Compute the score of a run from its evaluations.
-
-        An incomplete run gets no score unless --force is given.
-        """
-        _carry_out(settings, request, service)
-
-    @app.command()
-    @with_flags("evaluate", settings)
-    def evaluate(request: RunRequest, service: ServiceSettings) -> None:
-        """Evaluate the generations of a run; generate nothing."""
-        _carry_out(settings, request, service)
+        carry_out_request(settings, request, service)
 
 
-def _carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> None:
+def carry_out_request(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> None:
+    """Carry out ``run``, ``evaluate`` or ``score``, and end the command."""
     with failures_as_messages(request.command, as_json=request.json):
         from benchmark_runner.cli.job import carry_out
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import yaml
 from packaging.version import InvalidVersion, Version
@@ -14,9 +15,6 @@ from benchmark_runner.cli.doctor.fixes import copier, in_project
 from benchmark_runner.cli.doctor.manifest import Manifest
 from benchmark_runner.cli.doctor.processes import ProgramError, call
 from benchmark_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = [
     "ANSWERS_FILE",

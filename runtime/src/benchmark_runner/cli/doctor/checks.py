@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmark_runner._secrets import user_info
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.console import mask_secrets
-from benchmark_runner.cli.doctor.answers_file import AnswersError, check_answers, read_answers
+from benchmark_runner.cli.doctor.answers_file import (
+    Answers,
+    AnswersError,
+    check_answers,
+    read_answers,
+)
 from benchmark_runner.cli.doctor.drift import check_drift
 from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not_checked
 from benchmark_runner.cli.doctor.processes import ProgramError
-from benchmark_runner.cli.doctor.runner import check_reachable, describe_runner, load
+from benchmark_runner.cli.doctor.runner import Opened, check_reachable, describe_runner, load
 from benchmark_runner.cli.doctor.runtime import check_namesake, check_runtime
 from benchmark_runner.cli.doctor.updates import check_conflicts, check_releases
 from benchmark_runner.errors import BenchmarkRunnerError, describe
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
-
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.cli.doctor.answers_file import Answers
-    from benchmark_runner.cli.doctor.runner import Opened
 
 __all__ = ["Checks"]
 

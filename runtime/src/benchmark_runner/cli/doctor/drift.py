@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
@@ -16,9 +17,6 @@ from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.cli.doctor.fixes import copier, in_project
 from benchmark_runner.cli.doctor.manifest import MANIFEST
 from benchmark_runner.cli.doctor.processes import ProgramError, call, without_credentials
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["check_drift"]
 

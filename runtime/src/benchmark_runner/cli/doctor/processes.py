@@ -6,14 +6,11 @@ import asyncio
 import os
 import re
 import signal
+from collections.abc import Container, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmark_runner._versions import git_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
-    from pathlib import Path
 
 __all__ = ["ProgramError", "call", "without_credentials"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark_runner._project import Project
 from benchmark_runner._run.author_options import parse_options
-from benchmark_runner._run.benchmark import open_benchmark
+from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural
@@ -18,11 +18,7 @@ from benchmark_runner.cli.doctor.findings import Finding, not_checked, ok
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 
-if TYPE_CHECKING:
-    from benchmark_runner._run.benchmark import Benchmark
-    from benchmark_runner._run.defaults import CliSettings
-
-    Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
+Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
 __all__ = ["check_reachable", "describe_runner", "find_root", "load", "open_runner"]
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from benchmark_runner.cli.exit_codes import NOT_COMPARABLE, WORSE
+from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.results.compare.effect import Comparison, Effect, compare
 from benchmark_runner.results.compare.findings import Concern, Finding
 from benchmark_runner.results.compare.side import Side, mean_of_known, read_side
 from benchmark_runner.results.compare.verdict import Judgement, Verdict, judge
 from benchmark_runner.results.grouping import TaskFields
 from benchmark_runner.results.json_facts import config_facts, grader_facts, interval_facts
-
-if TYPE_CHECKING:
-    from benchmark_runner.cli.inspection import Inspection
-    from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.run_view import RunView
 
 _EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
 

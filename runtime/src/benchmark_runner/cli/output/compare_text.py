@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
+from benchmark_runner._stats.paired_difference import PairedDifference
 from benchmark_runner._text import dollars, duration, in_one_line
+from benchmark_runner.cli.output.compare import ComparisonResult
 from benchmark_runner.cli.output.totals import tasks_text
+from benchmark_runner.results.compare.effect import Comparison, Effect
+from benchmark_runner.results.compare.pairing import Exclusion
 from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
 from benchmark_runner.results.phrases import score_is_mean
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner._stats.paired_difference import PairedDifference
-    from benchmark_runner.cli.output.compare import ComparisonResult
-    from benchmark_runner.results.compare.effect import Comparison, Effect
-    from benchmark_runner.results.compare.pairing import Exclusion
 
 _SHOWN_IDS = 5
 _WAY_OUT = "Way out"

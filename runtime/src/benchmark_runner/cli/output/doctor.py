@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
 
 from benchmark_runner._text import plural
 from benchmark_runner.cli.console import print_json, say
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from benchmark_runner.cli.doctor.findings import Finding
+from benchmark_runner.cli.doctor.findings import Finding
 
 __all__ = ["print_findings"]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
+from benchmark_runner._run.plan import Reason
+from benchmark_runner._run.session import Session
 from benchmark_runner._text import some_ids
 from benchmark_runner.cli.shell import short_path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from benchmark_runner._run.plan import Reason
-    from benchmark_runner._run.session import Session
-
-    Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
+Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
 
 #: The verbs of the actions that ``--json`` names otherwise.
 _VERBS = {"regrade": "evaluate", "rerun": "generate"}

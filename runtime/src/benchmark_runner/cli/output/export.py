@@ -5,26 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from pydantic import JsonValue
 
 from benchmark_runner._text import json_text, printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.errors import UsageError
+from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
-from benchmark_runner.results.task_row import row_as_json
+from benchmark_runner.results.task_row import TaskRow, row_as_json
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from pathlib import Path
-
-    from pydantic import JsonValue
-
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
-
-    Write = Callable[[bytes], object]
+Write = Callable[[bytes], object]
 
 #: In the order in which they are written. What a later version adds comes before the texts.
 COLUMNS = ("run_id", *COLUMNS_OF_TASKS, "question", "answer", "grade")

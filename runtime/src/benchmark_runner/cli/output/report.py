@@ -6,22 +6,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark_runner._text import printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.errors import UsageError
+from benchmark_runner.results.compare.effect import Comparison
 from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
 from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
 from benchmark_runner.results.report.safe_text import SafeText
-
-if TYPE_CHECKING:
-    from benchmark_runner.cli.inspection import Inspection
-    from benchmark_runner.results.compare.effect import Comparison
-    from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.run_view import RunView
 
 _NAME = "report.html"
 _SUFFIXES = frozenset({".html", ".htm"})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from benchmark_runner._run.plan import Plan
+from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner._run.session import Session
+from benchmark_runner._run.workflow import Outcome
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.cli.console import error_content
@@ -18,14 +22,6 @@ from benchmark_runner.cli.output.totals import (
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
 from benchmark_runner.results.phrases import missing_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.request import RunRequest
-    from benchmark_runner._run.session import Session
-    from benchmark_runner._run.workflow import Outcome
 
 
 def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from benchmark_runner._text import age, in_one_line
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import dataset_label, first_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.run_list import RunOverview
+from benchmark_runner.results.run_list import RunOverview
 
 _FEWEST_COLUMNS = 80
 #: What is left of a column that has to be cut.

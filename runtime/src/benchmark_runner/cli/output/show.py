@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import cost_text, failure_text, token_text, tokens_of
-from benchmark_runner.results.task_row import make_row, row_as_json
-from benchmark_runner.schemas import Phase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
-    from benchmark_runner.schemas import GenerationResult
+from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.task_row import TaskRow, make_row, row_as_json
+from benchmark_runner.schemas import GenerationResult, Phase
 
 _MAX_FILES = 20
 _IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in evaluation"}

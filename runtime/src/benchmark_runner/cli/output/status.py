@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from benchmark_runner._text import age
+from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
 from benchmark_runner.cli.output.totals import (
     cost_line,
@@ -25,13 +26,8 @@ from benchmark_runner.results.json_facts import (
     interval_facts,
 )
 from benchmark_runner.results.phrases import first_of, missing_text, token_text
+from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmark_runner.cli.inspection import Inspection
-    from benchmark_runner.results.run_view import RunScan, RunView
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 

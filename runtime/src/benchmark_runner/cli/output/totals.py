@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark_runner._run.summary import FailureGroup, RunSummary
+from benchmark_runner._spend import Spend
 from benchmark_runner._text import dollars, some_ids
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results import phrases
 from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.summary import FailureGroup, RunSummary
-    from benchmark_runner._spend import Spend
-    from benchmark_runner.checkpoint import RunConfig
 
 _MAX_GROUPS = 5
 

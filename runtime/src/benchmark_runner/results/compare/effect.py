@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from benchmark_runner._stats.means import is_pass_fail, mean
 from benchmark_runner._stats.paired_difference import (
@@ -18,9 +18,7 @@ from benchmark_runner._stats.paired_difference import (
     paired_difference,
 )
 from benchmark_runner.results.compare.pairing import Pairing, pair
-
-if TYPE_CHECKING:
-    from benchmark_runner.results.compare.side import Side
+from benchmark_runner.results.compare.side import Side
 
 __all__ = ["Comparison", "Direction", "Effect", "PassFail", "compare", "measure"]
 

@@ -30,14 +30,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner.results.compare.effect import Comparison, Direction
 from benchmark_runner.results.compare.pairing import ExclusionReason
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.results.compare.side import Side
+from benchmark_runner.results.compare.side import Side
 
 __all__ = ["Concern", "Finding", "find"]
 

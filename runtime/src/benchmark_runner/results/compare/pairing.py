@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmark_runner.results.compare.side import Side, TaskOutcome
+from benchmark_runner.results.compare.side import Side, TaskOutcome
 
 __all__ = ["Exclusion", "ExclusionReason", "Pairing", "pair"]
 

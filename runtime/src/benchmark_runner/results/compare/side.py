@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._stats.means import mean
+from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskRow, TaskState
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.graded_by import GradedBy
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.run_view import RunScan, RunView
 
 #: Called with the row and the files of each task while they are read.
 TaskListener = Callable[["TaskRow", "TaskFiles"], object]

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from pydantic import JsonValue
+
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import Comparison, Direction, Effect
 from benchmark_runner.results.compare.findings import Finding, find
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner.checkpoint import RunConfig
 
 __all__ = ["Difference", "Judgement", "Verdict", "judge"]
 

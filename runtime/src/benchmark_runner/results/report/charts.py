@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+from pydantic import JsonValue
+
+from benchmark_runner._stats.histograms import Bar
 from benchmark_runner.results.phrases import amount, plural
+from benchmark_runner.results.report.run_figures import Distribution, Estimate
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-    from pydantic import JsonValue
+Spec = dict[str, JsonValue]
 
-    from benchmark_runner._stats.histograms import Bar
-    from benchmark_runner.results.report.run_figures import Distribution, Estimate
-
-    Spec = dict[str, JsonValue]
+__all__ = ["draw_histogram", "draw_intervals"]
 
 
 _INK, _FAINT, _BAR, _POINT = "var(--ink)", "var(--line)", "var(--mark)", "var(--mark-strong)"

@@ -6,14 +6,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.results import phrases
+from benchmark_runner.results.report.safe_text import SafeText
+from benchmark_runner.results.report.task_table import TaskTable
 
-if TYPE_CHECKING:
-    from benchmark_runner.results.report.safe_text import SafeText
-    from benchmark_runner.results.report.task_table import TaskTable
+__all__ = ["render_page"]
 
 
 def render_page(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from benchmark_runner._text import some_ids
+from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.results.phrases import dataset_label, first_of, moment_text, plural
+from benchmark_runner.results.report.run_figures import RunFigures
 
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner.checkpoint import Invocation, RunConfig
-    from benchmark_runner.results.report.run_figures import RunFigures
+__all__ = ["head_facts", "history", "provenance_facts"]
 
 
 #: A run of --problem has an invocation for each task.

@@ -9,22 +9,29 @@ from datetime import UTC, datetime
 from functools import cached_property
 from math import fsum, isfinite
 from statistics import median
-from typing import TYPE_CHECKING
 
+from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.histograms import Bar, histogram
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
+from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.side import Side, TaskListener, read_side
 from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
+from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.task_row import TaskRow
+from benchmark_runner.schemas import ScoreResult
 
-if TYPE_CHECKING:
-    from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
-    from benchmark_runner.schemas import ScoreResult
+__all__ = [
+    "Distribution",
+    "Estimate",
+    "Group",
+    "Grouping",
+    "RunFigures",
+    "estimate_of",
+    "read_figures",
+]
 
 #: The name and unit of what is measured, by the column of a task's row.
 _QUANTITIES = {

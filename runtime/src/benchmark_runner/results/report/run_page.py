@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.provenance import head_facts, history, provenance_facts
 from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures, read_figures
+from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
+from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.task_row import TaskRow
 
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.report.safe_text import SafeText
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
+__all__ = ["MOST_GROUPS", "make_run_page"]
 
 
 #: More names can't be told apart in a chart, and are not read in a table.

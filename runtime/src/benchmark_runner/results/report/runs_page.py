@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from benchmark_runner._text import some_ids
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
 from benchmark_runner.results.compare.effect import Comparison, compare
+from benchmark_runner.results.compare.findings import Finding
+from benchmark_runner.results.compare.side import TaskListener, TaskOutcome
 from benchmark_runner.results.compare.verdict import judge
 from benchmark_runner.results.report.charts import draw_intervals
 from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.run_figures import Group, Grouping, RunFigures, read_figures
 from benchmark_runner.results.report.run_page import MOST_GROUPS
+from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
+from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.task_row import TaskRow
 
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.results.compare.findings import Finding
-    from benchmark_runner.results.compare.side import TaskListener, TaskOutcome
-    from benchmark_runner.results.report.safe_text import SafeText
-    from benchmark_runner.results.run_view import RunView
-    from benchmark_runner.results.task_row import TaskRow
+__all__ = ["make_runs_page"]
 
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from benchmark_runner._redaction import Redactor
+from benchmark_runner._redaction import Redactor
+
+__all__ = ["Cut", "SafeText", "visible"]
 
 
 #: Controls but for line ends and tabs, what turns the direction of writing, line separators that

@@ -13,13 +13,14 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from pydantic import JsonValue
+from pydantic import JsonValue
 
-    from benchmark_runner.results.report.safe_text import SafeText
+from benchmark_runner.results.report.safe_text import SafeText
+
+__all__ = ["Column", "Entry", "Link", "TaskTable", "link_to", "script_json"]
 
 
 #: Number of tasks whose texts are packed together.
