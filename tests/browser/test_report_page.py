@@ -39,7 +39,8 @@ class TestColours:
             "getComputedStyle(document.querySelector('[fill=\"var(--mark)\"]')).fill"
         )
 
-    def test_they_follow_the_system(self, open_page: Open, all_outcomes: Path) -> None:
+    def test_colours_follow_the_system(self, open_page: Open, all_outcomes: Path) -> None:
+        """The colours follow the system."""
         light, dark = open_page(all_outcomes), open_page(all_outcomes, dark=True)
 
         assert self.background(light) == "rgb(246, 247, 249)"
@@ -47,9 +48,10 @@ class TestColours:
         assert self.bar(light) != self.bar(dark)
 
     @pytest.mark.parametrize("dark", [False, True])
-    def test_the_switch_turns_them_and_back(
+    def test_switch_changes_the_colours(
         self, open_page: Open, all_outcomes: Path, dark: bool
     ) -> None:
+        """The switch changes the colours and changes them back."""
         page = open_page(all_outcomes, dark=dark)
         before = self.background(page), self.bar(page)
         here, there = (
@@ -69,9 +71,10 @@ class TestAccess:
     @pytest.mark.parametrize("width", [WIDE, NARROW])
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
     @pytest.mark.parametrize("name", PAGES)
-    def test_axe_finds_nothing_wrong(
+    def test_axe_finds_no_violation(
         self, open_page: Open, request: pytest.FixtureRequest, name: str, dark: bool, width: int
     ) -> None:
+        """The axe checker finds no violation, in any colours and width."""
         page = open_page(request.getfixturevalue(name), dark=dark, width=width)
         page.locator("#tasks .open").first.click()
         page.locator("#tasks td.detail dl").wait_for()
@@ -86,18 +89,18 @@ class TestAccess:
         assert len(results.response["passes"]) > 20
 
     @pytest.mark.parametrize("name", PAGES)
-    def test_nothing_is_wider_than_a_phone(
+    def test_page_fits_a_phone(
         self, open_page: Open, request: pytest.FixtureRequest, name: str
     ) -> None:
+        """Nothing is wider than a phone."""
         page = open_page(request.getfixturevalue(name), width=NARROW)
         page.locator("#tasks .open").first.click()
         page.locator("#tasks td.detail dl").wait_for()
 
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW
 
-    def test_the_tab_key_reaches_everything_and_shows_where_it_is(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_tab_key_reaches_every_control(self, open_page: Open, all_outcomes: Path) -> None:
+        """The tab key reaches every control and shows its place."""
         page = open_page(all_outcomes)
         wanted = page.locator("a[href], button:not([hidden]), input, select").evaluate_all(
             "(all) => all.filter((each) => each.checkVisibility() && !each.disabled).length"
@@ -120,7 +123,8 @@ class TestAccess:
                 reached.add(where)
         assert len(reached) == wanted
 
-    def test_the_first_tab_leads_past_the_head(self, open_page: Open, all_outcomes: Path) -> None:
+    def test_first_tab_skips_the_head(self, open_page: Open, all_outcomes: Path) -> None:
+        """The first tab leads past the head to the tasks."""
         page = open_page(all_outcomes)
 
         page.keyboard.press("Tab")
@@ -128,9 +132,8 @@ class TestAccess:
 
         assert page.evaluate("location.hash") == "#tasks"
 
-    def test_without_javascript_all_but_the_table_is_there(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_page_without_javascript(self, open_page: Open, all_outcomes: Path) -> None:
+        """Without JavaScript everything but the table is on the page."""
         browser = open_page(all_outcomes).context.browser
         assert browser is not None
         page = browser.new_context(java_script_enabled=False).new_page()
@@ -144,9 +147,10 @@ class TestAccess:
 
 class TestHostileTexts:
     @pytest.mark.parametrize("name", ["hostile", "hostile_pair"])
-    def test_nothing_in_them_runs_or_loads_or_becomes_an_element(
+    def test_hostile_texts_never_run(
         self, open_page: Open, request: pytest.FixtureRequest, name: str
     ) -> None:
+        """Nothing in hostile texts runs, loads or becomes an element."""
         page = open_page(request.getfixturevalue(name))
         before = page.evaluate("document.scripts.length")
         open_all(page)
@@ -165,7 +169,8 @@ class TestHostileTexts:
             == 0
         )
 
-    def test_their_links_stay_in_the_runs_folder(self, open_page: Open, hostile: Path) -> None:
+    def test_hostile_links_stay_in_the_folder(self, open_page: Open, hostile: Path) -> None:
+        """Links of hostile ids stay in the folder of the run."""
         page = open_page(hostile)
         open_all(page)
 
@@ -178,9 +183,8 @@ class TestHostileTexts:
             if not address.startswith(f"{hostile.parent.as_uri()}/")
         } == set()
 
-    def test_what_would_be_put_in_later_is_refused(
-        self, chromium: Browser, all_outcomes: Path
-    ) -> None:
+    def test_later_injections_are_refused(self, chromium: Browser, all_outcomes: Path) -> None:
+        """Script or markup that is inserted later is refused."""
         page = chromium.new_page()
         page.goto(all_outcomes.as_uri())
 
@@ -201,9 +205,10 @@ class TestHostileTexts:
 
 
 class TestPrinting:
-    def test_all_that_counts_is_printed_and_no_control(
+    def test_print_shows_content_without_controls(
         self, open_page: Open, several_hundred: Path
     ) -> None:
+        """A print has all content and no controls."""
         page = open_page(several_hundred, dark=True)
 
         page.emulate_media(media="print")
@@ -220,7 +225,8 @@ class TestPrinting:
         assert page.locator("#colours").is_hidden()
         assert page.get_by_role("button", name="Next 100").count() == 0
 
-    def test_afterwards_it_is_as_before(self, open_page: Open, several_hundred: Path) -> None:
+    def test_print_is_undone_afterwards(self, open_page: Open, several_hundred: Path) -> None:
+        """After printing the page is as before."""
         page = open_page(several_hundred)
         shown = page.locator("#tasks .open")
         page.emulate_media(media="print")
@@ -230,9 +236,8 @@ class TestPrinting:
 
         expect(shown).to_have_count(100)
 
-    def test_it_makes_a_document_of_some_pages(
-        self, open_page: Open, several_hundred: Path
-    ) -> None:
+    def test_print_has_several_pages(self, open_page: Open, several_hundred: Path) -> None:
+        """The printed document has several pages."""
         page = open_page(several_hundred)
 
         printed = page.pdf()
@@ -241,7 +246,8 @@ class TestPrinting:
         assert printed.count(b"/Type /Page\n") > 5
 
 
-def test_the_resume_command_is_copied(open_page: Open, all_outcomes: Path) -> None:
+def test_resume_command_is_copied(open_page: Open, all_outcomes: Path) -> None:
+    """The button copies the resume command."""
     page = open_page(all_outcomes)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
@@ -254,9 +260,10 @@ def test_the_resume_command_is_copied(open_page: Open, all_outcomes: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["all_outcomes", "several_hundred", "side_by_side"])
-def test_pictures_are_kept_where_they_are_asked_for(
+def test_screenshots_are_saved(
     open_page: Open, request: pytest.FixtureRequest, name: str, tmp_path: Path
 ) -> None:
+    """Screenshots are saved in the folder that is asked for."""
     folder: Path = request.config.getoption("--shots") or tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     for dark in (False, True):

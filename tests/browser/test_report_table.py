@@ -23,9 +23,8 @@ MEGABYTE = 1_000_000
 
 
 class TestFinding:
-    def test_all_tasks_are_there_in_the_runs_order(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_all_tasks_are_in_order(self, open_page: Open, all_outcomes: Path) -> None:
+        """All tasks are in the table, in the order of the run."""
         page = open_page(all_outcomes)
 
         assert found(page) == "9 tasks"
@@ -41,9 +40,10 @@ class TestFinding:
             ("number theory", ["slow", "unfair"]),
         ],
     )
-    def test_search_takes_ids_questions_errors_and_groups(
+    def test_search_covers_ids_texts_and_groups(
         self, open_page: Open, all_outcomes: Path, words: str, tasks: list[str]
     ) -> None:
+        """The search covers ids, questions, errors and groups."""
         page = open_page(all_outcomes)
 
         page.get_by_role("searchbox").fill(words)
@@ -52,9 +52,8 @@ class TestFinding:
         assert ids(page) == tasks
         assert found(page) == f"{len(tasks)} of 9 tasks"
 
-    def test_a_search_that_finds_nothing_says_so_and_can_be_undone(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_empty_search_can_be_undone(self, open_page: Open, all_outcomes: Path) -> None:
+        """A search that finds nothing says so and can be undone."""
         page = open_page(all_outcomes)
 
         page.get_by_role("searchbox").fill("no such thing")
@@ -63,9 +62,8 @@ class TestFinding:
 
         assert len(ids(page)) == 9
 
-    def test_states_and_groups_are_chosen_together(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_state_and_group_filters_combine(self, open_page: Open, all_outcomes: Path) -> None:
+        """The filters of state and group combine."""
         page = open_page(all_outcomes)
 
         page.get_by_role("combobox", name="State").select_option(label="failed in generation (2)")
@@ -76,7 +74,8 @@ class TestFinding:
         assert ids(page) == ["broken-2"]
         assert found(page) == "1 of 9 tasks"
 
-    def test_how_much_a_task_scored_can_be_chosen(self, open_page: Open, every_level: Path) -> None:
+    def test_scores_can_be_filtered_by_level(self, open_page: Open, every_level: Path) -> None:
+        """Full, partial and zero scores can be chosen apart."""
         page = open_page(every_level)
         state = page.get_by_role("combobox", name="State")
 
@@ -96,9 +95,8 @@ class TestFinding:
             "not generated yet (1)": ["missing"],
         }
 
-    def test_columns_sort_both_ways_with_what_is_not_known_last(
-        self, open_page: Open, all_outcomes: Path
-    ) -> None:
+    def test_columns_sort_both_ways(self, open_page: Open, all_outcomes: Path) -> None:
+        """Columns sort both ways, with unknown values last."""
         page = open_page(all_outcomes)
         heading = page.get_by_role("columnheader", name="Score", exact=True)
 
@@ -112,7 +110,8 @@ class TestFinding:
         assert down == ["1", "0.5", "0", "0", "", "", "", "", ""]
         assert heading.get_attribute("aria-sort") == "descending"
 
-    def test_the_keyboard_sorts_too(self, open_page: Open, all_outcomes: Path) -> None:
+    def test_keyboard_sorts_columns(self, open_page: Open, all_outcomes: Path) -> None:
+        """The keyboard sorts a column."""
         page = open_page(all_outcomes)
 
         page.get_by_role("columnheader", name="Task", exact=True).get_by_role("button").focus()
@@ -121,6 +120,7 @@ class TestFinding:
         assert ids(page) == sorted(ids(page))
 
     def test_pages_turn(self, open_page: Open, several_hundred: Path) -> None:
+        """The buttons turn the pages of the table."""
         page = open_page(several_hundred)
         first = found(page)
 
@@ -132,9 +132,8 @@ class TestFinding:
         assert ids(page)[0] == "task-0200"
         assert page.get_by_role("button", name="Next 100").is_disabled()
 
-    def test_an_error_leads_to_its_task_wherever_that_is(
-        self, open_page: Open, several_hundred: Path
-    ) -> None:
+    def test_error_leads_to_its_task(self, open_page: Open, several_hundred: Path) -> None:
+        """The link of an error leads to its task on any page."""
         page = open_page(several_hundred)
         page.get_by_role("searchbox").fill("nothing")
         link = page.locator(".failure a").last
@@ -147,9 +146,8 @@ class TestFinding:
         assert button.text_content() == task_id
         assert button.evaluate("(each) => each === document.activeElement")
 
-    def test_common_tasks_are_chosen_by_whether_scores_agree(
-        self, open_page: Open, side_by_side: Path
-    ) -> None:
+    def test_tasks_are_filtered_by_agreement(self, open_page: Open, side_by_side: Path) -> None:
+        """Common tasks are filtered by agreement of their scores."""
         page = open_page(side_by_side)
 
         page.get_by_role("combobox", name="Scores").select_option(index=1)
@@ -160,7 +158,8 @@ class TestFinding:
 
 
 class TestOpening:
-    def test_the_mouse_opens_and_closes_a_task(self, open_page: Open, all_outcomes: Path) -> None:
+    def test_mouse_opens_and_closes_a_task(self, open_page: Open, all_outcomes: Path) -> None:
+        """The mouse opens and closes a task."""
         page = open_page(all_outcomes)
 
         open_task(page, "half")
@@ -172,7 +171,8 @@ class TestOpening:
         assert detail.count() == 0
 
     @pytest.mark.parametrize("key", ["Enter", "Space"])
-    def test_the_keyboard_opens_one(self, open_page: Open, all_outcomes: Path, key: str) -> None:
+    def test_keyboard_opens_a_task(self, open_page: Open, all_outcomes: Path, key: str) -> None:
+        """The keyboard opens a task."""
         page = open_page(all_outcomes)
         button = page.get_by_role("button", name="broken-1", exact=True)
 
@@ -186,6 +186,7 @@ class TestOpening:
         )
 
     def test_logs_are_a_link_that_opens(self, open_page: Open, all_outcomes: Path) -> None:
+        """The logs are a link that opens."""
         page = open_page(all_outcomes)
         open_task(page, "broken-1")
 
@@ -194,9 +195,8 @@ class TestOpening:
         assert address == f"{all_outcomes.parent.as_uri()}/broken-1/agent_logs/"
         assert (all_outcomes.parent / "broken-1" / "agent_logs" / "traceback.log").exists()
 
-    def test_what_is_open_stays_open_when_others_are_sorted(
-        self, open_page: Open, several_hundred: Path
-    ) -> None:
+    def test_open_task_stays_open_when_sorted(self, open_page: Open, several_hundred: Path) -> None:
+        """A task that is open stays open when the table is sorted."""
         page = open_page(several_hundred)
         open_task(page, "task-0003")
         before = page.locator("td.detail pre").first.text_content()
@@ -206,9 +206,8 @@ class TestOpening:
 
         assert page.locator("td.detail pre").first.text_content() == before
 
-    def test_tasks_of_different_parts_open_side_by_side(
-        self, open_page: Open, several_hundred: Path
-    ) -> None:
+    def test_tasks_of_several_parts_open(self, open_page: Open, several_hundred: Path) -> None:
+        """Tasks of different parts of the data open side by side."""
         page = open_page(several_hundred)
         for task_id in ("task-0000", "task-0099", "task-0051"):
             page.get_by_role("button", name=task_id, exact=True).click()
@@ -219,9 +218,8 @@ class TestOpening:
         )
         assert labels == [f"Question of task-00{number}" for number in ("00", "51", "99")]
 
-    def test_a_cut_text_says_how_much_is_missing_and_where_it_is(
-        self, open_page: Open, hostile: Path
-    ) -> None:
+    def test_cut_text_names_the_missing_part(self, open_page: Open, hostile: Path) -> None:
+        """A cut text says how much is missing and where the whole is."""
         page = open_page(hostile)
         page.get_by_role("searchbox").fill("long")
         open_task(page, "long")
@@ -245,9 +243,10 @@ class TestMarks:
         return {text: tuple(mark) for text, mark in found}
 
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-    def test_full_partial_and_none_differ_in_shape_and_colour(
+    def test_marks_differ_in_shape_and_colour(
         self, open_page: Open, every_level: Path, dark: bool
     ) -> None:
+        """The marks of all states differ in shape and in colour."""
         marks = self.marks(open_page(every_level, dark=dark))
 
         assert list(marks) == [
@@ -257,14 +256,16 @@ class TestMarks:
         assert len({shape for shape, _ in marks.values()}) == 6
         assert len({colour for _, colour in marks.values()}) == 6
 
-    def test_a_shape_is_no_part_of_the_name(self, open_page: Open, every_level: Path) -> None:
+    def test_shape_is_not_in_the_name(self, open_page: Open, every_level: Path) -> None:
+        """The shape of a mark is not part of its accessible name."""
         page = open_page(every_level)
 
         assert page.get_by_role("cell", name="scored: partial", exact=True).count() == 1
 
-    def test_the_legend_names_those_that_are_there(
+    def test_legend_names_the_used_marks(
         self, open_page: Open, every_level: Path, side_by_side: Path
     ) -> None:
+        """The legend names the marks that are used."""
         legend = [
             open_page(file).get_by_role("list", name="Marks").locator("li").all_text_contents()
             for file in (every_level, side_by_side)
@@ -276,7 +277,8 @@ class TestMarks:
         ]  # fmt: skip
         assert legend[1][:2] == ["full score", "score of 0"]
 
-    def test_of_another_scale_only_0_is_known(self, open_page: Open, tmp_path: Path) -> None:
+    def test_other_scale_knows_only_zero(self, open_page: Open, tmp_path: Path) -> None:
+        """On another scale of scores only 0 has a mark of its own."""
         run = MadeRun(tmp_path)
         for number, score in enumerate((87.5, 0, 1)):
             run.graded(f"t{number}", {"pass_percentage": score})
@@ -287,9 +289,8 @@ class TestMarks:
 
         assert column(page, 2) == ["scored", "scored: none", "scored"]
 
-    def test_runs_side_by_side_have_them_at_the_scores(
-        self, open_page: Open, side_by_side: Path
-    ) -> None:
+    def test_side_by_side_runs_have_marks(self, open_page: Open, side_by_side: Path) -> None:
+        """Runs side by side have marks at their scores."""
         marks = self.marks(open_page(side_by_side))
 
         assert marks["1"] != marks["0"]
@@ -299,6 +300,7 @@ class TestMarks:
 def test_five_thousand_tasks_open(
     open_page: Open, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    """A page of 5,000 tasks opens and stays below 15 MB."""
     view = many(tmp_path, 5000).save()
     file = view.artifacts.run_dir / "report.html"
     size = len(write_page(view, file, groups=topics(view.config.tasks)))

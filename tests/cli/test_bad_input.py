@@ -37,6 +37,7 @@ class TestFlags:
     def test_two_sources_of_tasks_exclude_each_other(
         self, project: RunnerProject, flags: list[str]
     ) -> None:
+        """Two sources of tasks are refused together."""
         (project.root / "p.txt").write_text("?")
         message = refused(project, *flags)
         assert "exclude each other" in message
@@ -70,25 +71,29 @@ class TestFlags:
             (["--service-url", "example.com"], "example.com"),
         ],
     )
-    def test_a_value_that_can_not_work_is_refused(
+    def test_impossible_value_is_refused(
         self, project: RunnerProject, flags: list[str], said: str
     ) -> None:
+        """A flag with a value that can't work is refused."""
         assert said in refused(project, *flags)
 
-    def test_no_service_anywhere_says_what_to_set(self, project: RunnerProject) -> None:
+    def test_missing_service_names_the_setting(self, project: RunnerProject) -> None:
+        """Without a service the error names SERVICE_URL and --service-url."""
         project.write_cli(default_service_url=None)
         message = refused(project)
         assert "no benchmark service" in message
         assert "SERVICE_URL" in message
         assert "--service-url" in message
 
-    def test_no_model_anywhere_says_what_to_give(self, project: RunnerProject) -> None:
+    def test_missing_model_names_the_flag(self, project: RunnerProject) -> None:
+        """Without a model the error names --model."""
         project.write_cli(default_model=None)
         assert "--model" in refused(project)
 
-    def test_a_key_over_plain_http_to_another_machine_is_refused(
+    def test_key_over_plain_http_is_refused(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A key over plain HTTP to another machine is refused."""
         monkeypatch.setenv("VALS_AUTH_KEY", "hidden-1")
         message = refused(project, "--service-url", "http://service.invalid")
         assert "--allow-insecure-http" in message
@@ -96,12 +101,14 @@ class TestFlags:
 
 
 class TestTasks:
-    def test_an_unknown_task_is_named_with_those_there_are(self, project: RunnerProject) -> None:
+    def test_unknown_task_lists_the_known(self, project: RunnerProject) -> None:
+        """An unknown task is refused with the known ones."""
         message = refused(project, "t1", "t9")
         assert "unknown task id(s): t9" in message
         assert "t3, t1, t2" in message
 
     def test_a_repeated_task_is_named(self, project: RunnerProject, tmp_path: Path) -> None:
+        """A task that is named twice is refused."""
         assert "more than once: t1" in refused(project, "t1", "t1")
         (tmp_path / "ids").write_text("t1\n")
         assert "more than once: t1" in refused(project, "t1", "--task-file", tmp_path / "ids")
@@ -110,9 +117,10 @@ class TestTasks:
         ("content", "said"),
         [(None, "No such file"), (b"", "names no task"), (b"\xff\xfe", "not UTF-8")],
     )
-    def test_a_task_file_that_names_nothing_is_refused(
+    def test_empty_task_file_is_refused(
         self, project: RunnerProject, content: bytes | None, said: str
     ) -> None:
+        """A task file that names no task is refused."""
         file = project.root / "ids.txt"
         if content is not None:
             file.write_bytes(content)
@@ -123,9 +131,8 @@ class TestTasks:
     @pytest.mark.parametrize(
         "run_id", ["", "../x", "a/b", ".", "..", "a\\b", "run_config.json", " x", "x" * 300, "a\nb"]
     )
-    def test_a_run_id_that_is_no_safe_folder_name_is_refused(
-        self, project: RunnerProject, run_id: str
-    ) -> None:
+    def test_unsafe_run_id_is_refused(self, project: RunnerProject, run_id: str) -> None:
+        """A run id that is no safe folder name is refused."""
         assert "run id" in refused(project, "--run-id", run_id)
         assert not (project.root / "x").exists()
         for command in ("score", "evaluate"):
@@ -137,24 +144,24 @@ class TestProblems:
     def test_a_problem_needs_exactly_one_task(
         self, project: RunnerProject, task_ids: list[str]
     ) -> None:
+        """A problem needs exactly one task id."""
         (project.root / "p.txt").write_text("?")
         assert "exactly one TASK_ID" in refused(project, "--problem", "p.txt", *task_ids)
 
     @pytest.mark.parametrize("problem", ["missing.txt", "."])
-    def test_a_problem_that_can_not_be_read_is_named(
-        self, project: RunnerProject, problem: str
-    ) -> None:
+    def test_unreadable_problem_is_named(self, project: RunnerProject, problem: str) -> None:
+        """A problem that can't be read is named."""
         assert f"--problem {problem}" in refused(project, "--problem", problem, "--skip-eval", "t1")
 
     @pytest.mark.parametrize("task_id", ["../t1", "final_score.json"])
-    def test_a_problems_task_id_must_be_a_safe_folder_name(
-        self, project: RunnerProject, task_id: str
-    ) -> None:
+    def test_problem_needs_a_safe_task_id(self, project: RunnerProject, task_id: str) -> None:
+        """The task id of a problem must be a safe folder name."""
         (project.root / "p.txt").write_text("?")
         message = refused(project, "--problem", "p.txt", "--skip-eval", task_id)
         assert task_id in message
 
     def test_a_problem_and_a_limit_exclude_each_other(self, project: RunnerProject) -> None:
+        """A problem and a limit are refused together."""
         (project.root / "p.txt").write_text("?")
         assert "--limit" in refused(project, "--problem", "p.txt", "--limit", "1", "t1")
 
@@ -181,18 +188,18 @@ class TestDatasets:
             ("d.txt", "?", ".txt file ending"),
         ],
     )
-    def test_a_malformed_dataset_is_named_with_line_and_field(
+    def test_malformed_dataset_is_named(
         self, project: RunnerProject, name: str, content: str | None, said: str
     ) -> None:
+        """A malformed dataset is refused with its file, line and field."""
         if content is not None:
             (project.root / name).write_text(content)
         message = refused(project, "--dataset-file", name)
         assert said in message
         assert name in message
 
-    def test_a_task_that_does_not_fit_the_task_model_is_named_with_its_field(
-        self, project: RunnerProject
-    ) -> None:
+    def test_task_that_does_not_fit_is_named(self, project: RunnerProject) -> None:
+        """A task that does not fit the task model is refused with its field."""
         project.change_agent(
             (
                 "import BenchmarkRunner, GenerationResult\n",
@@ -207,16 +214,16 @@ class TestDatasets:
         assert "task 't3', field docker_image: Field required" in message
         assert "3 field(s) do not fit SampleTask" in message
 
-    def test_a_load_tasks_that_raises_is_named_with_its_line(self, project: RunnerProject) -> None:
+    def test_failing_load_tasks_has_its_line(self, project: RunnerProject) -> None:
+        """A load_tasks() that raises is reported with its line."""
         project.set_in_class("def load_tasks(self, dataset_file): return {}['tests']")
         message = refused(project)
         assert "load_tasks() failed: KeyError: 'tests'" in message
         assert "benchmark.py, line" in message
 
     @pytest.mark.parametrize("returned", ["None", "[{'id': 'a'}]", "'tasks'"])
-    def test_a_load_tasks_that_returns_no_tasks_is_refused(
-        self, project: RunnerProject, returned: str
-    ) -> None:
+    def test_load_tasks_must_return_tasks(self, project: RunnerProject, returned: str) -> None:
+        """A load_tasks() that returns no tasks is refused."""
         project.set_in_class(f"def load_tasks(self, dataset_file): return {returned}")
         assert "load_tasks() returned" in refused(project)
 
@@ -226,14 +233,16 @@ class TestOptions:
         ("option", "said"),
         [("depth=3", "Known options: none"), ("depth", "not KEY=VALUE"), ("=3", "not KEY=VALUE")],
     )
-    def test_an_option_that_the_author_did_not_declare_is_refused(
+    def test_undeclared_option_is_refused(
         self, project: RunnerProject, option: str, said: str
     ) -> None:
+        """An option that the author did not declare is refused."""
         message = refused(project, "--option", option)
         assert said in message
         assert "--option" in message
 
-    def test_an_option_given_twice_is_refused(self, project: RunnerProject) -> None:
+    def test_repeated_option_is_refused(self, project: RunnerProject) -> None:
+        """An option that is given twice is refused."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
             (
@@ -256,9 +265,10 @@ class TestDefinitions:
             ('NAME = ""', "no NAME"),
         ],
     )
-    def test_a_runner_class_that_can_not_work_is_refused(
+    def test_invalid_runner_class_is_refused(
         self, project: RunnerProject, line: str, said: str
     ) -> None:
+        """A runner class that can't work is refused."""
         project.set_in_class(line)
         assert said in refused(project)
 
@@ -270,13 +280,15 @@ class TestDefinitions:
             ("grader", None, "no grader"),
         ],
     )
-    def test_a_grader_that_is_not_there_is_told(
+    def test_missing_grader_is_named(
         self, project: RunnerProject, setting: str, value: str | None, said: str
     ) -> None:
+        """A grader that does not exist is named."""
         project.write_cli(**{setting: value})
         assert said in refused(project)
 
-    def test_a_runner_that_is_not_there_is_told(self, project: RunnerProject) -> None:
+    def test_missing_runner_is_named(self, project: RunnerProject) -> None:
+        """A runner that does not exist is named."""
         cli = project.root / "runner" / "cli.py"
         cli.write_text(cli.read_text().replace(":SampleRunner", ":Missing"))
         assert "defines no Missing" in refused(project)
@@ -297,9 +309,10 @@ class TestModulesThatDoNotWork:
 
     @pytest.mark.parametrize("module", ["benchmark", "grader"])
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_it_is_told_with_the_place(
+    def test_broken_module_has_its_line(
         self, project: RunnerProject, module: str, fault: str
     ) -> None:
+        """An error in the author's module is reported with its file and line."""
         content, said, line = self.FAULTS[fault]
         (project.root / "runner" / f"{module}.py").write_text(content)
         (project.root / "runner" / "helper.py").write_text("1 / 0\n")
@@ -314,14 +327,16 @@ class TestModulesThatDoNotWork:
         assert ended.json["error"]["type"] == "RunnerDefinitionError"
         assert said in ended.json["error"]["message"]
 
-    def test_it_is_one_message_in_a_real_process(self, project: RunnerProject) -> None:
+    def test_broken_module_is_one_message(self, project: RunnerProject) -> None:
+        """A broken module gives one message in a real process."""
         project.write_agent("class A:\n    x = = 1\n")
         ended = project.execute("run")
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("RunnerDefinitionError: runner.benchmark ")
         assert len(ended.err.splitlines()) == 2
 
-    def test_an_init_that_fails_is_told_with_the_place(self, project: RunnerProject) -> None:
+    def test_failing_init_has_its_line(self, project: RunnerProject) -> None:
+        """A constructor that fails is reported with its line."""
         project.set_in_class("def __init__(self, **kwargs):\n        raise KeyError('MODEL_DIR')")
         for command in (["run"], ["evaluate", "--run-id", "r"], ["score", "--run-id", "r"]):
             message = refused(project, *command[1:], command=command[0])
@@ -331,14 +346,16 @@ class TestModulesThatDoNotWork:
         assert ended.code == 2
         assert ended.json["error"]["type"] == "RunnerDefinitionError"
 
-    def test_an_init_without_the_arguments_is_told(self, project: RunnerProject) -> None:
+    def test_init_must_take_the_arguments(self, project: RunnerProject) -> None:
+        """A constructor without the arguments is refused."""
         project.set_in_class("def __init__(self): super().__init__('local')")
         assert "SampleRunner() failed: TypeError" in refused(project)
 
 
-def test_a_results_folder_that_is_a_file_is_told_before_anything_is_generated(
+def test_results_folder_that_is_a_file(
     project: RunnerProject,
 ) -> None:
+    """A results folder that is a file is an error before anything is generated."""
     (project.root / "taken").write_text("not a folder")
     ended = project.run("run", "--results-dir", "taken")
     assert ended.code == 1
@@ -346,13 +363,15 @@ def test_a_results_folder_that_is_a_file_is_told_before_anything_is_generated(
     assert project.calls == []
 
 
-def test_a_refused_command_is_one_message_in_a_real_process(project: RunnerProject) -> None:
+def test_refused_command_is_one_message(project: RunnerProject) -> None:
+    """A refused command gives one message in a real process."""
     ended = project.execute("run", "--dataset-file", "missing.json")
     assert (ended.code, ended.out) == (2, "")
     assert len(ended.err.strip().splitlines()) == 2
     assert ended.err.startswith("DatasetError: missing.json: no such file")
 
 
-def test_a_dataset_of_the_wrong_encoding_is_named_with_its_line(project: RunnerProject) -> None:
+def test_wrong_encoding_is_named_with_its_line(project: RunnerProject) -> None:
+    """A dataset that is not UTF-8 is refused with the line."""
     (project.root / "d.jsonl").write_bytes(json.dumps({"id": "a"}).encode() + b"\n\xff\n")
     assert "d.jsonl, line 2: not UTF-8" in refused(project, "--dataset-file", "d.jsonl")

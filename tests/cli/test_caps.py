@@ -46,7 +46,8 @@ class TestMaxCost:
         project.write_tasks(say(5))
         return project
 
-    def test_no_task_starts_once_it_is_reached(self, costly: RunnerProject) -> None:
+    def test_no_task_starts_beyond_max_cost(self, costly: RunnerProject) -> None:
+        """No task starts once --max-cost is reached."""
         ended = paused(costly, "--max-cost", "2")
         assert costly.calls == ["t0", "t1"]
         assert "paused at a cost of $2.00: --max-cost is 2\n" in ended.err
@@ -54,20 +55,21 @@ class TestMaxCost:
         assert "Cost     $2.00" in ended.out
         assert "3 not generated" in ended.out
 
-    def test_what_is_finished_is_graded_all_the_same(self, costly: RunnerProject) -> None:
+    def test_finished_tasks_are_evaluated(self, costly: RunnerProject) -> None:
+        """Tasks that are finished are evaluated in spite of the pause."""
         paused(costly, "--max-cost", "2")
         for task_id in ("t0", "t1"):
             assert costly.read("r1", task_id, "eval.json")["status"] == "evaluated"
 
-    def test_grades_owed_from_before_are_made_too(self, costly: RunnerProject) -> None:
+    def test_owed_evaluations_are_made(self, costly: RunnerProject) -> None:
+        """Evaluations that are left from before are made in spite of the pause."""
         assert costly.run(*RUN, "--skip-eval", "t0").code == 0
         paused(costly, "--max-cost", "1")
         assert costly.calls == ["t0"]
         assert costly.read("r1", "t0", "eval.json")["status"] == "evaluated"
 
-    def test_the_same_again_starts_nothing_and_a_higher_one_goes_on(
-        self, costly: RunnerProject
-    ) -> None:
+    def test_higher_cap_resumes(self, costly: RunnerProject) -> None:
+        """The same cap starts nothing, and a higher one resumes the run."""
         paused(costly, "--max-cost", "2")
         paused(costly, "--max-cost", "2")
         assert len(costly.calls) == 2
@@ -79,23 +81,27 @@ class TestMaxCost:
         assert "Cost     $5.00" in ended.out
         assert costly.read("r1", "final_score.json")["complete"] is True
 
-    def test_one_that_the_last_task_reaches_pauses_nothing(self, costly: RunnerProject) -> None:
+    def test_cap_reached_by_the_last_task_is_no_pause(self, costly: RunnerProject) -> None:
+        """A cap that only the last task reaches does not pause the run."""
         ended = costly.run(*RUN, "--max-cost", "5")
         assert ended.code == 0, ended.err
         assert len(costly.calls) == 5
         assert costly.read("r1", "final_score.json")["complete"] is True
 
-    def test_of_a_finished_run_it_pauses_nothing(self, costly: RunnerProject) -> None:
+    def test_finished_run_is_not_paused(self, costly: RunnerProject) -> None:
+        """A cap does not pause a run that is finished."""
         assert costly.run(*RUN).code == 0
         assert costly.run(*RUN, "--max-cost", "1").code == 0
 
     def test_earlier_attempts_count(self, costly: RunnerProject) -> None:
+        """The costs of earlier attempts count."""
         assert costly.run(*RUN, "t0").code == 0
         ended = paused(costly, "--max-cost", "3", "--rerun", "t0")
         assert costly.calls == ["t0", "t0", "t1"]
         assert "Cost     $3.00" in ended.out
 
     def test_failed_attempts_count(self, project: RunnerProject) -> None:
+        """The costs of failed attempts count."""
         project.write_tasks([{"id": "t0", "question": "say x"}, *fail(3)])
         project.change_agent(
             ("raise ValueError(rest)", "return GenerationResult(status='error', cost=1)")
@@ -106,17 +112,20 @@ class TestMaxCost:
         assert project.calls == ["t0", "f0", "f1", "f0"]
 
     def test_zero_starts_nothing(self, costly: RunnerProject) -> None:
+        """A --max-cost of 0 starts nothing."""
         paused(costly, "--max-cost", "0")
         assert costly.calls == []
 
-    def test_costs_that_are_not_known_are_said(self, costly: RunnerProject) -> None:
+    def test_unknown_costs_are_reported(self, costly: RunnerProject) -> None:
+        """Unknown costs are reported and do not count."""
         costly.change_agent(("cost=1)", "cost=1 if task.id == 't2' else None)"))
         ended = paused(costly, "--max-cost", "1")
         assert costly.calls == ["t0", "t1", "t2"]
         assert "(2 generation(s) without a recorded cost not counted)" in ended.err
         assert "Cost     $1.00; not known of 2 generation(s)" in ended.out
 
-    def test_tasks_that_are_running_finish_and_are_graded(self, costly: RunnerProject) -> None:
+    def test_running_tasks_are_finished(self, costly: RunnerProject) -> None:
+        """Tasks that are running are finished and evaluated."""
         # The first two go on only together.
         costly.change_agent(
             ("class SampleRunner", "TOGETHER = asyncio.Barrier(2)\n\n\nclass SampleRunner"),
@@ -132,23 +141,24 @@ class TestMaxCost:
 
 
 class TestMaxErrors:
-    def test_no_task_starts_once_there_are_so_many(self, project: RunnerProject) -> None:
+    def test_no_task_starts_beyond_max_errors(self, project: RunnerProject) -> None:
+        """No task starts once --max-errors is reached."""
         project.write_tasks([*fail(1, "one"), *say(1), *fail(5, "other")[1:]])
         ended = paused(project, "--max-errors", "2")
         assert project.calls == ["f0", "t0", "f1"]
         assert "paused after 2 generation error(s): --max-errors is 2" in ended.err
         assert project.read("r1", "t0", "eval.json")["status"] == "evaluated"
 
-    def test_only_those_of_this_invocation_count(self, project: RunnerProject) -> None:
+    def test_errors_of_one_invocation_count(self, project: RunnerProject) -> None:
+        """Only the errors of this invocation count."""
         project.write_tasks([*fail(4), *say(1)])
         paused(project, "--max-errors", "3")
         assert project.calls == ["f0", "f1", "f2"]
         paused(project, "--max-errors", "3")
         assert project.calls[3:] == ["f0", "f1", "f2"]
 
-    def test_the_printed_command_goes_on_once_the_cause_is_gone(
-        self, project: RunnerProject
-    ) -> None:
+    def test_resume_command_continues_after_errors(self, project: RunnerProject) -> None:
+        """The printed command continues once the cause is removed."""
         project.write_tasks([*fail(4), *say(1)])
         ended = paused(project, "--max-errors", "2")
         assert "--max-errors 2" in ended.resume_command
@@ -157,7 +167,8 @@ class TestMaxErrors:
         assert ended.code == 0, ended.err
         assert sorted(project.calls[2:]) == ["f0", "f1", "f2", "f3", "t0"]
 
-    def test_errors_of_the_last_tasks_pause_nothing(self, project: RunnerProject) -> None:
+    def test_errors_of_the_last_tasks_are_no_pause(self, project: RunnerProject) -> None:
+        """Errors of the last tasks do not pause the run."""
         project.write_tasks([*say(1), *fail(2)])
         ended = project.run(*RUN, "--max-errors", "2")
         assert ended.code == 1
@@ -166,7 +177,8 @@ class TestMaxErrors:
 
 
 class TestIdenticalErrors:
-    def test_ten_in_a_row_pause_the_run(self, project: RunnerProject) -> None:
+    def test_ten_identical_errors_pause_the_run(self, project: RunnerProject) -> None:
+        """Ten identical errors in a row pause the run."""
         project.write_tasks([*say(1), *fail(30)])
         ended = paused(project)
         assert project.calls == ["t0", *(f"f{n}" for n in range(10))]
@@ -175,23 +187,24 @@ class TestIdenticalErrors:
         assert project.read("r1", "t0", "eval.json")["status"] == "evaluated"
         assert "20 not generated" in ended.out
 
-    def test_once_the_cause_is_gone_the_printed_command_goes_on(
-        self, project: RunnerProject
-    ) -> None:
+    def test_resume_continues_after_identical_errors(self, project: RunnerProject) -> None:
+        """The printed command continues once the cause is removed."""
         project.write_tasks(fail(12))
         ended = paused(project)
         project.heal()
         assert project.shell(ended.resume_command).code == 0
         assert len(project.calls) == 22
 
-    def test_a_success_in_between_goes_on(self, project: RunnerProject) -> None:
+    def test_success_in_between_is_no_pause(self, project: RunnerProject) -> None:
+        """A success in between does not pause the run."""
         project.write_tasks([*fail(18)[:9], *say(1), *fail(18)[9:]])
         ended = project.run(*RUN)
         assert ended.code == 1
         assert "paused" not in ended.err
         assert len(project.calls) == 19
 
-    def test_different_errors_go_on(self, project: RunnerProject) -> None:
+    def test_different_errors_are_no_pause(self, project: RunnerProject) -> None:
+        """Different errors do not pause the run."""
         tasks = fail(18)
         tasks[9]["question"] = "raise something else"
         project.write_tasks(tasks)
@@ -199,7 +212,8 @@ class TestIdenticalErrors:
         assert "paused" not in ended.err
         assert len(project.calls) == 18
 
-    def test_ten_that_are_all_there_are_pause_nothing(self, project: RunnerProject) -> None:
+    def test_ten_errors_of_ten_tasks_are_no_pause(self, project: RunnerProject) -> None:
+        """Ten identical errors of the last ten tasks do not pause the run."""
         project.write_tasks(fail(10))
         ended = project.run(*RUN)
         assert ended.code == 1
@@ -208,7 +222,8 @@ class TestIdenticalErrors:
 
 
 class TestJson:
-    def test_a_pause_is_an_error_beside_how_the_run_stands(self, project: RunnerProject) -> None:
+    def test_pause_is_an_error_beside_the_result(self, project: RunnerProject) -> None:
+        """With --json a pause is an error beside the state of the run."""
         project.write_tasks([*say(1), *fail(4)])
         ended = project.run(*RUN, "--max-errors", "2", "--json")
         assert ended.code == 1
@@ -222,9 +237,10 @@ class TestJson:
         assert document["counts"]["attempted"] == 3
         assert "run --run-id r1" in document["resume_command"]
 
-    def test_costs_are_in_it_with_what_is_not_known(
+    def test_json_has_costs_and_unknown_ones(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """With --json the costs are given with the number of unknown ones."""
         project.write_tasks(say(3))
         project.change_agent(
             (
@@ -249,7 +265,8 @@ class TestJson:
         ["--max-errors", "1.5"],
     ],
 )
-def test_a_cap_that_makes_no_sense_is_refused(project: RunnerProject, flags: list[str]) -> None:
+def test_invalid_cap_is_refused(project: RunnerProject, flags: list[str]) -> None:
+    """A cap that makes no sense is refused."""
     ended = project.run(*RUN, *flags)
     assert ended.code == 2
     assert flags[0] in ended.err

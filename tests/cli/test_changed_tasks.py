@@ -66,9 +66,10 @@ class TestRefused:
             ([FOUR, THREE, TWO_CHANGED], "1 changed (t2); 1 added (t4); 1 removed (t1)"),
         ],
     )
-    def test_the_message_lists_which_and_nothing_is_changed(
+    def test_changes_are_listed_and_nothing_is_written(
         self, finished: RunnerProject, command: str, tasks: list[dict[str, str]], said: str
     ) -> None:
+        """Changed tasks are refused by id, and nothing is written."""
         finished.write_tasks(tasks)
         before = contents(finished.results)
         ended = finished.run(command, "--run-id", "r1")
@@ -78,7 +79,8 @@ class TestRefused:
         assert contents(finished.results) == before
         assert len(finished.calls) == 3
 
-    def test_what_run_refuses_only_run_can_accept(self, finished: RunnerProject) -> None:
+    def test_only_run_can_accept_changes(self, finished: RunnerProject) -> None:
+        """Only run has the flag to accept changed tasks."""
         for command in ("evaluate", "score"):
             ended = finished.run(command, "--run-id", "r1", "--accept-changed-tasks")
             assert ended.code == 2
@@ -86,9 +88,8 @@ class TestRefused:
 
 
 class TestAccepted:
-    def test_just_what_changed_is_redone_and_the_earlier_attempt_is_kept(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_only_changed_tasks_are_redone(self, finished: RunnerProject) -> None:
+        """Only changed tasks are redone, and the earlier attempt is kept."""
         earlier = {
             name: (finished.results / "r1" / "t2" / name).read_bytes()
             for name in ("generation.json", "eval.json", "agent_logs/own.log")
@@ -107,9 +108,8 @@ class TestAccepted:
         assert score(finished) == 1.0
         assert (finished.results / "r1" / "t3" / "generation.json").read_bytes() == untouched
 
-    def test_changed_added_and_removed_tasks_are_accepted_at_once(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_all_kinds_of_changes_are_accepted(self, finished: RunnerProject) -> None:
+        """Changed, added and removed tasks are accepted at once."""
         finished.write_tasks([FOUR, THREE, TWO_CHANGED])
         ended = finished.run(*ACCEPT)
         assert ended.code == 0, ended.err
@@ -122,7 +122,8 @@ class TestAccepted:
         assert ended.out.count("3 attempted") == 1
         assert finished.read("r1", "t1", "generation.json")["data"] == "one"
 
-    def test_a_removed_task_alone_makes_the_score_anew(self, finished: RunnerProject) -> None:
+    def test_removed_task_updates_the_score(self, finished: RunnerProject) -> None:
+        """A removed task alone makes a new score."""
         finished.write_tasks([THREE, ONE])
         assert finished.run(*ACCEPT).code == 0
         assert len(finished.calls) == 3
@@ -131,14 +132,16 @@ class TestAccepted:
     @pytest.mark.parametrize(
         "tasks", [[THREE, ONE, TWO_CHANGED], [THREE, ONE], [THREE, ONE, TWO, FOUR]]
     )
-    def test_a_score_of_other_tasks_does_not_stay_where_nothing_is_graded(
+    def test_score_of_other_tasks_is_removed(
         self, finished: RunnerProject, tasks: list[dict[str, str]]
     ) -> None:
+        """A score of other tasks is removed where nothing is evaluated."""
         finished.write_tasks(tasks)
         assert finished.run(*ACCEPT, "--skip-eval").code == 0
         assert not (finished.results / "r1" / "final_score.json").exists()
 
-    def test_what_was_accepted_is_the_run_from_then_on(self, finished: RunnerProject) -> None:
+    def test_accepted_tasks_are_the_runs_tasks(self, finished: RunnerProject) -> None:
+        """Accepted tasks are the tasks of the run from then on."""
         finished.write_tasks([FOUR, THREE, TWO_CHANGED])
         assert finished.run(*ACCEPT).code == 0
         before = contents(finished.results)
@@ -150,15 +153,15 @@ class TestAccepted:
         assert ended.code == 2
         assert "1 changed (t2); 1 added (t1); 1 removed (t4)" in ended.err
 
-    def test_where_nothing_changed_nothing_is_done(self, finished: RunnerProject) -> None:
+    def test_no_changes_do_nothing(self, finished: RunnerProject) -> None:
+        """Accepting without changes does nothing."""
         before = contents(finished.results)
         assert finished.run(*ACCEPT).code == 0
         assert contents(finished.results) == before
         assert len(finished.calls) == 3
 
-    def test_a_changed_task_that_is_not_chosen_is_owed_all_the_same(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_unchosen_changed_task_is_owed(self, finished: RunnerProject) -> None:
+        """A changed task that is not chosen stays to be done."""
         finished.write_tasks([{**THREE, "question": "say  three"}, ONE, TWO_CHANGED])
         ended = finished.run(*ACCEPT, "t3")
         assert ended.code == 0, ended.err
@@ -169,9 +172,8 @@ class TestAccepted:
         assert finished.calls[3:] == ["t3", "t2"]
         assert finished.read("r1", "t2", "generation.json")["attempts"] == 2
 
-    def test_a_task_that_comes_back_is_not_taken_for_the_one_that_was_removed(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_returning_task_is_compared_by_content(self, finished: RunnerProject) -> None:
+        """A task that comes back is redone if its text is another."""
         finished.write_tasks([THREE, ONE])
         assert finished.run(*ACCEPT).code == 0
         finished.write_tasks([THREE, ONE, TWO_CHANGED])
@@ -181,7 +183,8 @@ class TestAccepted:
         assert finished.read("r1", "t2", "attempts", "1", "generation.json")["data"] == "two"
         assert score(finished) == 1.0
 
-    def test_another_file_is_read_again_from_then_on(self, finished: RunnerProject) -> None:
+    def test_other_file_is_used_from_then_on(self, finished: RunnerProject) -> None:
+        """Another file is read from then on."""
         other = finished.root / "other.json"
         other.write_text(json.dumps({"dataset_name": "validation", "tests": [THREE, FOUR]}))
         ended = finished.run(*ACCEPT, "--dataset-file", "other.json")
@@ -199,9 +202,10 @@ class TestGrades:
     def graded(self, scripted: ScriptedService) -> list[str]:
         return [body["task_id"] for path, body in scripted.bodies if path == "/evaluate-response/"]
 
-    def test_those_of_a_service_stand(
+    def test_services_evaluations_are_kept(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Evaluations of a service are kept for unchanged tasks."""
         flags = ["--service-url", scripted.url]
         assert project.run(*RUN, *flags).code == 0
         project.write_tasks([THREE, ONE, TWO_CHANGED, FOUR])
@@ -211,9 +215,10 @@ class TestGrades:
         assert sorted(self.graded(scripted)[3:]) == ["t2", "t4"]
         assert scripted.paths().count("/final-score/") == 2
 
-    def test_those_of_a_service_that_changed_too_need_two_steps_which_are_told(
+    def test_changed_service_needs_two_steps(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """If the service changed, too, the error gives the two commands."""
         flags = ["--service-url", scripted.url]
         assert project.run(*RUN, *flags).code == 0
         project.write_tasks([THREE, ONE, TWO_CHANGED])
@@ -232,9 +237,10 @@ class TestGrades:
         assert len(project.calls) == 4
         assert sorted(self.graded(scripted)[3:]) == ["t1", "t2", "t3"]
 
-    def test_those_of_another_service_are_not_made_again_unasked(
+    def test_other_services_evaluations_are_kept(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Evaluations by another service are not redone without being asked."""
         assert project.run(*RUN, "--service-url", scripted.url).code == 0
         project.write_tasks([THREE, ONE, TWO_CHANGED])
         ended = project.run(*ACCEPT)
@@ -242,9 +248,8 @@ class TestGrades:
         assert f"evaluated by {scripted.url}" in ended.err
         assert project.read("r1", "t3", "eval.json")["service_url"] == scripted.url
 
-    def test_those_of_the_local_service_are_made_again_as_it_changed_with_its_tasks(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_local_evaluations_are_redone(self, finished: RunnerProject) -> None:
+        """The local service changes with its tasks, so evaluations are redone."""
         before = (finished.results / "r1" / "t3" / "eval.json").read_bytes()
         finished.write_tasks([THREE, ONE, TWO_CHANGED])
         assert finished.run(*ACCEPT, "t1").code == 0
@@ -262,7 +267,8 @@ class TestGrades:
 
 
 class TestPartOfADataset:
-    def test_only_the_first_tasks_of_a_limited_run_count(self, project: RunnerProject) -> None:
+    def test_limited_run_compares_its_tasks_only(self, project: RunnerProject) -> None:
+        """Only the first tasks of a limited run are compared."""
         project.write_tasks([THREE, ONE, TWO])
         assert project.run(*RUN, "--skip-eval", "--limit", "2").code == 0
         project.write_tasks([THREE, ONE, TWO_CHANGED, FOUR])
@@ -273,6 +279,7 @@ class TestPartOfADataset:
         assert "1 added (t4); 1 removed (t1)" in ended.err
 
     def test_accepted_changes_keep_the_limit(self, project: RunnerProject) -> None:
+        """Accepted changes keep the limit."""
         project.write_tasks([THREE, ONE, TWO])
         assert project.run(*RUN, "--limit", "2").code == 0
         project.write_tasks([FOUR, THREE, ONE, TWO])
@@ -284,9 +291,8 @@ class TestPartOfADataset:
         assert project.calls[2:] == ["t4"]
         assert score(project) == 1.0
 
-    def test_the_changed_text_of_a_problem_is_refused_or_redone(
-        self, project: RunnerProject
-    ) -> None:
+    def test_changed_problem_is_refused_or_redone(self, project: RunnerProject) -> None:
+        """The changed text of a problem is refused, or accepted and redone."""
         for task_id in ("a", "b"):
             (project.root / f"{task_id}.txt").write_text(f"say {task_id}")
             flags = ["--skip-eval", "--problem", f"{task_id}.txt", task_id]
@@ -310,9 +316,8 @@ class TestPartOfADataset:
 
 
 class TestKilledInBetween:
-    def test_before_the_new_tasks_are_noted_they_are_still_to_be_accepted(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_kill_before_the_config_is_written(self, finished: RunnerProject) -> None:
+        """A kill before the new tasks are recorded leaves them to be accepted."""
         finished.write_tasks([THREE, ONE, TWO_CHANGED])
         RunArtifacts(finished.results, "r1").keep_attempt("t2")
         assert finished.run(*RUN).code == 2
@@ -323,9 +328,8 @@ class TestKilledInBetween:
         assert finished.read("r1", "t2", "attempts", "1", "eval.json")["status"] == "evaluated"
         assert score(finished) == 1.0
 
-    def test_they_are_not_noted_while_an_old_answer_still_stands(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_old_answer_prevents_the_config(self, finished: RunnerProject) -> None:
+        """New tasks are not recorded while an old answer is still in place."""
         # Noted first, the answer to the old text would count as one to the new text.
         blocking = finished.results / "r1" / "t2" / "attempts"
         blocking.write_text("a file where the folder goes")
@@ -339,9 +343,8 @@ class TestKilledInBetween:
         assert finished.calls[3:] == ["t2"]
         assert score(finished) == 1.0
 
-    def test_after_they_are_noted_the_plain_command_does_the_rest_once(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_kill_after_the_config_is_written(self, finished: RunnerProject) -> None:
+        """A kill after the new tasks are recorded leaves the rest to a plain resume."""
         finished.change_agent(
             (
                 "        word, _, rest",
@@ -365,7 +368,8 @@ class TestKilledInBetween:
             }
         assert finished.read("r1", "t3", "generation.json")["attempts"] == 2
 
-    def test_a_folder_that_was_left_of_a_removed_task_may_go(self, finished: RunnerProject) -> None:
+    def test_folder_of_a_removed_task_may_go(self, finished: RunnerProject) -> None:
+        """The folder of a removed task may be deleted."""
         finished.write_tasks([THREE, ONE])
         assert finished.run(*ACCEPT).code == 0
         shutil.rmtree(finished.results / "r1" / "t2")

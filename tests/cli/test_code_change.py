@@ -31,7 +31,8 @@ class TestGenerationVersion:
         assert project.run(*RUN, "t1", **FIRST).code == 0
         return project
 
-    def test_another_one_is_refused_with_both_and_the_way_out(self, begun: RunnerProject) -> None:
+    def test_other_version_is_refused(self, begun: RunnerProject) -> None:
+        """Another generation version is refused with both values and the flag."""
         before = contents(begun.results)
         ended = begun.run(*RUN, **SECOND)
         assert ended.code == 2
@@ -40,14 +41,14 @@ class TestGenerationVersion:
         assert contents(begun.results) == before
         assert begun.calls == ["t1"]
 
-    def test_one_that_is_no_longer_set_is_another_one(self, begun: RunnerProject) -> None:
+    def test_unset_version_is_another_one(self, begun: RunnerProject) -> None:
+        """A generation version that is not set any more is another one."""
         ended = begun.run(*RUN)
         assert ended.code == 2
         assert "generation version was 'v1', now 'dev'" in ended.err
 
-    def test_an_accepted_one_goes_on_and_each_generation_names_its_own(
-        self, begun: RunnerProject
-    ) -> None:
+    def test_accepted_version_is_recorded(self, begun: RunnerProject) -> None:
+        """An accepted version is recorded, and each generation has its own."""
         ended = begun.run(*ACCEPT, "t2", **SECOND)
         assert ended.code == 0, ended.err
         assert begun.calls == ["t1", "t2"]
@@ -56,18 +57,21 @@ class TestGenerationVersion:
         assert noted["generation_version"] == "v2"
         assert noted["history"][1]["changed"] == {"generation_version": ["v1", "v2"]}
 
-    def test_once_accepted_it_is_the_code_of_the_run(self, begun: RunnerProject) -> None:
+    def test_accepted_version_is_the_runs(self, begun: RunnerProject) -> None:
+        """An accepted version is that of the run from then on."""
         assert begun.run(*ACCEPT, "t2", **SECOND).code == 0
         assert begun.run(*RUN, **SECOND).code == 0
         assert begun.calls == ["t1", "t2", "t3"]
         assert begun.run(*RUN, **FIRST).code == 2
 
-    def test_it_is_accepted_also_where_nothing_is_left_to_do(self, begun: RunnerProject) -> None:
+    def test_version_is_accepted_with_nothing_to_do(self, begun: RunnerProject) -> None:
+        """A version is accepted also where nothing is left to do."""
         assert begun.run(*ACCEPT, "t1", **SECOND).code == 0
         assert begun.run(*RUN, "t1", **SECOND).code == 0
         assert begun.calls == ["t1"]
 
-    def test_grading_and_scoring_are_not_concerned(self, begun: RunnerProject) -> None:
+    def test_evaluate_and_score_ignore_the_version(self, begun: RunnerProject) -> None:
+        """The commands evaluate and score do not compare the version."""
         assert begun.run(*RUN, "--skip-eval", **FIRST).code == 0
         for command in ("evaluate", "score"):
             ended = begun.run(command, "--run-id", "r1", **SECOND)
@@ -75,7 +79,8 @@ class TestGenerationVersion:
         assert config(begun)["generation_version"] == "v1"
         assert begun.run(*RUN, **FIRST).code == 0
 
-    def test_the_flag_is_not_repeated_in_the_resume_command(self, begun: RunnerProject) -> None:
+    def test_resume_command_omits_the_flag(self, begun: RunnerProject) -> None:
+        """The resume command does not repeat the flag."""
         ended = begun.run(*ACCEPT, "t2", **SECOND)
         assert ended.resume_command.endswith("run --run-id r1")
 
@@ -93,7 +98,8 @@ class TestCommit:
         self.git(project, "commit", "--quiet", "--message", "Go on")
         return self.git(project, "rev-parse", "HEAD")
 
-    def test_another_one_is_refused_until_it_is_accepted(self, project: RunnerProject) -> None:
+    def test_other_commit_is_refused(self, project: RunnerProject) -> None:
+        """Another commit is refused until it is accepted."""
         self.git(project, "init", "--quiet")
         first = self.commit(project)
         assert project.run(*RUN, "t1").code == 0
@@ -112,9 +118,8 @@ class TestCommit:
         assert config(project)["runner_commit"] == second
         assert project.calls == ["t1", "t2", "t3"]
 
-    def test_without_a_repository_on_one_side_there_is_nothing_to_compare(
-        self, project: RunnerProject
-    ) -> None:
+    def test_missing_repository_is_not_compared(self, project: RunnerProject) -> None:
+        """Without a repository on one side there is nothing to compare."""
         assert project.run(*RUN, "t1").code == 0
         self.git(project, "init", "--quiet")
         first = self.commit(project)
@@ -122,9 +127,8 @@ class TestCommit:
         assert config(project)["runner_commit"] == first
         assert config(project)["history"][1]["changed"]["runner_commit"] == [None, first]
 
-    def test_edits_that_are_not_committed_are_noted_and_not_refused(
-        self, project: RunnerProject
-    ) -> None:
+    def test_uncommitted_edits_are_recorded(self, project: RunnerProject) -> None:
+        """Edits that are not committed are recorded and not refused."""
         self.git(project, "init", "--quiet")
         self.commit(project)
         assert project.run(*RUN, "t1").code == 0

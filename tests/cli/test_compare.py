@@ -28,9 +28,8 @@ def runs(project: RunnerProject) -> TwoRuns:
 
 
 class TestWaysOut:
-    def test_the_older_run_is_graded_again_where_the_grader_changed(
-        self, project: RunnerProject
-    ) -> None:
+    def test_older_run_is_evaluated_again(self, project: RunnerProject) -> None:
+        """If the grader changed, the way out evaluates the older run again."""
         project.run("run", "--run-id", "first")
         project.write_grader("def grade(task, response):\n    return 1.0\n")
         project.run("run", "--run-id", "second")
@@ -43,7 +42,8 @@ class TestWaysOut:
         assert project.shell(command.removeprefix("bin/")).code == 0
         assert as_json(project, "first", "second")["verdict"] == "no_difference_shown"
 
-    def test_changed_tasks_of_the_older_run_are_done_again(self, project: RunnerProject) -> None:
+    def test_changed_tasks_of_older_run_are_redone(self, project: RunnerProject) -> None:
+        """If tasks changed, the way out redoes them in the older run."""
         project.run("run", "--run-id", "first")
         tasks = json.loads(project.dataset.read_text())["tests"]
         project.write_tasks([tasks[0] | {"question": "say  three"}, *tasks[1:]])
@@ -63,9 +63,10 @@ class TestWaysOut:
         assert project.calls[calls:] == ["t3"]
         assert as_json(project, "first", "second")["verdict"] == "no_difference_shown"
 
-    def test_a_candidate_that_lacks_scores_is_resumed(
+    def test_candidate_without_scores_is_resumed(
         self, project: RunnerProject, runs: TwoRuns
     ) -> None:
+        """If the candidate lacks scores, the way out resumes it."""
         runs.write("a", passes(40, 0))
         runs.write("b", passes(20, 0) | {f"t{n}": FAILED for n in range(20, 40)})
 
@@ -85,9 +86,10 @@ class TestWaysOut:
         ],
         ids=["service", "file"],
     )
-    def test_there_is_none_to_what_is_elsewhere(
+    def test_no_way_out_for_other_places(
         self, project: RunnerProject, runs: TwoRuns, b: dict[str, Any]
     ) -> None:
+        """There is no way out to another service or file."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE, **b)
 
@@ -102,7 +104,7 @@ class TestExitCodes:
         ids=["better", "no difference shown", "worse", "not comparable"],
     )
     @pytest.mark.parametrize("form", [[], ["--json"]], ids=["words", "json"])
-    def test_only_on_demand_they_tell_the_verdict(
+    def test_exit_code_follows_the_verdict(
         self,
         project: RunnerProject,
         runs: TwoRuns,
@@ -110,13 +112,15 @@ class TestExitCodes:
         code: int,
         form: list[str],
     ) -> None:
+        """With --fail-if-worse the exit code follows the verdict."""
         runs.write("a", WHOLE)
         runs.write("b", b)
 
         compare(project, "a", "b", *form)
         compare(project, "a", "b", "--fail-if-worse", *form, code=code)
 
-    def test_not_comparable_goes_before_worse(self, project: RunnerProject, runs: TwoRuns) -> None:
+    def test_not_comparable_wins_over_worse(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Not comparable has its exit code even if B is worse."""
         runs.write("a", WHOLE)
         runs.write("b", passes(10, 30), payload_schema="sample.text.v2")
 
@@ -146,6 +150,7 @@ class TestFields:
         return project
 
     def test_tasks_are_clustered_by_one(self, topical: RunnerProject) -> None:
+        """--cluster groups related tasks for the standard error."""
         lines = lines_of(topical, "first", "second", "--cluster", "topic")
         document = as_json(topical, "first", "second", "--cluster", "topic")
 
@@ -163,7 +168,8 @@ class TestFields:
         assert f"Note       {note}" in lines
         assert document["notes"] == [note]
 
-    def test_groups_are_shown_by_one_the_greatest_loss_first(self, topical: RunnerProject) -> None:
+    def test_groups_are_sorted_by_loss(self, topical: RunnerProject) -> None:
+        """--by shows the groups, the largest loss first."""
         lines = lines_of(topical, "second", "first", "--by", "topic")
         document = as_json(topical, "second", "first", "--by", "topic")
 
@@ -177,7 +183,8 @@ class TestFields:
             ("sums", 0), ("names", -1), ("(none)", -1),
         ]  # fmt: skip
 
-    def test_tasks_that_have_changed_since_are_said(self, topical: RunnerProject) -> None:
+    def test_changed_tasks_are_a_note(self, topical: RunnerProject) -> None:
+        """Tasks that have changed since are noted."""
         tasks = json.loads(topical.dataset.read_text())["tests"]
         topical.write_tasks([tasks[0] | {"topic": "others"}, *tasks[1:]])
 
@@ -185,7 +192,8 @@ class TestFields:
 
         assert "Note       1 compared task(s) have changed since, maybe in the field, too" in lines
 
-    def test_an_unknown_one_is_told(self, topical: RunnerProject) -> None:
+    def test_unknown_field_is_refused(self, topical: RunnerProject) -> None:
+        """An unknown field is refused with similar ones."""
         ended = topical.run("compare", "first", "second", "--cluster", "topics")
 
         assert (ended.code, ended.out) == (2, "")
@@ -195,6 +203,7 @@ class TestFields:
 
 class TestErrors:
     def test_a_run_is_not_compared_with_itself(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """A run is not compared with itself."""
         runs.write("a", WHOLE)
 
         ended = project.run("compare", "a", "a", "--fail-if-worse")
@@ -206,9 +215,10 @@ class TestErrors:
         ]
 
     @pytest.mark.parametrize("order", [["first", "other"], ["other", "first"]])
-    def test_an_unknown_run_is_told_with_what_is_near(
+    def test_unknown_run_suggests_similar_ones(
         self, project: RunnerProject, runs: TwoRuns, order: list[str]
     ) -> None:
+        """An unknown run is refused with similar names."""
         runs.write("first-1", WHOLE)
         runs.write("other", WHOLE)
 
@@ -220,14 +230,16 @@ class TestErrors:
             "Did you mean first-1? Check --results-dir. List the runs: bin/sample-runner runs",
         ]
 
-    def test_it_is_an_object_with_json(self, project: RunnerProject) -> None:
+    def test_error_is_json_with_the_flag(self, project: RunnerProject) -> None:
+        """With --json an error is an object."""
         ended = project.run("compare", "a", "b", "--json")
 
         assert ended.code == 2
         assert (ended.json["command"], ended.json["error"]["type"]) == ("compare", "UsageError")
 
 
-def test_a_run_that_is_going_on_is_compared_and_not_disturbed(project: RunnerProject) -> None:
+def test_running_run_is_compared(project: RunnerProject) -> None:
+    """A run in progress is compared and not disturbed."""
     project.write_tasks(
         [
             {"id": "t1", "question": "say yes", "answer": "yes"},
@@ -251,9 +263,8 @@ def test_a_run_that_is_going_on_is_compared_and_not_disturbed(project: RunnerPro
     assert not document["b"]["complete"]
 
 
-def test_a_secret_and_an_escape_in_what_is_recorded_are_not_shown(
-    project: RunnerProject, runs: TwoRuns
-) -> None:
+def test_secrets_and_escapes_are_not_shown(project: RunnerProject, runs: TwoRuns) -> None:
+    """Secrets and escapes in recorded values are not shown."""
     secret = "sk-4b5c6d7e8f9a0b1c"
     runs.write("a", WHOLE)
     runs.write("b", WHOLE, grader={"service_version": f"\x1b[2J\n{secret}"}, model="m\x1b[2J\n2")

@@ -23,7 +23,8 @@ def runs(project: RunnerProject) -> TwoRuns:
 
 
 class TestAsJson:
-    def test_everything_is_in_it_with_all_ids(self, project: RunnerProject, runs: TwoRuns) -> None:
+    def test_json_has_everything(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The JSON has all figures with all task ids."""
         spent = {"cost": 0.5, "duration": 2.0}
         runs.write("a", passes(10, 10) | {"x": 1.0, "gone": 1.0}, generation=spent)
         runs.write("b", passes(19, 1) | {"x": FAILED}, model="m2", local=None)
@@ -77,9 +78,8 @@ class TestAsJson:
             {"task_id": f"t{n}", "a": 0, "b": 1} for n in range(10, 19)
         ]  # fmt: skip
 
-    def test_obstacles_are_in_it_with_the_way_out(
-        self, project: RunnerProject, runs: TwoRuns
-    ) -> None:
+    def test_json_has_obstacles_with_ways_out(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The JSON has the obstacles with their ways out."""
         runs.write("a", passes(20, 0))
         runs.write("b", passes(20, 0), task_hashes=dict.fromkeys(passes(2, 0), "changed"))
 
@@ -91,9 +91,8 @@ class TestAsJson:
         assert obstacle["way_out"].endswith("run --run-id a --accept-changed-tasks")
         assert document["effect"]["count"] == 18
 
-    def test_without_a_common_score_there_is_no_effect(
-        self, project: RunnerProject, runs: TwoRuns
-    ) -> None:
+    def test_json_without_effect(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Without a common score the JSON has no effect."""
         runs.write("a", passes(1, 0))
         runs.write("b", passes(1, 0, start=1))
 

@@ -30,6 +30,7 @@ def runs(project: RunnerProject) -> TwoRuns:
 
 class TestInWords:
     def test_two_real_runs_are_compared(self, project: RunnerProject) -> None:
+        """Two real runs are compared, with each line of the output."""
         project.write_tasks(
             [{"id": f"t{n}", "question": f"say {n}", "answer": str(n)} for n in range(12)]
         )
@@ -75,9 +76,8 @@ class TestInWords:
             "           One run each does not show how much each varies from run to run.",
         ]
 
-    def test_what_is_left_out_is_listed_with_the_reason(
-        self, project: RunnerProject, runs: TwoRuns
-    ) -> None:
+    def test_excluded_tasks_are_listed(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Tasks that are left out are listed with the reason."""
         runs.write("a", WHOLE | {"x": 1.0, "y": FAILED, "gone": 1.0, "z": MISSING})
         runs.write(
             "b", WHOLE | {"x": FAILED_GRADING, "y": 0.0, "z": FAILED} | passes(7, 0, start=50)
@@ -97,9 +97,10 @@ class TestInWords:
         assert "  done     42 of 44" in lines
         assert any("none yet; mean so far" in line and "not complete" in line for line in lines)
 
-    def test_scores_that_are_no_passes_have_their_changes_shown(
+    def test_changes_of_partial_scores_are_shown(
         self, project: RunnerProject, runs: TwoRuns
     ) -> None:
+        """Changes of scores between 0 and 1 are shown."""
         runs.write("a", {"x": 0.5, "y": 0.5, "z": 1.0})
         runs.write("b", {"x": 0.75, "y": 0.0, "z": TIMED_OUT})
 
@@ -109,7 +110,8 @@ class TestInWords:
         assert "Lost       2: z (-1), y (-0.5)" in lines
         assert not any("McNemar" in line for line in lines)
 
-    def test_what_is_not_recorded_is_said(self, project: RunnerProject, runs: TwoRuns) -> None:
+    def test_unrecorded_values_are_reported(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Values that are not recorded are reported as such."""
         runs.write("a", WHOLE)
         spent = {"duration": 150.0, "cost": 0.001}
         runs.write("b", WHOLE, generation=spent, silent=["t0", "t1"])
@@ -125,15 +127,15 @@ class TestInWords:
         assert f"time 1 h 35 min in all, {unknown}; {average}, " in text
         assert "Changed    nothing of model, settings and code, as far as is recorded" in lines
 
-    def test_what_floats_leave_of_0_is_0(self, project: RunnerProject, runs: TwoRuns) -> None:
+    def test_rounding_error_is_0(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """A rounding error is shown as 0."""
         runs.write("a", {"x": 0.4, "y": 0.4})
         runs.write("b", {"x": 0.7, "y": 0.1})
 
         assert "B - A      +0 ± 0.3 (paired standard error, n=2)" in lines_of(project, "a", "b")
 
-    def test_that_no_difference_is_shown_is_not_taken_for_none(
-        self, project: RunnerProject, runs: TwoRuns
-    ) -> None:
+    def test_no_difference_shown_is_explained(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The verdict explains that no shown difference is not equality."""
         runs.write("a", WHOLE)
         runs.write("b", passes(27, 13))
 
@@ -146,9 +148,10 @@ class TestInWords:
         )
         assert any(line.startswith("Power      a true difference of 0.098 ") for line in lines)
 
-    def test_a_real_run_of_a_deployed_service_is_not_compared_with_a_local_one(
+    def test_deployed_and_local_are_not_compared(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A run of a deployed service is not compared with a local one."""
         project.run("run", "--run-id", "first")
         project.run("run", "--run-id", "second", "--service-url", scripted.url)
         asked = len(scripted.asked)

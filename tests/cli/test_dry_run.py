@@ -49,7 +49,8 @@ def groups(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
 
 
 class TestWhatIsSaid:
-    def test_of_a_new_run_everything_is_to_be_generated(self, project: RunnerProject) -> None:
+    def test_new_run_generates_everything(self, project: RunnerProject) -> None:
+        """A new run would generate all tasks."""
         before = state(project.root)
         ended = project.run(*PLAN)
         assert ended.code == 0
@@ -66,13 +67,15 @@ class TestWhatIsSaid:
         assert ended.err == ""
         assert state(project.root) == before
 
-    def test_without_a_run_id_one_is_made_up(self, project: RunnerProject) -> None:
+    def test_run_id_is_generated(self, project: RunnerProject) -> None:
+        """Without a run id one is generated."""
         document = project.run("run", "--dry-run", "--json").json
         assert document["run_id"]
         assert document["resumed"] is False
         assert not project.results.exists()
 
-    def test_of_a_run_that_is_there_the_tasks_are_grouped(self, project: RunnerProject) -> None:
+    def test_existing_run_is_grouped(self, project: RunnerProject) -> None:
+        """The tasks of an existing run are grouped."""
         project.run(*RUN, "t3")
         project.run(*RUN, "--skip-eval", "t1")
         ended = project.run(*PLAN)
@@ -90,13 +93,15 @@ class TestWhatIsSaid:
             "Leave out --dry-run to do it.",
         ]
 
-    def test_of_many_tasks_a_few_are_named_and_all_counted(self, project: RunnerProject) -> None:
+    def test_many_tasks_are_counted(self, project: RunnerProject) -> None:
+        """Of many tasks a few are named and all are counted."""
         project.write_tasks([{"id": f"t{n}", "question": "say", "answer": ""} for n in range(40)])
         ended = project.run(*PLAN)
         assert "    40 not generated yet: t0, t1, t2, t3, t4, …" in ended.out.splitlines()
         assert len(planned(project)["plan"]["rerun"][0]["task_ids"]) == 40
 
-    def test_as_json_it_is_one_object(self, project: RunnerProject) -> None:
+    def test_json_is_one_object(self, project: RunnerProject) -> None:
+        """The JSON is one object with every task."""
         project.run(*RUN, "t1")
         document = planned(project)
         assert document == {
@@ -122,9 +127,11 @@ class TestWhatIsSaid:
         }
 
     def test_only_the_chosen_tasks_are_in_it(self, project: RunnerProject) -> None:
+        """Only the chosen tasks are in the plan."""
         assert groups(planned(project, "t1", "t2"))["rerun"] == {Reason.NOT_GENERATED: ["t1", "t2"]}
 
-    def test_what_it_says_is_what_is_done(self, project: RunnerProject) -> None:
+    def test_plan_is_carried_out(self, project: RunnerProject) -> None:
+        """A run does what the plan says."""
         project.run(*RUN, "t3")
         project.run(*RUN, "--skip-eval", "t1")
         rerun = groups(planned(project, "--rerun", "t3"))["rerun"]
@@ -140,38 +147,46 @@ class TestWhy:
         expected = {"reuse": {}, "regrade": {}, "rerun": {}} | {action: {why: [*task_ids]}}
         assert groups(document) == expected
 
-    def test_graded(self, project: RunnerProject) -> None:
+    def test_reason_evaluated(self, project: RunnerProject) -> None:
+        """A task with an evaluation is reused."""
         project.run(*RUN)
         self.only(planned(project), "reuse", Reason.GRADED, "t3", "t1", "t2")
 
-    def test_did_not_complete(self, project: RunnerProject) -> None:
+    def test_reason_did_not_complete(self, project: RunnerProject) -> None:
+        """A task that did not complete is reused, or redone with --retry-timeouts."""
         project.write_tasks([{"id": "t1", "question": "out-of-turns", "answer": ""}])
         project.run(*RUN)
         self.only(planned(project), "reuse", Reason.DID_NOT_COMPLETE, "t1")
         self.only(planned(project, "--retry-timeouts"), "rerun", Reason.RETRY_TIMEOUTS, "t1")
 
-    def test_generated_and_not_to_be_graded(self, project: RunnerProject) -> None:
+    def test_reason_generated(self, project: RunnerProject) -> None:
+        """Without evaluations a generation is reused."""
         project.run(*RUN, "--skip-eval")
         self.only(planned(project, "--skip-eval"), "reuse", Reason.GENERATED, "t3", "t1", "t2")
         self.only(planned(project), "regrade", Reason.NOT_GRADED, "t3", "t1", "t2")
 
-    def test_the_grading_failed(self, project: RunnerProject, scripted: ScriptedService) -> None:
+    def test_reason_evaluation_failed(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        """A failed evaluation is redone."""
         flags = ["--service-url", scripted.url]
         scripted.answers["/evaluate-response/"] = (400, {"detail": "Task ID not found"})
         project.run(*RUN, *flags)
         document = planned(project, *flags)
         self.only(document, "regrade", Reason.GRADING_FAILED, "t3", "t1", "t2")
 
-    def test_the_grade_is_that_of_another_generation(self, project: RunnerProject) -> None:
+    def test_reason_other_generation(self, project: RunnerProject) -> None:
+        """An evaluation of another generation is redone."""
         project.run(*RUN, "t1")
         generation = project.results / "r1" / "t1" / "generation.json"
         generation.write_text(generation.read_text().replace('"one"', '"wrong"'))
         self.only(planned(project, "t1"), "regrade", Reason.OTHER_GENERATION, "t1")
 
     @pytest.mark.parametrize("command", [[], ["--skip-eval"]])
-    def test_another_grader(
+    def test_reason_other_grader(
         self, project: RunnerProject, scripted: ScriptedService, command: list[str]
     ) -> None:
+        """An evaluation by another grader is redone unless --skip-eval is given."""
         project.run(*RUN)
         document = planned(project, *command, "--service-url", scripted.url)
         if command:
@@ -179,7 +194,8 @@ class TestWhy:
         else:
             self.only(document, "regrade", Reason.OTHER_GRADER, "t3", "t1", "t2")
 
-    def test_the_local_service_changed_with_its_tasks(self, project: RunnerProject) -> None:
+    def test_reason_other_references(self, project: RunnerProject) -> None:
+        """The local service changes with its tasks, so evaluations are redone."""
         project.run(*RUN)
         project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
         assert groups(planned(project, "--accept-changed-tasks")) == {
@@ -188,29 +204,34 @@ class TestWhy:
             "rerun": {Reason.CHANGED: ["t2"]},
         }
 
-    def test_the_generation_could_not_be_read(self, project: RunnerProject) -> None:
+    def test_reason_unreadable(self, project: RunnerProject) -> None:
+        """A generation that can't be read is redone."""
         project.run(*RUN, "t1")
         (project.results / "r1" / "t1" / "generation.json").write_text("{")
         self.only(planned(project, "t1"), "rerun", Reason.UNREADABLE, "t1")
 
-    def test_the_generation_failed(self, project: RunnerProject) -> None:
+    def test_reason_generation_failed(self, project: RunnerProject) -> None:
+        """A failed generation is redone."""
         project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
         project.run(*RUN)
         self.only(planned(project), "rerun", Reason.GENERATION_FAILED, "t1")
 
-    def test_the_task_has_changed(self, project: RunnerProject) -> None:
+    def test_reason_changed(self, project: RunnerProject) -> None:
+        """A changed task is redone."""
         project.run(*RUN, "--skip-eval", "t2")
         project.dataset.write_text(project.dataset.read_text().replace("say two", "say other"))
         document = planned(project, "--accept-changed-tasks", "--skip-eval", "t2")
         self.only(document, "rerun", Reason.CHANGED, "t2")
 
-    def test_rerun(self, project: RunnerProject) -> None:
+    def test_reason_rerun(self, project: RunnerProject) -> None:
+        """A task that is named by --rerun is redone."""
         project.run(*RUN, "t1")
         self.only(planned(project, "--rerun", "t1", "t1"), "rerun", Reason.RERUN, "t1")
 
 
 class TestNothingIsTouched:
-    def test_neither_the_agent_nor_the_grader_is_called(self, project: RunnerProject) -> None:
+    def test_agent_and_grader_are_not_called(self, project: RunnerProject) -> None:
+        """Neither the agent nor the grader is called."""
         project.write_grader(GRADER)
         project.run(*RUN, "--skip-eval", "t1")
         ended = project.run(*PLAN, "--rerun", "t1")
@@ -218,16 +239,16 @@ class TestNothingIsTouched:
         assert project.calls == ["t1"]
         assert not (project.root / "graded.txt").exists()
 
-    def test_a_service_is_asked_for_its_version_only(
+    def test_service_is_asked_for_its_version_only(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A service is asked only for its version."""
         project.run(*RUN, "--skip-eval", "t1")
         planned(project, "--service-url", scripted.url)
         assert scripted.paths() == ["/version"]
 
-    def test_files_that_can_not_be_read_are_told_and_stay_where_they_are(
-        self, project: RunnerProject
-    ) -> None:
+    def test_unreadable_files_are_listed_and_stay(self, project: RunnerProject) -> None:
+        """Files that can't be read are listed and stay in their place."""
         project.run(*RUN)
         generation = project.results / "r1" / "t1" / "generation.json"
         grade = project.results / "r1" / "t2" / "eval.json"
@@ -245,9 +266,8 @@ class TestNothingIsTouched:
             said = f"  would be set aside, because it can't be read: results/r1/{name}"
             assert said in ended.out.splitlines()
 
-    def test_a_torn_config_of_a_run_that_generated_nothing_stays_too(
-        self, project: RunnerProject
-    ) -> None:
+    def test_torn_config_stays(self, project: RunnerProject) -> None:
+        """A torn config of a run without generations stays in its place."""
         config = project.results / "r1" / "run_config.json"
         config.parent.mkdir(parents=True)
         config.write_text("{")
@@ -256,13 +276,15 @@ class TestNothingIsTouched:
         assert document["resumed"] is False
 
     def test_a_problem_is_planned_too(self, project: RunnerProject) -> None:
+        """A problem is planned, too."""
         (project.root / "p.txt").write_text("say one")
         flags = ["--skip-eval", "--problem", "p.txt", "p1"]
         assert groups(planned(project, *flags))["rerun"] == {Reason.NOT_GENERATED: ["p1"]}
         assert project.run(*RUN, *flags).code == 0
         assert groups(planned(project, *flags))["reuse"] == {Reason.GENERATED: ["p1"]}
 
-    def test_it_works_while_another_process_holds_the_run(self, project: RunnerProject) -> None:
+    def test_plan_works_beside_a_running_run(self, project: RunnerProject) -> None:
+        """The plan is made while another process holds the run."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "say one", "answer": "one"},
@@ -292,26 +314,30 @@ class TestServicesThatCanNotBeUsed:
             taken.bind(("127.0.0.1", 0))
             return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
-    def test_one_that_is_down_is_no_obstacle(self, project: RunnerProject, nobody: str) -> None:
+    def test_down_service_is_no_obstacle(self, project: RunnerProject, nobody: str) -> None:
+        """A service that is down is no obstacle."""
         project.run(*RUN, "--skip-eval", "t1")
         document = planned(project, "--service-url", nobody)
         assert groups(document)["regrade"] == {Reason.NOT_GRADED: ["t1"]}
 
-    def test_one_in_trouble_is_asked_once(
+    def test_failing_service_is_asked_once(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A service that fails is asked once."""
         scripted.answers["/version"] = (503, {"detail": "in trouble"})
         planned(project, "--service-url", scripted.url)
         assert scripted.paths() == ["/version"]
 
-    def test_one_that_refuses_the_key_is_no_obstacle(
+    def test_refused_key_is_no_obstacle(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A service that refuses the key is no obstacle."""
         scripted.answers["/version"] = (401, {"detail": "Unauthorized"})
         document = planned(project, "--service-url", scripted.url)
         assert groups(document)["rerun"] == {Reason.NOT_GENERATED: ["t3", "t1", "t2"]}
 
-    def test_without_any_the_generations_are_planned(self, project: RunnerProject) -> None:
+    def test_missing_service_is_no_obstacle(self, project: RunnerProject) -> None:
+        """Without a service the generations are planned."""
         project.write_cli(default_service_url=None)
         assert groups(planned(project))["rerun"] == {Reason.NOT_GENERATED: ["t3", "t1", "t2"]}
 
@@ -335,15 +361,15 @@ class TestErrors:
             (["--dataset-file", "missing.json"], "missing.json"),
         ],
     )
-    def test_what_run_refuses_is_refused(
+    def test_refusals_of_run_apply(
         self, project: RunnerProject, flags: list[str], said: str
     ) -> None:
+        """Input that run refuses is refused."""
         project.run(*RUN, "t1")
         assert said in self.refused(project, *flags).err
 
-    def test_changed_tasks_and_code_are_refused_unless_accepted(
-        self, project: RunnerProject
-    ) -> None:
+    def test_changes_need_acceptance(self, project: RunnerProject) -> None:
+        """Changed tasks and code are refused unless accepted."""
         project.run(*RUN, "--skip-eval", "t1")
         stamp = {"SAMPLE_GENERATION_VERSION": "v2"}
         assert "'dev', now 'v2'" in self.refused(project, **stamp).err
@@ -354,7 +380,8 @@ class TestErrors:
         # Planning has accepted nothing.
         assert "1 changed (t1)" in self.refused(project).err
 
-    def test_with_json_a_refusal_is_an_object(self, project: RunnerProject) -> None:
+    def test_json_refusal_is_an_object(self, project: RunnerProject) -> None:
+        """With --json a refusal is an object."""
         project.run(*RUN, "t1")
         ended = project.run(*PLAN, "--json", "--model", "m2")
         assert ended.code == 2

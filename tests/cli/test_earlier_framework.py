@@ -108,9 +108,8 @@ def old(project: RunnerProject) -> RunnerProject:
     return project
 
 
-def test_a_run_of_it_generates_grades_and_scores(
-    old: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_earlier_runner_runs_as_it_is(old: RunnerProject, scripted: ScriptedService) -> None:
+    """A runner of the earlier framework generates, evaluates and scores unchanged."""
     flags = ["--model", "m1", "--run-id", "r1", "--temperature", "0.5"]
     ended = old.execute("run", *flags, SERVICE_URL=scripted.url)
     assert ended.code == 0, ended.err
@@ -127,16 +126,16 @@ def test_a_run_of_it_generates_grades_and_scores(
     assert graded["dataset"] == "validation"
 
 
-def test_a_score_of_it_is_made_again_on_demand(
-    old: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_earlier_runner_is_scored_again(old: RunnerProject, scripted: ScriptedService) -> None:
+    """A run of the earlier framework is scored again with --force."""
     old.run("run", "--model", "m1", "--run-id", "r1", "--service-url", scripted.url)
     ended = old.run("score", "--run-id", "r1", "--force", "--service-url", scripted.url)
     assert ended.code == 0
     assert scripted.paths().count("/final-score/") == 2
 
 
-def test_without_a_model_or_a_service_it_says_what_to_give(old: RunnerProject) -> None:
+def test_missing_model_or_service_is_named(old: RunnerProject) -> None:
+    """Without a model or a service the error names the flag or variable."""
     ended = old.run("run", "--run-id", "r1")
     assert ended.code == 2
     assert "--model" in ended.err

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class TestOrchestrators:
     """One task in one container, in a working directory that belongs to the task."""
 
-    def test_a_problem_needs_neither_dataset_nor_service_and_reads_no_env_file(
+    def test_problem_needs_no_dataset_and_no_service(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """A problem needs neither dataset nor service and reads no .env file."""
         project.change_agent(
             (
                 "answer=rest",
@@ -59,9 +60,8 @@ class TestOrchestrators:
         assert (config["task_source"], config["tasks"]) == ("problem", ["t1"])
         assert {path.name for path in work.iterdir()} == {".env", "pyproject.toml", "runner"}
 
-    def test_problems_under_one_run_id_add_their_tasks(
-        self, project: RunnerProject, tmp_path: Path
-    ) -> None:
+    def test_problems_add_their_tasks(self, project: RunnerProject, tmp_path: Path) -> None:
+        """Problems under one run id add their tasks."""
         for task_id in ("t1", "t2"):
             (tmp_path / "problem.txt").write_text(f"say {task_id}")
             flags = ["--run-id", "r1", "--skip-eval", "--problem", tmp_path / "problem.txt"]
@@ -71,9 +71,10 @@ class TestOrchestrators:
 
 
 class TestEnvFile:
-    def test_the_projects_env_file_fills_in_what_the_environment_lacks(
+    def test_dotenv_fills_in_missing_variables(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """The project's .env file sets what the environment lacks."""
         (project.root / ".env").write_text(
             "RESULTS_DIR=from-file\nSAMPLE_GENERATION_VERSION=from-file\n"
         )
@@ -82,9 +83,10 @@ class TestEnvFile:
         config = project.read("run_config.json", results=run_dir)
         assert config["generation_version"] == "from-environment"
 
-    def test_an_env_file_in_the_working_directory_is_never_read(
+    def test_dotenv_of_working_directory_is_ignored(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """A .env file in the working directory is never read."""
         work = tmp_path / "work"
         work.mkdir()
         (work / ".env").write_text("RESULTS_DIR=hostile\nSAMPLE_GENERATION_VERSION=hostile\n")
@@ -92,9 +94,8 @@ class TestEnvFile:
         assert project.read("r1", "run_config.json")["generation_version"] == "dev"
         assert [path.name for path in work.iterdir()] == [".env"]
 
-    def test_a_key_in_the_projects_env_file_is_sent(
-        self, project: RunnerProject, scripted: ScriptedService
-    ) -> None:
+    def test_key_in_dotenv_is_sent(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """A key in the project's .env file is sent."""
         scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
         (project.root / ".env").write_text(f"VALS_AUTH_KEY=hidden-1\nSERVICE_URL={scripted.url}\n")
         ended = project.run("run")
@@ -102,17 +103,19 @@ class TestEnvFile:
 
 
 class TestPaths:
-    def test_results_and_data_are_the_projects_from_any_folder(
+    def test_results_and_data_are_the_projects(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """Results and data are the project's, from any working directory."""
         ended = project.execute("run", "--run-id", "r1", cwd=tmp_path)
         assert ended.code == 0, ended.err
         assert project.read("r1", "final_score.json")["complete"] is True
         assert "Results  project/results/r1" in ended.out
 
-    def test_relative_paths_that_a_user_gives_start_at_the_working_directory(
+    def test_given_paths_are_relative_to_the_cwd(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """Relative paths that are given start at the working directory."""
         (tmp_path / "own.jsonl").write_text('{"id": "x", "question": "say it", "answer": "it"}\n')
         flags = ["--run-id", "r1", "--dataset-file", "own.jsonl", "--results-dir", "out"]
         ended = project.execute("run", *flags, cwd=tmp_path)
@@ -121,17 +124,19 @@ class TestPaths:
         assert score["final_score"] == 1.0
 
     @pytest.mark.parametrize("given", [True, False])
-    def test_a_flag_beats_the_environment(
+    def test_flag_wins_over_the_environment(
         self, project: RunnerProject, tmp_path: Path, given: bool
     ) -> None:
+        """A flag wins over the environment."""
         flags = ["--results-dir", tmp_path / "flag"] if given else []
         project.run("run", "--run-id", "r1", *flags, RESULTS_DIR=str(tmp_path / "environment"))
         assert (tmp_path / ("flag" if given else "environment") / "r1").is_dir()
         assert not project.results.exists()
 
-    def test_the_service_of_the_environment_beats_the_default_and_a_flag_beats_both(
+    def test_service_flag_wins_over_environment(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """The service is that of the flag, else of the environment, else the default."""
         assert project.run("run", "--run-id", "r1", SERVICE_URL=scripted.url).code == 0
         assert project.read("r1", "final_score.json")["service_url"] == scripted.url
         flags = ["--run-id", "r2", "--service-url", "local"]

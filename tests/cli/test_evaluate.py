@@ -20,7 +20,8 @@ def graded(scripted: ScriptedService) -> list[str]:
     return sorted(body["task_id"] for body in sent)
 
 
-def test_generations_on_disk_are_graded_and_scored(project: RunnerProject) -> None:
+def test_generations_are_evaluated_and_scored(project: RunnerProject) -> None:
+    """Generations on disk are evaluated and scored."""
     project.run("run", "--run-id", "r1", "--skip-eval")
     ended = project.run("evaluate", "--run-id", "r1")
     assert ended.code == 0
@@ -29,6 +30,7 @@ def test_generations_on_disk_are_graded_and_scored(project: RunnerProject) -> No
 
 
 def test_nothing_is_generated(project: RunnerProject) -> None:
+    """The command evaluate generates nothing."""
     project.run("run", "--run-id", "r1", "--skip-eval", "t1")
     ended = project.run("evaluate", "--run-id", "r1")
     assert ended.code == 0
@@ -37,7 +39,8 @@ def test_nothing_is_generated(project: RunnerProject) -> None:
     assert not (project.results / "r1" / "final_score.json").exists()
 
 
-def test_a_generation_error_that_remains_is_no_success(project: RunnerProject) -> None:
+def test_remaining_generation_error_is_a_failure(project: RunnerProject) -> None:
+    """A generation error that remains makes the command fail."""
     project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
     project.run("run", "--run-id", "r1", "--skip-eval")
     ended = project.run("evaluate", "--run-id", "r1")
@@ -45,9 +48,8 @@ def test_a_generation_error_that_remains_is_no_success(project: RunnerProject) -
     assert "Generation failed for 1 task: t1" in ended.out
 
 
-def test_what_has_a_grade_is_not_graded_again(
-    project: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_existing_evaluations_are_kept(project: RunnerProject, scripted: ScriptedService) -> None:
+    """Existing evaluations are not made again without --regrade."""
     flags = ["--run-id", "r1", "--service-url", scripted.url]
     project.run("run", *flags)
     assert project.run("evaluate", *flags).code == 0
@@ -58,9 +60,8 @@ def test_what_has_a_grade_is_not_graded_again(
 
 
 @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
-def test_another_grader_is_refused_until_all_is_graded_again(
-    project: RunnerProject, command: str
-) -> None:
+def test_other_grader_needs_a_regrade(project: RunnerProject, command: str) -> None:
+    """Another grader is refused until everything is evaluated again."""
     project.run("run", "--run-id", "r1", "t3", "t1")
     project.run("run", "--run-id", "r1", "--skip-eval")
     project.write_grader(STRICTER)
@@ -77,7 +78,8 @@ def test_another_grader_is_refused_until_all_is_graded_again(
     assert project.run("run", "--run-id", "r1").code == 0
 
 
-def test_another_grader_is_refused_for_a_finished_run_too(project: RunnerProject) -> None:
+def test_finished_run_needs_a_regrade_too(project: RunnerProject) -> None:
+    """Another grader is refused for a finished run, too."""
     project.run("run", "--run-id", "r1")
     project.write_grader(STRICTER)
     assert project.run("run", "--run-id", "r1").code == 2
@@ -85,7 +87,8 @@ def test_another_grader_is_refused_for_a_finished_run_too(project: RunnerProject
     assert project.read("r1", "final_score.json")["final_score"] == 0.0
 
 
-def test_a_corrected_reference_needs_a_regrade(project: RunnerProject) -> None:
+def test_corrected_reference_needs_a_regrade(project: RunnerProject) -> None:
+    """A corrected reference needs --regrade."""
     project.run("run", "--run-id", "r1")
     project.dataset.write_text(project.dataset.read_text().replace("something else", "two"))
     assert project.run("run", "--run-id", "r1").code == 2
@@ -107,9 +110,10 @@ class TestAnotherGrader:
         return ended.err
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_another_service_is_refused_and_generations_are_kept(
+    def test_other_service_needs_a_regrade(
         self, project: RunnerProject, scripted: ScriptedService, command: str
     ) -> None:
+        """Another service is refused until --regrade, and generations are kept."""
         project.run("run", "--run-id", "r1")
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         said = self.refused(project, command, *flags)
@@ -123,9 +127,10 @@ class TestAnotherGrader:
         assert len(project.calls) == 3
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_another_evaluation_api_is_refused(
+    def test_other_evaluation_api_needs_a_regrade(
         self, project: RunnerProject, scripted: ScriptedService, command: str
     ) -> None:
+        """Another evaluation API is refused until --regrade."""
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         project.run("run", *flags)
         project.set_in_class('EVALUATION_API = "v1"')
@@ -139,9 +144,10 @@ class TestAnotherGrader:
         assert project.read("r1", "final_score.json")["final_score"] == 0.5
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_another_version_of_the_service_is_refused(
+    def test_other_service_version_needs_a_regrade(
         self, project: RunnerProject, scripted: ScriptedService, command: str
     ) -> None:
+        """Another version of the service is refused until --regrade."""
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         project.run("run", *flags, "t1", "t3")
         scripted.answers["/version"] = (200, {"service_version": "2.0.0"})
@@ -156,9 +162,8 @@ class TestAnotherGrader:
         }
         assert versions == {"2.0.0"}
 
-    def test_the_printed_way_out_works(
-        self, project: RunnerProject, scripted: ScriptedService
-    ) -> None:
+    def test_printed_command_works(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """The command that the error prints works."""
         project.run("run", "--run-id", "r1")
         said = self.refused(project, "run", "--run-id", "r1", "--service-url", scripted.url)
         (way_out,) = [line for line in said.splitlines() if "evaluate --run-id" in line]
@@ -168,9 +173,10 @@ class TestAnotherGrader:
 
 
 class TestRegrade:
-    def test_the_earlier_grades_are_kept(
+    def test_earlier_evaluations_are_kept(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """The earlier evaluations are kept."""
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         project.run("run", *flags)
         earlier: list[bytes] = []
@@ -187,9 +193,10 @@ class TestRegrade:
         assert project.read("r1", "t1", "generation.json")["attempts"] == 1
         assert scripted.paths().count("/final-score/") == 3
 
-    def test_one_that_is_interrupted_goes_on_with_plain_evaluate(
+    def test_interrupted_regrade_is_resumed(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An interrupted --regrade is resumed by a plain evaluate."""
         flags = ["--run-id", "r1", "--service-url", scripted.url, "--eval-parallelism", "1"]
         project.run("run", *flags)
         scripted.bodies.clear()
@@ -213,9 +220,10 @@ class TestRegrade:
             assert [path.name for path in kept.iterdir()] == ["1.json"]
             assert project.read("r1", task_id, "eval.json")["result"] == {"pass_percentage": 0.5}
 
-    def test_one_that_is_refused_at_once_takes_no_grade_away(
+    def test_refused_regrade_removes_nothing(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A --regrade that is refused at once removes no evaluation."""
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         project.run("run", *flags)
         before = contents(project.results)
@@ -223,9 +231,8 @@ class TestRegrade:
         assert project.run("evaluate", *flags, "--regrade").code == 1
         assert contents(project.results) == before
 
-    def test_what_ran_out_of_turns_stays_so_and_is_not_sent(
-        self, project: RunnerProject, scripted: ScriptedService
-    ) -> None:
+    def test_max_turns_is_not_sent(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """A generation that ran out of turns is not sent to the grader."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "out-of-turns", "answer": ""},
@@ -240,12 +247,14 @@ class TestRegrade:
 
 
 def test_an_unknown_run_is_named(project: RunnerProject) -> None:
+    """An unknown run is named."""
     ended = project.run("evaluate", "--run-id", "nothing")
     assert ended.code == 2
     assert "'nothing'" in ended.err
 
 
-def test_another_grader_is_refused_for_another_part_of_the_run(project: RunnerProject) -> None:
+def test_other_grader_is_refused_for_other_tasks(project: RunnerProject) -> None:
+    """Another grader is refused for other tasks of the run, too."""
     assert project.run("run", "--run-id", "r1", "t1").code == 0
     project.write_grader(STRICTER)
     ended = project.run("run", "--run-id", "r1", "t2")
@@ -255,9 +264,10 @@ def test_another_grader_is_refused_for_another_part_of_the_run(project: RunnerPr
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 
 
-def test_a_grader_that_changes_between_two_grades_gives_no_score(
+def test_grader_change_during_a_run_gives_no_score(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """A grader that changes during a run gives no score."""
     project.set_in_class('EVALUATION_API = "v1"')
     graded = {"status": "evaluated", "result": 1.0}
     scripted.answers["/v1/evaluate"] = [
@@ -309,16 +319,18 @@ class TestAnAuthorsOwnEvaluate:
     def list(self, scripted: ScriptedService) -> None:
         scripted.answers["/v1/datasets/validation/tasks"] = (200, {"tasks": self.tasks})
 
-    def test_it_sees_the_tasks_of_the_service(
+    def test_own_evaluate_sees_the_services_tasks(
         self, grading: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An author's own evaluate() sees the tasks of the service."""
         ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)
         assert ended.code == 0, ended.err
         assert grading.read("r1", "t2", "eval.json")["result"] == ["say two", {"level": 2}]
 
-    def test_tasks_of_the_service_that_changed_are_refused(
+    def test_changed_service_tasks_are_refused(
         self, grading: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Tasks of the service that changed are refused."""
         self.tasks[1]["level"] = 3
         self.list(scripted)
         ended = grading.run("evaluate", "--run-id", "r1", "--service-url", scripted.url)

@@ -27,9 +27,10 @@ def named(project: RunnerProject) -> list[str]:
 COSTLY = ("return GenerationResult(answer=rest)", "return GenerationResult(answer=rest, cost=0.5)")
 
 
-def test_each_step_is_noted_in_its_order_between_the_first_line_and_the_last(
+def test_steps_are_logged_in_order(
     project: RunnerProject,
 ) -> None:
+    """Each step is logged in order between the first and the last line."""
     project.write_tasks([{"id": "t1", "question": "say one", "answer": "one"}])
     assert project.run("run", "--run-id", "r1", "--parallelism", "3").code == 0
     first, *_, last = events(project)
@@ -48,9 +49,8 @@ def test_each_step_is_noted_in_its_order_between_the_first_line_and_the_last(
     assert (last["outcome"], last["final_score"], last["mean"]) == ("complete", 1.0, 1.0)
 
 
-def test_a_grading_that_waits_for_another_try_and_goes_on_is_noted_with_its_task(
-    project: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_waiting_evaluation_is_logged(project: RunnerProject, scripted: ScriptedService) -> None:
+    """An evaluation that waits for a retry is logged with its task."""
     scripted.answers["/evaluate-response/"] = [
         (503, {"detail": "busy"}, {"retry-after": "0"}),
         (200, {"pass_percentage": 1.0}),
@@ -72,7 +72,8 @@ def test_a_grading_that_waits_for_another_try_and_goes_on_is_noted_with_its_task
     assert events(project)[-1]["outcome"] == "incomplete"  # two tasks were not chosen
 
 
-def test_a_resume_begins_with_what_stood_before(project: RunnerProject) -> None:
+def test_resume_starts_with_earlier_counts(project: RunnerProject) -> None:
+    """The first line of a resume has the counts of before."""
     project.change_agent(COSTLY)
     project.write_tasks(
         [
@@ -105,9 +106,10 @@ def test_a_resume_begins_with_what_stood_before(project: RunnerProject) -> None:
     assert (first["cost"], first["cost_unknown"]) == (1.5, 2)  # earlier attempts were paid, too
 
 
-def test_what_stops_or_fails_an_invocation_is_the_last_it_says(
+def test_end_of_an_invocation_has_its_reason(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """The last line of an invocation has the reason why it ended."""
     scripted.answers["/evaluate-response/"] = (401, {"detail": "no"})
     run = ("run", "--run-id", "r1", "--service-url", scripted.url)
     assert project.run(*run).code == 1
@@ -122,7 +124,8 @@ def test_what_stops_or_fails_an_invocation_is_the_last_it_says(
     assert "task_score() failed" in events(project)[-1]["error"]
 
 
-def test_a_command_with_nothing_to_do_adds_nothing(project: RunnerProject) -> None:
+def test_nothing_to_do_logs_nothing(project: RunnerProject) -> None:
+    """A command with nothing to do logs nothing."""
     project.run("run", "--run-id", "r1")
     before = (project.results / "r1" / "events.jsonl").read_bytes()
     for command in ("run", "evaluate", "score"):
@@ -131,9 +134,10 @@ def test_a_command_with_nothing_to_do_adds_nothing(project: RunnerProject) -> No
     assert (project.results / "r1" / "events.jsonl").read_bytes() == before
 
 
-def test_a_log_that_can_not_be_written_is_told_of_once_and_changes_nothing_else(
+def test_unwritable_log_is_reported_once(
     project: RunnerProject,
 ) -> None:
+    """A log that can't be written is reported once and changes nothing else."""
     (project.results / "r1" / "events.jsonl").mkdir(parents=True)
     ended = project.run("run", "--run-id", "r1")
     assert ended.code == 0

@@ -31,7 +31,8 @@ def as_jsonl(text: str) -> list[dict[str, Any]]:
 
 
 class TestTheRows:
-    def test_each_task_has_one_in_the_runs_order(self, project: RunnerProject) -> None:
+    def test_each_task_has_a_row(self, project: RunnerProject) -> None:
+        """Each task has a row, in the order of the run."""
         run_to_all_ends(project)
 
         ended = project.run("export", "r1")
@@ -52,7 +53,8 @@ class TestTheRows:
         assert (rows[4]["attempts"], rows[4]["kind"]) == ("2", "author_code")
         assert rows[8]["question"] == rows[8]["grade"] == ""
 
-    def test_in_json_lines_they_are_the_same(self, project: RunnerProject) -> None:
+    def test_jsonl_has_the_same_rows(self, project: RunnerProject) -> None:
+        """JSON lines have the same rows."""
         run_to_all_ends(project)
 
         rows = as_jsonl(project.run("export", "r1", "--format", "jsonl").out)
@@ -64,9 +66,8 @@ class TestTheRows:
         assert rows[8]["question"] is rows[8]["grade"] is None
         assert rows[0]["stale_eval"] is False
 
-    def test_the_columns_are_always_the_same_and_the_page_lists_them(
-        self, project: RunnerProject
-    ) -> None:
+    def test_columns_are_fixed_and_documented(self, project: RunnerProject) -> None:
+        """The columns are always the same, and the page lists them."""
         project.run("run", "--run-id", "r1", "t1")
 
         heading = project.run("export", "r1").out.splitlines()[0]
@@ -76,7 +77,8 @@ class TestTheRows:
         names = [part for place, part in enumerate(listed.split("`")) if place % 2]
         assert [name for name in names if name in COLUMNS] == [*COLUMNS]
 
-    def test_what_the_agent_prints_is_not_among_them(self, project: RunnerProject) -> None:
+    def test_agents_output_is_not_in_the_table(self, project: RunnerProject) -> None:
+        """Output of the agent is not in the table."""
         project.run("run", "--run-id", "r1")
         project.change_agent(("ROOT =", 'print("imported")\nos.system("echo started")\nROOT ='))
 
@@ -101,9 +103,10 @@ class TestTextsInCsv:
             ("\x1b[31mred\x00", "red"),
         ],
     )
-    def test_none_is_a_formula_or_drives_a_terminal(
+    def test_text_is_no_formula_and_no_escape(
         self, project: RunnerProject, answer: str, cell: str
     ) -> None:
+        """A text in CSV is neither a formula nor an escape sequence."""
         project.write_tasks([{"id": "t1", "question": f"say {answer}", "answer": ""}])
         project.run("run", "--run-id", "r1")
 
@@ -113,9 +116,8 @@ class TestTextsInCsv:
         assert row["answer"] == cell
         assert whole["answer"] == answer
 
-    def test_an_id_is_a_text_like_any_other_and_a_number_stays_one(
-        self, project: RunnerProject
-    ) -> None:
+    def test_id_is_escaped_and_number_is_not(self, project: RunnerProject) -> None:
+        """An id is escaped like any text, and a number is not."""
         project.set_in_class("task_score = lambda self, result: -0.5")
         project.write_tasks([{"id": "=1", "question": "say a", "answer": ""}])
         project.run("run", "--run-id", "r1")
@@ -126,7 +128,8 @@ class TestTextsInCsv:
 
 
 class TestTheFile:
-    def test_its_name_says_what_is_written(self, project: RunnerProject) -> None:
+    def test_file_ending_sets_the_format(self, project: RunnerProject) -> None:
+        """The ending of the file sets the format, unless --format does."""
         project.run("run", "--run-id", "r1")
 
         said = project.run("export", "r1", "--output", "r1.jsonl")
@@ -140,7 +143,8 @@ class TestTheFile:
         assert (told["format"], told["output"], told["rows"]) == ("csv", "r1.csv", 3)
         assert [path.name for path in project.root.glob(".*.tmp")] == []
 
-    def test_a_link_to_it_stays_one(self, project: RunnerProject, tmp_path: Path) -> None:
+    def test_link_to_the_file_is_kept(self, project: RunnerProject, tmp_path: Path) -> None:
+        """A link to the file is kept, and its target is written."""
         project.run("run", "--run-id", "r1")
         (tmp_path / "target.csv").write_text("old")
         (project.root / "link.csv").symlink_to(tmp_path / "target.csv")
@@ -150,7 +154,8 @@ class TestTheFile:
         assert (project.root / "link.csv").is_symlink()
         assert len(as_csv((tmp_path / "target.csv").read_text())) == 3
 
-    def test_where_writing_fails_what_was_there_stays(self, project: RunnerProject) -> None:
+    def test_failed_export_keeps_the_old_file(self, project: RunnerProject) -> None:
+        """An export that fails keeps the old file."""
         project.run("run", "--run-id", "r1")
         project.set_in_class(
             'task_score = lambda self, result: 1 if result["pass_percentage"] else {}["no"]'
@@ -165,7 +170,8 @@ class TestTheFile:
         assert file.read_text() == "before"
         assert [path.name for path in project.root.glob(".*.tmp")] == []
 
-    def test_until_all_is_written_what_was_there_stays(self, project: RunnerProject) -> None:
+    def test_old_file_stays_until_all_is_written(self, project: RunnerProject) -> None:
+        """The old file stays until everything is written."""
         project.run("run", "--run-id", "r1")
         project.set_in_class("task_score = lambda self, result: wait_for_it()")
         project.change_agent(
@@ -191,7 +197,8 @@ class TestTheFile:
 
 
 class TestErrors:
-    def test_json_needs_a_file_for_the_rows(self, project: RunnerProject) -> None:
+    def test_json_needs_an_output_file(self, project: RunnerProject) -> None:
+        """--json needs --output for the rows."""
         project.run("run", "--run-id", "r1")
 
         ended = project.run("export", "r1", "--json")
@@ -199,7 +206,8 @@ class TestErrors:
         assert ended.code == 2
         assert "--json needs --output" in ended.json["error"]["message"]
 
-    def test_a_folder_that_is_missing_is_told(self, project: RunnerProject) -> None:
+    def test_missing_folder_is_refused(self, project: RunnerProject) -> None:
+        """A folder that does not exist is refused."""
         project.run("run", "--run-id", "r1")
 
         ended = project.run("export", "r1", "--output", "tables/r1.csv")
@@ -207,7 +215,8 @@ class TestErrors:
         assert (ended.code, (project.root / "tables").exists()) == (2, False)
         assert "there is no folder tables" in ended.err
 
-    def test_what_is_no_file_is_not_replaced(self, project: RunnerProject) -> None:
+    def test_folder_is_not_replaced(self, project: RunnerProject) -> None:
+        """An output that exists and is no file is refused."""
         project.run("run", "--run-id", "r1")
 
         ended = project.run("export", "r1", "--output", "results")
@@ -216,6 +225,7 @@ class TestErrors:
         assert "is there, and is no file" in ended.err
 
     def test_an_unknown_format_is_refused(self, project: RunnerProject) -> None:
+        """An unknown format is refused."""
         ended = project.run("export", "r1", "--format", "xlsx")
 
         assert ended.code == 2

@@ -51,11 +51,13 @@ def base(project: RunnerProject) -> RunnerProject:
 
 
 def test_every_extra_is_declared() -> None:
+    """Each extra is declared in the metadata."""
     declared = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())["project"]
     assert set(declared["optional-dependencies"]) == set(MODULES)
 
 
-def test_the_base_install_imports_no_module_of_an_extra(base: RunnerProject) -> None:
+def test_base_install_imports_no_extra(base: RunnerProject) -> None:
+    """The commands of the base install import no module of an extra."""
     for arguments in (
         ("run", "--run-id", "a"),
         ("run", "--run-id", "b"),
@@ -73,9 +75,10 @@ def test_the_base_install_imports_no_module_of_an_extra(base: RunnerProject) -> 
 
 
 @pytest.mark.parametrize("arguments", [("doctor",), ("serve",), ("report", "a")], ids=" ".join)
-def test_a_command_whose_extra_is_missing_says_what_installs_it(
+def test_missing_extra_says_how_to_install_it(
     base: RunnerProject, arguments: tuple[str, ...]
 ) -> None:
+    """A command whose extra is missing prints the command that installs it."""
     command = arguments[0]
     ended = base.execute(*arguments)
     assert ended.code == 2
@@ -86,9 +89,10 @@ def test_a_command_whose_extra_is_missing_says_what_installs_it(
 
 
 @pytest.mark.parametrize("program", ["uv", None])
-def test_in_a_project_of_uv_the_extra_is_added_to_it(
+def test_uv_project_gets_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
 ) -> None:
+    """The hint is `uv add --dev` in a project if uv is there, or else pip."""
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))

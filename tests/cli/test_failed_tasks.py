@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 
 class TestFailures:
-    def test_an_exception_is_that_tasks_error_and_the_others_go_on(
-        self, project: RunnerProject
-    ) -> None:
+    def test_exception_is_the_tasks_error(self, project: RunnerProject) -> None:
+        """An exception is that task's error; the others run."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "raise no luck", "answer": ""},
@@ -40,9 +39,8 @@ class TestFailures:
         assert "no luck" in (earlier / "agent_logs" / "traceback.log").read_text()
         assert project.read("r1", "t1", "generation.json")["attempts"] == 2
 
-    def test_many_tasks_that_fail_for_one_reason_are_one_group(
-        self, project: RunnerProject
-    ) -> None:
+    def test_failures_of_one_reason_are_one_group(self, project: RunnerProject) -> None:
+        """Many tasks that fail for one reason are one group."""
         project.write_tasks(
             [{"id": f"t{n}", "question": "raise no credit", "answer": ""} for n in range(100)]
         )
@@ -51,9 +49,8 @@ class TestFailures:
         assert "Generation failed for 100 tasks: t0, t1, t2, t3, t4, …" in ended.out
         assert ended.out.count("no credit") == 1
 
-    def test_many_that_name_themselves_in_the_reason_are_one_group(
-        self, project: RunnerProject
-    ) -> None:
+    def test_task_ids_in_reasons_are_one_group(self, project: RunnerProject) -> None:
+        """Reasons that differ only in the task's id are one group."""
         ids = [f"task-{number}" for number in range(60)]
         project.write_tasks(
             [{"id": i, "question": f"raise no folder {i!r} for {i}", "answer": ""} for i in ids]
@@ -64,9 +61,8 @@ class TestFailures:
         assert sorted(group["task_ids"]) == sorted(ids)
         assert "no folder" in group["error"]
 
-    def test_a_grader_that_fails_is_an_eval_error_that_is_redone(
-        self, project: RunnerProject
-    ) -> None:
+    def test_failing_grader_is_redone(self, project: RunnerProject) -> None:
+        """A grader that fails is an evaluation error that is redone."""
         project.write_grader("def grade(task, response):\n    raise KeyError('points')\n")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 1
@@ -84,18 +80,18 @@ class TestFailures:
             ("async def score(self, eval_results): return 0.5", "score()"),
         ],
     )
-    def test_an_authors_scoring_that_fails_is_told_and_keeps_the_grades(
+    def test_failing_author_score_keeps_evaluations(
         self, project: RunnerProject, method: str, named: str
     ) -> None:
+        """An author's scoring that fails is reported and keeps the evaluations."""
         project.set_in_class(method)
         ended = project.execute("run", "--run-id", "r1")
         assert ended.code in {1, 2}
         assert named in ended.err
         assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
 
-    def test_a_score_that_is_not_the_mean_of_its_tasks_is_shown_beside_it(
-        self, project: RunnerProject
-    ) -> None:
+    def test_score_that_is_not_the_mean(self, project: RunnerProject) -> None:
+        """A score that is not the mean of its tasks is shown beside it."""
         project.set_in_class("def task_score(self, result): return result['pass_percentage'] / 2")
         project.set_in_class(
             "async def score(self, eval_results):\n"

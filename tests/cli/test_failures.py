@@ -41,9 +41,10 @@ class TestGenerations:
             ("unknown-word", "AssertionError: unknown-word", "author_code", False),
         ],
     )
-    def test_an_exception_is_attributed_with_its_traceback_in_the_log(
+    def test_exception_has_kind_and_traceback(
         self, project: RunnerProject, question: str, error: str, kind: str, retryable: bool
     ) -> None:
+        """An exception has a kind, and its traceback is in the log."""
         generation = self.generate(project, question)
         assert (generation["status"], generation["error"]) == ("error", error)
         assert attribution(generation["failure"]) == failure("generate", kind, retryable=retryable)
@@ -52,9 +53,8 @@ class TestGenerations:
         assert "runner/benchmark.py" in traceback
         assert error.partition(":")[0] in traceback
 
-    def test_an_error_that_the_author_reports_is_attributed_too(
-        self, project: RunnerProject
-    ) -> None:
+    def test_reported_error_has_a_kind(self, project: RunnerProject) -> None:
+        """An error that the author returns has a kind, too."""
         project.change_agent(
             ("raise ValueError(rest)", "return GenerationResult(status='error', error=rest)")
         )
@@ -64,7 +64,8 @@ class TestGenerations:
             "generate", "author_code", retryable=True
         )
 
-    def test_what_is_no_failure_has_none(self, project: RunnerProject) -> None:
+    def test_success_and_timeouts_have_no_failure(self, project: RunnerProject) -> None:
+        """A success or an outcome such as a timeout has no failure."""
         project.write_tasks(
             [
                 {"id": "good", "question": "say good", "answer": "good"},
@@ -96,7 +97,7 @@ class TestGrades:
             (503, "service_unavailable", True),
         ],
     )
-    def test_an_answer_of_the_service_is_attributed(
+    def test_service_error_has_a_kind(
         self,
         project: RunnerProject,
         scripted: ScriptedService,
@@ -104,14 +105,16 @@ class TestGrades:
         kind: str,
         retryable: bool,
     ) -> None:
+        """An error of the service has a kind."""
         scripted.answers["/evaluate-response/"] = (status_code, {"detail": "no luck"})
         result = self.grade(project, *ONCE, "--service-url", scripted.url)
         assert attribution(result["failure"]) == failure("evaluate", kind, retryable=retryable)
         assert "no luck" in result["error"]
 
-    def test_a_grader_that_failed_at_the_service_is_attributed(
+    def test_error_of_a_v1_grader_has_a_kind(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An error of a v1 grader has a kind."""
         project.set_in_class('EVALUATION_API = "v1"')
         scripted.answers["/v1/evaluate"] = (200, {"status": "error", "errors": ["429: busy"]})
         result = self.grade(project, "--service-url", scripted.url)
@@ -125,9 +128,10 @@ class TestGrades:
             ("TimeoutError('no luck')", "timeout", True),
         ],
     )
-    def test_an_exception_of_an_authors_evaluate_is_attributed_with_its_traceback(
+    def test_exception_of_evaluate_has_a_kind(
         self, project: RunnerProject, raised: str, kind: str, retryable: bool
     ) -> None:
+        """An exception of an author's evaluate() has a kind and a traceback."""
         project.set_in_class(f"def evaluate(self, task_id, generation): raise {raised}")
         result = self.grade(project)
         assert attribution(result["failure"]) == failure("evaluate", kind, retryable=retryable)
@@ -143,9 +147,10 @@ class TestGrades:
             ("result=1.0, task_id='t2'", "the grade is that of task 't2'"),
         ],
     )
-    def test_a_grade_that_is_none_is_that_evals_error(
+    def test_invalid_result_is_the_evaluations_error(
         self, project: RunnerProject, returned: str, said: str
     ) -> None:
+        """An invalid result is the error of that evaluation."""
         task_id = "" if "task_id" in returned else ", task_id=task_id"
         project.change_agent(
             ("import BenchmarkRunner, Gen", "import BenchmarkRunner, EvalResult, Gen")
@@ -165,9 +170,8 @@ class TestGrades:
         assert project.read("r1", "t2", "eval.json")["result"] == 1.0
         assert not (project.results / "r1" / "final_score.json").exists()
 
-    def test_without_a_generation_there_is_nothing_to_attribute_a_second_time(
-        self, project: RunnerProject
-    ) -> None:
+    def test_failed_generation_is_attributed_once(self, project: RunnerProject) -> None:
+        """A failed generation is attributed once, not again in its evaluation."""
         project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
         assert project.run(*RUN).code == 1
         result = project.read("r1", "t1", "eval.json")
@@ -189,9 +193,10 @@ class TestGroups:
         scripted.answers["/evaluate-response/"] = (400, {"detail": "odd"})
         return project
 
-    def test_each_says_whose_failure_it_was_and_whether_to_try_again(
+    def test_group_shows_kind_and_retryable(
         self, failing: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Each group shows its kind and if retrying may help."""
         ended = failing.run(*RUN, "--service-url", scripted.url)
         assert ended.code == 1
         lines = ended.out.splitlines()
@@ -206,7 +211,10 @@ class TestGroups:
         late = lines.index("Generation failed for 1 task: d")
         assert lines[late + 2] == "  [timeout; retrying may help]"
 
-    def test_so_does_json(self, failing: RunnerProject, scripted: ScriptedService) -> None:
+    def test_json_has_kind_and_retryable(
+        self, failing: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        """The JSON has the kind and if retrying may help."""
         document = failing.run(*RUN, "--service-url", scripted.url, "--json").json
         attributed = {
             tuple(group["task_ids"]): attribution(group) for group in document["failures"]
@@ -219,9 +227,8 @@ class TestGroups:
         }
         assert "error" not in document
 
-    def test_those_of_a_run_before_failures_had_a_kind_are_told_without(
-        self, project: RunnerProject
-    ) -> None:
+    def test_older_failures_have_no_kind(self, project: RunnerProject) -> None:
+        """Failures of an older run are shown without a kind."""
         project.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
         project.run(*RUN)
         generation = project.read("r1", "t1", "generation.json")
@@ -242,12 +249,14 @@ class TestStepsOfTheWholeRun:
         assert ended.code == code
         return attribution(ended.json["error"])
 
-    def test_a_dataset_that_is_not_there(self, project: RunnerProject) -> None:
+    def test_missing_dataset(self, project: RunnerProject) -> None:
+        """A missing dataset is a failure of the step load."""
         project.dataset.unlink()
         error = self.error(project, code=2)
         assert error == failure("load", "author_code", retryable=False)
 
-    def test_a_loader_that_fails(self, project: RunnerProject) -> None:
+    def test_failing_loader(self, project: RunnerProject) -> None:
+        """A loader that fails is a failure of the step load."""
         project.set_in_class("def load_tasks(self, dataset_file): raise ValueError('no luck')")
         error = self.error(project, code=2)
         assert error == failure("load", "author_code", retryable=False)
@@ -262,7 +271,7 @@ class TestStepsOfTheWholeRun:
             (503, "service_unavailable", True),
         ],
     )
-    def test_a_task_list_that_is_refused(
+    def test_refused_task_list(
         self,
         project: RunnerProject,
         scripted: ScriptedService,
@@ -270,19 +279,20 @@ class TestStepsOfTheWholeRun:
         kind: str,
         retryable: bool,
     ) -> None:
+        """A refused task list is a failure of the step load."""
         scripted.answers["/v1/datasets/validation/tasks"] = (status_code, {"detail": "no"})
         flags = ["--dataset-name", "validation", "--service-url", scripted.url]
         error = self.error(project, *flags, *ONCE, code=1)
         assert error == failure("load", kind, retryable=retryable)
 
-    def test_a_key_that_is_refused(self, project: RunnerProject, scripted: ScriptedService) -> None:
+    def test_refused_key(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """A refused key is a failure of the step evaluate."""
         scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
         error = self.error(project, "--service-url", scripted.url, code=1)
         assert error == failure("evaluate", "auth", retryable=False)
 
-    def test_a_quota_that_is_used_up(
-        self, project: RunnerProject, scripted: ScriptedService
-    ) -> None:
+    def test_used_up_quota(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """A used-up quota is a failure of the step evaluate that may be retried."""
         scripted.answers["/evaluate-response/"] = (429, {"detail": "used"}, {"retry-after": "999"})
         error = self.error(project, "--service-url", scripted.url, code=1)
         assert error == failure("evaluate", "quota", retryable=True)
@@ -291,7 +301,7 @@ class TestStepsOfTheWholeRun:
         ("status_code", "kind", "retryable"),
         [(400, "bad_response", False), (401, "auth", False), (500, "service_unavailable", True)],
     )
-    def test_a_score_that_the_service_refuses(
+    def test_refused_score(
         self,
         project: RunnerProject,
         scripted: ScriptedService,
@@ -299,15 +309,18 @@ class TestStepsOfTheWholeRun:
         kind: str,
         retryable: bool,
     ) -> None:
+        """A score that the service refuses is a failure of the step score."""
         scripted.answers["/final-score/"] = (status_code, {"detail": "no"})
         error = self.error(project, *ONCE, "--service-url", scripted.url, code=1)
         assert error == failure("score", kind, retryable=retryable)
 
     @pytest.mark.parametrize("method", ["score", "task_score"])
-    def test_an_authors_scoring_that_fails(self, project: RunnerProject, method: str) -> None:
+    def test_failing_author_score(self, project: RunnerProject, method: str) -> None:
+        """An author's scoring that fails is a failure of the step score."""
         project.set_in_class(f"def {method}(self, results): raise ValueError('no luck')")
         error = self.error(project, code=2)
         assert error == failure("score", "author_code", retryable=False)
 
-    def test_a_command_that_can_not_be_given_so_is_no_step(self, project: RunnerProject) -> None:
+    def test_invalid_command_has_no_step(self, project: RunnerProject) -> None:
+        """An invalid command has no step."""
         assert self.error(project, "t9", code=2) == {}

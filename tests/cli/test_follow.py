@@ -77,9 +77,10 @@ def during(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 class TestItsEnd:
-    def test_it_follows_until_the_end_is_noted_and_then_says_how_the_run_stands(
+    def test_follow_ends_with_the_run(
         self, project: RunnerProject, log: Log, during: Callable[..., None]
     ) -> None:
+        """--follow ends with the run and then shows its status."""
         during(
             lambda: log.add("generation_started", task_id="t1"),
             lambda: log.add("invocation_ended", outcome="complete"),
@@ -89,7 +90,8 @@ class TestItsEnd:
         assert ended.err.splitlines()[0] == "0/3 done, 0 generating, 0 evaluating"
         assert ended.out == project.run("status", "r1").out
 
-    def test_where_nobody_is_at_work_it_says_so_at_once(self, project: RunnerProject) -> None:
+    def test_idle_run_is_reported_at_once(self, project: RunnerProject) -> None:
+        """A run that nobody works on is reported at once."""
         project.run("run", "--run-id", "r1")
         for log_is_gone in (False, True):
             if log_is_gone:
@@ -99,13 +101,14 @@ class TestItsEnd:
             assert ended.err == "Nobody is working on run r1.\n"
             assert ended.out.startswith("Run r1\n")
 
-    def test_one_that_has_fallen_silent_counts_as_gone(
+    def test_silent_run_counts_as_gone(
         self,
         project: RunnerProject,
         log: Log,
         during: Callable[..., None],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        """A run that is silent for too long counts as killed."""
         clock = _Clock(time.monotonic())
         monkeypatch.setattr(follow.time, "monotonic", clock)
         during(
@@ -119,22 +122,24 @@ class TestItsEnd:
         assert "No event of run r1 for 30 s. Its process was killed" in ended.err
         assert ended.out.startswith("Run r1\n")
 
-    def test_with_json_there_is_one_object_at_the_end(
+    def test_json_is_one_object_at_the_end(
         self, project: RunnerProject, log: Log, during: Callable[..., None]
     ) -> None:
+        """With --json there is one object at the end."""
         during(lambda: log.add("invocation_ended", outcome="complete"))
         ended = project.run("status", "r1", "--follow", "--json")
         assert ended.code == 0
         assert ended.json["complete"] is True
         assert "error" not in ended.json
 
-    def test_with_json_silence_is_the_error_of_that_object(
+    def test_json_has_silence_as_error(
         self,
         project: RunnerProject,
         log: Log,
         during: Callable[..., None],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        """With --json silence is the error of the object."""
         clock = _Clock(time.monotonic())
         monkeypatch.setattr(follow.time, "monotonic", clock)
         during(lambda: clock.go_on(31))
@@ -143,18 +148,20 @@ class TestItsEnd:
         assert ended.json["error"]["type"] == "NothingHeard"
         assert ended.json["run_id"] == "r1"
 
-    def test_a_killed_run_that_was_begun_again_is_followed_to_the_end_of_that(
+    def test_restarted_run_is_followed_to_its_end(
         self, project: RunnerProject, log: Log, during: Callable[..., None]
     ) -> None:
+        """A killed run that was started again is followed to its end."""
         during(
             lambda: log.add("invocation_started", "second", **log.first()),
             lambda: log.add("invocation_ended", "second", outcome="complete"),
         )
         assert project.run("status", "r1", "--follow").code == 0
 
-    def test_of_problems_that_are_worked_on_at_a_time_the_last_end_counts(
+    def test_last_of_several_problems_ends_it(
         self, project: RunnerProject, log: Log, during: Callable[..., None]
     ) -> None:
+        """Of problems that run at the same time the last one ends it."""
         seen: list[str] = []
         for name in ("a", "b"):
             log.add("invocation_started", name, **log.first(problem=True, total=1))
@@ -167,7 +174,8 @@ class TestItsEnd:
         assert project.run("status", "r1", "--follow").code == 0
         assert seen == ["still there"]
 
-    def test_what_is_not_there_can_not_be_followed(self, project: RunnerProject) -> None:
+    def test_unknown_run_is_refused(self, project: RunnerProject) -> None:
+        """An unknown run can't be followed."""
         ended = project.run("status", "r9", "--follow")
         assert ended.code == 2
         assert "there is no run 'r9'" in ended.err
@@ -208,9 +216,10 @@ def state(root: Path) -> dict[Path, tuple[Any, ...]]:
 
 
 class TestARunInAnotherProcess:
-    def test_ctrl_c_ends_the_following_and_harms_nothing(
+    def test_ctrl_c_harms_nothing(
         self, project: RunnerProject, waiting: subprocess.Popen[str]
     ) -> None:
+        """Ctrl-C ends the following and not the run."""
         before = state(project.results)
         followed = project.start("status", "r1", "--follow")
         assert followed.stderr is not None
@@ -225,13 +234,14 @@ class TestARunInAnotherProcess:
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
     )
-    def test_on_a_terminal_it_draws_and_shows_the_cursor_again_after_a_signal(
+    def test_cursor_is_shown_after_a_signal(
         self,
         project: RunnerProject,
         waiting: subprocess.Popen[str],
         number: signal.Signals,
         code: int,
     ) -> None:
+        """On a terminal the cursor is shown again after a signal."""
         followed, master = start(project, "status", "r1", "--follow")
         text = ""
         while "1 generating" not in text:
@@ -245,9 +255,10 @@ class TestARunInAnotherProcess:
         assert screen.lines[0].startswith("──────────────────── 0/1 done")
         assert not [line for line in screen.lines if "generating" in line]
 
-    def test_it_ends_with_the_run_and_says_how_that_stands(
+    def test_interrupted_run_ends_the_following(
         self, project: RunnerProject, waiting: subprocess.Popen[str]
     ) -> None:
+        """An interrupted run ends the following with its status."""
         followed = project.start("status", "r1", "--follow")
         assert followed.stderr is not None
         assert followed.stderr.readline() == "0/1 done, 1 generating, 0 evaluating\n"
@@ -259,9 +270,10 @@ class TestARunInAnotherProcess:
         last = (project.results / "r1" / "events.jsonl").read_text().splitlines()[-1]
         assert json.loads(last)["outcome"] == "interrupted"
 
-    def test_it_holds_nothing_that_a_run_needs(
+    def test_following_locks_nothing(
         self, project: RunnerProject, waiting: subprocess.Popen[str]
     ) -> None:
+        """Following takes no lock that a run needs."""
         followed = project.start("status", "r1", "--follow")
         assert followed.stderr is not None
         assert followed.stderr.readline()

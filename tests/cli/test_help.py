@@ -26,18 +26,21 @@ FLAGS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_has_a_help_text(command: str) -> None:
+def test_command_has_a_help_text(command: str) -> None:
+    """A command has a help text."""
     assert COMMANDS[command].help
 
 
 @pytest.mark.parametrize("parameter", FLAGS)
-def test_a_flag_has_a_help_text_of_its_own(parameter: Parameter) -> None:
+def test_flag_has_its_own_help_text(parameter: Parameter) -> None:
+    """A flag has a help text of its own, in whole sentences."""
     text: str = getattr(parameter, "help", "")
     assert text[:1].isupper()
     assert "." in text
 
 
-def test_defaults_of_the_command_line_are_shown() -> None:
+def test_defaults_are_shown() -> None:
+    """The help shows defaults and environment variables."""
     shown = CliRunner().invoke(APP, ["run", "--help"], env={"COLUMNS": "200"}).output
     for text in ("[default: some-model]", "[default: 10]", "[default: 1800]", "[env: RESULTS_DIR]"):
         assert text in shown
@@ -53,16 +56,16 @@ def test_defaults_of_the_command_line_are_shown() -> None:
         ),
     ],
 )
-def test_help_fits_the_terminal_and_imports_no_agent(
-    project: RunnerProject, command: list[str]
-) -> None:
+def test_help_fits_and_imports_no_agent(project: RunnerProject, command: list[str]) -> None:
+    """The help fits the terminal and imports no agent."""
     project.write_agent("raise RuntimeError('imported for --help')")
     ended = project.run(*command, "--help")
     assert ended.code == 0
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
-def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
+def test_help_imports_nothing_heavy(project: RunnerProject) -> None:
+    """The help imports no heavy module of ours."""
     # pydantic is not in the list: Typer imports it for any command line.
     heavy = [
         "httpx",
@@ -84,7 +87,8 @@ def test_help_imports_nothing_heavy_of_ours(project: RunnerProject) -> None:
     assert ended.err == "[]\n"
 
 
-def test_the_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
+def test_version_needs_no_command_and_no_agent(project: RunnerProject) -> None:
+    """--version needs neither a command nor an agent."""
     project.write_agent("raise RuntimeError('imported for --version')")
     for ended in (project.run("--version"), project.execute("--version")):
         assert (ended.code, ended.err) == (0, "")

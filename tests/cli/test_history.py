@@ -134,9 +134,10 @@ class TestAnotherValueOnAResume:
         return project
 
     @pytest.mark.parametrize("option", options_with(Part.IDENTITY))
-    def test_of_identity_is_refused_with_both_and_changes_nothing(
+    def test_other_identity_changes_nothing(
         self, optioned: RunnerProject, scripted: ScriptedService, option: str
     ) -> None:
+        """Another value of an identity option is refused and changes nothing."""
         other = OTHER_IDENTITY[option]
         common = ["run", "--run-id", "r1", "--service-url", scripted.url]
         assert optioned.run(*common, *other.started, "t1").code == 0
@@ -150,13 +151,13 @@ class TestAnotherValueOnAResume:
         assert contents(optioned.results) == before
         assert optioned.calls == ["t1"]
 
-    def test_only_options_of_identity_are_tried_for_it(self) -> None:
+    def test_all_identity_options_are_tested(self) -> None:
+        """All identity options are tested."""
         assert sorted(OTHER_IDENTITY) == sorted(options_with(Part.IDENTITY))
 
     @pytest.mark.parametrize("option", options_with(Part.OPERATIONAL))
-    def test_of_how_the_work_is_done_is_accepted_and_noted(
-        self, project: RunnerProject, option: str
-    ) -> None:
+    def test_operational_setting_is_recorded(self, project: RunnerProject, option: str) -> None:
+        """Another operational setting is accepted and recorded."""
         before, flags, now = OTHER_OPERATION[option]
         setting = option.removeprefix("--").replace("-", "_")
         assert project.run("run", "--run-id", "r1", "t1").code == 0
@@ -168,7 +169,8 @@ class TestAnotherValueOnAResume:
         assert [entry["changed"] for entry in noted["history"]] == [{}, {setting: [before, now]}]
         assert sorted(project.calls) == ["t1", "t2", "t3"]
 
-    def test_only_options_of_how_the_work_is_done_are_noted(self, project: RunnerProject) -> None:
+    def test_all_operational_options_are_recorded(self, project: RunnerProject) -> None:
+        """All operational options are recorded, and no others."""
         assert project.run("run", "--run-id", "r1").code == 0
         noted = {f"--{name.replace('_', '-')}" for name in config(project)["operational"]}
         assert noted == set(options_with(Part.OPERATIONAL))
@@ -177,9 +179,10 @@ class TestAnotherValueOnAResume:
     @pytest.mark.parametrize(
         ("name", "said"), [('"another"', "'another'"), ("null", "one without a name")]
     )
-    def test_of_the_datasets_own_name_is_refused_with_both(
+    def test_other_dataset_name_is_refused(
         self, project: RunnerProject, command: str, name: str, said: str
     ) -> None:
+        """Another name of the dataset is refused with both."""
         assert project.run("run", "--run-id", "r1", "t1").code == 0
         file = project.dataset
         file.write_text(file.read_text().replace('"validation"', name))
@@ -190,9 +193,10 @@ class TestAnotherValueOnAResume:
         assert contents(project.results) == before
 
 
-def test_the_same_tasks_in_another_file_go_on_and_are_read_there_from_then_on(
+def test_moved_file_is_used_from_then_on(
     project: RunnerProject,
 ) -> None:
+    """The same tasks in another file are read from there from then on."""
     assert project.run("run", "--run-id", "r1", "t1").code == 0
     moved = project.dataset.rename(project.root / "moved.json")
     assert project.run("run", "--run-id", "r1").code == 2
@@ -221,7 +225,8 @@ def repository(project: RunnerProject) -> RunnerProject:
 
 
 class TestProvenance:
-    def test_a_run_says_which_code_made_it(self, repository: RunnerProject) -> None:
+    def test_run_records_its_code(self, repository: RunnerProject) -> None:
+        """A run records the versions and the commit of its code."""
         stamp = {"SAMPLE_GENERATION_VERSION": "v7"}
         assert repository.run("run", "--run-id", "r1", "t1", **stamp).code == 0
         noted = config(repository)
@@ -232,9 +237,8 @@ class TestProvenance:
         assert noted["runtime_version"] == version("vals-benchmark-runner")
         assert noted["python_version"] == platform.python_version()
 
-    def test_files_that_were_edited_since_the_commit_are_told(
-        self, repository: RunnerProject
-    ) -> None:
+    def test_edited_files_are_recorded(self, repository: RunnerProject) -> None:
+        """Edits since the commit are recorded."""
         assert repository.run("run", "--run-id", "r1", "t1").code == 0
         repository.change_agent(("answer=rest", "answer=rest.strip()"))
         assert repository.run("run", "--run-id", "r1", "t2").code == 0
@@ -244,13 +248,15 @@ class TestProvenance:
         dirty = [repository.read("r1", t, "generation.json")["runner_dirty"] for t in ("t1", "t2")]
         assert dirty == [False, True]
 
-    def test_a_project_without_a_repository_has_no_commit(self, project: RunnerProject) -> None:
+    def test_project_without_repository_has_no_commit(self, project: RunnerProject) -> None:
+        """A project without a repository has no commit."""
         assert project.run("run", "--run-id", "r1", "t1").code == 0
         noted = config(project)
         assert (noted["runner_commit"], noted["runner_dirty"]) == (None, None)
         assert noted["generation_version"] == "dev"
 
-    def test_who_grades_is_noted(self, project: RunnerProject, scripted: ScriptedService) -> None:
+    def test_grader_is_recorded(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """The service that evaluates is recorded."""
         flags = ["--run-id", "r1", "--service-url", scripted.url]
         assert project.run("run", *flags, "t1").code == 0
         noted = config(project)
@@ -260,7 +266,8 @@ class TestProvenance:
 
 
 class TestHistory:
-    def test_the_first_command_is_noted_and_then_what_differs(self, project: RunnerProject) -> None:
+    def test_history_has_the_differences(self, project: RunnerProject) -> None:
+        """The history has the first command and then the differences."""
         project.run("run", "--run-id", "r1", "t1")
         project.run("run", "--run-id", "r1", "--parallelism", "2", "t2")
         project.run("run", "--run-id", "r1", "--parallelism", "2")
@@ -271,9 +278,8 @@ class TestHistory:
         assert times == sorted(times)
         assert config(project)["created_at"] <= times[0]
 
-    def test_a_command_that_has_nothing_to_do_adds_nothing_and_changes_no_byte(
-        self, project: RunnerProject
-    ) -> None:
+    def test_nothing_to_do_changes_no_byte(self, project: RunnerProject) -> None:
+        """A command with nothing to do changes no byte."""
         project.run("run", "--run-id", "r1")
         before = contents(project.results)
         for command in (
@@ -290,9 +296,8 @@ class TestHistory:
             path: content for path, content in before.items() if path not in locks
         }
 
-    def test_an_evaluation_is_noted_and_is_no_change_of_what_only_run_sets(
-        self, project: RunnerProject
-    ) -> None:
+    def test_evaluate_changes_no_run_setting(self, project: RunnerProject) -> None:
+        """An evaluation is recorded and changes no setting that only run has."""
         project.run("run", "--run-id", "r1", "--skip-eval", "--parallelism", "4", "t1")
         project.run("evaluate", "--run-id", "r1", "--eval-timeout", "60")
         project.run("run", "--run-id", "r1", "--parallelism", "4", "--eval-timeout", "60")
@@ -309,9 +314,10 @@ class TestHistory:
         ]
         assert noted["operational"]["parallelism"] == 4
 
-    def test_another_service_after_a_regrade_is_noted(
+    def test_other_service_after_a_regrade(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Another service after a --regrade is recorded."""
         project.run("run", "--run-id", "r1")
         flags = ["--run-id", "r1", "--service-url", scripted.url, "--regrade"]
         assert project.run("evaluate", *flags).code == 0
@@ -320,7 +326,10 @@ class TestHistory:
         assert changed["local"] == [True, False]
         assert config(project)["service_url"] == scripted.url
 
-    def test_no_secret_is_in_it(self, project: RunnerProject, scripted: ScriptedService) -> None:
+    def test_history_holds_no_secret(
+        self, project: RunnerProject, scripted: ScriptedService
+    ) -> None:
+        """The history holds no secret."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel, SecretStr\n"),
             (

@@ -39,15 +39,15 @@ def groups(name: str = "about.topic") -> dict[str, str]:
 
 @pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]], ids=["file", "service"])
 def test_tasks_are_grouped_by_a_field(project: RunnerProject, source: list[str]) -> None:
+    """Tasks are grouped by a field of a file or of the service."""
     project.write_tasks(TASKS)
     project.run("run", "--run-id", "r1", *source)
 
     assert groups() == TOPICS
 
 
-def test_the_service_is_asked_that_listed_them(
-    project: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_listing_service_is_asked_again(project: RunnerProject, scripted: ScriptedService) -> None:
+    """The service that listed the tasks is asked again."""
     path = "/v1/datasets/remote/tasks"
     shown = [{name: task[name] for name in ("id", "question", "about")} for task in TASKS]
     scripted.answers[path] = (200, {"dataset": "remote", "tasks": shown})
@@ -61,7 +61,8 @@ def test_the_service_is_asked_that_listed_them(
     assert scripted.paths().count(path) == before + 1
 
 
-def test_a_dataset_that_is_gone_is_told(project: RunnerProject) -> None:
+def test_missing_dataset_is_named(project: RunnerProject) -> None:
+    """A dataset that does not exist any more is an error."""
     project.write_tasks(TASKS)
     project.run("run", "--run-id", "r1")
     project.dataset.unlink()

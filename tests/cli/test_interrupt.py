@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
-def test_finished_work_is_kept_and_the_printed_command_goes_on(
+def test_finished_work_is_kept_and_resumed(
     project: RunnerProject, pipe: Pipe, number: int, code: int
 ) -> None:
+    """A signal keeps finished work, and the printed command continues."""
     project.write_tasks(FIRST_DONE)
     process = start(project, pipe)
     process.send_signal(number)
@@ -58,9 +59,8 @@ def test_finished_work_is_kept_and_the_printed_command_goes_on(
     assert project.read("r1", "final_score.json")["complete"] is True
 
 
-def test_with_json_an_interrupted_run_is_still_one_object(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_json_of_an_interrupted_run_is_one_object(project: RunnerProject, pipe: Pipe) -> None:
+    """With --json an interrupted run is still one object."""
     project.write_tasks(FIRST_DONE)
     process = start(project, pipe, "--json")
     process.send_signal(signal.SIGINT)
@@ -71,7 +71,8 @@ def test_with_json_an_interrupted_run_is_still_one_object(
     assert "run --run-id r1" in ended.json["resume_command"]
 
 
-def test_a_second_signal_ends_it_at_once(project: RunnerProject, pipe: Pipe) -> None:
+def test_second_signal_ends_it_at_once(project: RunnerProject, pipe: Pipe) -> None:
+    """A second signal ends the process at once."""
     # The agent clings longer than this test waits, and says when the first signal came.
     project.write_tasks([FIRST_DONE[0], {"id": "t2", "question": "cling", "answer": ""}])
     project.change_agent(
@@ -91,7 +92,8 @@ def test_a_second_signal_ends_it_at_once(project: RunnerProject, pipe: Pipe) -> 
     assert ended.code == 130
 
 
-def test_a_killed_run_loses_nothing_that_was_finished(project: RunnerProject) -> None:
+def test_killed_run_loses_nothing_finished(project: RunnerProject) -> None:
+    """A killed run loses nothing that was finished."""
     project.write_tasks([FIRST_DONE[0], {"id": "t2", "question": "die", "answer": ""}])
     process = project.start("run", "--run-id", "r1", "--parallelism", "1")
     assert project.end(process).code == -signal.SIGKILL
@@ -100,9 +102,8 @@ def test_a_killed_run_loses_nothing_that_was_finished(project: RunnerProject) ->
     assert project.calls == ["t1", "t2", "t2"]
 
 
-def test_a_signal_while_grading_keeps_the_generation_and_owes_the_grade(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_signal_in_an_evaluation_keeps_generation(project: RunnerProject, pipe: Pipe) -> None:
+    """A signal during an evaluation keeps the generation."""
     project.write_grader(
         "import threading\nfrom runner.benchmark import announce\n\n\n"
         "def grade(task, response):\n"
@@ -128,9 +129,10 @@ class TestProblem:
         return project.start("run", *flags, "t1", ready=pipe.write_end)
 
     @pytest.mark.parametrize("blocked", [False, True], ids=["awaiting", "blocking"])
-    def test_a_generation_that_was_stopped_says_so_and_is_redone(
+    def test_stopped_problem_says_so_and_is_redone(
         self, project: RunnerProject, pipe: Pipe, *, blocked: bool
     ) -> None:
+        """A stopped problem has an error that says so, and is redone."""
         if blocked:
             end_in_order_within(project, SOON)
             project.change_agent(("await asyncio.Event().wait()", SLEEP))
@@ -152,7 +154,8 @@ class TestProblem:
         earlier = project.read("r1", "t1", "attempts", "1", "generation.json")
         assert earlier["error"] == left["error"]
 
-    def test_a_generation_that_is_there_stays(self, project: RunnerProject, pipe: Pipe) -> None:
+    def test_finished_generation_is_kept(self, project: RunnerProject, pipe: Pipe) -> None:
+        """A generation that is finished is kept."""
         project.heal()
         project.write_grader(
             "import threading\nfrom runner.benchmark import announce\n\n\n"
@@ -169,9 +172,10 @@ class TestProblem:
         assert project.read("r1", "t1", "generation.json")["status"] == "success"
 
 
-def test_a_signal_while_a_retry_waits_ends_the_wait(
+def test_signal_ends_the_wait_for_a_retry(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """A signal ends the wait for a retry."""
     scripted.answers["/evaluate-response/"] = (503, {"detail": "busy"}, {"retry-after": "100"})
     patch(project, "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0\n")
     process = project.start("run", "--run-id", "r1", "--service-url", scripted.url, "t1")
@@ -190,9 +194,10 @@ def test_a_signal_while_a_retry_waits_ends_the_wait(
     [("async def", "await asyncio.Event().wait()"), ("def", BLOCK)],
     ids=["awaiting", "in-a-thread"],
 )
-def test_a_signal_while_the_score_is_made_keeps_the_grades(
+def test_signal_in_scoring_keeps_evaluations(
     project: RunnerProject, pipe: Pipe, score: str, wait: str
 ) -> None:
+    """A signal during the scoring keeps the evaluations."""
     project.set_in_class(f"{score} score(self, eval_results): announce('score'); {wait}")
     process = project.start("run", "--run-id", "r1", ready=pipe.write_end)
     pipe.wait_for("score")
@@ -206,9 +211,8 @@ def test_a_signal_while_the_score_is_made_keeps_the_grades(
     assert project.read("r1", "final_score.json")["complete"] is True
 
 
-def test_a_summary_that_can_not_be_made_does_not_change_the_exit_code(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_failing_summary_keeps_the_exit_code(project: RunnerProject, pipe: Pipe) -> None:
+    """A summary that fails does not change the exit code."""
     project.set_in_class("def task_score(self, result): raise KeyError('points')")
     block_the_loop(project, "await asyncio.Event().wait()")
     ended = interrupt(project, pipe)
@@ -254,17 +258,19 @@ class TestAnOutputThatNobodyReads:
             process.kill()
             process.communicate()
 
-    def test_the_first_signal_ends_it_in_time(
+    def test_unread_output_does_not_delay_the_end(
         self, project: RunnerProject, pipe: Pipe, full: int
     ) -> None:
+        """An output that nobody reads does not delay the end."""
         end_in_order_within(project, SOON)
         process = self.start(project, pipe, full)
         process.send_signal(signal.SIGTERM)
         assert self.end(process) == 143
 
-    def test_a_second_signal_ends_it_at_once(
+    def test_unread_output_and_a_second_signal(
         self, project: RunnerProject, pipe: Pipe, full: int
     ) -> None:
+        """With an output that nobody reads, a second signal ends it at once."""
         end_in_order_within(project, NEVER)
         process = self.start(project, pipe, full)
         process.send_signal(signal.SIGTERM)
@@ -274,9 +280,10 @@ class TestAnOutputThatNobodyReads:
         assert self.end(process) == 130
 
 
-def test_a_long_json_object_is_whole_when_the_system_takes_a_part_at_a_time(
+def test_long_json_is_written_completely(
     project: RunnerProject,
 ) -> None:
+    """A long JSON object is written completely in several writes."""
     patch(
         project,
         "import os\n\nwrite = os.write\n"
@@ -288,7 +295,8 @@ def test_a_long_json_object_is_whole_when_the_system_takes_a_part_at_a_time(
 
 
 class TestHandlers:
-    def test_a_signal_that_comes_while_they_are_installed_is_not_lost(self) -> None:
+    def test_early_signal_is_not_lost(self) -> None:
+        """A signal that comes while the handlers are installed is not lost."""
         program = """
 import asyncio, os, signal, sys
 from benchmark_runner.cli import signals
@@ -331,9 +339,10 @@ except signals.Interrupted as signal:
         os.close(write_end)
 
     @pytest.mark.parametrize("agent", ["say one", "raise no luck"])
-    def test_after_a_run_they_are_what_they_were(
+    def test_handlers_are_restored(
         self, project: RunnerProject, wakeup_fd: int, agent: str
     ) -> None:
+        """After a run the signal handlers are those of before."""
         project.write_tasks([{"id": "t1", "question": agent, "answer": "one"}])
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         project.run("run", "--run-id", "r1")
@@ -342,7 +351,9 @@ except signals.Interrupted as signal:
         assert signal.set_wakeup_fd(wakeup_fd) == wakeup_fd
 
     @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists them there")
-    def test_runs_leave_no_file_descriptor_open(self, project: RunnerProject) -> None:
+    def test_no_file_descriptor_is_left_open(self, project: RunnerProject) -> None:
+        """Runs leave no file descriptor open."""
+
         def opened() -> int:
             for thread in threading.enumerate():
                 if thread.name == "signals":  # it closes its end of the pipe

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
 
 
-def test_an_agent_that_blocks_its_thread_does_not_hold_it_up(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_blocking_agent_does_not_delay_the_end(project: RunnerProject, pipe: Pipe) -> None:
+    """An agent that blocks its thread does not delay the end."""
     project.change_agent(
         ("    async def generate", "    def generate"),
         ("await asyncio.Event().wait()", "__import__('threading').Event().wait()"),
@@ -38,17 +37,15 @@ def test_an_agent_that_blocks_its_thread_does_not_hold_it_up(
     assert interrupt(project, pipe).code == 143
 
 
-def test_an_agent_that_swallows_cancellation_does_not_hold_it_up(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_uncancellable_agent_does_not_delay_it(project: RunnerProject, pipe: Pipe) -> None:
+    """An agent that ignores its cancellation does not delay the end."""
     shorten_the_grace(project)
     project.write_tasks([FIRST_DONE[0], {"id": "t2", "question": "cling", "answer": ""}])
     assert interrupt(project, pipe).code == 143
 
 
-def test_an_agent_that_swallows_cancellation_does_not_keep_a_finished_run_alive(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_uncancellable_agent_in_a_finished_run(project: RunnerProject, pipe: Pipe) -> None:
+    """An agent that ignores its cancellation does not keep a finished run alive."""
     shorten_the_grace(project)
     project.write_tasks(
         [FIRST_DONE[0], {"id": "t2", "question": "cling", "answer": "", "timeout": 0.1}]
@@ -62,9 +59,8 @@ def test_an_agent_that_swallows_cancellation_does_not_keep_a_finished_run_alive(
 STUCK = ("await asyncio.Event().wait()", f"await asyncio.to_thread(lambda: {BLOCK})")
 
 
-def test_a_thread_that_the_agent_waits_for_does_not_hold_it_up(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_waited_for_thread_does_not_delay_it(project: RunnerProject, pipe: Pipe) -> None:
+    """A thread that the agent waits for does not delay the end."""
     project.change_agent(STUCK)
     project.write_tasks(FIRST_DONE)
     ended = interrupt(project, pipe)
@@ -80,9 +76,10 @@ def stuck_tasks(count: int) -> list[dict[str, object]]:
     ]
 
 
-def test_threads_that_agents_leave_behind_do_not_keep_a_finished_run_alive(
+def test_leftover_threads_in_a_finished_run(
     project: RunnerProject,
 ) -> None:
+    """Threads that agents leave behind do not keep a finished run alive."""
     project.change_agent(STUCK)
     project.write_tasks([*stuck_tasks(2), FIRST_DONE[0]])
     ended = project.end(project.start("run", "--run-id", "r1"), timeout=OUT_WITHIN)
@@ -90,9 +87,10 @@ def test_threads_that_agents_leave_behind_do_not_keep_a_finished_run_alive(
     assert "1 scored, 2 timed out" in ended.out
 
 
-def test_more_threads_left_behind_than_a_pool_has_do_not_hang_the_run(
+def test_many_leftover_threads_do_not_hang_it(
     project: RunnerProject,
 ) -> None:
+    """More leftover threads than a pool has do not hang the run."""
     project.change_agent(STUCK)
     project.write_tasks([*stuck_tasks(40), FIRST_DONE[0]])
     process = project.start("run", "--run-id", "r1", "--parallelism", "20")
@@ -101,9 +99,10 @@ def test_more_threads_left_behind_than_a_pool_has_do_not_hang_the_run(
     assert project.read("r1", "final_score.json")["complete"] is True
 
 
-def test_threads_left_behind_do_not_keep_a_run_alive_that_ends_with_an_error(
+def test_leftover_threads_after_an_error(
     project: RunnerProject,
 ) -> None:
+    """Leftover threads do not keep a run alive that ends with an error."""
     project.change_agent(STUCK)
     project.set_in_class("def score(self, eval_results): raise KeyError('points')")
     project.write_tasks([*stuck_tasks(1), FIRST_DONE[0]])
@@ -115,9 +114,10 @@ def test_threads_left_behind_do_not_keep_a_run_alive_that_ends_with_an_error(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
-def test_loading_tasks_that_blocks_does_not_hold_it_up(
+def test_blocking_load_tasks_does_not_delay_it(
     project: RunnerProject, pipe: Pipe, number: int, code: int
 ) -> None:
+    """A load_tasks() that blocks does not delay the end."""
     project.set_in_class(f"def load_tasks(self, dataset_file):\n        announce('t2'); {BLOCK}")
     process = start(project, pipe, "--json")
     process.send_signal(number)
@@ -127,9 +127,8 @@ def test_loading_tasks_that_blocks_does_not_hold_it_up(
     assert not project.results.exists()
 
 
-def test_loading_the_references_that_blocks_does_not_hold_it_up(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_blocking_reference_load_does_not_delay(project: RunnerProject, pipe: Pipe) -> None:
+    """Loading references that blocks does not delay the end."""
     # The local service has an author's own loader read them, after the tasks are loaded.
     project.change_agent(("import BenchmarkRunner, ", "import BenchmarkRunner, Task, "))
     project.set_in_class(
@@ -167,9 +166,10 @@ class TestAnAgentThatBlocksTheLoop:
         [(SLEEP, signal.SIGINT), (SPIN, signal.SIGTERM)],
         ids=["asleep", "computing"],
     )
-    def test_what_is_finished_is_kept_and_the_printed_command_goes_on(
+    def test_blocked_loop_keeps_finished_work(
         self, project: RunnerProject, pipe: Pipe, how: str, number: int
     ) -> None:
+        """If the agent blocks the loop, finished work is kept and resumed."""
         end_in_order_within(project, SOON)
         block_the_loop(project, how)
         process = start(project, pipe)
@@ -178,15 +178,17 @@ class TestAnAgentThatBlocksTheLoop:
 
     @pytest.mark.full
     @pytest.mark.parametrize("how", [SLEEP, SPIN], ids=["asleep", "computing"])
-    def test_it_is_out_within_the_time_that_is_promised(
+    def test_blocked_loop_ends_in_the_promised_time(
         self, project: RunnerProject, pipe: Pipe, how: str
     ) -> None:
+        """If the agent blocks the loop, the end comes in the promised time."""
         block_the_loop(project, how)
         process = start(project, pipe)
         process.send_signal(signal.SIGTERM)
         self.check(project, project.end(process, timeout=OUT_WITHIN), signal.SIGTERM)
 
-    def test_with_json_there_is_still_one_object(self, project: RunnerProject, pipe: Pipe) -> None:
+    def test_blocked_loop_gives_one_json_object(self, project: RunnerProject, pipe: Pipe) -> None:
+        """If the agent blocks the loop, --json still gives one object."""
         end_in_order_within(project, SOON)
         block_the_loop(project)
         process = start(project, pipe, "--json")
@@ -197,7 +199,8 @@ class TestAnAgentThatBlocksTheLoop:
         assert ended.json["counts"]["scored"] == 1
         assert "run --run-id r1" in ended.json["resume_command"]
 
-    def test_a_second_signal_ends_it_at_once(self, project: RunnerProject, pipe: Pipe) -> None:
+    def test_blocked_loop_ends_at_a_second_signal(self, project: RunnerProject, pipe: Pipe) -> None:
+        """If the agent blocks the loop, a second signal ends it at once."""
         end_in_order_within(project, NEVER)
         block_the_loop(project)
         process = start(project, pipe)
@@ -206,9 +209,8 @@ class TestAnAgentThatBlocksTheLoop:
         assert project.end(process, timeout=OUT_WITHIN).code in {130, 143}
 
 
-def test_a_thread_of_the_agents_own_does_not_keep_the_process_alive(
-    project: RunnerProject, pipe: Pipe
-) -> None:
+def test_agents_thread_does_not_keep_it_alive(project: RunnerProject, pipe: Pipe) -> None:
+    """A thread of the agent's own does not keep the process alive."""
     end_in_order_within(project, SOON)
     thread = "import threading; threading.Thread(target=threading.Event().wait).start()"
     project.change_agent(
@@ -251,9 +253,8 @@ def announce"""
 
 
 @pytest.mark.parametrize("generate", ["async def generate", "def generate"])
-def test_a_process_that_the_agent_forks_can_be_terminated_and_stops_nothing_else(
-    project: RunnerProject, generate: str
-) -> None:
+def test_forked_process_can_be_terminated(project: RunnerProject, generate: str) -> None:
+    """A process that the agent forks can be terminated and stops nothing else."""
     project.change_agent(
         (SAY, "                return GenerationResult(answer=str(in_a_child()))\n"),
         ("def announce", IN_A_CHILD),
@@ -279,9 +280,10 @@ kept = never_closes()
 def announce"""
 
 
-def test_a_generator_that_does_not_close_does_not_keep_a_finished_run_alive(
+def test_unclosed_generator_does_not_keep_it_alive(
     project: RunnerProject,
 ) -> None:
+    """A generator that does not close does not keep a finished run alive."""
     project.change_agent(
         (SAY, "                return GenerationResult(answer=await anext(kept))\n"),
         ("def announce", NEVER_CLOSES),

@@ -19,7 +19,8 @@ def only_object(ended: Ended) -> dict[str, Any]:
     return document
 
 
-def test_a_run_tells_how_it_stands(project: RunnerProject) -> None:
+def test_run_reports_its_result(project: RunnerProject) -> None:
+    """The command run reports its result with every figure."""
     ended = project.execute("run", "--run-id", "r1", "--json")
     assert ended.code == 0
     document = only_object(ended)
@@ -49,7 +50,8 @@ def test_a_run_tells_how_it_stands(project: RunnerProject) -> None:
 
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])
-def test_the_other_commands_tell_the_same(project: RunnerProject, command: str) -> None:
+def test_other_commands_report_the_same(project: RunnerProject, command: str) -> None:
+    """The commands evaluate and score report the same."""
     project.run("run", "--run-id", "r1")
     document = only_object(project.run(command, "--run-id", "r1", "--json"))
     assert document["command"] == command
@@ -57,6 +59,7 @@ def test_the_other_commands_tell_the_same(project: RunnerProject, command: str) 
 
 
 def test_failed_tasks_are_grouped_with_their_reason(project: RunnerProject) -> None:
+    """Failed tasks are grouped with their reason."""
     project.write_tasks([{"id": t, "question": "raise no luck", "answer": ""} for t in "ab"])
     ended = project.run("run", "--json")
     assert ended.code == 1
@@ -76,6 +79,7 @@ def test_failed_tasks_are_grouped_with_their_reason(project: RunnerProject) -> N
 
 
 def test_a_limited_run_says_so(project: RunnerProject) -> None:
+    """A limited run has its limit and the size of the dataset."""
     document = only_object(project.run("run", "--limit", "2", "--json"))
     assert (document["limit"], document["dataset_size"]) == (2, 3)
 
@@ -94,9 +98,10 @@ def test_a_limited_run_says_so(project: RunnerProject) -> None:
         (["no-such-command"], 2, "UsageError"),
     ],
 )
-def test_a_refusal_is_an_object_with_what_to_do_next(
+def test_refusal_has_type_message_and_hint(
     project: RunnerProject, args: list[str], code: int, kind: str
 ) -> None:
+    """A refusal is an object with type, message and hint."""
     ended = project.run(*args, "--json")
     assert ended.code == code
     error = only_object(ended)["error"]
@@ -107,20 +112,23 @@ def test_a_refusal_is_an_object_with_what_to_do_next(
 
 
 def test_a_refusal_names_its_command(project: RunnerProject) -> None:
+    """A refusal names its command."""
     assert only_object(project.run("score", "--json"))["command"] == "score"
     assert only_object(project.run("run", "t9", "--json"))["command"] == "run"
 
 
-def test_a_service_that_refuses_is_told(project: RunnerProject, scripted: ScriptedService) -> None:
+def test_refusing_service_is_an_error(project: RunnerProject, scripted: ScriptedService) -> None:
+    """A service that refuses is the error."""
     scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
     ended = project.run("run", "--service-url", scripted.url, "--json")
     assert ended.code == 1
     assert only_object(ended)["error"]["type"] == "AuthenticationError"
 
 
-def test_a_used_up_quota_is_told_beside_how_the_run_stands(
+def test_quota_error_is_beside_the_result(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """A used-up quota is an error beside the state of the run."""
     scripted.answers["/evaluate-response/"] = (429, {"detail": "used"}, {"retry-after": "9999"})
     ended = project.run("run", "--run-id", "r1", "--service-url", scripted.url, "--json")
     assert ended.code == 1
@@ -130,7 +138,8 @@ def test_a_used_up_quota_is_told_beside_how_the_run_stands(
     assert document["complete"] is False
 
 
-def test_an_agent_that_prints_does_not_spoil_the_object(project: RunnerProject) -> None:
+def test_agents_output_does_not_spoil_the_json(project: RunnerProject) -> None:
+    """Output of the agent does not spoil the JSON."""
     project.change_agent(
         ("        word, _, rest", "        print('thinking about', task.id)\n        word, _, rest")
     )
@@ -141,9 +150,8 @@ def test_an_agent_that_prints_does_not_spoil_the_object(project: RunnerProject) 
 
 
 @pytest.mark.parametrize("module", ["benchmark", "grader"])
-def test_a_module_that_prints_when_it_is_imported_does_not_spoil_the_object(
-    project: RunnerProject, module: str
-) -> None:
+def test_modules_output_does_not_spoil_the_json(project: RunnerProject, module: str) -> None:
+    """Output of a module at import does not spoil the JSON."""
     file = project.root / "runner" / f"{module}.py"
     file.write_text(
         "import subprocess\n"
@@ -157,7 +165,8 @@ def test_a_module_that_prints_when_it_is_imported_does_not_spoil_the_object(
     assert "from a child" in ended.err
 
 
-def test_an_incomplete_run_that_is_not_scored_is_told(project: RunnerProject) -> None:
+def test_incomplete_run_is_an_error_of_score(project: RunnerProject) -> None:
+    """A run that is incomplete is an error of score."""
     project.run("run", "--run-id", "r1", "t1")
     ended = project.run("score", "--run-id", "r1", "--json")
     assert ended.code == 1

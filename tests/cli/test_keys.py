@@ -27,6 +27,7 @@ class TestSecrets:
     def test_no_key_is_in_any_file_or_output(
         self, project: RunnerProject, scripted: ScriptedService, by_flag: bool
     ) -> None:
+        """No key is in any file or output."""
         project.change_agent(
             (
                 "        word, _, rest",
@@ -48,9 +49,10 @@ class TestSecrets:
         assert ended.code == 0, ended.err
         self.no_trace(project, ended.out + ended.err)
 
-    def test_a_key_that_the_service_echoes_is_not_repeated(
+    def test_key_echoed_by_the_service_is_masked(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A key that the service repeats is masked."""
         echo = (400, {"detail": f"bad header x-descope-api-key: {self.KEY}"})
         scripted.answers["/evaluate-response/"] = echo
         scripted.answers["/final-score/"] = echo
@@ -63,9 +65,8 @@ class TestSecrets:
         assert ended.code == 1
         self.no_trace(project, ended.out + ended.err)
 
-    def test_a_model_key_that_an_exception_echoes_is_not_repeated(
-        self, project: RunnerProject
-    ) -> None:
+    def test_model_key_echoed_by_an_error_is_masked(self, project: RunnerProject) -> None:
+        """A model key that an exception repeats is masked."""
         project.change_agent(
             (
                 "        word, _, rest",
@@ -81,23 +82,26 @@ class TestSecrets:
         assert "the provider refuses the key" in ended.out
         self.no_trace(project, ended.out + ended.err)
 
-    def test_a_password_in_the_service_url_is_not_repeated(
+    def test_password_in_service_url_is_masked(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A password in SERVICE_URL is not shown."""
         url = scripted.url.replace("://", "://someone:hidden-password@")
         ended = project.run("run", "--run-id", "r1", SERVICE_URL=url)
         assert ended.code == 0, ended.err
         self.no_trace(project, ended.out + ended.err)
 
-    def test_a_password_in_a_flag_is_not_printed_with_the_resume_command(
+    def test_password_in_a_flag_is_not_printed(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A password in a flag is not printed with the resume command."""
         url = scripted.url.replace("://", "://someone:hidden-password@")
         ended = project.run("run", "--run-id", "r1", "--service-url", url)
         assert ended.code == 0, ended.err
         assert "hidden" not in ended.out + ended.err
 
-    def test_a_secret_option_is_written_nowhere(self, project: RunnerProject) -> None:
+    def test_secret_option_is_written_nowhere(self, project: RunnerProject) -> None:
+        """A secret option is written nowhere."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel, SecretStr\n"),
             (
@@ -114,9 +118,8 @@ class TestSecrets:
         self.no_trace(project, ended.out + ended.err)
 
     @pytest.mark.parametrize("form", ["key", "json.dumps(key)[1:-1]", "quote(key, safe='')"])
-    def test_a_secret_that_an_agent_echoes_is_masked_in_every_file(
-        self, project: RunnerProject, form: str
-    ) -> None:
+    def test_echoed_secret_is_masked_in_every_file(self, project: RunnerProject, form: str) -> None:
+        """A secret that an agent repeats is masked in every file."""
         project.change_agent(
             (
                 "import asyncio\n",
@@ -158,9 +161,10 @@ class TestSecrets:
         assert "ValueError: ***" in log.read_text()
         self.no_trace(project, ended.out + ended.err)
 
-    def test_user_names_and_passwords_of_urls_are_masked(
+    def test_user_info_of_urls_is_masked(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """User names and passwords of URLs are masked."""
         echo = "hidden-user:hidden-password, hidden-other:hidden-secret"
         project.write_tasks([{"id": "t1", "question": f"raise {echo}", "answer": ""}])
         model = "http://hidden-other:hidden-secret@127.0.0.1:9/v1"
@@ -176,7 +180,8 @@ class TestSecrets:
         generation = project.read("r1", "t1", "generation.json")
         assert "hidden" not in f"{generation['error']} {log.read_text()} {ended.out} {ended.err}"
 
-    def test_a_key_that_load_tasks_echoes_is_not_printed(self, project: RunnerProject) -> None:
+    def test_key_echoed_by_load_tasks_is_masked(self, project: RunnerProject) -> None:
+        """A key that load_tasks() repeats is not printed."""
         project.set_in_class(
             "def load_tasks(self, dataset_file):\n"
             "        raise ValueError('no access with ' + os.environ['CUSTOM_API_KEY'])"
@@ -188,9 +193,8 @@ class TestSecrets:
             assert "hidden" not in ended.out + ended.err
         assert not project.results.exists()
 
-    def test_a_key_of_a_flag_that_load_tasks_echoes_is_not_printed(
-        self, project: RunnerProject
-    ) -> None:
+    def test_flag_key_echoed_by_load_tasks_is_masked(self, project: RunnerProject) -> None:
+        """A key of a flag that load_tasks() repeats is not printed."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\nimport sys\n"),
         )
@@ -201,9 +205,8 @@ class TestSecrets:
         assert ended.code == 2
         assert "--custom-api-key ***" in ended.err
 
-    def test_a_secret_option_that_load_tasks_echoes_is_not_printed(
-        self, project: RunnerProject
-    ) -> None:
+    def test_option_echoed_by_load_tasks_is_masked(self, project: RunnerProject) -> None:
+        """A secret option that load_tasks() repeats is not printed."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel, SecretStr\n"),
             (
@@ -245,9 +248,10 @@ class TestKeysThatAreNames:
         ],
         ids=["model", "run id", "task id", "dataset"],
     )
-    def test_a_key_that_names_something_spoils_nothing(
+    def test_key_that_is_a_name_spoils_nothing(
         self, project: RunnerProject, key: str, flags: list[str]
     ) -> None:
+        """A key that is a model, a run id, a task id or a dataset spoils nothing."""
         project.change_agent(self.SEEN)
         ids = ["question-1", "question-2"]
         project.write_tasks([{"id": i, "question": "say one", "answer": "one"} for i in ids])
@@ -276,9 +280,10 @@ class TestKeysThatAreNames:
         ],
         ids=["endpoint", "dataset file", "option"],
     )
-    def test_a_key_that_stands_in_another_setting_spoils_no_resume(
+    def test_key_in_a_setting_spoils_no_resume(
         self, project: RunnerProject, key: str, flags: list[str]
     ) -> None:
+        """A key that is part of another setting does not spoil a resume."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
             (

@@ -43,7 +43,8 @@ class TestAnAuthorsOwnLoader:
         assert "kept" in seen
         assert CANARY not in seen + "".join(written) + ended.out
 
-    def test_a_file_with_other_columns_is_graded(self, loading: RunnerProject) -> None:
+    def test_file_with_other_columns_is_evaluated(self, loading: RunnerProject) -> None:
+        """Tasks of a file with other columns are evaluated."""
         loading.set_in_class(
             "def load_tasks(self, dataset_file):\n"
             "        rows = csv.DictReader(Path(dataset_file).read_text().splitlines())\n"
@@ -61,7 +62,8 @@ class TestAnAuthorsOwnLoader:
     )
 
     @pytest.mark.parametrize("api", ["legacy", "v1"])
-    def test_tasks_of_no_file_are_graded(self, loading: RunnerProject, api: str) -> None:
+    def test_tasks_of_no_file_are_evaluated(self, loading: RunnerProject, api: str) -> None:
+        """Tasks that come from no file are evaluated."""
         loading.write_cli(default_dataset_file=None)
         loading.set_in_class(f'EVALUATION_API = "{api}"')
         loading.set_in_class(
@@ -70,7 +72,8 @@ class TestAnAuthorsOwnLoader:
         self.graded(loading)
         assert loading.read("r1", "run_config.json")["dataset_name"] == "mine"
 
-    def test_tasks_that_are_registered_one_by_one_are_graded(self, loading: RunnerProject) -> None:
+    def test_registered_tasks_are_evaluated(self, loading: RunnerProject) -> None:
+        """Tasks that are registered one by one are evaluated."""
         loading.write_cli(default_dataset_file=None)
         loading.set_in_class(
             f"def load_tasks(self, dataset_file):\n        {self.IN_MEMORY}"
@@ -78,7 +81,8 @@ class TestAnAuthorsOwnLoader:
         )
         self.graded(loading)
 
-    def test_a_loader_that_fails_the_second_time_is_told(self, loading: RunnerProject) -> None:
+    def test_second_load_that_fails_is_an_error(self, loading: RunnerProject) -> None:
+        """A loader that fails the second time is an error."""
         loading.write_cli(default_dataset_file=None)
         loading.set_in_class(
             "def load_tasks(self, dataset_file):\n"
@@ -109,11 +113,13 @@ class TestProblemsOfATaskModel:
         (project.root / "p.txt").write_text("say it")
         return ["run", "--run-id", "r1", "--skip-eval", "--problem", "p.txt", "t1"]
 
-    def test_its_defaults_are_enough(self, project: RunnerProject) -> None:
+    def test_defaults_of_the_task_model_are_enough(self, project: RunnerProject) -> None:
+        """The defaults of the task model are enough for a problem."""
         assert project.run(*self.define(project, "image: str = 'alpine'")).code == 0
         assert project.read("r1", "t1", "generation.json")["data"] == "SampleTask alpine"
 
-    def test_a_field_that_it_demands_is_named(self, project: RunnerProject) -> None:
+    def test_required_field_of_a_problem_is_named(self, project: RunnerProject) -> None:
+        """A required field that a problem lacks is named."""
         ended = project.run(*self.define(project, "image: str"))
         assert ended.code == 2
         assert "field image" in ended.err

@@ -57,9 +57,8 @@ def problem(project: RunnerProject, text: str, task_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
-def test_a_second_process_on_a_run_ends_at_once_and_names_the_first(
-    project: RunnerProject, waiting: Busy, command: str
-) -> None:
+def test_second_process_ends_at_once(project: RunnerProject, waiting: Busy, command: str) -> None:
+    """A second process on a run ends at once and names the first."""
     started = time.monotonic()
     ended = project.execute(command, "--run-id", "r1")
     assert time.monotonic() - started < 8
@@ -71,11 +70,13 @@ def test_a_second_process_on_a_run_ends_at_once_and_names_the_first(
 
 
 def test_another_run_id_is_free(project: RunnerProject, waiting: Busy) -> None:
+    """Another run id is not locked."""
     project.heal()
     assert project.execute("run", "--run-id", "r2").code == 0
 
 
-def test_a_killed_process_blocks_nobody(project: RunnerProject, waiting: Busy) -> None:
+def test_killed_process_blocks_nobody(project: RunnerProject, waiting: Busy) -> None:
+    """A killed process blocks nobody."""
     waiting.process.send_signal(signal.SIGKILL)
     waiting.process.wait()
     project.heal()
@@ -84,9 +85,8 @@ def test_a_killed_process_blocks_nobody(project: RunnerProject, waiting: Busy) -
     assert project.calls == ["t1", "t1"]
 
 
-def test_a_stopped_process_makes_others_fail_at_once_and_goes_on_later(
-    project: RunnerProject, waiting: Busy
-) -> None:
+def test_stopped_process_keeps_its_lock(project: RunnerProject, waiting: Busy) -> None:
+    """A stopped process keeps its lock, and others fail at once."""
     waiting.process.send_signal(signal.SIGSTOP)
     try:
         ended = project.execute("run", "--run-id", "r1", timeout=15)
@@ -97,7 +97,8 @@ def test_a_stopped_process_makes_others_fail_at_once_and_goes_on_later(
     assert waiting.process.poll() is None
 
 
-def test_what_is_done_needs_no_lock_any_more(project: RunnerProject) -> None:
+def test_finished_run_holds_no_lock(project: RunnerProject) -> None:
+    """A finished run holds no lock."""
     assert project.run("run", "--run-id", "r1").code == 0
     assert (project.results / "r1" / ".lock").read_text() == ""
     assert project.run("score", "--run-id", "r1").code == 0
@@ -110,9 +111,8 @@ def before_the_run(project: RunnerProject, lines: str) -> None:
 
 
 @pytest.mark.parametrize("flags", [[], ["--problem", "p.txt", "t1"]], ids=["run", "problem"])
-def test_a_file_system_without_locks_is_said_to_have_none(
-    project: RunnerProject, flags: list[str]
-) -> None:
+def test_file_system_without_locks_is_reported(project: RunnerProject, flags: list[str]) -> None:
+    """A file system without locks is reported as such."""
     before_the_run(
         project,
         "import errno\nimport fcntl\n\n\n"
@@ -196,12 +196,12 @@ class TestTwoStartedTogether:
         figures = f"{pairs} pairs, each task generated once; losers were told: {dict(told)}"
         print(figures)  # noqa: T201 (for who reads the log)
 
-    def test_one_does_the_work_and_the_other_is_told(self, project: RunnerProject) -> None:
+    def test_one_of_two_runs_the_other_fails(self, project: RunnerProject) -> None:
+        """Of two processes started together one runs, the other fails."""
         self.race_often(project, 3)
 
-    def test_one_that_comes_to_the_lock_when_the_other_has_finished_is_told(
-        self, project: RunnerProject
-    ) -> None:
+    def test_late_process_is_refused(self, project: RunnerProject) -> None:
+        """A process that gets the lock after the other has finished is refused."""
         before_the_run(project, AT_THE_GATE)
         (first, first_gate), (second, second_gate) = self.start(project, "r1")
         with first_gate, second_gate:
@@ -213,14 +213,14 @@ class TestTwoStartedTogether:
         assert "run 'r1' was changed by another process just now" in loser.err
 
     @pytest.mark.full
-    def test_one_does_the_work_and_the_other_is_told_every_time(
-        self, project: RunnerProject
-    ) -> None:
+    def test_one_of_two_runs_every_time(self, project: RunnerProject) -> None:
+        """Of many pairs of processes exactly one runs each time."""
         self.race_often(project, 50)
 
 
 class TestProblems:
-    def test_those_of_different_tasks_run_at_the_same_time(self, project: RunnerProject) -> None:
+    def test_different_problems_run_in_parallel(self, project: RunnerProject) -> None:
+        """Problems of different tasks run at the same time."""
         busy = Busy(project, *problem(project, "wait", "t0"))
         try:
             ended = project.execute("run", *problem(project, "say one", "t1"))
@@ -230,7 +230,8 @@ class TestProblems:
         finally:
             busy.end()
 
-    def test_the_same_task_twice_is_refused(self, project: RunnerProject) -> None:
+    def test_same_problem_twice_is_refused(self, project: RunnerProject) -> None:
+        """The same problem twice at a time is refused."""
         busy = Busy(project, *problem(project, "wait", "t0"))
         try:
             ended = project.execute("run", *problem(project, "wait", "t0"))
@@ -241,7 +242,8 @@ class TestProblems:
             busy.end()
         assert project.calls == ["t0"]
 
-    def test_the_whole_run_can_not_be_worked_on_meanwhile(self, project: RunnerProject) -> None:
+    def test_whole_run_is_locked_by_a_problem(self, project: RunnerProject) -> None:
+        """The whole run is locked while a problem runs."""
         busy = Busy(project, *problem(project, "wait", "t0"))
         try:
             ended = project.execute("evaluate", "--run-id", "r1")
@@ -250,7 +252,8 @@ class TestProblems:
         finally:
             busy.end()
 
-    def test_many_started_together_are_all_in_the_run(self, project: RunnerProject) -> None:
+    def test_many_parallel_problems_are_all_kept(self, project: RunnerProject) -> None:
+        """Many problems started together are all in the run."""
         ids = [f"t{number}" for number in range(6)]
         commands = [problem(project, f"say {task_id}", task_id) for task_id in ids]
         processes = [project.start("run", *command) for command in commands]
@@ -272,9 +275,10 @@ class TestARunThatNeverBegan:
     def folders(self, project: RunnerProject) -> list[str]:
         return [path.name for path in project.results.rglob("*")]
 
-    def test_a_service_that_refuses_leaves_no_folder_behind(
+    def test_refusing_service_leaves_no_folder(
         self, kept: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A service that refuses leaves no folder behind."""
         scripted.answers["/health"] = (500, {"detail": "down"})
         (kept.root / "p.txt").write_text("say one")
         flags = ["--run-id", "r1", "--service-url", scripted.url, "--service-attempts", "1"]
@@ -283,17 +287,20 @@ class TestARunThatNeverBegan:
         assert kept.run("run", *flags, "--problem", "p.txt", "t1").code == 1
         assert self.folders(kept) == ["earlier"]
 
-    def test_a_bad_dataset_leaves_no_folder_behind(self, kept: RunnerProject) -> None:
+    def test_bad_dataset_leaves_no_folder(self, kept: RunnerProject) -> None:
+        """A bad dataset leaves no folder behind."""
         kept.dataset.write_text("{")
         assert kept.run("run", "--run-id", "r1").code == 2
         assert self.folders(kept) == ["earlier"]
 
-    def test_a_missing_grader_leaves_no_folder_behind(self, kept: RunnerProject) -> None:
+    def test_missing_grader_leaves_no_folder(self, kept: RunnerProject) -> None:
+        """A missing grader leaves no folder behind."""
         kept.write_cli(grader=None)
         assert kept.run("run", "--run-id", "r1").code == 2
         assert self.folders(kept) == ["earlier"]
 
-    def test_an_unknown_run_leaves_no_folder_behind(self, kept: RunnerProject) -> None:
+    def test_unknown_run_leaves_no_folder(self, kept: RunnerProject) -> None:
+        """An unknown run leaves no folder behind."""
         for command in ("evaluate", "score"):
             assert kept.run(command, "--run-id", "r1").code == 2
         assert self.folders(kept) == ["earlier"]

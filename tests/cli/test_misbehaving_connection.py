@@ -60,9 +60,10 @@ class TestConnection:
             (cut_off, "RemoteProtocolError: connection ended within the answer"),
         ],
     )
-    def test_one_that_breaks_is_that_tasks_error(
+    def test_broken_connection_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault, reason: str
     ) -> None:
+        """A connection that keeps breaking is that task's error."""
         service.faults["t1"] = [fault]
         ended = run(benchmark, service)
         assert_only_t1_failed(benchmark, service, ended, reason, asked=2)
@@ -70,32 +71,36 @@ class TestConnection:
         assert_resumes(benchmark, service)
 
     @pytest.mark.parametrize("fault", [reset, cut_off])
-    def test_one_that_breaks_once_is_not_seen(
+    def test_connection_that_breaks_once_is_retried(
         self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault
     ) -> None:
+        """A connection that breaks once is retried and not shown."""
         service.faults["t1"] = [fault, healthy]
         assert run(benchmark, service).code == 0
         assert len(service.asked_for("t1")) == 2
 
-    def test_one_that_breaks_before_the_request_is_read_is_asked_again(
+    def test_connection_that_breaks_early_is_retried(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A connection that breaks before the request is read is retried."""
         service.on_arrival = [reset]
         assert run(benchmark, service).code == 0
         assert all(len(service.asked_for(task_id)) == 1 for task_id in ("t1", *OTHERS))
         assert has_score(benchmark)
 
-    def test_a_kept_one_that_breaks_when_it_is_used_again_is_not_seen(
+    def test_broken_kept_connection_is_replaced(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A kept connection that breaks when it is used again is not noticed."""
         service.faults["t1"] = [goes_deaf(says(GRADE))]
         assert run(project, service, "--eval-parallelism", "1").code == 0
         assert service.lost == 1
         assert all(len(service.asked_for(task_id)) == 1 for task_id in ("t1", *OTHERS))
 
-    def test_one_that_always_breaks_before_the_request_is_read_is_that_tasks_error(
+    def test_always_broken_connection_is_the_error(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A connection that always breaks early is that task's error."""
         project.write_tasks([{"id": name, "question": f"say {name}"} for name in ("t1", *OTHERS)])
         assert run(project, service, *OTHERS).code == 0
         service.on_arrival = [reset, reset]
@@ -103,18 +108,20 @@ class TestConnection:
         assert_only_t1_failed(project, service, ended, "(after several attempts)", asked=0)
         assert_resumes(project, service)
 
-    def test_an_answer_that_never_comes_is_that_tasks_error(
+    def test_missing_answer_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """An answer that never comes is that task's error."""
         assert run(benchmark, service, *OTHERS).code == 0
         service.faults["t1"] = [hang]
         ended = run(benchmark, service, "--eval-timeout", "0.2")
         assert_only_t1_failed(benchmark, service, ended, "no answer within 0.2 s", asked=2)
         assert_resumes(benchmark, service)
 
-    def test_an_answer_that_comes_byte_by_byte_is_waited_for(
+    def test_slow_answer_is_waited_for(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
+        """An answer that comes byte by byte is waited for."""
         service.faults["t1"] = [drip(GRADE, 0.01)]
         assert run(project, service).code == 0
         assert project.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 1.0}
@@ -155,9 +162,10 @@ class TestNotAGrade:
             "brotli",
         ],
     )
-    def test_it_is_that_tasks_error_and_never_a_score(
+    def test_invalid_answer_is_never_a_score(
         self, benchmark: RunnerProject, service: MisbehavingService, fault: Fault, reason: str
     ) -> None:
+        """An invalid answer is that task's error and never a score."""
         service.faults["t1"] = [fault]
         ended = run(benchmark, service)
         assert_only_t1_failed(benchmark, service, ended, reason, asked=1)
@@ -167,27 +175,30 @@ class TestNotAGrade:
     @pytest.mark.parametrize(
         "content", [b"[]", b'{"pass_percentage": 1.0}', b'{"status": "splendid"}', b"null"]
     )
-    def test_a_v1_grade_of_another_shape_is_that_tasks_error(
+    def test_v1_answer_of_other_shape_is_an_error(
         self, project: RunnerProject, service: MisbehavingService, content: bytes
     ) -> None:
+        """A v1 answer of another shape is that task's error."""
         project.set_in_class('EVALUATION_API = "v1"')
         service.faults["t1"] = [says(content)]
         ended = run(project, service)
         assert_only_t1_failed(project, service, ended, "BadResponseError", asked=1)
         assert_resumes(project, service)
 
-    def test_a_huge_one_is_not_read_to_its_end(
+    def test_huge_answer_is_not_read_completely(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A huge answer is not read completely."""
         service.faults["t1"] = [huge(200 * MIB)]
         ended = run(benchmark, service)
         assert_only_t1_failed(benchmark, service, ended, "it is larger than 32 MiB", asked=1)
         assert 32 * MIB <= service.sent < 100 * MIB
         assert_resumes(benchmark, service)
 
-    def test_one_that_becomes_huge_is_that_tasks_error(
+    def test_answer_that_becomes_huge_is_an_error(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """An answer that becomes huge when decompressed is that task's error."""
         service.faults["t1"] = [bomb(40 * MIB)]
         ended = run(benchmark, service)
         assert_only_t1_failed(benchmark, service, ended, "it is larger than 32 MiB", asked=1)

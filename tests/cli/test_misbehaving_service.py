@@ -61,9 +61,10 @@ class TestRefusedForGood:
             (501, "UnsupportedError"),
         ],
     )
-    def test_the_task_has_an_error_and_is_not_asked_for_again(
+    def test_permanent_error_is_asked_once(
         self, benchmark: RunnerProject, service: MisbehavingService, status: int, kind: str
     ) -> None:
+        """A permanent error is that task's error and is not retried."""
         service.faults["t1"] = [answers(status, "no such thing")]
         ended = run(benchmark, service)
         reason = f"HTTP {status}: no such thing (asked with ***)"
@@ -71,18 +72,20 @@ class TestRefusedForGood:
         assert kind in ended.out
         assert_resumes(benchmark, service)
 
-    def test_a_422_is_shown_whole(
+    def test_422_is_shown_completely(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
+        """The detail of a 422 is shown completely."""
         service.faults["t1"] = [answers(422, LONG)]
         ended = run(project, service)
         reason = json.dumps(LONG, separators=(",", ":"))
         assert_only_t1_failed(project, service, ended, reason, asked=1)
 
     @pytest.mark.parametrize("status", [302, 307])
-    def test_a_redirect_is_not_followed_and_its_target_gets_nothing(
+    def test_redirect_is_not_followed(
         self, benchmark: RunnerProject, service: MisbehavingService, status: int
     ) -> None:
+        """A redirect is not followed, and its target gets nothing."""
         with MisbehavingService() as elsewhere:
             target = f"{elsewhere.url}/evaluate-response/"
             service.faults["t1"] = [answers(status, location=target)]
@@ -125,7 +128,7 @@ class TestRefusedForAll:
         ],
         ids=["401", "403", "quota"],
     )
-    def test_the_run_stops_and_says_how_to_go_on(
+    def test_refusal_stops_the_run(
         self,
         benchmark: RunnerProject,
         service: MisbehavingService,
@@ -134,6 +137,7 @@ class TestRefusedForAll:
         reason: str,
         way_out: str,
     ) -> None:
+        """A refused key or quota stops the run with a hint."""
         service.faults["t1"] = [fault]
         ended = run(benchmark, service, "--parallelism", "1", "--eval-parallelism", "1")
         assert ended.code == 1
@@ -151,18 +155,20 @@ class TestRefusedForAll:
 class TestBusy:
     """409 and 429: wait as long as was asked, or back off, within a bound."""
 
-    def test_a_task_that_is_being_graded_is_waited_for_beyond_the_attempts(
+    def test_409_is_retried_beyond_the_attempts(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A task that is being evaluated is waited for beyond the attempts."""
         busy = answers(409, "already being graded", retry_after="0")
         service.faults["t1"] = [busy, busy, busy, healthy]
         assert run(benchmark, service).code == 0
         assert len(service.asked_for("t1")) == 4
         assert has_score(benchmark)
 
-    def test_a_task_that_is_being_graded_for_ever_is_given_up_in_time(
+    def test_lasting_409_is_given_up(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A task that is being evaluated for too long is given up."""
         service.faults["t1"] = [answers(409, "already being graded", retry_after="1")]
         ended = run(project, service, "--service-retry-time", "0.5")
         reason = "HTTP 409: already being graded (asked with ***)"
@@ -177,25 +183,28 @@ class TestBusy:
         ],
         ids=["seconds", "date"],
     )
-    def test_a_short_wait_that_was_asked_for_is_kept(
+    def test_short_retry_after_is_waited_for(
         self, benchmark: RunnerProject, service: MisbehavingService, headers: dict[str, str]
     ) -> None:
+        """A short Retry-After is waited for."""
         service.faults["t1"] = [answers(429, "too fast", **headers), healthy]
         assert run(benchmark, service).code == 0
         first, second = service.asked_for("t1")
         assert second.at - first.at >= 1
         assert has_score(benchmark)
 
-    def test_without_capacity_it_is_asked_again(
+    def test_429_without_advice_is_retried(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A lack of capacity is retried."""
         service.faults["t1"] = [answers(429, "no capacity"), healthy]
         assert run(benchmark, service).code == 0
         assert len(service.asked_for("t1")) == 2
 
-    def test_a_lasting_lack_of_capacity_is_that_tasks_error(
+    def test_lasting_429_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A lasting lack of capacity is that task's error."""
         service.faults["t1"] = [answers(429, "no capacity")]
         ended = run(benchmark, service)
         reason = "HTTP 429: no capacity (asked with ***) (after several attempts)"
@@ -207,9 +216,10 @@ class TestTrouble:
     """500, 502, 503, 504: asked again a few times, and then that task's error."""
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_trouble_that_lasts_is_that_tasks_error(
+    def test_lasting_server_error_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService, status: int
     ) -> None:
+        """A server error that lasts is that task's error."""
         service.faults["t1"] = [answers(status, "judge down")]
         ended = run(benchmark, service)
         reason = f"HTTP {status}: judge down (asked with ***) (after several attempts)"
@@ -217,17 +227,19 @@ class TestTrouble:
         assert "ServiceUnavailableError" in ended.out
         assert_resumes(benchmark, service)
 
-    def test_trouble_that_passes_is_not_seen(
+    def test_passing_server_error_is_not_shown(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A server error that passes is retried and not shown."""
         service.faults["t1"] = [answers(503), healthy]
         ended = run(benchmark, service)
         assert (ended.code, len(service.asked_for("t1"))) == (0, 2)
         assert "failed for" not in ended.out
 
-    def test_a_connection_that_dies_with_a_500_takes_no_other_request_along(
+    def test_connection_lost_with_a_500(
         self, benchmark: RunnerProject, service: MisbehavingService
     ) -> None:
+        """A connection that dies with a 500 takes no other request along."""
         service.faults["t1"] = [goes_deaf(answers(500)), healthy]
         ended = run(benchmark, service, "--eval-parallelism", "1")
         assert ended.code == 0, ended.out

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 
-def test_an_error_of_an_agent_can_not_drive_the_terminal(project: RunnerProject) -> None:
+def test_agents_error_cannot_drive_the_terminal(project: RunnerProject) -> None:
+    """An error of an agent can't drive the terminal; JSON keeps it whole."""
     escape = "\x1b]0;owned\x07\x1b[2J\x9b31m"
     project.write_tasks([{"id": "t1", "question": f"raise {escape}no luck", "answer": ""}])
 
@@ -23,9 +24,10 @@ def test_an_error_of_an_agent_can_not_drive_the_terminal(project: RunnerProject)
     assert json.loads(told.out)["failures"][0]["error"] == f"ValueError: {escape}no luck"
 
 
-def test_what_hides_in_a_secret_does_not_keep_it_from_being_masked(
+def test_escape_in_a_secret_is_masked(
     project: RunnerProject,
 ) -> None:
+    """A secret with an escape in it is masked."""
     secret = "sk-4b5c6d7e8f9a0b1c"
     hidden = secret[:5] + "\x1b[0m" + secret[5:]
     project.write_tasks([{"id": "t1", "question": f"raise {hidden}", "answer": ""}])

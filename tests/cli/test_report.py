@@ -43,7 +43,8 @@ def report(project: RunnerProject, *args: str | Path, code: int = 0) -> Ended:
 
 
 class TestTheFile:
-    def test_it_is_in_the_runs_folder_and_its_path_is_printed(self, project: RunnerProject) -> None:
+    def test_file_is_in_the_runs_folder(self, project: RunnerProject) -> None:
+        """The report is written to the run's folder, and its path is printed."""
         project.run("run", "--run-id", "r1")
 
         ended = report(project, "r1")
@@ -53,7 +54,8 @@ class TestTheFile:
         assert page.first("h1").text == "Run r1"
         assert "0.6667" in page.words
 
-    def test_of_several_runs_it_is_beside_them(self, project: RunnerProject) -> None:
+    def test_report_of_several_runs_is_beside_them(self, project: RunnerProject) -> None:
+        """A report of several runs is written beside them."""
         project.run("run", "--run-id", "a")
         project.run("run", "--run-id", "b")
 
@@ -63,9 +65,8 @@ class TestTheFile:
         page = Parsed((project.results / "report-b+a.html").read_bytes())
         assert page.table.labels == ["b", "a", "Scores"]
 
-    def test_several_runs_whose_names_are_too_long_for_one_need_another(
-        self, project: RunnerProject
-    ) -> None:
+    def test_too_long_name_needs_an_output(self, project: RunnerProject) -> None:
+        """Several runs with too long names need --output."""
         ids = [letter * 120 for letter in "ab"]
         for run_id in ids:
             project.run("run", "--run-id", run_id)
@@ -75,7 +76,8 @@ class TestTheFile:
         assert "Give it one with --output FILE." in ended.err
         report(project, *ids, "--output", "both.html")
 
-    def test_it_is_where_output_says(self, project: RunnerProject) -> None:
+    def test_output_sets_the_place(self, project: RunnerProject) -> None:
+        """--output sets the place, and links lead from there."""
         project.run("run", "--run-id", "r1")
         (project.root / "there").mkdir()
 
@@ -100,15 +102,17 @@ class TestTheFile:
             ("folder.html", "exists and is not a file"),
         ],
     )
-    def test_what_can_not_be_a_report_is_refused(
+    def test_invalid_output_is_refused(
         self, project: RunnerProject, output: str, said: str
     ) -> None:
+        """An output that can't be a report is refused."""
         project.run("run", "--run-id", "r1")
         (project.root / "folder.html").mkdir()
 
         assert said in report(project, "r1", "--output", output, code=2).err
 
-    def test_what_is_called_as_the_file_and_is_none_stays(self, project: RunnerProject) -> None:
+    def test_folder_with_the_files_name_stays(self, project: RunnerProject) -> None:
+        """A folder in the place of the report is refused and stays."""
         project.run("run", "--run-id", "r1")
         (project.results / "r1" / "report.html").mkdir()
 
@@ -117,9 +121,8 @@ class TestTheFile:
         assert "exists and is not a file" in ended.err
         assert "Give another place with --output FILE." in ended.err
 
-    def test_an_old_report_is_replaced_and_a_run_resumes_as_before(
-        self, project: RunnerProject
-    ) -> None:
+    def test_old_report_is_replaced(self, project: RunnerProject) -> None:
+        """An old report is replaced, and a run resumes as before."""
         run_to_all_ends(project)
         report(project, "r1")
         project.heal()
@@ -131,7 +134,8 @@ class TestTheFile:
         assert "set aside" not in ended.out + ended.err
         assert "1 failed" in project.run("status", "r1").out.replace("failed in grading", "failed")
 
-    def test_it_does_not_go_through_a_link_below_the_results(self, project: RunnerProject) -> None:
+    def test_link_below_the_results_is_not_followed(self, project: RunnerProject) -> None:
+        """A link below the results is replaced and not followed."""
         project.run("run", "--run-id", "r1")
         elsewhere = project.root / "elsewhere.html"
         elsewhere.write_text("mine")
@@ -142,7 +146,8 @@ class TestTheFile:
         assert elsewhere.read_text() == "mine"
         assert not (project.results / "r1" / "report.html").is_symlink()
 
-    def test_one_that_can_not_be_written_leaves_the_old_one(self, project: RunnerProject) -> None:
+    def test_failed_report_keeps_the_old_one(self, project: RunnerProject) -> None:
+        """A report that can't be written keeps the old one."""
         project.run("run", "--run-id", "r1")
         report(project, "r1")
         file = project.results / "r1" / "report.html"
@@ -159,7 +164,8 @@ class TestTheFile:
 
 
 class TestWhatIsAsked:
-    def test_an_unknown_run_is_named_with_what_it_may_be(self, project: RunnerProject) -> None:
+    def test_unknown_run_suggests_similar_ones(self, project: RunnerProject) -> None:
+        """An unknown run is refused with similar names."""
         project.run("run", "--run-id", "first")
 
         ended = report(project, "frist", code=2)
@@ -168,11 +174,13 @@ class TestWhatIsAsked:
         assert "Did you mean first?" in ended.err
 
     def test_a_run_is_named_once(self, project: RunnerProject) -> None:
+        """A run may be named only once."""
         project.run("run", "--run-id", "r1")
 
         assert "run(s) named more than once: r1" in report(project, "r1", "r1", code=2).err
 
-    def test_scores_are_grouped_by_a_field_of_the_tasks(self, project: RunnerProject) -> None:
+    def test_scores_are_grouped_by_a_field(self, project: RunnerProject) -> None:
+        """--by groups the scores by a field of the tasks."""
         project.write_tasks(
             [
                 {"id": str(n), "question": "say yes", "answer": "yes", "meta": {"level": n % 2}}
@@ -191,9 +199,8 @@ class TestWhatIsAsked:
         page = Parsed((project.results / "r1" / "report.html").read_bytes())
         assert "Scores by meta.level" in page.words
 
-    def test_an_unknown_field_is_refused_before_anything_is_written(
-        self, project: RunnerProject
-    ) -> None:
+    def test_unknown_field_is_refused_first(self, project: RunnerProject) -> None:
+        """An unknown field is refused before anything is written."""
         project.run("run", "--run-id", "r1")
 
         assert "no task of run 'r1' has a field 'topic'" in (
@@ -201,9 +208,10 @@ class TestWhatIsAsked:
         )
         assert not (project.results / "r1" / "report.html").exists()
 
-    def test_without_the_extra_it_says_what_installs_it(
+    def test_missing_extra_says_how_to_install_it(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Without the extra the error prints the command that installs it."""
         project.run("run", "--run-id", "r1")
         monkeypatch.setattr(
             "benchmark_runner._extras.find_spec",
@@ -215,9 +223,10 @@ class TestWhatIsAsked:
         assert "not installed: vl_convert" in ended.err
         assert "'vals-benchmark-runner[report]'" in ended.err
 
-    def test_without_the_extra_nothing_of_it_is_imported(
+    def test_missing_extra_is_not_imported(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Without the extra none of its modules is imported."""
         monkeypatch.setitem(sys.modules, "jinja2", None)
         monkeypatch.setitem(sys.modules, "vl_convert", None)
 
@@ -228,7 +237,8 @@ class TestWhatIsAsked:
 
 
 class TestJson:
-    def test_it_says_the_same_figures_and_where_the_page_is(self, project: RunnerProject) -> None:
+    def test_json_has_figures_and_path(self, project: RunnerProject) -> None:
+        """The JSON has the same figures and the path of the page."""
         run_to_all_ends(project)
 
         document = report(project, "r1", "--json").json
@@ -258,7 +268,8 @@ class TestJson:
         ]
         assert document["differences"] == []
 
-    def test_of_several_runs_it_says_how_far_they_are_apart(self, project: RunnerProject) -> None:
+    def test_json_has_the_differences(self, project: RunnerProject) -> None:
+        """The JSON of several runs has their differences."""
         project.run("run", "--run-id", "a")
         project.heal()
         project.write_grader("def grade(task, response):\n    return 1\n")
@@ -269,7 +280,8 @@ class TestJson:
         assert (found["first"], found["second"], found["count"]) == ("a", "b", 3)
         assert found["mean"] == pytest.approx(1 / 3)
 
-    def test_an_error_is_one_object_too(self, project: RunnerProject) -> None:
+    def test_error_is_one_object(self, project: RunnerProject) -> None:
+        """With --json an error is one object."""
         error = report(project, "r1", "--json", code=2).json["error"]
 
         assert error["message"].startswith("there is no run 'r1'")
@@ -285,7 +297,8 @@ class TestItsCommands:
             if (each.attributes.get("id") or "").startswith("command-")
         ]
 
-    def test_the_one_that_goes_on_does(self, project: RunnerProject) -> None:
+    def test_resume_command_of_the_page_works(self, project: RunnerProject) -> None:
+        """The resume command of the page works."""
         run_to_all_ends(project)
         go_on, _ = self.commands(project)
         project.heal()
@@ -295,9 +308,8 @@ class TestItsCommands:
         assert "Resuming run r1" in ended.out
         assert project.read("r1", "missing", "generation.json")["answer"] == "nothing"
 
-    def test_the_one_that_does_the_same_asks_the_same_of_the_same_tasks(
-        self, project: RunnerProject
-    ) -> None:
+    def test_repeat_command_runs_the_same_again(self, project: RunnerProject) -> None:
+        """The command to repeat a run runs the same tasks with the same settings."""
         settings = ("--model", "other", "--temperature", "0.5", "--max-tokens", "99")
         more = ("--limit", "2", "--chat-completions", "--disable-streaming", "--parallelism", "3")
         project.run("run", "--run-id", "r1", *settings, *more)
@@ -312,6 +324,7 @@ class TestItsCommands:
         assert second["operational"]["parallelism"] == 3
 
     def test_options_with_spaces_are_quoted(self, project: RunnerProject) -> None:
+        """Options with spaces are quoted in the commands."""
         project.change_agent(
             ("from benchmark_runner", "from pydantic import BaseModel\n\nfrom benchmark_runner"),
             (
@@ -326,7 +339,8 @@ class TestItsCommands:
 
         assert shlex.split(again)[-2:] == ["--option", "say=it's a word"]
 
-    def test_of_tasks_of_problem_only_grading_can_go_on(self, project: RunnerProject) -> None:
+    def test_problem_has_only_the_evaluate_command(self, project: RunnerProject) -> None:
+        """A run of problems has only the command to evaluate."""
         (project.root / "problem.txt").write_text("say yes")
         project.run("run", "--run-id", "r1", "--skip-eval", "--problem", "problem.txt", "p1")
 
@@ -335,7 +349,8 @@ class TestItsCommands:
         assert " evaluate --run-id r1" in only
 
 
-def test_a_run_that_is_going_on_is_reported_as_it_is(project: RunnerProject) -> None:
+def test_running_run_is_reported(project: RunnerProject) -> None:
+    """A run in progress is reported as it is."""
     project.write_tasks([*TASKS[:1], {"id": "long", "question": "wait", "answer": ""}])
     reader, writer = os.pipe()
     process = project.start("run", "--run-id", "r1", "--parallelism", "1", ready=writer)
@@ -356,6 +371,7 @@ def test_a_run_that_is_going_on_is_reported_as_it_is(project: RunnerProject) -> 
 
 
 def test_secrets_are_masked_in_page_and_json(project: RunnerProject) -> None:
+    """Secrets are masked in the page and in the JSON."""
     secret = "sk-do-not-tell-anybody-42"
     project.write_tasks([{"id": "t1", "question": "say yes", "answer": "yes"}])
     project.run("run", "--run-id", "r1")

@@ -37,9 +37,8 @@ def graded(scripted: ScriptedService) -> list[str]:
 
 
 class TestRerun:
-    def test_the_task_is_redone_and_the_earlier_attempt_is_kept_whole(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_earlier_attempt_is_kept(self, finished: RunnerProject) -> None:
+        """The task is redone, and the earlier attempt is kept completely."""
         folder = finished.results / "r1" / "t1"
         earlier = {name: (folder / name).read_bytes() for name in ("generation.json", "eval.json")}
         untouched = contents(finished.results / "r1" / "t3")
@@ -52,9 +51,10 @@ class TestRerun:
         assert attempts(finished, "t1") == 2
         assert contents(finished.results / "r1" / "t3") == untouched
 
-    def test_just_its_own_grade_and_the_score_are_made_again(
+    def test_own_evaluation_and_score_are_redone(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Only its own evaluation and the score are made again."""
         flags = ["--service-url", scripted.url]
         assert project.run(*RUN, *flags).code == 0
         scripted.answers["/final-score/"] = (
@@ -65,7 +65,8 @@ class TestRerun:
         assert sorted(graded(scripted)) == ["t1", "t1", "t2", "t3"]
         assert project.read("r1", "final_score.json")["final_score"] == 0.25
 
-    def test_again_is_another_attempt(self, finished: RunnerProject) -> None:
+    def test_each_rerun_is_another_attempt(self, finished: RunnerProject) -> None:
+        """Each --rerun is another attempt."""
         for _ in range(2):
             assert finished.run(*RUN, "--rerun", "t1").code == 0
         assert finished.calls[3:] == ["t1", "t1"]
@@ -74,15 +75,15 @@ class TestRerun:
         assert sorted(path.name for path in kept.iterdir()) == ["1", "2"]
         assert finished.read("r1", "t1", "attempts", "2", "generation.json")["attempts"] == 2
 
-    def test_several_may_be_named_and_one_twice(self, finished: RunnerProject) -> None:
+    def test_several_tasks_may_be_named(self, finished: RunnerProject) -> None:
+        """Several tasks may be named, and one twice."""
         flags = ["--rerun", "t1", "--rerun", "t3", "--rerun", "t1"]
         assert finished.run(*RUN, *flags).code == 0
         assert sorted(finished.calls[3:]) == ["t1", "t3"]
         assert (attempts(finished, "t1"), attempts(finished, "t2")) == (2, 1)
 
-    def test_without_grading_the_old_grade_and_score_do_not_stay(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_skip_eval_removes_evaluation_and_score(self, finished: RunnerProject) -> None:
+        """With --skip-eval the old evaluation and score are removed."""
         assert finished.run(*RUN, "--rerun", "t1", "--skip-eval").code == 0
         assert not (finished.results / "r1" / "t1" / "eval.json").exists()
         assert not (finished.results / "r1" / "final_score.json").exists()
@@ -91,9 +92,8 @@ class TestRerun:
         assert finished.calls[3:] == ["t1"]
 
     @pytest.mark.parametrize("named", [[], ["t1"]])
-    def test_an_unknown_task_is_refused_and_nothing_is_done(
-        self, finished: RunnerProject, named: list[str]
-    ) -> None:
+    def test_unknown_task_is_refused(self, finished: RunnerProject, named: list[str]) -> None:
+        """An unknown task is refused, and nothing is done."""
         before = contents(finished.results)
         ended = finished.run(*RUN, "--rerun", "t1", "--rerun", "t9", *named)
         assert ended.code == 2
@@ -102,25 +102,27 @@ class TestRerun:
         assert contents(finished.results) == before
         assert len(finished.calls) == 3
 
-    def test_beside_chosen_tasks_both_are_worked_on_and_nothing_else(
-        self, project: RunnerProject
-    ) -> None:
+    def test_chosen_and_rerun_tasks_are_run(self, project: RunnerProject) -> None:
+        """With chosen tasks both are run and nothing else."""
         assert project.run(*RUN, "t1").code == 0
         assert project.run(*RUN, "--rerun", "t1", "t2").code == 0
         assert sorted(project.calls) == ["t1", "t1", "t2"]
         assert not (project.results / "r1" / "t3").exists()
 
-    def test_alone_it_goes_on_with_the_rest_of_the_run_too(self, project: RunnerProject) -> None:
+    def test_rerun_alone_runs_the_rest_too(self, project: RunnerProject) -> None:
+        """Alone it runs the rest of the run, too."""
         assert project.run(*RUN, "t1").code == 0
         assert project.run(*RUN, "--rerun", "t1").code == 0
         assert sorted(project.calls) == ["t1", "t1", "t2", "t3"]
 
-    def test_a_task_without_a_generation_is_generated_once(self, project: RunnerProject) -> None:
+    def test_missing_task_is_generated_once(self, project: RunnerProject) -> None:
+        """A task without a generation is generated once."""
         assert project.run(*RUN, "--rerun", "t1").code == 0
         assert sorted(project.calls) == ["t1", "t2", "t3"]
         assert attempts(project, "t1") == 1
 
     def test_a_problem_is_redone_too(self, project: RunnerProject) -> None:
+        """A problem is redone, too."""
         (project.root / "p.txt").write_text("say one")
         flags = ["--skip-eval", "--problem", "p.txt", "p1"]
         assert project.run(*RUN, *flags).code == 0
@@ -130,7 +132,8 @@ class TestRerun:
         assert attempts(project, "p1") == 2
         assert "--rerun" not in ended.resume_command
 
-    def test_with_a_problem_no_other_task_can_be_redone(self, project: RunnerProject) -> None:
+    def test_other_problem_cannot_be_redone(self, project: RunnerProject) -> None:
+        """With a problem no other task can be redone."""
         for task_id in ("p1", "p2"):
             (project.root / f"{task_id}.txt").write_text("say one")
             flags = ["--skip-eval", "--problem", f"{task_id}.txt", task_id]
@@ -161,11 +164,13 @@ class TestRetryTimeouts:
         project.heal()
         return project
 
-    def test_without_it_they_are_done(self, out_of_time: RunnerProject) -> None:
+    def test_timeouts_are_done_without_the_flag(self, out_of_time: RunnerProject) -> None:
+        """Without --retry-timeouts outcomes such as timeouts are done."""
         assert out_of_time.run(*RUN).code == 0
         assert len(out_of_time.calls) == 3
 
-    def test_what_ran_out_of_time_or_turns_is_redone(self, out_of_time: RunnerProject) -> None:
+    def test_timeouts_are_redone_with_the_flag(self, out_of_time: RunnerProject) -> None:
+        """With --retry-timeouts tasks without enough time or turns are redone."""
         assert out_of_time.read("r1", "final_score.json")["final_score"] == pytest.approx(1 / 3)
         ended = out_of_time.run(*RUN, "--retry-timeouts")
         assert ended.code == 0, ended.err
@@ -178,12 +183,14 @@ class TestRetryTimeouts:
         assert out_of_time.read("r1", "final_score.json")["final_score"] == 1.0
         assert "--retry-timeouts" not in ended.resume_command
 
-    def test_only_the_chosen_ones_are(self, out_of_time: RunnerProject) -> None:
+    def test_only_chosen_timeouts_are_redone(self, out_of_time: RunnerProject) -> None:
+        """Only the chosen tasks are redone."""
         assert out_of_time.run(*RUN, "--retry-timeouts", "slow").code == 0
         assert out_of_time.calls[3:] == ["slow"]
         assert out_of_time.read("r1", "chatty", "eval.json")["status"] == "did_not_complete"
 
-    def test_one_that_runs_out_again_is_done_again(self, out_of_time: RunnerProject) -> None:
+    def test_repeated_timeout_is_done_again(self, out_of_time: RunnerProject) -> None:
+        """A task that runs out of time again is done again."""
         (out_of_time.root / "healed").unlink()
         assert out_of_time.run(*RUN, "--retry-timeouts").code == 0
         assert attempts(out_of_time, "slow") == 2
@@ -191,9 +198,8 @@ class TestRetryTimeouts:
 
 
 class TestInterrupted:
-    def test_after_a_kill_the_plain_command_does_the_rest_exactly_once(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_resume_after_a_kill_does_the_rest_once(self, finished: RunnerProject) -> None:
+        """After a kill a plain resume does the rest exactly once."""
         (finished.root / "deadly").touch()
         flags = ["--rerun", "t1", "--rerun", "t2", "--rerun", "t3", "--parallelism", "1"]
         assert finished.execute(*RUN, *flags).code == -9
@@ -213,9 +219,8 @@ class TestInterrupted:
         assert finished.run(*RUN).code == 0
         assert len(finished.calls) == 7
 
-    def test_what_failed_when_it_was_redone_is_owed_and_the_flag_is_not_repeated(
-        self, finished: RunnerProject
-    ) -> None:
+    def test_failed_rerun_is_resumed_without_the_flag(self, finished: RunnerProject) -> None:
+        """A rerun that failed is resumed without the flag."""
         finished.change_agent(
             ("os.kill(os.getpid(), signal.SIGKILL)", 'raise ValueError("no luck")')
         )

@@ -31,6 +31,7 @@ def change(project: RunnerProject, task_id: str, question: str) -> None:
 
 class TestNothingIsDoneAgain:
     def test_a_second_run_with_the_same_id_does_nothing(self, project: RunnerProject) -> None:
+        """A second run with the same id does nothing."""
         first = project.run("run", "--run-id", "r1")
         before = stamps(project)
         second = project.run("run", "--run-id", "r1")
@@ -44,6 +45,7 @@ class TestNothingIsDoneAgain:
     def test_a_finished_run_needs_no_service(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A finished run needs no service."""
         assert project.run("run", "--run-id", "r1", "--service-url", scripted.url).code == 0
         asked = len(scripted.asked)
         assert project.run("run", "--run-id", "r1", "--service-url", scripted.url).code == 0
@@ -53,6 +55,7 @@ class TestNothingIsDoneAgain:
     def test_the_files_of_a_finished_run_are_read_once(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch, command: str
     ) -> None:
+        """The files of a finished run are read once."""
         assert project.run("run", "--run-id", "r1").code == 0
         opened: Counter[str] = Counter()
         really_open = os.open
@@ -71,7 +74,8 @@ class TestNothingIsDoneAgain:
         ]
         assert [opened[str(path)] for path in of_tasks] == [1] * 6
 
-    def test_only_what_is_missing_is_done(self, project: RunnerProject) -> None:
+    def test_only_missing_work_is_done(self, project: RunnerProject) -> None:
+        """Only the missing generations and evaluations are made."""
         project.run("run", "--run-id", "r1", "--skip-eval", "t1")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 0
@@ -79,9 +83,10 @@ class TestNothingIsDoneAgain:
         assert sorted(project.calls) == ["t1", "t2", "t3"]
 
     @pytest.mark.parametrize("content", [None, "", '{"task_id": "t1", "sta', "[]"])
-    def test_a_generation_that_is_gone_or_torn_is_redone_with_its_eval_and_the_score(
+    def test_missing_or_torn_generation_is_redone(
         self, project: RunnerProject, content: str | None
     ) -> None:
+        """A missing or torn generation is redone with its evaluation and the score."""
         project.run("run", "--run-id", "r1")
         generation = project.results / "r1" / "t2" / "generation.json"
         generation.unlink() if content is None else generation.write_text(content)
@@ -99,18 +104,16 @@ class TestNothingIsDoneAgain:
         assert aside.exists() is (content is not None)
         assert ("Set aside" in ended.out) is (content is not None)
 
-    def test_an_eval_that_is_torn_is_made_again_without_generating(
-        self, project: RunnerProject
-    ) -> None:
+    def test_torn_evaluation_is_redone(self, project: RunnerProject) -> None:
+        """A torn evaluation is made again without generating."""
         project.run("run", "--run-id", "r1")
         (project.results / "r1" / "t2" / "eval.json").write_text("{")
         assert project.run("run", "--run-id", "r1").code == 0
         assert len(project.calls) == 3
         assert project.read("r1", "t2", "eval.json")["status"] == "evaluated"
 
-    def test_a_changed_generation_makes_its_eval_and_the_score_stale(
-        self, project: RunnerProject
-    ) -> None:
+    def test_changed_generation_makes_score_stale(self, project: RunnerProject) -> None:
+        """A changed generation makes its evaluation and the score stale."""
         project.run("run", "--run-id", "r1")
         generation = project.results / "r1" / "t1" / "generation.json"
         generation.write_text(generation.read_text().replace('"one"', '"wrong"'))
@@ -124,9 +127,10 @@ class TestNothingIsDoneAgain:
     @pytest.mark.parametrize(
         "command", [("run", "--rerun", "t1"), ("evaluate", "--regrade")], ids=" ".join
     )
-    def test_no_score_is_left_of_what_could_only_be_put_away_in_part(
+    def test_partial_move_leaves_no_score(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
     ) -> None:
+        """No score is left if earlier files could be moved only in part."""
         project.run("run", "--run-id", "r1")
         moved: list[Path] = []
 
@@ -146,7 +150,8 @@ class TestNothingIsDoneAgain:
 
 
 class TestSameRun:
-    def test_what_is_left_out_holds(self, project: RunnerProject) -> None:
+    def test_omitted_settings_are_the_runs(self, project: RunnerProject) -> None:
+        """Settings that are left out are those of the run."""
         project.run("run", "--run-id", "r1", "--model", "m1", "--limit", "2", "t3")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 0
@@ -164,9 +169,10 @@ class TestSameRun:
             (["--limit", "1"], "--limit 1"),
         ],
     )
-    def test_another_identity_is_refused_and_changes_nothing(
+    def test_other_identity_changes_nothing(
         self, project: RunnerProject, flags: list[str], said: str
     ) -> None:
+        """Another identity is refused and changes nothing."""
         project.run("run", "--run-id", "r1", "--model", "m1", "--temperature", "0.5", "t1")
         before = stamps(project)
         ended = project.run("run", "--run-id", "r1", *flags)
@@ -176,13 +182,15 @@ class TestSameRun:
         assert project.calls == ["t1"]
         assert stamps(project) == before
 
-    def test_an_endpoint_from_the_environment_is_identity_too(self, project: RunnerProject) -> None:
+    def test_endpoint_of_the_environment_is_identity(self, project: RunnerProject) -> None:
+        """An endpoint of the environment is part of the identity."""
         project.run("run", "--run-id", "r1", "t1")
         ended = project.run("run", "--run-id", "r1", CUSTOM_ENDPOINT="http://127.0.0.1:9")
         assert ended.code == 2
         assert "custom_endpoint" in ended.err
 
     def test_changed_tasks_are_refused(self, project: RunnerProject) -> None:
+        """Changed tasks are refused by each command."""
         project.run("run", "--run-id", "r1")
         dataset = project.dataset
         dataset.write_text(dataset.read_text().replace("say two", "say something else"))
@@ -191,14 +199,16 @@ class TestSameRun:
             assert ended.code == 2
             assert "1 changed (t2)" in ended.err
 
-    def test_how_it_is_run_is_free(self, project: RunnerProject) -> None:
+    def test_operational_settings_may_change(self, project: RunnerProject) -> None:
+        """Operational settings may change."""
         project.run("run", "--run-id", "r1", "t1")
         free = ["--parallelism", "1", "--timeout", "9", "--eval-timeout", "9", "--quiet"]
         assert project.run("run", "--run-id", "r1", *free, "--service-attempts", "2").code == 0
 
-    def test_a_run_of_another_file_rereads_that_file(
+    def test_run_of_another_file_reads_it_again(
         self, project: RunnerProject, tmp_path: Path
     ) -> None:
+        """A run of another file reads that file again."""
         own = tmp_path / "own.json"
         own.write_text('[{"id": "x", "question": "say yes", "answer": "yes"}]')
         project.run("run", "--run-id", "r1", "--dataset-file", own, "--skip-eval")
@@ -207,7 +217,8 @@ class TestSameRun:
         assert project.read("r1", "final_score.json")["final_score"] == 1.0
         assert project.calls == ["x"]
 
-    def test_generations_without_their_run_config_are_refused(self, project: RunnerProject) -> None:
+    def test_generations_without_config_are_refused(self, project: RunnerProject) -> None:
+        """Generations without their run_config.json are refused."""
         project.run("run", "--run-id", "r1", "t1")
         (project.results / "r1" / "run_config.json").unlink()
         ended = project.run("run", "--run-id", "r1")
@@ -216,7 +227,8 @@ class TestSameRun:
         assert project.calls == ["t1"]
         assert project.read("r1", "t1", "generation.json")["data"] == "one"
 
-    def test_a_torn_run_config_is_left_alone_and_told(self, project: RunnerProject) -> None:
+    def test_torn_config_is_an_error_and_stays(self, project: RunnerProject) -> None:
+        """A torn run_config.json is an error and stays in its place."""
         project.run("run", "--run-id", "r1", "t1")
         config = project.results / "r1" / "run_config.json"
         config.write_text("{")
@@ -228,9 +240,10 @@ class TestSameRun:
 
 
 class TestChangedTasks:
-    def test_those_that_were_not_chosen_are_redone_by_a_later_run(
+    def test_unchosen_changes_are_redone_later(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """Changed tasks that were not chosen are redone by a later run."""
         command = ("run", "--run-id", "r1", "--service-url", scripted.url)
         project.run(*command)
         change(project, "t2", "say something else")
@@ -241,9 +254,10 @@ class TestChangedTasks:
         assert project.calls[3:] == ["t2"]
         assert project.read("r1", "t2", "generation.json")["data"] == "something else"
 
-    def test_one_that_comes_back_with_another_content_is_redone(
+    def test_returning_task_with_other_text_is_redone(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A task that comes back with another text is redone."""
         command = ("run", "--run-id", "r1", "--service-url", scripted.url)
         project.run(*command)
         project.write_tasks([task for task in TASKS if task["id"] != "t2"])
@@ -254,9 +268,10 @@ class TestChangedTasks:
         assert project.read("r1", "t2", "generation.json")["data"] == "something else"
         assert project.read("r1", "t2", "attempts", "1", "generation.json")["data"] == "two"
 
-    def test_a_score_does_not_outlive_a_task_that_it_sums(
+    def test_score_does_not_outlive_its_tasks(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A score is removed with a task that it sums."""
         command = ("run", "--run-id", "r1", "--service-url", scripted.url)
         project.run(*command)
         project.write_tasks([task for task in TASKS if task["id"] != "t2"])

@@ -33,7 +33,8 @@ SETTINGS = CliSettings(
 )
 
 
-def test_the_flags_of_its_last_invocation_are_repeated() -> None:
+def test_last_flags_are_repeated() -> None:
+    """The flags of the last invocation are repeated for a resume."""
     benchmark = Benchmark(SETTINGS, Project(None, Path()), FakeRunner)
     config = RunConfig(
         run_id="r1",
@@ -76,9 +77,8 @@ class TestResumeCommand:
         )
         return project
 
-    def test_with_other_results_and_from_another_folder(
-        self, failing: RunnerProject, tmp_path: Path
-    ) -> None:
+    def test_other_results_folder_and_cwd(self, failing: RunnerProject, tmp_path: Path) -> None:
+        """The command works with another results folder and working directory."""
         elsewhere = tmp_path / "else where"
         elsewhere.mkdir()
         flags = ["--results-dir", "my results", "--model", "m1", "--temperature", "0.5"]
@@ -87,15 +87,17 @@ class TestResumeCommand:
         assert "Score    1 " in self.go_on(failing, ended.resume_command, cwd=elsewhere)
         assert failing.calls[2:] == ["t2"]
 
-    def test_with_results_that_only_the_environment_names(
+    def test_results_folder_of_the_environment(
         self, failing: RunnerProject, tmp_path: Path
     ) -> None:
+        """The command names a results folder that only the environment gives."""
         ended = failing.execute("run", RESULTS_DIR=str(tmp_path / "elsewhere"))
         assert ended.code == 1
         self.go_on(failing, ended.resume_command)
         assert failing.calls[2:] == ["t2"]
 
-    def test_for_a_problem(self, failing: RunnerProject, tmp_path: Path) -> None:
+    def test_problem(self, failing: RunnerProject, tmp_path: Path) -> None:
+        """The command repeats the problem."""
         folder = tmp_path / "task"
         folder.mkdir()
         (folder / "a problem.txt").write_text("raise no luck")
@@ -106,22 +108,25 @@ class TestResumeCommand:
         self.go_on(failing, ended.resume_command, cwd=folder)
         assert failing.calls == ["t9", "t9"]
 
-    def test_for_chosen_tasks(self, failing: RunnerProject, tmp_path: Path) -> None:
+    def test_chosen_tasks(self, failing: RunnerProject, tmp_path: Path) -> None:
+        """The command repeats the chosen tasks."""
         (tmp_path / "ids.txt").write_text("t2\n")
         ended = failing.execute("run", "--task-file", "../ids.txt")
         assert ended.code == 1
         self.go_on(failing, ended.resume_command)
         assert failing.calls == ["t2", "t2"]
 
-    def test_of_an_evaluation(self, failing: RunnerProject) -> None:
+    def test_evaluation(self, failing: RunnerProject) -> None:
+        """The command of an evaluation works."""
         failing.run("run", "--run-id", "r1", "--skip-eval")
         ended = failing.run("evaluate", "--run-id", "r1")
         self.go_on(failing, ended.resume_command)
 
     @pytest.mark.parametrize("command", ["evaluate", "score"])
-    def test_after_an_unfinished_evaluation_or_score_it_evaluates(
+    def test_resume_after_evaluate_or_score_evaluates(
         self, project: RunnerProject, command: str
     ) -> None:
+        """After an unfinished evaluate or score the resume command evaluates."""
         project.run("run", "--run-id", "r1", "--skip-eval", "--parallelism", "3")
         grader = (project.root / "runner" / "grader.py").read_text()
         project.write_grader("def grade(task, response):\n    raise ValueError('no luck')\n")
@@ -131,9 +136,8 @@ class TestResumeCommand:
         project.write_grader(grader)
         assert "3 scored" in self.go_on(project, ended.resume_command)
 
-    def test_of_status_it_evaluates_once_evaluations_were_asked_for(
-        self, project: RunnerProject
-    ) -> None:
+    def test_resume_of_status_evaluates_after_evaluate(self, project: RunnerProject) -> None:
+        """After an evaluate command the resume command of status evaluates."""
         project.run("run", "--run-id", "r1", "--skip-eval")
         assert project.run("status", "r1").resume_command.endswith("--skip-eval")
         project.write_grader("def grade(task, response):\n    raise ValueError('no luck')\n")
@@ -142,22 +146,23 @@ class TestResumeCommand:
         assert ended.resume_command.endswith("run --run-id r1")
         assert project.run("status", "r1", "--json").json["evaluate_command"] is None
 
-    def test_it_repeats_what_is_not_frozen_with_the_run(self, failing: RunnerProject) -> None:
+    def test_operational_settings_are_repeated(self, failing: RunnerProject) -> None:
+        """The command repeats what is not part of the run's config."""
         given = ["--timeout", "60", "--parallelism", "3", "--eval-timeout", "600"]
         ended = failing.run("run", "--run-id", "r1", "--model", "m1", *given)
         assert ended.resume_command.endswith(
             "run --run-id r1 --parallelism 3 --timeout 60 --eval-timeout 600"
         )
 
-    def test_it_names_a_service_that_only_the_environment_names(
+    def test_service_of_the_environment(
         self, failing: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """The command names a service that only the environment gives."""
         ended = failing.run("run", "--run-id", "r1", SERVICE_URL=scripted.url)
         assert f"--service-url {scripted.url}" in ended.resume_command
 
-    def test_it_names_the_console_script_however_it_was_started(
-        self, failing: RunnerProject
-    ) -> None:
+    def test_console_script_is_named(self, failing: RunnerProject) -> None:
+        """The command names the console script however it was started."""
         done = subprocess.run(
             [sys.executable, "-c", "from runner.cli import cli; cli()", "run", "--run-id", "r1"],
             cwd=failing.root,
@@ -167,7 +172,8 @@ class TestResumeCommand:
         )
         assert "sample-runner run --run-id r1" in done.stdout
 
-    def test_for_a_task_whose_id_starts_with_a_hyphen(self, project: RunnerProject) -> None:
+    def test_task_id_that_starts_with_a_hyphen(self, project: RunnerProject) -> None:
+        """The command works for a task id that starts with a hyphen."""
         project.write_tasks(
             [{"id": i, "question": "raise no luck", "answer": "no luck"} for i in ("-x", "y")]
         )
@@ -177,9 +183,8 @@ class TestResumeCommand:
         assert project.calls == ["-x", "-x"]
 
     @pytest.mark.parametrize("by_file", [True, False])
-    def test_for_chosen_tasks_that_are_done_it_goes_on_with_the_whole_run(
-        self, project: RunnerProject, by_file: bool
-    ) -> None:
+    def test_finished_tasks_give_the_whole_run(self, project: RunnerProject, by_file: bool) -> None:
+        """For chosen tasks that are done the command runs the whole run."""
         (project.root / "ids.txt").write_text("t1\n")
         chosen = ["--task-file", "ids.txt"] if by_file else ["t1"]
         ended = project.execute("run", "--run-id", "r1", *chosen)
@@ -188,14 +193,14 @@ class TestResumeCommand:
         self.go_on(project, ended.resume_command)
         assert sorted(project.calls) == ["t1", "t2", "t3"]
 
-    def test_for_chosen_tasks_that_are_generated_it_goes_on_with_the_whole_run(
-        self, project: RunnerProject
-    ) -> None:
+    def test_generated_tasks_give_the_whole_run(self, project: RunnerProject) -> None:
+        """For chosen tasks that are generated the command runs the whole run."""
         ended = project.run("run", "--run-id", "r1", "--skip-eval", "t1")
         assert ended.code == 0
         assert ended.resume_command.endswith("run --run-id r1 --skip-eval")
 
-    def test_of_an_evaluation_of_a_problem(self, project: RunnerProject) -> None:
+    def test_evaluation_of_a_problem(self, project: RunnerProject) -> None:
+        """The command of an evaluation of a problem works."""
         (project.root / "p.txt").write_text("say one")
         flags = ["--run-id", "r1", "--skip-eval", "--problem", "p.txt", "t1"]
         assert project.execute("run", *flags).code == 0
@@ -206,6 +211,7 @@ class TestResumeCommand:
         assert "Score    1 " in ended.out
         assert project.calls == ["t1"]
 
-    def test_it_holds_no_key(self, failing: RunnerProject) -> None:
+    def test_command_holds_no_key(self, failing: RunnerProject) -> None:
+        """The command holds no key."""
         ended = failing.run("run", "--custom-api-key", "hidden-1")
         assert "hidden" not in ended.out

@@ -16,7 +16,8 @@ CANARY = "canary-90be"
 
 
 class TestOneRun:
-    def test_a_first_run_generates_grades_and_scores(self, project: RunnerProject) -> None:
+    def test_first_run_generates_evaluates_and_scores(self, project: RunnerProject) -> None:
+        """A first run generates, evaluates and scores, and prints a summary."""
         ended = project.execute("run", "--dataset-name", "validation")
         assert ended.code == 0, ended.err
         assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local]" in ended.out
@@ -29,7 +30,8 @@ class TestOneRun:
         assert "not an official score" in ended.out
         assert ended.resume_command == f"bin/sample-runner run --run-id {run_id}"
 
-    def test_the_files_are_those_of_the_contract(self, project: RunnerProject) -> None:
+    def test_files_have_the_promised_content(self, project: RunnerProject) -> None:
+        """The files have the promised names and content."""
         assert project.run("run", "--run-id", "r1").code == 0
         tasks = {f"r1/{t}/{f}.json" for t in ("t1", "t2", "t3") for f in ("generation", "eval")}
         of_run = {"r1/run_config.json", "r1/final_score.json", "r1/events.jsonl"}
@@ -71,20 +73,21 @@ class TestOneRun:
             "max_turns": 0,
         }
 
-    def test_both_evaluation_apis_give_the_same_score(self, project: RunnerProject) -> None:
+    def test_both_apis_give_the_same_score(self, project: RunnerProject) -> None:
+        """Both evaluation APIs give the same score."""
         project.set_in_class('EVALUATION_API = "v1"')
         assert project.run("run", "--run-id", "r1").code == 0
         assert project.read("r1", "final_score.json")["final_score"] == pytest.approx(2 / 3)
         assert project.read("r1", "t1", "eval.json")["evaluation_api"] == "v1"
 
-    def test_the_generation_version_is_stamped(self, project: RunnerProject) -> None:
+    def test_generation_version_is_recorded(self, project: RunnerProject) -> None:
+        """The generation version is in the config and in each generation."""
         project.run("run", "--run-id", "r1", SAMPLE_GENERATION_VERSION="abc123")
         assert project.read("r1", "run_config.json")["generation_version"] == "abc123"
         assert project.read("r1", "t1", "generation.json")["generation_version"] == "abc123"
 
-    def test_running_out_of_turns_or_time_is_done_and_counts_as_zero(
-        self, project: RunnerProject
-    ) -> None:
+    def test_timeouts_are_done_and_count_zero(self, project: RunnerProject) -> None:
+        """A task without enough time or turns is done and counts 0."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "say one", "answer": "one"},
@@ -99,19 +102,20 @@ class TestOneRun:
         assert project.read("r1", "final_score.json")["complete"] is True
         assert project.read("r1", "t2", "eval.json")["status"] == "did_not_complete"
 
-    def test_a_tasks_own_timeout_beats_the_flag(self, project: RunnerProject) -> None:
+    def test_tasks_timeout_wins_over_the_flag(self, project: RunnerProject) -> None:
+        """A task's own timeout wins over the flag."""
         project.write_tasks([{"id": "t1", "question": "wait", "answer": "", "timeout": 0.05}])
         assert project.run("run", "--run-id", "r1", "--timeout", "0").code == 0
         assert project.read("r1", "t1", "generation.json")["status"] == "max_time"
 
-    def test_the_flag_limits_a_task_that_sets_no_timeout(self, project: RunnerProject) -> None:
+    def test_flag_limits_tasks_without_a_timeout(self, project: RunnerProject) -> None:
+        """The flag limits a task that sets no timeout."""
         project.write_tasks([{"id": "t1", "question": "wait", "answer": ""}])
         assert project.run("run", "--run-id", "r1", "--timeout", "0.05").code == 0
         assert project.read("r1", "t1", "generation.json")["status"] == "max_time"
 
-    def test_a_reference_answer_reaches_neither_the_agent_nor_any_file(
-        self, project: RunnerProject
-    ) -> None:
+    def test_reference_reaches_no_agent_and_no_file(self, project: RunnerProject) -> None:
+        """A reference answer reaches neither the agent nor any file."""
         project.change_agent(
             (
                 '        word, _, rest = task.question.partition(" ")\n',
@@ -134,9 +138,8 @@ class TestOneRun:
         assert len(written) == 12
         assert CANARY not in "".join(written)
 
-    def test_a_task_model_checks_and_types_what_the_service_lists(
-        self, project: RunnerProject
-    ) -> None:
+    def test_task_model_checks_the_services_tasks(self, project: RunnerProject) -> None:
+        """A task model validates and types what the service lists."""
         project.change_agent(
             (
                 "import BenchmarkRunner, GenerationResult\n",
@@ -160,7 +163,8 @@ class TestOneRun:
         assert "task 't2', field level" in ended.err
         assert project.calls == ["t1"]
 
-    def test_an_authors_options_reach_the_agent(self, project: RunnerProject) -> None:
+    def test_options_reach_the_agent(self, project: RunnerProject) -> None:
+        """An author's options reach the agent."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
             (
@@ -187,7 +191,8 @@ class TestOneRun:
 
 
 class TestPartOfARun:
-    def test_a_limit_is_shown_as_the_first_of_how_many(self, project: RunnerProject) -> None:
+    def test_limit_is_shown_with_the_size(self, project: RunnerProject) -> None:
+        """A limit is shown with the size of the dataset."""
         ended = project.run("run", "--run-id", "r1", "--limit", "2")
         assert ended.code == 0
         assert "first 2 of 3" in ended.out
@@ -203,17 +208,15 @@ class TestPartOfARun:
             ["evaluate", "--run-id", "r1"],
         ],
     )
-    def test_everything_that_shows_a_limited_run_says_so(
-        self, project: RunnerProject, command: list[str]
-    ) -> None:
+    def test_limited_run_is_always_marked(self, project: RunnerProject, command: list[str]) -> None:
+        """Each command that shows a limited run says so."""
         project.run("run", "--run-id", "r1", "--limit", "2")
         ended = project.run(*command)
         assert ended.code == 0
         assert "first 2 of 3" in ended.out
 
-    def test_a_chosen_task_that_is_done_is_success_and_scores_nothing_yet(
-        self, project: RunnerProject
-    ) -> None:
+    def test_chosen_task_succeeds_without_a_score(self, project: RunnerProject) -> None:
+        """A chosen task that is done is a success without a score yet."""
         ended = project.run("run", "--run-id", "r1", "t1")
         assert ended.code == 0
         assert project.calls == ["t1"]
@@ -226,7 +229,8 @@ class TestPartOfARun:
         assert "Score    0.6667" in ended.out
         assert project.read("r1", "final_score.json")["tasks_evaluated"] == ["t3", "t1", "t2"]
 
-    def test_a_chosen_task_that_fails_is_failure(self, project: RunnerProject) -> None:
+    def test_failed_chosen_task_is_a_failure(self, project: RunnerProject) -> None:
+        """A chosen task that fails is a failure."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "raise it", "answer": ""},
@@ -237,15 +241,15 @@ class TestPartOfARun:
         # What else is wrong with the run is not this command's business.
         assert project.run("run", "--run-id", "r1", "t2").code == 0
 
-    def test_a_file_may_name_the_tasks(self, project: RunnerProject, tmp_path: Path) -> None:
+    def test_task_file_names_the_tasks(self, project: RunnerProject, tmp_path: Path) -> None:
+        """A file may name the tasks."""
         chosen = tmp_path / "chosen.txt"
         chosen.write_text("t2\n\n  t3 \n")
         assert project.run("run", "--run-id", "r1", "--task-file", chosen).code == 0
         assert sorted(project.calls) == ["t2", "t3"]
 
-    def test_without_grading_nothing_is_graded_and_no_service_is_needed(
-        self, project: RunnerProject
-    ) -> None:
+    def test_skip_eval_needs_no_service(self, project: RunnerProject) -> None:
+        """With --skip-eval nothing is evaluated, and no service is needed."""
         project.write_cli(default_service_url=None, grader=None)
         ended = project.run("run", "--run-id", "r1", "--skip-eval")
         assert ended.code == 0
@@ -284,7 +288,8 @@ class TestRunnersOfTheEarlierFramework:
         return project
 
     @pytest.mark.parametrize("by_name", [True, False])
-    def test_it_runs_as_it_is(self, legacy: RunnerProject, by_name: bool) -> None:
+    def test_earlier_runner_runs_as_it_is(self, legacy: RunnerProject, by_name: bool) -> None:
+        """A runner of the earlier framework runs unchanged."""
         if not by_name:
             (legacy.root / "runner" / "cli.py").write_text(
                 "from benchmark_runner.cli import make_cli\n"
@@ -301,9 +306,8 @@ class TestRunnersOfTheEarlierFramework:
         assert ended.code == 0, ended.err
 
 
-def test_a_runner_whose_dataset_is_given_as_a_file_is_graded_with_that_file(
-    project: RunnerProject, tmp_path: Path
-) -> None:
+def test_given_file_is_used_to_evaluate(project: RunnerProject, tmp_path: Path) -> None:
+    """Tasks of a file that is given are evaluated with that file."""
     other = tmp_path / "other.jsonl"
     rows = [{"id": "x1", "question": "say yes", "answer": "yes"}]
     other.write_text("\n".join(map(json.dumps, rows)))

@@ -27,9 +27,8 @@ def begun(project: RunnerProject, run_id: str, moment: datetime) -> None:
 
 
 class TestTheLines:
-    def test_each_run_has_one_the_newest_first(
-        self, project: RunnerProject, scripted: ScriptedService
-    ) -> None:
+    def test_each_run_has_a_line(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """Each run has a line, the newest first."""
         now = datetime.now(UTC)
         project.run("run", "--run-id", "whole", "--model", "m-1")
         project.run("run", "--run-id", "part", "--limit", "2", "--service-url", scripted.url)
@@ -53,16 +52,16 @@ class TestTheLines:
             "ends", "4/9", "4 d", "local", "sample-model", "validation",
         ]  # fmt: skip
 
-    def test_where_there_are_none_it_says_where_it_looked(self, project: RunnerProject) -> None:
+    def test_no_runs_names_the_folder(self, project: RunnerProject) -> None:
+        """Without runs the folder is named."""
         (project.results / "notes").mkdir(parents=True)
 
         ended = project.run("runs")
 
         assert (ended.code, ended.out) == (0, "No runs in results\n")
 
-    def test_what_is_no_run_is_left_out_and_what_cannot_be_read_is_shown(
-        self, project: RunnerProject
-    ) -> None:
+    def test_unreadable_run_is_shown(self, project: RunnerProject) -> None:
+        """Other folders are left out, and a run that can't be read is shown."""
         project.run("run", "--run-id", "r1")
         project.run("run", "--run-id", "r2")
         (project.results / "r2" / "run_config.json").write_text("{")
@@ -78,9 +77,10 @@ class TestTheLines:
         assert "can't be read: " in damaged
         assert "run_config.json" in damaged
 
-    def test_a_score_that_is_no_mean_has_no_standard_error_of_one(
+    def test_score_that_is_no_mean_has_no_error(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A score that is not the mean has no standard error."""
         scripted.answers["/final-score/"] = (200, {"tasks_evaluated": [], "final_score": 42.5}, {})
         project.run("run", "--run-id", "r1", "--service-url", scripted.url)
 
@@ -90,7 +90,8 @@ class TestTheLines:
 
 
 class TestAsJson:
-    def test_it_has_the_same_in_full(self, project: RunnerProject) -> None:
+    def test_json_has_all_fields(self, project: RunnerProject) -> None:
+        """The JSON has the same in full."""
         project.run("run", "--run-id", "r1", "--limit", "2")
         project.run("run", "--run-id", "r2")
         (project.results / "r2" / "run_config.json").write_text("{")
@@ -121,9 +122,8 @@ class TestTheTable:
         overview("r2", limit=1, dataset_size=1000, dataset_name="a-dataset-with-a-long-name"),
     )
 
-    def test_on_a_terminal_names_are_cut_but_not_ids_nor_that_it_is_a_part(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_terminal_cuts_names_but_not_ids(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a terminal names are cut, but neither ids nor the limit."""
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
 
@@ -134,9 +134,8 @@ class TestTheTable:
         assert "…" in first
         assert "first 1 of 1,000" in second
 
-    def test_an_id_too_long_for_the_terminal_is_whole_and_so_is_that_it_is_a_part(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_too_long_id_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An id too long for the terminal is shown completely, and so is the limit."""
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         monkeypatch.setenv("COLUMNS", "80")
         name = "a-long-name-of-a-run-" * 4
@@ -147,13 +146,15 @@ class TestTheTable:
         assert line.startswith(f"{name} ")
         assert line.endswith("first 1 of 1,000…")
 
-    def test_elsewhere_nothing_is_cut(self) -> None:
+    def test_nothing_is_cut_elsewhere(self) -> None:
+        """Without a terminal nothing is cut."""
         _, first, second = table_lines(self.RUNS)
 
         assert "a-provider/a-model-with-a-long-name-2026-05-04" in first
         assert second.endswith("first 1 of 1,000, a-dataset-with-a-long-name")
 
-    def test_an_escape_in_a_name_is_left_out(self) -> None:
+    def test_escapes_in_names_are_removed(self) -> None:
+        """Escape sequences in a name are removed."""
         _, line = table_lines([overview("r1", model="m\x1b[2J\nm")])
 
         assert "m m" in line

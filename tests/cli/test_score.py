@@ -16,6 +16,7 @@ def incomplete(project: RunnerProject) -> RunnerProject:
 
 
 def test_an_incomplete_run_gets_no_score(incomplete: RunnerProject) -> None:
+    """An incomplete run gets no score."""
     before = incomplete.files()
     ended = incomplete.run("score", "--run-id", "r1")
     assert ended.code == 1
@@ -23,7 +24,8 @@ def test_an_incomplete_run_gets_no_score(incomplete: RunnerProject) -> None:
     assert incomplete.files() == before
 
 
-def test_it_leaves_the_config_and_its_history_as_they_are(project: RunnerProject) -> None:
+def test_score_leaves_the_config_unchanged(project: RunnerProject) -> None:
+    """The score command leaves run_config.json and its history unchanged."""
     project.run("run", "--run-id", "r1", "--eval-parallelism", "3", "--no-durable")
     config = project.results / "r1" / "run_config.json"
     before = config.read_bytes()
@@ -31,9 +33,10 @@ def test_it_leaves_the_config_and_its_history_as_they_are(project: RunnerProject
     assert config.read_bytes() == before
 
 
-def test_with_force_missing_tasks_count_zero_and_the_score_says_so(
+def test_force_counts_missing_tasks_as_zero(
     incomplete: RunnerProject,
 ) -> None:
+    """With --force missing tasks count 0, and the score says so."""
     ended = incomplete.run("score", "--run-id", "r1", "--force")
     assert ended.code == 0
     assert "incomplete, missing tasks count 0" in ended.out
@@ -43,7 +46,8 @@ def test_with_force_missing_tasks_count_zero_and_the_score_says_so(
     assert score["tasks_evaluated"] == ["t3", "t1", "t2"]
 
 
-def test_a_forced_score_does_not_stand_for_the_finished_run(incomplete: RunnerProject) -> None:
+def test_forced_score_is_replaced_when_finished(incomplete: RunnerProject) -> None:
+    """A forced score is replaced when the run is finished."""
     incomplete.run("score", "--run-id", "r1", "--force")
     assert incomplete.run("run", "--run-id", "r1").code == 0
     score = incomplete.read("r1", "final_score.json")
@@ -68,7 +72,8 @@ class TestAForcedScore:
         assert project.run("run", "--run-id", "r1", "good", "chatty", "broken").code == 1
         return project
 
-    def test_it_is_written_with_its_counts_and_bounds(self, mixed: RunnerProject) -> None:
+    def test_forced_score_has_counts_and_bounds(self, mixed: RunnerProject) -> None:
+        """A forced score is written with counts and bounds."""
         assert mixed.run("score", "--run-id", "r1", "--force").code == 0
         score = mixed.read("r1", "final_score.json")
         assert score["complete"] is False
@@ -83,7 +88,8 @@ class TestAForcedScore:
         assert score["bounds"] == {"errors_as_0": 0.25, "errors_as_1": 0.75}
         assert score["mean"] == 0.5
 
-    def test_it_is_printed_with_them(self, mixed: RunnerProject) -> None:
+    def test_forced_score_is_printed_with_them(self, mixed: RunnerProject) -> None:
+        """A forced score is printed with counts and bounds."""
         ended = mixed.run("score", "--run-id", "r1", "--force")
         lines = ended.out.splitlines()
         assert "Score    0.25  [local; incomplete, missing tasks count 0]" in lines
@@ -93,7 +99,8 @@ class TestAForcedScore:
         counts = "4: 3 attempted, 1 scored, 0 timed out, 1 out of turns, 1 failed"
         assert f"Tasks    {counts}" in lines
 
-    def test_that_of_a_complete_run_has_none_to_tell(self, project: RunnerProject) -> None:
+    def test_complete_run_has_no_bounds_to_print(self, project: RunnerProject) -> None:
+        """The bounds of a complete run are the mean and not printed."""
         project.run("run", "--run-id", "r1")
         ended = project.run("score", "--run-id", "r1", "--force")
         assert ended.code == 0
@@ -103,25 +110,26 @@ class TestAForcedScore:
         score = project.read("r1", "final_score.json")
         assert score["bounds"]["errors_as_0"] == score["bounds"]["errors_as_1"] == score["mean"]
 
-    def test_where_a_graded_task_has_no_score_there_are_no_bounds(
-        self, mixed: RunnerProject
-    ) -> None:
+    def test_no_task_score_means_no_bounds(self, mixed: RunnerProject) -> None:
+        """If a result has no task score, there are no bounds."""
         mixed.set_in_class("def task_score(self, result): return None")
         ended = mixed.run("score", "--run-id", "r1", "--force")
         assert ended.code == 0, ended.err
         assert "Bounds" not in ended.out
         assert mixed.read("r1", "final_score.json")["bounds"] is None
 
-    def test_no_other_command_forces_one(self, mixed: RunnerProject) -> None:
+    def test_only_score_has_force(self, mixed: RunnerProject) -> None:
+        """No other command has --force."""
         for command in ("run", "evaluate"):
             ended = mixed.run(command, "--run-id", "r1", "--force")
             assert ended.code == 2
             assert "No such option" in ended.err
 
 
-def test_missing_tasks_are_submitted_as_null_and_others_as_whole_evals(
+def test_missing_tasks_are_submitted_as_null(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """Missing tasks are submitted as null, others as complete evaluations."""
     flags = ["--run-id", "r1", "--service-url", scripted.url]
     project.run("run", *flags, "t1")
     project.run("score", *flags, "--force")
@@ -139,7 +147,8 @@ def test_missing_tasks_are_submitted_as_null_and_others_as_whole_evals(
     }
 
 
-def test_a_score_that_was_deleted_is_made_again(project: RunnerProject) -> None:
+def test_deleted_score_is_made_again(project: RunnerProject) -> None:
+    """A score that was deleted is made again."""
     project.run("run", "--run-id", "r1")
     (project.results / "r1" / "final_score.json").unlink()
     assert project.run("score", "--run-id", "r1").code == 0
@@ -147,9 +156,10 @@ def test_a_score_that_was_deleted_is_made_again(project: RunnerProject) -> None:
     assert len(project.calls) == 3
 
 
-def test_a_complete_run_is_not_scored_again_unless_forced(
+def test_complete_run_is_not_scored_again(
     project: RunnerProject, scripted: ScriptedService
 ) -> None:
+    """A complete run is not scored again without --force."""
     flags = ["--run-id", "r1", "--service-url", scripted.url]
     project.run("run", *flags)
     assert project.run("score", *flags).code == 0
@@ -158,9 +168,8 @@ def test_a_complete_run_is_not_scored_again_unless_forced(
     assert scripted.paths().count("/final-score/") == 2
 
 
-def test_a_service_that_is_down_keeps_everything_as_it_was(
-    project: RunnerProject, scripted: ScriptedService
-) -> None:
+def test_failing_service_changes_nothing(project: RunnerProject, scripted: ScriptedService) -> None:
+    """A service that fails leaves everything as it was."""
     flags = ["--run-id", "r1", "--service-url", scripted.url]
     scripted.answers["/final-score/"] = (500, {"detail": "in trouble"})
     ended = project.run("run", *flags, "--service-attempts", "1")
@@ -174,7 +183,8 @@ def test_a_service_that_is_down_keeps_everything_as_it_was(
     assert len(project.calls) == 3
 
 
-def test_an_unknown_run_is_named_with_where_it_was_looked_for(project: RunnerProject) -> None:
+def test_unknown_run_is_named_with_the_folder(project: RunnerProject) -> None:
+    """An unknown run is named with the results folder."""
     ended = project.run("score", "--run-id", "nothing")
     assert ended.code == 2
     assert "'nothing'" in ended.err
@@ -183,7 +193,8 @@ def test_an_unknown_run_is_named_with_where_it_was_looked_for(project: RunnerPro
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_score_that_no_longer_holds_is_taken_away(project: RunnerProject, as_json: bool) -> None:
+def test_invalid_score_is_removed(project: RunnerProject, as_json: bool) -> None:
+    """A score that is no longer valid is removed."""
     project.run("run", "--run-id", "r1")
     (project.results / "r1" / "t1" / "generation.json").unlink()
     ended = project.run("score", "--run-id", "r1", *(["--json"] if as_json else []))
@@ -210,9 +221,8 @@ SECRET_OPTION = [
 
 
 @pytest.mark.parametrize("command", ["score", "evaluate"])
-def test_a_secret_option_that_the_agent_demands_is_not_demanded_here(
-    project: RunnerProject, command: str
-) -> None:
+def test_secret_option_is_not_required(project: RunnerProject, command: str) -> None:
+    """A required secret option is not required to evaluate or score."""
     project.change_agent(*SECRET_OPTION)
     project.set_in_class("OPTIONS_MODEL = Options")
     flags = ["--run-id", "r1", "--option", "token=hidden-token"]
@@ -233,12 +243,14 @@ class TestAnAuthorsOwnScore:
         )
         project.set_in_class(f"def score(self, eval_results):\n        {body}")
 
-    def test_it_may_be_a_plain_function(self, project: RunnerProject) -> None:
+    def test_own_score_may_be_a_plain_function(self, project: RunnerProject) -> None:
+        """An author's score() may be a plain function."""
         self.define(project, "return ScoreResult(tasks_evaluated=['t1'], final_score=0.9)")
         assert project.run("run", "--run-id", "r1").code == 0
         assert project.read("r1", "final_score.json")["final_score"] == 0.9
 
-    def test_one_that_raises_is_told(self, project: RunnerProject) -> None:
+    def test_failing_own_score_is_an_error(self, project: RunnerProject) -> None:
+        """An author's score() that raises is an error."""
         self.define(project, "raise KeyError('points')")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 2
@@ -247,9 +259,10 @@ class TestAnAuthorsOwnScore:
 
     @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
     @pytest.mark.parametrize("command", [["run"], ["score", "--force"]])
-    def test_one_that_gives_no_finite_number_is_refused(
+    def test_own_score_must_be_finite(
         self, project: RunnerProject, command: list[str], value: str
     ) -> None:
+        """An author's score() must return a finite number."""
         if command[0] == "score":
             assert project.run("run", "--run-id", "r1", "t1").code == 0
         returned = f"ScoreResult(tasks_evaluated=['t1'], final_score=float('{value}'))"
@@ -260,14 +273,16 @@ class TestAnAuthorsOwnScore:
         assert not (project.results / "r1" / "final_score.json").exists()
         assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
 
-    def test_one_that_gives_something_else_is_refused_by_name(self, project: RunnerProject) -> None:
+    def test_own_score_must_return_a_score_result(self, project: RunnerProject) -> None:
+        """An author's score() must return a ScoreResult."""
         self.define(project, "return 0.9")
         ended = project.run("run", "--run-id", "r1")
         assert ended.code == 2
         assert "score() returned float, not ScoreResult" in ended.err
         assert not (project.results / "r1" / "final_score.json").exists()
 
-    def test_one_that_blocks_is_told(self, project: RunnerProject) -> None:
+    def test_blocking_own_score_is_an_error(self, project: RunnerProject) -> None:
+        """An author's score() that blocks is an error."""
         self.define(project, "__import__('threading').Event().wait()")
         short = ["--eval-timeout", "0.2", "--service-retry-time", "0"]
         ended = project.execute("run", "--run-id", "r1", *short)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 
 class TestFiles:
-    def test_what_the_agent_echoes_is_masked_wherever_it_puts_it(self, planted: Planted) -> None:
+    def test_agents_echo_is_masked_everywhere(self, planted: Planted) -> None:
+        """Secrets that the agent repeats are masked in all files."""
         ended = planted.execute(*planted.run("--skip-eval"))
         assert ended.code == 1
         answered = planted.read("t0", "generation.json")
@@ -54,7 +55,8 @@ class TestFiles:
         assert masked(planted.read("t3", "generation.json")["error"], "said")
         assert "ValueError: raised <***> <'***'>" in ended.out
 
-    def test_the_runs_own_settings_hold_none_and_are_whole(self, planted: Planted) -> None:
+    def test_config_holds_no_secret(self, planted: Planted) -> None:
+        """The config holds no secret and is complete."""
         planted.ask("answer")
         assert planted.execute(*planted.run()).code == 0
         config = planted.read("run_config.json")
@@ -63,7 +65,8 @@ class TestFiles:
         assert config["service_url"] == planted.service.url
         assert "***" not in json.dumps(config)
 
-    def test_what_the_service_echoes_is_masked_in_grades_and_score(self, planted: Planted) -> None:
+    def test_services_echo_is_masked(self, planted: Planted) -> None:
+        """Secrets that the service repeats are masked in evaluations and score."""
         planted.ask("answer")
         ended = planted.execute(*planted.run())
         assert ended.code == 0, ended.err
@@ -85,7 +88,8 @@ class TestFiles:
         assert "answered <***> <" in sent
 
     @pytest.mark.parametrize("command", ["evaluate", "score"])
-    def test_grading_and_scoring_again_leave_none(self, planted: Planted, command: str) -> None:
+    def test_evaluate_and_score_leave_no_secret(self, planted: Planted, command: str) -> None:
+        """Evaluating and scoring again leave no secret."""
         planted.ask("answer")
         planted.execute(*planted.run("--skip-eval"))
         # The secrets of the other command's flags are masked in what is sent to be graded.
@@ -100,7 +104,8 @@ class TestFiles:
 
 class TestRefusals:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 501, 503])
-    def test_an_answer_that_refuses_a_grade_shows_none(self, planted: Planted, status: int) -> None:
+    def test_error_of_an_evaluation_shows_no_secret(self, planted: Planted, status: int) -> None:
+        """An error that the service answers to an evaluation shows no secret."""
         planted.ask("answer")
         planted.service.statuses["/evaluate-response/"] = [status] * 2
         ended = planted.execute(
@@ -111,9 +116,8 @@ class TestRefusals:
         assert "***" in ended.out + ended.err
 
     @pytest.mark.parametrize("name", ["VALS_AUTH_KEY", "--option"])
-    def test_a_retry_is_shown_without_the_secret_that_is_its_reason(
-        self, planted: Planted, name: str
-    ) -> None:
+    def test_reason_of_a_retry_is_masked(self, planted: Planted, name: str) -> None:
+        """The reason of a retry is shown without its secret."""
         planted.ask("answer")
         planted.service.knows = [PLANTED[name]]
         planted.service.statuses["/evaluate-response/"] = [500]
@@ -128,7 +132,8 @@ class TestRefusals:
         assert "1 to retry, the next in 1 s: HTTP 500: heard *** *** " in ended.err
 
     @pytest.mark.parametrize("path", ["/health", "/verify-task-ids", "/final-score/"])
-    def test_neither_does_one_before_or_after_the_grades(self, planted: Planted, path: str) -> None:
+    def test_error_of_other_requests_shows_no_secret(self, planted: Planted, path: str) -> None:
+        """An error before or after the evaluations shows no secret."""
         planted.ask("answer")
         planted.service.statuses[path] = [401] * 2
         for more in (["--json"], []):
@@ -137,7 +142,8 @@ class TestRefusals:
             assert "heard" in ended.out + ended.err
             assert "***" in ended.out + ended.err
 
-    def test_a_service_that_is_down_is_named_without_its_password(self, planted: Planted) -> None:
+    def test_down_service_is_named_without_password(self, planted: Planted) -> None:
+        """A service that is down is named without its password."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"127.0.0.1:{listener.getsockname()[1]}"
         url = f"http://{USER}:{quote(PLANTED['--service-url'], safe='')}@{address}"
@@ -145,7 +151,8 @@ class TestRefusals:
         assert ended.code == 1
         assert f"http://{address}" in ended.err
 
-    def test_a_proxy_that_echoes_its_password_shows_none(self, planted: Planted) -> None:
+    def test_proxys_echo_is_masked(self, planted: Planted) -> None:
+        """A proxy that repeats its password shows none."""
         with Proxy() as proxy:
             password = PLANTED["HTTPS_PROXY"]
             ended = planted.execute(
@@ -157,9 +164,11 @@ class TestRefusals:
         assert f"Basic {pair}" in proxy.heard
         assert "ProxyError: 407 refused Basic ***" in ended.err
 
-    def test_a_redirect_gets_no_key(
+    def test_redirect_gets_no_key(
         self, planted: Planted, serve_app: Callable[[ASGIApp], str]
     ) -> None:
+        """The target of a redirect gets no key."""
+
         class Redirecting(EchoingService):
             async def _answer(self, request: Request) -> Response:
                 return Response(status_code=307, headers={"location": planted.service.url})
@@ -172,7 +181,8 @@ class TestRefusals:
         assert "redirects are not followed" in ended.err
         assert planted.service.sent == []
 
-    def test_no_key_goes_over_plain_http_to_another_machine(self, planted: Planted) -> None:
+    def test_no_key_goes_over_plain_http(self, planted: Planted) -> None:
+        """No key goes over plain HTTP to another machine."""
         ended = planted.execute("run", "--service-url", "http://192.0.2.1")
         assert ended.code == 2
         assert "the key in VALS_AUTH_KEY would go unencrypted to http://192.0.2.1" in ended.err

@@ -23,7 +23,8 @@ from tests.cli.planted import (
 
 
 class TestOutput:
-    def test_one_object_holds_none_and_is_json(self, planted: Planted) -> None:
+    def test_json_holds_no_secret(self, planted: Planted) -> None:
+        """The JSON object holds no secret."""
         ended = planted.execute(*planted.run("--json"))
         assert ended.code == 1
         errors = [failure["error"] for failure in ended.json["failures"]]
@@ -34,14 +35,16 @@ class TestOutput:
         ]
         assert ended.json["resume_command"].endswith(f"--service-url {planted.service.url}")
 
-    def test_the_resume_command_names_no_key_and_no_user(self, planted: Planted) -> None:
+    def test_resume_command_holds_no_secret(self, planted: Planted) -> None:
+        """The resume command holds neither key nor user name."""
         planted.ask("answer")
         ended = planted.execute(*planted.run())
         assert ended.code == 0, ended.err
         assert ended.resume_command.endswith(f"run --run-id r1 --service-url {planted.service.url}")
         assert "***" not in ended.resume_command
 
-    def test_a_terminal_shows_none(self, planted: Planted) -> None:
+    def test_terminal_shows_no_secret(self, planted: Planted) -> None:
+        """A terminal shows no secret."""
         planted.ask("answer")
         planted.service.knows = [PLANTED["--option"]]
         planted.service.statuses["/evaluate-response/"] = [500]
@@ -51,7 +54,8 @@ class TestOutput:
         assert "1 to retry, the next in 1 s: HTTP 500: heard *** *** " in shown
         assert "Score" in shown
 
-    def test_an_interrupted_run_shows_none(self, planted: Planted) -> None:
+    def test_interrupted_run_shows_no_secret(self, planted: Planted) -> None:
+        """An interrupted run shows no secret."""
         planted.ask("answer", "raise", "wait")
         reader, writer = os.pipe()
         process = planted.project.start(*planted.run(), ready=writer, **planted.environment)
@@ -65,9 +69,8 @@ class TestOutput:
         planted.check(ended.out + ended.err)
 
     @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "JSON"])
-    def test_a_dataset_that_fails_to_load_shows_none(
-        self, planted: Planted, as_json: list[str]
-    ) -> None:
+    def test_failed_load_shows_no_secret(self, planted: Planted, as_json: list[str]) -> None:
+        """A dataset that fails to load shows no secret."""
         planted.project.set_in_class(
             "def load_tasks(self, dataset_file):\n        raise ValueError(echo('refused'))"
         )
@@ -76,18 +79,16 @@ class TestOutput:
         assert "refused <***> <" in ended.out + ended.err
 
     @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "JSON"])
-    def test_a_module_that_fails_to_import_shows_none(
-        self, planted: Planted, as_json: list[str]
-    ) -> None:
+    def test_failed_import_shows_no_secret(self, planted: Planted, as_json: list[str]) -> None:
+        """A module that fails to import shows no secret."""
         planted.project.write_agent(f"{AGENT}\n\nraise ValueError(echo('refused'))\n")
         ended = planted.execute(*planted.run(*as_json))
         assert ended.code == 2
         assert "refused <***> <" in ended.out + ended.err
 
     @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "JSON"])
-    def test_a_fault_of_ours_ends_in_a_traceback_without_any(
-        self, planted: Planted, as_json: list[str]
-    ) -> None:
+    def test_own_traceback_shows_no_secret(self, planted: Planted, as_json: list[str]) -> None:
+        """A traceback of the framework's own error shows no secret."""
         # Our own code does not expect this of a runner.
         planted.project.set_in_class(
             "def register_tasks(self, tasks):\n        raise ZeroDivisionError(echo('broken'))"
@@ -101,7 +102,8 @@ class TestOutput:
         assert bool(as_json) is ("ZeroDivisionError: broken <***>" in out)
         planted.check(out + err)
 
-    def test_a_secret_option_that_is_refused_is_not_repeated(self, planted: Planted) -> None:
+    def test_refused_secret_option_is_not_shown(self, planted: Planted) -> None:
+        """A secret option that is refused is not shown."""
         planted.project.change_agent(
             ("BaseModel, SecretStr", "BaseModel, SecretStr, field_validator"),
             (
@@ -125,7 +127,8 @@ class TestOutput:
             assert said in ended.err
 
     @pytest.mark.parametrize("kind", ["SecretBytes", "Secret[str]", "list[SecretStr]"])
-    def test_every_secret_type_of_an_option_is_masked(self, planted: Planted, kind: str) -> None:
+    def test_every_secret_type_is_masked(self, planted: Planted, kind: str) -> None:
+        """Every secret type of an option is masked."""
         planted.ask("raise")
         listed = kind.startswith("list")
         check = (
@@ -148,15 +151,15 @@ class TestOutput:
     @pytest.mark.parametrize(
         "endpoint", ["{user}@models.invalid/v1", "http://{user}@models:port/v1", "ftp://{user}@m"]
     )
-    def test_an_endpoint_that_is_refused_is_named_without_its_password(
-        self, planted: Planted, endpoint: str
-    ) -> None:
+    def test_refused_endpoint_hides_its_password(self, planted: Planted, endpoint: str) -> None:
+        """An endpoint that is refused is named without its password."""
         user = f"{USER}:{PLANTED['--custom-endpoint']}"
         ended = planted.execute("run", "--custom-endpoint", endpoint.format(user=user))
         assert ended.code == 2
         assert "is not an http or https URL" in ended.err
 
-    def test_the_key_of_serve_is_not_shown(self, planted: Planted) -> None:
+    def test_key_of_serve_is_not_shown(self, planted: Planted) -> None:
+        """The key of serve is not shown."""
         planted.project.write_grader("import sys\n\nraise ValueError(' '.join(sys.argv[1:]))\n")
         ended = planted.execute("serve", "--key", PLANTED["--option"])
         assert ended.code == 2

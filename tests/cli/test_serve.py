@@ -47,7 +47,8 @@ def serving(project: RunnerProject) -> Iterator[Serving]:
 
 
 @pytest.mark.parametrize("api", ["legacy", "v1"])
-def test_the_right_key_grades_by_both_apis(project: RunnerProject, api: str) -> None:
+def test_right_key_evaluates_by_both_apis(project: RunnerProject, api: str) -> None:
+    """With the right key both APIs evaluate."""
     project.set_in_class(f'EVALUATION_API = "{api}"')
     serving = Serving(project, "--key", KEY)
     ended = project.run(
@@ -64,6 +65,7 @@ def test_the_right_key_grades_by_both_apis(project: RunnerProject, api: str) -> 
 
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 def test_other_keys_generate_nothing(project: RunnerProject, serving: Serving, api: str) -> None:
+    """Other keys are refused before anything is generated."""
     project.set_in_class(f'EVALUATION_API = "{api}"')
     refused = [{}, {"VALS_AUTH_KEY": "hidden-wrong"}, {"BENCHMARK_API_KEY": "hidden-wrong"}]
     if api == "v1":
@@ -77,9 +79,8 @@ def test_other_keys_generate_nothing(project: RunnerProject, serving: Serving, a
     assert not project.results.exists()
 
 
-def test_a_bearer_key_grades_by_the_legacy_api_only(
-    project: RunnerProject, serving: Serving
-) -> None:
+def test_bearer_key_is_for_the_legacy_api_only(project: RunnerProject, serving: Serving) -> None:
+    """A bearer key evaluates by the legacy API only."""
     ended = project.run("run", "--service-url", serving.url, BENCHMARK_API_KEY=KEY)
     assert ended.code == 0, ended.err
     ended = project.run(
@@ -91,16 +92,16 @@ def test_a_bearer_key_grades_by_the_legacy_api_only(
 
 
 @pytest.mark.parametrize(("flags", "host"), [([], "127.0.0.1"), (["--host", "0.0.0.0"], "0.0.0.0")])
-def test_it_listens_to_this_machine_only_unless_told_otherwise(
-    project: RunnerProject, flags: list[str], host: str
-) -> None:
+def test_default_host_is_this_machine(project: RunnerProject, flags: list[str], host: str) -> None:
+    """It listens to this machine only, unless --host is given."""
     serving = Serving(project, *flags)
     assert serving.stop(signal.SIGTERM)[0] == 143
     # The address is the one of the socket.
     assert re.fullmatch(rf"http://{re.escape(host)}:\d+", serving.url)
 
 
-def test_a_signal_ends_it_in_order(project: RunnerProject) -> None:
+def test_signal_ends_it_cleanly(project: RunnerProject) -> None:
+    """A signal ends it cleanly."""
     serving = Serving(project)
     assert httpx.get(f"{serving.url}/health").json() == {"status": "ok"}
     code, said = serving.stop(signal.SIGINT)
@@ -108,7 +109,8 @@ def test_a_signal_ends_it_in_order(project: RunnerProject) -> None:
     assert f"SERVICE_URL={serving.url}" in said
 
 
-def test_another_folder_of_datasets_may_be_served(project: RunnerProject, tmp_path: Path) -> None:
+def test_other_data_folder_may_be_served(project: RunnerProject, tmp_path: Path) -> None:
+    """Another folder of datasets may be served."""
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets" / "tiny.csv").write_text("id,question,answer\nx,say it,it\n")
     serving = Serving(project, "--data-dir", str(tmp_path / "sets"))
@@ -126,20 +128,23 @@ def test_another_folder_of_datasets_may_be_served(project: RunnerProject, tmp_pa
         (["--host", "host.invalid"], "host.invalid"),
     ],
 )
-def test_what_can_not_be_served_is_told(project: RunnerProject, args: list[str], said: str) -> None:
+def test_invalid_settings_are_refused(project: RunnerProject, args: list[str], said: str) -> None:
+    """Settings that can't be served are refused."""
     ended = project.run("serve", *args)
     assert ended.code == 2
     assert said in ended.err
 
 
-def test_without_a_grader_it_says_where_to_give_one(project: RunnerProject) -> None:
+def test_missing_grader_names_make_cli(project: RunnerProject) -> None:
+    """Without a grader the error names make_cli()."""
     project.write_cli(grader=None)
     ended = project.run("serve")
     assert ended.code == 2
     assert "make_cli()" in ended.err
 
 
-def test_a_port_that_is_taken_is_told(project: RunnerProject) -> None:
+def test_taken_port_is_named(project: RunnerProject) -> None:
+    """A port that is taken is named."""
     serving = Serving(project)
     port = serving.url.rpartition(":")[2]
     ended = project.execute("serve", "--port", port)
@@ -148,7 +153,8 @@ def test_a_port_that_is_taken_is_told(project: RunnerProject) -> None:
     assert f"port {port}" in ended.err
 
 
-def test_a_score_of_a_served_local_service_is_never_official(project: RunnerProject) -> None:
+def test_served_score_is_never_official(project: RunnerProject) -> None:
+    """A score of a served local service is marked as local."""
     serving = Serving(project)
     flags = ["--run-id", "r1", "--service-url", serving.url]
     ended = project.run("run", *flags)

@@ -58,7 +58,7 @@ class TestRefusals:
             ),
         ],
     )
-    def test_a_task_list_that_is_refused_is_one_sentence_with_the_way_out(
+    def test_refused_task_list_has_a_hint(
         self,
         project: RunnerProject,
         scripted: ScriptedService,
@@ -68,6 +68,7 @@ class TestRefusals:
         cause: str,
         way_out: str,
     ) -> None:
+        """A refused task list is one sentence with a hint."""
         scripted.answers[TASK_LIST] = (status, {"detail": detail})
         keys = {} if key is None else {key: "hidden-1"}
         ended = project.run(
@@ -85,9 +86,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("status", "detail"), [(401, "Unauthorized"), (403, "Dataset not allowed")]
     )
-    def test_a_key_that_can_not_grade_stops_the_run_before_anything_is_paid(
+    def test_refused_key_stops_before_generations(
         self, project: RunnerProject, scripted: ScriptedService, status: int, detail: str
     ) -> None:
+        """A key that may not evaluate stops the run before anything is generated."""
         scripted.answers["/verify-task-ids"] = (status, {"detail": detail})
         ended = project.run("run", "--service-url", scripted.url, VALS_AUTH_KEY="hidden-1")
         assert ended.code == 1
@@ -104,23 +106,26 @@ class TestRefusals:
             (405, {"detail": "Method Not Allowed"}),
         ],
     )
-    def test_other_answers_to_the_first_question_are_inconclusive(
+    def test_other_answers_do_not_stop_the_run(
         self, project: RunnerProject, scripted: ScriptedService, answer: tuple[int, object]
     ) -> None:
+        """Other answers to the first request do not stop the run."""
         scripted.answers["/verify-task-ids"] = answer
         assert project.run("run", "--service-url", scripted.url).code == 0
 
-    def test_the_service_is_asked_before_the_first_generation_and_not_with_skip_eval(
+    def test_service_is_asked_first(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """The service is asked before the first generation, unless --skip-eval is given."""
         project.run("run", "--service-url", scripted.url, "--skip-eval")
         assert scripted.asked == []
         project.run("run", "--service-url", scripted.url)
         assert scripted.asked[:2] == [("GET", "/health"), ("GET", "/verify-task-ids")]
 
-    def test_a_bearer_key_is_refused_for_v1_before_anything_is_generated(
+    def test_bearer_key_is_refused_for_v1(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A bearer key is refused for v1 before anything is generated."""
         project.set_in_class('EVALUATION_API = "v1"')
         ended = project.run("run", "--service-url", scripted.url, BENCHMARK_API_KEY="hidden-1")
         assert ended.code == 1
@@ -132,9 +137,10 @@ class TestRefusals:
 
 class TestDown:
     @pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]])
-    def test_a_service_that_is_down_is_told_within_seconds_and_nothing_is_generated(
+    def test_down_service_is_reported_in_seconds(
         self, project: RunnerProject, source: list[str]
     ) -> None:
+        """A service that is down is reported within seconds; nothing is generated."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         started = time.monotonic()
@@ -147,9 +153,10 @@ class TestDown:
         assert project.calls == []
         assert not project.results.exists()
 
-    def test_something_that_is_no_benchmark_service_is_told(
+    def test_other_server_is_reported(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A server that is no benchmark service is reported."""
         scripted.answers["/health"] = (200, ["a web page"])
         ended = project.run("run", "--service-url", scripted.url)
         assert ended.code == 1
@@ -158,18 +165,20 @@ class TestDown:
 
 
 class TestTrouble:
-    def test_a_grading_that_fails_for_a_while_is_tried_again(
+    def test_passing_error_is_retried(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An evaluation that fails for a while is retried."""
         busy = (503, {"detail": "starting"})
         scripted.answers["/evaluate-response/"] = [busy, busy, (200, {"score": 1})]
         ended = project.run("run", "--service-url", scripted.url, "--limit", "1")
         assert ended.code == 0
         assert scripted.paths().count("/evaluate-response/") == 3
 
-    def test_a_grading_that_keeps_failing_is_owed_and_the_others_go_on(
+    def test_lasting_error_is_left_to_do(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An evaluation that keeps failing is left to do; the others are made."""
         trouble = (500, {"detail": "judge crashed"})
         scripted.answers["/evaluate-response/"] = [trouble, (200, {"score": 1})]
         flags = ["--run-id", "r1", "--service-url", scripted.url]
@@ -181,9 +190,10 @@ class TestTrouble:
         assert project.run("run", *flags).code == 0
         assert len(project.calls) == 3
 
-    def test_a_used_up_quota_stops_grading_and_a_later_run_finishes(
+    def test_quota_is_resumed_later(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """A used-up quota stops the evaluations, and a later run finishes."""
         until = "2099-01-01T00:00:00Z"
         detail = f"Evaluation request limit of 1 per week reached; try again after {until}."
         scripted.answers["/evaluate-response/"] = [
@@ -211,9 +221,10 @@ class TestTrouble:
         assert sorted(project.calls) == ["t1", "t2", "t3"]
         assert len([p for p in scripted.paths() if p == "/evaluate-response/"]) == 4
 
-    def test_an_error_of_a_v1_grader_comes_with_status_200(
+    def test_v1_grader_error_has_status_200(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """An error of a v1 grader comes with status 200."""
         project.set_in_class('EVALUATION_API = "v1"')
         scripted.answers["/v1/evaluate"] = (200, {"status": "error", "errors": ["429: injected"]})
         ended = project.run("run", "--run-id", "r1", "--service-url", scripted.url)
@@ -221,9 +232,10 @@ class TestTrouble:
         assert "Evaluation failed for 3 tasks" in ended.out
         assert project.read("r1", "t1", "eval.json")["error"] == "429: injected"
 
-    def test_a_trial_tenants_reduced_answers_are_enough(
+    def test_reduced_answers_are_enough(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
+        """The reduced answers to a trial tenant are enough."""
         project.set_in_class('EVALUATION_API = "v1"')
         scripted.answers.update(
             {

@@ -18,9 +18,8 @@ def facts(text: str) -> dict[str, str]:
 
 
 class TestInWords:
-    def test_question_answer_and_grade_are_shown_with_the_files(
-        self, project: RunnerProject
-    ) -> None:
+    def test_texts_and_files_are_shown(self, project: RunnerProject) -> None:
+        """Question, answer and result are shown with the files."""
         run_to_all_ends(project)
 
         ended = project.run("show", "r1", "right")
@@ -35,7 +34,8 @@ class TestInWords:
         assert facts(ended.out)["model"] == "sample-model"
         assert facts(ended.out)["evals"].startswith("by local (legacy API, version ")
 
-    def test_tokens_costs_turns_and_times_are_shown(self, project: RunnerProject) -> None:
+    def test_tokens_costs_turns_and_times(self, project: RunnerProject) -> None:
+        """Tokens, costs, turns and times are shown."""
         project.change_agent(
             (
                 "return GenerationResult(answer=rest)",
@@ -54,9 +54,8 @@ class TestInWords:
         assert shown["took"].endswith(" s evaluating")
         assert shown["started"].endswith(" UTC")
 
-    def test_of_a_failure_it_says_why_and_what_was_tried_before(
-        self, project: RunnerProject
-    ) -> None:
+    def test_failure_is_shown_with_attempts(self, project: RunnerProject) -> None:
+        """A failure is shown with its reason and the earlier attempts."""
         run_to_all_ends(project)
 
         ended = project.run("show", "r1", "broken")
@@ -71,7 +70,8 @@ class TestInWords:
         assert "  results/r1/broken/agent_logs/traceback.log" in ended.out.splitlines()
         assert "  results/r1/broken/attempts/1/generation.json" in ended.out.splitlines()
 
-    def test_a_grading_that_failed_is_told_apart(self, project: RunnerProject) -> None:
+    def test_evaluation_failure_is_distinct(self, project: RunnerProject) -> None:
+        """A failed evaluation is shown as such."""
         run_to_all_ends(project)
 
         ended = project.run("show", "r1", "unfair")
@@ -80,9 +80,8 @@ class TestInWords:
         assert "\nError in evaluation\n" in ended.out
         assert "no such rubric" in ended.out
 
-    def test_of_a_task_without_a_generation_there_is_nothing_to_show(
-        self, project: RunnerProject
-    ) -> None:
+    def test_missing_generation_is_shown(self, project: RunnerProject) -> None:
+        """A task without a generation has nothing to show."""
         run_to_all_ends(project)
 
         ended = project.run("show", "r1", "missing")
@@ -91,7 +90,8 @@ class TestInWords:
         assert ended.out.splitlines()[0] == "Task missing of run r1: not generated yet"
         assert "\nQuestion: none\n" in ended.out
 
-    def test_long_texts_are_shown_whole(self, project: RunnerProject) -> None:
+    def test_long_texts_are_shown_completely(self, project: RunnerProject) -> None:
+        """Long texts are shown completely."""
         long = "\n".join(f"line {number} {'x' * 200}" for number in range(2000))
         project.write_tasks([{"id": "t1", "question": f"say {long}", "answer": ""}])
         project.run("run", "--run-id", "r1")
@@ -100,7 +100,8 @@ class TestInWords:
 
         assert f"\nAnswer\n{long}\n" in ended.out
 
-    def test_a_reader_that_has_had_enough_ends_it_quietly(self, project: RunnerProject) -> None:
+    def test_closed_pipe_ends_it_quietly(self, project: RunnerProject) -> None:
+        """A reader that closes the pipe ends the command quietly."""
         long = "x" * 1_000_000
         project.write_tasks([{"id": "t1", "question": f"say {long}", "answer": ""}])
         project.run("run", "--run-id", "r1")
@@ -109,7 +110,8 @@ class TestInWords:
             ended = project.shell(f"sample-runner {command} | head -c 10 > /dev/null")
             assert (ended.code, ended.err) == (0, ""), command
 
-    def test_many_files_are_cut_short(self, project: RunnerProject) -> None:
+    def test_many_files_are_cut(self, project: RunnerProject) -> None:
+        """Of many files the first are listed; the JSON has all."""
         project.run("run", "--run-id", "r1", "t1")
         logs = project.results / "r1" / "t1" / "agent_logs"
         for number in range(30):
@@ -122,7 +124,8 @@ class TestInWords:
 
 
 class TestAsJson:
-    def test_it_has_all_of_it(self, project: RunnerProject) -> None:
+    def test_json_has_everything(self, project: RunnerProject) -> None:
+        """The JSON has everything."""
         run_to_all_ends(project)
 
         right = project.run("show", "r1", "right", "--json").json
@@ -142,7 +145,8 @@ class TestAsJson:
 
 
 class TestErrors:
-    def test_an_unknown_task_is_told_with_what_is_near(self, project: RunnerProject) -> None:
+    def test_unknown_task_suggests_similar_ones(self, project: RunnerProject) -> None:
+        """An unknown task is refused with similar names."""
         run_to_all_ends(project)
 
         ended = project.run("show", "r1", "brokn")
@@ -152,9 +156,8 @@ class TestErrors:
         assert "Did you mean broken or broken-2" in ended.err
         assert "List all: bin/sample-runner export r1" in ended.err
 
-    def test_the_command_that_it_names_works_whatever_the_run_is_called(
-        self, project: RunnerProject
-    ) -> None:
+    def test_suggested_command_works(self, project: RunnerProject) -> None:
+        """The command that the hint names works for any run id."""
         project.run("run", "--run-id", "-x")
 
         ended = project.run("show", "--", "-x", "t9")

@@ -36,7 +36,8 @@ def as_json(project: RunnerProject, *args: str) -> dict[str, Any]:
 
 
 class TestInWords:
-    def test_of_a_finished_run_it_says_the_score(self, project: RunnerProject) -> None:
+    def test_finished_run_shows_its_score(self, project: RunnerProject) -> None:
+        """A finished run is shown with its score and its plan."""
         project.run("run", "--run-id", "r1")
 
         lines = status(project, "r1").out.splitlines()
@@ -65,9 +66,8 @@ class TestInWords:
             "Resume   bin/sample-runner run --run-id r1",
         ]
 
-    def test_every_end_that_a_task_can_come_to_is_counted_and_explained(
-        self, project: RunnerProject
-    ) -> None:
+    def test_every_outcome_is_counted_and_explained(self, project: RunnerProject) -> None:
+        """Every outcome of a task is counted and explained."""
         run_to_all_ends(project)
 
         lines = status(project, "r1").out.splitlines()
@@ -92,7 +92,8 @@ class TestInWords:
         assert "    1 not generated yet: missing" in lines
         assert "Retry    bin/sample-runner run --run-id r1 --retry-timeouts" in lines
 
-    def test_of_a_part_of_the_dataset_it_says_so(self, project: RunnerProject) -> None:
+    def test_part_of_a_dataset_is_marked(self, project: RunnerProject) -> None:
+        """A part of the dataset is marked as such."""
         project.run("run", "--run-id", "r1", "--limit", "2")
 
         lines = status(project, "r1").out.splitlines()
@@ -100,7 +101,8 @@ class TestInWords:
         assert "  tasks    first 2 of 3, from data/validation.json" in lines
         assert "Tasks    first 2 of 3" in lines
 
-    def test_costs_and_tokens_of_all_attempts_are_summed_up(self, project: RunnerProject) -> None:
+    def test_costs_and_tokens_are_summed(self, project: RunnerProject) -> None:
+        """Costs and tokens of all attempts are summed."""
         project.change_agent(
             (
                 "return GenerationResult(answer=rest)",
@@ -125,7 +127,8 @@ class TestInWords:
             "cache_write": None,
         }
 
-    def test_a_score_that_no_longer_holds_is_not_shown(self, project: RunnerProject) -> None:
+    def test_invalid_score_is_not_shown(self, project: RunnerProject) -> None:
+        """A score that is no longer valid is not shown."""
         project.run("run", "--run-id", "r1")
         path = project.results / "r1" / "t1" / "eval.json"
         grade = json.loads(path.read_text())
@@ -137,6 +140,7 @@ class TestInWords:
         assert as_json(project, "r1")["final_score"] is None
 
     def test_a_forced_score_is_marked(self, project: RunnerProject) -> None:
+        """A score of an incomplete run is marked."""
         project.run("run", "--run-id", "r1", "t1")
         project.run("score", "--run-id", "r1", "--force")
 
@@ -145,7 +149,8 @@ class TestInWords:
         assert any(line.endswith("[local; incomplete, missing tasks count 0]") for line in lines)
         assert as_json(project, "r1")["complete"] is False
 
-    def test_what_cannot_be_read_is_named_and_left_there(self, project: RunnerProject) -> None:
+    def test_unreadable_file_is_named_and_stays(self, project: RunnerProject) -> None:
+        """A file that can't be read is named and stays in its place."""
         project.run("run", "--run-id", "r1")
         torn = project.results / "r1" / "t1" / "generation.json"
         torn.write_text("{")
@@ -158,7 +163,8 @@ class TestInWords:
 
 
 class TestAsJson:
-    def test_it_has_what_run_has(self, project: RunnerProject) -> None:
+    def test_json_has_the_fields_of_run(self, project: RunnerProject) -> None:
+        """The JSON has the fields that run has."""
         ran = project.run("run", "--run-id", "r1", "--json").json
 
         document = as_json(project, "r1")
@@ -172,7 +178,8 @@ class TestAsJson:
         assert (document["schema"], document["command"]) == (1, "status")
         assert document["counts"]["scored"] == 3
 
-    def test_every_end_is_in_it_with_all_ids(self, project: RunnerProject) -> None:
+    def test_json_has_every_outcome(self, project: RunnerProject) -> None:
+        """The JSON has every outcome with all task ids."""
         run_to_all_ends(project)
 
         document = as_json(project, "r1")
@@ -213,9 +220,8 @@ class TestAsJson:
 
 
 class TestTheCommandsThatFollow:
-    def test_the_resume_is_the_one_that_run_prints_and_does_what_is_said(
-        self, project: RunnerProject
-    ) -> None:
+    def test_resume_command_is_that_of_run(self, project: RunnerProject) -> None:
+        """The resume command is the one that run prints, and it works."""
         project.write_tasks([*TASKS[:2], {"id": "t9", "question": "raise no", "answer": ""}])
         flags = ["--parallelism", "3", "--timeout", "2.5", "--no-durable", "--eval-timeout", "60"]
         printed = project.run("run", "--run-id", "r1", *flags).resume_command
@@ -228,9 +234,8 @@ class TestTheCommandsThatFollow:
         again = project.shell(ended.resume_command.replace("bin/", ""))
         assert (again.code, sorted(project.calls)) == (0, ["right", "t9", "t9", "wrong"])
 
-    def test_what_ran_out_of_time_is_retried_by_the_command_for_it(
-        self, project: RunnerProject
-    ) -> None:
+    def test_retry_timeouts_command_works(self, project: RunnerProject) -> None:
+        """The command to retry timeouts works."""
         project.write_tasks([TASKS[0], TASKS[3]])
         project.run("run", "--run-id", "r1")
         project.heal()
@@ -241,9 +246,8 @@ class TestTheCommandsThatFollow:
         assert sorted(project.calls) == ["chatty", "chatty", "right"]
         assert as_json(project, "r1")["retry_timeouts_command"] is None
 
-    def test_where_nothing_was_to_be_graded_it_says_how_to_grade(
-        self, project: RunnerProject
-    ) -> None:
+    def test_skipped_evaluations_name_the_command(self, project: RunnerProject) -> None:
+        """Without evaluations the command to evaluate is shown."""
         project.run("run", "--run-id", "r1", "--skip-eval")
 
         ended = status(project, "r1")
@@ -254,7 +258,8 @@ class TestTheCommandsThatFollow:
         assert project.shell(grade.removeprefix("Evaluate bin/")).code == 0
         assert as_json(project, "r1")["counts"]["scored"] == 3
 
-    def test_of_a_problem_it_says_what_run_needs(self, project: RunnerProject) -> None:
+    def test_problem_says_what_run_needs(self, project: RunnerProject) -> None:
+        """A run of problems says what run needs."""
         (project.root / "problem.txt").write_text("raise no luck")
         project.run("run", "--run-id", "r1", "--problem", "problem.txt", "--skip-eval", "p1")
 
@@ -264,9 +269,10 @@ class TestTheCommandsThatFollow:
         assert "give run --problem FILE TASK_ID as before" in ended.out
         assert ended.resume_command.endswith("evaluate --run-id r1")
 
-    def test_the_runs_own_service_and_folder_are_named(
+    def test_own_service_and_folder_are_named(
         self, project: RunnerProject, scripted: ScriptedService, tmp_path: Path
     ) -> None:
+        """The run's own service and folder are in the resume command."""
         elsewhere = str(tmp_path / "elsewhere")
         where = ["--results-dir", elsewhere]
         project.run("run", "--run-id", "r1", "--service-url", scripted.url, *where)
@@ -283,7 +289,8 @@ class TestTheCommandsThatFollow:
 
 
 class TestWhileARunIsGoing:
-    def test_it_says_how_far_it_is_and_does_not_disturb_it(self, project: RunnerProject) -> None:
+    def test_running_run_is_not_disturbed(self, project: RunnerProject) -> None:
+        """A run in progress is shown and not disturbed."""
         project.write_tasks(
             [TASKS[0], {"id": "t9", "question": "wait", "answer": "", "timeout": 0}]
         )
@@ -309,9 +316,8 @@ class TestWhileARunIsGoing:
 
 class TestErrors:
     @pytest.mark.parametrize("command", ["status first", "show first t1", "export first"])
-    def test_an_unknown_run_is_told_with_what_is_near(
-        self, project: RunnerProject, command: str
-    ) -> None:
+    def test_unknown_run_suggests_similar_ones(self, project: RunnerProject, command: str) -> None:
+        """An unknown run is refused with similar names."""
         project.run("run", "--run-id", "first-1")
 
         ended = project.run(*command.split())
@@ -322,14 +328,16 @@ class TestErrors:
             "Did you mean first-1? Check --results-dir. List the runs: bin/sample-runner runs",
         ]
 
-    def test_it_is_an_object_with_json(self, project: RunnerProject) -> None:
+    def test_error_is_json_with_the_flag(self, project: RunnerProject) -> None:
+        """With --json an error is an object."""
         ended = project.run("status", "r9", "--json")
 
         assert ended.code == 2
         assert ended.json["command"] == "status"
         assert ended.json["error"]["type"] == "UsageError"
 
-    def test_a_damaged_config_is_told_and_left_there(self, project: RunnerProject) -> None:
+    def test_damaged_config_stays(self, project: RunnerProject) -> None:
+        """A damaged config is an error and stays in its place."""
         project.run("run", "--run-id", "r1")
         path = project.results / "r1" / "run_config.json"
         path.write_text("{")
@@ -340,7 +348,8 @@ class TestErrors:
         assert f"{path}: can't be read" in ended.err
         assert path.read_text() == "{"
 
-    def test_a_task_score_that_fails_is_told(self, project: RunnerProject) -> None:
+    def test_failing_task_score_is_an_error(self, project: RunnerProject) -> None:
+        """A task_score() that fails is an error that names the task."""
         project.run("run", "--run-id", "r1")
         project.set_in_class('task_score = lambda self, result: {}["no"]')
 
@@ -350,7 +359,8 @@ class TestErrors:
         assert "task_score() failed on task 't3'" in ended.err
 
 
-def test_a_secret_and_an_escape_in_an_error_are_not_shown(project: RunnerProject) -> None:
+def test_secrets_and_escapes_are_not_shown(project: RunnerProject) -> None:
+    """Secrets and escapes in an error are not shown."""
     secret = "sk-4b5c6d7e8f9a0b1c"  # not known to be one when the run was made
     project.write_tasks([{"id": "t1", "question": f"raise \x1b[2J{secret}", "answer": ""}])
     project.run("run", "--run-id", "r1")

@@ -116,7 +116,8 @@ def watch(project: RunnerProject, *args: str) -> tuple[int, str, list[str]]:
     return process.wait(30), text, [line.rstrip() for line in screen.lines]
 
 
-def test_on_a_terminal_a_bar_with_counts_ends_on_a_clean_screen(project: RunnerProject) -> None:
+def test_bar_ends_on_a_clean_screen(project: RunnerProject) -> None:
+    """On a terminal a bar with counts ends on a clean screen."""
     code, text, lines = watch(project, "run", "--run-id", "r1")
     assert code == 0
     assert "\x1b[?25l" in text
@@ -134,9 +135,10 @@ def test_on_a_terminal_a_bar_with_counts_ends_on_a_clean_screen(project: RunnerP
     assert max(map(len, lines)) <= COLUMNS
 
 
-def test_on_a_terminal_what_the_agent_prints_does_not_garble_the_bar(
+def test_agents_output_does_not_garble_the_bar(
     project: RunnerProject,
 ) -> None:
+    """Output of the agent does not garble the bar."""
     project.change_agent(
         ("        word, _, rest", "        print('thinking about', task.id)\n        word, _, rest")
     )
@@ -147,7 +149,8 @@ def test_on_a_terminal_what_the_agent_prints_does_not_garble_the_bar(
     assert len([line for line in lines if "━" in line]) == 1
 
 
-def test_a_long_reason_is_cut_and_not_wrapped_into_the_bar(project: RunnerProject) -> None:
+def test_long_reason_is_cut(project: RunnerProject) -> None:
+    """A long reason is cut and not wrapped into the bar."""
     project.write_tasks(
         [{"id": f"t{n}", "question": "raise " + "very " * 40, "answer": ""} for n in range(3)]
     )
@@ -157,9 +160,10 @@ def test_a_long_reason_is_cut_and_not_wrapped_into_the_bar(project: RunnerProjec
     assert any(line.startswith("Generation failed for 3 tasks") for line in lines)
 
 
-def test_without_a_terminal_there_are_plain_lines_on_standard_error(
+def test_plain_lines_without_a_terminal(
     project: RunnerProject,
 ) -> None:
+    """Without a terminal there are plain lines on standard error."""
     ended = project.execute("run", "--run-id", "r1")
     assert ended.err.splitlines() == [
         "0/3 done, 0 generating, 0 evaluating",
@@ -172,9 +176,10 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error(
 MANY = 1000
 
 
-def test_a_thousand_tasks_at_a_time_have_a_few_rows_and_leave_a_clean_screen(
+def test_thousand_tasks_have_a_few_rows(
     project: RunnerProject,
 ) -> None:
+    """A thousand parallel tasks have a few rows and leave a clean screen."""
     project.change_agent(
         ('            case "say":', '            case "say":\n                await all_at_once()'),
         ("def announce", ALL_AT_ONCE.format(count=MANY)),
@@ -210,7 +215,8 @@ async def all_at_once():
 def announce"""
 
 
-def test_a_terminal_that_becomes_narrower_gets_narrower_rows(project: RunnerProject) -> None:
+def test_narrower_terminal_gets_narrower_rows(project: RunnerProject) -> None:
+    """A terminal that becomes narrower gets narrower rows."""
     project.write_tasks(
         [{"id": f"t{n}-{'long' * 30}", "question": "wait", "answer": ""} for n in "12"]
     )
@@ -233,9 +239,10 @@ def test_a_terminal_that_becomes_narrower_gets_narrower_rows(project: RunnerProj
     assert end.index("\x1b[?25h") < end.index("Stopped by SIGINT")
 
 
-def test_ctrl_c_shows_the_cursor_again_and_leaves_a_whole_last_drawing(
+def test_ctrl_c_shows_the_cursor_again(
     project: RunnerProject,
 ) -> None:
+    """Ctrl-C shows the cursor again and leaves a complete last drawing."""
     project.write_tasks([{"id": f"t{n}", "question": "wait", "answer": ""} for n in range(50)])
     process, master = start(project, "run", "--run-id", "r1", "--parallelism", "50")
     text = ""
@@ -255,7 +262,8 @@ def test_ctrl_c_shows_the_cursor_again_and_leaves_a_whole_last_drawing(
     assert json.loads(last)["outcome"] == "interrupted"
 
 
-def test_quiet_shows_no_progress_and_still_the_result(project: RunnerProject) -> None:
+def test_quiet_shows_only_the_result(project: RunnerProject) -> None:
+    """--quiet shows no progress and still the result."""
     ended = project.run("run", "--run-id", "r1", "--quiet")
     assert ended.code == 0
     assert ended.err == ""
@@ -264,13 +272,15 @@ def test_quiet_shows_no_progress_and_still_the_result(project: RunnerProject) ->
     assert "run --run-id r1" in ended.resume_command
 
 
-def test_quiet_does_not_hide_what_went_wrong(project: RunnerProject) -> None:
+def test_quiet_shows_errors(project: RunnerProject) -> None:
+    """--quiet does not hide an error."""
     ended = project.run("run", "--quiet", "t9")
     assert ended.code == 2
     assert "t9" in ended.err
 
 
-def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> None:
+def test_plain_lines_come_without_events(project: RunnerProject) -> None:
+    """Plain lines come also while nothing happens."""
     patch = "from benchmark_runner._progress import display\n\ndisplay.PLAIN_INTERVAL = 0.2\n"
     script = project.script.read_text()
     project.script.write_text(script.replace("from runner.cli", f"{patch}\nfrom runner.cli"))
@@ -291,9 +301,10 @@ def test_plain_lines_come_also_while_nothing_happens(project: RunnerProject) -> 
     [(0.5, [signal.SIGINT]), (1000, [signal.SIGINT, signal.SIGTERM])],
     ids=["first", "second"],
 )
-def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
+def test_cursor_is_shown_if_the_agent_blocks(
     project: RunnerProject, orderly_within: float, signals: list[signal.Signals]
 ) -> None:
+    """A signal shows the cursor again, also if the agent blocks the loop."""
     script = project.script.read_text()
     shorter = (
         f"from benchmark_runner.cli import signals\n\nsignals.ORDERLY_WITHIN = {orderly_within}\n"
@@ -324,9 +335,10 @@ def test_a_signal_shows_the_cursor_again_also_where_the_agent_blocks_everything(
         assert "\nResume   " in below
 
 
-def test_who_keeps_everything_else_waiting_is_named_and_its_code_shown(
+def test_blocking_task_is_named(
     project: RunnerProject,
 ) -> None:
+    """A task that blocks the loop is named, with its code in a log."""
     script = project.script.read_text()
     sooner = (
         "from benchmark_runner._concurrency import loop_watch\n\nloop_watch.BLOCKED_AFTER = 0.3\n"

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 class TestAKeyInAPlainOption:
-    def test_it_is_refused_before_anything_is_written(self, project: RunnerProject) -> None:
+    def test_key_in_a_plain_option_is_refused(self, project: RunnerProject) -> None:
+        """A key in a plain option is refused before anything is written."""
         project.change_agent(
             ("import asyncio\n", "import asyncio\n\nfrom pydantic import BaseModel\n"),
             (
@@ -30,7 +31,8 @@ class TestAKeyInAPlainOption:
 
 
 class TestWordsThatAreNoSecret:
-    def test_a_short_or_common_password_changes_no_answer(self, project: RunnerProject) -> None:
+    def test_common_password_changes_no_answer(self, project: RunnerProject) -> None:
+        """A short or common password changes no answer."""
         words = {
             "DB_PASSWORD": "postgres",
             "MY_TOKEN": "123456789",
@@ -46,9 +48,8 @@ class TestWordsThatAreNoSecret:
         assert "***" not in ended.out + ended.err
 
     @pytest.mark.parametrize("word", ["max_turns", "generation_error", "evaluated", "metadata"])
-    def test_a_key_that_is_a_word_of_ours_leaves_files_that_can_be_read(
-        self, project: RunnerProject, word: str
-    ) -> None:
+    def test_key_like_a_field_word_spoils_no_file(self, project: RunnerProject, word: str) -> None:
+        """A key that is one of our words leaves files that can be read."""
         project.write_tasks(
             [
                 {"id": "t1", "question": "say one", "answer": "one"},

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 PARTS = 8
 
 
-def test_a_refusal_at_a_sample_of_steps_is_told_and_made_up_for(
-    bench: Bench, try_all: TryAll
-) -> None:
+def test_refusal_at_sample_steps_is_recovered(bench: Bench, try_all: TryAll) -> None:
+    """A disk that refuses at any of a sample of steps is reported and recovered from."""
     points = [point for scenario in SCENARIOS for point in bench.faults(scenario)]
     try_all(sample(points, 6), bench.check_fault)
 
@@ -30,7 +29,8 @@ def test_a_refusal_at_a_sample_of_steps_is_told_and_made_up_for(
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_refusal_at_any_step_is_told_and_made_up_for(
+def test_refusal_at_any_step_is_recovered(
     bench: Bench, scenario: Scenario, part: int, try_all: TryAll
 ) -> None:
+    """A disk that refuses at any step is reported and recovered from."""
     try_all(bench.faults(scenario)[part::PARTS], bench.check_fault)

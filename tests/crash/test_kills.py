@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 PARTS = 8
 
 
-def test_a_kill_at_a_sample_of_steps_costs_what_was_under_way_and_no_more(
-    bench: Bench, try_all: TryAll
-) -> None:
+def test_kill_at_sample_steps_costs_running_work(bench: Bench, try_all: TryAll) -> None:
+    """A kill at any of a sample of steps costs only the work that was running."""
     points = [point for scenario in SCENARIOS for point in bench.kills(scenario)]
     try_all(sample(points, 12), bench.check_kill)
 
@@ -31,14 +30,16 @@ def test_a_kill_at_a_sample_of_steps_costs_what_was_under_way_and_no_more(
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_kill_at_any_step_costs_what_was_under_way_and_no_more(
+def test_kill_at_any_step_costs_running_work(
     bench: Bench, scenario: Scenario, part: int, try_all: TryAll
 ) -> None:
+    """A kill at any step costs only the work that was running."""
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 3), pytest.param(2, 24, marks=pytest.mark.full)])
-def test_a_kill_amid_eight_tasks_costs_at_most_those_eight(
+def test_kill_amid_eight_tasks_costs_at_most_eight(
     bench: Bench, seed: int, count: int, try_all: TryAll
 ) -> None:
+    """A kill while eight tasks run costs at most those eight."""
     try_all(Random(seed).sample(bench.kills(PARALLEL), count), bench.check_kill)

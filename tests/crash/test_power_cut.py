@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_after(
-    bench: Bench, scenario: Scenario
-) -> None:
+def test_file_is_flushed_before_its_name(bench: Bench, scenario: Scenario) -> None:
+    """A file is flushed before it gets its name, and its folder after."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
     named = [index for index, (kind, _) in enumerate(taken) if kind == "replace"]
     assert named
@@ -31,9 +30,8 @@ def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_after(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_the_folder_of_a_generation_is_flushed_before_its_grade_is_written(
-    bench: Bench, scenario: Scenario
-) -> None:
+def test_generation_is_flushed_before_evaluation(bench: Bench, scenario: Scenario) -> None:
+    """The folder of a generation is flushed before its evaluation is written."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
     for index, (kind, name) in enumerate(taken):
         path = PurePosixPath(name)

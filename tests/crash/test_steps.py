@@ -75,9 +75,10 @@ class TestSeen:
             (WITHIN_FOLDER, ["open a", "rename b", "unlink b"]),
         ],
     )
-    def test_a_change_is_seen_whichever_way_it_is_made(
+    def test_every_kind_of_change_is_a_step(
         self, run_script: RunScript, text: str, steps: list[str]
     ) -> None:
+        """A change of a file is a step, whichever call makes it."""
         child = run_script(text)
         assert (child.code, child.err) == (0, "")
         assert child.steps == steps
@@ -91,11 +92,13 @@ class TestSeen:
             "os.listdir('results'), os.close(os.open('results', os.O_RDONLY))",
         ],
     )
-    def test_what_changes_no_result_is_no_step(self, run_script: RunScript, text: str) -> None:
+    def test_other_calls_are_no_steps(self, run_script: RunScript, text: str) -> None:
+        """A call that changes nothing below the results is no step."""
         child = run_script(text)
         assert (child.code, child.err, child.steps) == (0, "", [])
 
-    def test_names_that_are_random_or_repeated_are_told_apart(self, run_script: RunScript) -> None:
+    def test_random_and_repeated_names_are_distinct(self, run_script: RunScript) -> None:
+        """Random names and repeated steps are told apart."""
         text = """
             import uuid
 
@@ -106,9 +109,8 @@ class TestSeen:
         assert child.steps == ["open .a.*.tmp", "open .a.*.tmp #2"]
 
     @pytest.mark.parametrize("scenario", [*SCENARIOS, PARALLEL], ids=str)
-    def test_every_run_of_a_scenario_takes_the_steps_that_are_to_be_broken(
-        self, bench: Bench, scenario: Scenario
-    ) -> None:
+    def test_each_run_takes_the_known_steps(self, bench: Bench, scenario: Scenario) -> None:
+        """Each run of a scenario takes the steps at which it is to be killed."""
         points = bench.kills(scenario)
         known = bench.uninterrupted(scenario)
         again = bench.carry_out(scenario, known.before)
@@ -129,9 +131,10 @@ class TestBroken:
             ("replace named", "kill after", {"named": "0123456789"}),
         ],
     )
-    def test_a_kill_comes_before_amid_or_after_its_step(
+    def test_kill_comes_before_within_or_after(
         self, run_script: RunScript, tmp_path: Path, at: str, how: How, left: dict[str, str]
     ) -> None:
+        """A kill comes before, within or after its step."""
         child = run_script(WRITE, at, how)
         assert child.killed
         assert child.steps == ITS_STEPS[: ITS_STEPS.index(at) + 1]
@@ -145,9 +148,10 @@ class TestBroken:
             ("fail from then on", ["kept", "kept", "refused", "refused", "refused", "kept"]),
         ],
     )
-    def test_a_disk_is_full_for_once_or_from_then_on(
+    def test_disk_is_full_once_or_from_then_on(
         self, run_script: RunScript, how: How, answers: list[str]
     ) -> None:
+        """The disk is full for one step, or from a step on."""
         text = """
             def attempt(call, *args):
                 try:
@@ -168,13 +172,15 @@ class TestBroken:
         child = run_script(text, "open c", how, ENOSPC)
         assert child.out.split() == answers, child
 
-    def test_a_full_disk_takes_what_still_fits(self, run_script: RunScript, tmp_path: Path) -> None:
+    def test_full_disk_takes_a_part(self, run_script: RunScript, tmp_path: Path) -> None:
+        """A full disk takes the part that still fits."""
         child = run_script(WRITE, "write file", "fail once", ENOSPC)
         assert child.code == 1
         assert (tmp_path / "results" / "file").read_text() == "01234"
 
 
-def test_a_sample_has_both_ends_of_each_scenario_and_every_kind_of_step() -> None:
+def test_sample_has_ends_and_kinds() -> None:
+    """A sample has both ends of each scenario and each kind of step."""
     steps = ["open a", *(f"write {n}" for n in range(20)), "replace a", "send x", "fsync a"]
     points = [point for each in SCENARIOS for point in kills(each, steps)]
     chosen = sample(points, 12)

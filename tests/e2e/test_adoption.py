@@ -151,7 +151,8 @@ def service_url() -> Iterator[str]:
         thread.join(10)
 
 
-def test_the_authors_files_are_as_they_were(adopted: Adopted) -> None:
+def test_authors_files_are_unchanged(adopted: Adopted) -> None:
+    """The author's files are as they were, and only the named ones changed."""
     before = set(adopted.shell("git ls-tree -r --name-only HEAD~1").splitlines())
     edited = REPLACED | CHANGED | {"tests/test_cli.py"}
     assert "push_snapshot.py" in before - edited
@@ -161,7 +162,8 @@ def test_the_authors_files_are_as_they_were(adopted: Adopted) -> None:
     assert adopted.shell("git status --short") == ""
 
 
-def test_the_command_line_keeps_its_defaults(adopted: Adopted) -> None:
+def test_command_line_keeps_its_defaults(adopted: Adopted) -> None:
+    """The command line keeps its defaults."""
     added = '# What tests/test_runner_contract.py loads.\nDATASET_FILE = "data/dataset.json"\n\n'
     before = (OLD_RUNNER / "runner" / "cli.py").read_text()
     assert (adopted.root / "runner" / "cli.py").read_text().replace(added, "") == before
@@ -170,7 +172,8 @@ def test_the_command_line_keeps_its_defaults(adopted: Adopted) -> None:
     assert "default: 600]" in shown
 
 
-def test_the_metadata_keeps_what_the_author_had_added(adopted: Adopted) -> None:
+def test_metadata_keeps_the_authors_additions(adopted: Adopted) -> None:
+    """The metadata keeps the author's additions and drops the old framework."""
     before = tomllib.loads((OLD_RUNNER / "pyproject.toml").read_text())
     now = tomllib.loads((adopted.root / "pyproject.toml").read_text())
     for field in ("name", "version", "description", "scripts"):
@@ -192,7 +195,8 @@ def test_the_metadata_keeps_what_the_author_had_added(adopted: Adopted) -> None:
         assert url not in text, file
 
 
-def test_what_the_author_had_added_to_other_files_is_there(adopted: Adopted) -> None:
+def test_other_files_keep_the_additions(adopted: Adopted) -> None:
+    """Other files keep what the author had added."""
     assert "data/*.bak" in (adopted.root / ".gitignore").read_text()
     assert "--no-install-recommends bc" in (adopted.root / "Dockerfile").read_text()
     targets = adopted.shell("make help")
@@ -201,11 +205,13 @@ def test_what_the_author_had_added_to_other_files_is_there(adopted: Adopted) -> 
     assert "python push_snapshot.py" in adopted.shell("make --dry-run push-snapshot")
 
 
-def test_the_search_finds_what_came_with_the_earlier_framework(adopted: Adopted) -> None:
+def test_search_finds_the_old_imports(adopted: Adopted) -> None:
+    """The search finds what is left of the earlier framework."""
     assert adopted.searched == "tests/test_cli.py:3:from click.testing import CliRunner\n"
 
 
-def test_its_own_tests_and_those_of_the_contract_pass(adopted: Adopted) -> None:
+def test_own_and_contract_tests_pass(adopted: Adopted) -> None:
+    """The author's own tests and those of the contract pass."""
     for name in ("test_benchmark", "test_cli", "test_runner_contract"):
         assert re.search(rf"^tests/{name}\.py \.+ ", adopted.checked, re.MULTILINE), name
     assert re.search(r"= \d+ passed in ", adopted.checked)
@@ -213,9 +219,8 @@ def test_its_own_tests_and_those_of_the_contract_pass(adopted: Adopted) -> None:
     assert "0 errors, 0 warnings" in adopted.checked
 
 
-def test_a_run_ends_in_a_score_and_a_run_of_before_goes_on(
-    adopted: Adopted, service_url: str
-) -> None:
+def test_new_and_old_runs_work(adopted: Adopted, service_url: str) -> None:
+    """A new run ends in a score, and a run of before resumes."""
     start, plan, resume = GO_ON.splitlines()
     results = adopted.root / "results"
     adopted.shell(start, SERVICE_URL=service_url)
@@ -233,7 +238,8 @@ def test_a_run_ends_in_a_score_and_a_run_of_before_goes_on(
     assert (score["complete"], score["final_score"]) == (True, 2.5 / 4)
 
 
-def test_a_run_of_before_is_not_mixed_with_other_settings(adopted: Adopted) -> None:
+def test_old_run_refuses_other_settings(adopted: Adopted) -> None:
+    """A run of before is not mixed with other settings."""
     go_on = "uv run roman-bench-runner run --run-id OLD --skip-eval"
     refused = adopted.shell(f"{go_on} --temperature 0.5", code=2)
     assert "temperature was not set, now 0.5" in " ".join(refused.split())
@@ -241,9 +247,8 @@ def test_a_run_of_before_is_not_mixed_with_other_settings(adopted: Adopted) -> N
     assert "model was 'baseline'" in " ".join(refused.split())
 
 
-def test_a_wheel_finds_the_dataset_and_the_prompt_as_in_the_image(
-    adopted: Adopted, run: Run, tmp_path: Path
-) -> None:
+def test_wheel_finds_dataset_and_prompt(adopted: Adopted, run: Run, tmp_path: Path) -> None:
+    """A wheel finds the dataset and the prompt as in the image."""
     run("uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, ".", cwd=adopted.root)
     (wheel,) = tmp_path.glob("*.whl")
     packages = tmp_path / "site-packages"
@@ -259,9 +264,8 @@ def test_a_wheel_finds_the_dataset_and_the_prompt_as_in_the_image(
     assert prompt.read_text().startswith("Answer with the number only")
 
 
-def test_with_the_templates_grader_it_grades_on_this_machine(
-    adopted: Adopted, run: Run, tmp_path: Path
-) -> None:
+def test_templates_grader_works_locally(adopted: Adopted, run: Run, tmp_path: Path) -> None:
+    """With the template's grader the runner evaluates on this machine."""
     assert 'give `make_cli()` a `grader="runner.grader:grade"`' in GUIDE.read_text()
     project = tmp_path / "roman-bench-runner"
     shutil.copytree(adopted.root, project, ignore=shutil.ignore_patterns(".venv", "results"))
@@ -280,9 +284,10 @@ def test_with_the_templates_grader_it_grades_on_this_machine(
     assert (score["local"], score["final_score"]) == (True, 3 / 4)
 
 
-def test_the_next_version_of_the_template_merges(
+def test_next_template_version_merges(
     adopted: Adopted, template: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The next version of the template merges."""
     root = tmp_path / "roman-bench-runner"
     ignored = shutil.ignore_patterns(".venv", "results")
     author = Adopted(shutil.copytree(adopted.root, root, ignore=ignored), run)
@@ -329,7 +334,8 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_every_link_of_the_guide_leads_somewhere() -> None:
+def test_links_of_the_guide_exist() -> None:
+    """Each link of the guide leads to a file."""
     targets = re.findall(r"\]\(([^)]+)\)", GUIDE.read_text())
     assert targets
     for target in targets:

@@ -53,6 +53,7 @@ TESTED_HERE = [
 
 
 def test_every_command_of_the_pages_is_tested() -> None:
+    """Each section of the pages that has commands is tested."""
     pages = {README, ON_THE_INDEX[0], *DOCS.glob("*.md")} - {
         DOCS / "adopt.md",
         DOCS / "authoring.md",
@@ -131,7 +132,8 @@ def serve(command: str, folder: Path) -> str:
     return first
 
 
-def test_the_demo_makes_a_runner_and_ends_in_a_score(clone: Path, tmp_path: Path) -> None:
+def test_demo_ends_in_a_score(clone: Path, tmp_path: Path) -> None:
+    """The demo makes a runner, ends in a score and can be resumed."""
     command, _ = commands(*SET_UP)
     assert command == "pip install nox && nox -s demo"
     fresh = f"python -m venv {tmp_path}/venv && export PATH={tmp_path}/venv/bin:$PATH"
@@ -145,27 +147,31 @@ def test_the_demo_makes_a_runner_and_ends_in_a_score(clone: Path, tmp_path: Path
     assert "Resuming run" in shell([resume[1]], project)
 
 
-def test_the_test_command_is_what_ci_calls() -> None:
+def test_test_command_is_that_of_ci() -> None:
+    """The command for the tests is the one that CI runs."""
     _, command = commands(*SET_UP)
     assert command == "pip install nox && nox -s tests"
     ci = (ROOT / ".ci" / "run").read_text()
     assert re.search(r"^nox -s tests\b", ci, re.MULTILINE)
 
 
-def test_copying_installing_and_running_end_in_a_score(copied: Copied) -> None:
+def test_copy_install_and_run_end_in_a_score(copied: Copied) -> None:
+    """Copying, installing and running end in a score."""
     run_id = re.search(r"Starting run (\S+)", copied.printed)
     assert run_id is not None
     score = copied.project / "results" / run_id[1] / "final_score.json"
     assert json.loads(score.read_text())["complete"] is True
 
 
-def test_the_quick_start_prints_what_the_readme_shows(copied: Copied) -> None:
+def test_quick_start_prints_what_is_shown(copied: Copied) -> None:
+    """The quick start prints what the README shows."""
     (shown,) = blocks(sections(README)["Quick start"], "")
     printed = RUN_ID.sub("RUN", copied.printed).splitlines()
     assert printed[-len(shown.splitlines()) :] == RUN_ID.sub("RUN", shown).splitlines()
 
 
-def test_the_readmes_agent_and_grader_work() -> None:
+def test_agent_and_grader_work() -> None:
+    """The README's agent and grader work."""
     (code,) = blocks(sections(README)["What you write"], "python")
 
     async def my_agent(model: str, question: str) -> str:
@@ -184,7 +190,8 @@ def test_the_readmes_agent_and_grader_work() -> None:
 
 
 @pytest.mark.parametrize("page", [DOCS / "index.md", ROOT / "runtime" / "README.md"])
-def test_the_short_example_makes_a_command_line(page: Path, tmp_path: Path) -> None:
+def test_short_example_makes_a_command_line(page: Path, tmp_path: Path) -> None:
+    """The short example of a page makes a command line that runs."""
     (example,) = blocks(page.read_text(), "python")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "validation.json").write_text('[{"id": "t", "question": "hello"}]')
@@ -196,9 +203,10 @@ def test_the_short_example_makes_a_command_line(page: Path, tmp_path: Path) -> N
     assert generation["answer"] == "HELLO"
 
 
-def test_the_older_command_makes_a_runner_from_the_same_release(
+def test_older_command_makes_a_runner(
     clone: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The older command makes a runner from the same release."""
     (command,) = commands(*CREATE)
     uvx, option, requirement, *rest = shlex.split(command)
     assert (uvx, option) == ("uvx", "--from")
@@ -220,6 +228,7 @@ def test_the_older_command_makes_a_runner_from_the_same_release(
 
 
 def test_the_operators_commands_work(operated: list[str]) -> None:
+    """The operator's commands work."""
     trial, full, resume, score, regrade = operated
     assert "first 5 of 16" in trial
     assert "Starting run first" not in trial
@@ -231,6 +240,7 @@ def test_the_operators_commands_work(operated: list[str]) -> None:
 
 
 def test_json_has_what_the_page_shows(operated: list[str]) -> None:
+    """The JSON output has the values that the page shows."""
     (shown,) = blocks(sections(DOCS / "cli.md")["JSON output"], "json")
     printed = json.loads(operated[3])
     for name, value in json.loads(shown).items():
@@ -238,7 +248,8 @@ def test_json_has_what_the_page_shows(operated: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("operated")
-def test_the_commands_that_go_on_with_a_run_work(copied: Copied) -> None:
+def test_resume_commands_work(copied: Copied) -> None:
+    """The commands that continue a run work."""
     plan, rerun, capped = (shell([command], copied.project) for command in commands(*RESUME))
     assert "nothing is done" in plan
     assert "1 to generate" in rerun
@@ -246,7 +257,9 @@ def test_the_commands_that_go_on_with_a_run_work(copied: Copied) -> None:
     assert "Resuming run first" in capped
 
 
-def test_the_eight_commands_of_the_readme_work(copied: Copied, tmp_path: Path) -> None:
+def test_eight_commands_work(copied: Copied, tmp_path: Path) -> None:
+    """The eight commands of the README work."""
+
     def type_(command: str) -> str:
         return shell([command], copied.project, RESULTS_DIR=str(tmp_path))
 
@@ -263,7 +276,8 @@ def test_the_eight_commands_of_the_readme_work(copied: Copied, tmp_path: Path) -
     assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
 
 
-def test_a_regression_is_refused_as_the_page_says(copied: Copied, tmp_path: Path) -> None:
+def test_commands_to_compare_in_ci_work(copied: Copied, tmp_path: Path) -> None:
+    """The commands to compare runs in CI work."""
     run, compare = commands(*COMPARE)
     path = f"{copied.project}/.venv/bin{os.pathsep}{os.environ['PATH']}"
     for command in (run.replace("candidate", "baseline"), run, compare):
@@ -271,7 +285,8 @@ def test_a_regression_is_refused_as_the_page_says(copied: Copied, tmp_path: Path
     assert "Verdict" in printed
 
 
-def test_the_commands_for_tables_pages_and_servers_work(copied: Copied, tmp_path: Path) -> None:
+def test_report_export_and_serve_commands_work(copied: Copied, tmp_path: Path) -> None:
+    """The commands of the pages on report, export and serve work."""
     results = {"RESULTS_DIR": str(tmp_path)}
     shell(["uv run my-bench-runner run --run-id R --limit 2"], copied.project, **results)
     (report,), (export,), (serve_it,) = (commands(*place) for place in (REPORT, EXPORT, SERVE))
@@ -280,7 +295,8 @@ def test_the_commands_for_tables_pages_and_servers_work(copied: Copied, tmp_path
     assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
 
 
-def test_the_orchestrators_command_writes_a_generation(copied: Copied) -> None:
+def test_orchestrator_command_writes_a_generation(copied: Copied) -> None:
+    """The orchestrator's command writes a generation."""
     (command,) = commands(*ORCHESTRATE)
     (copied.project / "FILE").write_text("What is 2 + 3?\n")
     shell([command], copied.project)
@@ -291,7 +307,8 @@ def test_the_orchestrators_command_writes_a_generation(copied: Copied) -> None:
 
 
 @pytest.mark.skipif(not HAS_MAKE, reason="make is not installed on this machine")
-def test_an_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: Path) -> None:
+def test_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: Path) -> None:
+    """An update keeps an author's edit."""
     project = tmp_path / "my-bench"
     shutil.copytree(
         copied.project, project, ignore=shutil.ignore_patterns(".venv", "results", "FILE")
@@ -311,7 +328,8 @@ def test_an_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: 
     assert "A newer framework." in (project / "Makefile").read_text()
 
 
-def test_the_runtime_can_be_installed_alone_from_git(clone: Path, tmp_path: Path) -> None:
+def test_runtime_installs_alone_from_git(clone: Path, tmp_path: Path) -> None:
+    """The runtime can be installed alone from git."""
     (command,) = commands(*INSTALL)
     pip, install, requirement = shlex.split(command)
     assert (pip, install) == ("pip", "install")
@@ -332,5 +350,6 @@ def test_the_runtime_can_be_installed_alone_from_git(clone: Path, tmp_path: Path
     )
 
 
-def test_the_licence_of_the_runtime_is_that_of_the_repository() -> None:
+def test_runtime_has_the_same_licence() -> None:
+    """The runtime has the licence of the repository."""
     assert (ROOT / "runtime" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

@@ -88,49 +88,58 @@ def metadata_of(wheel: Path) -> str:
 
 
 class TestVersion:
-    def test_three_numbers_that_were_asked_for_are_right(self) -> None:
+    def test_requested_version_is_right(self) -> None:
+        """A version of three numbers that was asked for is right."""
         assert release.check_version("1.2.3", "1.2.3") == []
         assert release.check_version("1.2.3", None) == []
 
     @pytest.mark.parametrize("version", ["1.2", "1.2.3rc1", "1.2.3.dev0", "v1.2.3"])
-    def test_another_form_would_not_be_a_tag(self, version: str) -> None:
+    def test_other_form_of_version_is_refused(self, version: str) -> None:
+        """A version of another form is refused."""
         (fault,) = release.check_version(version, None)
         assert fault == f"runtime/pyproject.toml says version {version}, which is not X.Y.Z."
 
-    def test_another_version_than_was_asked_for(self) -> None:
+    def test_other_version_than_requested_is_refused(self) -> None:
+        """Another version than was asked for is refused."""
         (fault,) = release.check_version("1.2.3", "1.2.4")
         assert fault == "You asked for 1.2.4, but runtime/pyproject.toml says 1.2.3."
 
 
 class TestChangelog:
-    def test_this_repositorys_has_nothing_but_the_day_to_be_put_in(self) -> None:
+    def test_own_changelog_needs_only_the_day(self) -> None:
+        """This repository's changelog needs only the day."""
         assert release.check_changelog(CHANGELOG, VERSION) == []
 
-    def test_no_entry(self) -> None:
+    def test_missing_entry(self) -> None:
+        """A changelog without an entry for the version is refused."""
         (fault,) = release.check_changelog(CHANGELOG, "9.9.9")
         assert "begin one with `## 9.9.9 (YYYY-MM-DD)`" in fault
 
     @pytest.mark.parametrize("day", ["not released", "2026-02-30", "soon"])
-    def test_no_day(self, day: str) -> None:
+    def test_missing_day(self, day: str) -> None:
+        """An entry without a valid day is refused."""
         (fault,) = release.check_changelog(CHANGELOG.replace("2026-01-31", day), VERSION)
         assert f"CHANGELOG.md says `{VERSION} ({day})`: put the day of the release" in fault
 
     @pytest.mark.parametrize("section", release.SECTIONS)
-    def test_a_section_that_is_not_there_also_if_an_older_entry_has_it(self, section: str) -> None:
+    def test_missing_section(self, section: str) -> None:
+        """A missing section is refused, also if an older entry has it."""
         older = CHANGELOG[CHANGELOG.index(f"## {VERSION}") :].replace(VERSION, "0.0.1")
         text = CHANGELOG.replace(f"### {section}\n", "") + older
         (fault,) = release.check_changelog(text, VERSION)
         assert fault == f"CHANGELOG.md has no section `### {section}` for {VERSION}."
 
     @pytest.mark.parametrize("section", release.SECTIONS)
-    def test_a_section_that_says_nothing(self, section: str) -> None:
+    def test_empty_section(self, section: str) -> None:
+        """An empty section is refused."""
         text = re.sub(rf"(### {section}\n)[^#]*", r"\1\n", CHANGELOG)
         (fault,) = release.check_changelog(text, VERSION)
         assert fault == f"CHANGELOG.md says nothing under `### {section}` for {VERSION}."
 
 
 class TestPythons:
-    def test_they_agree_in_this_repository(self) -> None:
+    def test_own_python_versions_agree(self) -> None:
+        """The Python versions of this repository agree."""
         assert release.check_pythons(ROOT) == []
 
     @pytest.mark.parametrize(
@@ -141,53 +150,60 @@ class TestPythons:
             (release.TEMPLATE_WORKFLOW, '"3.12", ', ""),
         ],
     )
-    def test_one_that_is_not_tested(self, clone: Path, place: str, old: str, new: str) -> None:
+    def test_untested_python_version(self, clone: Path, place: str, old: str, new: str) -> None:
+        """A Python version that is not tested is refused."""
         replace(clone / place, old, new)
         (fault,) = release.check_pythons(clone)
         assert fault.startswith(f"{place} tests 3.11, 3.13, but the classifiers of ")
         assert fault.endswith(" name 3.11, 3.12, 3.13.")
 
-    def test_a_list_that_is_gone(self, clone: Path) -> None:
+    def test_missing_list_of_versions(self, clone: Path) -> None:
+        """A missing list of Python versions is refused."""
         replace(clone / "noxfile.py", "PYTHONS = ", "VERSIONS = ")
         (fault,) = release.check_pythons(clone)
         assert fault.startswith("noxfile.py tests no Python, ")
 
     @pytest.mark.parametrize("place", ["runtime/pyproject.toml", "template/pyproject.toml.jinja"])
-    def test_another_oldest_one_is_required(self, clone: Path, place: str) -> None:
+    def test_other_oldest_version(self, clone: Path, place: str) -> None:
+        """Another oldest Python version is refused."""
         replace(clone / place, 'requires-python = ">=3.11"', 'requires-python = ">=3.12"')
         (fault,) = release.check_pythons(clone)
         assert fault.startswith(f"{place} requires >=3.12 of Python, ")
 
 
 class TestRepository:
-    def test_all_is_committed_and_the_tag_is_free(self, clone: Path, run: Run) -> None:
+    def test_clean_repository_without_the_tag(self, clone: Path, run: Run) -> None:
+        """A clean repository without the tag has no problem."""
         run("git", "tag", "v0.0.1", cwd=clone)
         assert release.check_repository(clone, "1.2.3") == []
 
-    def test_changes_that_are_not_committed(self, clone: Path) -> None:
+    def test_uncommitted_changes(self, clone: Path) -> None:
+        """Changes that are not committed are refused."""
         (clone / "README.md").write_text("Another.\n")
         (clone / "notes.txt").write_text("Mine.\n")
         (fault,) = release.check_repository(clone, "1.2.3")
         assert fault.endswith("changes that are not committed: README.md, notes.txt.")
 
-    def test_the_tag_is_there_already(self, clone: Path, run: Run) -> None:
+    def test_existing_tag(self, clone: Path, run: Run) -> None:
+        """A tag that exists is refused."""
         run("git", "tag", "v1.2.3", cwd=clone)
         (fault,) = release.check_repository(clone, "1.2.3")
         assert fault == "The tag v1.2.3 exists already: raise the version."
 
-    def test_a_tag_that_copier_would_take_for_a_version(self, clone: Path, run: Run) -> None:
+    def test_tag_that_copier_would_misread(self, clone: Path, run: Run) -> None:
+        """A tag that copier would take for a version is refused."""
         run("git", "tag", "runtime-v1.0.0", cwd=clone)
         (fault,) = release.check_repository(clone, "1.2.3")
         assert fault.startswith("The tag runtime-v1.0.0 is not vX.Y.Z")
 
 
 class TestArchives:
-    def test_those_of_this_repository_have_no_fault(self, built: list[Path]) -> None:
+    def test_own_archives_have_no_problem(self, built: list[Path]) -> None:
+        """The archives of this repository have no problem."""
         assert release.check_archives(ROOT, built, VERSION) == []
 
-    def test_building_leaves_nothing_of_an_earlier_build(
-        self, template_repo: Path, tmp_path: Path
-    ) -> None:
+    def test_build_removes_earlier_archives(self, template_repo: Path, tmp_path: Path) -> None:
+        """Building removes the archives of an earlier build."""
         (tmp_path / "dist").mkdir()
         (tmp_path / "dist" / "old-0.0.1.tar.gz").touch()
         names = [path.name for path in release.build(template_repo, tmp_path / "dist")]
@@ -196,7 +212,8 @@ class TestArchives:
             f"vals_benchmark_runner-{VERSION}.tar.gz",
         ]
 
-    def test_one_that_is_not_there(self, built: list[Path]) -> None:
+    def test_missing_archive(self, built: list[Path]) -> None:
+        """A missing archive is refused."""
         (fault,) = release.check_archives(ROOT, built[:1], VERSION)
         assert fault.endswith(f"vals_benchmark_runner-{VERSION}.tar.gz, not {built[0].name}.")
 
@@ -210,9 +227,10 @@ class TestArchives:
             ("benchmark_runner/scratch.py", b"", "benchmark_runner/scratch.py"),
         ],
     )
-    def test_a_wheel_with_too_little_or_too_much(
+    def test_wheel_with_missing_or_stray_files(
         self, built: list[Path], tmp_path: Path, name: str, content: bytes | None, fault: str
     ) -> None:
+        """A wheel with missing or stray files is refused."""
         wheel, sdist = built
         doctored = doctored_wheel(wheel, tmp_path, {name: content})
         assert fault in " ".join(release.check_archives(ROOT, [doctored, sdist], VERSION))
@@ -225,9 +243,10 @@ class TestArchives:
             (".env", b"", "The sdist holds .env, a stray file."),
         ],
     )
-    def test_an_sdist_with_too_little_or_too_much(
+    def test_sdist_with_missing_or_stray_files(
         self, built: list[Path], tmp_path: Path, name: str, content: bytes | None, fault: str
     ) -> None:
+        """An sdist with missing or stray files is refused."""
         wheel, sdist = built
         doctored = doctored_sdist(sdist, tmp_path, {name: content})
         assert release.check_archives(ROOT, [wheel, doctored], VERSION) == [fault]
@@ -242,9 +261,10 @@ class TestArchives:
             ("Description-Content-Type: text/markdown", "Description-Content-Type: text/x-rst"),
         ],
     )
-    def test_metadata_that_says_something_else(
+    def test_wrong_metadata(
         self, built: list[Path], tmp_path: Path, right: str, wrong: str
     ) -> None:
+        """Wrong metadata are refused in wheel and sdist."""
         wheel, sdist = built
         text = metadata_of(wheel)
         assert f"\n{right}\n" in text
@@ -258,9 +278,8 @@ class TestArchives:
             value = right.partition(": ")[2]
             assert f"The {archive}'s metadata says {wrong}, not {value}." in faults
 
-    def test_a_description_that_an_index_could_not_show(
-        self, built: list[Path], tmp_path: Path
-    ) -> None:
+    def test_description_that_no_index_can_show(self, built: list[Path], tmp_path: Path) -> None:
+        """A description that no index can show is refused."""
         wheel, sdist = built
         head, _, _ = metadata_of(wheel).partition("\n\n")
         doctored = doctored_wheel(wheel, tmp_path, {f"{INFO}/METADATA": f"{head}\n\n".encode()})
@@ -270,7 +289,8 @@ class TestArchives:
 
 class TestInUse:
     @pytest.mark.full
-    def test_each_archive_works_in_an_environment_of_its_own(self, built: list[Path]) -> None:
+    def test_archives_work_when_installed_alone(self, built: list[Path]) -> None:
+        """Each archive works in an environment of its own."""
         for archive in built:
             assert release.check_in_use(archive, VERSION) == []
 
@@ -292,23 +312,24 @@ class TestInUse:
             ),
         ],
     )
-    def test_what_does_not_work_is_told(
+    def test_broken_archive_is_reported(
         self, built: list[Path], tmp_path: Path, name: str, content: bytes, step: str
     ) -> None:
+        """An archive that does not work is reported with the step."""
         doctored = doctored_wheel(built[0], tmp_path, {name: content})
         (fault,) = release.check_in_use(doctored, VERSION)
         assert fault.startswith(f"{doctored.name}, installed alone, fails at {step}: ")
         assert "gone" in fault
 
-    def test_another_version_than_was_built_is_told(self, built: list[Path]) -> None:
+    def test_other_installed_version_is_reported(self, built: list[Path]) -> None:
+        """Another version than was built is reported."""
         (fault,) = release.check_in_use(built[0], "9.9.9")
         assert "installed alone, fails at --version: " in fault
 
 
 class TestTheWhole:
-    def test_a_state_that_is_ready_gets_the_next_steps_in_order(
-        self, clone: Path, run: Run
-    ) -> None:
+    def test_ready_state_prints_the_next_steps(self, clone: Path, run: Run) -> None:
+        """A state that is ready gets the next steps in order."""
         (clone / "CHANGELOG.md").write_text(CHANGELOG)
         run("git", "commit", "--quiet", "--allow-empty", "--all", "--message", "Date", cwd=clone)
         printed = run(sys.executable, ".ci/release.py", VERSION, cwd=clone)
@@ -323,7 +344,8 @@ class TestTheWhole:
         assert run("git", "status", "--porcelain", cwd=clone) == ""
         assert run("git", "tag", cwd=clone) == ""
 
-    def test_all_faults_are_told_at_once(self, clone: Path, run: Run) -> None:
+    def test_all_problems_are_listed(self, clone: Path, run: Run) -> None:
+        """All problems are listed at once."""
         (clone / "CHANGELOG.md").write_text(CHANGELOG.replace("2026-01-31", "not released"))
         (clone / "notes.txt").write_text("Mine.\n")
         shutil.rmtree(clone / "runtime" / "src" / "benchmark_runner" / "local")

@@ -43,7 +43,8 @@ def jobs(release: dict[str, Any]) -> dict[str, Any]:
     return release["jobs"]
 
 
-def test_they_pass_their_linters(run: Run) -> None:
+def test_workflows_pass_their_linters(run: Run) -> None:
+    """The workflows pass their linters."""
     files = sorted(FOLDER.glob("*.yml"))
     assert [file.name for file in files] == ["ci.yml", "docs.yml", "release.yml"]
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files, cwd=ROOT)
@@ -51,14 +52,16 @@ def test_they_pass_their_linters(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["ci.yml", "docs.yml", "release.yml"])
-def test_every_action_is_pinned_to_a_commit_the_same_one_as_in_a_copy(name: str) -> None:
+def test_actions_are_pinned_as_in_a_copy(name: str) -> None:
+    """Each action is pinned to a commit, the same one as in a copy."""
     of_a_copy = actions(TEMPLATE_WORKFLOW)
     for action, commit in actions(FOLDER / name).items():
         assert of_a_copy.get(action, commit) == commit
 
 
 @pytest.mark.parametrize("name", ["ci.yml", "docs.yml", "release.yml"])
-def test_no_permission_is_given_but_to_the_job_that_needs_it(name: str) -> None:
+def test_permissions_are_minimal(name: str) -> None:
+    """Only the job that needs a permission has it."""
     workflow = yaml.safe_load((FOLDER / name).read_text())
     assert workflow["permissions"] == {}
     given = {job: content["permissions"] for job, content in workflow["jobs"].items()}
@@ -80,7 +83,8 @@ def test_no_permission_is_given_but_to_the_job_that_needs_it(name: str) -> None:
 
 
 class TestCi:
-    def test_it_runs_the_one_script_on_each_system_that_is_promised(self) -> None:
+    def test_ci_runs_the_script_on_each_system(self) -> None:
+        """CI runs the one script on each system that is promised."""
         (job,) = yaml.safe_load((FOLDER / "ci.yml").read_text())["jobs"].values()
         assert job["steps"][-1]["run"] == ".ci/run"
         assert os.access(ROOT / ".ci" / "run", os.X_OK)
@@ -95,7 +99,8 @@ class TestCi:
 
 
 class TestDocs:
-    def test_it_publishes_what_the_session_built_from_main(self) -> None:
+    def test_docs_are_published_from_main(self) -> None:
+        """The site that the session built is published, from main only."""
         jobs = yaml.safe_load((FOLDER / "docs.yml").read_text())["jobs"]
         *_, build, upload = jobs["build"]["steps"]
         assert build["run"].splitlines()[-1] == "nox -s docs"
@@ -107,20 +112,21 @@ class TestDocs:
 
 
 class TestRelease:
-    def test_it_is_started_by_hand_and_asks_for_the_version(self, release: dict[str, Any]) -> None:
+    def test_release_is_started_by_hand(self, release: dict[str, Any]) -> None:
+        """A release is started by hand and asks for the version."""
         # YAML reads the key `on` as a truth value.
         assert list(release[True]) == ["workflow_dispatch"]
         assert release[True]["workflow_dispatch"]["inputs"]["version"]["required"] is True
 
-    def test_the_tag_comes_after_what_it_promises(self, jobs: dict[str, Any]) -> None:
+    def test_tag_comes_last(self, jobs: dict[str, Any]) -> None:
+        """The tag is made after building and publishing."""
         assert list(jobs) == ["build", "publish", "tag"]
         assert "needs" not in jobs["build"]
         assert jobs["publish"]["needs"] == "build"
         assert jobs["tag"]["needs"] == "publish"
 
-    def test_what_is_published_is_what_was_checked_and_built_once(
-        self, jobs: dict[str, Any]
-    ) -> None:
+    def test_published_files_were_checked(self, jobs: dict[str, Any]) -> None:
+        """The files that are published are those that were checked and built."""
         refuse, _, _, check, upload = jobs["build"]["steps"]
         download, publish = jobs["publish"]["steps"]
         assert refuse["if"] == "github.ref != 'refs/heads/main'"
@@ -129,16 +135,16 @@ class TestRelease:
         assert upload["with"]["path"] == publish["with"]["packages-dir"] == "dist/"
         assert download["with"] == {"name": upload["with"]["name"], "path": "dist/"}
 
-    def test_it_is_attested_and_needs_no_token(self, jobs: dict[str, Any]) -> None:
+    def test_release_is_attested_without_a_token(self, jobs: dict[str, Any]) -> None:
+        """The release is attested and needs no token."""
         publish = jobs["publish"]["steps"][-1]
         assert publish["with"]["attestations"] is True
         assert "password" not in publish["with"]
         assert jobs["publish"]["environment"] == "release"
         assert "secrets." not in (FOLDER / "release.yml").read_text()
 
-    def test_the_tag_is_made_of_the_commit_that_was_built(
-        self, jobs: dict[str, Any], tmp_path: Path
-    ) -> None:
+    def test_tag_is_of_the_built_commit(self, jobs: dict[str, Any], tmp_path: Path) -> None:
+        """The tag is made of the commit that was built."""
         # GitHub's command line can't be reached from a test: this tells how it is called.
         gh = tmp_path / "gh"
         gh.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')

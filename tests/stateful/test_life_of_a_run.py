@@ -334,12 +334,14 @@ def live(examples: int, steps: int, number: int | None = None) -> None:
     )
 
 
-def test_a_run_keeps_what_was_paid_for_and_scores_only_that() -> None:
+def test_run_keeps_paid_work_and_true_scores() -> None:
+    """A run keeps what was paid for and scores only that, whatever happens to it."""
     live(40, 12)
 
 
 @pytest.mark.full
-def test_a_run_does_so_in_many_longer_lives(pytestconfig: pytest.Config) -> None:
+def test_many_longer_lives(pytestconfig: pytest.Config) -> None:
+    """The same holds in many longer random lives."""
     given = pytestconfig.getoption("--hypothesis-seed")
     number = int(given) if given else random.getrandbits(32)
     print(f"Again with: --hypothesis-seed={number}")  # noqa: T201 (shown where it fails)

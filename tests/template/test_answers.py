@@ -73,6 +73,7 @@ def test_a_copy_is_clean_whatever_is_answered(
     run: Run,
     tmp_path: Path,
 ) -> None:
+    """A copy is clean whatever is answered."""
     answers = {"sample_agent": agent, "runtime_source": source, "docker": docker, "ci": ci}
     project = copy_template(tmp_path / "my-bench", **answers, **OTHERS)
     assert (project / "Dockerfile").exists() is docker
@@ -83,7 +84,8 @@ def test_a_copy_is_clean_whatever_is_answered(
     check_statically(project, run)
 
 
-def test_the_sample_has_every_choice_and_both_values_of_every_flag() -> None:
+def test_sample_covers_every_choice() -> None:
+    """The sample has each choice and both values of each flag."""
     assert [set(values) for values in zip(*SAMPLE, strict=True)] == [
         set(AGENTS),
         set(SOURCES),
@@ -114,9 +116,10 @@ def test_the_sample_has_every_choice_and_both_values_of_every_flag() -> None:
     ],
     ids=str,
 )
-def test_an_answer_that_no_copy_can_be_made_of_is_refused_with_the_reason(
+def test_unusable_answer_is_refused(
     answers: dict[str, object], reason: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """An answer of which no copy can be made is refused with the reason."""
     with pytest.raises(ValueError, match=reason):
         copy_template(tmp_path / "my-bench", **answers)
     assert not (tmp_path / "my-bench").exists()
@@ -129,6 +132,7 @@ def test_an_answer_that_no_copy_can_be_made_of_is_refused_with_the_reason(
 def test_a_flag_may_be_answered_in_words(
     answer: str, wanted: bool, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """A flag may be answered in words."""
     project = copy_template(tmp_path / "my-bench", docker=answer, ci=answer)
     assert (project / "Dockerfile").exists() is wanted
     assert (project / ".github").exists() is wanted
@@ -168,7 +172,7 @@ def lowest(requirement: str) -> tuple[str, str]:
         )
     ],
 )  # fmt: skip
-def test_the_tests_of_a_copy_pass_on_the_oldest_and_newest_that_it_allows(
+def test_copy_passes_on_oldest_and_newest(
     agent: str,
     python: str,
     resolution: str,
@@ -176,6 +180,7 @@ def test_the_tests_of_a_copy_pass_on_the_oldest_and_newest_that_it_allows(
     run: Run,
     tmp_path: Path,
 ) -> None:
+    """The tests of a copy pass with the oldest and newest versions that it allows."""
     project = copy_template(tmp_path / "my-bench", sample_agent=agent, **OTHERS)
     run("uv", "venv", "--quiet", "--python", interpreter(python), ".venv", cwd=project)
     binaries = project / ".venv/bin"

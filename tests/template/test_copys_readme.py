@@ -118,9 +118,10 @@ class Reader:
         *(pytest.param(agent, marks=pytest.mark.full) for agent in ("blank", *ASK_A_MODEL)),
     ],
 )
-def test_every_command_of_the_readme_does_what_it_says(
+def test_readme_commands_work(
     agent: str, releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """Each command of the README and of the pages does what it says."""
     # Skips where there is no make, before anything is installed.
     run("make", "--version", cwd=tmp_path)
     project = start(releases(OLDER), tmp_path, OLDER, run, sample_agent=agent)

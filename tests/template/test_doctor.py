@@ -124,9 +124,10 @@ def shell(command: str, cwd: Path, run: Run) -> None:
 
 
 class TestFreshCopy:
-    def test_it_has_no_fault_and_nothing_is_left_behind(
+    def test_fresh_copy_has_no_problem(
         self, authors: Path, run: Run, tmp_path: Path
     ) -> None:
+        """A fresh copy has no problem, and nothing is left behind."""
         (tmp_path / "temporary").mkdir()
         done = call_doctor(authors, TMPDIR=str(tmp_path / "temporary"))
         assert done.returncode == 0, done.stdout
@@ -136,14 +137,16 @@ class TestFreshCopy:
         assert [*(tmp_path / "temporary").iterdir()] == []
         assert run("git", "status", "--short", "--ignored", cwd=authors) == ""
 
-    def test_offline_it_has_none_either_also_uncommitted(self, authors: Path) -> None:
+    def test_fresh_copy_has_no_problem_offline(self, authors: Path) -> None:
+        """A fresh copy has no problem offline, also uncommitted."""
         shutil.rmtree(authors / ".git")
         found = examine(authors, "--offline", PATH="/nowhere")
         assert {each["status"] for each in found.values()} == {"ok", "not_checked"}
 
-    def test_it_has_none_in_a_shallow_clone(
+    def test_shallow_clone_has_no_problem(
         self, fresh: Path, authors: Path, run: Run, tmp_path: Path
     ) -> None:
+        """A shallow clone has no problem."""
         (authors / "project.mk").write_text("mine:\n")
         commit(authors, run)
         clone = tmp_path / "clone"
@@ -151,7 +154,8 @@ class TestFreshCopy:
         assert run("git", "rev-list", "--count", "HEAD", cwd=clone) == "1\n"
         assert drift_of(clone)["status"] == "ok"
 
-    def test_make_and_its_workflow_run_it(self, authors: Path, run: Run) -> None:
+    def test_make_and_workflow_run_doctor(self, authors: Path, run: Run) -> None:
+        """Both make doctor and the workflow run the checks."""
         workflow = yaml.safe_load((authors / ".github/workflows/ci.yml").read_text())
         steps = [step.get("run", "") for step in workflow["jobs"]["check"]["steps"]]
         (offline,) = [step for step in steps if "doctor" in step]
@@ -164,9 +168,10 @@ class TestFreshCopy:
 
 
 class TestDrift:
-    def test_an_edited_framework_file_is_named_and_its_remedy_takes_back_that_one_alone(
+    def test_edited_file_is_named_with_a_remedy(
         self, authors: Path, run: Run
     ) -> None:
+        """An edited framework file is named, and the remedy restores that one only."""
         replace(authors / "Makefile", "-m pytest\n", "-m pytest --quiet\n")
         replace(authors / ".github/workflows/ci.yml", "contents: read", "contents: write")
         (authors / "pyproject.toml").write_text(
@@ -194,15 +199,17 @@ class TestDrift:
             (".github/workflows/ci.yml", "      - name: Lint"),
         ],
     )
-    def test_a_line_in_the_midst_of_a_framework_file_is_named(
+    def test_line_within_a_framework_file_is_named(
         self, authors: Path, name: str, before: str
     ) -> None:
+        """A line that was added within a framework file is named."""
         replace(authors / name, before, f"# Mine.\n{before}")
         found = drift_of(authors)
         assert found["status"] == "fault"
         assert f"{name} (with the line `# Mine.`)" in found["message"]
 
-    def test_additions_below_every_anchor_are_none(self, authors: Path) -> None:
+    def test_additions_below_anchors_are_no_drift(self, authors: Path) -> None:
+        """Additions below each anchor are no drift."""
         anchored = set()
         for path in [path for path in authors.rglob("*") if path.is_file() and ".git/" not in str(path)]:
             text = path.read_text()
@@ -212,11 +219,13 @@ class TestDrift:
         assert anchored == SHARED
         assert drift_of(authors)["status"] == "ok"
 
-    def test_a_version_of_the_runners_own_is_none(self, authors: Path) -> None:
+    def test_own_version_is_no_drift(self, authors: Path) -> None:
+        """A version of the runner's own is no drift."""
         replace(authors / "pyproject.toml", 'version = "0.1.0"', 'version = "2.7.0"')
         assert drift_of(authors)["status"] == "ok"
 
-    def test_edits_and_deletions_of_the_authors_files_are_none(self, authors: Path) -> None:
+    def test_authors_files_are_no_drift(self, authors: Path) -> None:
+        """Edits and deletions of the author's files are no drift."""
         for name in AUTHORS_FILES[:3]:
             (authors / name).write_text('"""Mine."""\n')
         (authors / "runner/benchmark.py").write_text(
@@ -236,9 +245,10 @@ class TestDrift:
         ],
         ids=["removed", "changed", "moved"],
     )
-    def test_a_managed_line_that_is_gone_or_changed_is_named(
+    def test_changed_managed_line_is_named(
         self, authors: Path, old: str, new: str
     ) -> None:
+        """A managed line that was removed, changed or moved is named."""
         replace(authors / "pyproject.toml", old, new)
         found = drift_of(authors)
         assert found["status"] == "fault"
@@ -246,9 +256,10 @@ class TestDrift:
         # A copy of the whole file would lose what the author has added.
         assert "recopy" not in found["remedy"]
 
-    def test_without_the_line_that_asks_for_the_runtime_offline_it_is_a_fault_too(
+    def test_missing_runtime_requirement(
         self, authors: Path
     ) -> None:
+        """A missing requirement of the runtime is a problem, offline, too."""
         line = '    "vals-benchmark-runner>=0.1.0,<0.2",\n'
         replace(authors / "pyproject.toml", line, "")
         found = examine(authors)
@@ -256,9 +267,10 @@ class TestDrift:
         assert "vals-benchmark-runner>=0.1.0,<0.2" in found["drift"]["message"]
         assert examine(authors, "--offline")["runtime"]["status"] == "fault"
 
-    def test_a_deleted_framework_file_is_named_and_comes_back_by_its_remedy(
+    def test_deleted_file_is_restored_by_the_remedy(
         self, authors: Path, run: Run
     ) -> None:
+        """A deleted framework file is named, and the remedy restores it."""
         was = (authors / "Dockerfile").read_text()
         (authors / "Dockerfile").unlink()
         found = drift_of(authors)
@@ -268,9 +280,10 @@ class TestDrift:
         shell(found["remedy"].splitlines()[-1], authors, run)
         assert (authors / "Dockerfile").read_text() == was
 
-    def test_in_a_larger_repository_the_files_are_those_of_the_project(
+    def test_larger_repository_is_compared_in_part(
         self, authors: Path, run: Run, tmp_path: Path
     ) -> None:
+        """In a larger repository only the project's files are compared."""
         shutil.rmtree(authors / ".git")
         outer = tmp_path / "outer"
         project = outer / "benches" / "my-bench"
@@ -282,12 +295,14 @@ class TestDrift:
         (project / "Makefile").write_text("all:\n")
         assert drift_of(project)["message"].partition(" (")[0].endswith(": Makefile")
 
-    def test_a_project_without_git_is_compared_too(self, authors: Path) -> None:
+    def test_project_without_git_is_compared(self, authors: Path) -> None:
+        """A project without git is compared, too."""
         shutil.rmtree(authors / ".git")
         (authors / "Makefile").write_text("all:\n")
         assert drift_of(authors)["message"].partition(" (")[0].endswith(": Makefile")
 
-    def test_line_ends_of_another_system_are_none(self, authors: Path) -> None:
+    def test_other_line_ends_are_no_drift(self, authors: Path) -> None:
+        """Line ends of another system are no drift."""
         for name in ("Makefile", "pyproject.toml"):
             text = (authors / name).read_bytes()
             (authors / name).write_bytes(text.replace(b"\n", b"\r\n"))
@@ -300,9 +315,10 @@ class TestDrift:
             ("_jinja_extensions: [jinja2.ext.do]", "not_checked"),
         ],
     )
-    def test_code_of_a_template_is_not_run_though_a_persons_settings_trust_it(
+    def test_templates_code_is_not_run(
         self, unsafe: str, status: str, authors: Path, released: Path, run: Run, tmp_path: Path
     ) -> None:
+        """Code of a template is not run, even if a person's settings trust it."""
         template = tmp_path / "template"
         run("git", "clone", "--quiet", released, template, cwd=tmp_path)
         with (template / "copier.yml").open("a") as questions:
@@ -322,9 +338,10 @@ class TestDrift:
 
 
 class TestNotToBeHad:
-    def test_without_copier_it_is_left_open_with_the_command(
+    def test_missing_copier_is_not_checked(
         self, authors: Path, tmp_path: Path
     ) -> None:
+        """Without copier the check is left open with the command."""
         tools = tmp_path / "tools"
         tools.mkdir()
         for name in ("git", "uvx"):
@@ -337,10 +354,12 @@ class TestNotToBeHad:
             "uvx copier recopy --overwrite --defaults --vcs-ref=v0.1.0 --pretend"
         )
 
-    def test_a_copier_that_is_only_importable_is_used(self, authors: Path) -> None:
+    def test_importable_copier_is_used(self, authors: Path) -> None:
+        """A copier that can only be imported is used."""
         assert examine(authors, PATH=os.defpath)["drift"]["status"] == "ok"
 
-    def test_a_template_that_has_moved_away_leaves_it_open(self, authors: Path) -> None:
+    def test_moved_template_is_not_checked(self, authors: Path) -> None:
+        """A template that has moved leaves the checks open."""
         answers = authors / ".copier-answers.yml"
         text = answers.read_text()
         answers.write_text(re.sub(r"(?m)^_src_path: .*", "_src_path: /nowhere/at-all.git", text))
@@ -350,16 +369,18 @@ class TestNotToBeHad:
             assert "/nowhere/at-all.git" in found[name]["message"]
             assert "copier " in found[name]["remedy"]
 
-    def test_a_commit_that_the_template_does_not_have_leaves_it_open(self, authors: Path) -> None:
+    def test_unknown_commit_is_not_checked(self, authors: Path) -> None:
+        """A commit that the template does not have leaves the check open."""
         replace(authors / ".copier-answers.yml", "_commit: v0.1.0", "_commit: abcdef0")
         found = examine(authors)["drift"]
         assert found["status"] == "not_checked"
         assert "Unknown revision: 'abcdef0'" in found["message"]
 
 
-def test_a_newer_release_is_told_and_its_remedy_takes_it(
+def test_newer_release_is_taken_by_the_remedy(
     authors: Path, released: Path, run: Run, tmp_path: Path
 ) -> None:
+    """A newer release is reported, and the remedy takes it."""
     template = tmp_path / "template"
     run("git", "clone", "--quiet", released, template, cwd=tmp_path)
     replace(authors / ".copier-answers.yml", f"_src_path: {released}", f"_src_path: {template}")
@@ -378,9 +399,10 @@ def test_a_newer_release_is_told_and_its_remedy_takes_it(
     assert examine(authors)["template"]["message"].startswith("v0.1.1 is the newest release")
 
 
-def test_answers_that_were_never_committed_are_made_anew_by_the_remedy(
+def test_missing_answers_are_made_by_the_remedy(
     authors: Path, run: Run
 ) -> None:
+    """Answers that were never committed are made by the remedy."""
     answers = authors / ".copier-answers.yml"
     whole = answers.read_text()
     shutil.rmtree(authors / ".git")

@@ -100,28 +100,32 @@ def use_every_command(project: Path, run: Run) -> None:
     assert serving.returncode == 128 + signal.SIGTERM
 
 
-def test_make_install_says_what_to_run_next(installed: Path, run: Run) -> None:
+def test_make_install_prints_the_next_command(installed: Path, run: Run) -> None:
+    """After make install the next command is printed."""
     printed = run("make", "install", cwd=installed)
     assert "Next: uv run my-bench-runner run --dataset-name validation" in printed
 
 
-def test_a_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:
+def test_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:
+    """A fresh copy passes its own checks."""
     printed = run("make", "test", "lint", "typecheck", cwd=installed)
     assert re.search(r"\d+ passed", printed)
     assert "0 errors" in printed
 
 
-def test_every_command_works_without_another_install(
+def test_every_command_works_after_install(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Every command works after make install."""
     project = copy_template(tmp_path / "my-bench")
     run("make", "install", cwd=project)
     use_every_command(project, run)
 
 
-def test_without_the_dev_group_nothing_of_an_extra_is_installed(
+def test_image_has_no_extra(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Without the dev group nothing of an extra is installed, and a run works."""
     project = copy_template(tmp_path / "my-bench")
     run("uv", "sync", "--quiet", "--no-dev", cwd=project)
     installed = distributions(project / ".venv/bin/python", run)
@@ -131,9 +135,10 @@ def test_without_the_dev_group_nothing_of_an_extra_is_installed(
     assert run_result(project / "results")["complete"] is True
 
 
-def test_the_first_run_ends_in_a_score_between_none_and_all(
+def test_first_run_has_a_partial_score(
     installed: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The first run ends in a score between none and all."""
     run(
         "uv", "run", "my-bench-runner", "run", "--dataset-name", "validation",
         "--results-dir", tmp_path / "results",
@@ -146,6 +151,7 @@ def test_the_first_run_ends_in_a_score_between_none_and_all(
 
 
 def test_the_run_works_from_any_folder(installed: Path, run: Run, tmp_path: Path) -> None:
+    """A run works from any folder and reads no .env there."""
     (tmp_path / ".env").write_text("SERVICE_URL=http://127.0.0.1:1\n")
     run(
         installed / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
@@ -155,15 +161,17 @@ def test_the_run_works_from_any_folder(installed: Path, run: Run, tmp_path: Path
     assert run_result(tmp_path / "results")["complete"] is True
 
 
-def test_make_run_passes_its_arguments_on(installed: Path, run: Run, tmp_path: Path) -> None:
+def test_make_run_passes_its_arguments(installed: Path, run: Run, tmp_path: Path) -> None:
+    """With make run the arguments are passed on."""
     arguments = f"--dataset-name validation --limit 1 --results-dir {tmp_path}/results"
     run("make", "run", f"ARGS={arguments}", cwd=installed)
     assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
 
 
-def test_the_pages_example_of_an_agent_lints_type_checks_and_runs_with_its_option(
+def test_documented_agent_works(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """The agent of the documentation passes the checks and runs with its option."""
     project = copy_template(tmp_path / "my-bench")
     (example,) = blocks((DOCS / "authoring.md").read_text(), "python")
     (project / "runner/benchmark.py").write_text(example)
@@ -189,9 +197,10 @@ def test_the_pages_example_of_an_agent_lints_type_checks_and_runs_with_its_optio
     assert generation["answer"] == "baseline knows nothing of anything."
 
 
-def test_the_contract_tests_load_the_dataset_that_the_author_names(
+def test_contract_tests_load_the_named_dataset(
     copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The contract tests load the dataset that the author names."""
     project = copy_template(tmp_path / "my-bench")
     (project / "data/validation.json").unlink()
     (project / "data/mine.jsonl").write_text('{"id": "t", "question": "Why?", "answer": "So"}\n')
@@ -202,7 +211,8 @@ def test_the_contract_tests_load_the_dataset_that_the_author_names(
     run(*contract, cwd=project)
 
 
-def test_a_wheel_and_an_sdist_carry_the_data(installed: Path, run: Run, tmp_path: Path) -> None:
+def test_wheel_and_sdist_have_the_data(installed: Path, run: Run, tmp_path: Path) -> None:
+    """A wheel and an sdist have the data."""
     run("uv", "build", "--quiet", "--out-dir", tmp_path, ".", cwd=installed)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -216,9 +226,10 @@ def test_a_wheel_and_an_sdist_carry_the_data(installed: Path, run: Run, tmp_path
     assert not [name for name in kept if name.startswith((".venv", "results", "vendor"))]
 
 
-def test_an_installed_wheel_finds_its_data_from_any_folder(
+def test_installed_wheel_finds_its_data(
     installed: Path, wheels: Path, run: Run, tmp_path: Path
 ) -> None:
+    """An installed wheel finds its data from any folder."""
     run("uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, ".", cwd=installed)
     (wheel,) = tmp_path.glob("*.whl")
     (runtime,) = wheels.glob("*.whl")
@@ -240,6 +251,7 @@ def test_an_installed_wheel_finds_its_data_from_any_folder(
 def test_each_agent_passes_its_own_checks(
     agent: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Each sample agent passes its own checks."""
     project = copy_template(tmp_path / "my-bench", sample_agent=agent)
     printed = run("make", "install", "test", "lint", "typecheck", cwd=project)
     assert re.search(r"\d+ passed", printed)
@@ -248,9 +260,10 @@ def test_each_agent_passes_its_own_checks(
 
 
 @pytest.mark.full
-def test_without_an_agent_a_run_says_what_to_write(
+def test_blank_agent_says_what_to_write(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Without an agent a run says what to write."""
     project = copy_template(tmp_path / "my-bench", sample_agent="blank")
     run("make", "install", cwd=project)
     printed = run("make", "run", cwd=project, code=2)
@@ -258,9 +271,10 @@ def test_without_an_agent_a_run_says_what_to_write(
 
 
 @pytest.mark.full
-def test_without_uv_the_install_uses_venv_and_pip(
+def test_install_without_uv_uses_pip(
     copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
 ) -> None:
+    """Without uv the install uses venv and pip."""
     project = copy_template(tmp_path / "my-bench")
     env = {"PATH": path_without_uv}
     printed = run("make", "install", f"PYTHON={sys.executable}", cwd=project, env=env)
@@ -273,7 +287,7 @@ def test_without_uv_the_install_uses_venv_and_pip(
 @pytest.mark.full
 @pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
 @pytest.mark.parametrize("source", ["git", "index", "vendor"])
-def test_the_runtime_is_installed_from_each_source(
+def test_runtime_installs_from_each_source(
     source: str,
     uv: bool,
     copy_template: CopyTemplate,
@@ -283,6 +297,7 @@ def test_the_runtime_is_installed_from_each_source(
     path_without_uv: str,
     tmp_path: Path,
 ) -> None:
+    """The runtime is installed from each source, and all commands work."""
     answers = {
         "git": {"runtime_source": "git", "runtime_git_url": f"file://{template_repo}"},
         "index": {"runtime_source": "index"},
@@ -300,9 +315,10 @@ def test_the_runtime_is_installed_from_each_source(
 
 
 @pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
-def test_without_the_clone_and_without_a_wheel_the_install_says_what_to_do(
+def test_missing_clone_says_what_to_do(
     uv: bool, copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
 ) -> None:
+    """Without the clone and a wheel the install says what to do."""
     project = copy_template(tmp_path / "my-bench", clone_path=str(tmp_path / "moved away"))
     env = {} if uv else {"PATH": path_without_uv}
     printed = run("make", "install", cwd=project, env=env, code=2)
@@ -311,9 +327,10 @@ def test_without_the_clone_and_without_a_wheel_the_install_says_what_to_do(
     assert not (project / ".venv").exists()
 
 
-def test_an_old_python_is_refused_before_anything_is_made(
+def test_old_python_is_refused(
     copy_template: CopyTemplate, run: Run, path_without_uv: str, tmp_path: Path
 ) -> None:
+    """An old Python is refused before anything is made."""
     project = copy_template(tmp_path / "my-bench")
     env = {"PATH": path_without_uv}
     printed = run("make", "install", "PYTHON=false", cwd=project, env=env, code=2)
@@ -324,7 +341,7 @@ def test_an_old_python_is_refused_before_anything_is_made(
 @pytest.mark.full
 @pytest.mark.parametrize("locked", [True, False], ids=["with a lock", "without a lock"])
 @pytest.mark.parametrize("source", ["clone", "git"])
-def test_the_steps_of_the_dockerfile_make_a_runner(
+def test_dockerfile_steps_make_a_runner(
     source: str,
     locked: bool,
     copy_template: CopyTemplate,
@@ -332,6 +349,7 @@ def test_the_steps_of_the_dockerfile_make_a_runner(
     run: Run,
     tmp_path: Path,
 ) -> None:
+    """The steps of the Dockerfile make a runner."""
     project = copy_template(
         tmp_path / "my-bench",
         runtime_source=source,
@@ -354,9 +372,10 @@ def test_the_steps_of_the_dockerfile_make_a_runner(
     assert run_result(tmp_path / "results")["complete"] is True
 
 
-def test_an_image_without_the_runtimes_wheel_stops_with_what_to_do(
+def test_image_without_a_wheel_says_what_to_do(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """An image without the runtime's wheel says what to do."""
     project = copy_template(tmp_path / "my-bench")
     image = Image(tmp_path / "image", run)
     assert "build the image with 'make docker-build'" in image.build(project, code=1)

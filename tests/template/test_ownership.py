@@ -76,9 +76,10 @@ def assert_merged(project: Path, run: Run) -> None:
     run("git", "grep", "-E", "^(<{7}|>{7}) ", cwd=project, code=1)
 
 
-def test_an_update_brings_the_frameworks_files_and_the_runtimes_version(
+def test_update_brings_framework_files(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
+    """An update brings the framework's files and the runtime's version."""
     release()
     update(author_project)
     assert_merged(author_project, run)
@@ -90,18 +91,20 @@ def test_an_update_brings_the_frameworks_files_and_the_runtimes_version(
     assert '"pytest>=9"' in metadata
 
 
-def test_an_update_leaves_the_authors_files_as_they_are(
+def test_update_keeps_the_authors_files(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
+    """An update leaves the author's files as they are."""
     before = {name: (author_project / name).read_bytes() for name in AUTHORS_FILES}
     release()
     update(author_project)
     assert {name: (author_project / name).read_bytes() for name in AUTHORS_FILES} == before
 
 
-def test_an_update_does_not_bring_back_what_the_author_deleted(
+def test_update_restores_no_deleted_file(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
+    """An update does not bring back files that the author deleted."""
     deleted = [name for name in AUTHORS_FILES if name != "runner/cli.py"]
     for name in deleted:
         (author_project / name).unlink()
@@ -113,9 +116,10 @@ def test_an_update_does_not_bring_back_what_the_author_deleted(
     assert [name for name in deleted if (author_project / name).exists()] == []
 
 
-def test_after_an_update_the_next_steps_are_printed(
+def test_update_prints_the_next_steps(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
+    """After an update the next steps are printed."""
     release()
     printed = run("make", "update", cwd=author_project)
     assert "git diff --check" in printed

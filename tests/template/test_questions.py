@@ -29,9 +29,10 @@ def metadata_of(project: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["my-bench", "x", "swe-2-hard", "a1", "benchmark-of-mine"])
-def test_a_good_name_is_taken_as_it_is(
+def test_valid_name_is_kept(
     name: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """A valid name is taken as it is."""
     project = copy_template(tmp_path / "folder", benchmark_name=name)
     assert answers_of(project)["benchmark_name"] == name
     assert list(metadata_of(project)["project"]["scripts"]) == [f"{name}-runner"]
@@ -54,9 +55,10 @@ def test_a_good_name_is_taken_as_it_is(
         ("a" * 41, "40 characters at most"),
     ],
 )
-def test_a_bad_name_is_refused_with_the_reason(
+def test_invalid_name_is_refused(
     name: str, reason: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """An invalid name is refused with the reason."""
     with pytest.raises(ValueError, match=reason):
         copy_template(tmp_path / "folder", benchmark_name=name)
     assert not (tmp_path / "folder").exists()
@@ -77,13 +79,15 @@ def test_a_bad_name_is_refused_with_the_reason(
         ("a" * 80, "a" * 32),
     ],
 )
-def test_the_default_name_comes_from_the_folder(
+def test_default_name_comes_from_the_folder(
     folder: str, name: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """The default name comes from the name of the folder."""
     assert answers_of(copy_template(tmp_path / folder))["benchmark_name"] == name
 
 
-def test_the_folder_may_be_the_current_one(template_repo: Path, run: Run, tmp_path: Path) -> None:
+def test_folder_may_be_the_current_one(template_repo: Path, run: Run, tmp_path: Path) -> None:
+    """The folder may be the current one."""
     folder = tmp_path / "My_Bench"
     folder.mkdir()
     printed = run(
@@ -96,9 +100,10 @@ def test_the_folder_may_be_the_current_one(template_repo: Path, run: Run, tmp_pa
     assert "    cd " not in printed
 
 
-def test_the_name_is_spelled_as_each_place_wants_it(
+def test_name_is_spelled_for_each_place(
     copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """The name is spelled as each place needs it."""
     project = copy_template(tmp_path / "my-bench-runner")
     benchmark = (project / "runner" / "benchmark.py").read_text()
     assert metadata_of(project)["project"]["name"] == "my-bench-runner"
@@ -121,9 +126,10 @@ def test_the_name_is_spelled_as_each_place_wants_it(
         "1.0",
     ],
 )
-def test_a_description_arrives_as_it_was_written(
+def test_description_is_kept_as_written(
     description: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """A description arrives as it was written."""
     project = copy_template(tmp_path / "my-bench", description=description)
     assert answers_of(project)["description"] == description
     assert metadata_of(project)["project"]["description"] == description
@@ -131,9 +137,10 @@ def test_a_description_arrives_as_it_was_written(
 
 
 @pytest.mark.parametrize("description", ["", "   ", "two\nlines", "a bell \a"])
-def test_a_description_that_is_not_one_line_of_text_is_refused(
+def test_description_must_be_one_line(
     description: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """A description that is not one line of text is refused."""
     with pytest.raises(ValueError, match="description"):
         copy_template(tmp_path / "my-bench", description=description)
 
@@ -141,24 +148,27 @@ def test_a_description_that_is_not_one_line_of_text_is_refused(
 @pytest.mark.parametrize(
     "url", ["local", "http://localhost:8000", "https://my-bench.example.com/a/b", "http://[::1]:80"]
 )
-def test_a_service_url_becomes_the_default_of_the_command_line(
+def test_service_url_is_the_default(
     url: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """A service URL becomes the default of the command line."""
     project = copy_template(tmp_path / "my-bench", service_url=url)
     assert f'default_service_url="{url}"' in (project / "runner" / "cli.py").read_text()
 
 
 @pytest.mark.parametrize("url", ["", "example.com", "ftp://x", 'http://x"', "http://x y"])
-def test_what_is_no_service_url_is_refused(
+def test_invalid_service_url_is_refused(
     url: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """An invalid service URL is refused."""
     with pytest.raises(ValueError, match="Give local, or a URL"):
         copy_template(tmp_path / "my-bench", service_url=url)
 
 
-def test_a_copy_from_a_local_clone_takes_the_runtime_from_that_clone(
+def test_local_clone_gives_the_runtime(
     project: Path, template_repo: Path
 ) -> None:
+    """A copy from a local clone takes the runtime from that clone."""
     answers = answers_of(project)
     assert answers["runtime_source"] == "clone"
     assert answers["clone_path"] == str(template_repo)
@@ -168,9 +178,10 @@ def test_a_copy_from_a_local_clone_takes_the_runtime_from_that_clone(
     }
 
 
-def test_the_git_source_is_pinned_to_the_commit_of_the_template(
+def test_git_source_is_pinned_to_the_commit(
     copy_template: CopyTemplate, template_repo: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The git source is pinned to the commit of the template."""
     project = copy_template(tmp_path / "my-bench", runtime_source="git")
     commit = run("git", "rev-parse", "HEAD", cwd=template_repo).strip()
     assert metadata_of(project)["tool"]["uv"]["sources"] == {
@@ -183,7 +194,8 @@ def test_the_git_source_is_pinned_to_the_commit_of_the_template(
     assert f"@{commit}#subdirectory=runtime" in (project / "Makefile").read_text()
 
 
-def test_the_package_index_needs_no_source(copy_template: CopyTemplate, tmp_path: Path) -> None:
+def test_package_index_needs_no_source(copy_template: CopyTemplate, tmp_path: Path) -> None:
+    """The package index needs no source."""
     project = copy_template(tmp_path / "my-bench", runtime_source="index")
     assert metadata_of(project)["tool"]["uv"]["sources"] == {}
 
@@ -199,9 +211,10 @@ def test_the_package_index_needs_no_source(copy_template: CopyTemplate, tmp_path
         ("/home/me/clone", "clone", None),
     ],
 )
-def test_the_default_source_follows_where_the_template_came_from(
+def test_default_source_follows_the_template(
     source: str, runtime_source: str, git_url: str | None, tmp_path: Path
 ) -> None:
+    """The default source follows where the template came from."""
     answers = ask_with_source(source, tmp_path)
     assert answers["runtime_source"] == runtime_source
     assert answers.get("runtime_git_url") == git_url
@@ -235,9 +248,10 @@ def ask_with_source(source: str, tmp_path: Path) -> dict[str, Any]:
         ("1.4.2", "vals-benchmark-runner>=1.4.2,<2"),
     ],
 )
-def test_the_runtime_is_wanted_up_to_the_next_release_that_may_break(
+def test_runtime_has_an_upper_limit(
     version: str, requirement: str, template_repo: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The runtime is limited to versions below the next breaking release."""
     template = tmp_path / "template"
     run("git", "clone", "--quiet", template_repo, template, cwd=tmp_path)
     runtime = template / "runtime" / "pyproject.toml"
@@ -250,13 +264,15 @@ def test_the_runtime_is_wanted_up_to_the_next_release_that_may_break(
 
 
 def test_nothing_asks_for_trust(template_repo: Path) -> None:
+    """Nothing in the template asks for trust."""
     unsafe = {"_tasks", "_migrations", "_jinja_extensions", "_external_data"}
     assert unsafe.isdisjoint(QUESTIONS)
     for path in template_repo.rglob("copier.y*ml"):
         assert path == template_repo / "copier.yml"
 
 
-def test_after_a_copy_the_next_steps_are_printed(template_repo: Path, tmp_path: Path) -> None:
+def test_next_steps_are_printed(template_repo: Path, tmp_path: Path) -> None:
+    """After a copy the next steps are printed."""
     done = subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", "HEAD",
          template_repo, "my bench"],

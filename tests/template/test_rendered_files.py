@@ -54,14 +54,16 @@ def files_of(project: Path) -> set[str]:
     return {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
 
 
-def test_a_copy_with_the_defaults_holds_these_files(project: Path) -> None:
+def test_default_copy_has_these_files(project: Path) -> None:
+    """A copy with the defaults has exactly these files."""
     assert files_of(project) == ALWAYS | DOCKER | CI
 
 
 @pytest.mark.parametrize("place", ["README.md", ".env.example"])
-def test_the_command_that_makes_an_env_file_lets_nobody_else_read_it(
+def test_env_file_is_private(
     project: Path, tmp_path: Path, place: str
 ) -> None:
+    """The command that makes a .env file lets nobody else read it."""
     (command,) = set(re.findall(r"`([^`]* \.env\.example \.env)`", (project / place).read_text()))
     example = shutil.copy(project / ".env.example", tmp_path)
     subprocess.run(["sh", "-c", f"umask 022; {command}"], cwd=tmp_path, check=True)
@@ -70,9 +72,10 @@ def test_the_command_that_makes_an_env_file_lets_nobody_else_read_it(
     assert made.read_bytes() == Path(example).read_bytes()
 
 
-def test_without_docker_and_ci_their_files_are_left_out(
+def test_docker_and_ci_can_be_left_out(
     copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """Without Docker and CI their files are left out."""
     project = copy_template(tmp_path / "my-bench", docker=False, ci=False)
     assert files_of(project) == ALWAYS
     assert not (project / ".github").exists()
@@ -81,9 +84,10 @@ def test_without_docker_and_ci_their_files_are_left_out(
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_each_agent_brings_its_own_dependency_and_no_other(
+def test_agent_brings_its_own_dependency(
     agent: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
+    """Each sample agent brings its own dependency and no other."""
     project = copy_template(tmp_path / "my-bench", sample_agent=agent)
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     names = {re.split(r"[<>=]", spec)[0] for spec in metadata["project"]["dependencies"]}
@@ -94,9 +98,10 @@ def test_each_agent_brings_its_own_dependency_and_no_other(
     )
 
 
-def test_the_answers_are_kept_and_nothing_else(
+def test_only_the_answers_are_kept(
     copy_template: CopyTemplate, template_repo: Path, run: Run, tmp_path: Path
 ) -> None:
+    """The answers file has the answers and nothing else."""
     given = {
         "benchmark_name": "a-name",
         "description": "Measures it.",
@@ -114,9 +119,10 @@ def test_the_answers_are_kept_and_nothing_else(
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_nothing_of_the_template_leaks_into_a_copy(
+def test_template_does_not_leak(
     agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
 ) -> None:
+    """Nothing of the template's own is left in a copy."""
     project = copy_template(tmp_path / "folder-name", sample_agent=agent, benchmark_name="bench-x")
     for name in files_of(project):
         text = (project / name).read_text()
@@ -136,6 +142,7 @@ def test_nothing_of_the_template_leaks_into_a_copy(
 def test_file_names_are_safe_on_windows(
     agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
 ) -> None:
+    """File names are safe on Windows."""
     project = copy_template(tmp_path / "my-bench", sample_agent=agent)
     for folder, longest in ((project, 60), (template_repo / "template", 100)):
         names = [path.relative_to(folder) for path in folder.rglob("*")]
@@ -148,9 +155,10 @@ def test_file_names_are_safe_on_windows(
 
 
 @pytest.mark.parametrize("source", ["git", "index"])
-def test_only_a_runtime_from_the_clone_names_the_clone(
+def test_only_a_clone_source_names_the_clone(
     source: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
 ) -> None:
+    """Only a runtime from the clone names the clone."""
     project = copy_template(tmp_path / "my-bench", runtime_source=source)
     naming = {
         name for name in files_of(project) if str(template_repo) in (project / name).read_text()
@@ -159,13 +167,15 @@ def test_only_a_runtime_from_the_clone_names_the_clone(
     assert naming == {".copier-answers.yml"}
 
 
-def test_the_framework_says_at_the_top_which_files_are_its_own(project: Path) -> None:
+def test_framework_files_say_so_at_the_top(project: Path) -> None:
+    """Files of the framework say so at the top."""
     for name in ("Makefile", "tests/test_runner_contract.py", *DOCKER, *CI, ".gitignore"):
         assert (project / name).read_text().startswith("# Owned by the framework"), name
     assert (project / "pyproject.toml").read_text().startswith("# Shared: ")
 
 
-def test_the_dataset_is_varied_and_has_reference_answers(project: Path) -> None:
+def test_dataset_is_varied_with_references(project: Path) -> None:
+    """The dataset is varied and has reference answers."""
     dataset = json.loads((project / "data" / "validation.json").read_text())
     tasks = dataset["tests"]
     assert dataset["dataset_name"] == "validation"
@@ -177,6 +187,7 @@ def test_the_dataset_is_varied_and_has_reference_answers(project: Path) -> None:
 
 
 def test_the_python_versions_agree(project: Path) -> None:
+    """The Python versions of the files agree."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     runtime = tomllib.loads((ROOT / "runtime" / "pyproject.toml").read_text())
     workflow = yaml.safe_load((project / ".github" / "workflows" / "ci.yml").read_text())
@@ -190,7 +201,8 @@ def test_the_python_versions_agree(project: Path) -> None:
     assert newest[1] == tested[-1]
 
 
-def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(project: Path) -> None:
+def test_actions_are_pinned_to_commits(project: Path) -> None:
+    """Each action is pinned to a commit with its version beside it."""
     text = (project / ".github" / "workflows" / "ci.yml").read_text()
     used = re.findall(r"uses: (.+)", text)
     assert used
@@ -204,6 +216,7 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(project: 
 def test_a_copy_is_formatted_and_lints(
     agent: str, name: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """A copy is formatted and passes the linter."""
     project = copy_template(tmp_path / "copy", sample_agent=agent, benchmark_name=name)
     run("ruff", "format", "--check", "--no-cache", ".", cwd=project)
     run("ruff", "check", "--no-cache", ".", cwd=project)
@@ -212,9 +225,10 @@ def test_a_copy_is_formatted_and_lints(
 @pytest.mark.parametrize("name", ["x", LONGEST_NAME])
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.full
-def test_a_copy_is_formatted_and_lints_with_any_length_of_name(
+def test_any_length_of_name_lints(
     agent: str, name: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """A copy is formatted and passes the linter with any length of name."""
     project = copy_template(tmp_path / "copy", sample_agent=agent, benchmark_name=name)
     run("ruff", "format", "--check", "--no-cache", ".", cwd=project)
     run("ruff", "check", "--no-cache", ".", cwd=project)
@@ -225,6 +239,7 @@ def test_a_copy_is_formatted_and_lints_with_any_length_of_name(
 def test_each_choice_renders(
     agent: str, source: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Each combination of agent and source renders."""
     project = copy_template(tmp_path / "copy", sample_agent=agent, runtime_source=source)
     assert files_of(project) >= ALWAYS | DOCKER | CI
     tomllib.loads((project / "pyproject.toml").read_text())
@@ -232,6 +247,7 @@ def test_each_choice_renders(
 
 
 def test_the_workflow_passes_its_linters(project: Path, run: Run) -> None:
+    """The workflow passes its linters."""
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows",
         ".github/workflows/ci.yml", cwd=project)  # fmt: skip
     run("zizmor", "--offline", "--pedantic", ".github/workflows", cwd=project)
@@ -241,13 +257,15 @@ def test_the_workflow_passes_its_linters(project: Path, run: Run) -> None:
 def test_the_dockerfile_passes_its_linter(
     source: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """The Dockerfile passes its linter."""
     project = copy_template(tmp_path / "my-bench", runtime_source=source)
     run("hadolint", "Dockerfile", cwd=project)
 
 
-def test_make_help_lists_every_target_and_the_authors_own(
+def test_make_help_lists_every_target(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """The help of make lists each target, the author's own included."""
     project = copy_template(tmp_path / "my-bench")
     (project / "project.mk").write_text("figures: ## Draw the figures\n\techo drawn\n")
     listed = {line.split()[0] for line in run("make", "help", cwd=project).splitlines()}
@@ -256,17 +274,19 @@ def test_make_help_lists_every_target_and_the_authors_own(
     assert "drawn" in run("make", "figures", cwd=project)
 
 
-def test_make_says_what_is_missing_before_the_install(
+def test_make_says_what_is_missing(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """Before the install make says what is missing."""
     project = copy_template(tmp_path / "my-bench")
     assert "create it with: make install" in run("make", "test", cwd=project, code=2)
 
 
 @pytest.mark.parametrize("marker", ["<<<<<<< before updating", ">>>>>>> after updating"])
-def test_make_finds_the_conflict_markers_of_an_update(
+def test_make_finds_conflict_markers(
     marker: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
+    """The target conflicts finds the conflict markers of an update."""
     project = copy_template(tmp_path / "my-bench")
     run("make", "conflicts", cwd=project)
     (project / "README.md").write_text(f"# Title\n{marker}\n")

@@ -47,9 +47,10 @@ def assert_no_conflict(project: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("older", [*SYNTHETIC, *released()], ids=lambda older: older.name)
-def test_an_update_brings_what_is_new_and_keeps_what_its_author_did(
+def test_update_brings_news_and_keeps_edits(
     older: Older, releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """An update brings what is new and keeps the author's edits."""
     template = releases(older)
     project = start(template, tmp_path, older, run)
     edits = Edits.of(project)
@@ -65,9 +66,10 @@ def test_an_update_brings_what_is_new_and_keeps_what_its_author_did(
 
 @pytest.mark.full
 @pytest.mark.parametrize("older", [*SYNTHETIC, *released()], ids=lambda older: older.name)
-def test_an_update_of_an_untouched_copy_is_a_fresh_copy_but_for_the_authors_files(
+def test_untouched_copy_becomes_a_fresh_one(
     older: Older, releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """An update of an untouched copy is a fresh copy but for the author's files."""
     template = releases(older)
     project = start(template, tmp_path, older, run)
     before = contents(project)
@@ -102,9 +104,10 @@ def a_folder_of_a_monorepo(project: Path, tmp_path: Path, run: Run) -> Path:
 
 
 @pytest.mark.parametrize("place", [another_folder, a_shallow_clone, a_folder_of_a_monorepo])
-def test_an_update_works_wherever_the_project_is(
+def test_update_works_in_any_place(
     place: Callable[[Path, Path, Run], Path], releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """An update works wherever the project is."""
     older = BY_NAME["lines changed beside the author's"]
     template = releases(older)
     made = start(template, tmp_path, older, run)
@@ -121,9 +124,10 @@ def test_an_update_works_wherever_the_project_is(
 
 
 @pytest.mark.parametrize("source", ["git", "index"])
-def test_an_update_moves_the_runtime_with_the_framework_whatever_its_source(
+def test_update_moves_the_runtime(
     source: str, releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """An update moves the runtime with the framework, whatever its source."""
     older = BY_NAME["dependencies moved"]
     template = releases(older)
     project = start(template, tmp_path, older, run, runtime_source=source)
@@ -139,7 +143,8 @@ def test_an_update_moves_the_runtime_with_the_framework_whatever_its_source(
     assert_updated(project, before, expected)
 
 
-def test_an_update_keeps_what_uv_added(releases: Releases, run: Run, tmp_path: Path) -> None:
+def test_update_keeps_dependencies_of_uv(releases: Releases, run: Run, tmp_path: Path) -> None:
+    """An update keeps the dependencies that uv added."""
     older = BY_NAME["dependencies moved"]
     template = releases(older)
     project = start(template, tmp_path, older, run, runtime_source="git")
@@ -165,6 +170,7 @@ def test_an_update_keeps_what_uv_added(releases: Releases, run: Run, tmp_path: P
 
 
 def test_a_second_update_changes_nothing(releases: Releases, run: Run, tmp_path: Path) -> None:
+    """A second update changes nothing."""
     older = BY_NAME["lines added beside the author's"]
     project = start(releases(older), tmp_path, older, run)
     Edits.of(project).apply(project)
@@ -175,7 +181,8 @@ def test_a_second_update_changes_nothing(releases: Releases, run: Run, tmp_path:
     assert run("git", "status", "--short", cwd=project) == ""
 
 
-def test_a_recopy_keeps_the_authors_files(releases: Releases, run: Run, tmp_path: Path) -> None:
+def test_recopy_keeps_the_authors_files(releases: Releases, run: Run, tmp_path: Path) -> None:
+    """A recopy keeps the author's files."""
     older = BY_NAME["files dropped"]
     template = releases(older)
     project = start(template, tmp_path, older, run)
@@ -191,9 +198,10 @@ def test_a_recopy_keeps_the_authors_files(releases: Releases, run: Run, tmp_path
     assert {name: after[name] for name in shared} == {name: fresh[name] for name in shared}
 
 
-def test_a_line_that_both_sides_changed_is_a_conflict_that_the_next_steps_find(
+def test_both_sides_changed_is_a_conflict(
     releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """A line that both sides changed is a conflict that the next steps find."""
     older = BY_NAME["make targets changed"]
     project = start(releases(older), tmp_path, older, run)
     replace(project / "Makefile", "-m unittest", "-m unittest --verbose")
@@ -203,9 +211,10 @@ def test_a_line_that_both_sides_changed_is_a_conflict_that_the_next_steps_find(
     assert "leftover conflict marker" in run("git", "diff", "--check", cwd=project, code=2)
 
 
-def test_the_commands_find_and_make_an_update_without_a_question(
+def test_commands_update_without_a_question(
     releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """The commands find and make an update without a question."""
     older = BY_NAME["a question added"]
     project = start(releases(older), tmp_path, older, run)
     command = (sys.executable, "-m", "copier")
@@ -224,9 +233,10 @@ def test_the_commands_find_and_make_an_update_without_a_question(
     run(*command, "check-update", "--quiet", cwd=project)
 
 
-def test_a_person_is_asked_only_what_was_not_answered_before(
+def test_only_new_questions_are_asked(
     releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """A person is asked only what was not answered before."""
     older = BY_NAME["a question added"]
     project = start(releases(older), tmp_path, older, run)
     screen = io.StringIO()
@@ -248,9 +258,10 @@ def test_a_person_is_asked_only_what_was_not_answered_before(
     assert [name for name in others if QUESTIONS[name]["help"][:20] in shown] == []
 
 
-def test_between_releases_the_message_links_to_the_newest_changelog(
+def test_message_links_to_the_newest_changelog(
     releases: Releases, run: Run, tmp_path: Path
 ) -> None:
+    """Between releases the message links to the newest changelog."""
     older = BY_NAME["make targets changed"]
     template = releases(older)
     project = start(template, tmp_path, older, run)
@@ -260,7 +271,8 @@ def test_between_releases_the_message_links_to_the_newest_changelog(
     assert "/create-benchmark-runner/blob/main/CHANGELOG.md" in printed
 
 
-def test_every_place_for_the_authors_lines_is_tried(project: Path) -> None:
+def test_every_place_for_own_lines_is_tested(project: Path) -> None:
+    """Each place for the author's own lines is tested."""
     places = {
         (name, line)
         for name, text in contents(project).items()

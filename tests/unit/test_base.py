@@ -36,14 +36,17 @@ def task(task_id: str, **extra: object) -> Task:
 
 
 class TestTheAuthorsNames:
-    def test_the_constructor_takes_what_the_contract_says(self) -> None:
+    def test_constructor_parameters(self) -> None:
+        """The constructor takes a URL, a dataset name and a limit of evaluations."""
         parameters = inspect.signature(BenchmarkRunner).parameters
 
         assert list(parameters) == ["service_url", "dataset_name", "eval_concurrency"]
         assert parameters["dataset_name"].default is None
         assert parameters["eval_concurrency"].default == 10
 
-    def test_a_name_and_generate_are_all_that_an_author_must_write(self) -> None:
+    def test_name_and_generate_are_enough(self) -> None:
+        """An author must write only NAME and generate(); the rest has defaults."""
+
         class Least(BenchmarkRunner):
             NAME = "least"
 
@@ -65,26 +68,29 @@ class TestTheAuthorsNames:
     def test_the_payload_schema_is_name_type_and_version(
         self, kind: type[Runner], schema: str
     ) -> None:
+        """The payload schema is made of the name, the type and the version."""
         assert kind("local").payload_schema == schema
 
-    def test_the_generation_version_is_stamped_by_the_environment(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_environment_sets_generation_version(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The variable that the author names sets the generation version."""
         monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", "abc123")
 
         assert Runner().generation_version == "abc123"
 
     @pytest.mark.parametrize("value", [None, ""])
-    def test_without_a_stamp_the_generation_version_is_dev(
+    def test_generation_version_defaults_to_dev(
         self, monkeypatch: pytest.MonkeyPatch, value: str | None
     ) -> None:
+        """Without the variable, or if it is empty, the generation version is dev."""
         monkeypatch.delenv("MY_BENCH_GENERATION_VERSION", raising=False)
         if value is not None:
             monkeypatch.setenv("MY_BENCH_GENERATION_VERSION", value)
 
         assert Runner().generation_version == "dev"
 
-    def test_a_task_counts_its_score_unless_the_author_says_otherwise(self) -> None:
+    def test_author_overrides_task_score(self) -> None:
+        """A task counts the score in its result unless the author overrides task_score()."""
+
         class Percent(Runner):
             def task_score(self, result: object) -> float | None:
                 return 0.5
@@ -95,6 +101,7 @@ class TestTheAuthorsNames:
 
 class TestLoadingTasks:
     def test_the_file_names_the_dataset(self, tmp_path: Path) -> None:
+        """The name of the dataset comes from its file; tasks keep the file's order."""
         file = tmp_path / "data.json"
         tests = [{"id": "b", "question": "q", "timeout": 5}, {"id": "a", "question": "q"}]
         file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
@@ -106,6 +113,7 @@ class TestLoadingTasks:
         assert runner.dataset_name == "validation"
 
     def test_the_reference_answer_reaches_no_task(self, tmp_path: Path) -> None:
+        """The field answer of the dataset is dropped before a task exists."""
         file = tmp_path / "data.jsonl"
         file.write_text(json.dumps({"id": "t1", "question": "q", "answer": CANARY, "level": 1}))
 
@@ -115,7 +123,9 @@ class TestLoadingTasks:
         assert CANARY not in one.model_dump_json()
         assert one.model_extra == {"level": 1}
 
-    def test_the_fields_that_are_hidden_are_the_runners(self, tmp_path: Path) -> None:
+    def test_runner_names_the_hidden_fields(self, tmp_path: Path) -> None:
+        """EVALUATOR_FIELDS replaces the list of fields that tasks do not get."""
+
         class Rubric(Runner):
             EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"rubric"})
 
@@ -128,6 +138,8 @@ class TestLoadingTasks:
         assert one.model_extra == {"answer": "shown"}
 
     def test_tasks_are_validated_with_the_runners_model(self, tmp_path: Path) -> None:
+        """Tasks are validated with TASK_MODEL, and an error names task and field."""
+
         class DockerTask(Task):
             docker_image: str
 
@@ -145,7 +157,8 @@ class TestLoadingTasks:
         assert isinstance(one, DockerTask)
         assert one.docker_image == "img"
 
-    def test_no_dataset_is_told_with_the_way_out(self) -> None:
+    def test_missing_dataset_is_an_error_with_a_hint(self) -> None:
+        """Loading without a file is a DatasetError whose hint names --dataset-file."""
         with pytest.raises(DatasetError, match="no dataset was given") as caught:
             Runner().load_tasks(None)
 
@@ -154,6 +167,7 @@ class TestLoadingTasks:
 
 class TestRegisteringTasks:
     def test_tasks_are_kept_in_order(self) -> None:
+        """Tasks come back in the order in which they were added."""
         runner = Runner()
         for name in ("z", "a", "10", "9"):
             runner.add_task(task(name))
@@ -161,6 +175,7 @@ class TestRegisteringTasks:
         assert [one.id for one in runner.get_tasks()] == ["z", "a", "10", "9"]
 
     def test_a_repeated_id_is_refused(self) -> None:
+        """Adding or registering an id twice is a DatasetError that names it."""
         runner = Runner()
         runner.add_task(task("t1"))
 
@@ -179,16 +194,16 @@ class TestRegisteringTasks:
             ("cafe\u0301", "caf\u00e9"),
         ],
     )
-    def test_ids_that_name_the_same_folder_on_some_disks_are_refused(
-        self, one: str, other: str
-    ) -> None:
+    def test_ids_of_the_same_folder_are_refused(self, one: str, other: str) -> None:
+        """Ids that some disks take for the same folder are refused, and both are named."""
         with pytest.raises(DatasetError) as caught:
             Runner().register_tasks([task(one), task("t2"), task(other)])
 
         assert repr(one) in caught.value.message
         assert repr(other) in caught.value.message
 
-    def test_one_is_found_by_its_id(self) -> None:
+    def test_task_is_found_by_its_id(self) -> None:
+        """A registered task is found by its id; an unknown id is a KeyError."""
         runner = Runner()
         runner.register_tasks([task("t1"), task("t2")])
 
@@ -196,14 +211,16 @@ class TestRegisteringTasks:
         with pytest.raises(KeyError):
             runner.registered_task("t3")
 
-    def test_registering_replaces_what_was_there(self) -> None:
+    def test_registering_replaces_the_tasks(self) -> None:
+        """Registering tasks replaces those that were registered before."""
         runner = Runner()
         runner.add_task(task("old"))
         runner.register_tasks([task("new")])
 
         assert [one.id for one in runner.get_tasks()] == ["new"]
 
-    def test_what_an_authors_own_loader_left_in_a_task_is_taken_out(self) -> None:
+    def test_registering_drops_the_reference(self) -> None:
+        """A reference that an author's loader left in a task is dropped."""
         runner = Runner()
         runner.register_tasks([task("t1", answer=CANARY, level=2, timeout=5)])
 
@@ -213,7 +230,9 @@ class TestRegisteringTasks:
         assert (one.id, one.question, one.timeout) == ("t1", "q", 5.0)
         assert one.model_extra == {"level": 2}
 
-    def test_a_task_keeps_its_class_when_fields_are_taken_out(self) -> None:
+    def test_dropping_fields_keeps_the_class(self) -> None:
+        """A task from which a field was dropped is still of its own class."""
+
         class DockerTask(Task):
             docker_image: str
 
@@ -226,7 +245,9 @@ class TestRegisteringTasks:
         assert one.docker_image == "img"
         assert CANARY not in repr(one)
 
-    def test_a_reference_that_a_loaders_own_task_class_declares_does_not_pass(self) -> None:
+    def test_declared_reference_does_not_pass(self) -> None:
+        """A reference that the task class declares reaches no registered task."""
+
         class Answered(Task):
             answer: str
 

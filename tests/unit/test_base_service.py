@@ -96,7 +96,7 @@ class TestEvaluating:
         ],
     )
     @pytest.mark.parametrize("kind", [Runner, V1Runner])
-    async def test_what_has_nothing_to_grade_is_not_sent(
+    async def test_unsuccessful_generation_is_not_sent(
         self,
         recorder: Recorder,
         recorder_and_url: tuple[Recorder, str],
@@ -104,6 +104,7 @@ class TestEvaluating:
         status: GenerationStatus,
         graded: EvalStatus,
     ) -> None:
+        """A generation without an answer gets its status without asking the service."""
         runner = kind(recorder_and_url[1])
         generation = GenerationResult(task_id="t1", status=status, data="half", error="why")
 
@@ -113,7 +114,8 @@ class TestEvaluating:
         assert (result.task_id, result.status, result.result) == ("t1", graded, None)
         assert recorder.bodies == []
 
-    async def test_the_error_of_a_generation_is_kept(self, legacy: Runner) -> None:
+    async def test_error_of_a_generation_is_kept(self, legacy: Runner) -> None:
+        """The evaluation of a failed generation has the error of the generation."""
         generation = GenerationResult(status=GenerationStatus.ERROR, error="ValueError: no")
 
         assert (await legacy.evaluate("t1", generation)).error == "ValueError: no"
@@ -121,9 +123,10 @@ class TestEvaluating:
     @pytest.mark.parametrize(
         "grade", [{"pass_percentage": 1.0, "why": ["x"]}, 0.5, True, None, "good", [1, 2]]
     )
-    async def test_the_legacy_api_gets_the_response_and_its_json_is_the_result(
+    async def test_legacy_api_returns_the_result(
         self, legacy: Runner, recorder: Recorder, grade: object
     ) -> None:
+        """The legacy API is sent the response, and any JSON that it answers is the result."""
         recorder.answer = grade
 
         result = await legacy.evaluate("t1", GenerationResult(data="42"))
@@ -138,9 +141,10 @@ class TestEvaluating:
         ]
 
     @pytest.mark.parametrize(("named", "about"), [("t2", "t2"), (7, "7")])
-    async def test_the_grade_of_another_task_is_refused(
+    async def test_result_of_another_task_is_refused(
         self, legacy: Runner, recorder: Recorder, named: object, about: str
     ) -> None:
+        """A result that names another task of the run is a bad response with a hint."""
         legacy.register_tasks([task(name) for name in ("t1", "t2", "7")])
         recorder.answer = {"task_id": named, "pass_percentage": 1.0}
 
@@ -152,9 +156,10 @@ class TestEvaluating:
         assert caught.value.hint
 
     @pytest.mark.parametrize("named", ["t1", "t9", 9, None, ["t2"], {"id": "t2"}])
-    async def test_a_grade_that_names_no_other_task_of_the_run_is_one(
+    async def test_unknown_task_id_in_a_result_is_allowed(
         self, legacy: Runner, recorder: Recorder, named: object
     ) -> None:
+        """A result may carry a task_id that names no other task of the run."""
         legacy.register_tasks([task(name) for name in ("t1", "t2")])
         recorder.answer = {"task_id": named, "pass_percentage": 1.0}
 
@@ -162,15 +167,15 @@ class TestEvaluating:
 
         assert result.result_json() == recorder.answer
 
-    async def test_an_empty_response_is_graded(self, legacy: Runner, recorder: Recorder) -> None:
+    async def test_empty_response_is_evaluated(self, legacy: Runner, recorder: Recorder) -> None:
+        """An empty response is sent to be evaluated like any other."""
         recorder.answer = 0
         await legacy.evaluate("t1", GenerationResult(data=""))
 
         assert recorder.bodies[0][1]["response"] == ""
 
-    async def test_the_v1_api_gets_the_payload_with_its_schema(
-        self, v1: Runner, recorder: Recorder
-    ) -> None:
+    async def test_v1_api_gets_payload_and_schema(self, v1: Runner, recorder: Recorder) -> None:
+        """The v1 API is sent the payload with its schema, the dataset and the versions."""
         recorder.answer = {
             "run_id": "run-1",
             "task_id": "t1",
@@ -198,9 +203,8 @@ class TestEvaluating:
             )
         ]
 
-    async def test_a_v1_grader_that_failed_is_an_error_with_its_reasons(
-        self, v1: Runner, recorder: Recorder
-    ) -> None:
+    async def test_v1_error_has_its_reasons(self, v1: Runner, recorder: Recorder) -> None:
+        """An error of a v1 grader becomes an evaluation error with all its reasons."""
         recorder.answer = {"status": "error", "errors": ["429: slow down", "gave up"]}
 
         result = await v1.evaluate("t1", GenerationResult(data="42"))
@@ -209,9 +213,8 @@ class TestEvaluating:
         assert result.errors == ["429: slow down", "gave up"]
         assert result.error == "429: slow down; gave up"
 
-    async def test_a_v1_grader_that_failed_silently_still_has_an_error(
-        self, v1: Runner, recorder: Recorder
-    ) -> None:
+    async def test_v1_error_without_a_reason(self, v1: Runner, recorder: Recorder) -> None:
+        """An error of a v1 grader that gives no reason still has an error text."""
         recorder.answer = {"status": "error"}
 
         assert (await v1.evaluate("t1", GenerationResult(data="42"))).error
@@ -224,9 +227,10 @@ class TestScoring:
         EvalResult(task_id="t3", status=EvalStatus.ERROR, error="why"),
     ]
 
-    async def test_the_legacy_api_gets_whole_envelopes_and_null_for_what_is_missing(
+    async def test_legacy_score_sends_whole_envelopes(
         self, legacy: Runner, recorder: Recorder
     ) -> None:
+        """The legacy API is sent each evaluation, and null for a task that has none."""
         recorder.answer = SCORE
         legacy.register_tasks([task(name) for name in ("t0", "t1", "t2", "t3")])
 
@@ -254,7 +258,8 @@ class TestScoring:
             "t3": {"task_id": "t3", "status": "error", "result": None, "error": "why"},
         }
 
-    async def test_the_v1_api_gets_its_own_envelopes(self, v1: Runner, recorder: Recorder) -> None:
+    async def test_v1_score_sends_its_own_envelopes(self, v1: Runner, recorder: Recorder) -> None:
+        """The v1 API is sent its own envelopes: status, result and a list of errors."""
         recorder.answer = SCORE
         v1.register_tasks([task("t0")])
 
@@ -270,9 +275,10 @@ class TestScoring:
             "t3": {"status": "error", "result": None, "errors": ["why"]},
         }
 
-    async def test_one_eval_at_a_time_is_in_memory(
+    async def test_one_evaluation_at_a_time_is_in_memory(
         self, legacy: Runner, recorder: Recorder
     ) -> None:
+        """Evaluations are read and sent one at a time."""
         recorder.answer = SCORE
         taken: list[ref[EvalResult]] = []
         at_a_time: list[int] = []
@@ -298,9 +304,10 @@ class TestScoring:
             for number in range(10)
         }
 
-    async def test_without_a_dataset_the_services_default_is_meant(
+    async def test_score_without_a_dataset(
         self, recorder: Recorder, recorder_and_url: tuple[Recorder, str]
     ) -> None:
+        """Without a dataset name, the request for a score names none."""
         recorder.answer = SCORE
         runner = Runner(recorder_and_url[1])
         await runner.score([])

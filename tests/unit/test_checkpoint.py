@@ -56,19 +56,20 @@ def frozen(*tasks: Task, **fields: object) -> RunConfig:
 
 
 class TestTheFile:
-    def test_a_run_that_is_not_there_is_none(self, artifacts: RunArtifacts) -> None:
+    def test_missing_config_is_none(self, artifacts: RunArtifacts) -> None:
+        """A run that has no config loads as None."""
         assert load_run_config(artifacts) is None
 
-    def test_it_comes_back_as_it_was_frozen(self, artifacts: RunArtifacts) -> None:
+    def test_config_round_trips(self, artifacts: RunArtifacts) -> None:
+        """A config that was saved loads as it was."""
         config = frozen(task("z"), task("a"), sampling={"temperature": 0.5}, options={"d": "1"})
         artifacts.save(artifacts.run_config_path, config)
 
         assert load_run_config(artifacts) == config
 
     @pytest.mark.parametrize("count", [0, 1, 2, 3000])
-    def test_it_is_written_in_pieces_as_it_would_be_at_once(
-        self, artifacts: RunArtifacts, count: int
-    ) -> None:
+    def test_pieces_equal_the_whole(self, artifacts: RunArtifacts, count: int) -> None:
+        """Writing the task hashes one by one gives the same bytes as writing all at once."""
         odd = ['quote"d', "ü, [] and {}", "task_hashes"]
         names = [*odd, *(f"task-{number}" for number in range(count))][:count]
         config = frozen(
@@ -82,9 +83,8 @@ class TestTheFile:
         written = artifacts.run_config_path.read_bytes()
         assert written == config.model_dump_json(indent=2).encode() + b"\n"
 
-    def test_a_setting_that_is_not_unicode_is_written_all_the_same(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_setting_that_is_not_unicode_is_written(self, artifacts: RunArtifacts) -> None:
+        """A setting that is not valid Unicode is written with a replacement character."""
         config = frozen(task("t1"), dataset_file="/data/\udcff.json")
         save_run_config(artifacts, config, config.task_hashes.items())
 
@@ -93,7 +93,8 @@ class TestTheFile:
         assert (read.dataset_file, read.tasks) == ("/data/?.json", ["t1"])
         assert read.task_hashes == config.task_hashes
 
-    def test_it_has_the_fields_that_others_rely_on(self, artifacts: RunArtifacts) -> None:
+    def test_file_has_the_promised_fields(self, artifacts: RunArtifacts) -> None:
+        """The file has the fields that other programs rely on."""
         artifacts.save(artifacts.run_config_path, frozen(task("t1"), dataset_name="validation"))
 
         written = json.loads(artifacts.run_config_path.read_text())
@@ -114,9 +115,10 @@ class TestTheFile:
     @pytest.mark.parametrize(
         "content", [b"", b"{", b"null", b"\xff", b'{"run_id": "run-1"}', b'{"tasks": "t1"}']
     )
-    def test_a_damaged_one_of_generations_is_an_error_and_stays_where_it_is(
+    def test_damaged_config_of_generations_stays(
         self, artifacts: RunArtifacts, content: bytes
     ) -> None:
+        """A damaged config beside generations is an error, and the file stays."""
         artifacts.save_generation("t1", GenerationResult())
         artifacts.run_config_path.write_bytes(content)
 
@@ -126,9 +128,8 @@ class TestTheFile:
         assert "--run-id" in str(caught.value.hint)
         assert artifacts.run_config_path.read_bytes() == content
 
-    def test_a_damaged_one_of_a_run_that_generated_nothing_is_set_aside(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_damaged_config_alone_is_set_aside(self, artifacts: RunArtifacts) -> None:
+        """A damaged config of a run without generations is set aside."""
         artifacts.run_dir.mkdir(parents=True)
         artifacts.run_config_path.write_bytes(b"{")
 
@@ -138,27 +139,29 @@ class TestTheFile:
         assert (aside.name, aside.read_bytes()) == ("run_config.json.corrupt-1", b"{")
         assert not artifacts.run_config_path.exists()
 
-    def test_one_of_a_run_whose_id_differs_in_case_only_is_refused(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_run_id_that_differs_in_case_is_refused(self, artifacts: RunArtifacts) -> None:
+        """A config whose run id differs only in case is refused."""
         # On a disk that does not tell the two apart, their folder is the same.
         artifacts.save(artifacts.run_config_path, frozen(task("t1"), run_id="Run-1"))
 
         with pytest.raises(RunIdentityError, match="the folder of run 'Run-1'"):
             load_run_config(artifacts)
 
-    def test_one_whose_folder_was_renamed_is_read(self, artifacts: RunArtifacts) -> None:
+    def test_renamed_folder_is_read(self, artifacts: RunArtifacts) -> None:
+        """A run whose folder was renamed is read."""
         artifacts.save(artifacts.run_config_path, frozen(task("t1"), run_id="another"))
 
         assert load_run_config(artifacts) is not None
 
-    def test_a_folder_in_its_place_is_an_error(self, artifacts: RunArtifacts) -> None:
+    def test_folder_in_place_of_the_config_is_an_error(self, artifacts: RunArtifacts) -> None:
+        """A folder in the place of the config is an ArtifactError."""
         artifacts.run_config_path.mkdir(parents=True)
 
         with pytest.raises(ArtifactError, match="can't be read"):
             load_run_config(artifacts)
 
-    def test_what_a_later_version_wrote_is_kept(self, artifacts: RunArtifacts) -> None:
+    def test_unknown_fields_are_kept(self, artifacts: RunArtifacts) -> None:
+        """Fields of a later version survive loading and saving."""
         artifacts.run_dir.mkdir(parents=True)
         content = {"run_id": "run-1", "model": "m", "tasks": ["t1"], "new_field": [1]}
         artifacts.run_config_path.write_text(json.dumps(content))
@@ -173,10 +176,12 @@ class TestTheFile:
 class TestParts:
     @pytest.mark.parametrize("field", [*RunConfig.model_fields])
     def test_every_field_of_the_file_has_exactly_one(self, field: str) -> None:
+        """Each field of RunConfig has exactly one part."""
         metadata = RunConfig.model_fields[field].metadata
         assert [found for found in metadata if isinstance(found, Part)] == [part_of(field)]
 
-    def test_every_option_of_run_has_one_and_nothing_else_has(self) -> None:
+    def test_every_option_of_run_has_a_part(self) -> None:
+        """Each option of the run command has a part, and nothing else has one."""
         command = get_command(make_cli("runner.benchmark:SampleRunner"))
         options = [
             param.opts[0] if param.param_type_name == "option" else param.metavar
@@ -203,6 +208,7 @@ class TestParts:
         ],
     )
     def test_a_field_is_found_by_its_part(self, field: str, part: Part) -> None:
+        """A field is listed under its own part and under no other."""
         assert part_of(field) is part
         assert field in fields_with(part)
         assert field not in fields_with(*(other for other in Part if other is not part))
@@ -216,7 +222,8 @@ class TestHistory:
         "operational": {"parallelism": 10, "max_cost": None},
     }
 
-    def test_the_first_invocation_notes_what_holds_and_no_change(self) -> None:
+    def test_first_invocation_has_no_change(self) -> None:
+        """The first invocation records the facts of the run and no change."""
         config = frozen(task("t1")).invoked("run", self.FACTS)
 
         assert config.generation_version == "v1"
@@ -225,7 +232,8 @@ class TestHistory:
         assert (first.command, first.changed) == ("run", {})
         assert first.at.tzinfo is not None
 
-    def test_a_later_one_notes_what_differs_with_both_values(self) -> None:
+    def test_later_invocation_records_changes(self) -> None:
+        """A later invocation records each change with the old and the new value."""
         config = frozen(task("t1")).invoked("run", self.FACTS)
         now: dict[str, JsonValue] = {
             **self.FACTS,
@@ -242,7 +250,8 @@ class TestHistory:
         }
         assert config.history[0].changed == {}
 
-    def test_a_setting_that_is_taken_back_is_a_change_too(self) -> None:
+    def test_removed_setting_is_a_change(self) -> None:
+        """A setting that goes back to none is recorded as a change."""
         config = frozen(task("t1")).invoked("run", {"operational": {"max_cost": 5.0}})
 
         config = config.invoked("run", {"operational": {"max_cost": None}})
@@ -250,7 +259,8 @@ class TestHistory:
         assert config.history[1].changed == {"max_cost": (5.0, None)}
         assert config.operational == {"max_cost": None}
 
-    def test_what_is_not_known_this_time_is_no_change(self) -> None:
+    def test_unknown_fact_is_no_change(self) -> None:
+        """A fact that is not known this time keeps its value and is no change."""
         config = frozen(task("t1")).invoked("run", {"service_version": "1.0"})
 
         config = config.invoked("evaluate", {"service_version": None})
@@ -258,7 +268,8 @@ class TestHistory:
         assert config.service_version == "1.0"
         assert config.history[1].changed == {}
 
-    def test_what_another_command_does_not_have_stays_as_it_was(self) -> None:
+    def test_settings_of_other_commands_are_kept(self) -> None:
+        """Settings that a command does not have keep their values."""
         config = frozen(task("t1")).invoked("run", self.FACTS)
 
         config = config.invoked("evaluate", {"operational": {"eval_timeout": 9.0}})
@@ -268,7 +279,8 @@ class TestHistory:
         assert config.history[1].changed == {"eval_timeout": (None, 9.0)}
         assert config.history[2].changed == {}
 
-    def test_it_leaves_the_earlier_config_as_it_was(self) -> None:
+    def test_earlier_config_is_unchanged(self) -> None:
+        """Recording an invocation leaves the earlier config as it was."""
         config = frozen(task("t1"))
 
         config.invoked("run", self.FACTS)

@@ -121,7 +121,8 @@ def program(folder: Path, name: str, text: str) -> str:
 
 
 class TestWhatIsMade:
-    def test_a_runner_from_the_tag_of_the_runtimes_own_version(self, create: Command) -> None:
+    def test_runner_comes_from_the_runtimes_tag(self, create: Command) -> None:
+        """The runner is made from the tag of the installed runtime's version."""
         ended = create("my-bench", "--defaults")
         assert ended.code == 0, ended.err
         assert create.made() == ["my-bench-runner"]
@@ -133,18 +134,21 @@ class TestWhatIsMade:
         makefile = (create.folder / "my-bench-runner" / "Makefile").read_text()
         assert "A newer framework." not in makefile
 
-    def test_copier_speaks_for_itself(self, create: Command) -> None:
+    def test_copiers_messages_are_shown(self, create: Command) -> None:
+        """The messages of copier, the next steps included, are shown."""
         ended = create("my-bench", "--defaults")
         assert f"Copying from template version {VERSION}" in ended.err
         assert "my-bench-runner is ready. Next:" in ended.err
         assert "cd my-bench-runner\n" in ended.err
 
     def test_the_ending_of_the_name_is_not_doubled(self, create: Command) -> None:
+        """A name that ends in -runner names the folder as it is."""
         assert create("my-bench-runner", "--defaults").code == 0
         assert create.made() == ["my-bench-runner"]
         assert create.answers()["benchmark_name"] == "my-bench"
 
-    def test_answers_are_passed_on(self, create: Command) -> None:
+    def test_answers_are_passed_to_copier(self, create: Command) -> None:
+        """Each --data KEY=VALUE reaches copier as an answer."""
         description = "Is a=b, or not?"
         ended = create(
             "my-bench", "--defaults", "--data", "docker=false",
@@ -155,18 +159,21 @@ class TestWhatIsMade:
         assert create.answers()["description"] == description
         assert not (create.folder / "my-bench-runner" / "Dockerfile").exists()
 
-    def test_what_follows_two_dashes_is_copiers_as_it_is(self, create: Command) -> None:
+    def test_arguments_after_dashes_go_to_copier(self, create: Command) -> None:
+        """Arguments after two dashes are passed to copier unchanged."""
         ended = create("my-bench", "--", "--defaults", "--quiet", "--exclude", "README.md")
         assert ended == Ended(0, "", "")
         assert (create.folder / "my-bench-runner" / "Makefile").exists()
         assert not (create.folder / "my-bench-runner" / "README.md").exists()
 
-    def test_a_folder_that_is_there_and_empty_is_filled(self, create: Command) -> None:
+    def test_empty_folder_is_filled(self, create: Command) -> None:
+        """A folder that exists and is empty is filled."""
         (create.folder / "my-bench-runner").mkdir()
         assert create("my-bench", "--defaults").code == 0
         assert create.answers()["benchmark_name"] == "my-bench"
 
-    def test_at_a_terminal_it_asks_all_but_the_name(self, create: Command) -> None:
+    def test_terminal_asks_all_but_the_name(self, create: Command) -> None:
+        """At a terminal copier asks its questions, all but the name."""
         python, *arguments = create.line("my-bench")
         child = pexpect.spawn(
             python, arguments, cwd=create.folder, env=create.env(), encoding="utf-8", timeout=60
@@ -182,9 +189,8 @@ class TestWhatIsMade:
 
 
 class TestFromAClone:
-    def test_its_newest_commit_is_used_whatever_the_version(
-        self, create: Command, released: Path
-    ) -> None:
+    def test_newest_commit_of_a_clone_is_used(self, create: Command, released: Path) -> None:
+        """With --template, the newest commit of the clone is used at any version."""
         create.version = "0.0.0.dev1"
         create.template = create.folder / "nowhere"
         relative = os.path.relpath(released, create.folder)
@@ -196,7 +202,8 @@ class TestFromAClone:
         assert answers["runtime_source"] == "clone"
 
     @pytest.mark.parametrize("kind", ["empty", "no-git", "missing"])
-    def test_another_folder_is_refused(self, create: Command, tmp_path: Path, kind: str) -> None:
+    def test_other_folder_is_refused(self, create: Command, tmp_path: Path, kind: str) -> None:
+        """A --template folder that is no clone of the template is a usage error."""
         folder = tmp_path / kind
         if kind != "missing":
             folder.mkdir()
@@ -225,9 +232,8 @@ class TestWhatIsRefused:
             ),
         ],
     )
-    def test_a_name_that_the_template_refuses(
-        self, create: Command, name: str, reason: str
-    ) -> None:
+    def test_invalid_name_is_refused(self, create: Command, name: str, reason: str) -> None:
+        """A name that the template refuses ends with exit code 2 and the reason."""
         ended = create(name, "--defaults")
         assert ended.code == 2
         assert reason in ended.err
@@ -236,7 +242,8 @@ class TestWhatIsRefused:
         assert not list(create.folder.parent.glob("*-runner"))
 
     @pytest.mark.parametrize("kind", ["folder", "file"])
-    def test_something_that_is_there_already(self, create: Command, kind: str) -> None:
+    def test_existing_target_is_refused(self, create: Command, kind: str) -> None:
+        """A target that exists and is not an empty folder is refused and kept."""
         there = create.folder / "my-bench-runner"
         if kind == "folder":
             there.mkdir()
@@ -250,7 +257,8 @@ class TestWhatIsRefused:
         assert kept.read_text() == "mine"
         assert kind == "file" or [path.name for path in there.iterdir()] == ["mine.txt"]
 
-    def test_an_answer_that_the_template_refuses(self, create: Command) -> None:
+    def test_invalid_answer_is_refused(self, create: Command) -> None:
+        """An answer that the template refuses ends with exit code 2."""
         ended = create("my-bench", "--defaults", "--data", "sample_agent=magic")
         assert ended.code == 2
         assert "'sample_agent'" in ended.err
@@ -266,15 +274,17 @@ class TestWhatIsRefused:
             (["my-bench", "--", "--nonsense"], "Unknown switch --nonsense"),
         ],
     )
-    def test_a_command_line_that_is_not_one(
+    def test_invalid_command_line_is_refused(
         self, create: Command, arguments: list[str], reason: str
     ) -> None:
+        """A command line with missing or unknown arguments ends with exit code 2."""
         ended = create(*arguments)
         assert ended.code == 2
         assert reason in ended.out + ended.err
         assert create.made() == []
 
-    def test_a_version_that_is_no_release(self, create: Command) -> None:
+    def test_unreleased_version_is_refused(self, create: Command) -> None:
+        """A runtime that is no release needs --template and says so."""
         create.version = "1.3.0.dev2"
         ended = create("my-bench", "--defaults")
         assert ended.code == 2
@@ -283,14 +293,16 @@ class TestWhatIsRefused:
 
 
 class TestWhatStopsIt:
-    def test_no_tag_of_this_version(self, create: Command) -> None:
+    def test_missing_tag_is_an_error(self, create: Command) -> None:
+        """A template without the tag of this version ends with exit code 1 and a hint."""
         create.version = "9.0.0"
         ended = create("my-bench", "--defaults")
         assert ended.code == 1
         assert f"error: {TEMPLATE_URL} has no tag v9.0.0" in ended.err
         assert "Give --template with the path of a clone" in ended.err
 
-    def test_a_template_that_cant_be_reached(self, create: Command) -> None:
+    def test_unreachable_template_is_an_error(self, create: Command) -> None:
+        """A template that can't be reached ends with exit code 1 and a hint."""
         create.template = create.folder / "nowhere"
         ended = create("my-bench", "--defaults")
         assert ended.code == 1
@@ -298,15 +310,15 @@ class TestWhatStopsIt:
         assert "Retry later, or give --template" in ended.err
         assert ended.err.count("\n") == 2
 
-    def test_no_git(self, create: Command) -> None:
+    def test_missing_git_is_an_error(self, create: Command) -> None:
+        """Without git on the PATH the command ends with exit code 1."""
         create.environment = {"PATH": str(create.folder)}
         ended = create("my-bench", "--defaults")
         assert ended.code == 1
         assert "error: git, which fetches the template, is not on the PATH.\n" in ended.err
 
-    def test_no_copier_and_then_it_says_how_to_install_it(
-        self, create: Command, tmp_path: Path
-    ) -> None:
+    def test_missing_copier_is_an_error(self, create: Command, tmp_path: Path) -> None:
+        """Without copier the command ends with the command that installs it."""
         # An interpreter that sees nothing installed but the runtime.
         create.python = [sys.executable, "-S"]
         create.environment = {"PATH": program(tmp_path, "uv", "#!/bin/sh\n")}
@@ -316,7 +328,8 @@ class TestWhatStopsIt:
         command = f"uv pip install --python {sys.executable} 'vals-benchmark-runner[create]'\n"
         assert f"Install what create needs: {command}" in ended.err
 
-    def test_a_fetch_that_fails(self, create: Command, tmp_path: Path) -> None:
+    def test_failed_fetch_is_an_error(self, create: Command, tmp_path: Path) -> None:
+        """A fetch that fails ends with exit code 1 and git's message; nothing is made."""
         fails = '[ "$1" != clone ] || { echo "fatal: gone" >&2; exit 128; }'
         git = f'#!/bin/sh\n{fails}\nexec {shutil.which("git")} "$@"\n'
         create.environment = {"PATH": program(tmp_path, "git", git)}
@@ -325,9 +338,10 @@ class TestWhatStopsIt:
         assert f"error: {TEMPLATE_URL} can't be fetched: fatal: gone\n" in ended.err
         assert create.made() == []
 
-    def test_a_template_that_would_run_programs_is_not_trusted(
+    def test_template_with_tasks_is_not_trusted(
         self, create: Command, released: Path, run: Run
     ) -> None:
+        """A template that would run programs is refused as unsafe."""
         clone = create.folder.parent / "clone"
         run("git", "clone", "--quiet", released, clone, cwd=create.folder)
         with (clone / "copier.yml").open("a") as questions:
@@ -338,16 +352,16 @@ class TestWhatStopsIt:
         assert "unsafe" in ended.err
         assert create.made() == []
 
-    def test_an_interrupt_while_the_template_is_fetched(
-        self, create: Command, tmp_path: Path
-    ) -> None:
+    def test_interrupt_ends_the_command(self, create: Command, tmp_path: Path) -> None:
+        """An interrupt while the template is fetched ends the command without a traceback."""
         git = "#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n"
         create.environment = {"PATH": program(tmp_path, "git", git)}
         assert create("my-bench") == Ended(1, "", "Execution stopped by user\n")
 
 
 class TestHelp:
-    def test_it_imports_nothing_that_takes_time(self, create: Command) -> None:
+    def test_help_imports_nothing_slow(self, create: Command) -> None:
+        """The help is shown without importing a module that takes time."""
         report = (
             "import atexit, json, sys; atexit.register(lambda: print(json.dumps([*sys.modules])))"
         )
@@ -368,9 +382,10 @@ class TestHelp:
         assert imported & slow == set()
 
 
-def test_what_it_says_to_install_is_all_that_was_missing(
+def test_printed_install_command_is_enough(
     create: Command, released: Path, tmp_path: Path, run: Run
 ) -> None:
+    """After the install command that the error prints, the command works."""
     run("uv", "venv", "--quiet", "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
     run("uv", "pip", "install", "--quiet", "--python", python, ROOT / "runtime", cwd=tmp_path)

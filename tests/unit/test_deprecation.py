@@ -48,20 +48,24 @@ def warned(folder: Path, lines: str) -> list[str]:
 
 @pytest.mark.usefixtures("renamed")
 class TestAnOldName:
-    def test_it_is_the_new_one(self) -> None:
+    def test_old_name_is_the_new_one(self) -> None:
+        """The old name returns the new object, with a warning."""
         with pytest.deprecated_call(match=MESSAGE):
             assert benchmark_runner.TaskResult is benchmark_runner.GenerationResult
 
-    def test_each_use_warns_not_only_the_first(self) -> None:
+    def test_each_use_warns(self) -> None:
+        """Each use of the old name warns, not only the first."""
         for _ in range(2):
             with pytest.deprecated_call(match=MESSAGE):
                 exec("from benchmark_runner import TaskResult")
 
-    def test_it_is_not_announced(self) -> None:
+    def test_old_name_is_not_listed(self) -> None:
+        """The old name is neither in dir() nor in __all__."""
         assert "TaskResult" not in dir(benchmark_runner)
         assert "TaskResult" not in benchmark_runner.__all__
 
     def test_the_new_name_does_not_warn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The new name gives no warning."""
         monkeypatch.delitem(vars(benchmark_runner), "GenerationResult", raising=False)
         # Warnings are errors in these tests.
         assert benchmark_runner.GenerationResult.__name__ == "GenerationResult"
@@ -73,13 +77,15 @@ class TestAnOldName:
             "import benchmark_runner; benchmark_runner.TaskResult",
         ],
     )
-    def test_the_warning_points_once_at_the_authors_line(self, tmp_path: Path, line: str) -> None:
+    def test_warning_points_at_the_authors_line(self, tmp_path: Path, line: str) -> None:
+        """The warning is shown once, at the line of the author's code."""
         number = PROGRAM.count("\n") + 1
         first, *rest = warned(tmp_path, line)
         assert first == f"{tmp_path}/authors.py:{number}: DeprecationWarning: {MESSAGE}"
         assert rest == [f"  {line}"]
 
 
-def test_a_name_that_nobody_knows_is_an_attribute_error_that_names_it() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
+    """An unknown name is an AttributeError that names it."""
     with pytest.raises(AttributeError, match="has no attribute 'TaskResult'"):
         _ = benchmark_runner.TaskResult

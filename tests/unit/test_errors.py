@@ -37,23 +37,27 @@ SERVICE_ERRORS = [
 @pytest.mark.parametrize(
     "kind", [UsageError, DatasetError, RunnerDefinitionError, RunIdentityError]
 )
-def test_bad_input_and_a_changed_identity_exit_with_2(kind: type[BenchmarkRunnerError]) -> None:
+def test_bad_input_exits_with_2(kind: type[BenchmarkRunnerError]) -> None:
+    """Errors of bad input and of a changed identity have exit code 2."""
     assert kind("x").exit_code == 2
 
 
 @pytest.mark.parametrize("kind", [ArtifactError, ServiceError, *SERVICE_ERRORS])
-def test_an_unusable_service_and_an_unusable_disk_exit_with_1(
+def test_unusable_service_or_disk_exits_with_1(
     kind: type[BenchmarkRunnerError],
 ) -> None:
+    """Errors of the service and of the disk have exit code 1."""
     assert kind("x").exit_code == 1
 
 
 @pytest.mark.parametrize("kind", SERVICE_ERRORS)
-def test_every_failure_of_a_call_is_caught_as_a_service_error(kind: type[ServiceError]) -> None:
+def test_failed_calls_are_service_errors(kind: type[ServiceError]) -> None:
+    """Each error of a call to the service is a ServiceError."""
     assert issubclass(kind, ServiceError)
 
 
 def test_every_error_has_the_same_root() -> None:
+    """Each error of the module is a BenchmarkRunnerError."""
     kinds = [
         kind
         for kind in vars(errors).values()
@@ -64,13 +68,15 @@ def test_every_error_has_the_same_root() -> None:
     assert all(issubclass(kind, BenchmarkRunnerError) for kind in kinds)
 
 
-def test_only_a_refused_key_and_a_used_up_quota_stop_all_further_grading() -> None:
+def test_errors_that_stop_all_evaluations() -> None:
+    """Only a refused key and a used-up quota stop all further evaluations."""
     stopping = {kind for kind in SERVICE_ERRORS if kind.stops_evaluation}
 
     assert stopping == {AuthenticationError, PermissionDeniedError, QuotaExceededError}
 
 
-def test_the_hint_is_kept_apart_from_the_message() -> None:
+def test_hint_is_apart_from_the_message() -> None:
+    """The hint is an attribute and not part of the message."""
     error = UsageError("no such file", hint="Check the path.")
 
     assert (error.message, error.hint) == ("no such file", "Check the path.")
@@ -88,6 +94,7 @@ def test_the_hint_is_kept_apart_from_the_message() -> None:
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
-def test_an_error_is_described_by_its_type_and_message(error: BaseException, text: str) -> None:
+def test_error_is_described_by_type_and_message(error: BaseException, text: str) -> None:
+    """An error is described by its type and, if there is one, its message."""
     assert describe(error).startswith(text)
     assert describe(error).strip(": ") == describe(error)

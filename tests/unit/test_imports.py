@@ -170,9 +170,10 @@ def project(tmp_path: Path) -> Path:
 
 class TestTheCommandLine:
     @pytest.mark.parametrize("arguments", HELP, ids=" ".join)
-    def test_help_imports_the_commands_and_beyond_them_only_what_typer_does(
+    def test_help_imports_only_commands_and_typer(
         self, project: Path, arguments: list[str]
     ) -> None:
+        """The help imports the command modules and beyond them only what Typer imports."""
         like = ["run", "--help"] if len(arguments) > 1 else arguments
         bare = end_of(command_line("bare"), project, *like)
         ours = end_of(command_line("runner.cli"), project, *arguments)
@@ -181,9 +182,8 @@ class TestTheCommandLine:
         assert "Usage: sample" in ours.out
         assert ours.modules - (bare.modules - {"bare"}) == COMMAND_LINE | THE_AUTHORS
 
-    def test_the_version_imports_no_agent_and_of_others_only_what_typer_does(
-        self, project: Path
-    ) -> None:
+    def test_version_imports_no_agent(self, project: Path) -> None:
+        """--version imports no agent and nothing foreign beyond what Typer imports."""
         bare = end_of(command_line("bare"), project, "--help")
         ours = end_of(command_line("runner.cli"), project, "--version")
 
@@ -192,9 +192,8 @@ class TestTheCommandLine:
         assert _not_of_others(ours.modules) == COMMAND_LINE | THE_AUTHORS
 
     @pytest.mark.parametrize("shell", COMPLETIONS)
-    def test_completion_imports_no_agent_and_of_others_only_what_typer_does(
-        self, project: Path, shell: str
-    ) -> None:
+    def test_completion_imports_no_agent(self, project: Path, shell: str) -> None:
+        """Completion imports no agent and nothing foreign beyond what Typer imports."""
         asked = {"_SAMPLE_COMPLETE": f"complete_{shell}", **COMPLETIONS[shell]}
         for_bare = {name: text.replace("--mod", "--num") for name, text in asked.items()}
         bare = end_of(command_line("bare"), project, **for_bare)
@@ -205,7 +204,8 @@ class TestTheCommandLine:
         assert third_parties(ours.modules) <= bare.modules
         assert _not_of_others(ours.modules) == COMMAND_LINE | THE_AUTHORS
 
-    def test_a_misspelt_agent_is_only_looked_for_when_a_command_runs(self, project: Path) -> None:
+    def test_misspelt_agent_is_found_when_used(self, project: Path) -> None:
+        """make_cli() does not import the agent; only a command does."""
         program = "from benchmark_runner import make_cli\nmake_cli('nowhere_at_all:Runner')"
 
         assert "benchmark_runner.cli" in end_of(program, project).modules
@@ -213,9 +213,10 @@ class TestTheCommandLine:
 
 class TestTheReaders:
     @pytest.mark.parametrize("arguments", [*READERS, ["export", "r1", "--output", "table.csv"]])
-    def test_a_command_that_reads_runs_needs_no_network(
+    def test_reading_commands_need_no_network(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
     ) -> None:
+        """Commands that read runs import no HTTP library."""
         monkeypatch.chdir(project)
         (project / "pyproject.toml").touch()
         (project / "runner" / "benchmark.py").write_text(BENCHMARK)
@@ -231,19 +232,22 @@ class TestTheReaders:
 
 
 class TestTheLibrary:
-    def test_importing_it_imports_nothing_else(self, tmp_path: Path) -> None:
+    def test_package_imports_nothing_else(self, tmp_path: Path) -> None:
+        """Importing the package imports none of its modules."""
         bare = end_of("import importlib, typing", tmp_path)
         ours = end_of("import benchmark_runner", tmp_path)
 
         assert ours.modules - bare.modules == {"benchmark_runner"}
 
-    def test_a_runner_class_needs_no_network(self, tmp_path: Path) -> None:
+    def test_runner_class_needs_no_network(self, tmp_path: Path) -> None:
+        """Importing BenchmarkRunner imports no HTTP library."""
         ours = end_of("from benchmark_runner import BenchmarkRunner", tmp_path)
 
         assert "benchmark_runner.base" in ours.modules
         assert not ours.modules & NETWORK
 
-    def test_the_shapes_need_no_network(self, tmp_path: Path) -> None:
+    def test_schemas_need_only_pydantic(self, tmp_path: Path) -> None:
+        """Importing the schemas imports nothing foreign but pydantic."""
         pydantics = end_of("from pydantic import BaseModel\nclass Shape(BaseModel): pass", tmp_path)
         ours = end_of("from benchmark_runner import GenerationResult, Task", tmp_path)
 

@@ -42,7 +42,8 @@ def model_library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return base
 
 
-def test_the_field_names_are_those_of_the_model_library() -> None:
+def test_fields_are_those_of_model_library() -> None:
+    """The fields are named as in the model library."""
     assert set(LLMConfig.model_fields) <= set(LibraryConfig.model_fields)
     assert {
         "max_tokens",
@@ -55,7 +56,8 @@ def test_the_field_names_are_those_of_the_model_library() -> None:
     } <= set(LLMConfig.model_fields)
 
 
-def test_a_setting_that_was_left_out_is_left_to_the_provider() -> None:
+def test_omitted_setting_is_left_to_the_provider() -> None:
+    """A setting that was left out is not set, so the provider decides."""
     config = build_llm_config()
 
     assert config == LLMConfig()
@@ -64,6 +66,7 @@ def test_a_setting_that_was_left_out_is_left_to_the_provider() -> None:
 
 
 def test_every_flag_reaches_its_setting() -> None:
+    """Each flag sets its own field."""
     config = build_llm_config(
         max_tokens=100,
         temperature=0.0,
@@ -90,13 +93,15 @@ def test_every_flag_reaches_its_setting() -> None:
     assert config.custom_api_key.get_secret_value() == KEY
 
 
-def test_an_empty_endpoint_or_key_counts_as_left_out() -> None:
+def test_empty_endpoint_or_key_is_omitted() -> None:
+    """An empty endpoint or key counts as left out."""
     config = build_llm_config(custom_endpoint="", custom_api_key="")
 
     assert config.model_fields_set == set()
 
 
-def test_a_name_that_is_no_setting_is_refused() -> None:
+def test_unknown_setting_is_refused() -> None:
+    """A name that is no setting is refused."""
     with pytest.raises(ValidationError, match="temprature"):
         LLMConfig.model_validate({"temprature": 0.5})
 
@@ -118,7 +123,8 @@ class TestTheKeyIsNeverShown:
             lambda config: repr([*config]),
         ],
     )
-    def test_in_a_text_or_a_dump(self, show: object) -> None:
+    def test_key_is_hidden_in_texts_and_dumps(self, show: object) -> None:
+        """The key is in no text and in no dump of the config."""
         assert callable(show)
         assert KEY not in show(self.config)
 
@@ -132,13 +138,15 @@ class TestTheKeyIsNeverShown:
             {"api_key": KEY},
         ],
     )
-    def test_in_the_error_about_a_wrong_setting(self, settings: dict[str, object]) -> None:
+    def test_key_is_hidden_in_validation_errors(self, settings: dict[str, object]) -> None:
+        """The error about a wrong setting does not hold the key."""
         with pytest.raises(ValidationError) as caught:
             LLMConfig.model_validate(settings)
 
         assert KEY not in str(caught.value)
 
-    def test_and_yet_it_survives_the_way_to_another_process(self) -> None:
+    def test_key_survives_pickling(self) -> None:
+        """The key is kept when the config is sent to another process."""
         config = pickle.loads(pickle.dumps(self.config))
 
         assert config == self.config
@@ -146,7 +154,8 @@ class TestTheKeyIsNeverShown:
 
 
 class TestTheModelLibrary:
-    def test_it_gets_what_was_set_under_the_same_names(self, model_library: ModuleType) -> None:
+    def test_settings_reach_the_model_library(self, model_library: ModuleType) -> None:
+        """The model library gets what was set, under the same names."""
         config = build_llm_config(
             max_tokens=5,
             temperature=0.0,
@@ -166,13 +175,15 @@ class TestTheModelLibrary:
         assert converted.custom_api_key is not None
         assert converted.custom_api_key.get_secret_value() == KEY
 
-    def test_its_own_defaults_hold_for_the_rest(self, model_library: ModuleType) -> None:
+    def test_model_library_keeps_its_defaults(self, model_library: ModuleType) -> None:
+        """Settings that were left out keep the model library's defaults."""
         converted = build_llm_config(temperature=0.5).to_model_library()
 
         assert converted.model_fields_set == {"temperature"}
         assert converted.max_tokens == 2048
 
-    def test_its_absence_is_told_with_the_way_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_model_library_is_a_usage_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without the model library the error says where to add it."""
         monkeypatch.setitem(sys.modules, "model_library", None)
         monkeypatch.delitem(sys.modules, "model_library.base", raising=False)
 
@@ -181,11 +192,12 @@ class TestTheModelLibrary:
 
         assert "pyproject.toml" in str(caught.value.hint)
 
-    def test_what_is_missing_inside_it_is_not_mistaken_for_its_absence(
+    def test_missing_dependency_is_not_hidden(
         self,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path_factory: pytest.TempPathFactory,
     ) -> None:
+        """A module that the model library lacks is reported under its own name."""
         folder = tmp_path_factory.mktemp("site") / "model_library"
         folder.mkdir()
         (folder / "__init__.py").write_text("")

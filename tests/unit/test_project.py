@@ -26,6 +26,7 @@ def module_file(tmp_path: Path) -> Path:
 class TestRoot:
     @pytest.mark.parametrize("marker", [".copier-answers.yml", "pyproject.toml"])
     def test_it_is_the_parent_with_a_marker(self, module_file: Path, marker: str) -> None:
+        """The root is the parent folder that has a marker file."""
         root = module_file.parents[1]
         (root / marker).touch()
 
@@ -42,39 +43,38 @@ class TestRoot:
             ("pyproject.toml", "pyproject.toml"),
         ],
     )
-    def test_the_nearest_parent_wins_whichever_marker_it_has(
-        self, module_file: Path, near: str, far: str
-    ) -> None:
+    def test_nearest_parent_wins(self, module_file: Path, near: str, far: str) -> None:
+        """The nearest parent with any marker is the root."""
         (module_file.parents[1] / near).touch()
         (module_file.parents[2] / far).touch()
 
         assert Project.of_file(module_file).root == module_file.parents[1]
 
     def test_the_modules_own_folder_counts(self, module_file: Path) -> None:
+        """A marker beside the module makes its own folder the root."""
         (module_file.parent / "pyproject.toml").touch()
         (module_file.parents[1] / "pyproject.toml").touch()
 
         assert Project.of_file(module_file).root == module_file.parent
 
-    def test_a_folder_that_has_a_markers_name_is_none(self, module_file: Path) -> None:
+    def test_folder_is_no_marker(self, module_file: Path) -> None:
+        """A folder with the name of a marker is no marker."""
         (module_file.parent / "pyproject.toml").mkdir()
         (module_file.parents[1] / "pyproject.toml").touch()
 
         assert Project.of_file(module_file).root == module_file.parents[1]
 
     @pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
-    def test_an_installed_package_has_none_whatever_is_above_it(
-        self, tmp_path: Path, folder: str
-    ) -> None:
+    def test_installed_package_has_no_root(self, tmp_path: Path, folder: str) -> None:
+        """An installed package has no root, whatever is above it."""
         (tmp_path / "pyproject.toml").touch()
         package = tmp_path / ".venv" / "lib" / folder / "runner"
         package.mkdir(parents=True)
 
         assert Project.of_file(package / "benchmark.py").root is None
 
-    def test_a_link_to_the_module_leads_to_where_it_really_is(
-        self, module_file: Path, tmp_path: Path
-    ) -> None:
+    def test_link_to_the_module_is_resolved(self, module_file: Path, tmp_path: Path) -> None:
+        """A link to the module is resolved before the root is looked for."""
         (module_file.parents[1] / "pyproject.toml").touch()
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
@@ -85,9 +85,10 @@ class TestRoot:
 
         assert root == module_file.parents[1]
 
-    def test_the_working_directory_has_no_say(
+    def test_working_directory_is_ignored(
         self, module_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The working directory does not change the root."""
         (module_file.parents[1] / "pyproject.toml").touch()
         elsewhere = tmp_path / "task"
         elsewhere.mkdir()
@@ -96,9 +97,10 @@ class TestRoot:
 
         assert Project.of_file(module_file).root == module_file.parents[1]
 
-    def test_it_is_found_from_the_class(
+    def test_root_is_found_from_the_class(
         self, module_file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The root is found from the runner class."""
         (module_file.parents[1] / "pyproject.toml").touch()
         spec = spec_from_file_location("a_runner_of_its_own", module_file)
         assert spec is not None
@@ -112,6 +114,7 @@ class TestRoot:
 
 class TestFiles:
     def test_data_is_at_the_root(self, module_file: Path) -> None:
+        """Data is found at the root, even if the package has a folder data, too."""
         root = module_file.parents[1]
         (root / "pyproject.toml").touch()
         for folder in (root, module_file.parent):
@@ -122,7 +125,8 @@ class TestFiles:
 
         assert data == root / "data" / "validation.json"
 
-    def test_an_installed_wheel_finds_its_data_in_the_package(self, tmp_path: Path) -> None:
+    def test_installed_wheel_has_data_in_the_package(self, tmp_path: Path) -> None:
+        """An installed wheel finds its data in the package."""
         package = tmp_path / "site-packages" / "runner"
         (package / "data").mkdir(parents=True)
         (package / "data" / "validation.json").touch()
@@ -131,7 +135,8 @@ class TestFiles:
 
         assert data == package / "data" / "validation.json"
 
-    def test_data_that_is_nowhere_is_expected_at_the_root(self, module_file: Path) -> None:
+    def test_missing_data_is_expected_at_the_root(self, module_file: Path) -> None:
+        """The path of data that does not exist is at the root."""
         root = module_file.parents[1]
         (root / "pyproject.toml").touch()
 
@@ -140,15 +145,15 @@ class TestFiles:
     def test_results_are_at_the_root(
         self, module_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The results folder is at the root, whatever the working directory."""
         root = module_file.parents[1]
         (root / "pyproject.toml").touch()
         monkeypatch.chdir(tmp_path)
 
         assert Project.of_file(module_file).results_path("results") == root / "results"
 
-    def test_without_a_root_results_are_in_the_working_directory(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_results_without_a_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a root, the results folder is in the working directory."""
         monkeypatch.chdir(tmp_path)
         project = Project(root=None, package=tmp_path / "site-packages" / "runner")
 
@@ -165,7 +170,8 @@ class TestDotEnv:
         (module_file.parents[1] / "pyproject.toml").touch()
         return Project.of_file(module_file)
 
-    def test_it_fills_in_what_the_environment_lacks(self, project: Project) -> None:
+    def test_dotenv_fills_in_missing_variables(self, project: Project) -> None:
+        """The .env file sets variables that the environment lacks."""
         assert project.root is not None
         (project.root / ".env").write_text('GREETING="hello"\n# a comment\n')
 
@@ -174,9 +180,10 @@ class TestDotEnv:
         assert os.environ["GREETING"] == "hello"
 
     @pytest.mark.parametrize("value", ["https://real.example.com", ""])
-    def test_it_never_overrides_the_environment(
+    def test_dotenv_never_overrides(
         self, project: Project, monkeypatch: pytest.MonkeyPatch, value: str
     ) -> None:
+        """The .env file overrides no variable, not even an empty one."""
         assert project.root is not None
         (project.root / ".env").write_text("SERVICE_URL=https://file.example.com\n")
         monkeypatch.setenv("SERVICE_URL", value)
@@ -185,9 +192,10 @@ class TestDotEnv:
 
         assert os.environ["SERVICE_URL"] == value
 
-    def test_the_one_of_the_working_directory_is_not_read(
+    def test_dotenv_of_working_directory_is_ignored(
         self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A .env file in the working directory is not read."""
         hostile = tmp_path / "task"
         hostile.mkdir()
         (hostile / ".env").write_text("GREETING=hostile\n")
@@ -199,9 +207,8 @@ class TestDotEnv:
         assert "GREETING" not in os.environ
 
     @pytest.mark.parametrize("content", [b"GREETING=\xff-secret\n", b"GREETING=a\0secret\n"])
-    def test_one_that_can_not_be_read_is_told_without_its_content(
-        self, project: Project, content: bytes
-    ) -> None:
+    def test_unreadable_dotenv_hides_its_content(self, project: Project, content: bytes) -> None:
+        """A .env file that is no text is an error that does not show its content."""
         assert project.root is not None
         (project.root / ".env").write_bytes(content)
 

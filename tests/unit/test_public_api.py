@@ -35,37 +35,44 @@ PUBLIC_MODULES = sorted(
 class TestNames:
     @pytest.mark.parametrize("name", [name for name, _ in HOMES])
     def test_it_is_importable_from_the_package(self, name: str) -> None:
+        """Each promised name can be imported from the package and is listed by it."""
         assert getattr(benchmark_runner, name).__name__ == name
         assert name in benchmark_runner.__all__
         assert name in dir(benchmark_runner)
 
     @pytest.mark.parametrize("name", benchmark_runner.__all__)
-    def test_what_is_announced_is_there(self, name: str) -> None:
+    def test_every_listed_name_exists(self, name: str) -> None:
+        """Each name of __all__ exists."""
         assert getattr(benchmark_runner, name) is not None
 
     @pytest.mark.parametrize("module", PROMISED)
     def test_the_module_is_importable(self, module: str) -> None:
+        """Each promised module can be imported and has a docstring."""
         assert importlib.import_module(f"benchmark_runner.{module}").__doc__
 
     @pytest.mark.parametrize(("name", "module"), HOMES)
-    def test_it_is_the_same_by_either_way(self, name: str, module: str) -> None:
+    def test_name_is_the_same_in_its_module(self, name: str, module: str) -> None:
+        """A name of the package is the same object as in its module."""
         home = importlib.import_module(f"benchmark_runner.{module}")
 
         assert getattr(home, name) is getattr(benchmark_runner, name)
 
-    def test_a_name_that_is_not_there_is_an_attribute_error(self) -> None:
+    def test_unknown_name_is_an_import_error(self) -> None:
+        """A name that does not exist is an error that repeats it."""
         assert not hasattr(benchmark_runner, "BenchmarkRuner")
         with pytest.raises(ImportError, match="BenchmarkRuner"):
             exec("from benchmark_runner import BenchmarkRuner")
 
     def test_a_star_import_gives_every_name(self) -> None:
+        """A star import gives each promised name."""
         found: dict[str, object] = {}
         exec("from benchmark_runner import *", found)
 
         assert {name for name, _ in HOMES} <= found.keys()
 
     @pytest.mark.parametrize("module", PUBLIC_MODULES)
-    def test_a_public_module_says_what_it_offers(self, module: str) -> None:
+    def test_public_module_has_all(self, module: str) -> None:
+        """A public module has an __all__ of names that exist, each once."""
         home = importlib.import_module(module)
         public = {
             name
@@ -79,6 +86,7 @@ class TestNames:
         assert [name for name in offered if not hasattr(home, name)] == []
 
     def test_the_package_is_typed(self) -> None:
+        """The package has a py.typed file."""
         assert resources.files(benchmark_runner).joinpath("py.typed").is_file()
 
 
@@ -95,18 +103,21 @@ class TestSignatures:
             (benchmark_runner.BenchmarkRunner.task_score, ["self", "result"]),
         ],
     )
-    def test_an_authors_methods_take_what_the_contract_says(
+    def test_authors_methods_have_promised_parameters(
         self, owner: object, names: list[str]
     ) -> None:
+        """The methods that authors override have the promised parameters."""
         assert callable(owner)
         assert list(inspect.signature(owner).parameters) == names
 
     @pytest.mark.parametrize("name", ["generate", "evaluate", "score"])
-    def test_what_waits_for_others_is_a_coroutine(self, name: str) -> None:
+    def test_methods_that_wait_are_coroutines(self, name: str) -> None:
+        """generate(), evaluate() and score() are coroutine functions."""
         assert inspect.iscoroutinefunction(getattr(benchmark_runner.BenchmarkRunner, name))
 
     @pytest.mark.parametrize("name", ["add_task", "get_tasks"])
-    def test_the_task_list_can_be_worked_on(self, name: str) -> None:
+    def test_task_list_has_methods(self, name: str) -> None:
+        """The runner has add_task() and get_tasks()."""
         assert callable(getattr(benchmark_runner.BenchmarkRunner, name))
 
     @pytest.mark.parametrize(
@@ -118,8 +129,10 @@ class TestSignatures:
             "default_timeout",
         ],
     )
-    def test_the_defaults_of_the_command_line_can_be_set(self, name: str) -> None:
+    def test_cli_defaults_can_be_set(self, name: str) -> None:
+        """make_cli() takes the promised defaults of the command line."""
         assert name in inspect.signature(benchmark_runner.make_cli).parameters
 
     def test_make_cli_returns_the_typer_app(self) -> None:
+        """make_cli() returns a Typer app."""
         assert isinstance(benchmark_runner.make_cli("runner.benchmark:X"), typer.Typer)

@@ -41,6 +41,7 @@ def in_lower_case_url(text: str) -> str:
 class TestForms:
     @pytest.mark.parametrize("echo", ECHOES, ids=["plain", "JSON", "URL"])
     def test_every_form_of_a_secret_is_masked(self, echo: str) -> None:
+        """A secret is masked as it is, in JSON and in a URL, in text and in bytes."""
         redactor = Redactor([SECRET])
         assert redactor.clean_text(f"refused: {echo}!") == "refused: ***!"
         assert redactor.clean(f"<{echo}>".encode()) == b"<***>"
@@ -68,16 +69,14 @@ class TestForms:
             lambda text: in_json(b64encode(text.encode()).decode()).replace("/", "\\/"),
         ],
     )
-    def test_no_encoding_on_the_way_back_gets_it_through(
-        self, encode: Callable[[str], str]
-    ) -> None:
+    def test_every_encoding_is_masked(self, encode: Callable[[str], str]) -> None:
+        """A secret is masked in each encoding in which a service may repeat it."""
         assert Redactor([ODD]).clean_text(f"it said <{encode(ODD)}>") == "it said <***>"
 
     @pytest.mark.parametrize("before", ["", "me:", "user:", "someone:"])
     @pytest.mark.parametrize("after", ["", ":", ":x"])
-    def test_neither_does_base64_of_a_text_that_it_is_a_part_of(
-        self, before: str, after: str
-    ) -> None:
+    def test_base64_around_a_secret_is_masked(self, before: str, after: str) -> None:
+        """A secret is masked in the base64 of a longer text that holds it."""
         key = "sk-0123456789abcdef"
         header = b64encode(f"{before}{key}{after}".encode()).decode()
         cleaned = Redactor([key]).clean_text(f"Basic {header}")
@@ -86,43 +85,53 @@ class TestForms:
         # What is left holds no more of it than the characters that both share.
         assert len("".join(shown)) <= len(b64encode((before + after).encode())) + 4
 
-    def test_a_bearer_header_keeps_its_first_word(self) -> None:
+    def test_bearer_header_keeps_its_first_word(self) -> None:
+        """In a bearer header only the secret is masked."""
         cleaned = Redactor(["sk-0123456789abcdef"]).clean_text("Bearer sk-0123456789abcdef")
         assert cleaned == "Bearer ***"
 
-    def test_a_short_secret_has_no_base64_that_stands_in_every_text(self) -> None:
+    def test_short_secret_has_no_base64_form(self) -> None:
+        """A short secret has no base64 form that would match other text."""
         assert forms_of(["me"]) == ("me",)
 
     def test_no_form_is_empty(self) -> None:
+        """No form of a secret is empty."""
         assert "" not in forms_of(["", SECRET])
 
-    def test_a_secret_that_is_not_valid_unicode_is_masked(self) -> None:
+    def test_secret_that_is_not_unicode_is_masked(self) -> None:
+        """A secret that is not valid Unicode is masked."""
         broken = "\udcff-as-the-environment-holds-it"
         assert Redactor([broken]).clean_text(f"<{broken}>") == "<***>"
 
 
 class TestMasking:
-    def test_a_secret_inside_another_leaves_no_rest_of_the_longer_one(self) -> None:
+    def test_longer_secret_leaves_no_rest(self) -> None:
+        """A secret inside a longer one leaves no rest of the longer one."""
         redactor = Redactor(["long-key", "long-key-and-more"])
         assert redactor.clean_text("long-key-and-more, long-key") == "***, ***"
 
     @pytest.mark.parametrize("short", [None, "", "x", "test", "7-chars", " 7-chars "])
     def test_a_short_text_is_left_alone(self, short: str | None) -> None:
+        """A text of fewer than eight characters is not masked."""
         redactor = Redactor([short])
         assert redactor.clean_text("x test  7-chars ") == "x test  7-chars "
 
     def test_eight_characters_are_a_secret(self) -> None:
+        """A text of eight characters is masked."""
         assert Redactor(["12345678"]).clean_text("12345678") == "***"
 
-    def test_white_space_around_a_key_is_no_part_of_it(self) -> None:
+    def test_white_space_around_a_key_is_ignored(self) -> None:
+        """White space around a key is not part of it."""
         assert Redactor(["first-key\n"]).clean_text("<first-key>") == "<***>"
 
-    def test_more_may_be_hidden_later(self) -> None:
+    def test_secrets_can_be_added_later(self) -> None:
+        """A secret that is added later is masked, too."""
         redactor = Redactor(["first-key"])
         redactor.hide(["second-key", None])
         assert redactor.clean_text("first-key second-key") == "*** ***"
 
-    def test_text_that_is_not_valid_unicode_goes_through(self) -> None:
+    def test_text_that_is_not_unicode_is_cleaned(self) -> None:
+        """Text that is not valid Unicode is cleaned without an error."""
         assert Redactor([SECRET]).clean_text(f"\ud800 {SECRET}") == "\ud800 ***"
 
     @pytest.mark.parametrize(
@@ -133,25 +142,27 @@ class TestMasking:
             ("[0.3333333333333333, 33333333.5, 133333333, 0.33333333]", None),
         ],
     )
-    def test_digits_are_masked_where_they_are_no_part_of_a_number(
-        self, text: str, cleaned: str | None
-    ) -> None:
+    def test_digits_inside_a_number_are_kept(self, text: str, cleaned: str | None) -> None:
+        """A secret of digits is masked except inside a longer number."""
         assert Redactor(["33333333"]).clean_text(text) == (cleaned or text)
 
 
 class TestWhatIsNoSecret:
-    def test_what_stands_in_a_name_is_spared_and_the_rest_is_not(self) -> None:
+    def test_spared_words_are_not_masked(self) -> None:
+        """A text that is part of a spared name is not masked; others are."""
         redactor = Redactor(["lm-studio", "other-key"])
         redactor.spare(["lm-studio/qwen", "r1"])
         assert redactor.clean_text("lm-studio/qwen other-key") == "lm-studio/qwen ***"
 
-    def test_what_is_spared_stays_so_when_it_is_hidden_again(self) -> None:
+    def test_spared_words_stay_spared(self) -> None:
+        """A spared text stays so when it is added as a secret again."""
         redactor = Redactor(["lm-studio"])
         redactor.spare(["lm-studio/qwen"])
         redactor.hide(["lm-studio", "other-key"])
         assert redactor.clean_text("lm-studio other-key") == "lm-studio ***"
 
-    def test_our_field_words_are_those_of_the_files_that_we_write(self) -> None:
+    def test_field_words_cover_the_written_files(self) -> None:
+        """The reserved words are the names and values in the files that we write."""
         written = [
             GenerationResult(answer="x"),
             EvalResult(task_id="t1", status=EvalStatus.EVALUATED),
@@ -161,7 +172,8 @@ class TestWhatIsNoSecret:
         assert {"max_turns", "generation_error", "cache_write", "task_hashes"} <= field_words()
 
     @pytest.mark.parametrize("word", sorted(word for word in field_words() if len(word) >= 8))
-    def test_a_key_that_is_a_word_of_ours_spoils_no_file(self, tmp_path: Path, word: str) -> None:
+    def test_key_like_a_field_word_spoils_no_file(self, tmp_path: Path, word: str) -> None:
+        """A key that is one of our words is not masked in the run's files."""
         artifacts = RunArtifacts(
             tmp_path, "r1", Redactor([word, "other-key"], reserved=field_words)
         )
@@ -179,6 +191,7 @@ class TestWhatIsNoSecret:
 class TestFiles:
     @pytest.mark.parametrize("echo", ECHOES, ids=["plain", "JSON", "URL"])
     def test_no_file_of_a_run_holds_a_secret(self, tmp_path: Path, echo: str) -> None:
+        """No file of a run holds a secret, and the masked files can be read."""
         artifacts = RunArtifacts(tmp_path, "r1", Redactor([SECRET]))
         artifacts.save_generation(
             "t1",

@@ -35,7 +35,8 @@ class TestIds:
     @pytest.mark.parametrize(
         "value", ["t1", "task-1.2_x", "frage-ü", "日本語", ".hidden", "with space", "x" * 200]
     )
-    def test_what_can_name_a_folder_is_an_id(self, value: str) -> None:
+    def test_safe_folder_name_is_an_id(self, value: str) -> None:
+        """A text that can name a folder is an id."""
         assert safe_path_segment(value) == value
 
     @pytest.mark.parametrize(
@@ -59,40 +60,49 @@ class TestIds:
             "é" * 101,
         ],
     )
-    def test_what_can_not_name_a_folder_is_no_id(self, value: str) -> None:
+    def test_unsafe_folder_name_is_no_id(self, value: str) -> None:
+        """A text that can't name a folder is no id."""
         with pytest.raises(ValueError, match="id"):
             safe_path_segment(value)
 
     @pytest.mark.parametrize("value", ["run_config.json", "final_score.json", "Final_Score.JSON"])
-    def test_a_file_of_the_framework_is_no_id_in_any_spelling(self, value: str) -> None:
+    def test_own_file_names_are_no_ids(self, value: str) -> None:
+        """The name of a file of the framework is no id, in any case."""
         with pytest.raises(ValueError, match="framework uses itself"):
             safe_path_segment(value)
 
 
 class TestTask:
-    def test_a_task_needs_an_id_and_a_question_only(self) -> None:
+    def test_task_needs_id_and_question_only(self) -> None:
+        """A task needs only an id and a question."""
         task = Task(id="t1", question="2+2?")
 
         assert (task.id, task.question, task.timeout) == ("t1", "2+2?", None)
 
     def test_extra_fields_of_the_dataset_are_kept(self) -> None:
+        """Extra fields of the dataset are kept in the task."""
         task = Task.model_validate({"id": "t1", "question": "q", "category": {"level": [1, 2]}})
 
         assert task.model_extra == {"category": {"level": [1, 2]}}
 
     def test_a_whole_number_as_id_becomes_its_digits(self) -> None:
+        """A whole number as id becomes its digits."""
         assert Task.model_validate({"id": 7, "question": "q"}).id == "7"
 
     @pytest.mark.parametrize("value", [True, None, 1.0, ["t1"], "a/b", ""])
-    def test_anything_else_that_is_no_safe_id_is_refused(self, value: object) -> None:
+    def test_unsafe_task_id_is_refused(self, value: object) -> None:
+        """A task id of another type, or one that is not safe, is refused."""
         with pytest.raises(ValidationError, match="id"):
             Task.model_validate({"id": value, "question": "q"})
 
     @pytest.mark.parametrize(("given", "seconds"), [(30, 30.0), (0.5, 0.5), (0, 0.0), (-1, -1.0)])
     def test_the_time_limit_is_kept_as_given(self, given: float, seconds: float) -> None:
+        """The time limit of a task is kept as it was given."""
         assert Task(id="t1", question="q", timeout=given).timeout == seconds
 
-    def test_a_field_that_an_author_declares_is_validated(self) -> None:
+    def test_declared_field_is_validated(self) -> None:
+        """A field that the author's task class declares is validated."""
+
         class DockerTask(Task):
             docker_image: str
 
@@ -102,37 +112,44 @@ class TestTask:
 
 class TestGenerationResult:
     def test_answer_is_another_name_for_data_on_input(self) -> None:
+        """Input may name the data answer."""
         assert GenerationResult.model_validate({"answer": "42"}).data == "42"
         assert GenerationResult(answer="42").data == "42"  # pyright: ignore[reportCallIssue]
 
-    def test_data_wins_where_both_are_given(self) -> None:
+    def test_data_wins_over_answer(self) -> None:
+        """If both are given, data wins over answer."""
         assert GenerationResult.model_validate({"answer": "old", "data": "new"}).data == "new"
 
     def test_answer_is_written_beside_data(self) -> None:
+        """The file has both data and answer, with the same value."""
         written = json.loads(GenerationResult(data="42").model_dump_json())
 
         assert written["data"] == written["answer"] == "42"
 
     def test_answer_follows_data(self) -> None:
+        """A copy with other data has the answer that belongs to it."""
         result = GenerationResult(data="old").model_copy(update={"data": "new"})
 
         assert result.answer == "new"
         assert result.model_dump()["answer"] == "new"
 
     def test_the_input_of_the_caller_is_left_as_it_was(self) -> None:
+        """Validation does not change the caller's input."""
         given = {"answer": "42"}
         GenerationResult.model_validate(given)
 
         assert given == {"answer": "42"}
 
-    def test_everything_is_optional(self) -> None:
+    def test_every_field_is_optional(self) -> None:
+        """A generation without arguments is a success with empty fields."""
         result = GenerationResult()
 
         assert (result.status, result.data, result.metadata) == ("success", "", {})
         assert result.usage is None
         assert result.cost is None
 
-    def test_it_comes_back_as_it_was_written(self) -> None:
+    def test_generation_round_trips(self) -> None:
+        """A generation that is written reads as it was."""
         result = GenerationResult(
             task_id="t1",
             status=GenerationStatus.MAX_TURNS,
@@ -155,21 +172,24 @@ class TestGenerationResult:
 
         assert GenerationResult.model_validate_json(result.model_dump_json()) == result
 
-    def test_an_unknown_number_of_tokens_and_an_unknown_cost_are_null_and_not_zero(self) -> None:
+    def test_unknown_tokens_and_cost_are_null(self) -> None:
+        """Unknown numbers of tokens and an unknown cost are null, not 0."""
         written = json.loads(GenerationResult(usage=TokenUsage(input=0)).model_dump_json())
 
         assert written["usage"]["input"] == 0
         assert written["usage"]["output"] is None
         assert written["cost"] is None
 
-    def test_a_file_of_an_earlier_framework_is_read(self) -> None:
+    def test_earlier_generation_file_is_read(self) -> None:
+        """A generation of an earlier framework is read; unknown fields do no harm."""
         result = GenerationResult.model_validate_json(
             '{"task_id": "t1", "status": "success", "answer": "42", "unheard_of": 1}'
         )
 
         assert (result.task_id, result.data) == ("t1", "42")
 
-    def test_there_are_four_ways_to_end(self) -> None:
+    def test_generation_statuses(self) -> None:
+        """A generation has one of four statuses."""
         assert {status.value for status in GenerationStatus} == {
             "success",
             "max_time",
@@ -209,7 +229,8 @@ class TestEvalResult:
             '{"model_config":1,"model_fields_set":2,"self":3,"":4}',
         ],
     )
-    def test_a_graders_json_of_any_type_comes_back_byte_for_byte(self, result: str) -> None:
+    def test_graders_json_round_trips_exactly(self, result: str) -> None:
+        """A grader's JSON of any type comes back byte for byte."""
         given = f'{{"task_id":"t1","status":"evaluated","result":{result}}}'
 
         once = EvalResult.model_validate_json(given)
@@ -222,7 +243,8 @@ class TestEvalResult:
     @pytest.mark.parametrize(
         "result", [None, True, 0, 0.5, "good", [1, {"a": None}], {"score": 1, "x": [2]}]
     )
-    def test_what_an_author_returns_is_written_as_it_is(self, result: JsonValue) -> None:
+    def test_authors_result_is_written_as_it_is(self, result: JsonValue) -> None:
+        """A result that an author returns is written with its value and type."""
         written = json.loads(
             EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=result).model_dump_json()
         )
@@ -230,7 +252,9 @@ class TestEvalResult:
         assert written["result"] == result
         assert type(written["result"]) is type(result)
 
-    def test_an_author_may_return_a_data_object_with_fields_of_its_own(self) -> None:
+    def test_author_may_return_a_data_object(self) -> None:
+        """A result may be an EvalResultData with fields of its own."""
+
         class Rubric(EvalResultData):
             criteria: int
 
@@ -243,14 +267,17 @@ class TestEvalResult:
             "notes": ["x"],
         }
 
-    def test_fields_that_the_grader_left_out_stay_left_out(self) -> None:
+    def test_omitted_fields_of_a_result_stay_omitted(self) -> None:
+        """Fields that the grader left out are not written."""
         assert EvalResultData(pass_percentage=1.0).model_dump() == {"pass_percentage": 1.0}
 
-    def test_a_status_that_is_none_is_refused(self) -> None:
+    def test_unknown_status_is_refused(self) -> None:
+        """An unknown status of an evaluation is refused."""
         with pytest.raises(ValidationError, match="status"):
             EvalResult.model_validate({"task_id": "t1", "status": "passed"})
 
-    def test_a_file_of_an_earlier_framework_is_read(self) -> None:
+    def test_earlier_evaluation_file_is_read(self) -> None:
+        """An evaluation of an earlier framework is read with defaults."""
         result = EvalResult.model_validate_json(
             '{"task_id": "t1", "status": "evaluated", "result": 1.0, "error": null}'
         )
@@ -259,17 +286,20 @@ class TestEvalResult:
 
 
 class TestScore:
-    def test_a_score_needs_the_tasks_and_the_number_only(self) -> None:
+    def test_score_needs_tasks_and_number_only(self) -> None:
+        """A score needs only its tasks and its number."""
         score = ScoreResult(tasks_evaluated=["t1"], final_score=0.5)
 
         assert (score.metadata, score.complete, score.stderr) == ({}, False, None)
 
     @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
     def test_a_service_score_that_is_not_finite_is_refused(self, number: str) -> None:
+        """A score of the service that is not finite is refused."""
         with pytest.raises(ValidationError, match="not a finite number"):
             FinalScoreResponse(final_score=float(number))
 
-    def test_a_task_without_an_eval_is_sent_as_null(self) -> None:
+    def test_task_without_evaluation_is_sent_as_null(self) -> None:
+        """A task without an evaluation is sent as null."""
         request = FinalScoreRequest(evaluation_results={"t1": None, "t2": {"result": 1}})
 
         assert json.loads(request.model_dump_json())["evaluation_results"] == {
@@ -280,6 +310,7 @@ class TestScore:
 
 class TestWire:
     def test_the_payload_names_its_schema_on_the_wire(self) -> None:
+        """The field schema of the payload has that name in the request."""
         payload = Payload(type="text", schema="my-bench.text.v1", data="42")
         request = V1EvaluateRequest(run_id="r", task_id="t1", payload=payload)
 
@@ -289,16 +320,19 @@ class TestWire:
             "data": "42",
         }
 
-    def test_the_reduced_answer_of_a_trial_tenant_is_understood(self) -> None:
+    def test_reduced_answer_is_accepted(self) -> None:
+        """The reduced answer to a trial tenant is accepted."""
         answer = V1EvaluateResponse.model_validate({"status": "error", "errors": "error"})
 
         assert (answer.status, answer.errors, answer.result) == ("error", ["error"], None)
         assert V1ScoreResponse.model_validate({"final_score": 0.5}).metadata == {}
 
     def test_any_field_of_the_version_may_be_null(self) -> None:
+        """A field of the version answer may be null."""
         assert VersionResponse.model_validate({"service_version": None}).service_version is None
 
-    def test_unknown_extra_fields_of_an_answer_are_accepted(self) -> None:
+    def test_unknown_fields_of_an_answer_are_accepted(self) -> None:
+        """Unknown fields of an answer are accepted."""
         answer = TaskListResponse.model_validate({"tasks": [{"id": "t1"}], "next_page": None})
 
         assert answer.tasks == [{"id": "t1"}]

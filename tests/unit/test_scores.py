@@ -27,14 +27,14 @@ if TYPE_CHECKING:
         ({"pass_percentage": None, "score": 0.75}, 0.75),
     ],
 )
-def test_a_number_counts_itself_and_an_object_its_pass_percentage_or_its_score(
-    result: JsonValue, score: float
-) -> None:
+def test_number_or_object_has_a_score(result: JsonValue, score: float) -> None:
+    """A number is its score; an object's is its pass_percentage, or else its score."""
     assert default_task_score(result) == score
 
 
 @pytest.mark.parametrize("result", [100, 87.5, -3, {"pass_percentage": 87.5}, {"score": -3}])
 def test_a_score_is_never_rescaled(result: JsonValue) -> None:
+    """A score is taken as it is and never rescaled."""
     number = next(iter(result.values())) if isinstance(result, dict) else result
 
     assert default_task_score(result) == number
@@ -43,16 +43,19 @@ def test_a_score_is_never_rescaled(result: JsonValue) -> None:
 @pytest.mark.parametrize(
     "result", [None, "0.5", "", [], [1.0], {}, {"passed": True}, {"score": "high"}, {"score": [1]}]
 )
-def test_a_result_without_a_number_counts_as_unknown(result: JsonValue) -> None:
+def test_result_without_a_number_is_unknown(result: JsonValue) -> None:
+    """A result without a number has no score."""
     assert default_task_score(result) is None
 
 
 @pytest.mark.parametrize(
     "result", [math.nan, math.inf, -math.inf, {"pass_percentage": math.nan}, {"score": math.inf}]
 )
-def test_a_number_that_is_not_finite_counts_as_unknown(result: JsonValue) -> None:
+def test_number_that_is_not_finite_is_unknown(result: JsonValue) -> None:
+    """A number that is not finite is no score."""
     assert default_task_score(result) is None
 
 
-def test_a_whole_number_too_large_for_a_float_counts_as_unknown() -> None:
+def test_huge_whole_number_is_unknown() -> None:
+    """A whole number that is too large for a float is no score."""
     assert default_task_score({"score": 10**400}) is None

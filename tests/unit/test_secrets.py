@@ -40,22 +40,27 @@ ODD = "a/b+c=d e\"f'g\\h&i<j>é"
 
 
 class TestUrls:
-    def test_user_names_and_passwords_are_found_as_written_and_as_meant(self) -> None:
+    def test_user_info_is_found_in_both_forms(self) -> None:
+        """User name and password of a URL are found encoded and decoded."""
         found = user_info("https://some%40one:pass%2Fword@example.com/x")
         written = ["some%40one", "pass%2Fword", "some%40one:pass%2Fword"]
         assert found == [*written, "some@one", "pass/word", "some@one:pass/word"]
 
     def test_a_token_without_a_password_is_found(self) -> None:
+        """A token in a URL without a password is found."""
         assert user_info("https://token@example.com") == ["token", "token"]
 
     def test_the_key_in_a_query_is_found(self) -> None:
+        """A key in the query of a URL is found, encoded and decoded."""
         assert user_info("https://example.com/?v=1&api-key=a%2Bb#x") == ["a%2Bb", "a+b"]
 
-    def test_they_are_found_in_a_url_that_is_malformed(self) -> None:
+    def test_user_info_of_a_malformed_url_is_found(self) -> None:
+        """User name and password are found in a malformed URL."""
         assert user_info("http://me:word@[")[:2] == ["me", "word"]
 
     @pytest.mark.parametrize("url", ["https://example.com", "", "local", "http://[", "x:y@"])
-    def test_a_url_without_them_has_none(self, url: str) -> None:
+    def test_url_without_user_info_has_none(self, url: str) -> None:
+        """A URL without user name, password or key gives none."""
         assert user_info(url) == []
 
     @pytest.mark.parametrize(
@@ -72,7 +77,8 @@ class TestUrls:
             ("me:word@example.com/v1", "example.com/v1"),
         ],
     )
-    def test_they_are_not_shown(self, url: str, shown: str) -> None:
+    def test_user_info_is_not_shown(self, url: str, shown: str) -> None:
+        """A URL is shown without its user name, password and keys."""
         assert without_user_info(url) == shown
 
 
@@ -94,12 +100,14 @@ class TestKeys:
             "my_api_key",
         ],
     )
-    def test_a_variable_that_is_named_like_a_secret_holds_one(self, name: str) -> None:
+    def test_secret_variable_names(self, name: str) -> None:
+        """A variable that is named like a secret holds one."""
         assert names_a_secret(name)
         assert [*secrets_of_environment({name: self.KEY})] == [self.KEY]
 
     @pytest.mark.parametrize("name", ["KEYBOARD", "TOKENIZER", "MONKEY", "KEY_FILE", "SERVICE_URL"])
-    def test_another_one_does_not(self, name: str) -> None:
+    def test_other_variable_names(self, name: str) -> None:
+        """A variable with a similar name holds no secret."""
         assert not names_a_secret(name)
         assert [*secrets_of_environment({name: self.KEY})] == []
 
@@ -117,11 +125,13 @@ class TestKeys:
             "https://example.com/keys/0123456789",
         ],
     )
-    def test_a_word_a_place_or_a_number_under_such_a_name_is_none(self, value: str) -> None:
+    def test_values_that_are_no_keys(self, value: str) -> None:
+        """A word, a path, a URL or a number under a secret's name is no secret."""
         assert not looks_like_a_key(value)
         assert [*secrets_of_environment({"MY_PASSWORD": value})] == []
 
-    def test_the_path_of_a_file_that_is_there_is_none(self, tmp_path: Path) -> None:
+    def test_path_of_an_existing_file_is_no_key(self, tmp_path: Path) -> None:
+        """The path of a file that exists is no key."""
         file = tmp_path / "0123456789abcdef"
         assert not looks_like_a_key(f"{file}/0123456789abcdef.pem")
         file.touch()
@@ -130,11 +140,13 @@ class TestKeys:
     @pytest.mark.parametrize(
         "value", ["/K7MDENG/bPxRfiCYEXAMPLEKEY1+abcdefghij", "sk-0123456789abcdef" * 500]
     )
-    def test_base64_that_begins_like_a_path_and_a_very_long_key_are_keys(self, value: str) -> None:
+    def test_base64_and_long_values_are_keys(self, value: str) -> None:
+        """Base64 that starts like a path and a very long value are keys."""
         assert looks_like_a_key(value)
 
     @pytest.mark.parametrize("name", KEY_VARIABLES)
-    def test_the_frameworks_own_keys_are_secret_whatever_they_look_like(self, name: str) -> None:
+    def test_own_keys_are_always_secret(self, name: str) -> None:
+        """The framework's own key variables are secret whatever they hold."""
         assert [*secrets_of_environment({name: "just a word"})] == ["just a word"]
 
     @pytest.mark.parametrize(
@@ -147,11 +159,13 @@ class TestKeys:
             ("ALL_PROXY", "someone:password@proxy:3128"),
         ],
     )
-    def test_what_we_connect_to_has_secret_user_info(self, name: str, value: str) -> None:
+    def test_service_and_proxy_user_info_is_secret(self, name: str, value: str) -> None:
+        """User name and password of the service, the endpoint and the proxies are secret."""
         found = {*secrets_of_environment({name: value})}
         assert found == {"someone", "password", "someone:password"}
 
-    def test_another_url_hides_its_pair_and_what_looks_like_a_key(self) -> None:
+    def test_other_urls_hide_pairs_and_keys(self) -> None:
+        """Of another URL, the pair and a user name that looks like a key are secret."""
         url = "postgres://postgres:postgres@db/postgres"
         assert {*secrets_of_environment({"DATABASE_URL": url})} == {"postgres:postgres"}
         url = f"https://{self.KEY}@sentry.example.com/1"
@@ -166,16 +180,19 @@ class TestKeys:
             ["run", "--option", "my_token=a-word"],
         ],
     )
-    def test_flags_and_options_are_known_by_their_names(self, arguments: list[str]) -> None:
+    def test_secret_flags_are_known_by_name(self, arguments: list[str]) -> None:
+        """Values of flags and options that are named like secrets are secret."""
         assert [*secrets_of_arguments(arguments)] == ["a-word"]
 
     @pytest.mark.parametrize("flag", [["--service-url=%s"], ["--service-url", "%s"]])
-    def test_the_urls_of_flags_hide_their_user_info(self, flag: list[str]) -> None:
+    def test_url_flags_hide_user_info(self, flag: list[str]) -> None:
+        """User name and password in the URL of a flag are secret."""
         arguments = [part.replace("%s", "https://me:word@example.com") for part in flag]
         assert {*secrets_of_arguments(arguments)} == {"me", "word", "me:word"}
 
     @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--key"], ["score", "a=b"]])
     def test_other_arguments_hide_nothing(self, arguments: list[str]) -> None:
+        """Other arguments hold no secret."""
         assert {*secrets_of_arguments(arguments)} <= {""}
 
 
@@ -241,11 +258,13 @@ class TestRepr:
             "Redactor",
         ],
     )
-    def test_nothing_that_holds_a_key_shows_it(self, holders: dict[str, object], name: str) -> None:
+    def test_repr_never_shows_a_key(self, holders: dict[str, object], name: str) -> None:
+        """No object that holds a key shows it in its repr()."""
         shown = repr(holders[name])
         assert name in shown
         assert "hidden" not in shown
 
-    def test_what_else_they_hold_is_still_shown(self, holders: dict[str, object]) -> None:
+    def test_repr_shows_the_rest(self, holders: dict[str, object]) -> None:
+        """The repr() of an object that holds a key shows its other fields."""
         assert "url='https://example.com'" in repr(holders["Endpoint"])
         assert "model='m'" in repr(holders["RunRequest"])

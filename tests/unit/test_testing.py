@@ -158,17 +158,20 @@ def write_repository(root: Path, name: str, case: Case) -> None:
         (root / "data" / "validation.json").write_text(json.dumps(data))
 
 
-def test_nothing_but_the_authors_own_class_is_collected(endings: Endings) -> None:
+def test_only_the_authors_class_is_collected(endings: Endings) -> None:
+    """Pytest collects the contract's tests once, in the author's class."""
     assert set(endings["good"]) == {COMPLETE, CALLABLE, LOADS, SAME_AGAIN, REFERENCES, OPTIONS}
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.fails is None])
-def test_a_runner_that_works_passes_every_test(endings: Endings, name: str) -> None:
+def test_working_runner_passes_every_test(endings: Endings, name: str) -> None:
+    """A runner that works passes all tests of the contract."""
     assert set(endings[name].values()) == {"PASSED"}
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.fails])
-def test_a_broken_runner_fails_the_test_that_is_about_it(endings: Endings, name: str) -> None:
+def test_broken_runner_fails_the_matching_test(endings: Endings, name: str) -> None:
+    """A broken runner fails the test that is about its error."""
     fails = CASES[name].fails
     assert fails is not None
 
@@ -178,7 +181,8 @@ def test_a_broken_runner_fails_the_test_that_is_about_it(endings: Endings, name:
 @pytest.mark.parametrize(
     "name", ["other_tasks_each_time", "no_reference", "required_option", "without_log_dir"]
 )
-def test_a_fault_of_one_kind_fails_one_test(endings: Endings, name: str) -> None:
+def test_one_error_fails_one_test(endings: Endings, name: str) -> None:
+    """An error of one kind fails one test and no other."""
     failed = [test for test, ended in endings[name].items() if ended != "PASSED"]
 
     assert failed == [CASES[name].fails]

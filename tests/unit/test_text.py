@@ -34,11 +34,13 @@ from benchmark_runner._text import (
         ("\x1b", ""),
     ],
 )
-def test_escapes_and_controls_are_left_out(text: str, shown: str) -> None:
+def test_escapes_and_controls_are_removed(text: str, shown: str) -> None:
+    """Escape sequences and control characters are removed."""
     assert printable(text) == shown
 
 
-def test_a_place_within_a_line_takes_no_line_ends() -> None:
+def test_one_line_has_no_line_ends() -> None:
+    """A text for one line has no line ends."""
     assert in_one_line(" a\n\n\x1b[1mb\t c\r\n") == "a b c"
 
 
@@ -54,11 +56,13 @@ def test_a_place_within_a_line_takes_no_line_ends() -> None:
         (["x" * 100, "y"], f"{'x' * 100}, …"),
     ],
 )
-def test_of_many_ids_as_many_are_named_as_leave_a_line_readable(ids: list[str], named: str) -> None:
+def test_many_ids_are_cut_to_a_readable_line(ids: list[str], named: str) -> None:
+    """A list of many ids is cut where the line would become too long."""
     assert some_ids(ids) == named
 
 
-def test_one_is_no_plural() -> None:
+def test_one_is_not_a_plural() -> None:
+    """A number of 1 has a singular noun."""
     assert [plural(1, "task"), plural(2_000, "task")] == ["1 task", "2,000 tasks"]
 
 
@@ -73,7 +77,8 @@ def test_one_is_no_plural() -> None:
         (172800, "2 d"),
     ],
 )
-def test_an_age_is_in_the_largest_unit_that_says_enough(seconds: float, words: str) -> None:
+def test_age_has_the_largest_useful_unit(seconds: float, words: str) -> None:
+    """An age is shown in the largest unit that says enough."""
     assert age(seconds) == words
 
 
@@ -82,6 +87,7 @@ def test_an_age_is_in_the_largest_unit_that_says_enough(seconds: float, words: s
     [(-1, "0:00:00"), (59.9, "0:00:59"), (3661, "1:01:01"), (360_000, "100:00:00")],
 )
 def test_a_duration_reads_as_a_clock(seconds: float, text: str) -> None:
+    """A duration is shown as hours, minutes and seconds."""
     assert clock(seconds) == text
 
 
@@ -90,9 +96,11 @@ def test_a_duration_reads_as_a_clock(seconds: float, text: str) -> None:
     [(0, "$0.00"), (0.012345, "$0.0123"), (0.1, "$0.10"), (1234.5, "$1,234.50")],
 )
 def test_small_amounts_have_more_decimals(amount: float, text: str) -> None:
+    """An amount below 10 cents has more than two decimals."""
     assert dollars(amount) == text
 
 
 def test_similar_names_are_suggested() -> None:
+    """A similar name is suggested; otherwise nothing."""
     assert did_you_mean("run-2", ["run-1", "other"]) == "Did you mean run-1? "
     assert did_you_mean("run-2", ["other"]) == ""

@@ -37,6 +37,7 @@ def docstrings_in(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_no_summary_begins_with_a_question() -> None:
+    """The docstrings of the package do not begin as questions."""
     assert [
         f"{path.relative_to(PACKAGE)}:{line}: {text.splitlines()[0]}"
         for path in MODULES
@@ -46,11 +47,13 @@ def test_no_summary_begins_with_a_question() -> None:
 
 
 def test_no_module_is_named_by_a_gerund() -> None:
+    """The names of modules are no gerunds, but for a few nouns."""
     names = {path.stem.lstrip("_") for path in MODULES}
     assert sorted(name for name in names if re.search("ing$|ed$", name)) == sorted(NOUNS)
 
 
 def test_no_source_speaks_a_private_language() -> None:
+    """The source of the package is free of private words."""
     assert [
         f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
         for path in MODULES
@@ -59,7 +62,43 @@ def test_no_source_speaks_a_private_language() -> None:
     ] == []
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
+    """Each module of the package has a docstring."""
     assert [
         str(path) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text()))
     ] == []
+
+
+TESTS = Path(__file__).parents[1]
+LONGEST_NAME = 50
+#: A capital, a flag or a call begins a docstring of a test, and a full stop ends it.
+SENTENCE = re.compile(r"(?!(Tests?|Checks?|Verify)\b)([A-Z]|-|\w+\().*\.\Z", re.DOTALL)
+
+
+def docstrings_of_tests() -> dict[str, str]:
+    """Return the docstring of each test, empty if it has none."""
+    return {
+        f"{path.relative_to(TESTS)}:{node.lineno}::{node.name}": ast.get_docstring(node) or ""
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if "old_runner" not in path.parts  # a project of an earlier framework, kept as it was
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_")
+    }
+
+
+def test_tests_have_short_names() -> None:
+    """The name of a test has at most 50 characters."""
+    names = [test.split("::")[-1] for test in docstrings_of_tests()]
+    assert names
+    assert [name for name in names if len(name) > LONGEST_NAME] == []
+
+
+def test_docstrings_of_tests_state_the_behaviour() -> None:
+    """The docstring of a test is a sentence that states the behaviour."""
+    docs = docstrings_of_tests()
+    assert {
+        test: doc
+        for test, doc in docs.items()
+        if not SENTENCE.match(doc) or QUESTION.match(doc) or PRIVATE_WORDS.search(doc)
+    } == {}

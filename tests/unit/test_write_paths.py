@@ -52,6 +52,7 @@ def calls_in(path: Path) -> set[str]:
 
 
 def test_no_other_module_changes_files() -> None:
+    """Only the storage and the locks change files, except for known calls."""
     changing = {
         (str(path.relative_to(PACKAGE)), call)
         for path in PACKAGE.rglob("*.py")
@@ -61,13 +62,15 @@ def test_no_other_module_changes_files() -> None:
     assert changing <= KNOWN
 
 
-def test_the_check_sees_what_changes_files(tmp_path: Path) -> None:
+def test_check_sees_changing_calls(tmp_path: Path) -> None:
+    """The check finds the calls that change files."""
     module = tmp_path / "module.py"
     module.write_text("path.write_text('x'); open('f', mode='w'); os.rename(a, b); open('f')\n")
     assert calls_in(module) == {"write_text", "open", "rename"}
 
 
-def test_the_page_lists_every_method_that_writes() -> None:
+def test_page_lists_every_writing_method() -> None:
+    """The durability page names each method of RunArtifacts that writes."""
     page = PAGE.read_text()
     writing = [
         name

@@ -26,7 +26,7 @@ class TestAnswers:
         ],
     )
     @pytest.mark.parametrize("elsewhere", [False, True])
-    def test_a_damaged_file_is_taken_back_from_git(
+    def test_damaged_answers_come_back_from_git(
         self,
         healthy: RunnerProject,
         monkeypatch: pytest.MonkeyPatch,
@@ -34,6 +34,7 @@ class TestAnswers:
         said: str,
         elsewhere: bool,
     ) -> None:
+        """A damaged answers file is restored from git by the remedy."""
         file = healthy.root / ".copier-answers.yml"
         whole = file.read_text()
         file.unlink() if damage is None else file.write_text(damage)
@@ -64,9 +65,10 @@ class TestAnswers:
             ),
         ],
     )
-    def test_a_file_that_was_never_whole_is_made_anew_from_where_the_runtime_is_from(
+    def test_answers_are_made_from_the_source(
         self, healthy: RunnerProject, tmp_path: Path, source: str, end: str
     ) -> None:
+        """An answers file that was never complete is made from the runtime's source."""
         clone = tmp_path / "clone"
         (clone / ".git").mkdir(parents=True)
         write_answers(healthy, benchmark_name=None)
@@ -82,23 +84,24 @@ class TestAnswers:
         )
         assert remedy.endswith(f" --data runtime_source={end} .")
 
-    def test_a_copy_from_a_folder_without_git_is_told_that_it_gets_no_updates(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_copy_without_git_gets_no_updates(self, healthy: RunnerProject) -> None:
+        """A copy from a folder without git gets no updates."""
         write_answers(healthy, _commit=None)
         found = offline(healthy)["answers"]
         assert found["status"] == "fault"
         assert "no updates" in found["message"]
         assert "git checkout HEAD" in found["remedy"]
 
-    def test_what_stands_in_a_damaged_file_is_not_repeated(self, healthy: RunnerProject) -> None:
+    def test_damaged_answers_are_not_shown(self, healthy: RunnerProject) -> None:
+        """The content of a damaged answers file is not shown."""
         file = healthy.root / ".copier-answers.yml"
         file.write_text(f"_src_path: 'https://me:{KEY}@example.com\n  [")
         ended = healthy.run("doctor", "--offline")
         assert ended.code == 1
         assert KEY not in ended.out + ended.err
 
-    def test_the_others_say_that_they_need_it(self, healthy: RunnerProject) -> None:
+    def test_other_checks_need_the_answers(self, healthy: RunnerProject) -> None:
+        """Other checks say that they need the answers file."""
         (healthy.root / ".copier-answers.yml").unlink()
         found = checks(healthy.run("doctor", "--json"))
         for name in ("template", "drift"):

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 
 class TestConflicts:
-    def test_markers_are_named_with_their_lines_in_files_tracked_or_not(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_markers_are_listed_with_lines(self, healthy: RunnerProject) -> None:
+        """Conflict markers are listed with their lines, in untracked files, too."""
         (healthy.root / "runner" / "grader.py").write_text(
             "x = 1\n<<<<<<< before updating\n=======\ny = 2\n>>>>>>> after updating\n"
         )
@@ -27,6 +26,7 @@ class TestConflicts:
         assert "Merge" in found["remedy"]
 
     def test_rejected_changes_are_named(self, healthy: RunnerProject) -> None:
+        """Files of rejected changes are named."""
         (healthy.root / "Makefile.rej").write_text("@@ -1 +1 @@\n")
         found = offline(healthy)["conflicts"]
         assert found["status"] == "fault"
@@ -42,26 +42,26 @@ class TestConflicts:
             b"",
         ],
     )
-    def test_what_only_looks_like_a_marker_is_none(
-        self, healthy: RunnerProject, content: bytes
-    ) -> None:
+    def test_similar_text_is_no_marker(self, healthy: RunnerProject, content: bytes) -> None:
+        """Text that only looks like a marker is none."""
         (healthy.root / "a file").write_bytes(content)
         assert offline(healthy)["conflicts"]["status"] == "ok"
 
-    def test_ignored_files_are_not_looked_at(self, healthy: RunnerProject) -> None:
+    def test_ignored_files_are_not_read(self, healthy: RunnerProject) -> None:
+        """Files that git ignores are not read."""
         (healthy.root / ".gitignore").write_text("*.log\n")
         (healthy.root / "a.log").write_text("<<<<<<< mine\n")
         assert offline(healthy)["conflicts"]["status"] == "ok"
 
-    def test_deleted_files_and_links_to_nowhere_are_no_matter(self, healthy: RunnerProject) -> None:
+    def test_deleted_files_and_broken_links(self, healthy: RunnerProject) -> None:
+        """Deleted files and links to nowhere are no problem."""
         (healthy.root / "runner" / "__init__.py").unlink()
         (healthy.root / "link").symlink_to("nowhere")
         assert offline(healthy)["conflicts"]["status"] == "ok"
 
     @pytest.mark.parametrize("outer", [False, True], ids=["no git", "ignored by an outer git"])
-    def test_without_git_what_is_the_authors_is_looked_at(
-        self, healthy: RunnerProject, outer: bool
-    ) -> None:
+    def test_without_git_own_files_are_read(self, healthy: RunnerProject, outer: bool) -> None:
+        """Without git all files are read but those that .gitignore names."""
         shutil.rmtree(healthy.root / ".git")
         if outer:
             git(healthy.root.parent, "init", "--quiet")
@@ -73,9 +73,8 @@ class TestConflicts:
         message = offline(healthy)["conflicts"]["message"]
         assert message.endswith(": .github/a.txt:1, docs/a.txt:1")
 
-    def test_in_a_larger_repository_only_the_project_is_looked_at(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_only_the_project_is_read(self, healthy: RunnerProject) -> None:
+        """In a larger repository only the project is read."""
         shutil.rmtree(healthy.root / ".git")
         outer = healthy.root.parent
         (outer / "other.txt").write_text("<<<<<<< mine\n")

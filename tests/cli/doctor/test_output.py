@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class TestWhole:
-    def test_offline_a_healthy_project_has_no_fault(self, healthy: RunnerProject) -> None:
+    def test_healthy_project_has_no_problem(self, healthy: RunnerProject) -> None:
+        """A healthy project has no problem offline."""
         found = offline(healthy)
         for name, each in found.items():
             assert each["status"] == ("not_checked" if name in ONLINE else "ok"), each
         assert {found[name]["message"] for name in ONLINE} == {"--offline"}
 
-    def test_as_text_there_is_a_line_a_check_and_a_last_one_that_sums_up(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_text_has_a_line_per_check(self, healthy: RunnerProject) -> None:
+        """The text has a line for each check and a summary."""
         ended = healthy.execute("doctor", "--offline")
         assert ended.code == 0
         lines = ended.out.splitlines()
@@ -34,9 +34,8 @@ class TestWhole:
         ]
         assert lines[-1] == "No fault found; not checked: template, service, drift."
 
-    def test_a_fault_is_told_with_its_remedy_below_it_within_80_columns(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_problem_has_its_remedy_below(self, healthy: RunnerProject) -> None:
+        """A problem has its remedy below it, within 80 columns."""
         names = [f"a_rather_long_name_of_a_file_{number}.txt" for number in range(4)]
         for name in names:
             (healthy.root / name).write_text("<<<<<<< mine\n")
@@ -51,16 +50,17 @@ class TestWhole:
         assert lines[answers + 2] == " " * 13 + "git checkout HEAD -- .copier-answers.yml"
         assert lines[-1].startswith("2 faults: conflicts, answers; not checked: ")
 
-    def test_nothing_in_the_project_is_changed(self, healthy: RunnerProject) -> None:
+    def test_nothing_is_changed(self, healthy: RunnerProject) -> None:
+        """Nothing in the project is changed."""
         healthy.execute("doctor")
         assert git(healthy.root, "status", "--short", "--ignored") == ""
 
     def test_an_unknown_flag_is_a_usage_error(self, healthy: RunnerProject) -> None:
+        """An unknown flag is a usage error."""
         assert healthy.run("doctor", "--upside-down").code == 2
 
-    def test_help_fits_the_terminal_and_imports_neither_agent_nor_checks(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_help_imports_neither_agent_nor_checks(self, healthy: RunnerProject) -> None:
+        """The help fits the terminal and imports neither agent nor checks."""
         healthy.write_agent("raise RuntimeError('imported for --help')")
         heavy = ["benchmark_runner.cli.doctor", "benchmark_runner.base", "yaml", "httpx"]
         healthy.script.write_text(
@@ -76,9 +76,10 @@ class TestWhole:
         assert lines[-1] == "[]"
         assert max(map(len, lines)) <= COLUMNS
 
-    def test_a_wheel_without_its_repository_is_checked_as_far_as_it_goes(
+    def test_wheel_is_checked_without_repository(
         self, healthy: RunnerProject, tmp_path: Path
     ) -> None:
+        """An installed wheel is checked without what needs the repository."""
         site = tmp_path / "venv" / "site-packages"
         shutil.copytree(healthy.root / "runner", site / "runner")
         shutil.copytree(healthy.root / "data", site / "runner" / "data")
@@ -91,6 +92,7 @@ class TestWhole:
         messages = {found[name]["message"] for name in of_repository}
         assert messages == {"installed without its repository"}
 
-    def test_what_the_agent_prints_does_not_spoil_the_object(self, healthy: RunnerProject) -> None:
+    def test_agents_output_does_not_spoil_the_json(self, healthy: RunnerProject) -> None:
+        """Output of the agent does not spoil the JSON."""
         healthy.change_agent(("import asyncio\n", "import asyncio\nprint('imported')\n"))
         assert faults(healthy.execute("doctor", "--offline", "--json")) == []

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class TestTime:
-    def test_a_repository_that_does_not_answer_is_given_up_and_nothing_is_left(
+    def test_silent_repository_is_given_up(
         self,
         healthy: RunnerProject,
         silent: socket.socket,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
+        """A repository that does not answer is given up, and nothing is left."""
         monkeypatch.setattr(updates, "_REMOTE_TIME", 0.3)
         monkeypatch.setattr(drift, "_RENDERING_TIME", 2)
         (tmp_path / "temporary").mkdir()
@@ -40,9 +41,10 @@ class TestTime:
         assert [*(tmp_path / "temporary").iterdir()] == []
 
     @pytest.mark.parametrize("as_json", [True, False])
-    def test_a_signal_ends_it_and_what_it_has_started(
+    def test_signal_ends_doctor_and_its_children(
         self, healthy: RunnerProject, silent: socket.socket, as_json: bool
     ) -> None:
+        """A signal ends the command and the processes that it started."""
         # Over http git has a child of its own that asks.
         write_answers(healthy, _src_path=f"git+http://127.0.0.1:{silent.getsockname()[1]}/x")
         process = healthy.start("doctor", *(["--json"] if as_json else []))
@@ -60,9 +62,10 @@ class TestTime:
             assert "stopped by SIGTERM" in ended.err
 
 
-def test_what_another_program_says_is_repeated_without_the_user_info_of_addresses(
+def test_foreign_message_hides_user_info(
     tmp_path: Path,
 ) -> None:
+    """The message of another program is shown without user info."""
     complain = "echo fatal: no access to https://me:pw@example.com/x >&2; exit 128"
     with pytest.raises(processes.ProgramError) as caught:
         asyncio.run(processes.call("sh", "-c", complain, cwd=tmp_path))
@@ -70,9 +73,8 @@ def test_what_another_program_says_is_repeated_without_the_user_info_of_addresse
 
 
 @pytest.mark.parametrize("flags", [["--json"], []])
-def test_no_secret_of_an_address_or_the_environment_is_shown(
-    healthy: RunnerProject, flags: list[str]
-) -> None:
+def test_secrets_of_addresses_are_not_shown(healthy: RunnerProject, flags: list[str]) -> None:
+    """No secret of an address or the environment is shown."""
     hidden = ("s3cret-in-source", "s3cret-in-service", "pw", "s3cret-in-query")
     write_answers(healthy, _src_path=f"https://me:{hidden[0]}@127.0.0.1:1/x.git")
     service = f"http://me:{hidden[1]}@127.0.0.1:1"

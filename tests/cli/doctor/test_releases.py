@@ -22,13 +22,14 @@ class TestTemplate:
         return checks(project.run("doctor", "--json"))["template"]
 
     @pytest.mark.parametrize("commit_name", ["v0.9.0", "v0.9.0-4-gabcdef0", "abcdef0"])
-    def test_a_newer_release_is_told_with_the_update_and_is_no_fault(
+    def test_newer_release_is_reported(
         self,
         healthy: RunnerProject,
         template: Callable[..., str],
         tmp_path: Path,
         commit_name: str,
     ) -> None:
+        """A newer release of the template is reported and is no problem."""
         template("v0.9.0", "v0.10.0", "v1.0.0rc1", "other-9.0.0", "9.0.0", "v9.0")
         found = self.check(healthy, str(tmp_path / "template"), commit_name)
         assert found["status"] == "ok"
@@ -36,44 +37,47 @@ class TestTemplate:
         assert "update" in found["remedy"]
 
     @pytest.mark.parametrize("commit_name", ["v0.10.0", "v0.10.0-4-gabcdef0", "v1.0.0rc1"])
-    def test_the_newest_release_is_told_to_be_that(
+    def test_newest_release_is_recognised(
         self,
         healthy: RunnerProject,
         template: Callable[..., str],
         tmp_path: Path,
         commit_name: str,
     ) -> None:
+        """The newest release is recognised as such."""
         template("v0.9.0", "v0.10.0")
         found = self.check(healthy, str(tmp_path / "template"), commit_name)
         assert (found["status"], found["remedy"]) == ("ok", None)
         assert found["message"].startswith("v0.10.0 is the newest release")
 
-    def test_a_commit_that_was_released_later_is_that_release(
+    def test_released_commit_is_that_release(
         self, healthy: RunnerProject, template: Callable[..., str], tmp_path: Path
     ) -> None:
+        """A commit that was released later is that release."""
         made = template("v0.2.0")
         found = self.check(healthy, str(tmp_path / "template"), made[:7])
         assert found["message"].startswith("v0.2.0 is the newest release")
 
-    def test_before_the_first_release_there_is_none(
+    def test_no_release_yet(
         self, healthy: RunnerProject, template: Callable[..., str], tmp_path: Path
     ) -> None:
+        """Before the first release there is none."""
         template()
         found = self.check(healthy, f"git+file://{tmp_path}/template", "abcdef0")
         assert (found["status"], found["remedy"]) == ("ok", None)
         assert "no release is out" in found["message"]
 
-    def test_a_repository_that_is_not_there_leaves_it_open_with_the_command(
-        self, healthy: RunnerProject
-    ) -> None:
+    def test_missing_repository_is_not_checked(self, healthy: RunnerProject) -> None:
+        """A template that can't be found leaves the check open with the command."""
         found = self.check(healthy, "/nowhere", "v0.1.0")
         assert found["status"] == "not_checked"
         assert "'/nowhere' does not appear to be a git repository" in found["message"]
         assert found["remedy"].endswith("copier check-update")
 
-    def test_without_git_it_is_left_open(
+    def test_missing_git_is_not_checked(
         self, healthy: RunnerProject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Without git the check is left open."""
         monkeypatch.setenv("PATH", "/nowhere")
         found = self.check(healthy, "gh:vals-ai/create-benchmark-runner", "v0.1.0")
         assert found["status"] == "not_checked"
@@ -90,5 +94,6 @@ class TestTemplate:
             ("/home/me/template", "/home/me/template"),
         ],
     )
-    def test_an_address_is_what_copier_makes_of_it(self, source: str, address: str) -> None:
+    def test_address_is_expanded_as_by_copier(self, source: str, address: str) -> None:
+        """An address is expanded as copier does it."""
         assert updates.repository_of(source) == address

@@ -31,7 +31,8 @@ class Taker:
         return [item for part in self.parts for item in part]
 
 
-def test_all_that_is_added_by_any_thread_is_taken_in_order_until_the_end() -> None:
+def test_items_are_taken_in_order() -> None:
+    """All items are taken in order, in another thread, until the end."""
     taker = Taker()
     taker.batches.start()
     for number in range(10_000):
@@ -41,7 +42,8 @@ def test_all_that_is_added_by_any_thread_is_taken_in_order_until_the_end() -> No
     assert threading.get_ident() not in taker.threads
 
 
-def test_what_is_there_at_the_start_is_taken_before_that_returns() -> None:
+def test_early_items_are_taken_at_the_start() -> None:
+    """Items that are there at the start are taken before start() returns."""
     taker = Taker(interval=TOO_LONG)
     taker.batches.add(1)
     taker.batches.start()
@@ -50,7 +52,8 @@ def test_what_is_there_at_the_start_is_taken_before_that_returns() -> None:
     taker.batches.end()
 
 
-def test_rounds_follow_also_while_nothing_is_added() -> None:
+def test_rounds_continue_without_items() -> None:
+    """Rounds follow each other also while nothing is added."""
     taker = Taker()
     taker.batches.start()
     for _ in range(3):
@@ -59,7 +62,8 @@ def test_rounds_follow_also_while_nothing_is_added() -> None:
     assert taker.parts == []
 
 
-def test_others_have_their_turn_while_there_is_much_to_take() -> None:
+def test_large_batches_are_taken_in_parts() -> None:
+    """Many items are taken in parts, so that other threads have their turn."""
     taker = Taker(interval=TOO_LONG)
     for number in range(1000):
         taker.batches.add(number)
@@ -70,7 +74,8 @@ def test_others_have_their_turn_while_there_is_much_to_take() -> None:
     taker.batches.end()
 
 
-def test_one_that_hangs_does_not_hold_up_the_end_for_longer_than_allowed() -> None:
+def test_hanging_round_does_not_delay_the_end() -> None:
+    """A round that hangs holds up the end no longer than allowed."""
     taker, goes_on = Taker(), threading.Event()
     taker.batches.start()
     taker.batches._then = lambda: goes_on.wait(TOO_LONG) and None
@@ -81,7 +86,8 @@ def test_one_that_hangs_does_not_hold_up_the_end_for_longer_than_allowed() -> No
     assert not taker.batches._thread.is_alive()
 
 
-def test_one_that_was_never_begun_has_no_end_to_wait_for() -> None:
+def test_unstarted_batches_end_at_once() -> None:
+    """Batches that were never started end at once."""
     taker = Taker()
     taker.batches.end()
     assert taker.parts == []

@@ -39,13 +39,16 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestCalling:
     async def test_a_coroutine_function_runs_on_the_loop(self) -> None:
+        """A coroutine function runs on the event loop."""
+
         async def answer() -> threading.Thread:
             await asyncio.sleep(0)
             return threading.current_thread()
 
         assert await within(answer, TOO_LONG) is threading.current_thread()
 
-    async def test_a_plain_function_runs_in_a_thread_while_the_loop_goes_on(self) -> None:
+    async def test_plain_function_runs_in_a_thread(self) -> None:
+        """A plain function runs in a thread while the loop continues."""
         loop_went_on = threading.Event()
 
         def answer() -> bool:
@@ -54,7 +57,9 @@ class TestCalling:
         asyncio.get_running_loop().call_soon(loop_went_on.set)
         assert await within(answer, TOO_LONG)
 
-    async def test_a_partial_of_a_method_is_called_as_what_it_wraps(self) -> None:
+    async def test_partial_is_called_as_its_method(self) -> None:
+        """A partial of an async method is called as the method is."""
+
         class Agent:
             async def generate(self, question: str, *, suffix: str) -> str:
                 return question + suffix
@@ -63,7 +68,9 @@ class TestCalling:
         call = partial(agent.generate, "a", suffix="b")
         assert await call_within(agent.generate, call, None) == "ab"
 
-    async def test_an_object_that_can_be_called_is_called(self) -> None:
+    async def test_callable_object_is_called(self) -> None:
+        """An object that can be called is called."""
+
         class Agent:
             async def __call__(self) -> str:
                 return "from an object"
@@ -71,18 +78,22 @@ class TestCalling:
         assert await within(Agent(), None) == "from an object"
         assert await within(partial(Agent()), None) == "from an object"
 
-    async def test_an_awaitable_that_a_plain_function_returns_is_awaited(self) -> None:
+    async def test_returned_awaitable_is_awaited(self) -> None:
+        """An awaitable that a plain function returns is awaited."""
+
         async def answer() -> str:
             await asyncio.sleep(0)
             return "done"
 
         assert await within(lambda: answer(), TOO_LONG) == "done"  # noqa: PLW0108
 
-    async def test_a_thread_sees_the_context_of_its_caller(self) -> None:
+    async def test_thread_has_the_callers_context(self) -> None:
+        """A thread sees the context variables of its caller."""
         setting.set("of the caller")
         assert await within(lambda: setting.get(), None) == "of the caller"  # noqa: PLW0108
 
-    async def test_more_plain_functions_run_at_once_than_a_pool_has_threads(self) -> None:
+    async def test_plain_functions_are_not_pooled(self) -> None:
+        """More plain functions run at once than a pool would have threads."""
         count = 64
         together = threading.Barrier(count)
         calls = [within(lambda: together.wait(TOO_LONG), None) for _ in range(count)]
@@ -91,6 +102,8 @@ class TestCalling:
 
 class TestErrors:
     async def test_an_exception_passes_through(self) -> None:
+        """An exception passes through from the loop and from a thread."""
+
         async def answer() -> None:
             raise ValueError("from the loop")
 
@@ -102,7 +115,9 @@ class TestErrors:
         with pytest.raises(ValueError, match="from a thread"):
             await within(answer_in_thread, TOO_LONG)
 
-    async def test_a_timeout_error_of_the_call_is_not_the_deadline(self) -> None:
+    async def test_timeout_of_the_call_is_not_the_deadline(self) -> None:
+        """A TimeoutError of the call is not the deadline."""
+
         async def answer() -> None:
             async with asyncio.timeout(0):
                 await asyncio.sleep(TOO_LONG)
@@ -118,9 +133,9 @@ class TestErrors:
     @pytest.mark.parametrize(
         "raised", [StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError]
     )
-    async def test_whatever_a_thread_raises_ends_the_call_and_not_the_loop(
-        self, raised: type[BaseException]
-    ) -> None:
+    async def test_exceptions_of_a_thread_end_the_call(self, raised: type[BaseException]) -> None:
+        """Whatever a thread raises ends the call and not the loop."""
+
         def answer() -> None:
             raise raised
 
@@ -128,7 +143,9 @@ class TestErrors:
             await within(answer, 2.0)
         assert not isinstance(caught.value, DeadlineExceeded)
 
-    async def test_leaving_the_program_inside_a_coroutine_ends_the_call_only(self) -> None:
+    async def test_system_exit_ends_the_call_only(self) -> None:
+        """A SystemExit in a coroutine ends the call and not the program."""
+
         async def answer() -> None:
             raise SystemExit(3)
 
@@ -150,7 +167,8 @@ class TestErrors:
 
 
 class TestDeadline:
-    async def test_a_call_that_takes_too_long_is_cancelled_and_may_clean_up(self) -> None:
+    async def test_late_call_is_cancelled_and_cleans_up(self) -> None:
+        """A call that takes too long is cancelled and may clean up."""
         cleaned = asyncio.Event()
 
         async def answer() -> None:
@@ -164,7 +182,9 @@ class TestDeadline:
             await within(answer, SOON)
         assert cleaned.is_set()
 
-    async def test_an_answer_after_the_deadline_comes_too_late(self) -> None:
+    async def test_answer_after_the_deadline_is_late(self) -> None:
+        """An answer that comes after the deadline is too late."""
+
         async def answer() -> str:
             try:
                 await asyncio.sleep(TOO_LONG)
@@ -175,7 +195,9 @@ class TestDeadline:
         with pytest.raises(DeadlineExceeded):
             await within(answer, SOON)
 
-    async def test_an_error_while_cleaning_up_is_still_the_deadline(self) -> None:
+    async def test_error_in_cleanup_is_still_the_deadline(self) -> None:
+        """An error while cleaning up is still reported as the deadline."""
+
         async def answer() -> None:
             try:
                 await asyncio.sleep(TOO_LONG)
@@ -186,7 +208,9 @@ class TestDeadline:
             await within(answer, SOON)
 
     @pytest.mark.parametrize("limit", [None, 0, -1, 0.0])
-    async def test_no_limit_zero_or_less_means_none(self, limit: float | None) -> None:
+    async def test_zero_or_negative_means_no_limit(self, limit: float | None) -> None:
+        """None, 0 or a negative number of seconds means no limit."""
+
         async def answer() -> str:
             for _ in range(5):
                 await asyncio.sleep(0)
@@ -194,7 +218,8 @@ class TestDeadline:
 
         assert await within(answer, limit) == "in its own time"
 
-    async def test_time_that_others_have_taken_is_given_back(self) -> None:
+    async def test_time_lost_to_others_is_added(self) -> None:
+        """Time that others took from the loop is added to the limit."""
         first_limit_reached = asyncio.Event()
         asked = 0
 
@@ -212,7 +237,8 @@ class TestDeadline:
 
         assert await call_within(answer, answer, SOON, lost) == "in its own time"
 
-    async def test_no_more_is_given_back_than_they_have_taken(self) -> None:
+    async def test_only_lost_time_is_added(self) -> None:
+        """No more time is added than others have taken."""
         lost = iter([3.0, 3.0 + SOON, 3.0 + SOON])
 
         async def answer() -> None:
@@ -222,7 +248,8 @@ class TestDeadline:
             await call_within(answer, answer, SOON, lambda: next(lost))
         assert list(lost) == []
 
-    async def test_a_call_that_swallows_cancellation_is_left_behind(self) -> None:
+    async def test_uncancellable_call_is_left_behind(self) -> None:
+        """A call that ignores its cancellation is left behind."""
         release = asyncio.Event()
         left = asyncio.Event()
 
@@ -242,7 +269,8 @@ class TestDeadline:
         release.set()
         await left.wait()
 
-    async def test_a_thread_that_takes_too_long_is_left_behind(self) -> None:
+    async def test_late_thread_is_left_behind(self) -> None:
+        """A thread that takes too long is left behind."""
         release = threading.Event()
         finished = threading.Event()
 
@@ -256,7 +284,8 @@ class TestDeadline:
         release.set()
         assert await asyncio.to_thread(finished.wait, TOO_LONG)
 
-    async def test_a_thread_that_outlives_the_loop_harms_nobody(self) -> None:
+    async def test_thread_may_outlive_the_loop(self) -> None:
+        """A thread that ends after its loop does no harm."""
         release = threading.Event()
         threads: list[threading.Thread] = []
 
@@ -276,6 +305,7 @@ class TestDeadline:
 
 class TestCancellation:
     async def test_cancelling_the_caller_cancels_the_call(self) -> None:
+        """Cancelling the caller cancels the call, which may clean up."""
         started, cleaned = asyncio.Event(), asyncio.Event()
 
         async def answer() -> None:
@@ -292,7 +322,8 @@ class TestCancellation:
             await caller
         assert cleaned.is_set()
 
-    async def test_a_call_that_swallows_cancellation_does_not_hold_up_its_caller(self) -> None:
+    async def test_uncancellable_call_does_not_block(self) -> None:
+        """A call that ignores its cancellation does not hold up its caller."""
         started, release = asyncio.Event(), asyncio.Event()
 
         async def cling() -> None:
@@ -314,7 +345,8 @@ class TestCancellation:
         release.set()
         await asyncio.sleep(0)
 
-    async def test_a_result_that_comes_all_the_same_is_handed_over(self) -> None:
+    async def test_result_despite_cancellation_is_kept(self) -> None:
+        """A result that comes in spite of the cancellation is handed over."""
         started = asyncio.Event()
 
         async def answer() -> str:
@@ -332,7 +364,8 @@ class TestCancellation:
             await caller
         assert caught.value.result == "in time"
 
-    async def test_a_result_that_was_there_just_before_is_handed_over(self) -> None:
+    async def test_result_before_cancellation_is_kept(self) -> None:
+        """A result that came just before the cancellation is handed over."""
         started, go_on = asyncio.Event(), asyncio.Event()
 
         async def answer() -> str:
@@ -349,7 +382,8 @@ class TestCancellation:
             await caller
         assert caught.value.result == "just before"
 
-    async def test_an_error_after_the_cancellation_is_the_cancellation(self) -> None:
+    async def test_error_after_cancellation(self) -> None:
+        """An error after the cancellation is reported as the cancellation."""
         started = asyncio.Event()
 
         async def answer() -> str:

@@ -18,20 +18,23 @@ def thresholds() -> Iterator[tuple[int, int, int]]:
     gc.set_threshold(*before)
 
 
-def test_garbage_is_looked_for_less_often_within(thresholds: tuple[int, int, int]) -> None:
+def test_collections_are_rarer_within(thresholds: tuple[int, int, int]) -> None:
+    """Inside the context garbage is collected less often."""
     with raise_gc_threshold():
         assert gc.get_threshold()[0] > thresholds[0]
         assert gc.get_threshold()[1:] == thresholds[1:]
 
 
-def test_it_is_as_before_afterwards_also_after_an_error(thresholds: tuple[int, int, int]) -> None:
+def test_threshold_is_restored(thresholds: tuple[int, int, int]) -> None:
+    """The threshold is restored, also after an error."""
     with pytest.raises(ZeroDivisionError), raise_gc_threshold():
         divmod(1, 0)
     assert gc.get_threshold() == thresholds
 
 
 @pytest.mark.parametrize("chosen", [0, 100_000], ids=["never", "less often still"])
-def test_what_was_chosen_before_stays(chosen: int) -> None:
+def test_chosen_threshold_is_kept(chosen: int) -> None:
+    """A threshold that was chosen before is kept."""
     gc.set_threshold(chosen)
     with raise_gc_threshold():
         assert gc.get_threshold()[0] == chosen

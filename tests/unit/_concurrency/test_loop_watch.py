@@ -94,9 +94,8 @@ async def in_a_task_of_a_task() -> None:
 
 class TestReporting:
     @pytest.mark.parametrize("agent", [stall, in_a_task, gathered, in_a_group, in_a_task_of_a_task])
-    async def test_code_that_does_not_yield_is_named_once_by_its_task_with_its_stack(
-        self, agent: Agent
-    ) -> None:
+    async def test_blocking_code_is_reported_once(self, agent: Agent) -> None:
+        """Code that does not yield is reported once, with its task and its stack."""
         watched = Watched()
         with watched.watch:
             await asyncio.gather(
@@ -107,7 +106,8 @@ class TestReporting:
         assert BLOCKED_AFTER <= blocked.seconds < TOO_LONG
         assert "in stall\n    block()" in blocked.stack
 
-    async def test_a_callback_that_does_not_yield_is_reported_without_a_name(self) -> None:
+    async def test_blocking_callback_has_no_task(self) -> None:
+        """A callback that does not yield is reported without a task."""
         watched, over = Watched(), asyncio.Event()
 
         def callback() -> None:
@@ -125,6 +125,7 @@ class TestReporting:
         assert "in callback" in blocked.stack
 
     async def test_each_stall_is_reported(self) -> None:
+        """Each stall of a task is reported."""
         watched = Watched()
 
         async def stall_twice() -> None:
@@ -137,6 +138,7 @@ class TestReporting:
         assert [blocked.task_id for blocked in watched.reports] == ["t1", "t1"]
 
     async def test_without_a_stall_nothing_is_reported(self, unreported: None) -> None:
+        """Without a long stall nothing is reported."""
         watched = Watched()
 
         async def stall_for_less() -> None:
@@ -147,7 +149,8 @@ class TestReporting:
             await watched.run("t1", stall_for_less)
         assert watched.reports == []
 
-    async def test_a_plain_function_in_its_thread_keeps_nobody_waiting(self) -> None:
+    async def test_plain_function_blocks_nobody(self) -> None:
+        """A plain function in its thread is not reported."""
         watched, beats = Watched(), 0
         enough = threading.Event()
 
@@ -168,7 +171,8 @@ class TestReporting:
             await counting
         assert "t1" not in [blocked.task_id for blocked in watched.reports]
 
-    async def test_nothing_is_left_of_it_afterwards(self) -> None:
+    async def test_watch_leaves_nothing_behind(self) -> None:
+        """After the watch, the task factory is restored and its thread has ended."""
         loop = asyncio.get_running_loop()
 
         def factory(
@@ -216,7 +220,8 @@ async def start_one_that_stalls() -> None:
 
 class TestTimeLimits:
     @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
-    async def test_a_stall_is_not_counted_against_the_others(self, agent: Agent) -> None:
+    async def test_stall_does_not_count_for_others(self, agent: Agent) -> None:
+        """A stall does not count against the time limits of other tasks."""
         watched = Watched()
 
         async def soon_stall() -> None:
@@ -228,16 +233,19 @@ class TestTimeLimits:
             await watched.run("t1", soon_stall)
             assert await answered == "done"
 
-    async def test_nor_is_one_that_is_too_short_to_be_reported(self, unreported: None) -> None:
-        await self.test_a_stall_is_not_counted_against_the_others(stall_for_longer_than_the_limit)
+    async def test_short_stall_does_not_count_either(self, unreported: None) -> None:
+        """A stall too short to be reported does not count against others either."""
+        await self.test_stall_does_not_count_for_others(stall_for_longer_than_the_limit)
 
-    async def test_nor_is_one_of_a_callback(self) -> None:
+    async def test_stall_of_a_callback_does_not_count(self) -> None:
+        """A stall of a callback does not count against a task's limit."""
         watched = Watched()
         with watched.watch:
             asyncio.get_running_loop().call_later(0.1, block_for_longer_than_the_limit)
             assert await watched.run("innocent", in_small_steps, LIMIT) == "done"
 
-    async def test_what_really_takes_too_long_is_ended_all_the_same(self) -> None:
+    async def test_really_late_call_is_ended(self) -> None:
+        """A call that takes too long by itself is ended in spite of stalls of others."""
         watched = Watched()
         with watched.watch:
             waiting = asyncio.create_task(watched.run("innocent", asyncio.Event().wait, 0.2))
@@ -247,7 +255,8 @@ class TestTimeLimits:
                     await waiting
 
     @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
-    async def test_its_own_stall_counts_as_its_own_time(self, agent: Agent) -> None:
+    async def test_own_stall_counts(self, agent: Agent) -> None:
+        """A task's own stall counts against its limit."""
         watched = Watched()
 
         async def stall_and_go_on() -> str:
@@ -258,7 +267,8 @@ class TestTimeLimits:
         with watched.watch, pytest.raises(DeadlineExceeded):
             await watched.run("t1", stall_and_go_on, LIMIT)
 
-    async def test_who_stalls_before_another_does_not_pay_for_both(self) -> None:
+    async def test_stalls_of_two_are_counted_apart(self) -> None:
+        """Of two tasks that stall, each pays for its own stall only."""
         watched = Watched()
 
         async def stall_and_go_on() -> str:

@@ -102,7 +102,8 @@ async def work(slots: Slots, do: Callable[[], Awaitable[object]]) -> AsyncIterat
 
 
 class TestAPlace:
-    async def test_it_is_free_while_its_holder_rests(self, rests: Rests) -> None:
+    async def test_slot_is_free_while_its_holder_rests(self, rests: Rests) -> None:
+        """A slot is free while its holder rests."""
         slots = Slots(1)
         go_on = asyncio.Event()
 
@@ -119,7 +120,8 @@ class TestAPlace:
             await task
         assert await free_places(slots, 1) == 1
 
-    async def test_who_has_rested_waits_until_one_is_free_again(self, rests: Rests) -> None:
+    async def test_rested_holder_waits_for_a_free_slot(self, rests: Rests) -> None:
+        """A holder that has rested waits until a slot is free."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
@@ -131,16 +133,16 @@ class TestAPlace:
             await task
         assert await free_places(slots, 1) == 1
 
-    async def test_a_cancellation_while_resting_leaves_it_free_once(self, rests: Rests) -> None:
+    async def test_cancelled_rest_frees_the_slot_once(self, rests: Rests) -> None:
+        """A cancellation while resting leaves the slot free, once."""
         slots = Slots(2)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
             task.cancel()
         assert await free_places(slots, 2) == 2
 
-    async def test_a_cancellation_while_waiting_to_get_it_back_leaves_it_free_once(
-        self, rests: Rests
-    ) -> None:
+    async def test_cancelled_wait_frees_the_slot_once(self, rests: Rests) -> None:
+        """A cancellation while waiting for the slot leaves it free, once."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
@@ -152,9 +154,8 @@ class TestAPlace:
             other.end()
         assert await free_places(slots, 1) == 1
 
-    async def test_a_cancellation_just_when_it_comes_back_leaves_it_free_once(
-        self, rests: Rests
-    ) -> None:
+    async def test_cancelled_return_frees_the_slot_once(self, rests: Rests) -> None:
+        """A cancellation just as the slot comes back leaves it free, once."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
             await rests.until(1)
@@ -165,7 +166,8 @@ class TestAPlace:
             task.cancel()
         assert await free_places(slots, 1) == 1
 
-    async def test_several_calls_of_the_same_work_have_one_together(self, rests: Rests) -> None:
+    async def test_calls_of_one_work_share_a_slot(self, rests: Rests) -> None:
+        """Several calls of the same work share one slot."""
         slots = Slots(1)
 
         async def two_calls() -> None:
@@ -178,7 +180,8 @@ class TestAPlace:
                 await task
         assert await free_places(slots, 1) == 1
 
-    async def test_what_the_work_has_left_behind_takes_none(self, rests: Rests) -> None:
+    async def test_leftover_task_takes_no_slot(self, rests: Rests) -> None:
+        """A task that the work left behind takes no slot."""
         slots = Slots(1)
         left_behind: list[asyncio.Task[None]] = []
 
@@ -193,7 +196,8 @@ class TestAPlace:
             await left_behind[0]
         assert await free_places(slots, 1) == 1
 
-    async def test_what_ends_while_it_waits_to_get_it_back_takes_none(self, rests: Rests) -> None:
+    async def test_work_that_ends_waiting_takes_no_slot(self, rests: Rests) -> None:
+        """Work that ends while it waits for its slot takes none."""
         slots = Slots(1)
         left_behind: list[asyncio.Task[None]] = []
         go_on = asyncio.Event()
@@ -214,7 +218,8 @@ class TestAPlace:
                 await left_behind[0]
         assert await free_places(slots, 1) == 1
 
-    async def test_without_one_there_is_only_the_sleep(self, rests: Rests) -> None:
+    async def test_rest_without_a_slot_is_a_sleep(self, rests: Rests) -> None:
+        """Without a slot, rest() only sleeps."""
         resting = asyncio.create_task(sleep_without_slot(1))
         await rests.until(1)
         rests.wake_all()
@@ -278,9 +283,10 @@ class Run(EngineRun):
 
 
 class TestGradings:
-    async def test_one_that_waits_for_another_try_lets_others_be_graded_meanwhile(
+    async def test_waiting_retry_lets_others_be_evaluated(
         self, tmp_path: Path, rests: Rests
     ) -> None:
+        """While one evaluation waits for its retry, others are evaluated."""
         service = Service("t1")
         run = Run(tmp_path, service, 3)
         running = asyncio.create_task(run.grade(1))
@@ -292,9 +298,8 @@ class TestGradings:
         assert sorted(service.graded) == ["t1", "t2", "t3"]
         assert not make_plan(run.artifacts, run.ids)
 
-    async def test_no_more_are_under_way_than_allowed_also_when_all_come_back_from_a_rest(
-        self, tmp_path: Path, rests: Rests
-    ) -> None:
+    async def test_limit_holds_after_a_rest(self, tmp_path: Path, rests: Rests) -> None:
+        """No more evaluations run than allowed, also when all return from a rest."""
         ids = [f"t{number}" for number in range(1, 9)]
         service = Service(*ids)
         run = Run(tmp_path, service, len(ids))
@@ -306,7 +311,8 @@ class TestGradings:
         assert sorted(service.graded) == ids
         assert service.highest == 2
 
-    async def test_how_many_may_wait_is_limited(self, tmp_path: Path, rests: Rests) -> None:
+    async def test_number_of_waiting_is_limited(self, tmp_path: Path, rests: Rests) -> None:
+        """The number of evaluations that wait for a retry is limited."""
         ids = [f"t{number}" for number in range(1, 21)]
         service = Service(*ids)
         run = Run(tmp_path, service, len(ids))
@@ -321,9 +327,8 @@ class TestGradings:
             await asyncio.sleep(0)
         assert sorted(service.graded) == sorted(ids)
 
-    async def test_a_refusal_ends_those_that_rest_and_they_are_owed(
-        self, tmp_path: Path, rests: Rests
-    ) -> None:
+    async def test_refusal_ends_resting_evaluations(self, tmp_path: Path, rests: Rests) -> None:
+        """A refused key ends the evaluations that rest, and they stay to be done."""
         service = Service("t1", "t2")
         run = Run(tmp_path, service, 2)
         running = asyncio.create_task(run.grade(2))
@@ -337,9 +342,8 @@ class TestGradings:
         stopped = [event.task_id for event in run.events if isinstance(event, EvaluationStopped)]
         assert sorted(stopped) == ["t1", "t2"]
 
-    async def test_a_refusal_ends_those_that_wait_for_their_place_without_asking_again(
-        self, tmp_path: Path, rests: Rests
-    ) -> None:
+    async def test_refusal_ends_waiting_evaluations(self, tmp_path: Path, rests: Rests) -> None:
+        """A refused key ends the evaluations that wait, without another request."""
         service = Service("t1", "t2", "t3")
         run = Run(tmp_path, service, 3)
         running = asyncio.create_task(run.grade(1))

@@ -22,30 +22,35 @@ def call(
     return threads.call(asyncio.get_running_loop().create_future(), function, *arguments)
 
 
-async def test_a_call_is_made_in_another_thread_and_returns() -> None:
+async def test_call_runs_in_another_thread() -> None:
+    """A call runs in another thread and returns its result."""
     assert await run_in_thread(pow, 2, 5) == 32
     assert await run_in_thread(threading.get_ident) != threading.get_ident()
 
 
-async def test_what_it_raises_is_raised_where_it_is_awaited() -> None:
+async def test_error_is_raised_to_the_caller() -> None:
+    """An error of the call is raised where it is awaited."""
     with pytest.raises(ZeroDivisionError):
         await run_in_thread(divmod, 1, 0)
 
 
 async def test_a_stop_iteration_is_not_lost() -> None:
+    """A StopIteration of the call becomes a RuntimeError."""
     with pytest.raises(RuntimeError, match="StopIteration"):
         await run_in_thread(next, iter(()))
 
 
 async def test_many_calls_each_get_their_own_answer() -> None:
+    """Each of many calls gets its own answer."""
     threads = ThreadPool(3)
     answers = await asyncio.gather(*(call(threads, pow, number, 2) for number in range(1000)))
     assert answers == [number**2 for number in range(1000)]
 
 
-async def test_others_have_their_turn_between_many_that_have_ended(
+async def test_many_ended_calls_leave_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The loop has turns between the results of many calls that have ended."""
     threads = ThreadPool(1)
     last = threading.Event()
     calls = [call(threads, int) for _ in range(500)]
@@ -58,7 +63,8 @@ async def test_others_have_their_turn_between_many_that_have_ended(
     assert max(after - before for before, after in zip([0, *turns], turns, strict=False)) <= 100
 
 
-async def test_no_more_are_made_at_a_time_than_there_are_threads() -> None:
+async def test_calls_are_limited_to_the_threads() -> None:
+    """No more calls run at once than there are threads."""
     threads = ThreadPool(2)
     at_once, most, lock = 0, 0, threading.Lock()
     together = threading.Barrier(2)
@@ -76,7 +82,8 @@ async def test_no_more_are_made_at_a_time_than_there_are_threads() -> None:
     assert most == 2
 
 
-async def test_one_that_was_cancelled_before_it_began_is_not_made() -> None:
+async def test_cancelled_call_is_not_begun() -> None:
+    """A call that is cancelled before it begins is not made."""
     threads = ThreadPool(1)
     go_on = threading.Event()
     first = call(threads, go_on.wait)
@@ -89,7 +96,8 @@ async def test_one_that_was_cancelled_before_it_began_is_not_made() -> None:
     assert made == [2]
 
 
-async def test_one_that_was_cancelled_after_it_began_goes_on_to_its_end() -> None:
+async def test_begun_call_runs_to_its_end() -> None:
+    """A call that is cancelled after it began runs to its end."""
     threads = ThreadPool(1)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -104,7 +112,8 @@ async def test_one_that_was_cancelled_after_it_began_goes_on_to_its_end() -> Non
     assert await call(threads, pow, 2, 5) == 32
 
 
-def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None:
+def test_call_may_outlive_its_loop() -> None:
+    """A call that ends after its loop does not hold up calls of another loop."""
     threads = ThreadPool(1)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -125,7 +134,8 @@ def test_one_that_ends_after_its_loop_does_not_hold_up_those_of_others() -> None
     assert asyncio.run(ask()) == 32
 
 
-def test_a_loop_that_is_over_is_let_go() -> None:
+def test_closed_loop_is_released() -> None:
+    """A loop that has ended is not kept in memory."""
     threads = ThreadPool(1)
 
     async def work() -> Callable[[], object]:

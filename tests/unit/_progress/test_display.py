@@ -87,9 +87,8 @@ def plain(log: Log) -> PlainDisplay:
 
 
 class TestPlainLines:
-    def test_the_first_and_the_last_line_are_always_there(
-        self, plain: PlainDisplay, log: Log
-    ) -> None:
+    def test_first_and_last_line_are_always_shown(self, plain: PlainDisplay, log: Log) -> None:
+        """The first and the last state are always shown as lines."""
         with plain:
             for event in (
                 GenerationStarted("t1"),
@@ -103,9 +102,10 @@ class TestPlainLines:
             "1/1 done, 0 generating, 0 evaluating",
         ]
 
-    def test_lines_come_at_a_bearable_rate(
+    def test_lines_are_limited_in_rate(
         self, plain: PlainDisplay, log: Log, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Plain lines come at a limited rate."""
         seconds = iter(range(10**6))
         looked = threading.Semaphore(0)
 
@@ -121,23 +121,26 @@ class TestPlainLines:
         # A hundred looks, each a second after the other: a line every five, or six with its own.
         assert 15 <= len(log.lines) <= 25
 
-    def test_what_changed_is_written_even_if_no_event_follows(
+    def test_change_is_shown_without_an_event(
         self, plain: PlainDisplay, log: Log, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A change is shown even if no other event follows."""
         monkeypatch.setattr(display, "PLAIN_INTERVAL", 0.05)
         with plain:
             plain.show(GenerationStarted("t1"))
             log.wait_for("1 generating")
 
-    def test_who_blocks_everything_is_told_at_once(self, plain: PlainDisplay, log: Log) -> None:
+    def test_blocked_loop_is_shown_at_once(self, plain: PlainDisplay, log: Log) -> None:
+        """A task that blocks the loop is shown at once."""
         with plain:
             plain.show(LoopBlocked("t1", 6.0))
             plain.show(GenerationStarted("t2"))
             log.wait_for("; task t1 has not yielded for 6 s")
 
-    def test_a_line_that_says_nothing_new_is_not_repeated(
+    def test_unchanged_line_is_not_repeated(
         self, plain: PlainDisplay, log: Log, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A line that says nothing new is not repeated."""
         monkeypatch.setattr(display, "PLAIN_INTERVAL", 0.0)
         looks = threading.Semaphore(0)
         look = plain._update
@@ -152,7 +155,8 @@ class TestPlainLines:
                 assert looks.acquire(timeout=TOO_LONG)
         assert log.lines == ["0/1 done, 0 generating, 0 evaluating"]
 
-    def test_what_the_service_says_in_a_retry_is_masked(self, log: Log) -> None:
+    def test_retry_reason_is_masked(self, log: Log) -> None:
+        """A secret in the reason of a retry is masked."""
         shown = PlainDisplay(lambda text: text.replace("key", "***"), log)
         shown.show(started())
         shown.show(RetryScheduled("HTTP 500: bad key", 60.0))
@@ -162,12 +166,14 @@ class TestPlainLines:
             "0/10 done, 0 generating, 0 evaluating; a retry follows: HTTP 500: bad ***"
         ]
 
-    def test_a_reader_that_is_gone_ends_nothing(self, plain: PlainDisplay, log: Log) -> None:
+    def test_closed_stream_ends_nothing(self, plain: PlainDisplay, log: Log) -> None:
+        """A stream that was closed does not end the run."""
         log.close()
         with plain:
             plain.show(LoopBlocked("t1", 6.0))
 
-    def test_it_ends_once_whoever_is_first(self, plain: PlainDisplay, log: Log) -> None:
+    def test_display_ends_once(self, plain: PlainDisplay, log: Log) -> None:
+        """Ending the display twice has no further effect."""
         with plain:
             plain.show(GenerationStarted("t1"))
             plain.__exit__()
@@ -177,22 +183,24 @@ class TestPlainLines:
 
 class TestChoice:
     def test_a_terminal_gets_a_live_display(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A terminal gets the live display."""
         monkeypatch.setattr(sys, "stderr", Terminal())
         monkeypatch.setenv("TERM", "xterm")
         assert isinstance(make_display(as_it_is, quiet=False), LiveDisplay)
 
-    def test_one_on_which_nothing_can_be_drawn_gets_plain_lines(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_dumb_terminal_gets_plain_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A terminal that can't draw gets plain lines."""
         monkeypatch.setattr(sys, "stderr", Terminal())
         monkeypatch.setenv("TERM", "dumb")
         assert isinstance(make_display(as_it_is, quiet=False), PlainDisplay)
 
     def test_anything_else_gets_plain_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A stream that is no terminal gets plain lines."""
         monkeypatch.setattr(sys, "stderr", io.StringIO())
         assert isinstance(make_display(as_it_is, quiet=False), PlainDisplay)
 
     def test_quiet_shows_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Quiet shows nothing."""
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
         with make_display(as_it_is, quiet=True) as shown:
@@ -217,16 +225,16 @@ class TestLive:
 
         return make
 
-    def test_what_a_service_says_is_shown_as_it_is_but_for_its_controls(
-        self, live: MakeLive
-    ) -> None:
+    def test_service_text_is_shown_literally(self, live: MakeLive) -> None:
+        """A text of the service is shown as it is, without control characters."""
         terminal, shown = live()
         shown.show(started())
         with shown:
             shown.show(RetryScheduled("[red]o\x1b[31mdd[/red] :smile:", 60.0))
             terminal.wait_for("a retry follows: [red]odd[/red] :smile:")
 
-    def test_the_rows_go_on_while_the_thread_of_the_run_is_busy(self, live: MakeLive) -> None:
+    def test_rows_are_drawn_while_the_run_is_busy(self, live: MakeLive) -> None:
+        """The rows are drawn while the thread of the run is busy."""
         terminal, shown = live()
         shown.show(started())
         with shown:
@@ -235,7 +243,8 @@ class TestLive:
             shown.show(LoopBlocked("t1", 5.0))
             terminal.wait_for("task t1 has not yielded for 5 s")
 
-    def test_in_the_end_the_cursor_is_back_below_a_short_summary(self, live: MakeLive) -> None:
+    def test_summary_stays_and_cursor_returns(self, live: MakeLive) -> None:
+        """At the end a short summary stays, and the cursor is shown below it."""
         terminal, shown = live()
         shown.show(started(total=1, scored=2, mean=0.5, stderr=0.1))
         with shown:
@@ -248,9 +257,10 @@ class TestLive:
         ]
         assert summary.endswith("\n\x1b[?25h")
 
-    def test_rows_that_a_narrower_terminal_has_wrapped_are_taken_away_whole(
+    def test_wrapped_rows_are_removed(
         self, live: MakeLive, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Rows that a narrower terminal has wrapped are removed completely."""
         terminal, shown = live()
         size = (80, 24)
         monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size(size))
@@ -268,9 +278,8 @@ class TestLive:
         assert again.count("\x1b[2K") == 4
 
 
-def test_an_event_costs_the_thread_of_a_run_no_counting(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_are_counted_in_another_thread(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are counted outside the thread of the run."""
     counted_in: list[int] = []
     shown = PlainDisplay(as_it_is, log)
     count: Callable[[Event, float], None] = shown._tally.count

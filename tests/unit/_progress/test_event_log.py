@@ -36,12 +36,14 @@ PAGE = Path(event_log.__file__).parents[3] / "docs" / "events.md"
 
 
 class TestLines:
-    def test_each_event_is_a_line_and_is_read_as_it_was(self, artifacts: RunArtifacts) -> None:
+    def test_each_event_is_one_line(self, artifacts: RunArtifacts) -> None:
+        """Each event is one line and is read as it was."""
         write(artifacts, *EVENTS)
         assert read(artifacts) == [started(), *EVENTS, ENDED]
         assert {type(event) for event in read(artifacts)} == set(get_args(Event))
 
-    def test_a_line_says_when_what_and_in_which_invocation(self, artifacts: RunArtifacts) -> None:
+    def test_line_has_time_event_and_invocation(self, artifacts: RunArtifacts) -> None:
+        """A line has the time, the event with its fields and the invocation."""
         write(artifacts, EVENTS[1])
         first, line, _ = lines(artifacts)
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("at"))
@@ -57,9 +59,8 @@ class TestLines:
             "cost": 0.25,
         }
 
-    def test_each_invocation_has_a_name_and_follows_those_before(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_invocations_are_appended(self, artifacts: RunArtifacts) -> None:
+        """Each invocation has a name of its own and is appended to those before."""
         write(artifacts, ScoringStarted())
         write(artifacts)
         assert names(artifacts) == [
@@ -71,7 +72,8 @@ class TestLines:
         ]
         assert len({line["invocation"] for line in lines(artifacts)}) == 2
 
-    def test_secrets_are_masked_before_a_reason_is_cut(self, artifacts: RunArtifacts) -> None:
+    def test_secrets_are_masked_before_a_cut(self, artifacts: RunArtifacts) -> None:
+        """Secrets are masked before a long reason is cut."""
         artifacts.redactor = Redactor(["sk-very-secret"])
         reason = f"{'x' * 290} sk-very-secret"
         write(
@@ -86,9 +88,8 @@ class TestLines:
         assert "QuotaExceededError: no ***" in text
         assert '"model":"***"' in text
 
-    def test_a_reason_is_one_short_line_that_does_nothing_to_a_terminal(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_reason_is_one_short_printable_line(self, artifacts: RunArtifacts) -> None:
+        """A reason is one short line without control characters."""
         write(artifacts, RetryScheduled("a\x1b[31m\nb\x9b2J " + "long " * 10**5, 1))
         reason = lines(artifacts)[1]["reason"]
         assert reason.startswith("a b long long")
@@ -96,9 +97,8 @@ class TestLines:
         assert reason.endswith("…")
         assert artifacts.events_path.read_bytes().count(b"\n") == 3
 
-    def test_half_a_surrogate_pair_and_an_endless_number_lose_no_line(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_odd_values_lose_no_line(self, artifacts: RunArtifacts) -> None:
+        """Half a surrogate pair or an infinite number loses no line."""
         write(
             artifacts,
             RetryScheduled("\ud800", 1),
@@ -107,9 +107,8 @@ class TestLines:
         assert len(lines(artifacts)) == 4
         assert lines(artifacts)[2]["score"] is None
 
-    def test_the_page_describes_each_line_with_all_that_is_in_it(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_page_describes_each_line(self, artifacts: RunArtifacts) -> None:
+        """The events page names each event and each of its fields."""
         page = PAGE.read_text()
         write(artifacts, *EVENTS)
         for line in lines(artifacts):
@@ -125,9 +124,8 @@ class TestLines:
 
 
 class TestWriting:
-    def test_the_first_line_is_there_at_once_and_the_others_soon(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_first_line_is_written_at_once(self, artifacts: RunArtifacts) -> None:
+        """The first line is written at once, the others soon after."""
         log = EventLog(artifacts, started())
         log.start()
         assert names(artifacts) == ["invocation_started"]
@@ -136,9 +134,10 @@ class TestWriting:
         assert written.wait(TOO_LONG)
         log.end(ENDED)
 
-    def test_while_nothing_happens_it_says_that_it_is_alive(
+    def test_heartbeat_while_nothing_happens(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """While nothing happens, the log has heartbeats."""
         monkeypatch.setattr(event_log, "HEARTBEAT", 0.0)
         monkeypatch.setattr(event_log, "INTERVAL", 0.01)
         log = EventLog(artifacts, started())
@@ -149,23 +148,26 @@ class TestWriting:
         assert names(artifacts)[1] == "heartbeat"
         assert read(artifacts)[1] is None
 
-    def test_it_does_not_say_so_where_others_say_it(self, artifacts: RunArtifacts) -> None:
+    def test_no_heartbeat_beside_other_events(self, artifacts: RunArtifacts) -> None:
+        """No heartbeat is written while other events are."""
         log = EventLog(artifacts, started())
         log.start()
         log._write()
         log.end(ENDED)
         assert "heartbeat" not in names(artifacts)
 
-    def test_a_torn_last_line_is_ended_first(self, artifacts: RunArtifacts) -> None:
+    def test_torn_last_line_is_ended_first(self, artifacts: RunArtifacts) -> None:
+        """A torn last line is ended before the next is written."""
         write(artifacts)
         with artifacts.events_path.open("ab") as torn:
             torn.write(b'{"at":"2026-01-')
         write(artifacts)
         assert read(artifacts) == [started(), ENDED, started(), ENDED]
 
-    def test_a_disk_that_refuses_for_a_while_costs_those_lines_only_and_that_is_said(
+    def test_refusing_disk_costs_only_those_lines(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Lines that the disk refuses are lost, and their number is logged afterwards."""
         log = EventLog(artifacts, started())
         full = True
         append = artifacts.append_events
@@ -191,9 +193,10 @@ class TestWriting:
         ]
         assert lines(artifacts)[1]["count"] == 2
 
-    def test_a_disk_that_does_not_answer_does_not_hold_up_the_end_for_long(
+    def test_hanging_disk_does_not_delay_the_end(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A disk that hangs holds up the end no longer than allowed."""
         monkeypatch.setattr(event_log, "_END_WITHIN", 0.05)
         log = EventLog(artifacts, started())
         log.start()
@@ -212,6 +215,7 @@ class TestWriting:
         assert answered.wait(TOO_LONG)
 
     def test_many_processes_append_whole_lines(self, artifacts: RunArtifacts) -> None:
+        """Lines that several processes append stay whole."""
         program = (
             "import sys\n"
             "from benchmark_runner.artifacts.run_folder import RunArtifacts\n"
@@ -234,9 +238,10 @@ class TestWriting:
         assert all(re.fullmatch(r"x{5000} \d+", line) for line in content)
 
     @pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
-    def test_what_is_no_file_of_the_run_is_left_alone(
+    def test_foreign_file_is_left_alone(
         self, artifacts: RunArtifacts, tmp_path: Path, kind: str
     ) -> None:
+        """A link, folder or pipe in the place of the log is left alone."""
         path, elsewhere = artifacts.events_path, tmp_path / "elsewhere"
         elsewhere.write_text("")
         {
@@ -250,9 +255,8 @@ class TestWriting:
         assert ("symbolic link" in log.refused_by.message) is (kind == "link")
         assert elsewhere.read_text() == ""
 
-    def test_a_linked_run_folder_is_not_followed(
-        self, artifacts: RunArtifacts, tmp_path: Path
-    ) -> None:
+    def test_linked_run_folder_is_refused(self, artifacts: RunArtifacts, tmp_path: Path) -> None:
+        """Nothing is appended through a run folder that is a link."""
         artifacts.run_dir.rmdir()
         (tmp_path / "elsewhere").mkdir()
         artifacts.run_dir.symlink_to(tmp_path / "elsewhere")
@@ -260,17 +264,20 @@ class TestWriting:
             artifacts.append_events(b"line\n")
         assert [*(tmp_path / "elsewhere").iterdir()] == []
 
-    def test_a_disk_that_takes_a_part_only_is_asked_for_the_rest(
+    def test_partial_write_is_continued(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A write that takes only a part is continued."""
         real = os.write
         monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:3]))
         artifacts.append_events(b"a line\n")
         assert artifacts.events_path.read_bytes() == b"a line\n"
 
-    def test_a_full_disk_is_told_as_a_sentence(
+    def test_full_disk_is_an_artifact_error(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A full disk is an ArtifactError with the system's reason."""
+
         def refuse(*_: object) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -292,9 +299,10 @@ def _appended(artifacts: RunArtifacts) -> threading.Event:
     return written
 
 
-def test_telling_costs_the_thread_of_a_run_no_json(
+def test_json_is_made_in_another_thread(
     artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """JSON is made outside the thread of the run."""
     log = EventLog(artifacts, started())
     log.start()
     made_in: list[int] = []

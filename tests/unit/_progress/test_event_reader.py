@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class TestReading:
-    def test_only_what_was_appended_is_read_again(self, artifacts: RunArtifacts) -> None:
+    def test_only_new_lines_are_read(self, artifacts: RunArtifacts) -> None:
+        """Reading again returns only the lines that were appended since."""
         reader = EventReader(artifacts.events_path)
         assert [*reader.read()] == []
         write(artifacts)
@@ -27,9 +28,8 @@ class TestReading:
         write(artifacts, *EVENTS)
         assert len([*reader.read()]) == 2 + len(EVENTS)
 
-    def test_a_line_that_comes_in_pieces_is_read_when_it_is_whole(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_line_in_pieces_is_read_when_whole(self, artifacts: RunArtifacts) -> None:
+        """A line that comes in pieces is read when it is whole."""
         write(artifacts, *EVENTS)
         content = artifacts.events_path.read_bytes()
         artifacts.events_path.write_bytes(b"")
@@ -40,17 +40,19 @@ class TestReading:
             found += [logged.event for logged in reader.read()]
         assert found == [started(), *EVENTS, ENDED]
 
-    def test_a_large_file_is_read_piece_by_piece(
+    def test_large_file_is_read_in_pieces(
         self, artifacts: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A large file is read piece by piece."""
         monkeypatch.setattr(event_reader, "_PIECE", 100)
         write(artifacts, *EVENTS)
         assert read(artifacts) == [started(), *EVENTS, ENDED]
 
     @pytest.mark.parametrize("replace", [True, False])
-    def test_a_file_that_is_another_one_is_read_from_its_start(
+    def test_replaced_file_is_read_from_its_start(
         self, artifacts: RunArtifacts, replace: bool
     ) -> None:
+        """A file that was replaced or emptied is read from its start."""
         write(artifacts, *EVENTS)
         reader = EventReader(artifacts.events_path)
         assert len([*reader.read()]) == 2 + len(EVENTS)
@@ -63,6 +65,7 @@ class TestReading:
         assert len([*reader.read()]) == 2 + len(longer)
 
     def test_a_link_is_not_followed(self, artifacts: RunArtifacts, tmp_path: Path) -> None:
+        """A log that is a link is not read."""
         artifacts.events_path.symlink_to(tmp_path / "elsewhere")
         (tmp_path / "elsewhere").write_text("")
         with pytest.raises(ArtifactError, match=r"events.jsonl: can't be read"):
@@ -92,10 +95,12 @@ class TestReading:
             ),
         ],
     )
-    def test_what_is_no_line_of_ours_is_left_out(self, line: bytes) -> None:
+    def test_invalid_line_is_skipped(self, line: bytes) -> None:
+        """A line that is no valid event is skipped."""
         assert parse(line) is None
 
-    def test_a_later_version_may_say_more(self) -> None:
+    def test_fields_of_a_later_version_are_ignored(self) -> None:
+        """Unknown fields are ignored, and an unknown event is read as None."""
         about = b'{"at":"2026-01-01T00:00:00.500Z","invocation":"a","event":'
         said = parse(about + b'"generation_started","task_id":"t1","colour":"blue"}')
         assert said is not None

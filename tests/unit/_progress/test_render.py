@@ -40,7 +40,8 @@ def drawn(counted: Tally, now: float = 0.0, columns: int = 80, lines: int = 23) 
 
 
 class TestOldest:
-    def test_they_are_shown_with_what_they_do_and_for_how_long(self) -> None:
+    def test_longest_are_shown_with_step_and_time(self) -> None:
+        """The longest-running tasks are shown with their step and their time."""
         counted = tally(
             GenerationStarted("slow"),
             EvaluationStarted("grade"),
@@ -53,12 +54,14 @@ class TestOldest:
             " 0:01:02  again  evaluating, again in 8 s: HTTP 503: busy",
         ]
 
-    def test_what_has_just_begun_is_not(self) -> None:
+    def test_new_tasks_are_not_shown(self) -> None:
+        """A task that has just begun is not shown."""
         assert len(drawn(tally(GenerationStarted("t1")), 4)) == 2
 
 
 class TestRows:
-    def test_they_say_what_an_operator_wants_to_know(self) -> None:
+    def test_rows_show_counts_and_pace(self) -> None:
+        """The rows show counts, pace, mean, costs, tokens and the next retry."""
         counted = tally(
             GenerationStarted("t0"),
             generated("t0", GenerationStatus.ERROR),
@@ -91,13 +94,13 @@ class TestRows:
         assert render_summary(counted, 4) == drawn(counted, 4)[:3]
 
     def test_a_note_has_a_row_of_its_own(self) -> None:
+        """A note has a row of its own."""
         assert drawn(tally(ScoringStarted()))[-1] == "scoring"
 
     @pytest.mark.parametrize("columns", [1, 2, 7, 20, 41, 80, 200])
     @pytest.mark.parametrize("lines", [0, 1, 2, 5, 50])
-    def test_they_fit_whatever_happens_in_them_and_however_small_the_terminal_is(
-        self, columns: int, lines: int
-    ) -> None:
+    def test_rows_fit_every_terminal(self, columns: int, lines: int) -> None:
+        """The rows fit any size of terminal, whatever is in them."""
         counted = tally(begins=started(total=10**9, done=10**8, cost=1e9, input_tokens=10**12))
         for number in range(1000):
             name = ("任務" * 30 + str(number)) if number % 2 else f"{'long' * 40}{number}"
@@ -108,13 +111,15 @@ class TestRows:
         assert 1 <= len(found) <= max(lines, 1)
         assert max(map(count_cells, found)) <= min(max(columns - 1, 1), WIDEST)
 
-    def test_their_number_does_not_grow_with_the_tasks(self) -> None:
+    def test_rows_do_not_grow_with_tasks(self) -> None:
+        """The number of rows does not grow with the number of tasks."""
         counted = tally(begins=started(total=10**6))
         for number in range(5000):
             counted.count(GenerationStarted(f"t{number}"), 0)
         assert len(drawn(counted, 100)) == 5
 
-    def test_what_others_say_can_do_nothing_to_the_terminal(self) -> None:
+    def test_control_characters_are_removed(self) -> None:
+        """Control characters in foreign text do not reach the terminal."""
         evil = "\x1b[2Jgone\x1b]0;title\x07\r\nnext\x9b31m"
         counted = tally(
             EvaluationStarted("t\x1b[31m1"),
@@ -125,7 +130,8 @@ class TestRows:
         assert all(text.isprintable() for text in shown)
         assert "again in 4 s: gone next" in shown[-2]
 
-    def test_secrets_are_masked_before_anything_is_cut(self) -> None:
+    def test_secrets_are_masked_before_a_cut(self) -> None:
+        """Secrets are masked before a text is cut."""
         counted = tally(EvaluationStarted("t1"), RetryScheduled(f"{'x' * 60}-secret-key", 10, "t1"))
         found = render_rows(
             counted, 6, lambda text: text.replace("-secret-key", "***"), columns=80, lines=9
@@ -134,7 +140,8 @@ class TestRows:
 
 
 class TestLine:
-    def test_it_says_the_counts_and_then_what_there_is_room_for(self) -> None:
+    def test_line_has_counts_then_details(self) -> None:
+        """The line has the counts first and then what fits."""
         counted = tally(
             GenerationStarted("slow"),
             begins=started(
@@ -148,13 +155,15 @@ class TestLine:
             "0:06:10 left"
         )
 
-    def test_it_says_why_gradings_wait(self) -> None:
+    def test_line_shows_waiting_evaluations(self) -> None:
+        """The line says how many evaluations wait for a retry, and the reason."""
         counted = tally(EvaluationStarted("t1"), RetryScheduled("HTTP 503: busy", 9, "t1"))
         assert line(counted) == (
             "0/10 done, 0 generating, 0 evaluating, 1 to retry, the next in 9 s: HTTP 503: busy"
         )
 
     def test_a_long_reason_is_cut(self) -> None:
+        """A long reason is cut to the length of a line."""
         counted = tally(RetryScheduled("very " * 100, 9))
         assert len(line(counted)) == LONGEST_LINE
         assert line(counted).endswith("…")
@@ -163,13 +172,13 @@ class TestLine:
         ("done", "seconds", "text"),
         [(100, 10, "10.0/s"), (30, 60, "30.0/min"), (1, 600, "6.0/h")],
     )
-    def test_a_slow_rate_is_told_in_larger_units(
-        self, done: int, seconds: float, text: str
-    ) -> None:
+    def test_slow_rate_has_larger_units(self, done: int, seconds: float, text: str) -> None:
+        """A slow rate is shown per minute or per hour."""
         counted = tally(begins=started(total=1000))
         for number in range(done):
             counted.count(graded(f"t{number}", score=None), seconds)
         assert f", {text}" in line(counted, seconds)
 
-    def test_without_a_task_nothing_is_divided_by_it(self) -> None:
+    def test_no_tasks_cause_no_division_by_zero(self) -> None:
+        """A run without tasks is shown without an error."""
         assert math.isclose(len(drawn(tally(begins=started(total=0)))), 2)

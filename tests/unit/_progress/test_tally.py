@@ -17,7 +17,8 @@ from tests.unit._progress.tallied import generated, graded, started, tally
 
 
 class TestCounts:
-    def test_a_task_is_done_when_it_is_graded(self) -> None:
+    def test_task_is_done_when_evaluated(self) -> None:
+        """A task is done when its evaluation is."""
         counted = tally(begins=started(done=2))
         counted.count(GenerationStarted("t1"), 0)
         assert (counted.generating, counted.done) == (1, 2)
@@ -29,13 +30,15 @@ class TestCounts:
         assert (counted.evaluating, counted.done) == (0, 3)
         assert counted.active == {}
 
-    def test_without_grading_a_task_is_done_when_it_is_generated(self) -> None:
+    def test_skip_eval_task_is_done_when_generated(self) -> None:
+        """Without evaluations a task is done when it is generated."""
         counted = tally(begins=started(skip_eval=True))
         counted.count(GenerationStarted("t1"), 0)
         counted.count(generated("t1"), 0)
         assert (counted.done, counted.to_evaluate) == (1, 0)
 
     def test_a_failed_generation_is_counted_once(self) -> None:
+        """A generation that failed is counted once, also when it is evaluated."""
         counted = tally(
             GenerationStarted("t1"),
             generated("t1", GenerationStatus.ERROR),
@@ -44,17 +47,20 @@ class TestCounts:
         )
         assert (counted.failed, counted.timed_out) == (1, 0)
 
-    def test_running_out_of_time_is_not_a_failure(self) -> None:
+    def test_timeout_is_not_a_failure(self) -> None:
+        """A generation that ran out of time is counted apart from failures."""
         counted = tally(GenerationStarted("t1"), generated("t1", GenerationStatus.MAX_TIME))
         assert (counted.failed, counted.timed_out) == (0, 1)
 
-    def test_a_failed_grading_is_a_failure(self) -> None:
+    def test_failed_evaluation_is_a_failure(self) -> None:
+        """An evaluation that failed is counted as a failure."""
         counted = tally(EvaluationStarted("t1"), graded("t1", EvalStatus.ERROR, None))
         assert counted.failed == 1
 
-    def test_a_grading_that_waits_for_another_try_is_none_until_it_has_its_place_again(
+    def test_waiting_evaluation_is_counted_apart(
         self,
     ) -> None:
+        """An evaluation that waits for a retry counts as waiting until it resumes."""
         counted = tally(EvaluationStarted("t1"), EvaluationStarted("t2"))
         for _ in range(2):  # two calls of one grading, each tried again
             counted.count(RetryScheduled("HTTP 503: busy", 30, "t1"), 0)
@@ -69,9 +75,10 @@ class TestCounts:
         counted.count(graded("t1", EvalStatus.ERROR, None), 41)  # given up
         assert (counted.evaluating, counted.waiting) == (1, 0)
 
-    def test_a_refused_grading_is_over_and_that_no_new_task_starts_is_said_until_the_end(
+    def test_stopped_evaluation_is_noted(
         self,
     ) -> None:
+        """A stopped evaluation is over, and the note says that no new task starts."""
         counted = tally(EvaluationStarted("t1"), GenerationStarted("t2"))
         counted.count(EvaluationStopped("t1", "QuotaExceededError: used up"), 0)
         counted.count(generated("t2"), 0)
@@ -79,21 +86,24 @@ class TestCounts:
         assert counted.note(100) == "no new task starts: QuotaExceededError: used up"
         assert counted.remaining(100) is None
 
-    def test_what_blocks_the_loop_is_named_until_something_happens(self) -> None:
+    def test_blocked_loop_is_noted(self) -> None:
+        """A blocked loop is noted until the next event."""
         counted = tally(GenerationStarted("t1"), LoopBlocked("t1", 5.2))
         assert counted.note(1000) == "task t1 has not yielded for 5 s"
         counted.count(generated("t1"), 1000)
         assert counted.note(1000) is None
         assert tally(LoopBlocked(None, 5.2)).note(0) == "some code has not yielded for 5 s"
 
-    def test_a_write_or_a_call_for_no_task_that_is_tried_again_is_said_meanwhile(self) -> None:
+    def test_retry_without_a_task_is_noted(self) -> None:
+        """A retry that belongs to no task is noted until it is due."""
         counted = tally(GenerationStarted("t1"), RetryScheduled("the disk is full", 2))
         counted.count(GenerationStarted("t2"), 1)
         assert counted.note(1) == "a retry follows: the disk is full"
         assert counted.note(3) is None
         assert counted.generating == 2
 
-    def test_what_stood_before_counts_too(self) -> None:
+    def test_earlier_work_counts(self) -> None:
+        """Counts, costs and tokens of earlier invocations are included."""
         counted = tally(
             GenerationStarted("t1"),
             generated("t1", cost=0.5, input_tokens=10, output_tokens=3),
@@ -114,7 +124,8 @@ class TestCounts:
         assert spend.tokens == {"input": 110, "output": 33}
         assert (counted.to_evaluate, counted.timed_out) == (4, 1)
 
-    def test_another_invocation_begins_anew_unless_it_is_about_another_problem(self) -> None:
+    def test_next_invocation_resets_the_counts(self) -> None:
+        """The next invocation resets the counts, unless both are about problems."""
         counted = tally(GenerationStarted("t1"), started(total=5))
         assert (counted.total, counted.generating) == (5, 0)
         counted = tally(
@@ -124,7 +135,8 @@ class TestCounts:
         )
         assert (counted.total, counted.generating) == (2, 1)
 
-    def test_the_costs_of_problems_that_are_worked_on_at_a_time_are_those_of_the_run(self) -> None:
+    def test_parallel_problems_share_the_costs(self) -> None:
+        """Problems that run at the same time share the costs of the run."""
         counted = tally(
             started(total=1, problem=True, cost=2.0), begins=started(total=1, problem=True)
         )
@@ -132,7 +144,8 @@ class TestCounts:
 
 
 class TestMean:
-    def test_a_task_that_did_not_complete_counts_and_one_without_a_score_does_not(self) -> None:
+    def test_incomplete_task_counts_in_the_mean(self) -> None:
+        """A task that did not complete counts 0; one without a score does not count."""
         counted = tally(
             graded("t1"),
             graded("t2", EvalStatus.DID_NOT_COMPLETE, 0.0),
@@ -142,7 +155,8 @@ class TestMean:
 
 
 class TestPace:
-    def test_the_rate_is_that_of_what_was_done_here_and_says_how_long_the_rest_takes(self) -> None:
+    def test_rate_gives_the_remaining_time(self) -> None:
+        """The rate counts tasks of this invocation and gives the remaining time."""
         counted = tally(begins=started(total=100, done=40))
         assert counted.rate(10) is None
         for second in range(1, 11):
@@ -151,14 +165,16 @@ class TestPace:
         assert counted.rate(10) == pytest.approx(2.0)
         assert counted.remaining(10) == pytest.approx(20.0)
 
-    def test_of_a_long_run_the_last_minutes_count(self) -> None:
+    def test_rate_is_that_of_the_last_minutes(self) -> None:
+        """In a long run the rate is that of the last minutes."""
         counted = tally(begins=started(total=10**6))
         for second in range(1000):
             for number in range(10 if second < 500 else 2):
                 counted.count(graded(f"{second}-{number}"), float(second))
         assert counted.rate(999) == pytest.approx(2.0, rel=0.05)
 
-    def test_a_rate_sinks_while_nothing_is_done(self) -> None:
+    def test_rate_sinks_without_progress(self) -> None:
+        """The rate sinks while nothing is done."""
         counted = tally(begins=started(total=100))
         for second in range(1, 11):
             counted.count(graded(f"t{second}"), second)
@@ -166,7 +182,8 @@ class TestPace:
 
 
 class TestLongest:
-    def test_those_that_are_worked_on_longest_come_first(self) -> None:
+    def test_longest_running_come_first(self) -> None:
+        """The tasks that run longest come first."""
         counted = tally()
         for number in range(1000):
             counted.count(GenerationStarted(f"t{number}"), float(number))

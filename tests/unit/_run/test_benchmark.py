@@ -46,13 +46,16 @@ def altered(**names: object) -> type[BenchmarkRunner]:
 
 class TestImporting:
     def test_a_runner_is_found_by_its_name(self, runner_module: str) -> None:
+        """A runner class is found by module and name."""
         assert resolve_runner(f"{runner_module}:GoodRunner") is GoodRunner
 
     def test_a_runner_class_is_taken_as_it_is(self) -> None:
+        """A runner class is taken as it is."""
         assert resolve_runner(GoodRunner) is GoodRunner
 
     @pytest.mark.parametrize("reference", ["", "runner", "runner.benchmark", ":Class", "module:"])
-    def test_a_reference_without_module_and_name_is_refused(self, reference: str) -> None:
+    def test_invalid_reference_is_refused(self, reference: str) -> None:
+        """A reference without module and name is refused."""
         with pytest.raises(RunnerDefinitionError, match="does not name a runner class"):
             resolve_runner(reference)
 
@@ -60,23 +63,27 @@ class TestImporting:
         ("reference", "missing"),
         [("nowhere_at_all.benchmark:X", "nowhere_at_all"), ("an_author.nope:X", "an_author.nope")],
     )
-    def test_a_module_that_is_not_there_is_named(
+    def test_missing_module_is_named(
         self, runner_module: str, reference: str, missing: str
     ) -> None:
+        """A module that does not exist is named."""
         with pytest.raises(RunnerDefinitionError, match=f"no module '{missing}'"):
             import_object(reference, "a runner class")
 
-    def test_what_the_authors_own_code_misses_is_not_hidden(self, runner_module: str) -> None:
+    def test_import_error_in_authors_code_is_shown(self, runner_module: str) -> None:
+        """A module that the author's code lacks is shown as its own error."""
         with pytest.raises(
             RunnerDefinitionError, match=r"ModuleNotFoundError.*a_module_that_is_nowhere"
         ):
             import_object("an_author.needs:X", "a runner class")
 
-    def test_a_name_that_the_module_lacks_is_told_with_the_file(self, runner_module: str) -> None:
+    def test_missing_name_is_reported_with_the_file(self, runner_module: str) -> None:
+        """A name that the module lacks is reported with the file."""
         with pytest.raises(RunnerDefinitionError, match=r"an_author/benchmark\.py defines no Nope"):
             import_object(f"{runner_module}:Nope", "a runner class")
 
-    def test_what_is_no_runner_is_refused(self, runner_module: str) -> None:
+    def test_other_object_is_refused(self, runner_module: str) -> None:
+        """An object that is no runner class is refused."""
         with pytest.raises(RunnerDefinitionError, match="not a subclass of BenchmarkRunner"):
             resolve_runner(f"{runner_module}:other")
 
@@ -87,9 +94,12 @@ class TestImporting:
 class TestDefinition:
     @pytest.mark.parametrize("api", ["legacy", "v1"])
     def test_a_complete_runner_passes(self, api: str) -> None:
+        """A complete runner class is accepted with each API."""
         check_definition(altered(EVALUATION_API=api))
 
     def test_a_runner_without_generate_is_refused(self) -> None:
+        """A runner without generate() is refused."""
+
         class Unfinished(BenchmarkRunner):
             NAME = "unfinished"
 
@@ -97,18 +107,23 @@ class TestDefinition:
             check_definition(Unfinished)
 
     def test_a_runner_without_a_name_is_refused(self) -> None:
+        """A runner without a NAME is refused."""
         with pytest.raises(RunnerDefinitionError, match="has no NAME"):
             check_definition(altered(NAME=""))
 
-    def test_artifact_payloads_are_refused_clearly(self) -> None:
+    def test_artifact_payload_is_refused(self) -> None:
+        """An artifact payload is refused as not supported yet."""
         with pytest.raises(RunnerDefinitionError, match='"artifact", which is not supported yet'):
             check_definition(altered(PAYLOAD_TYPE="artifact"))
 
-    def test_an_unknown_evaluation_api_is_refused_with_those_there_are(self) -> None:
+    def test_unknown_evaluation_api_is_refused(self) -> None:
+        """An unknown evaluation API is refused with the valid ones."""
         with pytest.raises(RunnerDefinitionError, match='\'v2\'; use "legacy" or "v1"'):
             check_definition(altered(EVALUATION_API="v2"))
 
-    def test_a_task_model_must_not_declare_what_only_the_grader_may_see(self) -> None:
+    def test_task_model_must_not_declare_references(self) -> None:
+        """A task model must not declare an evaluator field."""
+
         class Leaky(Task):
             answer: str
 
@@ -118,7 +133,8 @@ class TestDefinition:
         check_definition(altered(TASK_MODEL=Leaky, EVALUATOR_FIELDS=frozenset[str]()))
 
     @pytest.mark.parametrize("field", ["id", "question", "timeout"])
-    def test_what_every_task_has_can_not_be_for_the_grader_only(self, field: str) -> None:
+    def test_basic_fields_cannot_be_hidden(self, field: str) -> None:
+        """The fields that each task has can't be evaluator fields."""
         with pytest.raises(RunnerDefinitionError, match=field):
             check_definition(altered(EVALUATOR_FIELDS=frozenset({field})))
 
@@ -132,7 +148,8 @@ class TestDefinition:
             {"OPTIONS_MODEL": dict},
         ],
     )
-    def test_a_name_of_another_type_is_refused(self, names: dict[str, object]) -> None:
+    def test_class_attribute_of_wrong_type_is_refused(self, names: dict[str, object]) -> None:
+        """A class attribute of another type is refused by its name."""
         (name,) = names
 
         with pytest.raises(RunnerDefinitionError, match=name):

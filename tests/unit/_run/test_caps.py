@@ -40,14 +40,16 @@ def said(caps: Caps) -> str:
 
 class TestCosts:
     @pytest.mark.parametrize("unknown", [None, math.nan, math.inf, -math.inf, -1.0])
-    def test_what_is_no_amount_is_not_known(self, unknown: float | None) -> None:
+    def test_invalid_cost_is_unknown(self, unknown: float | None) -> None:
+        """A cost that is missing, negative or not finite counts as unknown."""
         spend = Spend()
         spend.add_generation(cost(0.5))
         spend.add_generation(cost(unknown))
         spend.add_generation(cost(0))
         assert (spend.dollars, spend.unknown) == (0.5, 1)
 
-    def test_earlier_attempts_were_paid_for_too(self, tmp_path: Path) -> None:
+    def test_earlier_attempts_count(self, tmp_path: Path) -> None:
+        """The costs of earlier attempts count, too."""
         artifacts = RunArtifacts(tmp_path, "r1")
         for dollars in (1.0, 2.0, None):
             artifacts.prepare_task("t1")
@@ -60,7 +62,8 @@ class TestCosts:
 
         assert (spend.dollars, spend.unknown) == (7.0, 1)
 
-    def test_an_attempt_that_was_being_put_away_counts_once(self, tmp_path: Path) -> None:
+    def test_interrupted_move_counts_once(self, tmp_path: Path) -> None:
+        """An attempt whose move was interrupted counts once."""
         artifacts = RunArtifacts(tmp_path, "r1")
         artifacts.save_generation("t1", cost(1.0))
         artifacts.keep_attempt("t1")
@@ -71,7 +74,8 @@ class TestCosts:
         artifacts.keep_attempt("t1")
         assert spend_on_disk(artifacts, ["t1"]).dollars == 1.0
 
-    def test_an_earlier_attempt_that_can_not_be_read_is_left_out(self, tmp_path: Path) -> None:
+    def test_unreadable_attempt_is_left_out(self, tmp_path: Path) -> None:
+        """An earlier attempt that can't be read is left out."""
         artifacts = RunArtifacts(tmp_path, "r1")
         artifacts.save_generation("t1", cost(1.0))
         artifacts.keep_attempt("t1")
@@ -81,18 +85,21 @@ class TestCosts:
 
 
 class TestMaxCost:
-    def test_it_is_reached_by_what_is_recorded(self) -> None:
+    def test_max_cost_is_reached_by_recorded_costs(self) -> None:
+        """--max-cost is reached by the sum of the recorded costs."""
         caps = Caps(max_cost=1.0)
         count(caps, cost(0.5), cost(0.25))
         assert caps.reached() is None
         count(caps, cost(0.25))
         assert said(caps) == "paused at a cost of $1.00: --max-cost is 1"
 
-    def test_what_was_paid_before_counts(self) -> None:
+    def test_earlier_cost_counts(self) -> None:
+        """Costs of earlier invocations count."""
         caps = Caps(max_cost=1.0, spend=Spend(dollars=1.5))
         assert "$1.50" in said(caps)
 
-    def test_unknown_costs_are_said_and_do_not_count(self) -> None:
+    def test_unknown_costs_are_reported(self) -> None:
+        """Unknown costs do not count, and the message gives their number."""
         caps = Caps(max_cost=1.0)
         count(caps, cost(None), cost(None))
         assert caps.reached() is None
@@ -100,21 +107,25 @@ class TestMaxCost:
         assert "(2 generation(s) without a recorded cost not counted)" in said(caps)
 
     def test_failed_generations_cost_too(self) -> None:
+        """Failed generations cost, too."""
         caps = Caps(max_cost=1.0)
         count(caps, failed().model_copy(update={"cost": 2.0}))
         assert "--max-cost" in said(caps)
 
-    def test_zero_allows_nothing(self) -> None:
+    def test_max_cost_of_zero_allows_nothing(self) -> None:
+        """A --max-cost of 0 allows no generation."""
         assert "--max-cost is 0" in said(Caps(max_cost=0.0))
 
-    def test_without_it_no_cost_is_too_much(self) -> None:
+    def test_no_max_cost_allows_everything(self) -> None:
+        """Without --max-cost no cost is too much."""
         caps = Caps()
         count(caps, cost(1e9))
         assert caps.reached() is None
 
 
 class TestMaxErrors:
-    def test_it_is_reached_by_errors_of_any_kind(self) -> None:
+    def test_max_errors_counts_any_error(self) -> None:
+        """--max-errors is reached by errors of any kind."""
         caps = Caps(max_errors=2)
         count(caps, failed("ValueError: a"), cost(1.0))
         assert caps.reached() is None
@@ -123,13 +134,15 @@ class TestMaxErrors:
 
     @pytest.mark.parametrize("status", [s for s in GenerationStatus if s != "error"])
     def test_outcomes_are_no_errors(self, status: GenerationStatus) -> None:
+        """Outcomes such as a timeout are no errors."""
         caps = Caps(max_errors=1)
         count(caps, GenerationResult(status=status))
         assert caps.reached() is None
 
 
 class TestIdenticalErrors:
-    def test_ten_in_a_row_are_enough(self) -> None:
+    def test_ten_identical_errors_pause_the_run(self) -> None:
+        """Ten identical errors in a row pause the run."""
         assert IDENTICAL_ERRORS == 10
         caps = Caps()
         count(caps, *[failed()] * 9)
@@ -139,7 +152,8 @@ class TestIdenticalErrors:
             "paused after 10 generations in a row failed in the same way: ValueError: no luck"
         )
 
-    def test_the_tasks_own_name_makes_no_difference(self) -> None:
+    def test_task_id_in_an_error_is_ignored(self) -> None:
+        """Errors that differ only in the task's id are identical."""
         caps = Caps()
         for number in range(10):
             caps.count(f"t{number}", failed(f"KeyError: 't{number}' is not there (t{number})"))
@@ -154,9 +168,8 @@ class TestIdenticalErrors:
             failed("KeyError: other"),
         ],
     )
-    def test_anything_else_in_between_starts_the_count_anew(
-        self, between: GenerationResult
-    ) -> None:
+    def test_other_outcome_resets_the_count(self, between: GenerationResult) -> None:
+        """Any other outcome in between resets the count."""
         caps = Caps()
         count(caps, *[failed()] * 9, between, *[failed()] * 9)
         assert caps.reached() is None
@@ -164,6 +177,7 @@ class TestIdenticalErrors:
         assert caps.reached() is not None
 
     def test_errors_without_a_reason_are_identical(self) -> None:
+        """Errors without a reason are identical."""
         caps = Caps()
         count(caps, *[failed(None)] * 9)
         assert caps.reached() is None

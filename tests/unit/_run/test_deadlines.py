@@ -46,7 +46,8 @@ class TestTimeLimits:
             await asyncio.sleep(0)
         return await answer(task)
 
-    async def test_the_frameworks_own_deadline_is_max_time_and_done(self, run: EngineRun) -> None:
+    async def test_own_deadline_is_max_time(self, run: EngineRun) -> None:
+        """A generation that exceeds the framework's limit is max_time and done."""
         run.script(1, self._hang)
         await run(timeout=SOON)
         found = run.generation("t1")
@@ -56,7 +57,8 @@ class TestTimeLimits:
         assert run.runner.evaluated == []
         assert not make_plan(run.artifacts, ["t1"])
 
-    async def test_a_tasks_own_timeout_beats_the_setting(self, run: EngineRun) -> None:
+    async def test_tasks_timeout_wins_over_the_setting(self, run: EngineRun) -> None:
+        """A task's own timeout wins over the setting."""
         tasks = [
             Task(id="short", question="?", timeout=SOON),
             Task(id="unlimited", question="?", timeout=0),
@@ -71,9 +73,9 @@ class TestTimeLimits:
         assert run.generation("unlimited").status is GenerationStatus.SUCCESS
 
     @pytest.mark.parametrize("own", [0, -1])
-    async def test_a_tasks_timeout_of_zero_or_less_means_none(
-        self, run: EngineRun, own: int
-    ) -> None:
+    async def test_tasks_timeout_of_zero_means_no_limit(self, run: EngineRun, own: int) -> None:
+        """A task's timeout of 0 or less means no limit."""
+
         async def outlast_the_setting(task: Task) -> GenerationResult:
             await asyncio.sleep(3 * SOON)
             return await answer(task)
@@ -83,16 +85,18 @@ class TestTimeLimits:
         assert run.generation("t1").status is GenerationStatus.SUCCESS
 
     @pytest.mark.parametrize("limit", [None, 0, -5])
-    async def test_no_setting_zero_or_less_means_no_limit(
+    async def test_setting_of_zero_means_no_limit(
         self, run: EngineRun, limit: float | None
     ) -> None:
+        """A setting of None, 0 or less means no limit."""
         run.script(1, self._dawdle)
         await run(timeout=limit)
         assert run.generation("t1").status is GenerationStatus.SUCCESS
 
-    async def test_a_generation_that_swallows_cancellation_does_not_hang_the_run(
+    async def test_uncancellable_generation_is_left_behind(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A generation that ignores its cancellation does not hold up the run."""
         monkeypatch.setattr(deadline, "CANCEL_GRACE", SOON)
         release = asyncio.Event()
 
@@ -113,9 +117,9 @@ class TestTimeLimits:
         await asyncio.sleep(0)
         assert run.generation("t1").status is GenerationStatus.MAX_TIME
 
-    async def test_out_of_turns_did_not_complete_and_is_not_sent_to_the_grader(
-        self, run: EngineRun
-    ) -> None:
+    async def test_max_turns_is_not_sent_to_the_grader(self, run: EngineRun) -> None:
+        """A generation that ran out of turns is done without an evaluation."""
+
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(status=GenerationStatus.MAX_TURNS, answer="half")
 
@@ -125,9 +129,9 @@ class TestTimeLimits:
         assert run.runner.evaluated == []
         assert not make_plan(run.artifacts, ["t1"])
 
-    async def test_what_did_not_succeed_never_reaches_an_authors_evaluate(
-        self, run: EngineRun
-    ) -> None:
+    async def test_unsuccessful_never_reaches_evaluate(self, run: EngineRun) -> None:
+        """A generation without success never reaches an author's evaluate()."""
+
         class Grading(FakeRunner):
             async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
                 self.evaluated.append(task_id)
@@ -157,9 +161,8 @@ class TestTimeLimits:
         ]
         assert run.eval("t3").error == "ValueError: no luck"
 
-    async def test_threads_that_agents_leave_behind_delay_no_write_and_no_other_task(
-        self, run: EngineRun
-    ) -> None:
+    async def test_leftover_threads_delay_nothing(self, run: EngineRun) -> None:
+        """Threads that agents leave behind delay no write and no other task."""
         release = threading.Event()
         stuck = 2 * (os.cpu_count() or 1) + 40  # more than the loop's own pool has threads
 
@@ -183,7 +186,9 @@ class TestTimeLimits:
         assert run.eval("free").status is EvalStatus.EVALUATED
         assert not make_plan(run.artifacts, [task.id for task in run.tasks])
 
-    async def test_a_grading_that_never_ends_is_that_tasks_error(self, run: EngineRun) -> None:
+    async def test_hanging_evaluation_is_the_tasks_error(self, run: EngineRun) -> None:
+        """An evaluation that never ends is that task's error."""
+
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 await asyncio.sleep(TOO_LONG)

@@ -59,7 +59,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestKeeping:
-    async def test_what_the_disk_takes_is_written_beside_the_loop(self, disk: Disk) -> None:
+    async def test_write_runs_off_the_event_loop(self, disk: Disk) -> None:
+        """A write runs off the event loop and returns its result."""
         disk.heal()
         writer: list[threading.Thread] = []
 
@@ -72,7 +73,9 @@ class TestKeeping:
         assert writer != [threading.current_thread()]
         assert disk.told == []
 
-    async def test_a_refused_write_is_tried_again_until_it_works(self, disk: Disk) -> None:
+    async def test_refused_write_is_retried(self, disk: Disk) -> None:
+        """A refused write is retried until it works."""
+
         def heal_at_the_third(event: Event) -> None:
             disk.listen(event)
             if len(disk.told) == 3:
@@ -83,9 +86,10 @@ class TestKeeping:
         assert len(disk.told) == 3
         assert all("folder/file.txt: can't be written" in event.reason for event in disk.told)
 
-    async def test_the_waits_grow_up_to_a_limit(
+    async def test_waits_grow_up_to_a_limit(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The waits between retries grow up to a limit."""
         monkeypatch.setattr(disk_retry, "_FIRST_WAIT", 0.001)
         monkeypatch.setattr(disk_retry, "_LONGEST_WAIT", 0.004)
 
@@ -97,12 +101,15 @@ class TestKeeping:
         await DiskWriter(heal_at_the_fifth).write(disk.write)
         assert [event.wait for event in disk.told] == [0.001, 0.002, 0.004, 0.004, 0.004]
 
-    async def test_it_is_given_up_in_the_end(self, disk: Disk, impatient: None) -> None:
+    async def test_write_is_given_up_in_the_end(self, disk: Disk, impatient: None) -> None:
+        """A write that is refused for too long is an ArtifactError."""
         with pytest.raises(ArtifactError, match="can't be written"):
             await DiskWriter(disk.listen).write(disk.write)
         assert disk.told, "it was not tried again"
 
-    async def test_other_errors_are_not_tried_again(self, disk: Disk) -> None:
+    async def test_other_errors_are_not_retried(self, disk: Disk) -> None:
+        """Other errors are not retried."""
+
         def fail() -> None:
             raise ValueError("no disk's fault")
 
@@ -110,9 +117,10 @@ class TestKeeping:
             await DiskWriter(disk.listen).write(fail)
         assert disk.told == []
 
-    async def test_a_cancellation_ends_the_patience(
+    async def test_cancellation_ends_the_retries(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A cancellation ends the retries."""
         monkeypatch.setattr(disk_retry, "_FIRST_WAIT", 2 * TOO_LONG)
         refused = asyncio.Event()
         keeper = DiskWriter(lambda _: refused.set())
@@ -124,7 +132,8 @@ class TestKeeping:
                 await task
         assert not disk.file.parent.is_dir()
 
-    async def test_a_cancellation_waits_for_a_write_under_way(self, disk: Disk) -> None:
+    async def test_cancellation_waits_for_a_running_write(self, disk: Disk) -> None:
+        """A cancellation waits for a write that is running."""
         disk.heal()
         writing, go_on = threading.Event(), threading.Event()
 
@@ -143,9 +152,10 @@ class TestKeeping:
             await task
         assert disk.file.read_bytes() == b"kept"
 
-    async def test_a_cancellation_does_not_wait_for_a_disk_that_hangs(
+    async def test_cancellation_does_not_wait_for_a_hang(
         self, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A cancellation does not wait for a disk that hangs."""
         monkeypatch.setattr(thread_pool, "GRACE", 0.05)
         writing, go_on = threading.Event(), threading.Event()
 
@@ -163,7 +173,8 @@ class TestKeeping:
         finally:
             go_on.set()
 
-    async def test_what_is_only_a_help_is_passed_over_at_once(self, disk: Disk) -> None:
+    async def test_optional_write_is_not_retried(self, disk: Disk) -> None:
+        """A write that is only helpful is not retried."""
         await DiskWriter(disk.listen).try_write(disk.write)
         assert disk.told == []
         disk.heal()
@@ -197,7 +208,8 @@ def run(tmp_path: Path) -> Run:
 
 
 class TestARun:
-    async def test_a_paid_answer_is_kept_when_the_disk_refuses_for_a_while(self, run: Run) -> None:
+    async def test_paid_answer_survives_a_refusing_disk(self, run: Run) -> None:
+        """A generation is kept when the disk refuses it for a while."""
         calls: list[str] = []
 
         async def generate(task: Task) -> GenerationResult:
@@ -221,9 +233,9 @@ class TestARun:
         assert run.statuses() == {"t1": GenerationStatus.SUCCESS}
         assert not make_plan(run.artifacts, run.ids)
 
-    async def test_a_traceback_that_can_not_be_written_does_not_lose_the_result(
-        self, run: Run
-    ) -> None:
+    async def test_lost_traceback_does_not_lose_the_result(self, run: Run) -> None:
+        """A traceback that can't be written does not lose the result."""
+
         async def generate(task: Task) -> GenerationResult:
             log_dir = run.artifacts.agent_logs_dir(task.id)
             (log_dir / TRACEBACK_LOG).mkdir()
@@ -245,9 +257,10 @@ class TestARun:
         assert ungraded.error == "ValueError: no grade for this"
         assert not [event for event in run.events if isinstance(event, RetryScheduled)]
 
-    async def test_a_disk_that_keeps_refusing_loses_nothing_else_and_starts_nothing_new(
+    async def test_lasting_refusal_ends_the_run(
         self, run: Run, impatient: None, given_up: asyncio.Barrier
     ) -> None:
+        """A disk that keeps refusing starts nothing new and loses nothing else."""
         all_running = asyncio.Barrier(3)
 
         async def generate(task: Task) -> GenerationResult:

@@ -29,7 +29,8 @@ def run(tmp_path: Path) -> EngineRun:
 
 
 class TestEvents:
-    async def test_every_step_is_told_once(self, run: EngineRun) -> None:
+    async def test_each_step_is_one_event(self, run: EngineRun) -> None:
+        """Each step of a task is one event."""
         run.script(1)
         await run()
         started, generated, grading, graded = run.events
@@ -40,7 +41,8 @@ class TestEvents:
         assert isinstance(graded, EvaluationFinished)
         assert (graded.status, graded.score) == (EvalStatus.EVALUATED, 1.0)
 
-    async def test_what_is_told_as_finished_is_on_disk(self, run: EngineRun) -> None:
+    async def test_finished_events_follow_the_disk(self, run: EngineRun) -> None:
+        """An event of something finished comes after it is on disk."""
         missing: list[Event] = []
 
         def listen(event: Event) -> None:
@@ -60,7 +62,9 @@ class TestEvents:
         assert len(run.events) == 6
         assert missing == []
 
-    async def test_a_task_score_that_fails_does_not_end_the_run(self, run: EngineRun) -> None:
+    async def test_failing_task_score_does_not_end_the_run(self, run: EngineRun) -> None:
+        """A task_score() that fails does not end the run."""
+
         def task_score(result: object) -> float | None:
             raise ZeroDivisionError
 

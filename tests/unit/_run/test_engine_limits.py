@@ -50,7 +50,8 @@ class Peak:
 
 
 class TestLimits:
-    async def test_parallelism_is_reached_and_never_exceeded(self, run: EngineRun) -> None:
+    async def test_parallelism_is_reached_and_not_exceeded(self, run: EngineRun) -> None:
+        """As many generations run at once as allowed, and never more."""
         peak = Peak(4)
 
         async def generate(task: Task) -> GenerationResult:
@@ -61,7 +62,8 @@ class TestLimits:
         await run(parallelism=4, eval_parallelism=1)
         assert peak.highest == 4
 
-    async def test_eval_parallelism_is_reached_and_never_exceeded(self, run: EngineRun) -> None:
+    async def test_eval_parallelism_is_reached_and_not_exceeded(self, run: EngineRun) -> None:
+        """As many evaluations run at once as allowed, and never more."""
         peak = Peak(3)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
@@ -72,7 +74,8 @@ class TestLimits:
         await run(parallelism=12, eval_parallelism=3)
         assert peak.highest == 3
 
-    async def test_more_gradings_than_generations_may_run_at_a_time(self, run: EngineRun) -> None:
+    async def test_more_evaluations_than_generations(self, run: EngineRun) -> None:
+        """More evaluations than generations may run at once."""
         peak = Peak(6)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
@@ -83,9 +86,9 @@ class TestLimits:
         await run(parallelism=1, eval_parallelism=6)
         assert peak.highest == 6
 
-    async def test_a_cap_that_only_the_last_task_reaches_stops_nothing(
-        self, run: EngineRun
-    ) -> None:
+    async def test_cap_reached_by_the_last_task_is_no_stop(self, run: EngineRun) -> None:
+        """A cap that only the last task reaches stops nothing."""
+
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(answer="dear", cost=1.0)
 
@@ -97,7 +100,8 @@ class TestLimits:
         assert isinstance(stopped_by, RunPausedError)
         assert run.runner.generated == []
 
-    async def test_slow_grading_never_blocks_generating(self, run: EngineRun) -> None:
+    async def test_slow_evaluations_never_block_generations(self, run: EngineRun) -> None:
+        """Slow evaluations never block generations."""
         everything_generated = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -114,7 +118,8 @@ class TestLimits:
         await run(parallelism=2, eval_parallelism=1)
         assert all(run.eval(task.id).status is EvalStatus.EVALUATED for task in run.tasks)
 
-    async def test_slow_generating_never_blocks_grading(self, run: EngineRun) -> None:
+    async def test_slow_generations_never_block_evaluations(self, run: EngineRun) -> None:
+        """Slow generations never block evaluations."""
         first_graded = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -130,9 +135,8 @@ class TestLimits:
         await run(parallelism=1, eval_parallelism=1)
         assert run.runner.evaluated == ["t1", "t2"]
 
-    async def test_grades_owed_from_before_do_not_wait_for_a_generation(
-        self, run: EngineRun
-    ) -> None:
+    async def test_owed_evaluations_do_not_wait(self, run: EngineRun) -> None:
+        """Evaluations that are left from before do not wait for a generation."""
         old_graded = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -151,12 +155,14 @@ class TestLimits:
         assert sorted(run.runner.evaluated) == ["t1", "t2"]
 
     async def test_tasks_start_in_the_order_of_the_dataset(self, run: EngineRun) -> None:
+        """Tasks start in the order of the dataset."""
         ids = ["b", "10", "a", "9", "c"]
         run.script([Task(id=task_id, question="?") for task_id in ids])
         await run(parallelism=1)
         assert run.runner.generated == ids
 
-    async def test_a_plain_generate_runs_in_threads_within_the_limit(self, run: EngineRun) -> None:
+    async def test_plain_generate_runs_in_limited_threads(self, run: EngineRun) -> None:
+        """A plain generate() runs in threads, no more than allowed."""
         together = threading.Barrier(2)
         lock = threading.Lock()
         inside: list[int] = [0, 0]

@@ -40,9 +40,9 @@ def run(tmp_path: Path) -> EngineRun:
 
 class TestEnding:
     @pytest.mark.parametrize("phase", ["generate", "evaluate"])
-    async def test_a_generator_exit_of_the_author_does_not_end_the_run(
-        self, run: EngineRun, phase: str
-    ) -> None:
+    async def test_generator_exit_does_not_end_the_run(self, run: EngineRun, phase: str) -> None:
+        """A GeneratorExit of the author does not end the run."""
+
         async def generate(task: Task) -> GenerationResult:
             if phase == "generate":
                 raise GeneratorExit
@@ -58,7 +58,8 @@ class TestEnding:
             pytest.fail("the run was ended")
         assert run.eval("t1").status in {EvalStatus.GENERATION_ERROR, EvalStatus.ERROR}
 
-    async def test_cancelling_the_run_keeps_what_is_finished(self, run: EngineRun) -> None:
+    async def test_cancelled_run_keeps_what_is_finished(self, run: EngineRun) -> None:
+        """A cancelled run keeps what is finished, and agents may clean up."""
         waiting, graded, kept = asyncio.Event(), asyncio.Event(), asyncio.Event()
         both = asyncio.Barrier(2)
         cleaned: list[str] = []
@@ -96,9 +97,10 @@ class TestEnding:
         plan = make_plan(run.artifacts, ["t1", "t2", "t3"])
         assert (plan.done, plan.generate) == (1, ["t2", "t3"])
 
-    async def test_a_result_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+    async def test_generation_being_saved_is_kept(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A generation that is being saved is kept when the run is cancelled."""
         saving, go_on = threading.Event(), threading.Event()
         save = RunArtifacts.save_generation
 
@@ -119,9 +121,10 @@ class TestEnding:
         assert run.runner.evaluated == []
         assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
 
-    async def test_a_grade_is_kept_when_the_run_is_cancelled_while_it_is_being_saved(
+    async def test_evaluation_being_saved_is_kept(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """An evaluation that is being saved is kept when the run is cancelled."""
         saving, go_on = threading.Event(), threading.Event()
         save = RunArtifacts.save_eval
 
@@ -140,7 +143,8 @@ class TestEnding:
             await running
         assert run.eval("t1").status is EvalStatus.EVALUATED
 
-    async def test_a_result_that_comes_after_the_cancellation_is_kept(self, run: EngineRun) -> None:
+    async def test_result_after_cancellation_is_kept(self, run: EngineRun) -> None:
+        """A result that comes after the cancellation is kept."""
         waiting = asyncio.Event()
 
         async def generate(task: Task) -> GenerationResult:
@@ -163,9 +167,8 @@ class TestEnding:
         plan = make_plan(run.artifacts, ["t1", "t2"])
         assert (plan.evaluate, plan.generate) == (["t1"], ["t2"])
 
-    async def test_what_else_comes_after_the_cancellation_is_no_result(
-        self, run: EngineRun
-    ) -> None:
+    async def test_other_value_after_cancellation_is_not_kept(self, run: EngineRun) -> None:
+        """A value that is no result is not kept after the cancellation."""
         waiting = asyncio.Event()
 
         async def generate(task: Task) -> Any:
@@ -183,9 +186,10 @@ class TestEnding:
             await running
         assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
-    async def test_a_disk_that_refuses_ends_the_run_with_one_error(
+    async def test_refusing_disk_ends_the_run_with_one_error(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A disk that refuses ends the run with one error."""
         monkeypatch.setattr("benchmark_runner._run.disk_retry.DISK_PATIENCE", 2 * SOON)
         run.script(3)
         run.artifacts.run_dir.mkdir(parents=True)

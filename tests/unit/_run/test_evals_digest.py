@@ -31,14 +31,16 @@ class TestTheHashOfTheEvals:
             task_id, EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=score)
         )
 
-    def test_it_stays_while_the_evals_stay(self, artifacts: RunArtifacts) -> None:
+    def test_hash_is_stable(self, artifacts: RunArtifacts) -> None:
+        """The hash of the evaluations stays while they stay."""
         self.save(artifacts, "t1", 1)
         before = hash_of_evals(artifacts, ["t1", "t2"])
         self.save(artifacts, "t1", 1)
 
         assert hash_of_evals(artifacts, ["t1", "t2"]) == before
 
-    def test_it_changes_with_any_eval(self, artifacts: RunArtifacts) -> None:
+    def test_hash_changes_with_any_evaluation(self, artifacts: RunArtifacts) -> None:
+        """The hash changes when any evaluation is added, changed or removed."""
         tasks = ["t1", "t2"]
         seen = {hash_of_evals(artifacts, tasks)}
         self.save(artifacts, "t1", 1)
@@ -52,7 +54,8 @@ class TestTheHashOfTheEvals:
 
         assert len(seen) == 5
 
-    def test_a_score_that_is_gone_can_be_removed_again(self, artifacts: RunArtifacts) -> None:
+    def test_missing_score_can_be_removed(self, artifacts: RunArtifacts) -> None:
+        """Removing a score that is not there is no error."""
         artifacts.save_final_score(ScoreResult(tasks_evaluated=[], final_score=0))
 
         artifacts.remove_final_score()

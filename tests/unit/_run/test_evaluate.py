@@ -47,7 +47,8 @@ def run(tmp_path: Path) -> EngineRun:
 
 
 class TestEvaluation:
-    async def test_an_eval_says_what_was_graded_and_by_whom(self, run: EngineRun) -> None:
+    async def test_evaluation_records_grader_and_generation(self, run: EngineRun) -> None:
+        """An evaluation records the grader and the hash of its generation."""
         run.script(1)
         await run(graded_by=GradedBy("https://example.com", "v1", "7"), local=False)
         found = run.eval("t1")
@@ -58,15 +59,16 @@ class TestEvaluation:
         assert found.generation_hash == content_hash
         assert found.duration is not None
 
-    async def test_with_skip_eval_nothing_is_graded(self, run: EngineRun) -> None:
+    async def test_skip_eval_evaluates_nothing(self, run: EngineRun) -> None:
+        """With skip_eval nothing is evaluated."""
         run.script(2)
         await run(skip_eval=True)
         assert run.runner.evaluated == []
         assert run.artifacts.load_eval("t1") is None
 
-    async def test_an_exception_of_the_author_is_that_tasks_eval_error(
-        self, run: EngineRun
-    ) -> None:
+    async def test_exception_is_the_tasks_evaluation_error(self, run: EngineRun) -> None:
+        """An exception of evaluate() is that task's error, and it stays to be done."""
+
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 raise KeyError("no such field")
@@ -83,9 +85,11 @@ class TestEvaluation:
     @pytest.mark.parametrize(
         "raised", [asyncio.CancelledError, Panic, SystemExit, KeyboardInterrupt]
     )
-    async def test_what_is_no_ordinary_exception_is_that_tasks_eval_error_too(
+    async def test_base_exception_is_an_evaluation_error(
         self, run: EngineRun, raised: type[BaseException]
     ) -> None:
+        """An exception that is no Exception is that task's evaluation error, too."""
+
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 raise raised("of the judge")
@@ -100,9 +104,9 @@ class TestEvaluation:
         assert run.eval("t2").status is run.eval("t3").status is EvalStatus.EVALUATED
         assert make_plan(run.artifacts, ["t1", "t2", "t3"]).evaluate == ["t1"]
 
-    async def test_an_evaluate_that_returns_something_else_is_that_tasks_eval_error(
-        self, run: EngineRun
-    ) -> None:
+    async def test_evaluate_must_return_an_eval_result(self, run: EngineRun) -> None:
+        """An evaluate() that returns something else is that task's error."""
+
         async def evaluate(task_id: str, generation: GenerationResult) -> Any:
             return {"score": 1.0} if task_id == "t1" else await grade(task_id, generation)
 
@@ -113,9 +117,11 @@ class TestEvaluation:
         assert run.eval("t2").status is EvalStatus.EVALUATED
 
     @pytest.mark.parametrize("kind", [ServiceUnavailableError, NotFoundError])
-    async def test_trouble_with_one_task_leaves_the_others_alone(
+    async def test_service_error_of_one_task_is_its_own(
         self, run: EngineRun, kind: type[ServiceError]
     ) -> None:
+        """A service error of one task leaves the others alone."""
+
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             if task_id == "t1":
                 raise kind("could not grade")
@@ -129,9 +135,10 @@ class TestEvaluation:
     @pytest.mark.parametrize(
         "kind", [AuthenticationError, PermissionDeniedError, QuotaExceededError]
     )
-    async def test_a_refusal_stops_grading_and_starts_no_new_task(
+    async def test_refusal_stops_all_evaluations(
         self, run: EngineRun, kind: type[ServiceError]
     ) -> None:
+        """A refused key or quota stops evaluations and starts no new task."""
         refused = kind("enough")
         stopped = asyncio.Event()
 
@@ -155,9 +162,8 @@ class TestEvaluation:
         assert (plan.evaluate, len(plan.generate)) == (["t1", "t2", "t3"], 7)
         assert EvaluationStopped("t1", describe(refused)) in run.events
 
-    async def test_after_a_refusal_a_display_counts_no_grading_as_under_way(
-        self, run: EngineRun
-    ) -> None:
+    async def test_refused_evaluations_are_not_running(self, run: EngineRun) -> None:
+        """After a refusal no evaluation is counted as running."""
         all_grading = asyncio.Barrier(2)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:

@@ -84,9 +84,10 @@ class TestClassify:
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
     )
-    def test_each_error_has_its_kind_in_every_phase(
+    def test_each_error_has_its_kind(
         self, error: BaseException, kind: FailureKind, retryable: bool, phase: Phase
     ) -> None:
+        """Each error has its kind, and may be retried or not, in every phase."""
         assert classify(error, phase) == Failure(phase=phase, kind=kind, retryable=retryable)
 
     @pytest.mark.parametrize(
@@ -107,33 +108,36 @@ class TestClassify:
             (507, FailureKind.SERVICE_UNAVAILABLE, True),
         ],
     )
-    def test_each_answer_of_the_service_has_its_kind(
+    def test_each_status_has_its_kind(
         self, status_code: int, kind: FailureKind, retryable: bool
     ) -> None:
+        """Each HTTP status of the service has its kind."""
         failure = classify(answered(status_code), Phase.EVALUATE)
         assert (failure.kind, failure.retryable) == (kind, retryable)
 
-    def test_an_error_of_the_frameworks_own_is_never_worth_another_try_as_it_is(self) -> None:
+    def test_own_error_is_never_retryable(self) -> None:
+        """An error of the framework's own is never worth a retry."""
         assert not classify(RunIdentityError("no"), Phase.SCORE).retryable
 
 
 class TestAttributedTo:
     @pytest.mark.parametrize("kind", [ServiceError, DatasetError, RunnerDefinitionError])
-    def test_an_error_of_a_step_says_which(self, kind: type[BenchmarkRunnerError]) -> None:
+    def test_error_of_a_step_names_it(self, kind: type[BenchmarkRunnerError]) -> None:
+        """An error within a step gets its phase."""
         with pytest.raises(kind) as caught, attributed_to(Phase.LOAD):
             raise kind("no")
         assert caught.value.phase is Phase.LOAD
 
-    def test_the_innermost_step_is_the_one(self) -> None:
+    def test_innermost_step_wins(self) -> None:
+        """An error within several steps gets the innermost phase."""
         outer, inner = attributed_to(Phase.SCORE), attributed_to(Phase.LOAD)
         with pytest.raises(DatasetError) as caught, outer, inner:
             raise DatasetError("no")
         assert caught.value.phase is Phase.LOAD
 
     @pytest.mark.parametrize("kind", [UsageError, RunIdentityError])
-    def test_a_command_that_can_not_be_given_so_is_no_failure_of_a_step(
-        self, kind: type[BenchmarkRunnerError]
-    ) -> None:
+    def test_usage_errors_have_no_phase(self, kind: type[BenchmarkRunnerError]) -> None:
+        """A usage or identity error gets no phase."""
         with pytest.raises(kind) as caught, attributed_to(Phase.LOAD):
             raise kind("no")
         assert caught.value.phase is None
@@ -153,5 +157,6 @@ class TestCommonReason:
             ("", "t1", ""),
         ],
     )
-    def test_it_is_without_the_tasks_own_name(self, error: str, task_id: str, reason: str) -> None:
+    def test_common_reason_hides_the_task_id(self, error: str, task_id: str, reason: str) -> None:
+        """The common reason replaces the task's own id, but not inside a word."""
         assert common_reason(error, task_id) == reason

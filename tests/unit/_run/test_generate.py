@@ -35,9 +35,10 @@ def run(tmp_path: Path) -> EngineRun:
 
 
 class TestGeneration:
-    async def test_what_the_framework_can_measure_is_filled_in(
+    async def test_missing_fields_are_filled_in(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Fields that the framework can measure are filled in."""
         before = datetime.now(UTC)
         run.script(1)
         await run()
@@ -58,7 +59,8 @@ class TestGeneration:
         assert found.ended_at is not None
         assert before <= found.started_at <= found.ended_at <= datetime.now(UTC)
 
-    async def test_what_the_author_measured_is_kept(self, run: EngineRun) -> None:
+    async def test_fields_of_the_author_are_kept(self, run: EngineRun) -> None:
+        """Fields that the author has set are kept."""
         moment = datetime(2020, 1, 2, tzinfo=UTC)
 
         async def generate(task: Task) -> GenerationResult:
@@ -83,9 +85,8 @@ class TestGeneration:
         assert (found.cost, found.generation_version) == (0.0, "mine")
         assert found.metadata == {"seed": 1}
 
-    async def test_the_log_folder_exists_and_is_empty_when_generate_is_called(
-        self, run: EngineRun
-    ) -> None:
+    async def test_log_folder_is_there_and_empty(self, run: EngineRun) -> None:
+        """generate() gets an existing, empty log folder; the earlier one is kept."""
         seen: list[list[Path]] = []
 
         class LoggingRunner(FakeRunner):
@@ -110,6 +111,7 @@ class TestGeneration:
         assert (attempts / "1" / "agent_logs" / "trace.txt").read_text() == "mine"
 
     async def test_settings_reach_generate(self, run: EngineRun) -> None:
+        """The model and the LLM settings reach generate()."""
         seen: list[object] = []
 
         class SeeingRunner(FakeRunner):
@@ -129,9 +131,9 @@ class TestGeneration:
         await run(model="another", llm_config=config)
         assert seen == ["another", config]
 
-    async def test_an_exception_is_that_tasks_error_with_its_traceback_in_the_log(
-        self, run: EngineRun
-    ) -> None:
+    async def test_exception_is_the_tasks_error(self, run: EngineRun) -> None:
+        """An exception is that task's error, with its traceback in the log."""
+
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t2":
                 raise ValueError("no luck")
@@ -146,9 +148,9 @@ class TestGeneration:
         assert sorted(run.runner.evaluated) == ["t1", "t3"]
         assert run.eval("t3").status is EvalStatus.EVALUATED
 
-    async def test_an_exception_without_a_message_is_named_by_its_type(
-        self, run: EngineRun
-    ) -> None:
+    async def test_exception_without_a_message(self, run: EngineRun) -> None:
+        """An exception without a message is named by its type."""
+
         async def generate(task: Task) -> GenerationResult:
             raise ConnectionError
 
@@ -156,9 +158,9 @@ class TestGeneration:
         await run()
         assert run.generation("t1").error == "ConnectionError"
 
-    async def test_a_timeout_error_of_the_author_is_an_error_and_not_max_time(
-        self, run: EngineRun
-    ) -> None:
+    async def test_authors_timeout_error_is_an_error(self, run: EngineRun) -> None:
+        """A TimeoutError of the author is an error and not max_time."""
+
         async def generate(task: Task) -> GenerationResult:
             async with asyncio.timeout(0):
                 await asyncio.sleep(TOO_LONG)
@@ -173,9 +175,11 @@ class TestGeneration:
         assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
     @pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit])
-    async def test_an_agent_that_ends_itself_ends_nothing_else(
+    async def test_agent_that_exits_ends_nothing_else(
         self, run: EngineRun, raised: type[BaseException]
     ) -> None:
+        """An agent that cancels itself or exits ends only its own task."""
+
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t1":
                 raise raised
@@ -188,9 +192,11 @@ class TestGeneration:
         assert run.generation("t2").status is GenerationStatus.SUCCESS
 
     @pytest.mark.parametrize("raised", [Panic, KeyboardInterrupt])
-    async def test_what_is_no_ordinary_exception_is_that_tasks_error_too(
+    async def test_base_exception_is_the_tasks_error(
         self, run: EngineRun, raised: type[BaseException]
     ) -> None:
+        """An exception that is no Exception is that task's error, too."""
+
         async def generate(task: Task) -> GenerationResult:
             if task.id == "t1":
                 raise raised("of the agent")
@@ -204,9 +210,9 @@ class TestGeneration:
         assert "of the agent" in run.log("t1")
         assert run.generation("t2").status is GenerationStatus.SUCCESS
 
-    async def test_something_other_than_a_generation_result_is_refused_by_name(
-        self, run: EngineRun
-    ) -> None:
+    async def test_other_return_type_is_an_error(self, run: EngineRun) -> None:
+        """A return value that is no GenerationResult is an error that names its type."""
+
         async def generate(task: Task) -> Any:
             return "just text"
 
@@ -215,7 +221,9 @@ class TestGeneration:
         error = run.generation("t1").error
         assert error == "TypeError: generate() returned str, not GenerationResult"
 
-    async def test_an_answer_for_another_task_is_refused(self, run: EngineRun) -> None:
+    async def test_answer_for_another_task_is_refused(self, run: EngineRun) -> None:
+        """A result that names another task is an error."""
+
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(task_id="t2", answer="mixed up")
 
@@ -223,7 +231,9 @@ class TestGeneration:
         await run()
         assert "answered for task 't2'" in (run.generation("t1").error or "")
 
-    async def test_an_error_that_the_author_reports_is_an_error(self, run: EngineRun) -> None:
+    async def test_reported_error_is_an_error(self, run: EngineRun) -> None:
+        """An error that the author returns is the task's error."""
+
         async def generate(task: Task) -> GenerationResult:
             return GenerationResult(status=GenerationStatus.ERROR, error="no credit left")
 
@@ -232,9 +242,9 @@ class TestGeneration:
         assert run.generation("t1").error == "no credit left"
         assert run.eval("t1").status is EvalStatus.GENERATION_ERROR
 
-    async def test_a_redone_generation_keeps_the_earlier_attempt_whole(
-        self, run: EngineRun
-    ) -> None:
+    async def test_earlier_attempt_is_kept(self, run: EngineRun) -> None:
+        """A generation that is redone keeps the earlier attempt complete."""
+
         async def fail(task: Task) -> GenerationResult:
             raise ValueError("the first time")
 

@@ -55,12 +55,14 @@ def check_settings(
 
 
 class TestSettings:
-    def test_what_is_left_out_is_not_compared(self) -> None:
+    def test_omitted_settings_are_not_compared(self) -> None:
+        """Settings that are left out are not compared."""
         check_settings(
             frozen(sampling={"temperature": 0.5, "max_tokens": 9}, options={"depth": "3"})
         )
 
     def test_the_same_values_again_are_the_same_run(self) -> None:
+        """The same values again are the same run."""
         check_settings(
             frozen(sampling={"temperature": 0.5}, options={"depth": "3"}),
             model="model-a",
@@ -68,7 +70,8 @@ class TestSettings:
             options={"depth": "3"},
         )
 
-    def test_another_model_is_refused_with_both_and_the_way_out(self) -> None:
+    def test_other_model_is_refused(self) -> None:
+        """Another model is refused with both values and a hint."""
         with pytest.raises(RunIdentityError) as caught:
             check_settings(frozen(), model="model-b")
 
@@ -89,9 +92,10 @@ class TestSettings:
             ("custom_endpoint", "http://a", "http://b", "--custom-endpoint"),
         ],
     )
-    def test_another_sampling_setting_is_refused_with_both_and_its_flag(
+    def test_other_sampling_setting_is_refused(
         self, name: str, before: JsonValue, now: JsonValue, flag: str
     ) -> None:
+        """Another sampling setting is refused with both values and its flag."""
         with pytest.raises(RunIdentityError) as caught:
             check_settings(frozen(sampling={name: before}), sampling={name: now})
 
@@ -111,22 +115,25 @@ class TestSettings:
             ),
         ],
     )
-    def test_a_setting_that_was_not_set_before_is_refused(
+    def test_newly_set_setting_is_refused(
         self, name: str, value: JsonValue, flag: str, said: str
     ) -> None:
+        """A setting that was not set before is refused."""
         with pytest.raises(RunIdentityError, match=said) as caught:
             check_settings(frozen(), sampling={name: value})
 
         assert flag in str(caught.value.hint)
 
     @pytest.mark.parametrize("before", [{}, {"depth": "3"}])
-    def test_another_option_of_the_author_is_refused(self, before: dict[str, str]) -> None:
+    def test_other_option_is_refused(self, before: dict[str, str]) -> None:
+        """Another value of an author's option is refused."""
         with pytest.raises(RunIdentityError, match=r"depth was .*, now '5'") as caught:
             check_settings(frozen(options=before), options={"depth": "5"})
 
         assert "--option depth" in str(caught.value.hint)
 
     def test_another_payload_schema_is_refused(self) -> None:
+        """Another payload schema is refused."""
         with pytest.raises(RunIdentityError) as caught:
             check_settings(frozen(), payload_schema="my-bench.text.v2")
 
@@ -134,7 +141,8 @@ class TestSettings:
         assert "my-bench.text.v2" in caught.value.message
         assert "--run-id" in str(caught.value.hint)
 
-    def test_every_difference_is_told_at_once(self) -> None:
+    def test_all_differences_are_listed(self) -> None:
+        """All differences are listed in one error."""
         with pytest.raises(RunIdentityError) as caught:
             check_settings(
                 frozen(sampling={"top_p": 0.5}),
@@ -149,17 +157,15 @@ class TestSettings:
 
 class TestLimit:
     @pytest.mark.parametrize(("before", "now"), [(5, None), (5, 5), (None, None)])
-    def test_the_same_limit_or_none_given_goes_on(
-        self, before: int | None, now: int | None
-    ) -> None:
+    def test_same_or_no_limit_resumes(self, before: int | None, now: int | None) -> None:
+        """The same limit, or none, resumes the run."""
         check_same_limit(frozen(limit=before), now)
 
     @pytest.mark.parametrize(
         ("before", "now", "text"), [(5, 6, "--limit 5"), (None, 6, "all tasks")]
     )
-    def test_another_limit_is_refused_with_both(
-        self, before: int | None, now: int, text: str
-    ) -> None:
+    def test_other_limit_is_refused(self, before: int | None, now: int, text: str) -> None:
+        """Another limit is refused with both values."""
         with pytest.raises(RunIdentityError, match=f"{text}, not with --limit {now}"):
             check_same_limit(frozen(limit=before), now)
 
@@ -173,9 +179,10 @@ class TestSource:
             ("service", "service", "validation"),
         ],
     )
-    def test_the_same_source_goes_on(
+    def test_same_source_resumes(
         self, source: TaskSourceKind, kind: TaskSourceKind, name: str | None
     ) -> None:
+        """The same source of tasks resumes the run."""
         check_same_source(frozen(task_source=source, dataset_name=name), kind, name)
 
     @pytest.mark.parametrize(
@@ -188,9 +195,10 @@ class TestSource:
             ("service", "service", "validation", ["dataset 'public'", "dataset 'validation'"]),
         ],
     )
-    def test_another_source_is_refused_with_both(
+    def test_other_source_is_refused(
         self, source: TaskSourceKind, kind: TaskSourceKind, name: str | None, texts: list[str]
     ) -> None:
+        """Another source of tasks is refused with both named."""
         with pytest.raises(RunIdentityError) as caught:
             check_same_source(frozen(task_source=source, dataset_name="public"), kind, name)
 
@@ -202,13 +210,15 @@ class TestDataset:
     @pytest.mark.parametrize(
         ("before", "now"), [("validation", "validation"), (None, None), (None, "validation")]
     )
-    def test_the_same_name_or_none_known_goes_on(self, before: str | None, now: str | None) -> None:
+    def test_same_or_unknown_dataset_resumes(self, before: str | None, now: str | None) -> None:
+        """The same dataset name, or none known before, resumes the run."""
         check_same_dataset(frozen(dataset_name=before), now)
 
     @pytest.mark.parametrize(
         ("now", "said"), [("test", "'test'"), (None, "one without a name"), ("", "without a name")]
     )
-    def test_another_name_is_refused_with_both(self, now: str | None, said: str) -> None:
+    def test_other_dataset_name_is_refused(self, now: str | None, said: str) -> None:
+        """Another dataset name is refused with both."""
         with pytest.raises(RunIdentityError, match=r"from dataset 'validation', not") as caught:
             check_same_dataset(frozen(dataset_name="validation"), now)
 
@@ -232,9 +242,10 @@ class TestCode:
             (KNOWN, ("v1", None)),
         ],
     )
-    def test_the_same_code_or_what_is_not_known_goes_on(
+    def test_same_or_unknown_code_resumes(
         self, before: tuple[str | None, str | None], now: tuple[str, str | None]
     ) -> None:
+        """The same code, or code that is not known, resumes the run."""
         self.check(*before, *now)
 
     @pytest.mark.parametrize(
@@ -245,9 +256,10 @@ class TestCode:
             (("v2", "commit-2"), ["generation version was", "; runner commit was"], None),
         ],
     )
-    def test_other_code_is_refused_with_both_and_the_way_out(
+    def test_other_code_is_refused(
         self, now: tuple[str, str], said: list[str], unsaid: str | None
     ) -> None:
+        """Other code is refused with both versions and the flag to accept it."""
         with pytest.raises(RunIdentityError) as caught:
             self.check(*self.KNOWN, *now)
 

@@ -50,7 +50,8 @@ def frozen(*tasks: Task, **fields: object) -> RunConfig:
 class TestTasks:
     tasks = (task("z", level=1), task("a"), task("m"))
 
-    def test_the_same_tasks_go_on(self) -> None:
+    def test_same_tasks_resume(self) -> None:
+        """The same tasks resume the run."""
         check_same_tasks(frozen(*self.tasks), self.tasks)
 
     @pytest.mark.parametrize(
@@ -63,28 +64,30 @@ class TestTasks:
             ([task("z", level=1), task("m")], "1 removed (a)"),
         ],
     )
-    def test_a_changed_added_or_removed_task_is_refused_by_its_id(
-        self, now: list[Task], text: str
-    ) -> None:
+    def test_changed_tasks_are_refused_by_id(self, now: list[Task], text: str) -> None:
+        """A changed, added or removed task is refused by its id."""
         with pytest.raises(RunIdentityError) as caught:
             check_same_tasks(frozen(*self.tasks), now)
 
         assert text in caught.value.message
         assert "--run-id" in str(caught.value.hint)
 
-    def test_all_three_are_told_at_once(self) -> None:
+    def test_all_changes_are_listed_at_once(self) -> None:
+        """Changed, added and removed tasks are listed in one error."""
         with pytest.raises(RunIdentityError) as caught:
             check_same_tasks(frozen(*self.tasks), [task("z"), task("m"), task("b"), task("c")])
 
         assert "1 changed (z); 2 added (b, c); 1 removed (a)" in caught.value.message
 
-    def test_nothing_but_changes_is_a_change(self) -> None:
+    def test_order_is_no_change(self) -> None:
+        """Another order of the tasks is no change."""
         assert not task_changes(frozen(*self.tasks), self.tasks)
         assert not task_changes(frozen(*self.tasks), self.tasks[::-1])
         assert task_changes(frozen(*self.tasks), self.tasks[1:])
 
     @pytest.mark.parametrize("moved", [True, False])
-    def test_another_file_is_named_with_the_one_before(self, tmp_path: Path, moved: bool) -> None:
+    def test_other_file_is_named_with_the_first(self, tmp_path: Path, moved: bool) -> None:
+        """Changed tasks in another file are refused with both files."""
         before = tmp_path / "before.json"
         now = tmp_path / "now.json" if moved else before
         config = frozen(*self.tasks, dataset_file=str(before))
@@ -95,12 +98,14 @@ class TestTasks:
         said = f"; --dataset-file was {before}, now {now}"
         assert (said in caught.value.message) is moved
 
-    def test_the_same_tasks_in_another_file_go_on(self, tmp_path: Path) -> None:
+    def test_same_tasks_in_another_file_resume(self, tmp_path: Path) -> None:
+        """The same tasks in another file resume the run."""
         config = frozen(*self.tasks, dataset_file="/before.json")
 
         refuse_changed_tasks(config, task_changes(config, self.tasks), tmp_path / "now.json")
 
-    def test_of_many_tasks_a_few_are_named_and_all_counted(self) -> None:
+    def test_many_changed_tasks_are_counted(self) -> None:
+        """Of many changed tasks a few are named and all are counted."""
         added = [task(f"t{index}") for index in range(100)]
 
         with pytest.raises(RunIdentityError) as caught:
@@ -110,12 +115,14 @@ class TestTasks:
         assert "t50" not in caught.value.message
 
     @pytest.mark.parametrize(("before", "now"), [(None, 5), (5, None), (5, 50)])
-    def test_the_time_limit_of_a_task_is_not_part_of_the_run(
+    def test_time_limit_of_a_task_is_no_change(
         self, before: float | None, now: float | None
     ) -> None:
+        """The time limit of a task is not part of the run."""
         check_same_tasks(frozen(task("t1", timeout=before)), [task("t1", timeout=now)])
 
-    def test_one_problem_of_many_is_compared_alone(self) -> None:
+    def test_problem_is_compared_alone(self) -> None:
+        """One problem of many is compared alone."""
         config = frozen(task("t1"), task("t2"), task_source="problem")
 
         check_same_tasks(config, [task("t1")], complete=False)
@@ -123,14 +130,17 @@ class TestTasks:
         with pytest.raises(RunIdentityError, match=r"1 changed \(t2\)"):
             check_same_tasks(config, [task("t2", question="other?")], complete=False)
 
-    def test_a_run_without_hashes_is_compared_by_its_ids(self) -> None:
+    def test_run_without_hashes_compares_ids(self) -> None:
+        """A run without task hashes is compared by its task ids."""
         config = frozen(task("t1"), task_hashes={})
 
         check_same_tasks(config, [task("t1", question="other?")])
         with pytest.raises(RunIdentityError, match="1 removed"):
             check_same_tasks(config, [])
 
-    def test_the_hash_knows_types_but_no_task_class(self) -> None:
+    def test_hash_depends_on_types_not_on_the_class(self) -> None:
+        """The hash depends on the types of values and not on the task class."""
+
         class Levelled(Task):
             level: int
 
@@ -141,7 +151,8 @@ class TestTasks:
             Task.model_validate({**fields, "level": 1})
         )
 
-    def test_a_question_that_is_no_valid_unicode_has_a_hash(self) -> None:
+    def test_question_that_is_not_unicode_has_a_hash(self) -> None:
+        """A question that is not valid Unicode has a hash."""
         assert len(task_hash(Task(id="t1", question="half a pair: \ud83d"))) == 64
 
 
@@ -189,14 +200,17 @@ class TestHashes:
         )
         return done.stdout.split()
 
-    def test_a_set_in_a_task_has_the_same_hash_in_every_process(self) -> None:
+    def test_set_has_a_stable_hash(self) -> None:
+        """A set in a task has the same hash in every process."""
         hashes = self.printed(SETS, "0")
         assert hashes == self.printed(SETS, "1")
         assert len({*hashes}) == 5
 
-    def test_a_set_inside_another_field_has_the_same_hash_in_every_process(self) -> None:
+    def test_nested_set_has_a_stable_hash(self) -> None:
+        """A set inside another field has the same hash in every process."""
         assert self.printed(INNER_SETS, "0") == self.printed(INNER_SETS, "1")
 
-    def test_a_time_limit_is_no_part_of_it(self) -> None:
+    def test_time_limit_is_not_in_the_hash(self) -> None:
+        """The time limit is not part of the hash."""
         assert task_hash(task("t1", timeout=5)) == task_hash(task("t1"))
         assert task_hash(task("t1", level=5)) != task_hash(task("t1"))

@@ -27,7 +27,8 @@ def bench(tmp_path: Path) -> Bench:
 
 
 class TestStarting:
-    async def test_a_new_run_is_not_on_disk_until_it_is_frozen(self, bench: Bench) -> None:
+    async def test_new_run_is_written_when_frozen(self, bench: Bench) -> None:
+        """A new run is on disk when it is frozen, and not before."""
         session = await bench.open()
         assert not bench.results.exists()
         session.freeze("run", {})
@@ -48,35 +49,39 @@ class TestStarting:
         assert config.created_at is not None
 
     async def test_tasks_keep_the_datasets_order(self, bench: Bench) -> None:
+        """Tasks keep the order of the dataset."""
         session = await bench.open()
         assert session.config.tasks == session.chosen == ["b", "a", "c"]
         assert [task.id for task in session.runner.get_tasks()] == ["b", "a", "c"]
 
-    async def test_named_tasks_are_worked_on_in_the_runs_order(self, bench: Bench) -> None:
+    async def test_named_tasks_keep_the_runs_order(self, bench: Bench) -> None:
+        """Named tasks are chosen in the order of the run."""
         session = await bench.open(task_ids=["c", "b"])
         assert session.chosen == ["b", "c"]
         assert session.config.tasks == ["b", "a", "c"]
 
     async def test_an_unknown_task_is_refused_by_name(self, bench: Bench) -> None:
+        """An unknown task is refused by name, and nothing is written."""
         with pytest.raises(UsageError) as caught:
             await bench.open(task_ids=["a", "x", "y"])
         assert "x, y" in caught.value.message
         assert "b, a, c" in (caught.value.hint or "")
         assert not bench.results.exists()
 
-    async def test_a_limit_takes_the_first_tasks_and_remembers_how_many_there_are(
-        self, bench: Bench
-    ) -> None:
+    async def test_limit_takes_the_first_tasks(self, bench: Bench) -> None:
+        """A limit takes the first tasks and records the size of the dataset."""
         session = await bench.open(limit=2)
         assert session.config.tasks == ["b", "a"]
         assert (session.config.limit, session.config.dataset_size) == (2, 3)
         assert [task.id for task in session.runner.get_tasks()] == ["b", "a"]
 
     async def test_a_task_beyond_the_limit_is_unknown(self, bench: Bench) -> None:
+        """A task beyond the limit is unknown."""
         with pytest.raises(UsageError, match="unknown task"):
             await bench.open(limit=2, task_ids=["c"])
 
-    async def test_generations_without_their_run_config_are_refused(self, bench: Bench) -> None:
+    async def test_generations_without_config_are_refused(self, bench: Bench) -> None:
+        """Generations without their run_config.json are refused."""
         session = await bench.start()
         session.artifacts.save_generation("a", GenerationResult(answer="paid for"))
         session.artifacts.run_config_path.unlink()
@@ -87,10 +92,12 @@ class TestStarting:
         assert "--run-id" in (caught.value.hint or "")
 
     async def test_a_folder_without_generations_is_a_new_run(self, bench: Bench) -> None:
+        """A folder without generations is a new run."""
         (bench.results / "r1" / "a").mkdir(parents=True)
         assert not (await bench.start()).resumed
 
-    async def test_task_ids_that_name_the_same_folder_are_refused(self, bench: Bench) -> None:
+    async def test_ids_of_the_same_folder_are_refused(self, bench: Bench) -> None:
+        """Task ids that name the same folder are refused."""
         bench.write([*ROWS, {"id": "B", "question": "second?"}])
         with pytest.raises(DatasetError) as caught:
             await bench.open()
@@ -98,19 +105,23 @@ class TestStarting:
         assert "'B'" in caught.value.message
         assert not bench.results.exists()
 
-    async def test_without_any_model_the_way_out_is_told(self, bench: Bench) -> None:
+    async def test_missing_model_has_a_hint(self, bench: Bench) -> None:
+        """Without any model the error names --model."""
         with pytest.raises(UsageError) as caught:
             await bench.open(default_model=None)
         assert "--model" in (caught.value.hint or "")
 
-    async def test_reference_answers_are_gone(self, bench: Bench) -> None:
+    async def test_references_are_dropped(self, bench: Bench) -> None:
+        """Reference answers are in no task and not in the config."""
         session = await bench.start()
         shown = [task.model_dump_json() for task in session.runner.get_tasks()]
         assert CANARY not in "".join(shown)
         assert CANARY not in session.artifacts.run_config_path.read_text()
         assert session.runner.get_tasks()[0].model_extra == {"category": "letters"}
 
-    async def test_reference_answers_of_an_authors_own_loading_are_gone(self, bench: Bench) -> None:
+    async def test_references_of_a_loader_are_dropped(self, bench: Bench) -> None:
+        """Reference answers of an author's own loader are dropped."""
+
         class Loading(SampleRunner):
             def load_tasks(self, dataset_file: str | None) -> list[Task]:
                 return [Task.model_validate(row) for row in ROWS]
@@ -120,7 +131,8 @@ class TestStarting:
         shown = [task.model_dump_json() for task in session.runner.get_tasks()]
         assert CANARY not in "".join(shown)
 
-    async def test_tasks_of_the_service_are_listed_by_it(self, bench: Bench) -> None:
+    async def test_service_lists_its_tasks(self, bench: Bench) -> None:
+        """Tasks of a service are listed by it."""
         session = await bench.open(dataset_name="letters")
         assert [source.dataset_name for source in bench.connected] == ["letters"]
         assert session.config.task_source == "service"
@@ -129,12 +141,12 @@ class TestStarting:
         assert session.config.tasks == ["b", "a", "c"]
 
     async def test_tasks_of_a_file_need_no_connection(self, bench: Bench) -> None:
+        """Tasks of a file need no connection."""
         await bench.open()
         assert bench.connected == []
 
-    async def test_a_problem_is_one_task_and_touches_nothing_else(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_problem_is_one_task(self, bench: Bench, tmp_path: Path) -> None:
+        """A problem is one task and needs neither dataset nor connection."""
         problem = tmp_path / "problem.txt"
         problem.write_text("\n  What now?\n\n")
         bench.file.unlink()
@@ -146,6 +158,7 @@ class TestStarting:
 
 class TestSecrets:
     async def test_no_key_is_frozen(self, bench: Bench) -> None:
+        """No key is written to the config."""
         bench.service_url = "https://someone:hidden-1@example.com"
         session = await bench.start(
             sampling={
@@ -163,13 +176,15 @@ class TestSecrets:
         assert config["options"] == {"depth": "3"}
 
     async def test_keys_reach_the_agent(self, bench: Bench) -> None:
+        """Keys reach the agent."""
         session = await bench.start(
             sampling={"custom_api_key": "hidden-2"}, options=["token=hidden-4"]
         )
         assert session.llm_config.custom_api_key == SecretStr("hidden-2")
         assert session.runner.options == Options(token=SecretStr("hidden-4"))
 
-    async def test_another_key_is_no_other_run(self, bench: Bench) -> None:
+    async def test_other_key_is_the_same_run(self, bench: Bench) -> None:
+        """Another key is still the same run."""
         await bench.start(sampling={"custom_api_key": "hidden-2"}, options=["token=hidden-4"])
         session = await bench.open(
             sampling={"custom_api_key": "hidden-5"}, options=["token=hidden-6"]
@@ -187,7 +202,8 @@ class TestGoingOn:
         "options": ["depth=3"],
     }
 
-    async def test_what_is_left_out_holds_as_it_was_frozen(self, bench: Bench) -> None:
+    async def test_omitted_settings_are_taken_from_the_run(self, bench: Bench) -> None:
+        """Settings that are left out are those of the run."""
         started = await bench.start(**self.SETTINGS, limit=2)
         session = await bench.open()
         assert session.resumed
@@ -199,7 +215,8 @@ class TestGoingOn:
         assert session.runner.options == Options(depth=3)
         assert session.chosen == ["b", "a"]
 
-    async def test_the_same_settings_given_again_are_the_same_run(self, bench: Bench) -> None:
+    async def test_same_settings_are_the_same_run(self, bench: Bench) -> None:
+        """The same settings given again are the same run."""
         await bench.start(**self.SETTINGS, limit=2, task_ids=["a"])
         session = await bench.open(**self.SETTINGS, limit=2)
         assert session.chosen == ["b", "a"]
@@ -223,9 +240,10 @@ class TestGoingOn:
             ({"options": ["depth=4"]}, "--option depth", "'3'", "'4'"),
         ],
     )
-    async def test_another_setting_is_refused_with_both_values(
+    async def test_other_setting_is_refused(
         self, bench: Bench, changed: dict[str, Any], named: str, before: str, now: str
     ) -> None:
+        """Another setting is refused with both values."""
         await bench.start(**self.SETTINGS)
         with pytest.raises(RunIdentityError) as caught:
             await bench.open(**changed)
@@ -233,6 +251,7 @@ class TestGoingOn:
         assert named in (caught.value.hint or "")
 
     async def test_another_limit_is_refused(self, bench: Bench) -> None:
+        """Another limit is refused."""
         await bench.start(limit=2)
         with pytest.raises(RunIdentityError) as caught:
             await bench.open(limit=3)
@@ -242,6 +261,7 @@ class TestGoingOn:
             await bench.open("whole", limit=2)
 
     async def test_another_payload_schema_is_refused(self, bench: Bench) -> None:
+        """Another payload schema is refused."""
         await bench.start()
 
         class Second(SampleRunner):
@@ -262,9 +282,10 @@ class TestGoingOn:
             (ROWS[:2], "1 removed (c)"),
         ],
     )
-    async def test_other_tasks_are_refused(
+    async def test_changed_tasks_are_refused(
         self, bench: Bench, rows: list[dict[str, object]], said: str
     ) -> None:
+        """Changed, added or removed tasks are refused."""
         await bench.start()
         bench.write(rows)
         with pytest.raises(RunIdentityError) as caught:
@@ -279,18 +300,18 @@ class TestGoingOn:
             ROWS[::-1],
         ],
     )
-    async def test_other_time_limits_references_and_order_are_the_same_tasks(
+    async def test_time_limit_reference_and_order_may_change(
         self, bench: Bench, rows: list[dict[str, object]]
     ) -> None:
+        """Other time limits, references or orders are the same tasks."""
         await bench.start()
         bench.write(rows)
         session = await bench.open()
         assert session.config.tasks == session.chosen == ["b", "a", "c"]
         assert [task.id for task in session.runner.get_tasks()] == ["b", "a", "c"]
 
-    async def test_a_run_rereads_its_own_file_and_never_the_default(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_run_reads_its_own_file_again(self, bench: Bench, tmp_path: Path) -> None:
+        """A run reads its own file again and never the default."""
         own = tmp_path / "own.jsonl"
         own.write_text('{"id": "x", "question": "?"}\n')
         await bench.start(dataset_file=own)
@@ -300,9 +321,8 @@ class TestGoingOn:
         with pytest.raises(DatasetError, match=r"own\.jsonl"):
             await bench.open()
 
-    async def test_the_same_tasks_in_another_file_are_read_there_from_then_on(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_moved_file_is_used_from_then_on(self, bench: Bench, tmp_path: Path) -> None:
+        """The same tasks in another file are read from there from then on."""
         await bench.start()
         moved = bench.file.rename(tmp_path / "moved.json")
         with pytest.raises(DatasetError, match=r"letters\.json"):
@@ -312,13 +332,15 @@ class TestGoingOn:
         session.freeze("run", {})
         assert (await bench.open()).source.file == moved
 
-    async def test_a_run_of_the_service_lists_its_dataset_again(self, bench: Bench) -> None:
+    async def test_run_of_a_service_lists_tasks_again(self, bench: Bench) -> None:
+        """A run of a service lists its dataset again."""
         await bench.start(dataset_name="letters")
         session = await bench.open()
         assert len(bench.connected) == 2
         assert session.source.dataset_name == "letters"
 
-    async def test_tasks_from_elsewhere_are_refused(self, bench: Bench, tmp_path: Path) -> None:
+    async def test_other_source_is_refused(self, bench: Bench, tmp_path: Path) -> None:
+        """Tasks from another source are refused."""
         problem = tmp_path / "problem.txt"
         problem.write_text("?")
         await bench.start()
@@ -326,9 +348,9 @@ class TestGoingOn:
             with pytest.raises(RunIdentityError, match="takes its tasks from a file"):
                 await bench.open(**elsewhere)
 
-    async def test_an_option_that_the_run_was_started_with_need_not_be_given_again(
-        self, bench: Bench
-    ) -> None:
+    async def test_required_option_is_remembered(self, bench: Bench) -> None:
+        """A required option need not be given again."""
+
         class Required(BaseModel):
             split: str
 
@@ -348,9 +370,10 @@ class TestGoingOn:
             ("depth=3", "depth=03", "depth=4"),
         ],
     )
-    async def test_options_are_compared_by_what_they_mean(
+    async def test_options_are_compared_by_value(
         self, bench: Bench, before: str, same: str, other: str
     ) -> None:
+        """Options are compared by value and not by spelling."""
         bench.runner_class = Spelling
         await bench.start(options=[before])
         session = await bench.open(options=[same])
@@ -358,9 +381,8 @@ class TestGoingOn:
         with pytest.raises(RunIdentityError):
             await bench.open(options=[other])
 
-    async def test_options_are_compared_by_what_they_mean_beside_a_secret_one(
-        self, bench: Bench
-    ) -> None:
+    async def test_options_beside_a_secret_are_compared(self, bench: Bench) -> None:
+        """Options beside a secret one are compared by value, too."""
         bench.runner_class = Keyed
         await bench.start(options=["token=hidden-1", "depth=3"])
         session = await bench.open(options=["token=hidden-2", "depth=03"])

@@ -33,7 +33,8 @@ class TestAcceptedChanges:
         ROWS[2],
     ]
 
-    async def test_they_are_the_runs_tasks_and_are_to_be_redone(self, bench: Bench) -> None:
+    async def test_accepted_tasks_are_redone(self, bench: Bench) -> None:
+        """Accepted changes become the run's tasks and are redone."""
         started = await bench.start()
         bench.write(self.CHANGED)
         session = await bench.open(accept_changed_tasks=True)
@@ -49,9 +50,8 @@ class TestAcceptedChanges:
             "third letter?",
         ]
 
-    async def test_they_are_accepted_once_they_are_frozen_and_not_before(
-        self, bench: Bench
-    ) -> None:
+    async def test_changes_are_accepted_when_frozen(self, bench: Bench) -> None:
+        """Changes are accepted once they are frozen, and not before."""
         await bench.start()
         bench.write(self.CHANGED)
         session = await bench.open(accept_changed_tasks=True)
@@ -62,17 +62,20 @@ class TestAcceptedChanges:
         assert (bool(session.changes), session.redo) == (False, {})
         assert session.chosen == ["d", "b", "c"]
 
-    async def test_where_there_are_none_there_is_nothing_to_redo(self, bench: Bench) -> None:
+    async def test_no_changes_need_no_redo(self, bench: Bench) -> None:
+        """Without changes nothing is redone."""
         started = await bench.start()
         session = await bench.open(accept_changed_tasks=True)
         assert (bool(session.changes), session.redo) == (False, {})
         assert session.config.tasks == started.config.tasks
 
-    async def test_a_new_run_has_none(self, bench: Bench) -> None:
+    async def test_new_run_has_no_changes(self, bench: Bench) -> None:
+        """A new run has no changes to accept."""
         session = await bench.open(accept_changed_tasks=True)
         assert (bool(session.changes), session.redo) == (False, {})
 
-    async def test_they_do_not_make_another_dataset_or_source_the_same(self, bench: Bench) -> None:
+    async def test_accepting_keeps_dataset_and_source(self, bench: Bench) -> None:
+        """Accepting changes does not allow another dataset or source."""
         await bench.start()
         with pytest.raises(RunIdentityError, match="takes its tasks from a file"):
             await bench.open(accept_changed_tasks=True, dataset_name="letters")
@@ -80,9 +83,8 @@ class TestAcceptedChanges:
         with pytest.raises(RunIdentityError, match="dataset 'letters', not from 'signs'"):
             await bench.open(accept_changed_tasks=True)
 
-    async def test_of_a_problem_only_its_own_text_is_accepted(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_only_the_own_problem_is_accepted(self, bench: Bench, tmp_path: Path) -> None:
+        """Of several problems only the text of the chosen one is accepted."""
         problem = tmp_path / "problem.txt"
         for task_id in ("t1", "t2"):
             problem.write_text(f"question of {task_id}")
@@ -95,24 +97,28 @@ class TestAcceptedChanges:
 
 
 class TestTasksToRedo:
-    async def test_named_ones_are_redone_among_all(self, bench: Bench) -> None:
+    async def test_rerun_tasks_are_redone_among_all(self, bench: Bench) -> None:
+        """Tasks to rerun are redone among all tasks."""
         await bench.start()
         session = await bench.open(rerun=["c", "b", "c"])
         assert session.redo == {"b": Reason.RERUN, "c": Reason.RERUN}
         assert session.chosen == ["b", "a", "c"]
 
-    async def test_beside_chosen_ones_they_are_chosen_too(self, bench: Bench) -> None:
+    async def test_rerun_tasks_are_chosen_too(self, bench: Bench) -> None:
+        """Tasks to rerun are chosen in addition to named ones."""
         await bench.start()
         session = await bench.open(rerun=["c", "b"], task_ids=["b"])
         assert session.chosen == ["b", "c"]
 
-    async def test_an_unknown_one_is_refused_by_name(self, bench: Bench) -> None:
+    async def test_unknown_rerun_task_is_refused(self, bench: Bench) -> None:
+        """An unknown task to rerun is refused by name."""
         await bench.start(limit=2)
         with pytest.raises(UsageError, match="unknown task") as caught:
             await bench.open(rerun=["b", "c"])
         assert caught.value.message.endswith(": c")
 
-    async def test_one_that_has_changed_too_is_one_that_has_changed(self, bench: Bench) -> None:
+    async def test_changed_task_keeps_that_reason(self, bench: Bench) -> None:
+        """A task that changed and is to be rerun has the reason changed."""
         await bench.start()
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         session = await bench.open(rerun=["b"], accept_changed_tasks=True)
@@ -120,9 +126,11 @@ class TestTasksToRedo:
 
 
 class TestOtherCode:
-    async def test_it_is_refused_until_it_is_accepted(
+    async def test_other_code_needs_acceptance(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Other code is refused until it is accepted, and then recorded."""
+
         class Stamped(SampleRunner):
             GENERATION_VERSION_ENV = "SAMPLE_STAMP"
 
@@ -144,7 +152,8 @@ class TestOtherCode:
         assert [*config.history[1].changed] == [*facts]
         assert (await bench.open(code=Code("commit-2", dirty=False))).resumed
 
-    async def test_grading_is_not_concerned(self, bench: Bench) -> None:
+    async def test_evaluations_ignore_the_code(self, bench: Bench) -> None:
+        """Opening a run to evaluate it does not compare the code."""
         await bench.start(code=Code("commit-1"))
         session = await bench.open_graded(code=Code("commit-2"))
         assert "runner_commit" not in session.facts
@@ -152,9 +161,8 @@ class TestOtherCode:
 
 
 class TestProblems:
-    async def test_problems_under_one_run_id_add_their_tasks(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_problems_add_their_tasks(self, bench: Bench, tmp_path: Path) -> None:
+        """Problems under one run id add their tasks."""
         for number in (1, 2):
             problem = tmp_path / f"p{number}.txt"
             problem.write_text(f"question {number}")
@@ -162,9 +170,8 @@ class TestProblems:
         assert session.config.tasks == ["t1", "t2"]
         assert session.chosen == ["t2"]
 
-    async def test_problems_that_are_opened_at_the_same_time_are_all_added(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_parallel_problems_are_all_added(self, bench: Bench, tmp_path: Path) -> None:
+        """Problems that are opened at the same time are all added."""
         sessions: list[Session] = []
         for number in (1, 2, 3):
             problem = tmp_path / f"p{number}.txt"
@@ -176,9 +183,8 @@ class TestProblems:
         assert config is not None
         assert config.tasks == [*config.task_hashes] == ["t1", "t2", "t3"]
 
-    async def test_another_text_for_the_same_task_is_refused(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_other_text_of_a_problem_is_refused(self, bench: Bench, tmp_path: Path) -> None:
+        """Another text for the same problem is refused."""
         problem = tmp_path / "problem.txt"
         problem.write_text("question")
         await bench.start(problem=problem, task_ids=["t1"])
@@ -186,9 +192,8 @@ class TestProblems:
         with pytest.raises(RunIdentityError, match=r"1 changed \(t1\)"):
             await bench.open(problem=problem, task_ids=["t1"])
 
-    async def test_without_its_problem_the_run_can_not_go_on(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_resume_needs_the_problem(self, bench: Bench, tmp_path: Path) -> None:
+        """A run of problems can't resume without its problem."""
         problem = tmp_path / "problem.txt"
         problem.write_text("question")
         await bench.start(problem=problem, task_ids=["t1"])

@@ -22,13 +22,15 @@ def bench(tmp_path: Path) -> Bench:
 
 
 class TestGrading:
-    async def test_a_run_that_is_not_there_is_named(self, bench: Bench) -> None:
+    async def test_missing_run_is_named(self, bench: Bench) -> None:
+        """A run that does not exist is named with the results folder."""
         with pytest.raises(UsageError) as caught:
             await bench.open_graded()
         assert "'r1'" in caught.value.message
         assert str(bench.results) in caught.value.message
 
-    async def test_all_of_its_tasks_are_chosen(self, bench: Bench) -> None:
+    async def test_all_tasks_are_chosen(self, bench: Bench) -> None:
+        """All tasks of the run are chosen."""
         await bench.start(task_ids=["a"], options=["depth=2"])
         session = await bench.open_graded()
         assert session.chosen == ["b", "a", "c"]
@@ -36,9 +38,8 @@ class TestGrading:
         assert session.runner.run_id == "r1"
         assert session.runner.dataset_name == "letters"
 
-    async def test_without_its_file_the_ids_and_the_datasets_name_are_enough(
-        self, bench: Bench
-    ) -> None:
+    async def test_ids_are_enough_without_the_file(self, bench: Bench) -> None:
+        """Without the file, the ids and the dataset name are enough if no task is needed."""
         await bench.start()
         bench.file.unlink()
         session = await bench.open_graded(needs_file=False)
@@ -47,27 +48,29 @@ class TestGrading:
         with pytest.raises(DatasetError, match=r"letters\.json"):
             await bench.open_graded(needs_file=True)
 
-    async def test_tasks_that_changed_are_refused(self, bench: Bench) -> None:
+    async def test_changed_tasks_are_refused(self, bench: Bench) -> None:
+        """Tasks that changed are refused."""
         await bench.start()
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         with pytest.raises(RunIdentityError, match=r"1 changed \(b\)"):
             await bench.open_graded()
 
-    async def test_a_secret_option_that_the_model_demands_is_not_needed(self, bench: Bench) -> None:
+    async def test_required_secret_option_is_not_needed(self, bench: Bench) -> None:
+        """A required secret option is not needed to evaluate."""
         bench.runner_class = Keyed
         await bench.start(options=["token=hidden-1", "depth=3"])
         session = await bench.open_graded()
         assert session.chosen == ["b", "a", "c"]
 
-    async def test_the_other_options_are_there_without_a_secret_one(self, bench: Bench) -> None:
+    async def test_other_options_are_known(self, bench: Bench) -> None:
+        """The other options are known without the secret one."""
         bench.runner_class = Keyed
         await bench.start(options=["token=hidden-1", "depth=3"])
         options = (await bench.open_graded()).runner.options
         assert (options.depth, options.width) == (3, 7)
 
-    async def test_tasks_of_the_service_are_listed_again_with_their_fields(
-        self, bench: Bench
-    ) -> None:
+    async def test_service_tasks_are_listed_again(self, bench: Bench) -> None:
+        """Tasks of a service are listed again, with their fields and no reference."""
         await bench.start(dataset_name="letters")
         session = await bench.open_graded()
         assert len(bench.connected) == 2
@@ -76,7 +79,8 @@ class TestGrading:
         assert tasks[0].model_extra == {"category": "letters"}
         assert CANARY not in repr(tasks)
 
-    async def test_tasks_of_the_service_that_changed_are_refused(self, bench: Bench) -> None:
+    async def test_changed_service_tasks_are_refused(self, bench: Bench) -> None:
+        """Tasks of a service that changed are refused."""
         await bench.start(dataset_name="letters")
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         with pytest.raises(RunIdentityError, match=r"1 changed \(b\)"):

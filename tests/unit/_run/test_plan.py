@@ -54,21 +54,22 @@ def grade(
 
 
 class TestPlan:
-    def test_of_a_new_run_everything_is_generated_in_order(self, artifacts: RunArtifacts) -> None:
+    def test_new_run_generates_all_in_order(self, artifacts: RunArtifacts) -> None:
+        """In a new run all tasks are to be generated, in their order."""
         plan = make_plan(artifacts, ["z", "a", "m"])
 
         assert (plan.generate, plan.evaluate, plan.done) == (["z", "a", "m"], [], 0)
         assert plan
 
-    def test_a_generation_that_failed_is_redone_even_where_it_has_an_eval(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_failed_generation_is_redone(self, artifacts: RunArtifacts) -> None:
+        """A generation that failed is redone, even if it has an evaluation."""
         content_hash = generate(artifacts, "t1", GenerationStatus.ERROR)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
         assert make_plan(artifacts, ["t1"]).generate == ["t1"]
 
-    def test_a_generation_that_can_not_be_read_is_redone(self, artifacts: RunArtifacts) -> None:
+    def test_unreadable_generation_is_redone(self, artifacts: RunArtifacts) -> None:
+        """A generation that can't be read is set aside and redone."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.generation_path("t1").write_text('{"status": "succ')
 
@@ -84,9 +85,10 @@ class TestPlan:
             (GenerationStatus.SUCCESS, EvalStatus.DID_NOT_COMPLETE),
         ],
     )
-    def test_what_is_finished_is_left_alone(
+    def test_finished_task_is_left_alone(
         self, artifacts: RunArtifacts, generated: GenerationStatus, graded: EvalStatus
     ) -> None:
+        """A task with a generation and its evaluation is done."""
         content_hash = generate(artifacts, "t1", generated)
         grade(artifacts, "t1", graded, content_hash)
 
@@ -99,9 +101,10 @@ class TestPlan:
         "generated",
         [GenerationStatus.SUCCESS, GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS],
     )
-    def test_a_missing_eval_is_made(
+    def test_missing_evaluation_is_made(
         self, artifacts: RunArtifacts, generated: GenerationStatus
     ) -> None:
+        """A missing evaluation is to be made."""
         generate(artifacts, "t1", generated)
 
         plan = make_plan(artifacts, ["t1"])
@@ -109,52 +112,51 @@ class TestPlan:
         assert (plan.generate, plan.evaluate, plan.done) == ([], ["t1"], 0)
 
     @pytest.mark.parametrize("graded", [EvalStatus.ERROR, EvalStatus.GENERATION_ERROR])
-    def test_an_eval_that_failed_is_redone(
-        self, artifacts: RunArtifacts, graded: EvalStatus
-    ) -> None:
+    def test_failed_evaluation_is_redone(self, artifacts: RunArtifacts, graded: EvalStatus) -> None:
+        """An evaluation that failed is redone."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", graded, content_hash)
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
 
-    def test_an_eval_that_can_not_be_read_is_redone(self, artifacts: RunArtifacts) -> None:
+    def test_unreadable_evaluation_is_redone(self, artifacts: RunArtifacts) -> None:
+        """An evaluation that can't be read is redone."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.eval_path("t1").write_text("{")
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
 
     @pytest.mark.parametrize("graded", [EvalStatus.EVALUATED, EvalStatus.DID_NOT_COMPLETE])
-    def test_an_eval_of_another_generation_is_redone(
-        self, artifacts: RunArtifacts, graded: EvalStatus
-    ) -> None:
+    def test_stale_evaluation_is_redone(self, artifacts: RunArtifacts, graded: EvalStatus) -> None:
+        """An evaluation of another generation is redone."""
         before = generate(artifacts, "t1", GenerationStatus.SUCCESS, "old")
         generate(artifacts, "t1", GenerationStatus.SUCCESS, "new")
         grade(artifacts, "t1", graded, before)
 
         assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
 
-    def test_an_eval_of_an_earlier_framework_names_no_generation_and_is_kept(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_earlier_evaluation_without_hash_is_kept(self, artifacts: RunArtifacts) -> None:
+        """An evaluation of an earlier framework, which has no hash, is kept."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, None)
 
         assert not make_plan(artifacts, ["t1"])
 
-    def test_an_eval_without_its_generation_does_not_count(self, artifacts: RunArtifacts) -> None:
+    def test_evaluation_without_generation_is_ignored(self, artifacts: RunArtifacts) -> None:
+        """An evaluation without its generation does not count."""
         grade(artifacts, "t1", EvalStatus.EVALUATED, "a hash")
 
         assert make_plan(artifacts, ["t1"]).generate == ["t1"]
 
     def test_only_the_chosen_tasks_are_planned(self, artifacts: RunArtifacts) -> None:
+        """Only the chosen tasks are planned."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
 
         assert make_plan(artifacts, ["t2"]).generate == ["t2"]
         assert make_plan(artifacts, ["t2"]).evaluate == []
 
-    def test_without_grading_a_generation_is_all_that_is_owed(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_skip_eval_needs_generations_only(self, artifacts: RunArtifacts) -> None:
+        """With skip_eval only generations are left to do."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         generate(artifacts, "t2", GenerationStatus.ERROR)
 
@@ -162,7 +164,8 @@ class TestPlan:
 
         assert (plan.generate, plan.evaluate, plan.done) == (["t2", "t3"], [], 1)
 
-    def test_grading_again_redoes_evals_and_no_generations(self, artifacts: RunArtifacts) -> None:
+    def test_regrade_redoes_evaluations_only(self, artifacts: RunArtifacts) -> None:
+        """With regrade evaluations are redone and no generations."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
@@ -170,16 +173,18 @@ class TestPlan:
 
         assert (plan.generate, plan.evaluate) == ([], ["t1"])
 
-    def test_grading_again_redoes_what_ran_out_of_time_too(self, artifacts: RunArtifacts) -> None:
+    def test_regrade_includes_timeouts(self, artifacts: RunArtifacts) -> None:
+        """With regrade evaluations of timeouts are redone, too."""
         content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
         grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
         assert make_plan(artifacts, ["t1"], regrade=Reason.REGRADE).evaluate == ["t1"]
 
     @pytest.mark.parametrize("status", [GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS])
-    def test_what_ran_out_of_time_or_turns_is_redone_where_that_is_asked_for(
+    def test_retry_timeouts_redoes_them(
         self, artifacts: RunArtifacts, status: GenerationStatus
     ) -> None:
+        """With retry_timeouts generations without enough time or turns are redone."""
         generate(artifacts, "t1", status)
         generate(artifacts, "t2", GenerationStatus.SUCCESS)
 
@@ -187,9 +192,8 @@ class TestPlan:
 
         assert (plan.generate, plan.evaluate, plan.on_purpose) == (["t1"], ["t2"], ["t1"])
 
-    def test_a_generation_that_stands_is_redone_for_the_reason_given(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_redo_has_the_given_reason(self, artifacts: RunArtifacts) -> None:
+        """A generation that is redone on purpose has the given reason."""
         redo = {"t1": Reason.RERUN, "t2": Reason.CHANGED, "t3": Reason.RERUN, "t9": Reason.RERUN}
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
@@ -206,9 +210,8 @@ class TestPlan:
         assert plan.on_purpose == ["t1", "t2"]
         assert plan.graded == {}
 
-    def test_without_some_tasks_it_keeps_the_rest_and_who_graded(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_plan_without_some_tasks(self, artifacts: RunArtifacts) -> None:
+        """Tasks taken out of a plan leave the rest and the graders."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         generate(artifacts, "t2", GenerationStatus.SUCCESS)
@@ -227,9 +230,10 @@ class TestPlan:
             GradedBy("https://one.example.com", "legacy", "2.0"),
         ],
     )
-    def test_the_grades_of_another_grader_are_not_mixed(
+    def test_results_of_two_graders_are_not_mixed(
         self, artifacts: RunArtifacts, now: GradedBy
     ) -> None:
+        """Evaluations by another grader are refused with both named."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         plan = make_plan(artifacts, ["t1", "t2"])
@@ -246,15 +250,15 @@ class TestPlan:
         assert "--regrade" in str(caught.value.hint)
 
     @pytest.mark.parametrize("now", [REMOTE, GradedBy("https://one.example.com", "legacy", None)])
-    def test_the_same_grader_goes_on(self, artifacts: RunArtifacts, now: GradedBy) -> None:
+    def test_same_grader_resumes(self, artifacts: RunArtifacts, now: GradedBy) -> None:
+        """The same grader, or one without a version, resumes the run."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
         check_same_grader("run-1", make_plan(artifacts, ["t1"]).graded, now)
 
-    def test_who_graded_the_rest_of_the_run_counts_for_a_part_of_it(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_graders_of_the_whole_run_count(self, artifacts: RunArtifacts) -> None:
+        """The graders of the whole run count for a part of it."""
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         part = make_plan(artifacts, ["t1", "t2"]).only({"t2"})
@@ -263,7 +267,8 @@ class TestPlan:
         with pytest.raises(RunIdentityError):
             check_same_grader("run-1", part.graded, GradedBy("local", "legacy", "1.0"))
 
-    def test_grades_of_one_service_by_two_versions_of_its_grader_are_not_mixed(self) -> None:
+    def test_two_evaluator_versions_are_not_mixed(self) -> None:
+        """Evaluations of two versions of the evaluator are refused."""
         first, second = (
             GradedBy("https://one.example.com", "v1", "1.0", version) for version in ("a", "b")
         )
@@ -274,7 +279,8 @@ class TestPlan:
         assert "--regrade" in str(caught.value.hint)
         check_same_grader("run-1", {first: ["t1"]}, GradedBy(first.service_url, "v1", "1.0"))
 
-    def test_what_no_service_graded_binds_to_no_grader(self, artifacts: RunArtifacts) -> None:
+    def test_unevaluated_outcome_binds_to_no_grader(self, artifacts: RunArtifacts) -> None:
+        """An outcome that no service evaluated does not fix the grader."""
         content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
         grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
@@ -306,7 +312,8 @@ class TestWhy:
         artifacts.generation_path("torn").write_text("{")
         return make_plan(artifacts, [*states, "changed", "torn", "missing"], **options)
 
-    def test_it_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
+    def test_reason_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
+        """The reason of each task is its state on disk."""
         assert self.plan(artifacts).why == {
             Reason.GRADED: ["graded"],
             Reason.DID_NOT_COMPLETE: ["slow"],
@@ -318,7 +325,8 @@ class TestWhy:
             Reason.NOT_GENERATED: ["missing"],
         }
 
-    def test_without_grading_only_the_generations_count(self, artifacts: RunArtifacts) -> None:
+    def test_skip_eval_looks_at_generations_only(self, artifacts: RunArtifacts) -> None:
+        """With skip_eval only the generations decide."""
         assert self.plan(artifacts, skip_eval=True).grouped() == {
             "reuse": {Reason.GENERATED: ["graded", "slow", "ungraded", "odd", "changed"]},
             "regrade": {},
@@ -330,9 +338,8 @@ class TestWhy:
         }
 
     @pytest.mark.parametrize("reason", [Reason.REGRADE, Reason.OTHER_REFERENCES])
-    def test_what_has_a_grade_is_graded_again_for_the_reason_given(
-        self, artifacts: RunArtifacts, reason: Reason
-    ) -> None:
+    def test_regrade_has_the_given_reason(self, artifacts: RunArtifacts, reason: Reason) -> None:
+        """Evaluations that are redone have the given reason."""
         plan = self.plan(artifacts, regrade=reason)
 
         assert plan.grouped()["regrade"] == {
@@ -343,7 +350,8 @@ class TestWhy:
         }
         assert plan.grouped()["reuse"] == {}
 
-    def test_the_groups_are_what_becomes_of_the_tasks(self, artifacts: RunArtifacts) -> None:
+    def test_groups_are_reuse_regrade_and_rerun(self, artifacts: RunArtifacts) -> None:
+        """Each task is in one of the groups reuse, regrade and rerun."""
         redo = {"graded": Reason.RERUN, "ungraded": Reason.CHANGED}
         plan = self.plan(artifacts, redo=redo, retry_timeouts=True)
 
@@ -370,9 +378,10 @@ class TestWhy:
             (GradedBy(REMOTE.service_url, "legacy", "2.0"), False),
         ],
     )
-    def test_what_another_grader_graded_is_not_reused(
+    def test_other_graders_results_are_not_reused(
         self, artifacts: RunArtifacts, now: GradedBy | None, reused: bool
     ) -> None:
+        """Evaluations by another grader are not reused."""
         groups = self.plan(artifacts).grouped(now)
 
         assert (groups["reuse"].get(Reason.GRADED) == ["graded"]) is reused

@@ -37,7 +37,8 @@ def baseline_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Ba
     return baseline
 
 
-def test_where_nothing_is_left_to_do_it_says_how_the_run_stands(artifacts: RunArtifacts) -> None:
+def test_finished_run_has_a_summary(artifacts: RunArtifacts) -> None:
+    """A run with nothing left to do has its summary and its hash."""
     baseline = baseline_of(artifacts)
 
     assert baseline.summaries == (summarise(FakeRunner(), artifacts, TASKS),) * 2
@@ -46,9 +47,10 @@ def test_where_nothing_is_left_to_do_it_says_how_the_run_stands(artifacts: RunAr
 
 @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
 @pytest.mark.parametrize("content", [None, "{"])
-def test_where_something_is_left_to_do_how_it_stands_will_change(
+def test_unfinished_run_has_no_summary(
     artifacts: RunArtifacts, name: str, content: str | None
 ) -> None:
+    """A run with something left to do has no summary, only the hash."""
     path = artifacts.task_dir("t2") / name
     path.unlink()
     if content is not None:
@@ -62,7 +64,9 @@ def test_where_something_is_left_to_do_how_it_stands_will_change(
     assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
 
 
-def test_a_task_score_that_fails_is_told_of_by_the_summary(artifacts: RunArtifacts) -> None:
+def test_failing_task_score_gives_no_summary(artifacts: RunArtifacts) -> None:
+    """A task_score() that fails leaves the summary out."""
+
     def task_score(result: JsonValue) -> float | None:
         raise KeyError(str(result))
 

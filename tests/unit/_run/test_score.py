@@ -52,9 +52,10 @@ async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False)
 
 
 @pytest.mark.parametrize("local", [True, False])
-async def test_the_score_is_written_with_what_it_was_made_from(
+async def test_score_is_written_with_its_basis(
     run: RunFolder, artifacts: RunArtifacts, local: bool
 ) -> None:
+    """The score is written with counts, service and the tasks it is made of."""
     for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
         run.add_evaluation(task_id, value)
     runner = Runner()
@@ -73,10 +74,11 @@ async def test_the_score_is_written_with_what_it_was_made_from(
     assert runner.scored == [TASKS]
 
 
-async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
+async def test_interval_belongs_to_the_mean(
     run: RunFolder,
     artifacts: RunArtifacts,
 ) -> None:
+    """The standard error belongs to the mean and not to the service's score."""
     for task_id, value in zip(TASKS, (1.0, 0.0, 0.5), strict=True):
         run.add_evaluation(task_id, value)
 
@@ -86,9 +88,8 @@ async def test_the_interval_belongs_to_the_mean_and_not_to_the_services_score(
     assert made.stderr == pytest.approx(0.5 / math.sqrt(3))
 
 
-async def test_the_score_of_an_incomplete_run_is_marked(
-    run: RunFolder, artifacts: RunArtifacts
-) -> None:
+async def test_score_of_incomplete_run_is_marked(run: RunFolder, artifacts: RunArtifacts) -> None:
+    """The score of an incomplete run is marked as incomplete."""
     run.add_evaluation("t1", 1.0)
     runner = Runner()
 
@@ -99,7 +100,10 @@ async def test_the_score_of_an_incomplete_run_is_marked(
     assert runner.scored == [["t1"]]
 
 
-async def test_a_score_stands_while_the_evals_stay(run: RunFolder, artifacts: RunArtifacts) -> None:
+async def test_score_is_valid_while_evaluations_stay(
+    run: RunFolder, artifacts: RunArtifacts
+) -> None:
+    """A score is valid while the evaluations stay."""
     for task_id in TASKS:
         run.add_evaluation(task_id, 1.0)
     made = await score(Runner(), artifacts)
@@ -115,9 +119,10 @@ async def test_a_score_stands_while_the_evals_stay(run: RunFolder, artifacts: Ru
         ({"t1": 0.5, "t2": 1.0, "t3": 0.0}, (0.5, 0.5)),
     ],
 )
-async def test_the_score_says_where_the_mean_of_all_tasks_lies(
+async def test_score_has_bounds_of_the_mean(
     run: RunFolder, artifacts: RunArtifacts, graded: dict[str, float], bounds: tuple[float, float]
 ) -> None:
+    """The score has the bounds between which the mean of all tasks lies."""
     for task_id, value in graded.items():
         run.add_evaluation(task_id, value)
 
@@ -130,9 +135,9 @@ async def test_the_score_says_where_the_mean_of_all_tasks_lies(
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-async def test_a_score_that_is_no_finite_number_is_not_written(
-    run: RunFolder, artifacts: RunArtifacts, value: float
-) -> None:
+async def test_score_must_be_finite(run: RunFolder, artifacts: RunArtifacts, value: float) -> None:
+    """A score that is not finite is an error and is not written."""
+
     class Odd(Runner):
         async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
             return ScoreResult(tasks_evaluated=["t1"], final_score=value)
@@ -146,9 +151,10 @@ async def test_a_score_that_is_no_finite_number_is_not_written(
 
 
 @pytest.mark.parametrize("change", ["regraded", "removed", "added"])
-async def test_a_score_falls_when_the_evals_change(
+async def test_score_is_invalid_after_a_change(
     run: RunFolder, artifacts: RunArtifacts, change: str
 ) -> None:
+    """A score is invalid when the evaluations change."""
     for task_id in TASKS:
         run.add_evaluation(task_id, 1.0)
     await score(Runner(), artifacts)
@@ -165,16 +171,18 @@ async def test_a_score_falls_when_the_evals_change(
     assert current_score(artifacts, hash_of_evals(artifacts, tasks)) is None
 
 
-async def test_the_score_of_an_incomplete_run_does_not_stand(
+async def test_score_of_incomplete_run_is_not_reused(
     run: RunFolder, artifacts: RunArtifacts
 ) -> None:
+    """The score of an incomplete run is not reused."""
     run.add_evaluation("t1", 1.0)
     await score(Runner(), artifacts)
 
     assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
 
 
-def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
+def test_missing_score_is_none(artifacts: RunArtifacts) -> None:
+    """Without a readable score there is none to reuse."""
     assert current_score(artifacts, hash_of_evals(artifacts, TASKS)) is None
     artifacts.run_dir.mkdir(parents=True)
     artifacts.final_score_path.write_text("{")
@@ -183,7 +191,8 @@ def test_without_a_readable_score_none_stands(artifacts: RunArtifacts) -> None:
 
 
 class TestCurrentEvals:
-    def test_they_come_in_the_order_of_the_tasks(self, run: RunFolder) -> None:
+    def test_evaluations_keep_the_order_of_tasks(self, run: RunFolder) -> None:
+        """Evaluations come in the order of the tasks."""
         for task_id in ("z", "a", "m"):
             run.add_evaluation(task_id, 1.0)
 
@@ -191,7 +200,8 @@ class TestCurrentEvals:
 
         assert [result.task_id for result in evals] == ["m", "z", "a"]
 
-    def test_an_eval_of_another_generation_is_not_among_them(self, run: RunFolder) -> None:
+    def test_stale_evaluations_are_left_out(self, run: RunFolder) -> None:
+        """An evaluation of another or a missing generation is left out."""
         run.add_evaluation("t1", 1.0)
         run.artifacts.save_generation("t1", GenerationResult(data="new"))
         run.add_evaluation("t2", 1.0)

@@ -33,21 +33,24 @@ class TestHashesOfTheTasks:
         assert config is not None
         return config.task_hashes
 
-    async def test_each_freezing_writes_all_of_them(self, bench: Bench) -> None:
+    async def test_each_freeze_writes_all_hashes(self, bench: Bench) -> None:
+        """Each freeze writes all task hashes."""
         session = await bench.start()
         frozen = self.on_disk(session)
         session.freeze("run", {})
         assert self.on_disk(session) == frozen
         assert [*frozen] == ["b", "a", "c"]
 
-    async def test_a_command_that_grades_leaves_them_as_they_are(self, bench: Bench) -> None:
+    async def test_evaluate_keeps_the_hashes(self, bench: Bench) -> None:
+        """A command that only evaluates leaves the task hashes as they are."""
         frozen = self.on_disk(await bench.start())
         bench.file.unlink()  # what the tasks held can't be known
         session = await bench.open_graded(needs_file=False)
         session.freeze("evaluate", {})
         assert self.on_disk(session) == frozen
 
-    async def test_without_the_file_that_holds_them_none_are_written(self, bench: Bench) -> None:
+    async def test_missing_hashes_are_an_error(self, bench: Bench) -> None:
+        """Without the config that holds the hashes nothing is written."""
         await bench.start()
         session = await bench.open_graded()
         session.artifacts.run_config_path.unlink()
@@ -56,7 +59,8 @@ class TestHashesOfTheTasks:
         assert str(session.artifacts.run_config_path) in caught.value.message
         assert not session.artifacts.run_config_path.exists()
 
-    async def test_a_run_is_frozen_while_they_are_those_on_disk(self, bench: Bench) -> None:
+    async def test_frozen_while_hashes_match(self, bench: Bench) -> None:
+        """A run is frozen while its task hashes are those on disk."""
         session = await bench.open()
         assert not session.is_frozen()
         session.freeze("run", {})
@@ -64,7 +68,8 @@ class TestHashesOfTheTasks:
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         assert not (await bench.open(accept_changed_tasks=True)).is_frozen()
 
-    async def test_a_key_that_stands_in_one_or_in_an_id_spoils_none(self, bench: Bench) -> None:
+    async def test_key_inside_a_hash_or_id_is_kept(self, bench: Bench) -> None:
+        """A key that is part of a hash or an id does not spoil them."""
         bench.write([{"id": "letter-number-1", "question": "first letter?"}])
         (content_hash,) = dict((await bench.open()).task_hashes()).values()
         request = RunRequest(default_model="m", default_file=bench.file)

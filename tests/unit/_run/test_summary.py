@@ -32,6 +32,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 class TestCounts:
     def test_every_outcome_is_counted(self, run: RunFolder) -> None:
+        """Each outcome is counted."""
         run.add_evaluation("right", 1.0)
         run.add_evaluation("wrong", 0.0)
         run.add_evaluation(
@@ -57,7 +58,8 @@ class TestCounts:
         assert summary.without_eval == ["ungraded"]
         assert not summary.complete
 
-    def test_a_run_without_tasks_has_nothing(self, run: RunFolder) -> None:
+    def test_run_without_tasks_is_empty(self, run: RunFolder) -> None:
+        """A run without tasks has no counts and no mean."""
         summary = summarise(FakeRunner(), run.artifacts, [])
 
         assert summary.counts == ScoreCounts()
@@ -65,9 +67,8 @@ class TestCounts:
 
 
 class TestCompleteness:
-    def test_grades_and_what_ran_out_of_time_or_turns_make_a_run_complete(
-        self, run: RunFolder
-    ) -> None:
+    def test_results_and_timeouts_complete_a_run(self, run: RunFolder) -> None:
+        """Results and outcomes without an evaluation make a run complete."""
         run.add_evaluation("t1", 0.0)
         run.add_evaluation("t2", None)
         for status in (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS):
@@ -76,27 +77,31 @@ class TestCompleteness:
         assert summarise(FakeRunner(), run.artifacts, run.tasks).complete
 
     @pytest.mark.parametrize("status", [EvalStatus.ERROR, EvalStatus.GENERATION_ERROR])
-    def test_an_eval_that_failed_makes_it_incomplete(
+    def test_failed_evaluation_makes_it_incomplete(
         self, run: RunFolder, status: EvalStatus
     ) -> None:
+        """An evaluation that failed makes the run incomplete."""
         run.add_evaluation("t1", 1.0)
         run.add_evaluation("t2", status=status)
 
         assert not summarise(FakeRunner(), run.artifacts, run.tasks).complete
 
-    def test_a_generation_that_failed_makes_it_incomplete(self, run: RunFolder) -> None:
+    def test_failed_generation_makes_it_incomplete(self, run: RunFolder) -> None:
+        """A generation that failed makes the run incomplete."""
         run.add_evaluation(
             "t1", status=EvalStatus.GENERATION_ERROR, generated=GenerationStatus.ERROR
         )
 
         assert not summarise(FakeRunner(), run.artifacts, run.tasks).complete
 
-    def test_a_task_that_has_nothing_makes_it_incomplete(self, run: RunFolder) -> None:
+    def test_missing_task_makes_it_incomplete(self, run: RunFolder) -> None:
+        """A task without a generation makes the run incomplete."""
         run.add_evaluation("t1", 1.0)
 
         assert not summarise(FakeRunner(), run.artifacts, ["t1", "t2"]).complete
 
-    def test_an_eval_of_another_generation_makes_it_incomplete(self, run: RunFolder) -> None:
+    def test_stale_evaluation_makes_it_incomplete(self, run: RunFolder) -> None:
+        """An evaluation of another generation makes the run incomplete."""
         run.add_evaluation("t1", 1.0)
         run.artifacts.save_generation("t1", GenerationResult(data="new"))
 
@@ -108,9 +113,8 @@ class TestCompleteness:
 
 
 class TestMean:
-    def test_it_and_its_standard_error_are_over_the_tasks_that_have_a_score(
-        self, run: RunFolder
-    ) -> None:
+    def test_mean_is_over_scored_tasks(self, run: RunFolder) -> None:
+        """Mean and standard error are over the tasks that have a score."""
         scores = [1.0, 0.0, 0.25, 1.0, 0.5]
         for index, score in enumerate(scores):
             run.add_evaluation(f"t{index}", {"pass_percentage": score})
@@ -122,7 +126,8 @@ class TestMean:
         assert summary.mean == pytest.approx(statistics.fmean(scores))
         assert summary.stderr == pytest.approx(statistics.stdev(scores) / math.sqrt(len(scores)))
 
-    def test_a_task_that_did_not_complete_counts_zero(self, run: RunFolder) -> None:
+    def test_incomplete_task_counts_zero(self, run: RunFolder) -> None:
+        """A task that did not complete counts 0."""
         run.add_evaluation("t1", 1.0)
         run.add_evaluation(
             "t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME
@@ -131,13 +136,15 @@ class TestMean:
         assert summarise(FakeRunner(), run.artifacts, run.tasks).mean == 0.5
 
     def test_an_error_counts_as_unknown(self, run: RunFolder) -> None:
+        """An error counts as unknown."""
         run.add_evaluation("t1", 1.0)
         run.add_evaluation("t2", status=EvalStatus.ERROR)
         run.add_generation("t3", GenerationStatus.ERROR)
 
         assert [*summarise(FakeRunner(), run.artifacts, run.tasks).scores] == [1.0]
 
-    def test_without_any_score_there_is_no_standard_error(self, run: RunFolder) -> None:
+    def test_no_scores_have_no_mean(self, run: RunFolder) -> None:
+        """Without scores there is neither mean nor standard error."""
         run.add_evaluation("t1", {"verdict": "good"})
         run.add_evaluation("t2", {"verdict": "bad"})
 
@@ -147,7 +154,8 @@ class TestMean:
         assert summary.counts.scored == 2
         assert summary.complete
 
-    def test_the_author_says_what_a_task_counts(self, run: RunFolder) -> None:
+    def test_author_sets_the_task_score(self, run: RunFolder) -> None:
+        """The author's task_score() decides the score of a task."""
         runner = FakeRunner(
             task_score=lambda result: 1.0 if result == {"verdict": "good"} else None
         )
@@ -156,7 +164,9 @@ class TestMean:
 
         assert [*summarise(runner, run.artifacts, run.tasks).scores] == [1.0]
 
-    def test_an_authors_score_that_fails_is_told_with_the_task(self, run: RunFolder) -> None:
+    def test_failing_task_score_names_the_task(self, run: RunFolder) -> None:
+        """A task_score() that fails is an error that names the task."""
+
         def task_score(result: JsonValue) -> float | None:
             raise KeyError("verdict")
 
@@ -168,9 +178,8 @@ class TestMean:
         assert "task_score() failed on task 't1': KeyError: 'verdict'" in caught.value.message
 
     @pytest.mark.parametrize("value", ["high", [1.0], {"score": 1.0}])
-    def test_an_authors_score_that_is_no_number_is_told_with_the_task(
-        self, run: RunFolder, value: object
-    ) -> None:
+    def test_task_score_must_be_a_number(self, run: RunFolder, value: object) -> None:
+        """A task_score() that returns no number is an error that names the task."""
         runner = FakeRunner(task_score=lambda _: value)
         run.add_evaluation("t1", {})
         run.add_evaluation("t2", {})
@@ -179,9 +188,8 @@ class TestMean:
             _ = summarise(runner, run.artifacts, run.tasks).mean
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])
-    def test_an_authors_score_that_is_not_finite_counts_as_unknown(
-        self, run: RunFolder, value: float
-    ) -> None:
+    def test_task_score_that_is_not_finite_is_unknown(self, run: RunFolder, value: float) -> None:
+        """A task score that is not finite counts as unknown."""
         runner = FakeRunner(task_score=lambda result: value if result == "odd" else 0.5)
         run.add_evaluation("t1", "odd")
         run.add_evaluation("t2", "fine")
@@ -190,7 +198,8 @@ class TestMean:
 
 
 class TestBounds:
-    def test_what_has_no_grade_counts_0_and_1(self, run: RunFolder) -> None:
+    def test_missing_results_count_0_and_1(self, run: RunFolder) -> None:
+        """The bounds count what has no result as 0 and as 1."""
         run.add_evaluation("t1", 0.5)
         run.add_evaluation(
             "t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME
@@ -205,7 +214,8 @@ class TestBounds:
         assert bounds.errors_as_0 == pytest.approx(0.5 / 6)
         assert bounds.errors_as_1 == pytest.approx(4.5 / 6)
 
-    def test_where_all_is_graded_they_are_the_mean(self, run: RunFolder) -> None:
+    def test_bounds_of_a_complete_run_are_the_mean(self, run: RunFolder) -> None:
+        """If all tasks have a result, both bounds are the mean."""
         for index, score in enumerate((1.0, 0.0, 0.25)):
             run.add_evaluation(f"t{index}", score)
 
@@ -214,18 +224,21 @@ class TestBounds:
         assert summary.bounds is not None
         assert summary.bounds.errors_as_0 == summary.bounds.errors_as_1 == summary.mean
 
-    def test_without_a_score_for_each_grade_there_are_none(self, run: RunFolder) -> None:
+    def test_bounds_need_all_scores(self, run: RunFolder) -> None:
+        """If a result has no score, there are no bounds."""
         run.add_evaluation("t1", 1.0)
         run.add_evaluation("t2", "no number")
 
         assert summarise(FakeRunner(), run.artifacts, run.tasks).bounds is None
 
-    def test_without_tasks_there_are_none(self, run: RunFolder) -> None:
+    def test_no_tasks_have_no_bounds(self, run: RunFolder) -> None:
+        """Without tasks there are no bounds."""
         assert summarise(FakeRunner(), run.artifacts, []).bounds is None
 
 
 class TestCosts:
-    def test_they_are_summed_and_what_is_not_known_is_counted(self, run: RunFolder) -> None:
+    def test_costs_are_summed(self, run: RunFolder) -> None:
+        """Costs are summed, and unknown ones are counted."""
         for task_id, cost in (("t1", 0.25), ("t2", 0.5), ("t3", None)):
             run.add_generation(task_id, cost=cost)
 
@@ -235,7 +248,8 @@ class TestCosts:
 
 
 class TestGraders:
-    def test_who_graded_which_tasks_is_told(self, run: RunFolder) -> None:
+    def test_tasks_are_listed_by_grader(self, run: RunFolder) -> None:
+        """Tasks are listed by the grader that evaluated them."""
         run.add_evaluation("t1", 1.0)
         run.add_evaluation(
             "t2", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME
@@ -257,7 +271,8 @@ class TestGraders:
 
 class TestFailures:
     @pytest.mark.parametrize("retryable", [True, False])
-    def test_a_group_says_whose_failure_it_was(self, run: RunFolder, retryable: bool) -> None:
+    def test_group_has_phase_kind_and_retryable(self, run: RunFolder, retryable: bool) -> None:
+        """A group of failures has a phase, a kind and can be retried or not."""
         failure = Failure(phase=Phase.GENERATE, kind=FailureKind.TIMEOUT, retryable=retryable)
         for task_id in ("t1", "t2"):
             run.add_generation(task_id, GenerationStatus.ERROR, error="slow", failure=failure)
@@ -267,14 +282,16 @@ class TestFailures:
         assert (group.phase, group.kind) == (Phase.GENERATE, FailureKind.TIMEOUT)
         assert group.retryable is retryable
 
-    def test_of_an_older_run_nobody_can_say(self, run: RunFolder) -> None:
+    def test_older_failure_has_no_kind(self, run: RunFolder) -> None:
+        """A failure of an older run has no kind."""
         run.add_generation("t1", GenerationStatus.ERROR, error="slow")
 
         (group,) = summarise(FakeRunner(), run.artifacts, run.tasks).failures
 
         assert (group.kind, group.retryable) == (None, None)
 
-    def test_they_are_grouped_by_reason_the_largest_group_first(self, run: RunFolder) -> None:
+    def test_failures_are_grouped_by_reason(self, run: RunFolder) -> None:
+        """Failures are grouped by reason, the largest group first."""
         run.add_generation("t0", GenerationStatus.ERROR, error="ValueError: once")
         for index in range(1, 101):
             run.add_generation(f"t{index}", GenerationStatus.ERROR, error="TimeoutError")
@@ -290,7 +307,8 @@ class TestFailures:
         ]
         assert groups[0].task_ids[:2] == ["t1", "t2"]
 
-    def test_the_same_reason_in_another_phase_is_another_group(self, run: RunFolder) -> None:
+    def test_phase_separates_groups(self, run: RunFolder) -> None:
+        """The same reason in another phase is another group."""
         run.add_generation("t1", GenerationStatus.ERROR, error="TimeoutError")
         run.add_evaluation("t2", status=EvalStatus.ERROR, error="TimeoutError")
 
@@ -299,9 +317,8 @@ class TestFailures:
     @pytest.mark.parametrize(
         "said", ["ServiceError: can't grade task {id!r}", "ValueError: {id}: no credit ({id})"]
     )
-    def test_reasons_that_hold_the_tasks_own_id_are_one_group(
-        self, run: RunFolder, said: str
-    ) -> None:
+    def test_reasons_with_the_task_id_are_one_group(self, run: RunFolder, said: str) -> None:
+        """Reasons that differ only in the task's id are one group."""
         for number in range(60):
             task_id = f"t{number}"
             run.add_generation(task_id, GenerationStatus.ERROR, error=said.format(id=task_id))
@@ -312,7 +329,8 @@ class TestFailures:
         assert "t0" not in group.error, "it stands for all of them"
         assert said.partition(" ")[0] in group.error
 
-    def test_a_reason_of_one_task_is_told_whole(self, run: RunFolder) -> None:
+    def test_reason_of_one_task_is_whole(self, run: RunFolder) -> None:
+        """The reason of a single task is shown whole."""
         run.add_generation("t1", GenerationStatus.ERROR, error="ValueError: no folder 't1' for t1")
 
         (group,) = summarise(FakeRunner(), run.artifacts, run.tasks).failures
@@ -320,6 +338,7 @@ class TestFailures:
         assert group.error == "ValueError: no folder 't1' for t1"
 
     def test_an_id_inside_another_word_is_no_id(self, run: RunFolder) -> None:
+        """An id inside another word is not replaced."""
         run.add_generation("t1", GenerationStatus.ERROR, error="ValueError: port1")
         run.add_generation("or", GenerationStatus.ERROR, error="ValueError: port1")
 
@@ -327,7 +346,8 @@ class TestFailures:
 
         assert group.error == "ValueError: port1"
 
-    def test_a_failure_without_a_reason_is_still_told(self, run: RunFolder) -> None:
+    def test_failure_without_a_reason_has_a_text(self, run: RunFolder) -> None:
+        """A failure without a reason still has a text."""
         run.add_generation("t1", GenerationStatus.ERROR)
 
         (group,) = summarise(FakeRunner(), run.artifacts, run.tasks).failures

@@ -73,7 +73,8 @@ def choose(
 
 
 class TestChoosing:
-    def test_what_is_asked_for_wins_over_the_default(self, tmp_path: Path) -> None:
+    def test_given_source_wins_over_the_default(self, tmp_path: Path) -> None:
+        """A source that is given wins over the default."""
         default, given = tmp_path / "default.json", tmp_path / "given.json"
 
         assert choose(None, default_file=default) == TaskSource("file", file=default)
@@ -85,26 +86,30 @@ class TestChoosing:
             "problem", file=given
         )
 
-    def test_a_resume_rereads_its_own_file_and_never_the_default(self, tmp_path: Path) -> None:
+    def test_resume_reads_its_own_file(self, tmp_path: Path) -> None:
+        """A resume reads its own file and never the default."""
         own = tmp_path / "own.json"
 
         source = choose(config(dataset_file=str(own)), default_file=tmp_path / "default.json")
 
         assert source == TaskSource("file", file=own)
 
-    def test_a_resume_asks_the_service_for_its_own_dataset(self, tmp_path: Path) -> None:
+    def test_resume_asks_for_its_own_dataset(self, tmp_path: Path) -> None:
+        """A resume asks the service for its own dataset."""
         frozen = config(task_source="service", dataset_name="validation")
 
         source = choose(frozen, default_file=tmp_path / "default.json")
 
         assert source == TaskSource("service", dataset_name="validation")
 
-    def test_a_resume_may_name_where_its_file_is_now(self, tmp_path: Path) -> None:
+    def test_resume_may_name_a_moved_file(self, tmp_path: Path) -> None:
+        """A resume may name the new place of its file."""
         moved = tmp_path / "moved.json"
 
         assert choose(config(dataset_file="/gone.json"), dataset_file=moved).file == moved
 
-    def test_a_resume_with_another_kind_of_source_is_refused(self, tmp_path: Path) -> None:
+    def test_resume_with_another_source_is_refused(self, tmp_path: Path) -> None:
+        """A resume with another kind of source is refused."""
         with pytest.raises(RunIdentityError):
             choose(config(dataset_file="/own.json"), dataset_name="validation")
         with pytest.raises(RunIdentityError):
@@ -112,7 +117,8 @@ class TestChoosing:
         with pytest.raises(RunIdentityError):
             choose(config(task_source="problem"), dataset_file=tmp_path / "x.json")
 
-    def test_a_run_of_problems_wants_the_problem_again(self) -> None:
+    def test_run_of_problems_needs_the_problem(self) -> None:
+        """A run of problems needs the problem again."""
         with pytest.raises(UsageError, match="--problem") as caught:
             choose(config(task_source="problem"))
 
@@ -123,9 +129,8 @@ class TestProblem:
     async def load(self, file: Path, task_id: str = "t1") -> list[Task]:
         return await load_tasks(FakeRunner(), TaskSource("problem", file=file), [task_id])
 
-    async def test_the_files_text_is_the_question_without_the_white_space_around_it(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_problem_text_is_stripped(self, tmp_path: Path) -> None:
+        """The text of the file, without white space around it, is the question."""
         file = tmp_path / "problem.txt"
         file.write_bytes(b"\xef\xbb\xbf\n  What is\n\n  2 + 2?  \n\n")
 
@@ -133,30 +138,34 @@ class TestProblem:
 
         assert tasks == [Task(id="t1", question="What is\n\n  2 + 2?")]
 
-    async def test_a_missing_file_is_bad_input(self, tmp_path: Path) -> None:
+    async def test_missing_file_is_a_usage_error(self, tmp_path: Path) -> None:
+        """A missing problem file is a usage error."""
         with pytest.raises(UsageError, match=r"--problem .*nowhere\.txt: No such file"):
             await self.load(tmp_path / "nowhere.txt")
 
-    async def test_a_folder_is_bad_input(self, tmp_path: Path) -> None:
+    async def test_folder_is_a_usage_error(self, tmp_path: Path) -> None:
+        """A folder as problem file is a usage error."""
         with pytest.raises(UsageError, match="--problem"):
             await self.load(tmp_path)
 
-    async def test_a_file_that_is_no_text_is_bad_input(self, tmp_path: Path) -> None:
+    async def test_file_that_is_no_text_is_a_usage_error(self, tmp_path: Path) -> None:
+        """A problem file that is no text is a usage error."""
         (tmp_path / "problem.txt").write_bytes(b"\xff\xfe\x00")
 
         with pytest.raises(UsageError, match="not UTF-8"):
             await self.load(tmp_path / "problem.txt")
 
     @pytest.mark.parametrize("task_id", ["../up", "a/b", "", "run_config.json"])
-    async def test_an_id_that_is_no_safe_folder_name_is_bad_input(
-        self, tmp_path: Path, task_id: str
-    ) -> None:
+    async def test_unsafe_id_is_a_usage_error(self, tmp_path: Path, task_id: str) -> None:
+        """An id that is no safe folder name is a usage error."""
         (tmp_path / "problem.txt").write_text("q")
 
         with pytest.raises(UsageError, match="can't name a folder"):
             await self.load(tmp_path / "problem.txt", task_id)
 
-    async def test_it_is_a_task_of_the_authors_model(self, tmp_path: Path) -> None:
+    async def test_problem_has_the_authors_task_model(self, tmp_path: Path) -> None:
+        """A problem becomes a task of the author's model."""
+
         class Levelled(Task):
             level: int = 3
 
@@ -170,7 +179,9 @@ class TestProblem:
 
         assert tasks == [Levelled(id="t1", question="q", level=3)]
 
-    async def test_a_field_that_the_authors_model_demands_is_named(self, tmp_path: Path) -> None:
+    async def test_field_that_a_problem_lacks_is_named(self, tmp_path: Path) -> None:
+        """A field that the author's model requires is named."""
+
         class Demanding(Task):
             docker_image: str
 
@@ -189,6 +200,7 @@ class TestProblem:
 
 class TestFile:
     async def test_tasks_are_registered_in_the_files_order(self, tmp_path: Path) -> None:
+        """Tasks are registered in the order of the file."""
         file = tmp_path / "data.json"
         tests = [{"id": name, "question": "q", "answer": CANARY} for name in ("z", "a", "m")]
         file.write_text(json.dumps({"dataset_name": "validation", "tests": tests}))
@@ -201,7 +213,8 @@ class TestFile:
         assert runner.dataset_name == "validation"
         assert CANARY not in repr(tasks)
 
-    async def test_a_missing_dataset_file_is_named_in_the_error(self, tmp_path: Path) -> None:
+    async def test_missing_dataset_file_is_named(self, tmp_path: Path) -> None:
+        """A missing dataset file is named in the error."""
         with pytest.raises(DatasetError, match=r"nowhere\.json: no such file") as caught:
             await load_tasks(
                 runner_that_loads([]), TaskSource("file", file=tmp_path / "nowhere.json"), []
@@ -209,32 +222,38 @@ class TestFile:
 
         assert "--dataset-file" in str(caught.value.hint)
 
-    async def test_a_loader_of_the_authors_own_may_need_no_file(self) -> None:
+    async def test_own_loader_may_need_no_file(self) -> None:
+        """A loader of the author's own may need no file."""
         tasks = [Task(id="t1", question="q")]
 
         assert await load_tasks(runner_that_loads(tasks), TaskSource("file"), []) == tasks
 
-    async def test_what_the_authors_loader_leaves_in_a_task_is_taken_out(self) -> None:
+    async def test_references_of_a_loader_are_dropped(self) -> None:
+        """A reference that the author's loader leaves in a task is dropped."""
         task = Task.model_validate({"id": "t1", "question": "q", "answer": CANARY})
 
         tasks = await load_tasks(runner_that_loads([task]), TaskSource("file"), [])
 
         assert CANARY not in repr(tasks)
 
-    async def test_a_loader_that_fails_is_told_with_the_place_in_its_code(self) -> None:
+    async def test_failing_loader_has_its_line(self) -> None:
+        """A loader that fails is reported with the line in its code."""
         with pytest.raises(RunnerDefinitionError) as caught:
             await load_tasks(runner_that_loads(KeyError("question")), TaskSource("file"), [])
 
         assert "load_tasks() failed: KeyError: 'question'" in caught.value.message
         assert "test_task_source.py, line " in caught.value.message
 
-    async def test_a_loaders_own_refusal_is_kept(self) -> None:
+    async def test_dataset_error_of_a_loader_is_kept(self) -> None:
+        """A DatasetError of a loader is passed on unchanged."""
         refusal = DatasetError("row 7 has no picture")
 
         with pytest.raises(DatasetError, match="row 7 has no picture"):
             await load_tasks(runner_that_loads(refusal), TaskSource("file"), [])
 
-    async def test_a_loader_may_register_its_tasks_one_by_one(self) -> None:
+    async def test_loader_may_register_tasks(self) -> None:
+        """A loader may register its tasks one by one."""
+
         class Registering(FakeRunner):
             def load_tasks(self, dataset_file: str | None) -> list[Task]:
                 self._dataset = "mine"
@@ -254,7 +273,8 @@ class TestFile:
         assert tasks[0].model_extra == {"level": 1}
         assert runner.dataset_name == "mine"
 
-    async def test_a_loader_that_blocks_leaves_the_loop_free(self) -> None:
+    async def test_blocking_loader_leaves_the_loop_free(self) -> None:
+        """A loader that blocks leaves the event loop free."""
         release, blocked = threading.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -271,15 +291,18 @@ class TestFile:
         assert [task.id for task in await loading] == ["t1"]
 
     @pytest.mark.parametrize("loaded", [None, {}, "t1", [{"id": "t1"}], [None]])
-    async def test_a_loader_that_returns_no_list_of_tasks_is_refused(self, loaded: object) -> None:
+    async def test_loader_must_return_a_list_of_tasks(self, loaded: object) -> None:
+        """A loader that returns no list of tasks is refused."""
         with pytest.raises(RunnerDefinitionError, match="not a list of Task"):
             await load_tasks(runner_that_loads(loaded), TaskSource("file"), [])
 
     async def test_a_loader_that_returns_no_tasks_is_refused(self) -> None:
+        """A loader that returns no tasks is refused."""
         with pytest.raises(DatasetError, match="holds no tasks"):
             await load_tasks(runner_that_loads([]), TaskSource("file"), [])
 
-    async def test_a_loader_that_repeats_an_id_is_refused(self) -> None:
+    async def test_repeated_id_of_a_loader_is_refused(self) -> None:
+        """A loader that repeats an id is refused."""
         tasks = [Task(id="t1", question="one"), Task(id="t1", question="two")]
 
         with pytest.raises(DatasetError, match="'t1' occurs twice"):
@@ -319,7 +342,8 @@ class TestService:
 
         return load
 
-    async def test_tasks_come_in_the_services_order(self, load: Load) -> None:
+    async def test_tasks_keep_the_services_order(self, load: Load) -> None:
+        """Tasks keep the order of the service."""
         runner = await load(
             {"id": "z", "question": "q", "timeout": None, "level": 1},
             {"id": "a", "question": "q", "timeout": 5},
@@ -330,12 +354,14 @@ class TestService:
         assert runner.dataset_name == "a b/c"
         assert tasks[0].model_extra == {"level": 1}
 
-    async def test_a_reference_that_the_service_sends_reaches_no_task(self, load: Load) -> None:
+    async def test_reference_of_the_service_is_dropped(self, load: Load) -> None:
+        """A reference that the service sends reaches no task."""
         runner = await load({"id": "t1", "question": "q", "answer": CANARY})
 
         assert CANARY not in repr(runner.get_tasks())
 
     async def test_a_mismatch_names_dataset_task_and_field(self, load: Load) -> None:
+        """A task that does not fit is refused with dataset, task and field."""
         with pytest.raises(DatasetError) as caught:
             await load({"id": "t1"})
 
@@ -343,13 +369,16 @@ class TestService:
         assert "task 't1', field question" in caught.value.message
 
     async def test_a_repeated_id_is_refused(self, load: Load) -> None:
+        """A repeated id is refused."""
         with pytest.raises(DatasetError, match="'t1' occurs twice"):
             await load({"id": "t1", "question": "a"}, {"id": "t1", "question": "b"})
 
     async def test_a_dataset_without_tasks_is_refused(self, load: Load) -> None:
+        """A dataset without tasks is refused."""
         with pytest.raises(DatasetError, match="holds no tasks"):
             await load()
 
     async def test_an_unknown_dataset_is_named(self, load: Load) -> None:
+        """An unknown dataset is named."""
         with pytest.raises(NotFoundError, match="'nope'"):
             await load(name="nope")

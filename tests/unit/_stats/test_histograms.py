@@ -19,26 +19,28 @@ VALUES = st.one_of(
 
 
 def test_without_values_there_are_no_bars() -> None:
+    """A histogram without values has no bars."""
     assert histogram([]) == []
 
 
 @pytest.mark.parametrize("values", [[0.7], [12.5, 12.5, 12.5], [-3.0, -3.0], [0.1] * 3])
-def test_values_that_are_all_the_same_have_one_bar(values: list[float]) -> None:
+def test_equal_values_have_one_bar(values: list[float]) -> None:
+    """Values that are all equal have one bar."""
     assert histogram(values) == [Bar(values[0], values[0], len(values))]
 
 
 @pytest.mark.parametrize(
     ("values", "counts"), [([1.0, 0.0, 1.0], (1, 2)), ([1.0, 1.0], (0, 2)), ([0.0], (1, 0))]
 )
-def test_passes_and_failures_have_a_bar_each_even_where_there_are_none(
-    values: list[float], counts: tuple[int, int]
-) -> None:
+def test_passes_and_failures_have_two_bars(values: list[float], counts: tuple[int, int]) -> None:
+    """Passes and failures have a bar each, even an empty one."""
     failures, passes = counts
 
     assert histogram(values) == [Bar(0, 0, failures), Bar(1, 1, passes)]
 
 
 def test_few_whole_numbers_have_a_bar_each() -> None:
+    """A few whole numbers have a bar each, those between them included."""
     assert histogram([2.0, 5.0, 2.0, 4.0]) == [
         Bar(2, 2, 2),
         Bar(3, 3, 0),
@@ -48,6 +50,7 @@ def test_few_whole_numbers_have_a_bar_each() -> None:
 
 
 def test_scores_are_counted_between_tenths() -> None:
+    """Scores between 0 and 1 are counted by tenths."""
     scores = [index / 1000 for index in range(1001)]
 
     bars = histogram(scores)
@@ -65,16 +68,16 @@ def test_scores_are_counted_between_tenths() -> None:
         ([-7.5, 7.5, 0.1, 0.2], [-10, 0, 10]),
     ],
 )
-def test_edges_are_round_numbers_about_all_values(values: list[float], edges: list[float]) -> None:
+def test_edges_are_round_numbers(values: list[float], edges: list[float]) -> None:
+    """The edges are round numbers around all values."""
     bars = histogram(values)
 
     assert [bars[0].low, *(bar.high for bar in bars)] == edges
 
 
 @given(VALUES, st.integers(2, 12))
-def test_each_value_is_in_one_bar_and_bars_follow_each_other(
-    values: list[float], most: int
-) -> None:
+def test_each_value_is_in_one_bar(values: list[float], most: int) -> None:
+    """Each value is in one bar, bars are adjacent, and no more than allowed."""
     bars = histogram(values, most)
 
     assert sum(bar.count for bar in bars) == len(values)
@@ -91,7 +94,8 @@ def test_each_value_is_in_one_bar_and_bars_follow_each_other(
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=2))
-def test_widths_are_1_2_or_5_times_a_power_of_ten(values: list[float]) -> None:
+def test_widths_are_1_2_or_5_times_ten(values: list[float]) -> None:
+    """The width of a bar is 1, 2 or 5 times a power of ten."""
     for bar in histogram(values):
         width = bar.high - bar.low
         if width > 1e-6 * bar.high:  # else it is lost in rounding
@@ -102,7 +106,8 @@ def test_widths_are_1_2_or_5_times_a_power_of_ten(values: list[float]) -> None:
 @pytest.mark.parametrize(
     "values", [[1.0] * 1000 + [1 + 2**-52], [1e16, 1e16 + 2, 1e16 + 4, 1e16 + 6]]
 )
-def test_values_that_are_neighbouring_floats_have_bars_that_differ(values: list[float]) -> None:
+def test_neighbouring_floats_have_distinct_bars(values: list[float]) -> None:
+    """Values that are neighbouring floats have bars with different edges."""
     bars = histogram(values)
 
     assert sum(bar.count for bar in bars) == len(values)

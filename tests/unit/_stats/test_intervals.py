@@ -35,7 +35,8 @@ def bounds(interval: Interval | None) -> tuple[float, float]:
 
 class TestStudentsT:
     @given(SCORES, st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-    def test_it_agrees_with_scipy(self, scores: list[float], level: float) -> None:
+    def test_t_interval_agrees_with_scipy(self, scores: list[float], level: float) -> None:
+        """The t interval agrees with SciPy at each level."""
         found = student_t_interval(scores, level=level)
 
         assert found is not None
@@ -47,16 +48,18 @@ class TestStudentsT:
             assert bounds(found) == (scores[0], scores[0])
 
     @given(SCORES, st.floats(-10, 10), st.floats(0.1, 10))
-    def test_it_moves_and_grows_with_the_scores(
+    def test_t_interval_moves_and_scales(
         self, scores: list[float], shift: float, scale: float
     ) -> None:
+        """The t interval moves and grows with the scores."""
         low, high = bounds(student_t_interval(scores))
 
         moved = student_t_interval([shift + scale * score for score in scores])
 
         assert bounds(moved) == pytest.approx((shift + scale * low, shift + scale * high), abs=1e-9)
 
-    def test_with_clusters_the_degrees_of_freedom_are_those_of_clusters(self) -> None:
+    def test_t_interval_counts_clusters(self) -> None:
+        """With clusters, the degrees of freedom are those of the clusters."""
         scores = [0.1, 0.2, 0.9, 0.8, 0.4, 0.6]
         clusters = ["a", "a", "b", "b", "c", "c"]
 
@@ -80,16 +83,18 @@ class TestWilson:
             (1, 29, 0.0061, 0.1718),
         ],
     )
-    def test_its_bounds_are_the_published_ones(
+    def test_wilson_matches_published_bounds(
         self, passed: int, total: int, low: float, high: float
     ) -> None:
+        """The bounds of Wilson's interval are the published ones."""
         found = wilson_interval(passed, total)
 
         assert (round(found.low, 4), round(found.high, 4)) == (low, high)
         assert (found.level, found.method) == (0.95, IntervalMethod.WILSON)
 
     @given(st.integers(0, 100_000), st.integers(0, 100_000), st.sampled_from([0.5, 0.95, 0.999]))
-    def test_it_agrees_with_scipy(self, passed: int, failed: int, level: float) -> None:
+    def test_wilson_agrees_with_scipy(self, passed: int, failed: int, level: float) -> None:
+        """Wilson's interval agrees with SciPy."""
         total = passed + failed or 1
         expected = stats.binomtest(passed, total).proportion_ci(level, method="wilson")
 
@@ -99,20 +104,23 @@ class TestWilson:
         )
 
     @given(st.integers(0, 1000), st.integers(0, 1000))
-    def test_passes_and_failures_may_change_places(self, passed: int, failed: int) -> None:
+    def test_wilson_is_symmetric(self, passed: int, failed: int) -> None:
+        """Exchanging passes and failures mirrors Wilson's interval."""
         total = passed + failed or 1
         low, high = bounds(wilson_interval(passed, total))
 
         assert bounds(wilson_interval(total - passed, total)) == pytest.approx((1 - high, 1 - low))
 
-    def test_without_a_pass_it_begins_at_0_and_without_a_failure_it_ends_at_1(self) -> None:
+    def test_wilson_reaches_0_and_1(self) -> None:
+        """Without a pass the interval begins at 0, without a failure it ends at 1."""
         for total in (1, 7, 1000, 100_000):
             none, all_of_them = wilson_interval(0, total), wilson_interval(total, total)
 
             assert none.low == 0 < none.high < 1
             assert 0 < all_of_them.low < 1 == all_of_them.high
 
-    def test_a_bound_next_to_0_is_not_lost_in_rounding(self) -> None:
+    def test_wilson_bound_near_0_is_exact(self) -> None:
+        """A bound next to 0 is not lost in rounding."""
         passed, total = 1e-6, 100.0
         with localcontext(prec=60):
             square, k, n = (Decimal(x) for x in (NormalDist().inv_cdf(0.975) ** 2, passed, total))
@@ -135,9 +143,10 @@ class TestTheChoice:
             ([0.0, 100.0, 100.0], IntervalMethod.STUDENT_T),
         ],
     )
-    def test_with_few_passes_or_failures_it_is_wilsons_and_else_students(
+    def test_few_passes_or_failures_use_wilson(
         self, scores: list[float], method: IntervalMethod
     ) -> None:
+        """Few passes or failures get Wilson's interval, all other scores Student's."""
         found = interval_of_mean(scores)
 
         assert found is not None
@@ -148,22 +157,26 @@ class TestTheChoice:
             assert found == student_t_interval(scores)
 
     @pytest.mark.parametrize("scores", [[], [0.0], [1.0], [0.5]])
-    def test_below_two_scores_there_is_none(self, scores: list[float]) -> None:
+    def test_below_two_scores_there_is_no_interval(self, scores: list[float]) -> None:
+        """Fewer than two scores have no interval."""
         assert interval_of_mean(scores) is None
         assert student_t_interval(scores, ["a"] * len(scores)) is None
 
-    def test_within_a_single_cluster_there_is_none(self) -> None:
+    def test_single_cluster_has_no_interval(self) -> None:
+        """Scores of a single cluster have no interval."""
         assert student_t_interval([0.0, 1.0, 1.0], ["a"] * 3) is None
 
     @given(SCORES)
-    def test_it_holds_the_mean(self, scores: list[float]) -> None:
+    def test_interval_contains_the_mean(self, scores: list[float]) -> None:
+        """The interval contains the mean."""
         found = interval_of_mean(scores)
 
         assert found is not None
         assert mean(scores) in found
 
     @pytest.mark.parametrize("scores", [[0.25, 0.5, 0.75], [0.0, 1.0, 1.0]])
-    def test_the_surer_the_wider(self, scores: list[float]) -> None:
+    def test_higher_level_is_wider(self, scores: list[float]) -> None:
+        """The higher the level, the wider the interval."""
         found = [bounds(interval_of_mean(scores, level=level)) for level in (0.5, 0.9, 0.95, 0.99)]
 
         for (low, high), (lower, higher) in pairwise(found):
@@ -171,7 +184,8 @@ class TestTheChoice:
 
     @pytest.mark.parametrize("level", [-0.5, 0, 1, 95, math.nan])
     @pytest.mark.parametrize("scores", [[0.25, 0.5, 0.75], [0.0, 1.0, 1.0]])
-    def test_a_level_beyond_0_and_1_is_an_error(self, scores: list[float], level: float) -> None:
+    def test_level_outside_0_and_1_is_an_error(self, scores: list[float], level: float) -> None:
+        """A level that is not between 0 and 1 is an error."""
         with pytest.raises(ValueError, match="A level is between 0 and 1, such as"):
             interval_of_mean(scores, level=level)
 
@@ -187,7 +201,8 @@ class TestCoverage:
     SLACK = 5 * math.sqrt(0.95 * 0.05 / SAMPLES)
 
     @pytest.mark.parametrize("count", [3, 5, 10, 30])
-    def test_of_a_normal_mean_it_is_exact_for_few_scores_too(self, count: int) -> None:
+    def test_normal_mean_is_covered_exactly(self, count: int) -> None:
+        """The interval of a normal mean holds it at its level, for few scores, too."""
         drawn = random.Random(count)
         held = sum(
             10.0 in (interval_of_mean([drawn.gauss(10, 2) for _ in range(count)]) or ())
@@ -198,7 +213,8 @@ class TestCoverage:
         assert held / self.SAMPLES == pytest.approx(0.95, abs=self.SLACK)
 
     @pytest.mark.parametrize("count", [20, 40])
-    def test_of_a_mean_of_related_scores_it_is_near(self, count: int) -> None:
+    def test_mean_of_clusters_is_covered(self, count: int) -> None:
+        """The interval of clustered scores holds the mean nearly at its level."""
         drawn = random.Random(count)
         clusters = [index // 4 for index in range(4 * count)]
 
@@ -219,7 +235,8 @@ class TestCoverage:
         assert plainly / self.SAMPLES < 0.85
 
     @pytest.mark.parametrize("count", [5, 10, 20, 50, 100, 300])
-    def test_of_a_pass_rate_it_is_right_on_average_and_never_far_off(self, count: int) -> None:
+    def test_pass_rate_is_covered(self, count: int) -> None:
+        """The interval of a pass rate is right on average and never far off."""
         rates = np.linspace(0.001, 0.999, 999)
         # No samples are needed: each number of passes has its probability.
         coverage = np.zeros_like(rates)

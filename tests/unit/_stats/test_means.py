@@ -44,17 +44,20 @@ def naive_clustered_error(scores: list[float], clusters: list[int]) -> float:
 
 
 @pytest.mark.parametrize("scores", SAMPLES)
-def test_mean_spread_and_error_agree_with_scipy(scores: list[float]) -> None:
+def test_means_and_errors_agree_with_scipy(scores: list[float]) -> None:
+    """Mean, standard deviation and standard error agree with SciPy."""
     assert mean(scores) == pytest.approx(np.mean(scores), rel=1e-12)
     assert standard_deviation(scores) == pytest.approx(stats.tstd(scores), rel=1e-9)
     assert standard_error(scores) == pytest.approx(stats.sem(scores), rel=1e-9)
 
 
 def test_small_scores_beside_large_ones_count() -> None:
+    """Small scores beside very large ones are not lost in rounding."""
     assert mean([1e16, 1.0, -1e16]) == pytest.approx(1 / 3)
 
 
-def test_a_small_spread_far_from_zero_is_not_lost() -> None:
+def test_small_spread_is_not_lost() -> None:
+    """A small spread far from 0 is not lost in rounding."""
     scores = [1e15 + step for step in (0.0, 1.0, 2.0, 3.0, 4.0)]
 
     assert mean(scores) == 1e15 + 2
@@ -62,13 +65,15 @@ def test_a_small_spread_far_from_zero_is_not_lost() -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.integers(2, 50))
-def test_equal_scores_have_themselves_as_mean_and_no_error(score: float, count: int) -> None:
+def test_equal_scores_have_no_error(score: float, count: int) -> None:
+    """Equal scores have themselves as mean and a standard error of 0."""
     assert mean([score] * count) == score
     assert standard_error([score] * count) == 0
     assert clustered_standard_error([score] * count, [*range(1, count), 1]) in (0, None)
 
 
-def test_without_scores_there_is_neither_mean_nor_error() -> None:
+def test_no_scores_have_no_mean() -> None:
+    """Without scores there is neither mean nor error."""
     assert mean([]) is None
     assert standard_deviation([]) is None
     assert standard_error([]) is None
@@ -76,6 +81,7 @@ def test_without_scores_there_is_neither_mean_nor_error() -> None:
 
 
 def test_one_score_has_a_mean_and_no_error() -> None:
+    """One score has a mean and no error."""
     assert mean([0.5]) == 0.5
     assert standard_deviation([0.5]) is None
     assert standard_error([0.5]) is None
@@ -84,6 +90,7 @@ def test_one_score_has_a_mean_and_no_error() -> None:
 
 @given(SCORES, st.randoms())
 def test_the_order_of_scores_does_not_matter(scores: list[float], shuffler: random.Random) -> None:
+    """The order of the scores does not matter."""
     pairs = [(score, index % 3) for index, score in enumerate(scores)]
     shuffled = shuffler.sample(pairs, len(pairs))
 
@@ -97,9 +104,8 @@ def test_the_order_of_scores_does_not_matter(scores: list[float], shuffler: rand
 
 
 @given(STEPS, st.floats(-100, 100), st.floats(0.01, 100))
-def test_errors_grow_with_the_scale_and_not_with_a_shift(
-    scores: list[float], shift: float, scale: float
-) -> None:
+def test_errors_scale_but_do_not_shift(scores: list[float], shift: float, scale: float) -> None:
+    """Errors grow with the scale of the scores and not with a shift."""
     moved = [shift + scale * score for score in scores]
     clusters = [index % 4 for index in range(len(scores))]
 
@@ -111,9 +117,8 @@ def test_errors_grow_with_the_scale_and_not_with_a_shift(
 
 class TestClusters:
     @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 5)), min_size=2, max_size=30))
-    def test_the_error_is_that_of_the_equation_as_it_is_printed(
-        self, pairs: list[tuple[float, int]]
-    ) -> None:
+    def test_clustered_error_is_the_equation(self, pairs: list[tuple[float, int]]) -> None:
+        """The clustered error is that of the equation as it is printed."""
         scores, clusters = [score for score, _ in pairs], [cluster for _, cluster in pairs]
 
         error = clustered_standard_error(scores, clusters)
@@ -128,15 +133,15 @@ class TestClusters:
 
     @given(STEPS)
     def test_clusters_of_one_task_change_nothing(self, scores: list[float]) -> None:
+        """Clusters of one task each change nothing."""
         error = clustered_standard_error(scores, range(len(scores)))
 
         assert error == pytest.approx(standard_error(scores), rel=1e-12)
 
     @pytest.mark.parametrize("copies", [2, 5])
     @pytest.mark.parametrize("count", [3, 30, 3000])
-    def test_copies_of_each_task_leave_the_error_that_of_the_tasks(
-        self, count: int, copies: int
-    ) -> None:
+    def test_copies_leave_the_error(self, count: int, copies: int) -> None:
+        """Copies of each task in its cluster leave the error nearly as it was."""
         scores = [index % 7 / 7 for index in range(count)]
         clusters = list(range(count))
 
@@ -152,7 +157,8 @@ class TestClusters:
         assert error == pytest.approx(plain, rel=0.6 / count)
         assert error > 1.3 * (standard_error(scores * copies) or 0)
 
-    def test_scores_that_offset_each_other_have_a_smaller_error_and_never_a_failure(self) -> None:
+    def test_offsetting_scores_have_a_small_error(self) -> None:
+        """Scores that offset each other within a cluster have a smaller error."""
         scores, clusters = [0.0, 1.0] * 50, [index // 2 for index in range(100)]
 
         error = clustered_standard_error(scores, clusters)
@@ -160,16 +166,19 @@ class TestClusters:
         assert error == pytest.approx(math.sqrt(25 / 99) / 100)
         assert error < (standard_error(scores) or 0)
 
-    def test_within_a_single_cluster_nothing_is_known(self) -> None:
+    def test_single_cluster_has_no_error(self) -> None:
+        """Scores of a single cluster have no error."""
         assert clustered_standard_error([0.0, 1.0, 1.0], ["a"] * 3) is None
 
     def test_a_score_without_a_cluster_is_an_error(self) -> None:
+        """A score without a cluster is an error."""
         with pytest.raises(ValueError, match="2 scores, 1 clusters"):
             clustered_standard_error([0.0, 1.0], ["a"])
 
 
 class TestRunningMean:
-    def test_mean_and_error_of_what_comes_one_by_one_are_those_of_all(self) -> None:
+    def test_running_mean_is_that_of_all(self) -> None:
+        """Mean and error of numbers that come one by one are those of all."""
         chance = random.Random(1)
         numbers = [1e9 + chance.random() for _ in range(1000)]
         running = RunningMean()
@@ -178,7 +187,8 @@ class TestRunningMean:
         assert running.mean == pytest.approx(statistics.fmean(numbers), rel=1e-14)
         assert running.stderr == pytest.approx(standard_error(numbers), rel=1e-6)
 
-    def test_it_goes_on_from_what_stood_before(self) -> None:
+    def test_running_mean_continues(self) -> None:
+        """The running mean continues from a count, a mean and an error."""
         before, after = [0.0, 1.0, 1.0], [0.5, 0.25]
         running = RunningMean.of(3, statistics.fmean(before), standard_error(before))
         for number in after:
@@ -187,7 +197,8 @@ class TestRunningMean:
         assert running.mean == pytest.approx(statistics.fmean(before + after))
         assert running.stderr == pytest.approx(standard_error(before + after))
 
-    def test_below_two_scores_there_is_no_error(self) -> None:
+    def test_running_mean_of_one_has_no_error(self) -> None:
+        """Below two scores there is no standard error."""
         running = RunningMean.of(0, None, None)
         assert (running.count, running.stderr) == (0, None)
         running.add(0.25)

@@ -24,7 +24,8 @@ FIRST = dict(enumerate([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]))
 SECOND = dict(enumerate([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]))
 
 
-def test_the_published_differences_are_found() -> None:
+def test_published_differences_are_found() -> None:
+    """The published mean, deviation and interval of paired data are found."""
     found = paired_difference(FIRST, SECOND)
 
     assert found is not None
@@ -38,9 +39,8 @@ def test_the_published_differences_are_found() -> None:
 
 
 @given(SCORES, SCORES)
-def test_only_common_tasks_count_and_the_error_agrees_with_scipy(
-    first: dict[int, float], second: dict[int, float]
-) -> None:
+def test_common_tasks_agree_with_scipy(first: dict[int, float], second: dict[int, float]) -> None:
+    """Only common tasks count, and error and interval agree with SciPy."""
     common = sorted(first.keys() & second.keys())
     a, b = (np.array([run[task] for task in common]) for run in (first, second))
 
@@ -64,9 +64,8 @@ def test_only_common_tasks_count_and_the_error_agrees_with_scipy(
 
 
 @given(SCORES, SCORES)
-def test_the_other_way_round_the_difference_has_the_other_sign(
-    first: dict[int, float], second: dict[int, float]
-) -> None:
+def test_swapping_runs_changes_the_sign(first: dict[int, float], second: dict[int, float]) -> None:
+    """Exchanging the runs changes the sign of difference and interval."""
     there, back = paired_difference(first, second), paired_difference(second, first)
 
     if there is None or back is None:
@@ -77,7 +76,8 @@ def test_the_other_way_round_the_difference_has_the_other_sign(
         assert there.interval.low == pytest.approx(-back.interval.high, abs=1e-12)
 
 
-def test_the_interval_is_as_sure_as_asked() -> None:
+def test_interval_has_the_requested_level() -> None:
+    """The interval has the level that was asked for."""
     found = paired_difference(FIRST, SECOND, level=0.9)
 
     expected = stats.ttest_rel([*SECOND.values()], [*FIRST.values()]).confidence_interval(0.9)
@@ -86,7 +86,8 @@ def test_the_interval_is_as_sure_as_asked() -> None:
     assert (found.interval.low, found.interval.high) == pytest.approx(tuple(expected))
 
 
-def test_how_hard_each_task_is_does_not_add_to_the_error() -> None:
+def test_task_difficulty_adds_no_error() -> None:
+    """Differences between tasks do not add to the error of the difference."""
     hardness = random.Random(5)
     first = {task: hardness.random() for task in range(100)}
     second = {task: score + 0.1 + task % 2 / 50 for task, score in first.items()}
@@ -98,7 +99,8 @@ def test_how_hard_each_task_is_does_not_add_to_the_error() -> None:
     assert found.standard_error == pytest.approx(0.001005, rel=1e-3)
 
 
-def test_with_clusters_the_error_and_the_degrees_of_freedom_are_those_of_clusters() -> None:
+def test_clusters_set_error_and_degrees() -> None:
+    """With clusters, the error and the degrees of freedom are those of the clusters."""
     clusters = {task: task % 4 for task in FIRST}
     differences = [SECOND[task] - FIRST[task] for task in FIRST]
 
@@ -115,7 +117,8 @@ def test_with_clusters_the_error_and_the_degrees_of_freedom_are_those_of_cluster
     )
 
 
-def test_a_cluster_may_be_named_for_tasks_that_only_one_run_has_and_not_be_missing() -> None:
+def test_cluster_is_needed_for_common_tasks() -> None:
+    """Clusters may name other tasks, but each common task needs one."""
     clusters = dict.fromkeys(range(20), "a") | {1: "b"}
 
     assert paired_difference(FIRST, SECOND | {15: 1.0}, clusters) is not None
@@ -125,7 +128,8 @@ def test_a_cluster_may_be_named_for_tasks_that_only_one_run_has_and_not_be_missi
 
 
 class TestTheMinimumDetectableEffect:
-    def test_by_default_it_is_280_hundredths_of_the_error(self) -> None:
+    def test_default_effect_is_2_8_errors(self) -> None:
+        """By default the minimum detectable effect is 2.802 standard errors."""
         assert round(minimum_detectable_effect(1.0), 3) == 2.802
         assert minimum_detectable_effect(0.03) == pytest.approx(
             (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.03
@@ -133,16 +137,16 @@ class TestTheMinimumDetectableEffect:
         assert minimum_detectable_effect(0.0) == 0
 
     @pytest.mark.parametrize(("power", "significance"), [(0.8, 0.05), (0.9, 0.01)])
-    def test_a_difference_as_large_is_shown_as_often_as_asked(
-        self, power: float, significance: float
-    ) -> None:
+    def test_effect_has_the_requested_power(self, power: float, significance: float) -> None:
+        """A difference of the effect's size is found with the power asked for."""
         effect = minimum_detectable_effect(0.5, power=power, significance=significance)
 
         critical = stats.norm.ppf(1 - significance / 2) * 0.5
         assert stats.norm.sf(critical, loc=effect, scale=0.5) == pytest.approx(power)
 
 
-def test_the_exact_test_gives_the_published_probability() -> None:
+def test_exact_test_matches_the_published_value() -> None:
+    """The exact test gives the published probability."""
     # Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13:91, 2013, table 1: the
     # airways of 21 children before and after a transplantation.
     assert round(exact_mcnemar(gained=7, lost=1), 3) == 0.070
@@ -150,12 +154,14 @@ def test_the_exact_test_gives_the_published_probability() -> None:
 
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_the_exact_test_agrees_with_scipy(gained: int, lost: int) -> None:
+    """The exact test agrees with SciPy, both ways round."""
     expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
 
     assert exact_mcnemar(gained, lost) == pytest.approx(expected, rel=1e-9, abs=1e-300)
     assert exact_mcnemar(lost, gained) == exact_mcnemar(gained, lost)
 
 
-def test_flips_that_are_even_or_none_show_no_difference() -> None:
+def test_even_or_no_flips_show_no_difference() -> None:
+    """Without flips, and with as many each way, the probability is 1."""
     assert exact_mcnemar(0, 0) == 1
     assert exact_mcnemar(4, 4) == 1

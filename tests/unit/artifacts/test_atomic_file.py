@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class TestAFileThatAPersonAsksFor:
-    def test_it_is_there_when_all_of_it_is_written_and_not_before(self, tmp_path: Path) -> None:
+    def test_file_appears_when_it_is_complete(self, tmp_path: Path) -> None:
+        """The old file stays until the new one is written completely."""
         file = tmp_path / "table.csv"
         file.write_bytes(b"before")
 
@@ -27,16 +28,18 @@ class TestAFileThatAPersonAsksFor:
         assert file.read_bytes() == b"one,two"
         assert [*tmp_path.iterdir()] == [file]
 
-    def test_it_is_on_the_disk_before_its_name_is(self, root: Path, calls: Calls) -> None:
+    def test_file_is_flushed_before_the_rename(self, root: Path, calls: Calls) -> None:
+        """The file is flushed before it gets its name."""
         with open_atomically(root / "table.csv") as writing:
             writing.write(b"one")
 
         assert [call[0] for call in calls.made] == ["flush", "rename"]
 
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-    def test_what_was_there_stays_where_it_fails(
+    def test_old_file_stays_after_an_error(
         self, tmp_path: Path, error: type[BaseException]
     ) -> None:
+        """If writing fails, the old file stays and no other is left."""
         file = tmp_path / "table.csv"
         file.write_bytes(b"before")
 
@@ -51,7 +54,8 @@ class TestAFileThatAPersonAsksFor:
         assert file.read_bytes() == b"before"
         assert [*tmp_path.iterdir()] == [file]
 
-    def test_a_link_to_it_stays_one(self, tmp_path: Path) -> None:
+    def test_link_to_the_file_is_kept(self, tmp_path: Path) -> None:
+        """Writing through a link changes its target and keeps the link."""
         (tmp_path / "link.csv").symlink_to("table.csv")
 
         with open_atomically(tmp_path / "link.csv") as writing:
@@ -60,7 +64,8 @@ class TestAFileThatAPersonAsksFor:
         assert (tmp_path / "link.csv").is_symlink()
         assert (tmp_path / "table.csv").read_bytes() == b"one"
 
-    def test_what_the_system_says_against_it_is_told(self, tmp_path: Path) -> None:
+    def test_system_error_is_an_artifact_error(self, tmp_path: Path) -> None:
+        """An error of the system is an ArtifactError."""
         with pytest.raises(ArtifactError, match="can't be written"):  # noqa: SIM117 (which raises)
             with open_atomically(tmp_path / "nowhere" / "table.csv"):
                 raise AssertionError("there is no folder to write in")

@@ -26,6 +26,7 @@ def files_below(folder: Path) -> list[str]:
 
 class TestAttempts:
     def test_the_first_attempt_gets_an_empty_log_folder(self, artifacts: RunArtifacts) -> None:
+        """The first attempt gets an empty log folder and no folder of attempts."""
         logs, number = artifacts.prepare_task("t1")
 
         assert number == 1
@@ -33,7 +34,8 @@ class TestAttempts:
         assert list(logs.iterdir()) == []
         assert not (artifacts.task_dir("t1") / "attempts").exists()
 
-    def test_earlier_attempts_are_kept_whole_and_counted(self, artifacts: RunArtifacts) -> None:
+    def test_earlier_attempts_are_kept_and_counted(self, artifacts: RunArtifacts) -> None:
+        """Earlier attempts are kept with all their files and counted."""
         for number in (1, 2, 3):
             logs, counted = artifacts.prepare_task("t1")
             assert counted == number
@@ -59,9 +61,8 @@ class TestAttempts:
         assert loaded is not None
         assert loaded.data == "answer 3"
 
-    def test_a_new_attempt_has_neither_the_old_eval_nor_the_old_logs(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_new_attempt_starts_empty(self, artifacts: RunArtifacts) -> None:
+        """A new attempt has neither the evaluation nor the logs of the one before."""
         logs, _ = artifacts.prepare_task("t1")
         (logs / "trace.txt").touch()
         artifacts.save_generation("t1", GenerationResult())
@@ -73,7 +74,8 @@ class TestAttempts:
         assert artifacts.load_eval("t1") is None
         assert list(artifacts.agent_logs_dir("t1").iterdir()) == []
 
-    def test_an_attempt_that_was_killed_is_kept_and_counted(self, artifacts: RunArtifacts) -> None:
+    def test_killed_attempt_is_kept_and_counted(self, artifacts: RunArtifacts) -> None:
+        """An attempt that was killed is kept with its logs and counted."""
         logs, _ = artifacts.prepare_task("t1")
         (logs / "half.txt").write_text("half")
 
@@ -83,9 +85,8 @@ class TestAttempts:
         kept = artifacts.task_dir("t1") / "attempts" / "1" / "agent_logs" / "half.txt"
         assert kept.read_text() == "half"
 
-    def test_an_attempt_that_was_being_put_away_is_not_overwritten(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_half_moved_attempt_is_not_overwritten(self, artifacts: RunArtifacts) -> None:
+        """An attempt that was being moved is not overwritten by the next."""
         kept = artifacts.task_dir("t1") / "attempts" / "1"
         (kept / "agent_logs").mkdir(parents=True)
         (kept / "agent_logs" / "trace.txt").touch()
@@ -99,9 +100,8 @@ class TestAttempts:
             "attempts/2/generation.json",
         ]
 
-    def test_what_an_author_put_beside_the_attempts_does_no_harm(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_foreign_files_among_attempts_are_ignored(self, artifacts: RunArtifacts) -> None:
+        """Files that an author put among the attempts are left alone."""
         attempts = artifacts.task_dir("t1") / "attempts"
         attempts.mkdir(parents=True)
         (attempts / "notes.txt").touch()
@@ -112,9 +112,10 @@ class TestAttempts:
         assert number == 13
 
     @pytest.mark.parametrize("blocked", ["", "attempts"])
-    def test_a_file_in_a_folders_place_is_an_error_that_names_it(
+    def test_file_in_place_of_a_folder_is_an_error(
         self, artifacts: RunArtifacts, blocked: str
     ) -> None:
+        """A file in the place of a task's folder is an error that names it."""
         path = artifacts.task_dir("t1") / blocked
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("a file")
@@ -158,9 +159,10 @@ class TestAKillWhileAnAttemptIsPutAway:
                 attempted.keep_attempt("t1")
 
     @pytest.mark.parametrize("step", range(4))
-    def test_the_attempt_is_whole_in_the_end_and_there_once(
+    def test_killed_move_is_completed(
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch, step: int
     ) -> None:
+        """An attempt whose move was killed at any step ends up whole, exactly once."""
         self.die_while_putting_away(attempted, monkeypatch, step)
 
         later = RunArtifacts(attempted.results_dir, "run-1")
@@ -181,31 +183,33 @@ class TestAKillWhileAnAttemptIsPutAway:
             assert json.loads((folder / "generation.json").read_text())["data"] == f"answer {kept}"
         assert make_plan(later, ["t1"]).generate == ["t1"]
 
-    def test_there_are_no_more_steps_than_these_four(
+    def test_move_has_only_these_steps(
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Moving an attempt has no steps but those that the kill test covers."""
         self.kill_at(monkeypatch, 4)
         attempted.keep_attempt("t1")  # else the test above would have to try more of them
         assert not (attempted.task_dir("t1") / "attempts" / MOVING_FOLDER).exists()
 
-    def test_a_generation_on_its_way_is_still_one_of_the_earlier(
+    def test_moving_generation_counts_as_earlier(
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A generation whose move was interrupted counts among the earlier ones."""
         self.die_while_putting_away(attempted, monkeypatch, 1)
         found = attempted.earlier_generations("t1")
         assert [generation.data for generation in found] == ["answer 1", "answer 2"]
 
 
 class TestEarlierOnes:
-    def test_nothing_is_made_where_there_is_nothing_to_keep(self, artifacts: RunArtifacts) -> None:
+    def test_nothing_to_keep_makes_no_folder(self, artifacts: RunArtifacts) -> None:
+        """Keeping an attempt or an evaluation that does not exist makes no folder."""
         artifacts.keep_attempt("t1")
         artifacts.keep_eval("t1")
         assert artifacts.earlier_generations("t1") == []
         assert not artifacts.results_dir.exists()
 
-    def test_generations_are_read_in_their_order_as_far_as_they_can_be(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_earlier_generations_are_read_in_order(self, artifacts: RunArtifacts) -> None:
+        """Earlier generations are read in order; unreadable and missing ones are skipped."""
         for number in range(1, 12):
             artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
             artifacts.keep_attempt("t1")
@@ -217,9 +221,8 @@ class TestEarlierOnes:
         assert found == [f"answer {number}" for number in (1, 2, *range(5, 12))]
         assert artifacts.set_aside == []
 
-    def test_a_grade_that_is_replaced_is_kept_and_the_generation_stays(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_replaced_evaluation_is_kept(self, artifacts: RunArtifacts) -> None:
+        """An evaluation that is replaced is kept; the generation stays."""
         artifacts.save_generation("t1", GenerationResult(data="answer"))
         for score in (1, 2):
             artifacts.save_eval(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class TestAProcessThatHoldsIt:
-    def test_it_is_named_to_who_comes_second(self, tmp_path: Path, hold: Hold) -> None:
+    def test_error_names_the_holder(self, tmp_path: Path, hold: Hold) -> None:
+        """A second process gets a RunLockedError that names the process with the lock."""
         process = hold(tmp_path / LOCK_FILE)
         with (
             pytest.raises(RunLockedError) as caught,
@@ -36,25 +37,24 @@ class TestAProcessThatHoldsIt:
         assert f"run 'r1' is being worked on by process {process.pid} on " in caught.value.message
         assert "--run-id" in (caught.value.hint or "")
 
-    def test_a_killed_one_holds_nothing(self, tmp_path: Path, hold: Hold) -> None:
+    def test_killed_process_holds_nothing(self, tmp_path: Path, hold: Hold) -> None:
+        """A process that was killed leaves no lock behind."""
         process = hold(tmp_path / LOCK_FILE)
         process.send_signal(signal.SIGKILL)
         process.wait()
         with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert "process" in (tmp_path / LOCK_FILE).read_text()
 
-    def test_those_that_share_it_keep_out_who_wants_it_alone(
-        self, tmp_path: Path, hold: Hold
-    ) -> None:
+    def test_shared_lock_keeps_out_exclusive(self, tmp_path: Path, hold: Hold) -> None:
+        """A shared lock lets in others that share it and keeps out an exclusive one."""
         hold(tmp_path / LOCK_FILE, shared=True)
         with hold_lock(tmp_path / LOCK_FILE, "it", shared=True):
             pass
         with pytest.raises(RunLockedError), hold_lock(tmp_path / LOCK_FILE, "it"):
             pytest.fail("held beside another")
 
-    def test_who_has_it_alone_keeps_out_those_that_would_share(
-        self, tmp_path: Path, hold: Hold
-    ) -> None:
+    def test_exclusive_lock_keeps_out_shared(self, tmp_path: Path, hold: Hold) -> None:
+        """An exclusive lock keeps out those that would share it."""
         process = hold(tmp_path / LOCK_FILE)
         with (
             pytest.raises(RunLockedError, match=f"process {process.pid} "),
@@ -62,22 +62,26 @@ class TestAProcessThatHoldsIt:
         ):
             pytest.fail("held beside another")
 
-    def test_the_name_of_an_earlier_holder_is_written_over_whole(self, tmp_path: Path) -> None:
+    def test_name_of_earlier_holder_is_replaced(self, tmp_path: Path) -> None:
+        """The name of an earlier holder is overwritten completely."""
         (tmp_path / LOCK_FILE).write_text("process 99999999 on a-host-with-a-very-long-name\n" * 3)
         with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert len((tmp_path / LOCK_FILE).read_text().splitlines()) == 1
 
-    def test_its_name_is_gone_when_it_has_let_go(self, tmp_path: Path) -> None:
+    def test_name_is_removed_on_release(self, tmp_path: Path) -> None:
+        """The name of the holder is removed from the file when the lock is released."""
         with hold_lock(tmp_path / LOCK_FILE, "it"):
             assert (tmp_path / LOCK_FILE).read_text().startswith(f"process {os.getpid()} on ")
         assert (tmp_path / LOCK_FILE).read_text() == ""
 
-    def test_its_name_is_gone_also_when_its_work_failed(self, tmp_path: Path) -> None:
+    def test_name_is_removed_after_an_error(self, tmp_path: Path) -> None:
+        """The name of the holder is removed also when the work raised an error."""
         with pytest.raises(ValueError, match="of the work"), hold_lock(tmp_path / LOCK_FILE, "it"):
             raise ValueError("of the work")
         assert (tmp_path / LOCK_FILE).read_text() == ""
 
-    def test_a_stopped_one_makes_others_fail_at_once(self, tmp_path: Path, hold: Hold) -> None:
+    def test_stopped_holder_still_locks(self, tmp_path: Path, hold: Hold) -> None:
+        """A stopped process keeps its lock, and others fail at once."""
         process = hold(tmp_path / LOCK_FILE)
         process.send_signal(signal.SIGSTOP)
         try:
@@ -89,9 +93,10 @@ class TestAProcessThatHoldsIt:
         finally:
             process.send_signal(signal.SIGCONT)
 
-    def test_a_lock_file_that_its_holder_removes_is_not_held(
+    def test_removed_lock_file_is_not_held(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A lock file that its holder removes meanwhile is not taken for a lock."""
         taken = locks._try_lock
 
         def removed_meanwhile(path: Path, descriptor: int, operation: int) -> bool:
@@ -107,7 +112,8 @@ class TestAProcessThatHoldsIt:
 
 
 class TestWaiting:
-    def test_it_ends_when_the_holder_lets_go(self, tmp_path: Path, hold: Hold) -> None:
+    def test_waiting_ends_on_release(self, tmp_path: Path, hold: Hold) -> None:
+        """Waiting for the lock ends when its holder releases it."""
         process = hold(tmp_path / LOCK_FILE)
         got_it = threading.Event()
 
@@ -124,9 +130,10 @@ class TestWaiting:
         waiting.join(20)
         assert got_it.is_set()
 
-    def test_it_ends_in_any_case(
+    def test_waiting_is_bounded(
         self, tmp_path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Waiting for the lock ends with an error after a limited time."""
         monkeypatch.setattr(locks, "LONGEST_WAIT", 0.05)
         artifacts = RunArtifacts(tmp_path, "r1")
         artifacts.run_dir.mkdir()
@@ -152,9 +159,10 @@ class TestAFileSystemWithoutLocks:
         monkeypatch.setattr(locks.fcntl, "flock", flock)
 
     @pytest.mark.parametrize("lock", [hold_lock, wait_for_lock])
-    def test_it_is_said_and_nobody_is_blamed(
+    def test_file_system_without_locks_is_an_error(
         self, tmp_path: Path, lock: Callable[..., AbstractContextManager[object]]
     ) -> None:
+        """A file system without locks is an ArtifactError that suggests another folder."""
         with pytest.raises(ArtifactError) as caught, lock(tmp_path / LOCK_FILE, "it"):
             pytest.fail("held without a lock")
         assert f"{LOCK_FILE}: can't be locked: " in caught.value.message
@@ -163,24 +171,28 @@ class TestAFileSystemWithoutLocks:
 
 class TestARunThatNeverBegan:
     @pytest.mark.parametrize("task_id", [None, "t1"])
-    def test_its_folders_are_gone(self, tmp_path: Path, task_id: str | None) -> None:
+    def test_folders_of_an_empty_run_are_removed(self, tmp_path: Path, task_id: str | None) -> None:
+        """The folders of a run in which nothing began are removed with the lock."""
         with RunArtifacts(tmp_path / "results", "r1").locked(task_id):
             assert (tmp_path / "results" / "r1" / LOCK_FILE).exists()
         assert not (tmp_path / "results").exists()
 
-    def test_folders_that_were_there_before_stay(self, tmp_path: Path) -> None:
+    def test_existing_folders_are_kept(self, tmp_path: Path) -> None:
+        """Folders that were there before are kept."""
         (tmp_path / "results").mkdir()
         with RunArtifacts(tmp_path / "results", "r1").locked():
             pass
         assert [*(tmp_path / "results").iterdir()] == []
 
-    def test_a_run_that_did_begin_stays(self, tmp_path: Path) -> None:
+    def test_run_with_content_is_kept(self, tmp_path: Path) -> None:
+        """The folder of a run that did begin is kept."""
         artifacts = RunArtifacts(tmp_path / "results", "r1")
         with artifacts.locked():
             artifacts.save(artifacts.run_config_path, Task(id="any", question="content"))
         assert artifacts.run_config_path.exists()
 
-    def test_another_problem_of_the_same_run_keeps_its_folder(self, tmp_path: Path) -> None:
+    def test_other_task_of_the_run_keeps_its_folder(self, tmp_path: Path) -> None:
+        """A task that ends empty leaves the folder of another task alone."""
         first, second = (RunArtifacts(tmp_path / "results", "r1") for _ in range(2))
         with second.locked("t2"):
             with first.locked("t1"):
@@ -190,7 +202,8 @@ class TestARunThatNeverBegan:
             with pytest.raises(RunLockedError), first.locked():
                 pytest.fail("the run is still being worked on")
 
-    def test_one_that_ends_first_leaves_the_lock_to_the_others(self, tmp_path: Path) -> None:
+    def test_first_to_end_leaves_the_lock(self, tmp_path: Path) -> None:
+        """A task that ends first leaves the run's lock to the others."""
         first, second = (RunArtifacts(tmp_path / "results", "r1") for _ in range(2))
         with ExitStack() as later:
             with first.locked("t1"):

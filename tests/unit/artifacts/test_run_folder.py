@@ -33,7 +33,8 @@ def files_below(folder: Path) -> list[str]:
 
 
 class TestLayout:
-    def test_every_file_is_where_the_contract_says(self, artifacts: RunArtifacts) -> None:
+    def test_files_are_where_the_contract_says(self, artifacts: RunArtifacts) -> None:
+        """Each file of a run has the promised path."""
         artifacts.save_generation("t1", GenerationResult(data="42"))
         artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED))
         artifacts.save_final_score(ScoreResult(tasks_evaluated=["t1"], final_score=1.0))
@@ -47,7 +48,8 @@ class TestLayout:
         ]
         assert artifacts.run_config_path == artifacts.results_dir / "run-1" / "run_config.json"
 
-    def test_nothing_is_written_by_looking(self, artifacts: RunArtifacts) -> None:
+    def test_reading_writes_nothing(self, artifacts: RunArtifacts) -> None:
+        """Reading a run that does not exist returns None and makes no folder."""
         assert artifacts.load_generation("t1") is None
         assert artifacts.load_eval("t1") is None
         assert artifacts.load_final_score() is None
@@ -55,16 +57,14 @@ class TestLayout:
         assert not artifacts.results_dir.exists()
 
     @pytest.mark.parametrize("run_id", UNSAFE)
-    def test_a_run_id_that_is_no_safe_folder_name_is_refused(
-        self, tmp_path: Path, run_id: str
-    ) -> None:
+    def test_unsafe_run_id_is_refused(self, tmp_path: Path, run_id: str) -> None:
+        """A run id that is no safe folder name is a usage error."""
         with pytest.raises(UsageError, match="run id"):
             RunArtifacts(tmp_path, run_id)
 
     @pytest.mark.parametrize("task_id", UNSAFE)
-    def test_a_task_id_that_is_no_safe_folder_name_is_refused(
-        self, artifacts: RunArtifacts, task_id: str
-    ) -> None:
+    def test_unsafe_task_id_is_refused(self, artifacts: RunArtifacts, task_id: str) -> None:
+        """A task id that is no safe folder name is a usage error; nothing is written."""
         with pytest.raises(UsageError, match="task id"):
             artifacts.save_generation(task_id, GenerationResult())
 
@@ -72,7 +72,8 @@ class TestLayout:
 
 
 class TestReadingBack:
-    def test_what_was_saved_is_read_back(self, artifacts: RunArtifacts) -> None:
+    def test_saved_files_are_read_back(self, artifacts: RunArtifacts) -> None:
+        """Generation, evaluation and score are read as they were saved."""
         generation = GenerationResult(task_id="t1", data="ü\u2028\n", status=GenerationStatus.ERROR)
         result = EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result={"score": [1, None]})
         score = ScoreResult(tasks_evaluated=["t1"], final_score=0.5, metadata={"k": 1})
@@ -86,16 +87,16 @@ class TestReadingBack:
         assert artifacts.load_final_score() == score
         assert artifacts.set_aside == []
 
-    def test_the_hash_is_that_of_the_file(self, artifacts: RunArtifacts) -> None:
+    def test_hash_is_that_of_the_file(self, artifacts: RunArtifacts) -> None:
+        """The hash of a generation is the SHA-256 of its file."""
         saved = artifacts.save_generation("t1", GenerationResult(data="42"))
 
         content = artifacts.generation_path("t1").read_bytes()
         _, loaded = artifacts.load_generation_and_hash("t1")
         assert saved == loaded == hashlib.sha256(content).hexdigest()
 
-    def test_an_answer_that_is_no_valid_unicode_is_kept_as_far_as_it_goes(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_answer_that_is_not_unicode_is_kept(self, artifacts: RunArtifacts) -> None:
+        """An answer that is not valid Unicode is saved with the rest intact."""
         artifacts.save_generation("t1", GenerationResult(data="before \ud83d after", cost=0.5))
 
         loaded = artifacts.load_generation("t1")
@@ -118,9 +119,8 @@ class TestReadingBack:
             b"\0" * 100,
         ],
     )
-    def test_what_can_not_be_read_is_set_aside_and_counts_as_missing(
-        self, artifacts: RunArtifacts, content: bytes
-    ) -> None:
+    def test_unreadable_file_is_set_aside(self, artifacts: RunArtifacts, content: bytes) -> None:
+        """A generation that can't be read is set aside and counts as missing."""
         path = artifacts.generation_path("t1")
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
@@ -133,6 +133,7 @@ class TestReadingBack:
         assert artifacts.set_aside == [aside]
 
     def test_each_corrupt_file_gets_a_number_of_its_own(self, artifacts: RunArtifacts) -> None:
+        """Each unreadable file is set aside under a number of its own."""
         path = artifacts.eval_path("t1")
         path.parent.mkdir(parents=True)
         for content in ("one", "two", "three"):
@@ -146,16 +147,16 @@ class TestReadingBack:
             "eval.json.corrupt-3": "three",
         }
 
-    def test_a_corrupt_score_is_set_aside_too(self, artifacts: RunArtifacts) -> None:
+    def test_corrupt_score_is_set_aside(self, artifacts: RunArtifacts) -> None:
+        """A score that can't be read is set aside, too."""
         artifacts.run_dir.mkdir(parents=True)
         artifacts.final_score_path.write_text("{")
 
         assert artifacts.load_final_score() is None
         assert (artifacts.run_dir / "final_score.json.corrupt-1").exists()
 
-    def test_a_folder_in_a_files_place_is_an_error_that_names_it(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_folder_in_place_of_a_file_is_an_error(self, artifacts: RunArtifacts) -> None:
+        """A folder in the place of a file is an error that names it."""
         artifacts.generation_path("t1").mkdir(parents=True)
 
         with pytest.raises(ArtifactError, match=r"t1/generation\.json: can't be read"):
@@ -163,9 +164,8 @@ class TestReadingBack:
 
 
 class TestWriting:
-    def test_a_write_that_fails_at_the_last_step_leaves_nothing_behind(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_failed_write_leaves_nothing_behind(self, artifacts: RunArtifacts) -> None:
+        """A write that fails at the last step leaves no temporary file."""
         inside = artifacts.generation_path("t1") / "inside"
         inside.mkdir(parents=True)
 
@@ -175,9 +175,8 @@ class TestWriting:
         assert [path.name for path in artifacts.task_dir("t1").iterdir()] == ["generation.json"]
         assert inside.is_dir()
 
-    def test_a_results_folder_that_is_a_file_is_an_error_with_a_way_out(
-        self, tmp_path: Path
-    ) -> None:
+    def test_results_folder_that_is_a_file(self, tmp_path: Path) -> None:
+        """A results folder that is a file is an error with a hint, and stays."""
         (tmp_path / "results").write_text("a file")
 
         with pytest.raises(ArtifactError, match="can't be written") as caught:
@@ -188,7 +187,8 @@ class TestWriting:
         assert caught.value.hint
         assert (tmp_path / "results").read_text() == "a file"
 
-    def test_a_full_disk_leaves_the_old_content(self, artifacts: RunArtifacts) -> None:
+    def test_full_disk_leaves_the_old_content(self, artifacts: RunArtifacts) -> None:
+        """A full disk leaves the old content of a file."""
         artifacts.save_generation("t1", GenerationResult(data="old"))
         program = """
 import resource, signal, sys
@@ -216,7 +216,8 @@ except ArtifactError as error:
         assert loaded.data == "old"
         assert files_below(artifacts.run_dir) == ["t1/generation.json"]
 
-    def test_a_kill_in_the_middle_leaves_whole_files_only(self, artifacts: RunArtifacts) -> None:
+    def test_kill_leaves_whole_files_only(self, artifacts: RunArtifacts) -> None:
+        """A process that is killed while it writes leaves only whole files."""
         program = """
 import sys
 from itertools import cycle
@@ -242,7 +243,8 @@ for letter in cycle("ab"):
         assert len(loaded.data) == 3_000_000
         assert artifacts.set_aside == []
 
-    def test_a_reader_never_sees_a_part(self, artifacts: RunArtifacts) -> None:
+    def test_reader_never_sees_a_part(self, artifacts: RunArtifacts) -> None:
+        """A reader sees the old or the new file, never a part."""
         artifacts.save_generation("t1", GenerationResult(data="a" * 500_000))
         path = artifacts.generation_path("t1")
 
@@ -258,7 +260,8 @@ for letter in cycle("ab"):
             reads += 1
         writer.join()
 
-    def test_a_log_may_hold_any_text(self, artifacts: RunArtifacts) -> None:
+    def test_log_may_hold_any_text(self, artifacts: RunArtifacts) -> None:
+        """A log may hold text that is not valid Unicode."""
         path = artifacts.write_log("t1", "traceback.log", "ValueError: \ud83d ü")
 
         assert path == artifacts.agent_logs_dir("t1") / "traceback.log"
@@ -266,7 +269,8 @@ for letter in cycle("ab"):
 
 
 class TestFilesOfAnotherTask:
-    def test_they_are_set_aside_and_count_as_missing(self, artifacts: RunArtifacts) -> None:
+    def test_files_of_another_task_are_set_aside(self, artifacts: RunArtifacts) -> None:
+        """Files that name another task are set aside and count as missing."""
         artifacts.save_generation("t1", GenerationResult(task_id="t2", data="theirs"))
         artifacts.save_eval("t1", EvalResult(task_id="t2", status=EvalStatus.EVALUATED))
 
@@ -281,16 +285,16 @@ class TestFilesOfAnotherTask:
         plan = make_plan(artifacts, ["t1"])
         assert (plan.generate, plan.evaluate) == (["t1"], [])
 
-    def test_files_that_name_no_task_are_the_tasks_own(self, artifacts: RunArtifacts) -> None:
+    def test_files_without_a_task_id_are_valid(self, artifacts: RunArtifacts) -> None:
+        """Files that name no task belong to the task of their folder."""
         artifacts.save_generation("t1", GenerationResult(data="answer"))
         assert artifacts.load_generation("t1") is not None
         assert artifacts.set_aside == []
 
 
 class TestOnlyLooking:
-    def test_what_can_not_be_read_is_named_and_stays_where_it_is(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_read_only_names_unreadable_files(self, artifacts: RunArtifacts) -> None:
+        """Read-only, unreadable files are listed and left in their place."""
         artifacts.save_generation("t2", GenerationResult(task_id="t1", data="of another task"))
         artifacts.eval_path("t1").parent.mkdir()
         for path in (artifacts.generation_path("t1"), artifacts.eval_path("t1")):

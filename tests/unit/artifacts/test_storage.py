@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 
 class TestDurability:
-    def test_a_file_is_on_the_disk_before_its_name_is_and_the_name_before_it_counts(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_file_is_flushed_before_its_name(self, root: Path, calls: Calls) -> None:
+        """A file is flushed before it is renamed, and its folder after."""
         Storage(root).write(root / "file", b"content")
         assert calls.made == [
             ("write", ".file.tmp"),
@@ -29,9 +28,8 @@ class TestDurability:
         ]
         assert (root / "file").read_bytes() == b"content"
 
-    def test_missing_folders_are_made_and_each_is_on_the_disk(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_missing_folders_are_made_and_flushed(self, root: Path, calls: Calls) -> None:
+        """Missing folders are made, and the parent of each is flushed."""
         Storage(root).write(root / "a" / "b" / "file", b"")
         assert calls.made[:4] == [
             ("mkdir", "a"),
@@ -41,17 +39,15 @@ class TestDurability:
         ]
         assert calls.made[-1] == ("flush", "b")
 
-    def test_a_missing_results_folder_is_made_with_those_above_it(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_missing_results_folder_is_made(self, root: Path, calls: Calls) -> None:
+        """A missing results folder is made with those above it, and all are flushed."""
         Storage(root / "x" / "results").make_folder(root / "x" / "results" / "r1")
         made = [call for call in calls.made if call[0] == "flush"]
         assert made == [("flush", "root"), ("flush", "x"), ("flush", "results")]
         assert (root / "x" / "results" / "r1").is_dir()
 
-    def test_a_folder_that_need_not_last_yet_is_flushed_with_the_file_that_must(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_unflushed_folder_is_flushed_with_a_file(self, root: Path, calls: Calls) -> None:
+        """A folder that was not flushed is flushed with the first file that must last."""
         storage = Storage(root)
         storage.make_folder(root / "a", flush=False)
         assert calls.made == [("mkdir", "a")]
@@ -62,23 +58,22 @@ class TestDurability:
             ("flush", "root"),
         ]
 
-    def test_what_is_moved_is_so_on_the_disk_in_both_folders(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_move_flushes_both_folders(self, root: Path, calls: Calls) -> None:
+        """A move flushes the target's folder and then the source's."""
         (root / "from").mkdir()
         (root / "to").mkdir()
         (root / "from" / "file").touch()
         assert Storage(root).move(root / "from" / "file", root / "to" / "file") is True
         assert calls.made == [("rename", "file", "file"), ("flush", "to"), ("flush", "from")]
 
-    def test_what_is_removed_is_so_on_the_disk(self, root: Path, calls: Calls) -> None:
+    def test_removal_flushes_the_folder(self, root: Path, calls: Calls) -> None:
+        """Removing a file flushes its folder."""
         (root / "file").touch()
         Storage(root).remove(root / "file")
         assert calls.made == [("unlink", "file"), ("flush", "root")]
 
-    def test_without_it_nothing_is_flushed_and_files_are_whole_all_the_same(
-        self, root: Path, calls: Calls
-    ) -> None:
+    def test_not_durable_flushes_nothing(self, root: Path, calls: Calls) -> None:
+        """Without durability nothing is flushed, yet files are still replaced whole."""
         storage = Storage(root, durable=False)
         storage.write(root / "a" / "file", b"content")
         storage.move(root / "a" / "file", root / "moved")
@@ -87,31 +82,35 @@ class TestDurability:
         assert ("rename", ".file.tmp", "file") in calls.made
 
     @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-    def test_a_file_system_that_does_not_flush_folders_is_no_error(
+    def test_unsupported_folder_flush_is_no_error(
         self, root: Path, calls: Calls, number: int
     ) -> None:
+        """A file system that can't flush folders is no error."""
         calls.fails["flush a folder"] = number
         Storage(root).write(root / "file", b"content")
         assert (root / "file").read_bytes() == b"content"
         assert ("flush", "root") in calls.made
 
-    def test_a_folder_that_can_not_be_flushed_is_an_error(self, root: Path, calls: Calls) -> None:
+    def test_failed_folder_flush_is_an_error(self, root: Path, calls: Calls) -> None:
+        """A folder that can't be flushed is an error."""
         calls.fails["flush a folder"] = errno.EIO
         with pytest.raises(ArtifactError, match="file: can't be written"):
             Storage(root).write(root / "file", b"content")
 
 
 class TestWriting:
-    def test_what_a_kill_left_of_an_earlier_write_is_replaced(self, root: Path) -> None:
+    def test_leftover_of_a_kill_is_replaced(self, root: Path) -> None:
+        """A temporary file that a killed write left is replaced."""
         (root / ".file.tmp").write_bytes(b"half of something longer")
         Storage(root).write(root / "file", b"whole")
         assert (root / "file").read_bytes() == b"whole"
         assert [path.name for path in root.iterdir()] == ["file"]
 
     @pytest.mark.parametrize("points_to", ["outside", "nowhere"])
-    def test_a_link_that_somebody_put_there_is_replaced_and_not_followed(
+    def test_link_as_temporary_file_is_not_followed(
         self, root: Path, tmp_path: Path, points_to: str
     ) -> None:
+        """A link in the place of the temporary file is replaced and not followed."""
         outside = tmp_path / "outside"
         outside.write_bytes(b"somebody's")
         (root / ".file.tmp").symlink_to(tmp_path / points_to)
@@ -121,9 +120,8 @@ class TestWriting:
         assert outside.read_bytes() == b"somebody's"
         assert not (tmp_path / "nowhere").exists()
 
-    def test_a_link_in_the_files_own_place_is_replaced_and_not_followed(
-        self, root: Path, tmp_path: Path
-    ) -> None:
+    def test_link_as_target_is_not_followed(self, root: Path, tmp_path: Path) -> None:
+        """A link in the place of the file is replaced and not followed."""
         outside = tmp_path / "outside"
         outside.write_bytes(b"somebody's")
         (root / "file").symlink_to(outside)
@@ -133,20 +131,23 @@ class TestWriting:
 
 
 class TestMoving:
-    def test_it_tells_whether_there_was_something(self, root: Path) -> None:
+    def test_move_returns_if_something_moved(self, root: Path) -> None:
+        """move() returns True if there was something to move."""
         storage = Storage(root)
         assert storage.move(root / "nothing", root / "target") is False
         (root / "folder").mkdir()
         assert storage.move(root / "folder", root / "target") is True
         assert (root / "target").is_dir()
 
-    def test_a_missing_target_folder_is_an_error_and_nothing_is_lost(self, root: Path) -> None:
+    def test_missing_target_folder_loses_nothing(self, root: Path) -> None:
+        """A move into a missing folder is an error, and the source stays."""
         (root / "file").touch()
         with pytest.raises(ArtifactError, match="file: can't be written"):
             Storage(root).move(root / "file", root / "missing" / "file")
         assert (root / "file").exists()
 
-    def test_what_is_not_there_is_removed_already(self, root: Path) -> None:
+    def test_removing_nothing_is_no_error(self, root: Path) -> None:
+        """Removing a file that does not exist is no error."""
         Storage(root).remove(root / "nothing")
         Storage(root).remove(root / "missing" / "nothing")
 
@@ -176,9 +177,10 @@ class TestLinksThatLeadOut:
 
     @pytest.mark.parametrize("durable", [True, False])
     @pytest.mark.parametrize("folder", FOLDERS)
-    def test_a_folder_is_refused_and_nothing_there_is_read_or_changed(
+    def test_linked_folder_is_refused(
         self, root: Path, outside: Path, folder: str, *, durable: bool
     ) -> None:
+        """A linked folder inside a run is refused for every operation; its target stays."""
         link = root / folder
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(outside)
@@ -202,7 +204,8 @@ class TestLinksThatLeadOut:
             storage.make_folder(link / "new")
         assert self.content(outside) == before
 
-    def test_a_new_attempt_does_not_go_through_one_either(self, root: Path, outside: Path) -> None:
+    def test_new_attempt_refuses_a_link(self, root: Path, outside: Path) -> None:
+        """A new attempt refuses to go through a linked folder."""
         artifacts = RunArtifacts(root, "r1")
         artifacts.save_generation("t1", GenerationResult(data="ours"))
         (artifacts.task_dir("t1") / "attempts").symlink_to(outside)
@@ -213,7 +216,8 @@ class TestLinksThatLeadOut:
             artifacts.earlier_generations("t1")
         assert self.content(outside) == before
 
-    def test_the_run_folder_is_not_locked_through_one(self, root: Path, outside: Path) -> None:
+    def test_lock_refuses_a_linked_run_folder(self, root: Path, outside: Path) -> None:
+        """A run folder that is a link is not locked."""
         (root / "r1").symlink_to(outside)
         before = self.content(outside)
         with (
@@ -223,7 +227,8 @@ class TestLinksThatLeadOut:
             pytest.fail("locked somewhere else")
         assert self.content(outside) == before
 
-    def test_a_generation_that_is_one_is_refused(self, root: Path, outside: Path) -> None:
+    def test_linked_generation_is_refused(self, root: Path, outside: Path) -> None:
+        """A generation that is a link is refused with a hint."""
         artifacts = RunArtifacts(root, "r1")
         artifacts.task_dir("t1").mkdir(parents=True)
         artifacts.generation_path("t1").symlink_to(outside / "generation.json")
@@ -231,7 +236,8 @@ class TestLinksThatLeadOut:
             artifacts.load_generation("t1")
         assert caught.value.hint
 
-    def test_a_lock_file_that_is_one_is_refused(self, root: Path, outside: Path) -> None:
+    def test_linked_lock_file_is_refused(self, root: Path, outside: Path) -> None:
+        """A lock file that is a link is refused."""
         artifacts = RunArtifacts(root, "r1")
         artifacts.run_dir.mkdir()
         (artifacts.run_dir / ".lock").symlink_to(outside / "generation.json")
@@ -240,7 +246,8 @@ class TestLinksThatLeadOut:
             pytest.fail("locked somewhere else")
         assert self.content(outside) == before
 
-    def test_the_results_folder_itself_may_be_one(self, root: Path, tmp_path: Path) -> None:
+    def test_results_folder_may_be_a_link(self, root: Path, tmp_path: Path) -> None:
+        """The results folder itself may be a link."""
         (tmp_path / "link").symlink_to(root)
         artifacts = RunArtifacts(tmp_path / "link", "r1")
         with artifacts.locked():

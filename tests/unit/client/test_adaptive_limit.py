@@ -49,7 +49,8 @@ def under_way(works: list[Work]) -> list[bool]:
 
 
 class TestPlaces:
-    async def test_a_free_place_is_taken_at_once_and_others_wait_in_order(self) -> None:
+    async def test_places_are_taken_in_order(self) -> None:
+        """A free place is taken at once; others wait in order."""
         works = await start(AdaptiveLimit(2), 4)
         assert under_way(works) == [True, True, False, False]
         await works[1].finish()
@@ -59,7 +60,8 @@ class TestPlaces:
         await settle()
         assert under_way(works) == [False, False, True, True]
 
-    async def test_who_gives_up_waiting_is_passed_over(self) -> None:
+    async def test_cancelled_waiter_is_skipped(self) -> None:
+        """A waiter that was cancelled is skipped."""
         works = await start(AdaptiveLimit(1), 3)
         works[1].task.cancel()
         await settle()
@@ -67,7 +69,8 @@ class TestPlaces:
         await settle()
         assert under_way(works) == [False, False, True]
 
-    async def test_who_gives_up_just_as_its_turn_comes_hands_it_on(self) -> None:
+    async def test_cancelled_waiter_passes_its_turn_on(self) -> None:
+        """A waiter that is cancelled as its turn comes passes the turn on."""
         limit = AdaptiveLimit(1)
         async with limit:
             works = await start(limit, 2)
@@ -76,7 +79,8 @@ class TestPlaces:
         assert works[0].began is None
         assert under_way(works) == [False, True]
 
-    async def test_a_place_is_free_again_after_a_failure(self) -> None:
+    async def test_failure_frees_its_place(self) -> None:
+        """A place is free again after an error."""
         limit = AdaptiveLimit(1)
         with pytest.raises(ValueError, match="no"):
             async with limit:
@@ -85,7 +89,8 @@ class TestPlaces:
 
 
 class TestLimit:
-    async def test_one_cut_halves_it_however_many_of_a_burst_ask_for_it(self) -> None:
+    async def test_burst_cuts_the_limit_once(self) -> None:
+        """A burst of cuts halves the limit once."""
         limit = AdaptiveLimit(10)
         burst = await start(limit, 10)
         for work in burst:
@@ -102,14 +107,16 @@ class TestLimit:
         limit.cut(waiting[0].began)
         assert limit.allowed == 2
 
-    async def test_it_never_falls_below_one(self) -> None:
+    async def test_limit_never_falls_below_one(self) -> None:
+        """The limit never falls below one."""
         limit = AdaptiveLimit(3)
         for allowed in (1, 1):
             async with limit as began:
                 limit.cut(began)
             assert limit.allowed == allowed
 
-    async def test_successes_add_to_it_slowly_up_to_what_it_began_with(self) -> None:
+    async def test_successes_raise_the_limit_slowly(self) -> None:
+        """Successes raise the limit slowly, up to its first value."""
         limit = AdaptiveLimit(8)
         async with limit as began:
             limit.cut(began)
@@ -122,7 +129,8 @@ class TestLimit:
         assert seen == sorted(seen)
         assert seen[-1] == 8
 
-    async def test_a_grown_limit_lets_those_who_wait_in(self) -> None:
+    async def test_raised_limit_admits_waiters(self) -> None:
+        """A limit that grew lets in those that wait."""
         limit = AdaptiveLimit(2)
         async with limit as began:
             limit.cut(began)

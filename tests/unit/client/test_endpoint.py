@@ -53,7 +53,7 @@ class TestAuthentication:
             ({}, None, None),
         ],
     )
-    async def test_the_environment_decides_which_one_key_is_sent(
+    async def test_environment_decides_which_key_is_sent(
         self,
         script: Script,
         url: str,
@@ -62,6 +62,7 @@ class TestAuthentication:
         name: str | None,
         header: tuple[str, str] | None,
     ) -> None:
+        """One key is sent, from the first of the variables that is set."""
         for variable, value in environment.items():
             monkeypatch.setenv(variable, value)
         script.answer(GRADE)
@@ -72,9 +73,10 @@ class TestAuthentication:
         keys = [(key, sent[key]) for key in ("x-descope-api-key", "authorization") if key in sent]
         assert keys == ([header] if header else [])
 
-    async def test_a_401_names_the_variable_but_never_the_key(
+    async def test_401_names_the_variable_not_the_key(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The error of a 401 names the variable and never the key."""
         monkeypatch.setenv("VALS_AUTH_KEY", KEY)
         script.answer(failure(401, f"bad key {KEY} seen"))
         async with build_client(url) as client:
@@ -89,15 +91,15 @@ class TestAuthentication:
         assert KEY not in f"{error!r}{error.message}{error.hint}"
         assert len(script.seen) == 1
 
-    async def test_a_401_without_a_key_says_what_to_set(self, script: Script, url: str) -> None:
+    async def test_401_without_a_key_names_the_variable(self, script: Script, url: str) -> None:
+        """Without a key, the error of a 401 says which variable to set."""
         script.answer(failure(401, "Unauthorized"))
         error = await fails(url, AuthenticationError)
         assert "none is set" in error.message
         assert "VALS_AUTH_KEY" in (error.hint or "")
 
-    async def test_a_bearer_403_on_v1_says_which_key_v1_wants(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_bearer_403_on_v1_names_the_right_key(self, script: Script, url: str) -> None:
+        """The error of a bearer key on v1 says which key it needs."""
         script.answer(failure(403, "The /v1/ surface requires Descope authentication."))
         bearer = {"Authorization": f"Bearer {KEY}"}
         for ask in (
@@ -108,9 +110,8 @@ class TestAuthentication:
             assert "/v1" in error.message
             assert "VALS_AUTH_KEY" in (error.hint or "")
 
-    async def test_a_bearer_key_is_told_of_the_file_only_where_tasks_are_listed(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_dataset_file_hint_is_for_listing_only(self, script: Script, url: str) -> None:
+        """The hint to a dataset file is given only where tasks are listed."""
         script.answer(failure(403, "no"))
         bearer = {"Authorization": f"Bearer {KEY}"}
         listing = await fails(
@@ -123,16 +124,16 @@ class TestAuthentication:
         assert '"legacy"' in (listing.hint or "")
         assert "--dataset-file" not in (grading.hint or "")
 
-    async def test_a_403_for_a_dataset_names_it(self, script: Script, url: str) -> None:
+    async def test_403_for_a_dataset_names_it(self, script: Script, url: str) -> None:
+        """The error of a 403 for a dataset names the dataset."""
         script.answer(failure(403, "Dataset not allowed"))
         error = await fails(url, PermissionDeniedError, headers={"x-descope-api-key": KEY})
         assert "'d'" in error.message
         assert "Dataset not allowed" in error.message
         assert "--dataset-name" in (error.hint or "")
 
-    def test_a_key_does_not_go_over_plain_http_to_another_machine(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_key_needs_https_to_another_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A key is not sent over plain HTTP to another machine unless allowed."""
         monkeypatch.setenv("VALS_AUTH_KEY", KEY)
         for host in ("example.com", "10.0.0.1", "[2001:db8::1]"):
             with pytest.raises(UsageError) as caught:
@@ -149,18 +150,18 @@ class TestAuthentication:
             build_client(url)
 
     @pytest.mark.parametrize("key", ["two\nlines", "schlüssel", "a\x7fb"])
-    def test_a_key_that_no_header_can_carry_is_refused_unseen(
+    def test_unsendable_key_is_refused_unseen(
         self, monkeypatch: pytest.MonkeyPatch, key: str
     ) -> None:
+        """A key that no header can hold is refused without showing it."""
         monkeypatch.setenv("BENCHMARK_API_KEY", key)
         with pytest.raises(UsageError) as caught:
             build_client("https://example.com")
         assert "BENCHMARK_API_KEY" in caught.value.message
         assert key not in caught.value.message
 
-    async def test_user_info_is_sent_as_basic_authentication_and_shown_nowhere(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_user_info_is_sent_and_hidden(self, script: Script, url: str) -> None:
+        """User info in the URL is sent as basic authentication and shown nowhere."""
         script.answer(failure(401, "user:pass-word, dXNlcjpwYXNzLXdvcmQ="))
         with_user = url.replace("http://", "http://user:pass-word@")
         error = await fails(with_user, AuthenticationError)
@@ -172,9 +173,8 @@ class TestAuthentication:
             BenchmarkServiceClient("http://user:pass-word@example.com")
         assert "pass-word" not in caught.value.message
 
-    async def test_a_redirect_is_refused_and_no_key_follows_it(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_redirect_is_refused(self, script: Script, url: str) -> None:
+        """A redirect is refused, names the other server and does not get the key."""
         script.answer(
             Response(status_code=307, headers={"location": "https://other.example:8443/p?token=t"})
         )
@@ -185,6 +185,7 @@ class TestAuthentication:
         assert len(script.seen) == 1
 
     async def test_a_redirect_within_the_service_says_so(self, script: Script, url: str) -> None:
+        """A redirect to another path of the same service says so."""
         script.answer(Response(status_code=308, headers={"location": "/elsewhere"}))
         error = await fails(url, RejectedRequestError)
         assert "another path of its own" in error.message
@@ -195,7 +196,8 @@ class TestServiceUrl:
         "given",
         ["", "  ", "local", "localhost:8000", "ftp://host", "http://", "http://h:port", "/path"],
     )
-    def test_what_is_no_service_url_says_what_to_set(self, given: str) -> None:
+    def test_invalid_service_url_names_the_setting(self, given: str) -> None:
+        """An invalid service URL is a usage error that names the settings."""
         with pytest.raises(UsageError) as caught:
             build_client(given)
         assert "SERVICE_URL" in (caught.value.hint or "")
@@ -205,12 +207,14 @@ class TestServiceUrl:
         "given", ["ftp://u:pass@h", "u:pass@h", "http://u:pass@h:x", "https://h/?t=pass"]
     )
     def test_a_refused_url_shows_no_secret(self, given: str) -> None:
+        """The error about a refused URL shows no secret."""
         with pytest.raises(UsageError) as caught:
             build_client(given)
         assert "pass" not in f"{caught.value.message}{caught.value.hint}"
 
     @pytest.mark.parametrize("port", [0, 65536, 99999])
-    def test_a_port_that_can_not_be_is_refused(self, port: int) -> None:
+    def test_impossible_port_is_refused(self, port: int) -> None:
+        """A port that can't exist is refused."""
         with pytest.raises(UsageError) as caught:
             build_client(f"http://u:pass@127.0.0.1:{port}")
         assert str(port) in caught.value.message
@@ -218,7 +222,8 @@ class TestServiceUrl:
         assert "65535" in (caught.value.hint or "")
 
     @pytest.mark.parametrize("host", ["xn--a", "\u2028x", "999.1.1.1"])
-    def test_a_host_that_can_not_be_is_refused(self, host: str) -> None:
+    def test_impossible_host_is_refused(self, host: str) -> None:
+        """A host that can't exist is refused."""
         with pytest.raises(UsageError):
             build_client(f"http://{host}")
 
@@ -230,21 +235,24 @@ class TestServiceUrl:
             ("SSL_CERT_FILE", "/no/such/pass"),
         ],
     )
-    def test_a_proxy_or_certificate_that_can_not_be_used_is_told_without_its_secret(
+    def test_unusable_proxy_is_named_without_secret(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
+        """An unusable proxy or certificate is named without its secret."""
         monkeypatch.setenv(name, value)
         with pytest.raises(UsageError) as caught:
             build_client("https://host")
         assert "pass" not in caught.value.message
         assert name in (caught.value.hint or "")
 
-    def test_the_base_url_attribute_has_no_user_info(self) -> None:
+    def test_base_url_has_no_user_info(self) -> None:
+        """The attribute base_url has no user info."""
         client = BenchmarkServiceClient("https://u:p@host:8443/base/")
         assert client.base_url == "https://host:8443/base"
         assert client.local is False
 
     @pytest.mark.parametrize("settings", [{"timeout": 0}, {"max_connections": 0}])
-    def test_limits_that_make_no_sense_are_refused(self, settings: dict[str, int]) -> None:
+    def test_impossible_limits_are_refused(self, settings: dict[str, int]) -> None:
+        """A timeout or a number of connections of 0 is refused."""
         with pytest.raises(UsageError):
             BenchmarkServiceClient("https://host", **settings)

@@ -44,9 +44,8 @@ pytestmark = pytest.mark.anyio
 
 class TestStatusCodes:
     @pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
-    async def test_trouble_that_may_pass_is_retried(
-        self, script: Script, url: str, status: int
-    ) -> None:
+    async def test_transient_status_is_retried(self, script: Script, url: str, status: int) -> None:
+        """A status that may pass is retried, and each retry is announced."""
         notices: list[RetryNotice] = []
         script.answer(failure(status, "trouble"), failure(status, "trouble"), GRADE)
         async with BenchmarkServiceClient(url, retry=QUICK) as client:
@@ -57,9 +56,10 @@ class TestStatusCodes:
         assert "trouble" in notices[0].reason
 
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-    async def test_trouble_that_lasts_ends_after_the_allowed_attempts(
+    async def test_lasting_error_ends_after_the_attempts(
         self, script: Script, url: str, status: int
     ) -> None:
+        """An error that lasts ends after the allowed attempts, with its details."""
         script.answer(failure(status, "trouble"))
         error = await fails(url, ServiceUnavailableError)
         assert len(script.seen) == QUICK.attempts
@@ -69,9 +69,8 @@ class TestStatusCodes:
             assert part in error.message
         assert error.hint
 
-    async def test_how_often_was_tried_makes_no_other_message(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_number_of_attempts_is_not_in_the_message(self, script: Script, url: str) -> None:
+        """The message is the same for any number of attempts."""
         script.answer(failure(503, "down"))
         messages = {
             (await fails(url, ServiceUnavailableError, retry=policy)).message
@@ -92,9 +91,10 @@ class TestStatusCodes:
             (501, UnsupportedError),
         ],
     )
-    async def test_what_no_retry_heals_is_asked_once(
+    async def test_permanent_status_is_asked_once(
         self, script: Script, url: str, status: int, kind: type[ServiceError]
     ) -> None:
+        """A status that no retry can change is asked once."""
         script.answer(failure(status, "because"))
         for ask in (grade, lambda client: client.evaluate(v1_request())):
             script.seen.clear()
@@ -106,6 +106,7 @@ class TestStatusCodes:
                 assert part in error.message
 
     async def test_a_missing_task_list_suggests_a_file(self, script: Script, url: str) -> None:
+        """A service that can't list tasks suggests a dataset file."""
         script.answer(failure(501, "list_tasks is not implemented"))
         error = await fails(url, UnsupportedError, lambda client: client.list_tasks("val"))
         assert "--dataset-file" in (error.hint or "")
@@ -113,14 +114,14 @@ class TestStatusCodes:
             assert part in error.message
 
     async def test_an_unknown_dataset_is_named(self, script: Script, url: str) -> None:
+        """An unknown dataset is named with a hint."""
         script.answer(failure(404, "Dataset not found: val"))
         error = await fails(url, NotFoundError, lambda client: client.list_tasks("val"))
         assert "'val'" in error.message
         assert "--dataset-name" in (error.hint or "")
 
-    async def test_a_validation_detail_is_shown_whole_and_on_one_line(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_validation_detail_is_shown_whole(self, script: Script, url: str) -> None:
+        """The detail of a validation error is shown completely, on one line."""
         detail = [{"loc": ["body", "task_id"], "msg": "x" * 2000, "type": "missing"}]
         script.answer(failure(422, detail))
         error = await fails(url, RejectedRequestError)
@@ -128,19 +129,22 @@ class TestStatusCodes:
         assert (error.detail or "") in error.message
 
     async def test_a_long_detail_is_cut(self, script: Script, url: str) -> None:
+        """A long detail is cut at about 500 characters."""
         script.answer(failure(400, "long\n" * 1000))
         error = await fails(url, RejectedRequestError)
         assert error.detail == "long " * 99 + "long…"
         assert "long…" in error.message
 
-    async def test_a_secret_at_the_cut_is_not_shown_in_part(self, script: Script, url: str) -> None:
+    async def test_secret_at_the_cut_is_masked(self, script: Script, url: str) -> None:
+        """A secret where a detail is cut is not shown in part."""
         script.answer(failure(400, "x" * 495 + KEY))
         error = await fails(url, RejectedRequestError, headers={"x-descope-api-key": KEY})
         assert KEY[:3] not in error.message
 
-    async def test_neither_is_a_providers_key_that_a_grader_echoes(
+    async def test_providers_key_in_a_detail_is_masked(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A provider's key that a grader repeats is not shown."""
         monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
         script.answer(failure(400, "x" * 495 + "sk-0123456789abcdef"))
         error = await fails(url, RejectedRequestError)
@@ -148,18 +152,21 @@ class TestStatusCodes:
         assert error.message.endswith("x***")
 
     async def test_a_detail_is_cut_between_words(self, script: Script, url: str) -> None:
+        """A detail is cut between words, also before a foreign key."""
         for kept in ("x" * 490, "x" * 500):
             script.answer(failure(400, f"{kept} a-key-of-somebody-else and more"))
             error = await fails(url, RejectedRequestError)
             assert error.detail == f"{kept}…"
 
-    async def test_an_html_error_page_is_told_by_its_status(self, script: Script, url: str) -> None:
+    async def test_html_error_page_shows_its_status(self, script: Script, url: str) -> None:
+        """An HTML error page is shown by its status only."""
         script.answer(Response("<html><b>Bad Gateway</b></html>", status_code=502))
         error = await fails(url, ServiceUnavailableError)
         assert "HTTP 502: Bad Gateway" in error.message
         assert "<" not in error.message
 
-    async def test_a_short_retry_after_is_honoured(self, script: Script, url: str) -> None:
+    async def test_short_retry_after_is_waited_for(self, script: Script, url: str) -> None:
+        """A short Retry-After is waited for."""
         notices: list[RetryNotice] = []
         script.answer(failure(429, "slow down", retry_after="1"), GRADE)
         began = time.monotonic()
@@ -169,9 +176,10 @@ class TestStatusCodes:
         assert notices[0].wait >= 1
 
     @pytest.mark.parametrize("value", ["121", "Thu, 01 Jan 2099 00:00:00 GMT"])
-    async def test_a_used_up_quota_is_never_slept_on(
+    async def test_used_up_quota_is_not_waited_for(
         self, script: Script, url: str, value: str
     ) -> None:
+        """A used-up quota ends at once and says when it resets."""
         script.answer(failure(429, "limit reached", retry_after=value))
         error = await fails(url, QuotaExceededError)
         assert len(script.seen) == 1
@@ -179,9 +187,8 @@ class TestStatusCodes:
         assert error.resets_at.isoformat() in error.message
         assert error.stops_evaluation
 
-    async def test_the_reset_time_of_a_quota_is_the_one_in_the_detail(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_quota_resets_at_the_time_in_the_detail(self, script: Script, url: str) -> None:
+        """The reset time of a quota is the one in the detail."""
         script.answer(
             failure(
                 429,

@@ -44,7 +44,8 @@ pytestmark = pytest.mark.anyio
 
 
 class TestTransport:
-    async def test_a_service_that_is_down_is_reported_within_seconds(self) -> None:
+    async def test_down_service_is_reported_in_seconds(self) -> None:
+        """A service that is down is reported within seconds, with its address."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
         began = time.monotonic()
@@ -61,9 +62,10 @@ class TestTransport:
         assert "--eval-timeout" not in (error.hint or "")
         assert error.status_code is None
 
-    async def test_a_service_that_never_answers_is_noticed_within_seconds(
+    async def test_silent_service_is_noticed_in_seconds(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A service that never answers quick requests is noticed within seconds."""
         assert client_module._HEALTH_TIMEOUT * 2 <= client_module._QUICK_TIMEOUT <= 10
         monkeypatch.setattr(client_module, "_HEALTH_TIMEOUT", 0.1)
         monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.3)
@@ -80,9 +82,10 @@ class TestTransport:
             assert "--service-url" in (error.hint or "")
             assert "--eval-timeout" not in (error.hint or "")
 
-    async def test_a_task_list_may_take_as_long_as_a_grade(
+    async def test_task_list_has_the_evaluation_timeout(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A task list may take as long as an evaluation."""
         monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.01)
 
         async def takes_a_while(receive: Receive, send: Send) -> None:
@@ -100,9 +103,8 @@ class TestTransport:
         )
         assert "no answer within 0.1 s" in error.message
 
-    async def test_only_an_answer_that_took_too_long_suggests_a_longer_time_out(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_only_a_timeout_suggests_a_longer_one(self, script: Script, url: str) -> None:
+        """Only an answer that took too long suggests a longer timeout."""
         with closing_server(closes=99) as (closing, _):
             error = await fails(closing, ServiceUnavailableError)
         assert "--eval-timeout" not in (error.hint or "")
@@ -118,9 +120,8 @@ class TestTransport:
             (ExceptionGroup("g", [ExceptionGroup("g", [OverflowError("odd")])]), 1),
         ],
     )
-    async def test_whatever_the_network_raises_is_told_in_a_sentence(
-        self, raised: Exception, tries: int
-    ) -> None:
+    async def test_any_network_error_is_one_sentence(self, raised: Exception, tries: int) -> None:
+        """Any error of the network becomes a ServiceUnavailableError of one line."""
         asked: list[httpx.Request] = []
 
         class Odd(httpx.AsyncBaseTransport):
@@ -133,9 +134,8 @@ class TestTransport:
         assert "Error: odd" in error.message or "InvalidURL: odd" in error.message
         assert len(asked) == tries
 
-    async def test_a_name_that_is_not_unicode_is_asked_for_all_the_same(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_name_that_is_not_unicode_is_sent(self, script: Script, url: str) -> None:
+        """A name that is not valid Unicode is sent, and the error can be printed."""
         script.answer(failure(404, "Dataset not found"))
         for ask in (
             lambda client: client.list_tasks("\udcff"),
@@ -145,22 +145,23 @@ class TestTransport:
             error = await fails(url, NotFoundError, ask)
             error.message.encode()
 
-    async def test_a_connection_closed_without_an_answer_is_retried(self) -> None:
+    async def test_closed_connection_is_retried(self) -> None:
+        """A connection that closes without an answer is retried."""
         with closing_server(closes=2) as (url, accepted):
             async with BenchmarkServiceClient(url, retry=QUICK) as client:
                 assert await grade(client) == GRADE
         assert len(accepted) == 3
 
-    async def test_a_connection_that_always_closes_is_reported(self) -> None:
+    async def test_always_closed_connection_is_reported(self) -> None:
+        """A connection that always closes is reported after the attempts."""
         with closing_server(closes=99) as (url, accepted):
             error = await fails(url, ServiceUnavailableError)
         assert len(accepted) == QUICK.attempts
         assert "RemoteProtocolError" in error.message or "ReadError" in error.message
 
     @pytest.mark.parametrize("slow", [never_answers, stalls_in_the_body])
-    async def test_the_time_out_bounds_all_phases_of_a_try_and_is_retried(
-        self, script: Script, url: str, slow: Answer
-    ) -> None:
+    async def test_timeout_covers_all_phases(self, script: Script, url: str, slow: Answer) -> None:
+        """The timeout covers all phases of one attempt, which is retried."""
         script.answer(slow, GRADE)
         async with BenchmarkServiceClient(url, retry=QUICK, timeout=0.2) as client:
             assert await grade(client) == GRADE
@@ -171,7 +172,8 @@ class TestTransport:
         assert "no answer within 0.05 s" in error.message
         assert "--eval-timeout" in (error.hint or "")
 
-    async def test_no_other_time_out_than_the_one_given_ends_a_grading(self) -> None:
+    async def test_only_our_timeout_ends_an_evaluation(self) -> None:
+        """No timeout of the HTTP library ends an evaluation."""
         limits: list[object] = []
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -186,9 +188,9 @@ class TestTransport:
             await client.final_score({"t1": None})
         assert limits == [{"connect": 10.0, "read": None, "write": None, "pool": None}] * 3
 
-    async def test_a_slow_grade_is_waited_for_beyond_what_the_http_library_would(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_slow_result_is_waited_for(self, script: Script, url: str) -> None:
+        """A slow result is waited for longer than the HTTP library would."""
+
         async def slow(receive: Receive, send: Send) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             for part in (b'{"pass_percent', b'age": 1.0}'):
@@ -202,9 +204,9 @@ class TestTransport:
             client._http._http.timeout = httpx.Timeout(0.1)
             assert await grade(client) == GRADE
 
-    async def test_waiting_for_a_free_connection_does_not_count_as_time(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_waiting_for_a_connection_is_not_counted(self, script: Script, url: str) -> None:
+        """Waiting for a free connection does not count against the timeout."""
+
         async def takes_a_while(receive: Receive, send: Send) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(receive(), 0.1)
@@ -219,6 +221,7 @@ class TestTransport:
         assert script.most_at_once == 2
 
     async def test_a_waiting_retry_holds_no_connection(self, script: Script, url: str) -> None:
+        """A request that waits for its retry holds no connection."""
         script.answer(failure(429, "busy", retry_after="1"), GRADE)
         waiting = asyncio.Event()
         async with BenchmarkServiceClient(
@@ -230,7 +233,8 @@ class TestTransport:
             assert not first.done()
             assert await first == GRADE
 
-    async def test_one_call_may_have_a_policy_of_its_own(self, script: Script, url: str) -> None:
+    async def test_call_may_have_its_own_policy(self, script: Script, url: str) -> None:
+        """A call may have a retry policy of its own."""
         script.answer(failure(503, "down"))
         await fails(
             url,
@@ -239,16 +243,19 @@ class TestTransport:
         )
         assert len(script.seen) == 1
 
-    async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
+    async def test_proxy_is_not_used_for_this_machine(
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A proxy of the environment is not used for this machine."""
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         script.answer(GRADE)
         async with BenchmarkServiceClient(url, retry=RetryPolicy(attempts=1)) as client:
             assert await grade(client) == GRADE
 
-    async def test_a_fault_of_the_transport_shows_no_key(self) -> None:
+    async def test_transport_error_shows_no_key(self) -> None:
+        """An error of the transport shows no key."""
+
         class Faulty(httpx.AsyncBaseTransport):
             async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
                 raise httpx.ReadError(f"lost with {request.headers['x-descope-api-key']}")
@@ -284,9 +291,8 @@ class TestCapacity:
 
         return answer
 
-    async def test_a_refused_burst_halves_it_once_and_successes_bring_it_back(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_refused_burst_halves_the_limit_once(self, script: Script, url: str) -> None:
+        """A refused burst halves the number of requests once; successes restore it."""
         busy: list[int] = []
         seen: list[int] = []
 
@@ -311,9 +317,8 @@ class TestCapacity:
             script.answer(self.accept(4))
             await asyncio.gather(*(grade(client) for _ in range(4)))
 
-    async def test_a_rate_limit_that_says_when_to_come_back_does_not_lower_it(
-        self, script: Script, url: str
-    ) -> None:
+    async def test_retry_after_does_not_lower_the_limit(self, script: Script, url: str) -> None:
+        """A 429 with Retry-After does not lower the number of requests."""
         refused = self.refuse(4, retry_after="0")
         script.answer(*[refused] * 4, self.accept(4))
         async with (

@@ -69,9 +69,8 @@ async def connect(
         await client.aclose()
 
 
-async def test_health_comes_first_and_then_one_task_is_verified(
-    service: ScriptedService, connect: Connect
-) -> None:
+async def test_health_then_one_task_is_verified(service: ScriptedService, connect: Connect) -> None:
+    """The health is checked first, then one task is verified."""
     await check_service(connect(), "t1", "validation", "legacy")
 
     assert service.requests == [
@@ -80,15 +79,15 @@ async def test_health_comes_first_and_then_one_task_is_verified(
     ]
 
 
-async def test_the_services_own_dataset_is_not_named(
-    service: ScriptedService, connect: Connect
-) -> None:
+async def test_default_dataset_is_not_named(service: ScriptedService, connect: Connect) -> None:
+    """Without a dataset name the request names none."""
     await check_service(connect(), "t1", None, "legacy")
 
     assert service.requests[1] == "GET /verify-task-ids?task_ids=t1"
 
 
 async def test_a_service_that_is_down_stops_the_run(service: ScriptedService) -> None:
+    """A service that is down stops the run with its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with build_client(f"http://127.0.0.1:{port}", retry=ONE_TRY) as client:
@@ -97,9 +96,10 @@ async def test_a_service_that_is_down_stops_the_run(service: ScriptedService) ->
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_a_service_that_is_not_healthy_stops_the_run_before_the_key_is_tried(
+async def test_unhealthy_service_stops_the_run(
     service: ScriptedService, connect: Connect, status: int
 ) -> None:
+    """An unhealthy service stops the run before the key is sent."""
     service.answers["/health"] = (status, {"detail": "starting"})
 
     with pytest.raises(ServiceUnavailableError, match="starting"):
@@ -108,9 +108,8 @@ async def test_a_service_that_is_not_healthy_stops_the_run_before_the_key_is_tri
     assert service.requests == ["GET /health"]
 
 
-async def test_something_else_than_a_benchmark_service_stops_the_run(
-    service: ScriptedService, connect: Connect
-) -> None:
+async def test_other_server_stops_the_run(service: ScriptedService, connect: Connect) -> None:
+    """A server that is no benchmark service stops the run."""
     service.answers["/health"] = (200, ["welcome"])
 
     with pytest.raises(ServiceError, match="health"):
@@ -119,13 +118,14 @@ async def test_something_else_than_a_benchmark_service_stops_the_run(
 
 @pytest.mark.parametrize("key", [None, KEY])
 @pytest.mark.parametrize("api", ["legacy", "v1"])
-async def test_a_key_that_is_not_accepted_stops_the_run(
+async def test_rejected_key_stops_the_run(
     service: ScriptedService,
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     key: str | None,
     api: str,
 ) -> None:
+    """A key that is not accepted stops the run; the error names its variable only."""
     if key is not None:
         monkeypatch.setenv("VALS_AUTH_KEY", key)
     service.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
@@ -138,9 +138,10 @@ async def test_a_key_that_is_not_accepted_stops_the_run(
 
 
 @pytest.mark.parametrize("detail", ["Dataset not allowed", "Dataset=validation access not allowed"])
-async def test_a_dataset_that_is_not_allowed_stops_the_run(
+async def test_forbidden_dataset_stops_the_run(
     service: ScriptedService, connect: Connect, detail: str
 ) -> None:
+    """A dataset that is not allowed stops the run."""
     service.answers["/verify-task-ids"] = (403, {"detail": detail})
 
     with pytest.raises(PermissionDeniedError, match="validation"):
@@ -161,9 +162,10 @@ async def test_a_dataset_that_is_not_allowed_stops_the_run(
     ],
 )
 @pytest.mark.parametrize("api", ["legacy", "v1"])
-async def test_any_other_answer_says_nothing_and_the_run_goes_on(
+async def test_other_answers_do_not_stop_the_run(
     service: ScriptedService, connect: Connect, status: int, body: object, api: str
 ) -> None:
+    """Any other answer to the check does not stop the run."""
     service.answers["/verify-task-ids"] = (status, body)
 
     await check_service(connect(), "t1", "validation", api)
@@ -171,9 +173,10 @@ async def test_any_other_answer_says_nothing_and_the_run_goes_on(
     assert len(service.requests) == 2
 
 
-async def test_a_legacy_key_with_the_v1_api_stops_the_run_and_says_which_key_it_wants(
+async def test_legacy_key_with_v1_api_stops_the_run(
     service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A legacy key with the v1 API stops the run and names the key to use."""
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
 
     with pytest.raises(PermissionDeniedError, match="/v1") as caught:
@@ -184,17 +187,19 @@ async def test_a_legacy_key_with_the_v1_api_stops_the_run_and_says_which_key_it_
     assert KEY not in f"{caught.value.message} {caught.value.hint}"
 
 
-async def test_a_legacy_key_with_the_legacy_api_goes_on(
+async def test_legacy_key_with_legacy_api_is_fine(
     service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A legacy key with the legacy API is accepted."""
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
 
     await check_service(connect(), "t1", "validation", "legacy")
 
 
-async def test_with_both_keys_the_v1_api_gets_the_one_it_takes(
+async def test_v1_api_uses_its_own_key(
     service: ScriptedService, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With both keys set, the v1 API gets its own."""
     monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
     monkeypatch.setenv("VALS_AUTH_KEY", KEY)
 
@@ -202,9 +207,10 @@ async def test_with_both_keys_the_v1_api_gets_the_one_it_takes(
 
 
 class TestVersion:
-    async def test_it_is_asked_for_the_dataset(
+    async def test_version_is_asked_for_the_dataset(
         self, service: ScriptedService, connect: Connect
     ) -> None:
+        """The version is asked for the dataset."""
         version = await fetch_version(connect(), "validation")
 
         assert version is not None
@@ -214,9 +220,10 @@ class TestVersion:
     @pytest.mark.parametrize(
         ("status", "body"), [(404, {"detail": "Not Found"}), (503, None), (200, []), (401, {})]
     )
-    async def test_a_service_that_does_not_say_stops_nothing(
+    async def test_missing_version_stops_nothing(
         self, service: ScriptedService, connect: Connect, status: int, body: object
     ) -> None:
+        """A service that does not give its version stops nothing."""
         service.answers["/version"] = (status, body)
 
         assert await fetch_version(connect(), None) is None

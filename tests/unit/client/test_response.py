@@ -43,24 +43,28 @@ def response(body: httpx.AsyncByteStream, status: int = 200, **headers: str) -> 
 
 
 class TestSuccess:
-    async def test_a_body_is_read_whole_up_to_the_bound(self) -> None:
+    async def test_body_is_read_up_to_the_limit(self) -> None:
+        """A body is read completely up to the limit of its size."""
         answer = await read_answer(response(Body(b"12", b"", b"345"), x_one="1"), 5)
         assert (answer.status, answer.content, answer.headers["X-One"]) == (200, b"12345", "1")
         assert answer.is_success
 
-    async def test_a_body_beyond_the_bound_is_not_read_on(self) -> None:
+    async def test_body_beyond_the_limit_is_not_read(self) -> None:
+        """A body beyond the limit is not read any further."""
         body = Body(*[b" " * KIB] * 100)
         with pytest.raises(UnreadableError):
             await read_answer(response(body), 2 * KIB)
         assert body.taken == 3
 
     @pytest.mark.parametrize(("most", "size"), [(32 * MIB, "32 MiB"), (MIB // 2, "0.5 MiB")])
-    async def test_it_is_told_how_large_it_may_be(self, most: int, size: str) -> None:
+    async def test_error_names_the_limit(self, most: int, size: str) -> None:
+        """The error names the limit in MiB."""
         with pytest.raises(UnreadableError, match=f"^it is larger than {size}$"):
             await read_answer(response(Body(*[b" " * MIB] * 33)), most)
 
     @pytest.mark.parametrize("encoding", ["gzip", " GZIP"])
-    async def test_a_compressed_body_counts_as_it_is_afterwards(self, encoding: str) -> None:
+    async def test_compressed_body_counts_decompressed(self, encoding: str) -> None:
+        """The limit of a compressed body is for its decompressed size."""
         content = bytes(range(256)) * 8
         packed = gzip.compress(content)
         parts = [packed[:7], packed[7:90], packed[90:]]
@@ -69,7 +73,8 @@ class TestSuccess:
         with pytest.raises(UnreadableError, match="it is larger than"):
             await read_answer(response(Body(*parts), content_encoding=encoding), len(content) - 1)
 
-    async def test_a_body_that_swells_is_not_made_beyond_the_bound(self) -> None:
+    async def test_zip_bomb_is_not_decompressed(self) -> None:
+        """A body that swells is not decompressed beyond the limit."""
         packed = gzip.compress(b" " * (128 * MIB))
         tracemalloc.start()
         try:
@@ -80,7 +85,8 @@ class TestSuccess:
             tracemalloc.stop()
         assert peak < 4 * MIB
 
-    async def test_what_follows_the_compressed_content_is_not_kept(self) -> None:
+    async def test_data_after_compressed_content(self) -> None:
+        """Data after the compressed content is not kept in memory."""
         body = Body(gzip.compress(b"1"), *[b" " * MIB] * 20)
         tracemalloc.start()
         try:
@@ -92,7 +98,8 @@ class TestSuccess:
         assert peak < 4 * MIB
 
     @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
-    async def test_a_compression_that_was_not_asked_for_is_named(self, encoding: str) -> None:
+    async def test_unrequested_compression_is_named(self, encoding: str) -> None:
+        """A compression that was not asked for is an error that names it."""
         with pytest.raises(UnreadableError, match=repr(encoding)):
             await read_answer(response(Body(b"1"), content_encoding=encoding), 100)
 
@@ -101,22 +108,26 @@ class TestSuccess:
         [b"no gzip at all", gzip.compress(b"1")[:-1], b""],
         ids=["other bytes", "cut off", "empty"],
     )
-    async def test_what_can_not_be_decompressed_is_no_answer(self, packed: bytes) -> None:
+    async def test_broken_compression_is_unreadable(self, packed: bytes) -> None:
+        """A body that can't be decompressed is an error."""
         with pytest.raises(UnreadableError, match="compressed"):
             await read_answer(response(Body(packed), **GZIP), 100)
 
-    async def test_a_connection_that_breaks_is_the_callers_to_judge(self) -> None:
+    async def test_connection_errors_pass_through(self) -> None:
+        """A connection that breaks raises the error of httpx."""
         body = Body(b"12", then=httpx.ReadError("reset"))
         with pytest.raises(httpx.ReadError):
             await read_answer(response(body), 100)
 
 
 class TestRefusal:
-    async def test_its_words_are_read_and_the_bound_of_a_success_is_not_theirs(self) -> None:
+    async def test_error_body_has_its_own_limit(self) -> None:
+        """The body of an error is read whatever the limit of a success."""
         answer = await read_answer(response(Body(b"slow down"), 429), 1)
         assert (answer.status, answer.content, answer.is_success) == (429, b"slow down", False)
 
-    async def test_its_first_words_are_enough(self) -> None:
+    async def test_error_body_is_cut(self) -> None:
+        """Only the beginning of a long error body is read."""
         body = Body(*[b"x" * KIB] * 100)
         answer = await read_answer(response(body, 400), 1)
         assert body.taken == 65
@@ -131,15 +142,16 @@ class TestRefusal:
             (Body(b"no gzip"), {"content_encoding": "gzip"}),
         ],
     )
-    async def test_its_status_decides_where_its_words_can_not_be_read(
+    async def test_unreadable_error_body_is_empty(
         self, body: Body, headers: dict[str, str]
     ) -> None:
+        """An error whose body can't be read keeps its status and has no text."""
         answer = await read_answer(response(body, 401, **headers), 1)
         assert (answer.status, answer.content) == (401, b"")
 
-    async def test_words_that_never_end_are_not_waited_for(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_endless_error_body_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An error body that never ends is given up."""
+
         class Endless(Body):
             async def __aiter__(self) -> AsyncIterator[bytes]:
                 yield b"half"

@@ -35,4 +35,5 @@ class TestStatusTable:
         ],
     )
     def test_each_status_has_its_error(self, status: int, error: type[Exception]) -> None:
+        """Each HTTP status has its error class."""
         assert meaning_of(status).error is error

@@ -45,6 +45,7 @@ pytestmark = pytest.mark.anyio
 
 class TestOpenPaths:
     def test_health_and_version_need_no_key(self, locked: Wire) -> None:
+        """Health and version need no key."""
         assert locked("GET", "/health").json() == {"status": "ok"}
         version = locked("GET", "/version?dataset=validation").json()
         assert version["service_name"] == "my-bench (local)"
@@ -54,6 +55,7 @@ class TestOpenPaths:
         assert version["dataset_version_selection"] is False
 
     def test_the_version_of_an_unknown_dataset_is_null(self, wire: Wire) -> None:
+        """The version of an unknown dataset is null."""
         answer = wire("GET", "/version?dataset=nothing")
         assert answer.status_code == 200
         assert answer.json()["dataset_version"] is None
@@ -81,14 +83,16 @@ class TestAuthentication:
             ("GET", "/no/such/path"),
         ],
     )
-    def test_without_the_key_everything_else_is_a_401(
+    def test_other_paths_need_the_key(
         self, locked: Wire, headers: dict[str, str], method: str, path: str
     ) -> None:
+        """Without the right key every other path is a 401, before its body is read."""
         answer = locked(method, path, headers=headers, content=b"{malformed")
         assert answer.status_code == 401
         assert answer.json() == {"detail": "Unauthorized"}
 
-    def test_the_bearer_key_opens_the_legacy_paths_only(self, locked: Wire) -> None:
+    def test_bearer_key_opens_legacy_paths_only(self, locked: Wire) -> None:
+        """A bearer key opens only the legacy paths."""
         bearer = {"authorization": f"bearer {KEY}"}
         assert locked("GET", "/verify-task-ids", headers=bearer).status_code == 200
         for path in ("/v1/evaluate", "/v1/score", "/v1/datasets/validation/tasks", "/v1/none"):
@@ -96,9 +100,10 @@ class TestAuthentication:
             assert answer.status_code == 403
             assert answer.json() == {"detail": BEARER_ON_V1}
 
-    async def test_the_right_key_grades_by_both_apis(
+    async def test_right_key_evaluates_by_both_apis(
         self, locked: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """With the right key both APIs evaluate."""
         monkeypatch.delenv("BENCHMARK_API_KEY", raising=False)
         monkeypatch.setenv("VALS_AUTH_KEY", KEY)
         async with build_client(locked.url, retry=ONCE) as client:
@@ -109,9 +114,10 @@ class TestAuthentication:
         assert legacy == {"pass_percentage": 1.0}
         assert (v1.status, v1.result) == (EvalStatus.EVALUATED, {"pass_percentage": 0.0})
 
-    async def test_a_wrong_and_a_bearer_key_are_told_apart(
+    async def test_wrong_and_bearer_keys_differ(
         self, locked: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The client tells a wrong key from a bearer key on v1."""
         for name in ("VALS_AUTH_KEY", "VALS_API_KEY"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("BENCHMARK_API_KEY", KEY)
@@ -126,9 +132,10 @@ class TestAuthentication:
                 await client.list_tasks("validation")
 
     @pytest.mark.parametrize("sent", [KEY, "wrong", KEY[:-1], KEY + "y"])
-    def test_keys_are_compared_whole_and_in_constant_time(
+    def test_keys_are_compared_in_constant_time(
         self, locked: Wire, monkeypatch: pytest.MonkeyPatch, sent: str
     ) -> None:
+        """Keys are compared completely and in constant time."""
         compared: list[tuple[bytes, bytes]] = []
         compare = hmac.compare_digest
 
@@ -146,14 +153,16 @@ class TestAuthentication:
         assert compared == [(theirs, ours), (b"", ours), (b"", ours), (theirs, ours)]
 
     @pytest.mark.parametrize("key", ["", " k", "schlüssel"])
-    def test_a_key_that_nobody_could_send_is_refused(self, folder: Path, key: str) -> None:
+    def test_unsendable_key_is_refused(self, folder: Path, key: str) -> None:
+        """A key that no header can hold is a usage error."""
         with pytest.raises(UsageError) as caught:
             make(folder, key=key)
         assert "--key" in (caught.value.hint or "")
 
 
 class TestTasks:
-    def test_the_task_list_is_in_order_and_holds_no_reference(self, wire: Wire) -> None:
+    def test_task_list_keeps_order_without_references(self, wire: Wire) -> None:
+        """The task list keeps the order and holds no reference."""
         answer = wire("GET", "/v1/datasets/validation/tasks")
         assert CANARY not in answer.text
         listed = answer.json()
@@ -163,7 +172,8 @@ class TestTasks:
         assert listed["tasks"][0] == {"id": "1", "question": "1?", "timeout": 30}
         assert listed["tasks"][1]["timeout"] is None
 
-    def test_no_answer_of_any_path_holds_a_reference(self, wire: Wire) -> None:
+    def test_no_answer_holds_a_reference(self, wire: Wire) -> None:
+        """No answer of any path holds a reference."""
         ask = {"task_id": "1", "response": "x", "dataset": "validation"}
         payload = {"type": "text", "schema": "my-bench.text.v1", "data": "raise"}
         for method, path, body in (
@@ -177,13 +187,15 @@ class TestTasks:
             assert CANARY not in wire(method, path, json=body).text
 
     def test_an_unknown_dataset_is_a_404(self, wire: Wire) -> None:
+        """An unknown dataset is a 404."""
         answer = wire("GET", "/v1/datasets/no%20such/tasks")
         assert (answer.status_code, answer.json()) == (
             404,
             {"detail": "Dataset not found: no such"},
         )
 
-    def test_a_broken_dataset_is_named(self, wire: Wire) -> None:
+    def test_broken_dataset_is_a_500(self, wire: Wire) -> None:
+        """A broken dataset is a 500 that names its file."""
         answer = wire("GET", "/v1/datasets/broken/tasks")
         assert answer.status_code == 500
         assert "broken.jsonl" in answer.json()["detail"]
@@ -199,19 +211,21 @@ class TestTasks:
         ],
     )
     def test_task_ids_are_verified_or_sliced(self, wire: Wire, query: str, ids: list[str]) -> None:
+        """Task ids are verified or cut by a slice."""
         answer = wire("GET", f"/verify-task-ids?dataset=validation{query}")
         assert answer.json() == {"task_ids": ids}
 
     @pytest.mark.parametrize("text", ["1", "a:b", "0:1:0", "1:2:3:4"])
-    def test_a_slice_that_is_none_is_a_400(self, wire: Wire, text: str) -> None:
+    def test_invalid_slice_is_a_400(self, wire: Wire, text: str) -> None:
+        """A slice that is invalid is a 400."""
         assert wire("GET", f"/verify-task-ids?slice={text}").status_code == 400
 
-    def test_the_dataset_left_out_is_the_one_named_default(self, wire: Wire) -> None:
+    def test_default_dataset_is_named_default(self, wire: Wire) -> None:
+        """Without a dataset name the one named default is used."""
         assert wire("GET", "/verify-task-ids").json() == {"task_ids": ["d1"]}
 
-    def test_without_one_named_default_it_is_the_configured_one(
-        self, serve_app: ServeApp, folder: Path
-    ) -> None:
+    def test_configured_dataset_is_the_default(self, serve_app: ServeApp, folder: Path) -> None:
+        """Without one named default the configured or only dataset is used."""
         (folder / "default.json").unlink()
         wire = Wire(serve_app(make(folder, default_dataset="table")))
         assert wire("GET", "/verify-task-ids").json() == {"task_ids": ["c1"]}
@@ -236,10 +250,12 @@ class TestTasks:
     def test_an_unknown_task_is_a_400(
         self, wire: Wire, method: str, path: str, body: object
     ) -> None:
+        """An unknown task is a 400."""
         answer = wire(method, path, json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": "Task ID not found: zzz"})
 
-    async def test_v1_grading_tells_an_unknown_task_or_dataset_in_a_200(self, wire: Wire) -> None:
+    async def test_v1_reports_unknown_names_in_a_200(self, wire: Wire) -> None:
+        """A v1 evaluation reports an unknown task or dataset in a 200."""
         async with BenchmarkServiceClient(wire.url) as client:
             task = await client.evaluate(v1_request("zzz"))
             dataset = await client.evaluate(v1_request(dataset="nothing"))
@@ -256,9 +272,8 @@ class TestVersions:
             assert grade.evaluator_version == version.service_version
         return version.dataset_version, version.service_version
 
-    async def test_a_corrected_reference_is_another_evaluator_of_the_same_dataset(
-        self, folder: Path
-    ) -> None:
+    async def test_reference_change_is_another_evaluator(self, folder: Path) -> None:
+        """A corrected reference changes the evaluator's version, not the dataset's."""
         dataset, evaluator = await self.versions(folder)
         assert await self.versions(folder) == (dataset, evaluator)
         content = json.loads((folder / "main.json").read_text())
@@ -270,9 +285,8 @@ class TestVersions:
         write(folder / "main.json", content)
         assert (await self.versions(folder))[0] != dataset
 
-    async def test_another_graders_source_is_another_evaluator(
-        self, folder: Path, tmp_path: Path
-    ) -> None:
+    async def test_grader_source_is_in_the_version(self, folder: Path, tmp_path: Path) -> None:
+        """Another source of the grader changes the evaluator's version."""
         versions: list[tuple[str, str]] = []
         for body in ("return 1", "return 2"):
             source = tmp_path / f"grader{len(versions)}.py"
@@ -285,7 +299,8 @@ class TestVersions:
 
 
 class TestInProcess:
-    async def test_messages_name_the_local_service_instead_of_a_url(self, folder: Path) -> None:
+    async def test_messages_name_the_local_service(self, folder: Path) -> None:
+        """Messages name the local service instead of a URL."""
         async with local_client(make(folder, key=KEY)) as client:
             assert client.local
             with pytest.raises(NotFoundError) as missing:
@@ -298,7 +313,8 @@ class TestInProcess:
         )
         assert "http://" not in unknown.value.message
 
-    async def test_a_failing_grader_is_asked_once(self, folder: Path) -> None:
+    async def test_failing_grader_is_called_once(self, folder: Path) -> None:
+        """A grader that fails is called once; its error is not retried."""
         calls: list[str] = []
 
         def grader(task: Row, response: str) -> Never:

@@ -37,7 +37,8 @@ pytestmark = pytest.mark.anyio
 
 
 class TestGrading:
-    async def test_a_grader_that_raises_is_an_error_of_that_grade(self, wire: Wire) -> None:
+    async def test_grader_error_is_reported(self, wire: Wire) -> None:
+        """A grader that raises is an error of that evaluation, with its line."""
         async with BenchmarkServiceClient(wire.url, retry=ONCE) as client:
             v1 = await client.evaluate(v1_request(data="raise"))
             with pytest.raises(ServiceUnavailableError) as caught:
@@ -49,7 +50,9 @@ class TestGrading:
         assert caught.value.status_code == 500
         assert caught.value.detail == said
 
-    async def test_a_fault_in_a_library_is_told_by_the_graders_own_line(self, folder: Path) -> None:
+    async def test_library_error_has_the_graders_line(self, folder: Path) -> None:
+        """An error in a library is reported with the grader's own line."""
+
         def grader(task: Row, response: str) -> object:
             return json.loads(response)
 
@@ -60,17 +63,18 @@ class TestGrading:
             assert answer.errors[0].startswith("JSONDecodeError: ")
             assert answer.errors[0].endswith(f" (test_grader.py, line {line})")
 
-    async def test_a_fault_of_a_grader_without_a_file_is_told_without_a_line(
-        self, folder: Path
-    ) -> None:
+    async def test_error_without_a_file_has_no_line(self, folder: Path) -> None:
+        """An error of a grader without a file is reported without a line."""
         async with local_client(make(folder, operator.getitem)) as client:
             answer = await client.evaluate(v1_request(data="nokey"))
         assert answer.errors == ["KeyError: 'nokey'"]
 
     @pytest.mark.parametrize("fault", [KeyboardInterrupt, SystemExit, BaseException])
-    async def test_nothing_that_a_grader_raises_ends_the_server(
+    async def test_no_exception_ends_the_server(
         self, serve_app: ServeApp, folder: Path, fault: type[BaseException]
     ) -> None:
+        """Nothing that a grader raises ends the server."""
+
         def plain(task: Row, response: str) -> Never:
             raise fault("x")
 
@@ -95,6 +99,8 @@ class TestGrading:
     async def test_no_exception_of_a_grader_escapes(
         self, folder: Path, fault: BaseException
     ) -> None:
+        """Every exception of a grader becomes an error of the evaluation."""
+
         def grader(task: Row, response: str) -> Never:
             raise fault
 
@@ -106,13 +112,15 @@ class TestGrading:
     @pytest.mark.parametrize(
         "result", [{1, 2}, object(), float("nan"), {"a": [float("inf")]}, {1: 2}, "\ud800"]
     )
-    async def test_a_result_that_is_no_json_is_an_error(self, folder: Path, result: object) -> None:
+    async def test_result_that_is_no_json_is_an_error(self, folder: Path, result: object) -> None:
+        """A result that is no JSON is an error of the evaluation."""
         async with local_client(make(folder, lambda task, response: result)) as client:
             answer = await client.evaluate(v1_request())
         assert answer.status is EvalStatus.ERROR
         assert answer.errors[0].startswith("TypeError: the grader returned")
 
-    async def test_a_slow_plain_grader_does_not_block_the_service(self, folder: Path) -> None:
+    async def test_slow_grader_does_not_block(self, folder: Path) -> None:
+        """A slow plain grader does not block the service."""
         release = threading.Event()
 
         def grader(task: Row, response: str) -> bool:
@@ -125,7 +133,8 @@ class TestGrading:
             release.set()
             assert (await grading).result is True
 
-    async def test_a_grader_that_hangs_ends_at_the_time_out(self, folder: Path) -> None:
+    async def test_hanging_grader_times_out(self, folder: Path) -> None:
+        """A grader that hangs ends at the timeout."""
         release = threading.Event()
         async with local_client(make(folder, lambda *_: release.wait(10)), timeout=0.1) as client:
             with pytest.raises(ServiceUnavailableError) as caught:
@@ -133,7 +142,8 @@ class TestGrading:
         release.set()
         assert "no answer within 0.1 s" in caught.value.message
 
-    async def test_a_coroutine_grader_is_awaited_on_the_loop(self, folder: Path) -> None:
+    async def test_coroutine_grader_runs_on_the_loop(self, folder: Path) -> None:
+        """A coroutine grader is awaited on the event loop."""
         loop = asyncio.get_running_loop()
 
         async def grader(task: Row, response: str) -> bool:
@@ -152,7 +162,9 @@ class TestGrading:
             async with local_client(make(folder, written)) as client:
                 assert (await client.evaluate(v1_request())).result is True
 
-    async def test_a_grader_that_changes_the_task_changes_only_its_copy(self, folder: Path) -> None:
+    async def test_grader_gets_a_copy_of_the_task(self, folder: Path) -> None:
+        """A grader that changes the task changes only its copy."""
+
         def grader(task: Row, response: str) -> dict[str, object]:
             return {"popped": task.pop("answer")}
 
@@ -161,7 +173,8 @@ class TestGrading:
             assert await client.evaluate(v1_request()) == first
         assert first.result == {"popped": f"{CANARY}-1"}
 
-    async def test_the_same_task_of_a_run_is_graded_once_at_a_time(self, folder: Path) -> None:
+    async def test_repeated_evaluation_in_progress_is_a_409(self, folder: Path) -> None:
+        """The same task of a run is evaluated once at a time; another is a 409."""
         started, release = asyncio.Event(), asyncio.Event()
 
         async def grader(task: Row, response: str) -> int:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 class TestPathsAndBodies:
     @pytest.mark.parametrize("path", ["/evaluate-response", "/final-score"])
-    def test_a_legacy_path_without_its_slash_is_redirected(self, wire: Wire, path: str) -> None:
+    def test_legacy_path_without_slash_redirects(self, wire: Wire, path: str) -> None:
+        """A legacy path without its slash is redirected."""
         answer = wire("POST", path, json={})
         assert answer.status_code == 307
         assert httpx.URL(answer.headers["location"]).path == f"{path}/"
 
-    def test_unknown_paths_and_methods_are_answered_in_json(self, wire: Wire) -> None:
+    def test_unknown_paths_are_answered_in_json(self, wire: Wire) -> None:
+        """Unknown paths and methods are answered in JSON."""
         assert wire("GET", "/none").json() == {"detail": "Not Found"}
         answer = wire("GET", "/v1/evaluate")
         assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
@@ -55,9 +57,10 @@ class TestPathsAndBodies:
             ),
         ],
     )
-    def test_a_body_that_does_not_fit_is_a_422_that_names_the_place(
+    def test_invalid_body_is_a_422(
         self, wire: Wire, path: str, content: bytes, place: list[str], kind: str | None
     ) -> None:
+        """A body that does not fit is a 422 that names the place."""
         answer = wire("POST", path, content=content)
         assert answer.status_code == 422
         fault = answer.json()["detail"][0]
@@ -65,40 +68,43 @@ class TestPathsAndBodies:
         assert kind in (None, fault["type"])
         assert fault["msg"]
 
-    def test_a_body_that_is_too_large_is_a_413(
-        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_too_large_body_is_a_413(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A body that is too large is a 413."""
         monkeypatch.setattr(request_body, "MAX_BODY", 1000)
         body = {"task_id": "1", "response": "x" * 1000, "dataset": "validation"}
         assert wire("POST", "/evaluate-response/", json=body).status_code == 413
 
     @pytest.mark.parametrize("size", [request_body.MAX_BODY + 1, 10**15])
-    def test_a_body_that_says_that_it_is_too_large_is_refused_unread(
-        self, wire: Wire, size: int
-    ) -> None:
+    def test_declared_size_is_refused_unread(self, wire: Wire, size: int) -> None:
+        """A body that declares too large a size is refused before it is read."""
         # Nothing of it is ever sent.
         assert wire.answer_to(f"content-length: {size}\r\n\r\n").startswith("HTTP/1.1 413 ")
 
-    def test_a_body_of_the_largest_size_is_waited_for(self, wire: Wire) -> None:
+    def test_largest_body_is_waited_for(self, wire: Wire) -> None:
+        """A body of the largest size is waited for."""
         headers = f"content-length: {request_body.MAX_BODY}\r\nexpect: 100-continue\r\n\r\n"
         assert wire.answer_to(headers).startswith("HTTP/1.1 100 ")
 
-    def test_a_body_without_an_end_is_refused_at_the_limit(
+    def test_endless_body_is_refused_at_the_limit(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A body without a declared end is refused at the limit."""
         monkeypatch.setattr(request_body, "MAX_BODY", 1000)
         chunk = f"3e9\r\n{'x' * 1001}\r\n"
         answer = wire.answer_to(f"transfer-encoding: chunked\r\n\r\n{chunk}")
         assert answer.startswith("HTTP/1.1 413 ")
 
-    def test_without_the_key_no_body_is_read(self, locked: Wire) -> None:
+    def test_no_body_is_read_without_the_key(self, locked: Wire) -> None:
+        """Without the key no body is read."""
         answer = locked.answer_to(f"content-length: {request_body.MAX_BODY}\r\n\r\n")
         assert answer.startswith("HTTP/1.1 401 ")
 
-    def test_the_largest_body_has_64_mebibytes(self) -> None:
+    def test_largest_body_is_64_mib(self) -> None:
+        """The largest body has 64 MiB."""
         assert request_body.MAX_BODY == 64 * 1024 * 1024
 
-    def test_further_fields_and_an_empty_response_are_accepted(self, wire: Wire) -> None:
+    def test_extra_fields_and_empty_response(self, wire: Wire) -> None:
+        """Extra fields and an empty response are accepted."""
         body = {"task_id": "1", "response": "", "dataset": "validation", "more": 1}
         answer = wire("POST", "/evaluate-response/", json=body)
         assert (answer.status_code, answer.json()) == (200, {"pass_percentage": 0.0})
@@ -110,7 +116,8 @@ class TestPathsAndBodies:
             {"type": "text", "schema": "my-bench", "data": "k"},
         ],
     )
-    def test_a_payload_that_is_no_text_is_a_400(self, wire: Wire, payload: dict[str, str]) -> None:
+    def test_payload_that_is_no_text_is_a_400(self, wire: Wire, payload: dict[str, str]) -> None:
+        """A payload that is no text is a 400."""
         body = {"run_id": "r", "task_id": "1", "dataset": "validation", "payload": payload}
         answer = wire("POST", "/v1/evaluate", json=body)
         assert answer.status_code == 400

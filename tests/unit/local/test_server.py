@@ -42,9 +42,8 @@ print("ended by", serve(service, "127.0.0.1", 0, lambda url: print(url, flush=Tr
 
 class TestServe:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_it_says_where_it_listens_and_leaves_cleanly_at_a_signal(
-        self, folder: Path, number: int
-    ) -> None:
+    def test_serve_ends_cleanly_at_a_signal(self, folder: Path, number: int) -> None:
+        """serve() reports its URL and ends without an error at a signal."""
         with subprocess.Popen(
             [sys.executable, "-c", SERVE, str(folder)],
             stdout=subprocess.PIPE,
@@ -61,7 +60,8 @@ class TestServe:
         assert errors == ""
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-    def test_a_place_where_it_can_not_listen_is_told(self, folder: Path, host: str) -> None:
+    def test_unusable_address_is_a_usage_error(self, folder: Path, host: str) -> None:
+        """An address at which it can't listen is a usage error."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(UsageError) as caught:

@@ -36,7 +36,8 @@ RESULTS: dict[str, object] = {
 
 
 class TestScoring:
-    async def test_the_score_is_the_mean_over_what_is_submitted(self, wire: Wire) -> None:
+    async def test_score_is_the_mean_of_the_submitted(self, wire: Wire) -> None:
+        """The score is the mean of what is submitted; what has no score counts 0."""
         v1_body = V1ScoreRequest(run_id="r1", dataset="validation", evaluation_results=RESULTS)
         async with BenchmarkServiceClient(wire.url) as client:
             legacy = await client.final_score(RESULTS, "validation")
@@ -54,12 +55,14 @@ class TestScoring:
         assert v1.run_id == "r1"
         assert (part.final_score, none.final_score) == (1.0, 0.0)
 
-    async def test_the_legacy_path_takes_bare_results_too(self, wire: Wire) -> None:
+    async def test_legacy_score_accepts_bare_results(self, wire: Wire) -> None:
+        """The legacy path accepts results without their envelopes."""
         async with BenchmarkServiceClient(wire.url) as client:
             score = await client.final_score({"1": {"pass_percentage": 0.5}}, "validation")
         assert score.final_score == 0.5
 
     async def test_the_authors_task_score_counts(self, folder: Path) -> None:
+        """The author's task_score() is used."""
         service = make(folder, task_score=lambda result: 7.0 if result == "good" else None)
         results = {
             "1": {"status": "evaluated", "result": "good"},
@@ -68,7 +71,8 @@ class TestScoring:
         async with local_client(service) as client:
             assert (await client.final_score(results, "validation")).final_score == 3.5
 
-    async def test_a_task_score_that_raises_is_told(self, folder: Path) -> None:
+    async def test_failing_task_score_is_reported(self, folder: Path) -> None:
+        """A task_score() that raises is reported."""
         service = make(folder, task_score=lambda result: result["missing"])
         async with local_client(service) as client:
             with pytest.raises(ServiceUnavailableError) as caught:

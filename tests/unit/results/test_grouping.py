@@ -84,7 +84,8 @@ def bench(tmp_path: Path) -> Bench:
 
 
 class TestLoading:
-    async def test_of_a_file_it_is_read_again(self, bench: Bench) -> None:
+    async def test_file_is_read_again(self, bench: Bench) -> None:
+        """The fields of a file are read from it again."""
         await bench.start()
 
         fields = await bench.fields("topic", "meta.level")
@@ -96,7 +97,8 @@ class TestLoading:
         assert fields.group_of("topic") == {"b": "sums", "a": "names", "c": "sums"}
         assert (fields.changed, bench.connected) == ([], 0)
 
-    async def test_of_a_service_it_is_asked(self, bench: Bench) -> None:
+    async def test_service_is_asked(self, bench: Bench) -> None:
+        """The fields of a service are read from its task list."""
         await bench.start(dataset_name="letters")
 
         fields = await bench.fields("topic")
@@ -105,12 +107,14 @@ class TestLoading:
         assert bench.connected == 1
 
     async def test_only_the_runs_own_tasks_count(self, bench: Bench) -> None:
+        """Only the tasks of the run count."""
         await bench.start(limit=2)
         bench.write([*ROWS, {"id": "d", "question": "?", "topic": "new"}])
 
         assert (await bench.fields("topic")).values == {"topic": {"b": "sums", "a": "names"}}
 
-    async def test_tasks_that_have_changed_are_named(self, bench: Bench) -> None:
+    async def test_changed_tasks_are_listed(self, bench: Bench) -> None:
+        """Tasks that have changed are listed."""
         await bench.start()
         bench.write([{**ROWS[0], "topic": "other"}, *ROWS[1:]])
 
@@ -118,7 +122,8 @@ class TestLoading:
 
         assert (fields.values["topic"]["b"], fields.changed) == ("other", ["b"])
 
-    async def test_what_only_the_grader_may_see_is_no_field(self, bench: Bench) -> None:
+    async def test_evaluator_field_is_no_field(self, bench: Bench) -> None:
+        """An evaluator field can't be used, and its values are not shown."""
         await bench.start()
 
         with pytest.raises(UsageError, match="has a field 'answer'") as caught:
@@ -126,7 +131,8 @@ class TestLoading:
 
         assert "canary" not in str(caught.value)
 
-    async def test_an_unknown_field_is_told_with_those_there_are(self, bench: Bench) -> None:
+    async def test_unknown_field_lists_the_known(self, bench: Bench) -> None:
+        """An unknown field is refused with the known ones."""
         await bench.start()
 
         with pytest.raises(UsageError, match="no task of run 'r1' has a field 'topik'") as caught:
@@ -136,14 +142,16 @@ class TestLoading:
             "Did you mean topic? Their fields are: meta.level, topic, weight."
         )
 
-    async def test_a_dataset_that_is_gone_is_told_by_name(self, bench: Bench) -> None:
+    async def test_missing_dataset_is_named(self, bench: Bench) -> None:
+        """A dataset that does not exist any more is named."""
         await bench.start()
         bench.file.unlink()
 
         with pytest.raises(DatasetError, match=r"letters\.json: no such file"):
             await bench.fields("topic")
 
-    async def test_tasks_that_are_gone_are_named(self, bench: Bench) -> None:
+    async def test_missing_tasks_are_named(self, bench: Bench) -> None:
+        """Tasks that do not exist any more are named."""
         await bench.start()
         bench.write(ROWS[:1])
 
@@ -152,9 +160,8 @@ class TestLoading:
 
         assert "Restore the dataset" in (caught.value.hint or "")
 
-    async def test_of_a_problem_there_is_nothing_to_group_by(
-        self, bench: Bench, tmp_path: Path
-    ) -> None:
+    async def test_problem_has_no_fields(self, bench: Bench, tmp_path: Path) -> None:
+        """A run of problems has no fields."""
         (tmp_path / "problem.txt").write_text("why?")
         await bench.start(dataset_file=None, problem=tmp_path / "problem.txt", task_ids=["t1"])
 
@@ -179,7 +186,8 @@ class TestAField:
             ("missing", None),
         ],
     )
-    def test_dots_lead_into_nested_ones(self, name: str, value: object) -> None:
+    def test_dots_lead_into_nested_fields(self, name: str, value: object) -> None:
+        """Dots lead into nested fields."""
         extra = {"kind": "x", "meta": {"a": {"b": [1]}}, "with.dot": "whole", "with": {"dot": 0}}
         task = Task.model_validate({"id": "t1", "question": "?", **extra})
 
@@ -197,4 +205,5 @@ class TestAField:
         ],
     )
     def test_each_value_has_a_name_as_a_group(self, value: Any, name: str) -> None:
+        """Each value has a name as a group."""
         assert group_name(value) == name

@@ -25,8 +25,10 @@ from benchmark_runner.results.phrases import amount, number
     ],
 )
 def test_a_quantity_has_its_unit(value: float, unit: str, said: str) -> None:
+    """A quantity is shown with its unit."""
     assert amount(value, unit) == said
 
 
 def test_scores_have_four_digits() -> None:
+    """Scores are shown with four digits."""
     assert [number(value) for value in (1.0, 2 / 3, 66.666_66)] == ["1", "0.6667", "66.67"]

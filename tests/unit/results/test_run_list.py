@@ -23,7 +23,8 @@ def results(tmp_path: Path) -> Results:
 
 
 class TestTheListOfRuns:
-    def test_the_newest_comes_first_and_what_is_no_run_is_left_out(self, results: Results) -> None:
+    def test_newest_run_comes_first(self, results: Results) -> None:
+        """The newest run comes first; folders that are no runs are left out."""
         for number, run_id in enumerate(["first", "third", "second"]):
             results.begin(run_id, created_at=START + timedelta(hours=[1, 3, 2][number]))
         (results.folder / "notes").mkdir()
@@ -34,16 +35,19 @@ class TestTheListOfRuns:
         assert [run.run_id for run in results.listed()] == ["third", "second", "first"]
         assert run_ids(results.folder) == ["first", "second", "third"]
 
-    def test_without_a_folder_there_are_none(self, results: Results) -> None:
+    def test_missing_folder_has_no_runs(self, results: Results) -> None:
+        """A folder that does not exist has no runs."""
         assert results.listed() == []
 
-    def test_what_is_no_folder_is_an_error(self, tmp_path: Path) -> None:
+    def test_file_instead_of_a_folder_is_an_error(self, tmp_path: Path) -> None:
+        """A file instead of a folder is an error."""
         (tmp_path / "file").touch()
 
         with pytest.raises(ArtifactError, match="can't be read"):
             list_runs(tmp_path / "file", FakeRunner())
 
-    def test_one_that_is_not_done_says_how_far_it_is(self, results: Results) -> None:
+    def test_incomplete_run_shows_its_progress(self, results: Results) -> None:
+        """A run that is not done shows its progress."""
         made = results.finish()
         made.eval_path("t1").unlink()
         made.generation_path("t3").unlink()
@@ -53,7 +57,8 @@ class TestTheListOfRuns:
         assert (run.done, run.generated, run.total, run.complete) == (1, 2, 3, False)
         assert (run.score, run.mean) == (None, 0)
 
-    def test_where_the_score_says_that_all_is_done_no_task_is_read(self, results: Results) -> None:
+    def test_complete_score_needs_no_tasks(self, results: Results) -> None:
+        """If the score says that all is done, no task is read."""
         made = results.finish(local=True)
         results.score(made)
         for task_id in TASKS:
@@ -70,9 +75,10 @@ class TestTheListOfRuns:
     @pytest.mark.parametrize(
         "fields", [{"complete": False}, {"counts": None}], ids=["forced", "older"]
     )
-    def test_where_it_does_not_say_that_the_tasks_are_read(
+    def test_incomplete_score_needs_the_tasks(
         self, results: Results, fields: dict[str, Any]
     ) -> None:
+        """If the score does not say that all is done, the tasks are read."""
         made = results.finish()
         made.eval_path("t3").unlink()
         results.score(made, **fields)
@@ -81,7 +87,8 @@ class TestTheListOfRuns:
 
         assert (run.done, run.complete, run.score) == (2, False, 0.75)
 
-    def test_of_one_that_cannot_be_read_it_says_why(self, results: Results) -> None:
+    def test_unreadable_run_has_its_error(self, results: Results) -> None:
+        """A run that can't be read is listed with its error."""
         results.begin("good")
         results.begin("damaged").run_config_path.write_text("{")
         results.finish("lost").run_config_path.unlink()

@@ -32,14 +32,16 @@ def results(tmp_path: Path) -> Results:
 
 
 class TestTheRows:
-    def test_they_come_in_the_runs_order_with_their_scores(self, results: Results) -> None:
+    def test_rows_keep_the_runs_order(self, results: Results) -> None:
+        """Rows come in the order of the run with their scores."""
         results.finish()
 
         rows = [(row.task_id, row.state, row.score) for row in results.view().rows()]
 
         assert rows == [(task_id, TaskState.SCORED, n) for n, task_id in enumerate(TASKS)]
 
-    def test_one_pass_gives_what_they_come_to(self, results: Results) -> None:
+    def test_one_pass_gives_rows_summary_and_plan(self, results: Results) -> None:
+        """One pass gives rows, summary, plan, times and counts."""
         made = results.finish()
         made.eval_path("t1").unlink()
         made.generation_path("t3").unlink()
@@ -56,7 +58,8 @@ class TestTheRows:
         assert {state: n for state, n in reading.states.items() if n} == dict.fromkeys(states, 1)
         assert runner.results == [0]  # the author's code is called once a grade
 
-    def test_tokens_are_those_of_all_attempts(self, results: Results) -> None:
+    def test_tokens_include_all_attempts(self, results: Results) -> None:
+        """Tokens are summed over all attempts."""
         made = results.begin()
         for count in (1, 2):
             made.keep_attempt("t1")
@@ -69,23 +72,24 @@ class TestTheRows:
         assert reading.tokens == TokenUsage(input=3, cache_read=20)
         assert reading.finish().tokens == TokenUsage(input=3, cache_read=20)
 
-    def test_taking_them_again_begins_anew(self, results: Results) -> None:
+    def test_reading_again_starts_over(self, results: Results) -> None:
+        """Reading the rows again starts over."""
         results.finish()
         reading = results.view().scan()
 
         assert reading.finish().summary == reading.finish().summary
         assert reading.summary.counts.total == 3
 
-    def test_where_nothing_is_to_be_graded_a_generation_is_all_that_is_planned(
-        self, results: Results
-    ) -> None:
+    def test_skip_eval_plans_generations_only(self, results: Results) -> None:
+        """With skip_eval only generations are planned."""
         results.finish()
 
         plan = results.view().scan(skip_eval=True).finish().plan
 
         assert {*plan.why} == {Reason.GENERATED}
 
-    def test_the_long_texts_come_with_the_files(self, results: Results) -> None:
+    def test_long_texts_come_with_the_files(self, results: Results) -> None:
+        """The long texts come with the files of a task."""
         made = results.finish()
         made.save_generation("t1", GenerationResult(question="why?", answer="so"))
 
@@ -97,9 +101,9 @@ class TestTheRows:
         assert files.generation is not None
         assert (files.generation.question, files.generation.data) == ("why?", "so")
 
-    def test_what_a_grade_counts_may_depend_on_the_options_of_the_run(
-        self, results: Results
-    ) -> None:
+    def test_task_score_may_use_the_options(self, results: Results) -> None:
+        """A task_score() may use the options of its run."""
+
         class Options(BaseModel):
             weight: int = 1
 
@@ -116,7 +120,9 @@ class TestTheRows:
 
         assert [[row.score for row in view.rows()] for view in views] == [[0, 1, 2], [0, 10, 20]]
 
-    def test_a_task_score_that_fails_says_so(self, results: Results) -> None:
+    def test_failing_task_score_is_an_error(self, results: Results) -> None:
+        """A task_score() that fails is an error that names the task."""
+
         def task_score(result: JsonValue) -> float | None:
             raise KeyError(str(result))
 
@@ -127,7 +133,8 @@ class TestTheRows:
 
 
 class TestTheScore:
-    def test_it_holds_while_it_sums_what_is_on_disk(self, results: Results) -> None:
+    def test_score_is_valid_for_its_evaluations(self, results: Results) -> None:
+        """A score is valid while the evaluations are those that it sums."""
         made = results.finish()
         score = results.score(made)
 
@@ -139,7 +146,8 @@ class TestTheScore:
         assert changed.scan().finish().score is None
         assert changed.score_on_disk == score
 
-    def test_without_one_there_is_none(self, results: Results) -> None:
+    def test_missing_score_is_none(self, results: Results) -> None:
+        """A run without a score has none."""
         results.finish()
 
         assert results.view().scan().finish().score is None
@@ -147,7 +155,8 @@ class TestTheScore:
 
 class TestNothingIsTouched:
     @pytest.mark.parametrize("name", ["generation.json", "eval.json", "attempts/1/generation.json"])
-    def test_what_is_torn_stays_and_is_counted(self, results: Results, name: str) -> None:
+    def test_torn_file_stays_and_is_listed(self, results: Results, name: str) -> None:
+        """A torn file stays in its place and is listed."""
         made = results.finish()
         made.keep_attempt("t1")
         results.grade(made, "t1", 1)
@@ -162,9 +171,10 @@ class TestNothingIsTouched:
         assert results.state() == before
 
     @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
-    def test_a_link_that_may_lead_elsewhere_is_counted_and_not_followed(
+    def test_link_is_listed_and_not_followed(
         self, results: Results, tmp_path: Path, name: str
     ) -> None:
+        """A file that is a link is listed and not followed."""
         made = results.finish()
         path = made.task_dir("t1") / name
         path.rename(tmp_path / name)
@@ -178,7 +188,8 @@ class TestNothingIsTouched:
         assert rows["t3"].state is TaskState.SCORED
         assert reading.unreadable == [path]
 
-    def test_what_the_system_does_not_let_read_is_counted(self, results: Results) -> None:
+    def test_unreadable_file_is_listed(self, results: Results) -> None:
+        """A file that the system does not let read is listed."""
         made = results.finish()
         (made.task_dir("t2") / "attempts").touch()  # a file where a folder should be
         made.eval_path("t1").unlink()
@@ -194,7 +205,8 @@ class TestNothingIsTouched:
             made.task_dir("t2") / "attempts",
         ]
 
-    def test_a_run_that_is_worked_on_can_be_read(self, results: Results) -> None:
+    def test_running_run_can_be_read(self, results: Results) -> None:
+        """A run that is in progress can be read."""
         made = results.finish()
 
         with made.locked():
@@ -204,7 +216,8 @@ class TestNothingIsTouched:
 
 
 class TestOneTask:
-    def test_it_is_read_with_its_texts(self, results: Results) -> None:
+    def test_task_is_read_with_its_texts(self, results: Results) -> None:
+        """A single task is read with its texts."""
         results.finish()
 
         files = results.view().task_files("t3")
@@ -212,7 +225,8 @@ class TestOneTask:
         assert files.evaluation is not None
         assert files.evaluation.result == 2
 
-    def test_of_an_unknown_one_it_says_what_is_near(self, results: Results) -> None:
+    def test_unknown_task_suggests_similar_ones(self, results: Results) -> None:
+        """An unknown task is refused with similar names."""
         results.begin(tasks=["letters-1", "letters-2", "sums-1"])
 
         with pytest.raises(UsageError, match="no task 'letter-1'") as caught:
@@ -224,7 +238,8 @@ class TestOneTask:
 
 
 class TestOpening:
-    def test_of_an_unknown_run_it_says_what_is_near(self, results: Results) -> None:
+    def test_unknown_run_suggests_similar_ones(self, results: Results) -> None:
+        """An unknown run is refused with similar names."""
         results.begin("evening-1")
 
         with pytest.raises(UsageError, match="no run 'evning-1'") as caught:
@@ -236,6 +251,7 @@ class TestOpening:
     def test_a_damaged_config_is_an_error_and_stays(
         self, results: Results, generated: bool
     ) -> None:
+        """A damaged config is an error and stays in its place."""
         made = results.finish() if generated else results.begin()
         made.run_config_path.write_text("{")
         before = results.state()
@@ -245,20 +261,23 @@ class TestOpening:
 
         assert results.state() == before
 
-    def test_generations_of_nobody_knows_what_are_an_error(self, results: Results) -> None:
+    def test_generations_without_config_are_an_error(self, results: Results) -> None:
+        """Generations without a config are an error."""
         results.finish().run_config_path.unlink()
 
         with pytest.raises(ArtifactError, match=r"no run_config\.json"):
             results.view()
 
     @pytest.mark.parametrize("run_id", ["..", "a/b", ""])
-    def test_an_id_that_names_no_folder_is_refused(self, results: Results, run_id: str) -> None:
+    def test_id_that_names_no_folder_is_refused(self, results: Results, run_id: str) -> None:
+        """A run id that can't name a folder is refused."""
         with pytest.raises(UsageError, match="run id"):
             results.view(run_id)
 
 
 class TestWhatItSaysOfItself:
-    def test_when_it_was_started_and_last_worked_on(self, results: Results) -> None:
+    def test_start_and_last_invocation_are_known(self, results: Results) -> None:
+        """A run has the times of its start and of its last invocation."""
         again = Invocation(at=START + timedelta(days=1), command="run")
         results.begin(created_at=START, history=[again])
 
@@ -266,7 +285,8 @@ class TestWhatItSaysOfItself:
 
         assert (view.started_at, view.last_invoked_at) == (START, again.at)
 
-    def test_where_an_older_run_does_not_say_its_config_does(self, results: Results) -> None:
+    def test_older_run_uses_the_time_of_its_config(self, results: Results) -> None:
+        """An older run has the time of its config file instead."""
         made = results.begin()
         os.utime(made.run_config_path, (0, START.timestamp()))
 
@@ -274,9 +294,8 @@ class TestWhatItSaysOfItself:
 
         assert (view.started_at, view.last_invoked_at) == (START, START)
 
-    def test_whether_it_is_local_the_score_says_where_the_config_does_not(
-        self, results: Results
-    ) -> None:
+    def test_score_says_if_the_run_is_local(self, results: Results) -> None:
+        """If the config does not say if a run is local, the score does."""
         results.score(results.finish(), local=True)
         results.begin("r2", local=False)
 

@@ -76,7 +76,7 @@ class TestTheState:
             (None, None, TaskState.NOT_GENERATED, None),
         ],
     )
-    def test_it_says_what_has_become_of_the_task(
+    def test_state_follows_generation_and_evaluation(
         self,
         artifacts: RunArtifacts,
         generation: GenerationResult | None,
@@ -84,23 +84,25 @@ class TestTheState:
         state: TaskState,
         score: float | None,
     ) -> None:
+        """The state of a task follows from its generation and its evaluation."""
         row = put(artifacts, generation, status, result=0.5)
 
         assert (row.state, row.score) == (state, score)
         assert row.generation_status == (generation.status if generation else None)
         assert row.eval_status == status
 
-    def test_a_grade_of_another_generation_counts_for_nothing(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_stale_evaluation_counts_for_nothing(self, artifacts: RunArtifacts) -> None:
+        """An evaluation of another generation does not count."""
         row = put(artifacts, generated(), EvalStatus.EVALUATED, result=1, generation_hash="another")
 
         assert (row.state, row.score, row.stale_eval) == (TaskState.NOT_GRADED, None, True)
 
-    def test_a_grade_that_belongs_is_not_stale(self, artifacts: RunArtifacts) -> None:
+    def test_matching_evaluation_is_not_stale(self, artifacts: RunArtifacts) -> None:
+        """An evaluation of the current generation is not stale."""
         assert not put(artifacts, generated(), EvalStatus.EVALUATED, result=1).stale_eval
 
-    def test_those_that_need_nothing_more_are_done(self) -> None:
+    def test_finished_states(self) -> None:
+        """The states that need nothing more are the finished ones."""
         assert {state for state in TaskState if state.is_done} == {
             TaskState.SCORED,
             TaskState.TIMED_OUT,
@@ -114,32 +116,32 @@ class TestAFailure:
         phase=Phase.EVALUATE, kind=FailureKind.QUOTA, retryable=True, hint="Wait until tomorrow."
     )
 
-    def test_of_a_generation_it_is_that_of_the_generation(self, artifacts: RunArtifacts) -> None:
+    def test_failure_of_a_generation(self, artifacts: RunArtifacts) -> None:
+        """A failed generation gives its own failure."""
         failure = Failure(phase=Phase.GENERATE, kind=FailureKind.AUTHOR_CODE, retryable=False)
         row = put(artifacts, generated("error", error="ValueError: no", failure=failure))
 
         assert (row.phase, row.kind) == (Phase.GENERATE, FailureKind.AUTHOR_CODE)
         assert (row.error, row.retryable, row.hint) == ("ValueError: no", False, None)
 
-    def test_of_a_grading_it_is_that_of_the_eval(self, artifacts: RunArtifacts) -> None:
+    def test_failure_of_an_evaluation(self, artifacts: RunArtifacts) -> None:
+        """A failed evaluation gives its own failure, with the hint."""
         row = put(artifacts, generated(), EvalStatus.ERROR, error="Quota: no", failure=self.FAILURE)
 
         assert (row.phase, row.kind) == (Phase.EVALUATE, FailureKind.QUOTA)
         assert (row.error, row.retryable) == ("Quota: no", True)
         assert row.hint == "Wait until tomorrow."
 
-    def test_where_an_older_run_says_no_kind_the_step_is_known_all_the_same(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_older_failure_has_its_phase(self, artifacts: RunArtifacts) -> None:
+        """A failure of an older run has at least its phase."""
         row = put(artifacts, generated("error", error="ValueError: no"))
 
         assert (row.phase, row.kind, row.retryable) == (Phase.GENERATE, None, None)
 
 
 class TestWhatItTook:
-    def test_tokens_cost_times_turns_and_the_model_are_those_of_the_generation(
-        self, artifacts: RunArtifacts
-    ) -> None:
+    def test_row_has_the_facts_of_the_generation(self, artifacts: RunArtifacts) -> None:
+        """A row has the tokens, cost, times, turns and model of the generation."""
         usage = TokenUsage(input=1, output=2, reasoning=3, cache_read=4, cache_write=5)
         generation = generated(
             usage=usage,
@@ -161,16 +163,19 @@ class TestWhatItTook:
         assert (row.total_turns, row.attempts, row.model, row.log_dir) == (7, 3, "m", "logs")
         assert (row.started_at, row.ended_at) == (MOMENT, MOMENT)
 
-    def test_what_is_not_known_is_not_zero(self, artifacts: RunArtifacts) -> None:
+    def test_unknown_is_not_zero(self, artifacts: RunArtifacts) -> None:
+        """A value that is not known is none and not 0."""
         row = put(artifacts, generated())
 
         assert (row.input_tokens, row.cost, row.cost_of_earlier_attempts) == (None, None, None)
         assert row.attempts == 1
 
-    def test_a_cost_that_can_be_none_is_not_known(self, artifacts: RunArtifacts) -> None:
+    def test_impossible_cost_is_unknown(self, artifacts: RunArtifacts) -> None:
+        """A negative cost is unknown."""
         assert put(artifacts, generated(cost=-1.0)).cost is None
 
-    def test_what_earlier_attempts_cost_is_said_beside(self, artifacts: RunArtifacts) -> None:
+    def test_earlier_attempts_cost_is_separate(self, artifacts: RunArtifacts) -> None:
+        """The cost of earlier attempts is separate."""
         for cost in (0.5, 0.25, None):
             artifacts.save_generation("t1", generated("error", cost=cost))
             artifacts.keep_attempt("t1")
@@ -180,7 +185,8 @@ class TestWhatItTook:
         assert put(artifacts, generated(cost=1)).cost == 1
         assert put(artifacts).attempts == 4
 
-    def test_it_says_who_graded(self, artifacts: RunArtifacts) -> None:
+    def test_row_names_the_grader(self, artifacts: RunArtifacts) -> None:
+        """A row names the grader, if there was one."""
         by = GradedBy("https://bench.example", "v1", "1.0", "2.0")
         row = put(
             artifacts,
@@ -204,7 +210,10 @@ class TestFilesThatCannotBeRead:
             ("eval.json", TaskState.NOT_GRADED),
         ],
     )
-    def test_the_row_says_so(self, artifacts: RunArtifacts, name: str, state: TaskState) -> None:
+    def test_unreadable_file_marks_the_row(
+        self, artifacts: RunArtifacts, name: str, state: TaskState
+    ) -> None:
+        """A file that can't be read marks the row."""
         assert not put(artifacts, generated(), EvalStatus.EVALUATED).unreadable
         (artifacts.task_dir("t1") / name).write_text("{")
 
@@ -214,12 +223,14 @@ class TestFilesThatCannotBeRead:
 
 
 class TestAsPlainValues:
-    def test_the_names_are_always_the_same_in_the_same_order(self, artifacts: RunArtifacts) -> None:
+    def test_flat_row_has_the_same_columns(self, artifacts: RunArtifacts) -> None:
+        """A flat row always has the same columns."""
         rows = [put(artifacts), put(artifacts, generated(), EvalStatus.EVALUATED)]
 
         assert [tuple(row_as_json(row)) for row in rows] == [COLUMNS, COLUMNS]
 
-    def test_moments_words_and_who_graded_are_texts(self, artifacts: RunArtifacts) -> None:
+    def test_flat_row_is_plain_json(self, artifacts: RunArtifacts) -> None:
+        """A flat row holds only values of JSON."""
         row = put(
             artifacts,
             generated(started_at=MOMENT, duration=math.inf),
@@ -249,18 +260,21 @@ class TestTheGradeAsText:
             (EvalStatus.ERROR, {"partly": 1}, '{"partly": 1}'),
         ],
     )
-    def test_it_is_what_the_grader_said(
+    def test_result_as_text_is_the_graders(
         self, artifacts: RunArtifacts, status: EvalStatus, result: Any, text: str | None
     ) -> None:
+        """The result as text is what the grader answered."""
         put(artifacts, generated(), status, result=result)
 
         assert TaskFiles(artifacts, "t1").result_text == text
 
-    def test_without_an_eval_there_is_none(self, artifacts: RunArtifacts) -> None:
+    def test_no_evaluation_has_no_text(self, artifacts: RunArtifacts) -> None:
+        """Without an evaluation there is no text."""
         assert TaskFiles(artifacts, "t1").result_text is None
 
 
 def test_a_row_holds_no_long_text(artifacts: RunArtifacts) -> None:
+    """A row holds no long text."""
     long = "long " * 1000
     row = put(
         artifacts,

@@ -20,9 +20,8 @@ pytestmark = pytest.mark.anyio
 
 
 class TestClient:
-    def test_it_carries_everything_over_our_transport(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_all_urls_use_our_transport(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every URL goes over our transport, with or without proxies."""
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("NO_PROXY", "direct.test")
@@ -31,17 +30,20 @@ class TestClient:
             transport = client._transport_for_url(httpx.URL(url))
             assert type(transport) is AiohttpTransport, url
 
-    async def test_a_transport_of_ones_own_takes_its_place(self) -> None:
+    async def test_given_transport_is_used(self) -> None:
+        """A transport that is passed in is used instead of ours."""
         ready = httpx.MockTransport(lambda _: httpx.Response(200, text="ready"))
         async with AiohttpClient(transport=ready) as client:
             assert (await client.get("http://service.test/")).text == "ready"
 
-    async def test_nothing_is_opened_before_the_first_request(self) -> None:
+    async def test_nothing_opens_before_a_request(self) -> None:
+        """Nothing is opened before the first request."""
         async with AiohttpClient():
             pass
         gc.collect()  # a session that was left open would say so
 
-    def test_it_can_be_made_without_a_loop(self) -> None:
+    def test_client_is_made_without_a_loop(self) -> None:
+        """A client can be made outside an event loop."""
         client = AiohttpClient()
 
         async def ask() -> str:
@@ -52,9 +54,8 @@ class TestClient:
 
 
 class TestExchange:
-    async def test_it_goes_through_the_proxy_of_the_environment(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_exchange_uses_the_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """exchange() sends a request through the proxy of the environment."""
         request = httpx.Request("GET", "http://service.test/a")
         async with serving() as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -64,7 +65,8 @@ class TestExchange:
         assert response.request is request
         assert [heard.line for heard in proxy.heard] == ["GET http://service.test/a HTTP/1.1"]
 
-    async def test_a_redirect_is_the_answer_also_where_they_are_followed(self) -> None:
+    async def test_exchange_never_follows_redirects(self) -> None:
+        """exchange() returns a redirect even if the client follows them."""
         async with serving(status(307)) as server, AiohttpClient(follow_redirects=True) as client:
             response = await client.exchange(httpx.Request("GET", server.url))
             await response.aread()
@@ -72,9 +74,10 @@ class TestExchange:
         assert len(server.heard) == 1
 
 
-async def test_a_plain_http_service_is_reached_through_a_proxy_that_speaks_tls(
+async def test_http_goes_through_a_tls_proxy(
     monkeypatch: pytest.MonkeyPatch, trusted: Certificate
 ) -> None:
+    """A plain HTTP service is reached through a proxy that uses TLS."""
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}'
     async with serving(answer, tls=trusted.server) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)

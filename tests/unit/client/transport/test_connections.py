@@ -31,15 +31,15 @@ pytestmark = pytest.mark.anyio
 
 
 class TestConnections:
-    async def test_requests_one_after_the_other_use_one_connection(self, client_of: Client) -> None:
+    async def test_sequential_requests_use_one_connection(self, client_of: Client) -> None:
+        """Requests one after the other use one connection."""
         async with serving() as server, client_of() as client:
             for _ in range(5):
                 assert (await client.post(server.url, content=b"it")).text == "ok"
         assert server.used == [1] * 5
 
-    async def test_requests_at_the_same_time_open_as_many_as_there_are_and_keep_them(
-        self, client_of: Client
-    ) -> None:
+    async def test_parallel_connections_are_kept(self, client_of: Client) -> None:
+        """Parallel requests open a connection each and use them again."""
         together = asyncio.Barrier(8)
 
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
@@ -52,9 +52,9 @@ class TestConnections:
                 await asyncio.gather(*(client.get(server.url) for _ in range(8)))
             assert sorted(server.used) == sorted([*range(1, 9)] * 3)
 
-    async def test_one_whose_answer_was_not_read_to_its_end_is_closed(
-        self, client_of: Client
-    ) -> None:
+    async def test_unread_answer_closes_its_connection(self, client_of: Client) -> None:
+        """A connection whose answer was not read to the end is closed."""
+
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
             if heard.connection == 1:
@@ -69,20 +69,23 @@ class TestConnections:
             await server.until(lambda: 1 not in server.open)
 
     @pytest.mark.parametrize("code", [200, 404, 429, 503])
-    async def test_one_is_kept_whatever_the_answer(self, client_of: Client, code: int) -> None:
+    async def test_connection_is_kept_after_any_answer(self, client_of: Client, code: int) -> None:
+        """A connection is kept whatever the status of the answer."""
         async with serving(status(code)) as server, client_of() as client:
             for _ in range(2):
                 assert (await client.post(server.url)).status_code == code
         assert server.used == [1, 1]
 
-    async def test_one_is_not_used_again_after_a_500(self) -> None:
+    async def test_connection_is_dropped_after_a_500(self) -> None:
+        """A connection is not used again after a 500."""
         async with serving(status(500)) as server, AiohttpClient() as client:
             assert (await client.post(server.url)).text == "ok"
             assert (await client.post(server.url)).status_code == 500
             assert server.used == [1, 2]
             await server.until(lambda: not server.open)
 
-    async def test_one_is_not_used_again_after_a_500_whose_body_comes_later(self) -> None:
+    async def test_connection_is_dropped_after_a_late_500(self) -> None:
+        """A connection is not used again after a 500 whose body comes later."""
         read = asyncio.Event()
 
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
@@ -100,9 +103,8 @@ class TestConnections:
             assert server.used == [1, 2]
             await server.until(lambda: not server.open)
 
-    async def test_one_that_the_server_closed_while_unused_is_replaced(
-        self, client_of: Client
-    ) -> None:
+    async def test_closed_connection_is_replaced(self, client_of: Client) -> None:
+        """A connection that the server closed while it was unused is replaced."""
         async with serving() as server, client_of() as client:
             await client.post(server.url)
             await server.close(1)
@@ -110,9 +112,10 @@ class TestConnections:
         assert server.used == [1, 2]
 
     @pytest.mark.parametrize(("seconds", "used"), [(3, [1, 1]), (4.5, [1, 2])])
-    async def test_one_is_not_used_again_when_a_server_is_about_to_close_it(
+    async def test_old_connection_is_not_reused(
         self, monkeypatch: pytest.MonkeyPatch, seconds: float, used: list[int]
     ) -> None:
+        """A connection that the server is about to close is not used again."""
         async with serving() as server, AiohttpClient() as client:
             await client.post(server.url)
             monkeypatch.setattr("aiohttp.connector.monotonic", lambda: monotonic() + seconds)
@@ -120,9 +123,9 @@ class TestConnections:
         assert server.used == used
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-    async def test_a_request_that_is_lost_on_a_kept_one_is_not_sent_again(
-        self, client_of: Client, method: str
-    ) -> None:
+    async def test_lost_request_is_not_sent_again(self, client_of: Client, method: str) -> None:
+        """A request that is lost on a kept connection is not sent again."""
+
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
             if heard.target == "/lost":
                 writer.close()
@@ -137,7 +140,8 @@ class TestConnections:
             await client.get(server.url)
         assert server.used == [1, 1, 2]
 
-    async def test_one_is_closed_when_the_answer_came_before_the_request_was_read(self) -> None:
+    async def test_early_answer_closes_the_connection(self) -> None:
+        """A connection is closed if the answer came before the request was read."""
         refused = asyncio.Event()
 
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
@@ -156,7 +160,8 @@ class TestConnections:
             assert server.used == [1, 2]
             await server.until(lambda: 1 not in server.open)
 
-    async def test_five_hundred_at_a_time_work_and_all_are_closed_at_the_end(self) -> None:
+    async def test_500_connections_work_and_are_closed(self) -> None:
+        """Five hundred parallel connections work, and all are closed at the end."""
         count = 500
         together = asyncio.Barrier(count)
 
@@ -178,7 +183,8 @@ class TestConnections:
         del client, answers
         gc.collect()  # what was left open would say so
 
-    async def test_one_in_use_is_closed_with_the_client(self, client_of: Client) -> None:
+    async def test_cancelled_request_is_closed(self, client_of: Client) -> None:
+        """A connection in use is closed when its request is cancelled."""
         async with serving(never) as server:
             async with client_of(timeout=None) as client:
                 request = asyncio.create_task(client.get(server.url))

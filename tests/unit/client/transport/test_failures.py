@@ -24,14 +24,15 @@ pytestmark = pytest.mark.anyio
 
 
 class TestFailures:
-    async def test_nobody_listens(self, client_of: Client) -> None:
+    async def test_refused_connection(self, client_of: Client) -> None:
+        """A port at which nobody listens is a ConnectError."""
         async with client_of() as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(f"http://127.0.0.1:{free_port()}/")
 
-    async def test_a_host_that_nobody_knows(
-        self, client_of: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_unknown_host(self, client_of: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An unknown host is a ConnectError with the reason."""
+
         def unknown(*_: object, **__: object) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -59,9 +60,10 @@ class TestFailures:
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    async def test_instead_of_an_answer(
+    async def test_failure_instead_of_an_answer(
         self, client_of: Client, handler: Handler, error: type[Exception], method: str
     ) -> None:
+        """A failure instead of an answer is the error of httpx, without a second request."""
         async with serving(handler) as server, client_of() as client:
             with pytest.raises(error) as caught:
                 await client.request(method, server.url, content=b"it")
@@ -87,7 +89,8 @@ class TestFailures:
             ),
         ],
     )
-    async def test_within_a_body(self, client_of: Client, handler: Handler) -> None:
+    async def test_failure_within_a_body(self, client_of: Client, handler: Handler) -> None:
+        """A body that breaks off is a RemoteProtocolError, without a second request."""
         async with serving(handler) as server, client_of() as client:
             with pytest.raises(httpx.RemoteProtocolError) as caught:
                 await client.post(server.url)
@@ -95,7 +98,8 @@ class TestFailures:
         assert str(caught.value)
         assert len(server.heard) == 1
 
-    async def test_a_reset_within_a_body(self, client_of: Client) -> None:
+    async def test_reset_within_a_body(self, client_of: Client) -> None:
+        """A reset within a body is a read or protocol error."""
         half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
         async with serving(then_resets(half)) as server, client_of() as client:
             # Which of them depends on whether what came before the reset had been read.
@@ -104,6 +108,7 @@ class TestFailures:
         assert len(server.heard) == 1
 
     async def test_an_error_names_the_request(self, client_of: Client) -> None:
+        """An error carries its request."""
         async with serving(then_closes(b"")) as server, client_of() as client:
             with pytest.raises(httpx.RemoteProtocolError) as caught:
                 await client.post(server.url)

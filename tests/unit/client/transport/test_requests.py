@@ -28,13 +28,15 @@ pytestmark = pytest.mark.anyio
 
 class TestRedirectsAndCookies:
     async def test_a_redirect_is_an_answer(self, client_of: Client) -> None:
+        """A redirect is an answer by default."""
         async with serving(redirect("/there")) as server, client_of() as client:
             response = await client.post(server.url)
         assert response.status_code == 307
         assert response.headers["location"] == "/there"
         assert len(server.heard) == 1
 
-    async def test_a_307_that_is_followed_keeps_method_and_body(self, client_of: Client) -> None:
+    async def test_followed_307_keeps_method_and_body(self, client_of: Client) -> None:
+        """A 307 that is followed keeps the method and the body."""
         async with (
             serving(in_turn(redirect("/there"), OK)) as server,
             client_of(follow_redirects=True) as client,
@@ -47,6 +49,7 @@ class TestRedirectsAndCookies:
         assert [heard.body for heard in server.heard] == [b"it", b"it"]
 
     async def test_a_cookie_is_sent_once(self, client_of: Client) -> None:
+        """A cookie is sent once and only while the client has it."""
         setting = OK.replace(b"\r\n", b"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2; Path=/\r\n", 1)
         async with serving(in_turn(setting, OK)) as server, client_of() as client:
             await client.get(server.url)
@@ -79,22 +82,23 @@ class TestRequests:
             ("/a?b#c", "/a?b"),
         ],
     )
-    async def test_a_target_is_sent_as_it_is(
-        self, client_of: Client, given: str, sent: str
-    ) -> None:
+    async def test_target_is_sent_unchanged(self, client_of: Client, given: str, sent: str) -> None:
+        """The target of a request is sent as httpx encodes it."""
         async with serving() as server, client_of() as client:
             await client.get(server.url + given)
         assert server.heard[0].line == f"GET {sent} HTTP/1.1"
         assert server.heard[0].all("host") == [f"127.0.0.1:{server.port}"]
 
     async def test_a_host_may_be_an_ipv6_address(self, client_of: Client) -> None:
+        """A host may be an IPv6 address."""
         if not has_ipv6():
             pytest.skip("there is no IPv6 on this machine")
         async with serving(host="::1") as server, client_of() as client:
             assert (await client.get(f"http://[::1]:{server.port}/")).text == "ok"
         assert server.heard[0].all("host") == [f"[::1]:{server.port}"]
 
-    async def test_user_info_is_sent_as_basic_authentication(self, client_of: Client) -> None:
+    async def test_user_info_is_basic_authentication(self, client_of: Client) -> None:
+        """User info in the URL is sent as basic authentication."""
         async with serving() as server, client_of() as client:
             await client.get(server.url.replace("//", "//me:s%20cret@"))
         assert server.heard[0].target == "/"
@@ -106,6 +110,7 @@ class TestRequests:
     async def test_headers_are_exactly_those_of_httpx(
         self, client_of: Client, method: str, content: bytes | None
     ) -> None:
+        """The headers are exactly those of the httpx request."""
         async with serving(b"HTTP/1.1 204 No\r\n\r\n") as server, client_of() as client:
             request = client.build_request(
                 method, server.url, content=content, headers=[("X-A", "1"), ("x-a", "2")]
@@ -116,22 +121,23 @@ class TestRequests:
         assert sorted(heard) == sorted(expected)
         assert server.heard[0].all("x-a") == ["1", "2"]
 
-    async def test_no_header_is_added_for_one_that_was_taken_away(self, client_of: Client) -> None:
+    async def test_removed_header_is_not_added(self, client_of: Client) -> None:
+        """A header that was removed is not added again."""
         async with serving() as server, client_of() as client:
             client.headers.clear()
             await client.post(server.url, content=b"it")
         names = sorted(name.lower() for name, _ in server.heard[0].headers)
         assert names == ["content-length", "host"]
 
-    async def test_a_host_of_ones_own_is_sent(self, client_of: Client) -> None:
+    async def test_own_host_header_is_sent(self, client_of: Client) -> None:
+        """A Host header of the request is sent."""
         async with serving() as server, client_of() as client:
             await client.get(server.url, headers={"host": "other.test"})
         assert server.heard[0].all("host") == ["other.test"]
 
     @pytest.mark.parametrize("size", [0, 1, 256 * KIB, 256 * KIB + 1, 3 * KIB**2])
-    async def test_a_body_comes_whole_and_once_with_its_length(
-        self, client_of: Client, size: int
-    ) -> None:
+    async def test_body_is_sent_with_its_length(self, client_of: Client, size: int) -> None:
+        """A body is sent completely, with its length, and each time."""
         body = bytes(number % 251 for number in range(size))
         async with serving() as server, client_of() as client:
             for _ in range(2):
@@ -141,7 +147,9 @@ class TestRequests:
         assert server.heard[0].all("transfer-encoding") == []
 
     @pytest.mark.parametrize("size", [1, 200 * KIB])
-    async def test_a_body_may_be_made_on_the_way(self, client_of: Client, size: int) -> None:
+    async def test_body_may_be_generated(self, client_of: Client, size: int) -> None:
+        """A body may be generated while it is sent."""
+
         async def parts() -> AsyncIterator[bytes]:
             for number in range(3):
                 await asyncio.sleep(0)
@@ -154,7 +162,9 @@ class TestRequests:
         lengths = ("content-length", "transfer-encoding")
         assert sum(len(server.heard[0].all(name)) for name in lengths) == 1
 
-    async def test_a_body_that_can_not_be_made_fails_with_its_own_error(self) -> None:
+    async def test_failing_body_raises_its_own_error(self) -> None:
+        """An error of the generated body is raised, and nothing is sent."""
+
         async def parts() -> AsyncIterator[bytes]:
             yield b"it"
             raise LookupError("lost")
@@ -164,7 +174,8 @@ class TestRequests:
                 await client.post(server.url, content=parts())
         assert not server.connections
 
-    async def test_a_scheme_that_is_not_http_is_refused(self, client_of: Client) -> None:
+    async def test_non_http_scheme_is_refused(self, client_of: Client) -> None:
+        """A scheme other than HTTP is refused."""
         async with client_of() as client:
             with pytest.raises(httpx.UnsupportedProtocol):
                 await client.get("ftp://127.0.0.1/")

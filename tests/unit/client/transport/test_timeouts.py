@@ -28,7 +28,8 @@ pytestmark = pytest.mark.anyio
 
 
 class TestTimeouts:
-    async def test_no_connection_in_time(self, client_of: Client) -> None:
+    async def test_connect_timeout(self, client_of: Client) -> None:
+        """A connection that does not come about in time is a ConnectTimeout."""
         with full_backlog() as port:
             async with client_of(timeout=httpx.Timeout(None, connect=0.05)) as client:
                 with pytest.raises(httpx.ConnectTimeout):
@@ -36,7 +37,8 @@ class TestTimeouts:
                         await client.get(f"http://127.0.0.1:{port}/")
 
     @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
-    async def test_no_answer_in_time(self, client_of: Client, said: bytes) -> None:
+    async def test_read_timeout(self, client_of: Client, said: bytes) -> None:
+        """An answer, or the rest of it, that does not come in time is a ReadTimeout."""
         timeout = httpx.Timeout(None, read=0.05)
         async with serving(then_never(said)) as server, client_of(timeout=timeout) as client:
             with pytest.raises(httpx.ReadTimeout):
@@ -53,9 +55,10 @@ class TestTimeouts:
             (httpx.Timeout(None, read=1800), True),
         ],
     )
-    async def test_without_one_an_answer_may_take_hours(
+    async def test_no_timeout_waits_for_hours(
         self, client_of: Client, limits: httpx.Timeout, ends: bool
     ) -> None:
+        """Without a read timeout an answer may take hours."""
         answered = asyncio.Event()
 
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
@@ -78,9 +81,9 @@ class TestTimeouts:
                 assert (await request).text == "ok"
 
     @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
-    async def test_a_deadline_around_a_request_closes_its_connection(
-        self, client_of: Client, said: bytes
-    ) -> None:
+    async def test_deadline_closes_the_connection(self, client_of: Client, said: bytes) -> None:
+        """A deadline around a request closes its connection."""
+
         async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
             writer.write(OK if heard.target == "/next" else said)
             if heard.target != "/next":
@@ -103,9 +106,8 @@ class TestTimeouts:
             assert server.used == [1, 2]
             await server.until(lambda: 1 not in server.open)
 
-    async def test_a_deadline_ends_a_connection_that_does_not_come_about(
-        self, client_of: Client
-    ) -> None:
+    async def test_deadline_ends_a_connection_attempt(self, client_of: Client) -> None:
+        """A deadline ends an attempt to connect."""
         with full_backlog() as port:
             async with client_of(timeout=None) as client:
                 with pytest.raises(TimeoutError):

@@ -25,25 +25,28 @@ pytestmark = pytest.mark.anyio
 
 
 class TestTls:
-    async def test_an_untrusted_certificate_is_refused_with_the_reason(
+    async def test_untrusted_certificate_is_refused(
         self, client_of: Client, certificate: Certificate
     ) -> None:
+        """An untrusted certificate is refused with the reason, before anything is sent."""
         async with serving(tls=certificate.server) as server, client_of() as client:
             with pytest.raises(httpx.ConnectError, match="certificate verify failed: self-signed"):
                 await client.post(server.url, content=b"it")
         assert not server.heard
 
-    async def test_the_environment_says_which_is_trusted(
+    async def test_environment_names_trusted_certificates(
         self, client_of: Client, trusted: Certificate
     ) -> None:
+        """A certificate that the environment names is trusted."""
         async with serving(tls=trusted.server) as server, client_of() as client:
             for _ in range(2):
                 assert (await client.post(server.url, content=b"it")).text == "ok"
         assert server.used == [1, 1]
 
-    async def test_the_environment_says_nothing_when_it_is_not_trusted(
+    async def test_environment_is_ignored_if_not_trusted(
         self, client_of: Client, trusted: Certificate
     ) -> None:
+        """With trust_env=False the certificates of the environment are not used."""
         async with (
             serving(tls=trusted.server) as server,
             client_of(trust_env=False) as client,
@@ -54,6 +57,7 @@ class TestTls:
     async def test_a_certificate_of_another_host_is_refused(
         self, client_of: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A certificate of another host is refused."""
         other = certify(tmp_path, x509.DNSName("other.test"))
         monkeypatch.setenv("SSL_CERT_FILE", str(other.path))
         async with serving(tls=other.server) as server, client_of() as client:
@@ -61,9 +65,8 @@ class TestTls:
                 await client.get(server.url)
         assert not server.heard
 
-    async def test_a_context_of_ones_own_decides(
-        self, client_of: Client, certificate: Certificate
-    ) -> None:
+    async def test_given_context_decides(self, client_of: Client, certificate: Certificate) -> None:
+        """An SSL context that is passed in decides."""
         context = ssl.create_default_context(cafile=certificate.path)
         async with (
             serving(tls=certificate.server) as server,
@@ -71,7 +74,9 @@ class TestTls:
         ):
             assert (await client.get(server.url)).text == "ok"
 
-    async def test_a_server_without_tls_is_a_connect_error(self, client_of: Client) -> None:
+    async def test_server_without_tls_is_a_connect_error(self, client_of: Client) -> None:
+        """A server without TLS is a ConnectError."""
+
         async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"220 at your service\r\n")
             writer.close()

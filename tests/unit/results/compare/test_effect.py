@@ -33,7 +33,8 @@ def runs(tmp_path: Path) -> TwoRuns:
 
 
 class TestMeasuring:
-    def test_the_error_is_that_of_the_differences(self) -> None:
+    def test_error_is_that_of_the_differences(self) -> None:
+        """The standard error is that of the paired differences."""
         effect = measure(A, B)
 
         assert effect is not None
@@ -47,6 +48,7 @@ class TestMeasuring:
         assert effect.detectable == pytest.approx((1.959964 + 0.841621) * 0.374166, abs=1e-5)
 
     def test_related_tasks_are_one_cluster(self) -> None:
+        """Related tasks form one cluster."""
         clusters = {"v": "1", "w": "1", "x": "2", "y": "2", "z": "3"}
 
         effect = measure(A, B, clusters)
@@ -60,6 +62,7 @@ class TestMeasuring:
         assert interval.high == pytest.approx(0.2 + 4.302653 * expected, abs=1e-6)
 
     def test_passes_are_counted_by_run(self) -> None:
+        """Passes and failures are counted by run and tested exactly."""
         a, b = flipped(gained=8, lost=1, same=3)
 
         effect = measure(a | {"n": 0.0}, b | {"n": 0.0})
@@ -69,13 +72,15 @@ class TestMeasuring:
         expected = PassFail(3, 1, only_a=1, only_b=8, p_value=20 / 512)
         assert effect.pass_fail == pytest.approx(expected)
 
-    def test_other_scores_are_not_passed_or_failed(self) -> None:
+    def test_other_scores_are_no_passes(self) -> None:
+        """Scores between 0 and 1 are not counted as passed or failed."""
         effect = measure(A | {"n": 0.5}, B | {"n": 0.5})
 
         assert effect is not None
         assert effect.pass_fail is None
 
-    def test_nothing_is_measured_without_a_task(self) -> None:
+    def test_no_tasks_have_no_effect(self) -> None:
+        """Without a common task nothing is measured."""
         assert measure({}, {}) is None
 
 
@@ -89,15 +94,17 @@ class TestWhatIsShown:
             (flipped(gained=0, lost=0, same=20), Direction.NOT_SHOWN),
         ],
     )
-    def test_a_difference_is_where_the_interval_leaves_out_0(
+    def test_difference_is_shown_outside_0(
         self, scores: tuple[dict[str, float], dict[str, float]], shown: Direction
     ) -> None:
+        """A difference is shown if its interval leaves out 0."""
         effect = measure(*scores)
 
         assert effect is not None
         assert effect.shows is shown
 
-    def test_of_few_flips_the_exact_test_has_to_agree(self) -> None:
+    def test_few_flips_need_the_exact_test(self) -> None:
+        """With few flips the exact test has to agree."""
         five, six = (measure(*flipped(gained=n, lost=0, same=5)) for n in (5, 6))
 
         assert five is not None
@@ -109,7 +116,8 @@ class TestWhatIsShown:
             assert 0 not in effect.difference.interval
         assert (five.shows, six.shows) == (Direction.NOT_SHOWN, Direction.BETTER)
 
-    def test_the_same_difference_on_few_tasks_shows_nothing(self) -> None:
+    def test_equal_differences_on_few_tasks(self) -> None:
+        """The same difference on each of few tasks shows nothing."""
         five, six = (measure(by_task([0.5] * n), by_task([0.625] * n)) for n in (5, 6))
 
         assert five is not None
@@ -117,14 +125,16 @@ class TestWhatIsShown:
         assert (five.shows, six.shows) == (Direction.NOT_SHOWN, Direction.BETTER)
         assert five.detectable is None
 
-    def test_scores_between_0_and_1_need_no_sign_test(self) -> None:
+    def test_partial_scores_need_no_sign_test(self) -> None:
+        """Scores between 0 and 1 need no sign test."""
         effect = measure(by_task([0.1, 0.2, 0.3]), by_task([0.5, 0.6, 0.75]))
 
         assert effect is not None
         assert effect.sign_p_value == pytest.approx(0.25)
         assert effect.shows is Direction.BETTER
 
-    def test_one_task_or_one_cluster_shows_nothing(self) -> None:
+    def test_one_task_or_cluster_shows_nothing(self) -> None:
+        """One task or one cluster shows nothing."""
         one = measure({"x": 0.0}, {"x": 1.0})
         clustered = measure(*flipped(gained=9, lost=0, same=1), dict.fromkeys(by_task([0] * 10)))
 
@@ -136,6 +146,7 @@ class TestWhatIsShown:
 
 class TestComparing:
     def test_only_compared_tasks_count(self, runs: TwoRuns) -> None:
+        """Only tasks that have a score in both runs count."""
         runs.write("a", {"x": 1.0, "y": 0.0, "z": 1.0, "gone": 1.0})
         runs.write("b", {"x": 1.0, "y": 1.0, "z": FAILED, "new": 0.0})
 
@@ -144,7 +155,8 @@ class TestComparing:
         assert effect is not None
         assert (effect.difference.count, effect.mean_a, effect.mean_b) == (2, 0.5, 1.0)
 
-    def test_at_worst_what_b_lacks_is_0_and_what_a_lacks_is_left_out(self, runs: TwoRuns) -> None:
+    def test_worst_case_counts_missing_in_b_as_0(self, runs: TwoRuns) -> None:
+        """In the worst case B's missing scores are 0 and A's are left out."""
         runs.write("a", {"x": 0.5, "y": 0.5, "z": 1.0, "w": FAILED, "gone": 1.0})
         runs.write("b", {"x": 0.5, "y": 1.0, "z": MISSING, "w": 1.0})
 
@@ -154,7 +166,8 @@ class TestComparing:
         assert (worst.difference.count, worst.mean_b) == (3, 0.5)
         assert worst.difference.mean == pytest.approx((0 + 0.5 - 1) / 3)
 
-    def test_the_greatest_changes_come_first(self, runs: TwoRuns) -> None:
+    def test_largest_changes_come_first(self, runs: TwoRuns) -> None:
+        """The largest changes come first."""
         runs.write("a", {"x": 0.5, "y": 0.5, "z": 0.5, "v": 0.5, "w": 0.5})
         runs.write("b", {"x": 0.75, "y": 1.0, "z": 0.5, "v": 0.25, "w": 0.0})
 
@@ -162,7 +175,8 @@ class TestComparing:
 
         assert (comparison.higher, comparison.lower) == (["y", "x"], ["w", "v"])
 
-    def test_clusters_are_those_of_the_compared_tasks(self, runs: TwoRuns) -> None:
+    def test_clusters_are_those_of_compared_tasks(self, runs: TwoRuns) -> None:
+        """Only the clusters of compared tasks count."""
         runs.write("a", {"x": 0.5, "y": 0.5, "z": 0.5})
         runs.write("b", {"x": 0.5, "y": 0.75, "z": FAILED})
 
@@ -172,7 +186,8 @@ class TestComparing:
         assert (alone.clusters, alone.units) == (None, 2)
         assert (clustered.clusters, clustered.units) == (1, 1)
 
-    def test_groups_are_measured_each_for_itself(self, runs: TwoRuns) -> None:
+    def test_groups_are_measured_separately(self, runs: TwoRuns) -> None:
+        """Each group is measured by itself."""
         runs.write("a", {"x": 0.0, "y": 1.0, "z": 1.0, "w": 1.0})
         runs.write("b", {"x": 1.0, "y": 1.0, "z": 0.0, "w": FAILED})
 

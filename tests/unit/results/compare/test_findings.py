@@ -82,9 +82,10 @@ class TestObstacles:
             ),
         ],
     )
-    def test_each_makes_the_runs_not_comparable(
+    def test_each_obstacle_prevents_a_comparison(
         self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
     ) -> None:
+        """Each obstacle makes the runs not comparable and is the reason."""
         runs.write("a", WHOLE)
         runs.write("b", passes(10, 30), **b)
 
@@ -97,9 +98,8 @@ class TestObstacles:
     @pytest.mark.parametrize(
         "b", [{"service_url": "https://other.example"}, {"service_version": "1.1"}]
     )
-    def test_another_service_is_one_unless_its_evaluator_is_known_to_be_the_same(
-        self, runs: TwoRuns, b: dict[str, Any]
-    ) -> None:
+    def test_other_service_needs_the_same_evaluator(self, runs: TwoRuns, b: dict[str, Any]) -> None:
+        """Another service is an obstacle unless its evaluator has the same version."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE, grader=b)
         known = about(judged(runs))
@@ -109,9 +109,8 @@ class TestObstacles:
         assert known == ([], [Concern.SERVICE])
         assert about(judged(runs)) == ([Concern.SERVICE], [])
 
-    def test_an_embedded_service_of_the_same_version_grades_alike_on_a_port(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_embedded_service_on_a_port_is_the_same(self, runs: TwoRuns) -> None:
+        """An embedded service on a port is the same one at the same version."""
         embedded = {"local": True, "grader": NO_VERSION | {"service_url": "local"}}
         runs.write("a", WHOLE, **embedded)
         runs.write("b", WHOLE, local=True, grader=NO_VERSION)
@@ -121,9 +120,8 @@ class TestObstacles:
         assert same == ([], [Concern.SERVICE])
         assert about(judged(runs)) == ([Concern.SERVICE], [])
 
-    def test_a_grader_that_changed_for_some_tasks_is_one_that_names_them(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_grader_change_names_the_tasks(self, runs: TwoRuns) -> None:
+        """A grader that changed for some tasks is an obstacle that names them."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE, graders={"t3": {"evaluator_version": "e2"}})
 
@@ -131,14 +129,16 @@ class TestObstacles:
 
         assert (obstacle.about, obstacle.task_ids) == (Concern.EVALUATOR_VERSION, ("t3",))
 
-    def test_the_grader_of_tasks_that_are_not_compared_does_not_count(self, runs: TwoRuns) -> None:
+    def test_grader_of_other_tasks_is_ignored(self, runs: TwoRuns) -> None:
+        """The grader of tasks that are not compared does not count."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE | {"x": 1.0}, graders={"x": {"evaluator_version": "e2"}})
 
         assert about(judged(runs)) == ([], [])
 
     @pytest.mark.parametrize("b", [{"x": 1.0}, dict.fromkeys(WHOLE, FAILED), {}])
-    def test_so_is_that_there_is_nothing_to_compare(self, runs: TwoRuns, b: dict[str, Any]) -> None:
+    def test_nothing_to_compare_is_an_obstacle(self, runs: TwoRuns, b: dict[str, Any]) -> None:
+        """Runs without a common score are not comparable."""
         runs.write("a", WHOLE)
         runs.write("b", b)
 
@@ -147,9 +147,8 @@ class TestObstacles:
         assert judgement.verdict is Verdict.NOT_COMPARABLE
         assert about(judgement)[0] == [Concern.NO_COMMON_SCORES]
 
-    def test_another_dataset_is_one_where_its_tasks_are_not_known_to_be_the_same(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_other_dataset_needs_known_tasks(self, runs: TwoRuns) -> None:
+        """Another dataset is an obstacle unless its tasks are known to be the same."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE, dataset_name="others")
         known = about(judged(runs))
@@ -158,7 +157,8 @@ class TestObstacles:
         assert known == ([], [Concern.DATASET_NAME])
         assert about(judged(runs)) == ([Concern.DATASET_NAME], [Concern.TASK_CONTENT])
 
-    def test_all_of_them_are_said(self, runs: TwoRuns) -> None:
+    def test_all_obstacles_are_in_the_reason(self, runs: TwoRuns) -> None:
+        """All obstacles are in the reason."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE, payload_schema="x.text.v1", local=True)
 
@@ -194,9 +194,10 @@ class TestWarnings:
             ),
         ],
     )
-    def test_what_may_matter_is_said_and_decides_nothing(
+    def test_warning_does_not_change_the_verdict(
         self, runs: TwoRuns, concern: Concern, b: dict[str, Any], said: str
     ) -> None:
+        """A warning is listed and does not change the verdict."""
         runs.write("a", WHOLE)
         runs.write("b", passes(10, 30), **b)
 
@@ -205,7 +206,8 @@ class TestWarnings:
         assert judgement.verdict is Verdict.WORSE
         assert [(each.about, each.text) for each in judgement.warnings] == [(concern, said)]
 
-    def test_few_tasks_are_said(self, runs: TwoRuns) -> None:
+    def test_few_tasks_are_a_warning(self, runs: TwoRuns) -> None:
+        """Few tasks are a warning."""
         runs.write("a", passes(20, 9))
         runs.write("b", passes(9, 20))
 
@@ -215,7 +217,8 @@ class TestWarnings:
         (warning,) = judgement.warnings
         assert warning.text == "29 task(s) are few: the interval is rough"
 
-    def test_few_clusters_are_said(self, runs: TwoRuns) -> None:
+    def test_few_clusters_are_a_warning(self, runs: TwoRuns) -> None:
+        """Few clusters are a warning."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE)
 
@@ -227,7 +230,8 @@ class TestWarnings:
             "4 cluster(s) are few: the interval is rough"
         ]
 
-    def test_a_run_that_is_not_complete_is_named(self, runs: TwoRuns) -> None:
+    def test_incomplete_run_is_a_warning(self, runs: TwoRuns) -> None:
+        """A run that is not complete is named in a warning."""
         runs.write("a", WHOLE | {"x": MISSING, "y": FAILED, "z": TIMED_OUT})
         runs.write("b", WHOLE)
 

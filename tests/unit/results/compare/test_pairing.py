@@ -29,9 +29,8 @@ def runs(tmp_path: Path) -> TwoRuns:
 
 
 class TestPairing:
-    def test_tasks_that_both_have_a_score_for_are_compared_in_the_order_of_a(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_common_tasks_keep_the_order_of_a(self, runs: TwoRuns) -> None:
+        """Tasks with a score in both runs are paired in the order of A."""
         runs.write("a", {"y": 0.25, "x": 1.0})
         runs.write("b", {"x": 0.5, "y": 0.75})
 
@@ -41,7 +40,8 @@ class TestPairing:
         assert [*pairing.b.items()] == [("y", 0.75), ("x", 0.5)]
         assert (pairing.excluded, pairing.unverified, pairing.lacking_in_b) == ([], [], {})
 
-    def test_what_ran_out_of_time_counts_0(self, runs: TwoRuns) -> None:
+    def test_timeouts_count_0(self, runs: TwoRuns) -> None:
+        """A task that ran out of time counts 0."""
         runs.write("a", {"x": 1.0, "y": TIMED_OUT})
         runs.write("b", {"x": TIMED_OUT, "y": TIMED_OUT})
 
@@ -50,7 +50,8 @@ class TestPairing:
         assert (pairing.a, pairing.b) == ({"x": 1.0, "y": 0.0}, {"x": 0.0, "y": 0.0})
         assert pairing.excluded == []
 
-    def test_each_other_task_is_left_out_with_its_reason(self, runs: TwoRuns) -> None:
+    def test_other_tasks_are_excluded_with_a_reason(self, runs: TwoRuns) -> None:
+        """Each other task is excluded with its reason."""
         runs.write("a", {
             "pair": 1.0, "gone": 1.0, "gone-2": FAILED, "failed": 0.5, "failed-2": 0.25,
             "grading": 1.0, "ungraded": 1.0, "timeout": 1.0, "plain": 1.0, "missing": 1.0,
@@ -93,7 +94,8 @@ class TestPairing:
             "plain": 1.0, "missing": 1.0, "torn": 1.0,
         }  # fmt: skip
 
-    def test_another_task_under_the_same_id_is_not_compared(self, runs: TwoRuns) -> None:
+    def test_changed_task_is_not_compared(self, runs: TwoRuns) -> None:
+        """Another task under the same id is not compared."""
         runs.write("a", {"x": 1.0, "y": 1.0})
         runs.write("b", {"x": 1.0, "y": 0.0}, task_hashes={"x": "hash of x", "y": "changed"})
 
@@ -103,9 +105,8 @@ class TestPairing:
         assert pairing.because(ExclusionReason.OTHER_CONTENT) == ["y"]
         assert pairing.lacking_in_b == {}
 
-    def test_tasks_whose_content_nobody_has_noted_are_compared_and_named(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_tasks_without_hashes_are_unverified(self, runs: TwoRuns) -> None:
+        """Tasks whose content is not recorded are compared and listed."""
         runs.write("a", {"x": 1.0, "y": 1.0})
         runs.write("b", {"x": 1.0, "y": 0.0}, task_hashes={"x": "hash of x"})
 
@@ -114,7 +115,8 @@ class TestPairing:
         assert pairing.a.keys() == {"x", "y"}
         assert pairing.unverified == ["y"]
 
-    def test_scores_that_differ_by_rounding_are_the_same(self, runs: TwoRuns) -> None:
+    def test_rounding_is_no_difference(self, runs: TwoRuns) -> None:
+        """Scores that differ only by rounding are equal."""
         runs.write("a", {"x": 0.1 + 0.2, "y": 0.3})
         runs.write("b", {"x": 0.3, "y": 0.3001})
 

@@ -55,9 +55,10 @@ class TestVerdicts:
             (25, Verdict.NO_DIFFERENCE_SHOWN, "each task has the same score in both"),
         ],
     )
-    def test_they_follow_the_interval(
+    def test_verdict_follows_the_interval(
         self, runs: TwoRuns, passed: int, verdict: Verdict, reason: str
     ) -> None:
+        """The verdict follows the interval of the difference."""
         runs.write("a", WHOLE)
         runs.write("b", passes(passed, 40 - passed))
 
@@ -67,7 +68,8 @@ class TestVerdicts:
         assert judgement.reason.startswith(reason)
         assert about(judgement) == ([], [])
 
-    def test_that_a_few_flips_may_be_chance_is_said(self, runs: TwoRuns) -> None:
+    def test_few_flips_may_be_chance(self, runs: TwoRuns) -> None:
+        """The reason says if the exact test does not rule out chance."""
         runs.write("a", passes(25, 15))
         runs.write("b", passes(30, 10))
 
@@ -76,7 +78,8 @@ class TestVerdicts:
         assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
         assert "the exact test does not rule out chance (p = 0.063)" in judgement.reason
 
-    def test_a_single_task_tells_nothing(self, runs: TwoRuns) -> None:
+    def test_single_task_shows_nothing(self, runs: TwoRuns) -> None:
+        """A single task or cluster shows no difference."""
         runs.write("a", {"x": 0.0})
         runs.write("b", {"x": 1.0})
 
@@ -87,9 +90,8 @@ class TestVerdicts:
         clustered = judge(runs.comparison(clusters={"x": "c"}))
         assert "a single cluster" in clustered.reason
 
-    def test_a_difference_that_is_shown_within_unrelated_tasks_may_be_none_of_clusters(
-        self, runs: TwoRuns
-    ) -> None:
+    def test_clusters_may_hide_a_difference(self, runs: TwoRuns) -> None:
+        """A difference between tasks may be none between clusters."""
         runs.write("a", passes(25, 15))
         runs.write("b", passes(35, 5))
         # All that B gains is in one cluster.
@@ -100,7 +102,8 @@ class TestVerdicts:
 
 
 class TestScoresThatAreMissing:
-    def test_they_must_not_hide_that_b_is_worse(self, runs: TwoRuns) -> None:
+    def test_missing_scores_may_hide_a_worse_b(self, runs: TwoRuns) -> None:
+        """Missing scores of B that could make it worse are an obstacle."""
         runs.write("a", passes(40, 0))
         runs.write("b", passes(30, 0) | {f"t{n}": FAILED for n in range(30, 40)})
 
@@ -115,13 +118,15 @@ class TestScoresThatAreMissing:
         assert judgement.reason == obstacle.text
 
     @pytest.mark.parametrize("why", [MISSING, UNGRADED, NO_TASK_SCORE])
-    def test_why_they_are_missing_makes_no_difference(self, runs: TwoRuns, why: str) -> None:
+    def test_cause_of_missing_scores_is_irrelevant(self, runs: TwoRuns, why: str) -> None:
+        """The cause of missing scores does not matter."""
         runs.write("a", passes(40, 0))
         runs.write("b", passes(30, 0) | {f"t{n}": why for n in range(30, 40)})
 
         assert about(judged(runs))[0] == [Concern.SCORES_MISSING_IN_B]
 
-    def test_a_few_of_them_are_no_obstacle(self, runs: TwoRuns) -> None:
+    def test_few_missing_scores_are_no_obstacle(self, runs: TwoRuns) -> None:
+        """A few missing scores are no obstacle, only a warning."""
         runs.write("a", passes(40, 0))
         runs.write("b", passes(37, 0) | {f"t{n}": FAILED for n in range(37, 40)})
 
@@ -130,7 +135,8 @@ class TestScoresThatAreMissing:
         assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
         assert about(judgement) == ([], [Concern.INCOMPLETE])
 
-    def test_b_is_only_better_if_it_is_so_in_spite_of_them(self, runs: TwoRuns) -> None:
+    def test_better_must_hold_with_missing_as_0(self, runs: TwoRuns) -> None:
+        """B is better only if it is so with its missing scores as 0."""
         runs.write("a", passes(20, 20))
         # 8 gained; of the 6 that it has no score for, A passes all.
         b = passes(28, 12) | {f"t{n}": FAILED for n in range(6)}
@@ -141,7 +147,8 @@ class TestScoresThatAreMissing:
         assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
         assert "with its 6 task(s) without a score counted as 0" in judgement.reason
 
-    def test_a_worse_b_stays_worse(self, runs: TwoRuns) -> None:
+    def test_worse_b_stays_worse(self, runs: TwoRuns) -> None:
+        """A worse B stays worse with missing scores."""
         runs.write("a", passes(30, 0) | {f"t{n}": FAILED for n in range(30, 40)})
         runs.write("b", passes(15, 25) | {"t0": FAILED})
 
@@ -150,7 +157,8 @@ class TestScoresThatAreMissing:
         assert judgement.verdict is Verdict.WORSE
         assert about(judgement) == ([], [Concern.INCOMPLETE, Concern.INCOMPLETE, Concern.FEW_TASKS])
 
-    def test_what_ran_out_of_time_is_not_missing(self, runs: TwoRuns) -> None:
+    def test_timeouts_are_not_missing(self, runs: TwoRuns) -> None:
+        """A task that ran out of time is not missing."""
         runs.write("a", passes(40, 0))
         runs.write("b", passes(30, 0) | {f"t{n}": TIMED_OUT for n in range(30, 40)})
 
@@ -158,7 +166,8 @@ class TestScoresThatAreMissing:
 
 
 class TestDifferences:
-    def test_what_is_compared_is_listed_and_is_no_obstacle(self, runs: TwoRuns) -> None:
+    def test_differences_are_listed(self, runs: TwoRuns) -> None:
+        """Differences of settings and code are listed and are no obstacle."""
         runs.write(
             "a",
             WHOLE,
@@ -196,7 +205,8 @@ class TestDifferences:
             Difference("runner_dirty", None, True),
         ]
 
-    def test_there_are_none_between_runs_of_the_same_settings(self, runs: TwoRuns) -> None:
+    def test_same_settings_have_no_differences(self, runs: TwoRuns) -> None:
+        """Runs of the same settings have no differences."""
         runs.write("a", WHOLE)
         runs.write("b", WHOLE)
 

@@ -27,7 +27,8 @@ def distribution_of(values: list[float], unit: str) -> Distribution:
 
 
 @pytest.mark.parametrize("text", TEXTS[:10])
-def test_hostile_names_are_words_in_a_chart(text: str) -> None:
+def test_hostile_names_are_text_in_a_chart(text: str) -> None:
+    """Hostile names are text in a chart."""
     estimate = estimate_of([0.0, 1.0, 1.0])
     assert estimate is not None
 
@@ -45,6 +46,7 @@ def test_hostile_names_are_words_in_a_chart(text: str) -> None:
 )
 @pytest.mark.parametrize("unit", ["", "s", "tokens", "$"])
 def test_any_values_can_be_drawn(values: list[float], unit: str) -> None:
+    """Any values can be drawn."""
     drawn = draw_histogram(distribution_of(values, unit))
 
     assert drawn.count('fill="var(--mark)"') == len(histogram(values))
@@ -67,6 +69,7 @@ def test_any_values_can_be_drawn(values: list[float], unit: str) -> None:
 def test_axes_have_a_unit(
     values: list[float], unit: str, labels: list[str], title: str | None
 ) -> None:
+    """The axis of a chart has round labels and the unit."""
     bars = histogram(values)
 
     drawn = draw_histogram(distribution_of(values, unit))

@@ -30,7 +30,8 @@ class TestSafety:
         run = hostile_run(tmp_path)
         return page_of(run.save(), groups=hostile_groups(run))
 
-    def test_only_its_own_script_and_style_are_there(self, page: Parsed, tmp_path: Path) -> None:
+    def test_only_own_script_and_style(self, page: Parsed, tmp_path: Path) -> None:
+        """The page has only its own script and style."""
         harmless = page_of(every_outcome(tmp_path, "r2").save())
 
         assert [each.text for each in page.scripts] == [each.text for each in harmless.scripts]
@@ -39,7 +40,8 @@ class TestSafety:
         ]
         assert len(page.scripts) == len(page.all("style")) == 1
 
-    def test_the_policy_lets_nothing_else_run_or_load(self, page: Parsed) -> None:
+    def test_policy_allows_nothing_else(self, page: Parsed) -> None:
+        """The security policy lets nothing else run or load."""
         hashes = [
             f"'sha256-{b64encode(sha256(each.text.encode()).digest()).decode()}'"
             for each in (page.scripts[0], page.first("style"))
@@ -51,7 +53,8 @@ class TestSafety:
         assert page.policy["base-uri"] == page.policy["form-action"] == "'none'"
         assert "unsafe" not in json.dumps(page.policy)
 
-    def test_there_are_no_elements_and_attributes_but_ours(self, page: Parsed) -> None:
+    def test_only_own_elements_and_attributes(self, page: Parsed) -> None:
+        """The page has no foreign elements, event handlers or links."""
         names = {each.name for each in page.elements}
         assert not names & {"img", "iframe", "link", "base", "object", "embed", "form"}
         for element in page.elements:
@@ -62,24 +65,28 @@ class TestSafety:
                     assert value is not None
                     assert value.startswith("#")
 
-    def test_every_text_is_there_to_read(self, page: Parsed) -> None:
+    def test_every_text_is_readable(self, page: Parsed) -> None:
+        """Every hostile text is on the page as text."""
         table = page.table
         for number, text in enumerate(TEXTS[:10]):
             assert table.of(f"t{number}")["texts"]["Question"][0] == text
         assert " ".join(TEXTS[0].split()) in page.words
 
-    def test_what_is_not_seen_is_shown(self, page: Parsed) -> None:
+    def test_invisible_characters_are_shown(self, page: Parsed) -> None:
+        """Invisible characters in the texts of tasks are shown."""
         texts = [page.table.of(f"t{number}")["texts"]["Answer"][0] for number in (10, 11, 12)]
 
         assert texts[0] == "⟨U+2028⟩window.hit=1;⟨U+2029⟩//"
         assert texts[1] == "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J"
         assert texts[2] == "&lt;b&gt; &amp; ⟨U+202E⟩gnp.exe⟨U+202C⟩ ␀␡"
 
-    def test_what_is_not_seen_is_shown_outside_the_table_too(self, page: Parsed) -> None:
+    def test_invisible_characters_outside_the_table(self, page: Parsed) -> None:
+        """Invisible characters outside the table are shown, too."""
         assert "␛]0;owned␇␛[31mred␛[0m⟨U+009B⟩2J" in page.words
         assert not {"\x1b", "\x9b", "\u202e", "\u2028"} & set(page.words)
 
-    def test_secrets_are_masked_wherever_they_are(self, tmp_path: Path) -> None:
+    def test_secrets_are_masked_everywhere(self, tmp_path: Path) -> None:
+        """Secrets are masked everywhere on the page."""
         secret = "key-that-is-secret-42"
         run = MadeRun(tmp_path, fields={"model": secret, "sampling": {"effort": secret}})
         run.failed("a", f"Error: {secret}", question=secret)
@@ -99,21 +106,24 @@ class TestSafety:
         assert page.table.rows["a"]["topic"] == "***"
         assert secret not in json.dumps(page.table.of("a"))
 
-    def test_data_can_not_end_its_script_element(self, page: Parsed) -> None:
+    def test_data_cannot_end_its_script_element(self, page: Parsed) -> None:
+        """The data can't end its script element."""
         index = next(each for each in page.all("script") if each.attributes.get("id") == "index")
 
         assert not set(index.text) & set("<>&\u2028\u2029")
         assert IDS[0] in page.table.rows
 
     @pytest.mark.parametrize("task_id", IDS)
-    def test_no_id_makes_a_link_of_another_kind(self, page: Parsed, task_id: str) -> None:
+    def test_no_id_makes_another_kind_of_link(self, page: Parsed, task_id: str) -> None:
+        """No task id makes a link of another kind."""
         link = page.table.of(task_id)["links"]["Files"]
 
         assert link.startswith("./")
         assert not set(link) & set(":?#<>\"'&")
         assert unquote(link) == f"./{task_id}/"
 
-    def test_a_long_text_is_cut_in_its_middle(self, page: Parsed) -> None:
+    def test_long_text_is_cut_in_the_middle(self, page: Parsed) -> None:
+        """A long text is cut in the middle."""
         text = TEXTS[1] * 10_000
         head, left, tail = page.table.of("long")["texts"]["Answer"]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def test_each_outcome_is_counted_once(tmp_path: Path) -> None:
+    """Each outcome is counted once."""
     figures = read_figures(every_outcome(tmp_path).save())
 
     assert figures.summary.counts == ScoreCounts(
@@ -41,7 +42,8 @@ def test_each_outcome_is_counted_once(tmp_path: Path) -> None:
     assert figures.score is None
 
 
-def test_the_interval_is_that_of_all_tasks_that_count(tmp_path: Path) -> None:
+def test_interval_is_that_of_counted_tasks(tmp_path: Path) -> None:
+    """The interval is that of all tasks that count."""
     figures = read_figures(every_outcome(tmp_path).save())
 
     assert figures.estimate is not None
@@ -51,7 +53,8 @@ def test_the_interval_is_that_of_all_tasks_that_count(tmp_path: Path) -> None:
     assert figures.scores == {"right": 1, "half": 0.5, "slow": 0, "chatty": 0}
 
 
-def test_few_passes_and_failures_have_wilsons_interval(tmp_path: Path) -> None:
+def test_few_failures_use_wilson(tmp_path: Path) -> None:
+    """Few passes or failures have Wilson's interval."""
     run = MadeRun(tmp_path)
     for number in range(6):
         run.graded(f"t{number}", float(number > 0))
@@ -64,9 +67,10 @@ def test_few_passes_and_failures_have_wilsons_interval(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("final_score", "differs"), [(0.75, False), (0.5, True)])
-def test_whether_the_final_score_is_the_mean_is_told(
+def test_final_score_is_compared_with_the_mean(
     tmp_path: Path, final_score: float, differs: bool
 ) -> None:
+    """The figures say if the final score is the mean."""
     run = MadeRun(tmp_path)
     run.graded("a", 1)
     run.graded("b", 0.5)
@@ -78,7 +82,8 @@ def test_whether_the_final_score_is_the_mean_is_told(
     assert figures.score_is_mean is not differs
 
 
-def test_a_score_that_does_not_sum_the_grades_on_disk_is_stale(tmp_path: Path) -> None:
+def test_score_of_other_evaluations_is_stale(tmp_path: Path) -> None:
+    """A score that does not sum the evaluations on disk is stale."""
     run = MadeRun(tmp_path)
     run.graded("a", 1)
     run.save(final_score=1)
@@ -90,7 +95,8 @@ def test_a_score_that_does_not_sum_the_grades_on_disk_is_stale(tmp_path: Path) -
     assert figures.score_is_stale
 
 
-def test_quantities_are_distributed_as_far_as_they_are_known(tmp_path: Path) -> None:
+def test_known_quantities_are_distributed(tmp_path: Path) -> None:
+    """Quantities are distributed as far as they are known."""
     figures = read_figures(every_outcome(tmp_path).save())
 
     found = {each.name: each for each in figures.distributions}
@@ -103,14 +109,16 @@ def test_quantities_are_distributed_as_far_as_they_are_known(tmp_path: Path) -> 
     assert found["Generation time"].unknown == 0
 
 
-def test_what_nothing_is_known_of_has_no_distribution(tmp_path: Path) -> None:
+def test_unknown_quantity_has_no_distribution(tmp_path: Path) -> None:
+    """A quantity that is not known has no distribution."""
     run = MadeRun(tmp_path)
     run.graded("a", 1, duration=None)
 
     assert [each.name for each in read_figures(run.save()).distributions] == ["Scores"]
 
 
-def test_a_time_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+def test_invalid_time_is_left_out(tmp_path: Path) -> None:
+    """A time that is no number is left out."""
     run = MadeRun(tmp_path)
     run.graded("a", 1, duration=5.0)
     run.graded("b", 1, duration=float("inf"))
@@ -124,6 +132,7 @@ def test_a_time_that_is_no_number_is_left_out(tmp_path: Path) -> None:
 
 
 def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
+    """Each group has its own number of tasks and mean."""
     view = every_outcome(tmp_path).save()
     group_of = dict.fromkeys(view.config.tasks, "easy") | {
         "half": "hard",
@@ -143,6 +152,7 @@ def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
 
 
 def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:
+    """Failures are grouped by phase and reason."""
     failures = read_figures(every_outcome(tmp_path).save()).summary.failures
 
     assert [(each.phase, each.error, each.task_ids) for each in failures] == [
@@ -151,7 +161,8 @@ def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:
     ]
 
 
-def test_earlier_attempts_are_paid_for_too(tmp_path: Path) -> None:
+def test_earlier_attempts_are_paid_for(tmp_path: Path) -> None:
+    """Costs and tokens of earlier attempts count."""
     run = MadeRun(tmp_path)
     usage = TokenUsage(input=10, output=1)
     run.failed("a", "boom", usage=usage, cost=0.5)
@@ -164,7 +175,8 @@ def test_earlier_attempts_are_paid_for_too(tmp_path: Path) -> None:
     assert (figures.side.scan.tokens.input, figures.side.scan.tokens.output) == (20, 2)
 
 
-def test_each_task_is_told_of_while_it_is_read(tmp_path: Path) -> None:
+def test_each_task_is_passed_on_while_read(tmp_path: Path) -> None:
+    """Each task is passed to the callback while it is read."""
     view = every_outcome(tmp_path).save()
     told: list[str] = []
 
@@ -173,7 +185,8 @@ def test_each_task_is_told_of_while_it_is_read(tmp_path: Path) -> None:
     assert told == [f"{task_id} {task_id}" for task_id in view.config.tasks]
 
 
-def test_the_hash_of_the_tasks_changes_with_their_content_and_order(tmp_path: Path) -> None:
+def test_tasks_hash_covers_content(tmp_path: Path) -> None:
+    """The hash of the tasks changes with their content, and is none without hashes."""
     made = []
     for number, hashes in enumerate([{"a": "1"}, {"a": "2"}, {}]):
         run = MadeRun(tmp_path, f"r{number}", {"task_hashes": hashes})
@@ -184,7 +197,8 @@ def test_the_hash_of_the_tasks_changes_with_their_content_and_order(tmp_path: Pa
     assert made[2] is None
 
 
-def test_a_run_of_no_tasks_has_nothing_to_say(tmp_path: Path) -> None:
+def test_run_without_tasks_has_no_figures(tmp_path: Path) -> None:
+    """A run without tasks has neither an estimate nor distributions."""
     figures = read_figures(MadeRun(tmp_path).save())
 
     assert figures.estimate is None
@@ -193,7 +207,8 @@ def test_a_run_of_no_tasks_has_nothing_to_say(tmp_path: Path) -> None:
 
 
 class TestWhoWorksOnIt:
-    def test_a_run_that_is_worked_on_says_by_whom(self, tmp_path: Path) -> None:
+    def test_locked_run_names_its_process(self, tmp_path: Path) -> None:
+        """A run that is in progress names its process."""
         run = every_outcome(tmp_path)
         view = run.save()
 
@@ -205,7 +220,8 @@ class TestWhoWorksOnIt:
         assert during.startswith(f"process {os.getpid()} on ")
         assert after is None
 
-    def test_of_a_shared_run_that_who_works_on_a_task_of_it(self, tmp_path: Path) -> None:
+    def test_shared_run_names_a_process(self, tmp_path: Path) -> None:
+        """A run of problems names the process of one of its tasks."""
         run = MadeRun(tmp_path, fields={"task_source": "problem"})
         run.graded("a", 1)
         run.graded("b", 1)
@@ -217,7 +233,8 @@ class TestWhoWorksOnIt:
         assert during is not None
         assert during.startswith(f"process {os.getpid()} on ")
 
-    def test_a_name_that_a_kill_left_there_is_nobody(self, tmp_path: Path) -> None:
+    def test_killed_process_is_no_holder(self, tmp_path: Path) -> None:
+        """A process that was killed does not hold the run."""
         lock = tmp_path / LOCK_FILE
         code = (
             "import os, sys; from pathlib import Path\n"
@@ -229,7 +246,8 @@ class TestWhoWorksOnIt:
         assert lock.read_text().startswith("process ")
         assert holder_of(lock) is None
 
-    def test_looking_keeps_nobody_out_and_makes_no_file(self, tmp_path: Path) -> None:
+    def test_reading_takes_no_lock(self, tmp_path: Path) -> None:
+        """Reading takes no lock and makes no file."""
         view = every_outcome(tmp_path).save()
         assert not (view.artifacts.run_dir / LOCK_FILE).exists()
 
@@ -237,9 +255,10 @@ class TestWhoWorksOnIt:
 
         assert not (view.artifacts.run_dir / LOCK_FILE).exists()
 
-    def test_a_lock_in_which_nobody_stands_is_not_tried(
+    def test_empty_lock_file_is_not_tried(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A lock file without a name in it is not tried."""
         lock = tmp_path / LOCK_FILE
         lock.touch()
         tried: list[int] = []
@@ -250,7 +269,8 @@ class TestWhoWorksOnIt:
         assert holder_of(lock) is None
         assert tried == []
 
-    def test_a_link_in_place_of_the_lock_is_not_followed(self, tmp_path: Path) -> None:
+    def test_linked_lock_is_not_followed(self, tmp_path: Path) -> None:
+        """A link in the place of the lock is not followed."""
         (tmp_path / "elsewhere").write_text("process 1 on nowhere\n")
         (tmp_path / LOCK_FILE).symlink_to(tmp_path / "elsewhere")
 

@@ -25,7 +25,8 @@ def page_of(view: RunView, *, groups: dict[str, str] | None = None) -> Parsed:
 
 
 class TestTheHead:
-    def test_it_says_what_was_run(self, tmp_path: Path) -> None:
+    def test_head_names_run_model_and_dataset(self, tmp_path: Path) -> None:
+        """The head names the run, the model and the dataset."""
         page = page_of(every_outcome(tmp_path).save())
 
         assert page.first("title").text == "Run r1 of my-bench"
@@ -40,15 +41,18 @@ class TestTheHead:
             (None, "Not known who evaluated"),
         ],
     )
-    def test_it_says_who_grades(self, tmp_path: Path, local: bool | None, said: str) -> None:
+    def test_head_names_the_evaluation(self, tmp_path: Path, local: bool | None, said: str) -> None:
+        """The head says if a local service evaluates."""
         assert said in page_of(every_outcome(tmp_path, local=local).save()).words
 
     def test_a_part_of_a_dataset_is_named_as_such(self, tmp_path: Path) -> None:
+        """A part of a dataset is named as such."""
         page = page_of(every_outcome(tmp_path, limit=9, dataset_size=1200).save())
 
         assert "validation: first 9 of 1,200 tasks" in page.words
 
-    def test_it_says_whether_the_run_is_complete_and_going_on(self, tmp_path: Path) -> None:
+    def test_head_says_if_the_run_is_complete(self, tmp_path: Path) -> None:
+        """The head says if the run is complete, and if it is still running."""
         run = MadeRun(tmp_path)
         run.graded("a", 1)
         done = page_of(run.save()).words
@@ -65,7 +69,8 @@ class TestTheHead:
 
 
 class TestTheScore:
-    def test_it_has_its_interval_with_the_methods_name(self, tmp_path: Path) -> None:
+    def test_score_has_its_interval_and_method(self, tmp_path: Path) -> None:
+        """The score has its interval with the name of the method."""
         run = MadeRun(tmp_path)
         for number in range(6):
             run.graded(f"t{number}", float(number > 0))
@@ -76,7 +81,8 @@ class TestTheScore:
         assert "A single run cannot show how much the model varies from run to run" in words
         assert "Bounds: none, as every task counts" in words
 
-    def test_a_final_score_that_is_not_the_mean_is_beside_it(self, tmp_path: Path) -> None:
+    def test_other_final_score_is_beside_the_mean(self, tmp_path: Path) -> None:
+        """A final score that is not the mean is shown beside it."""
         run = MadeRun(tmp_path)
         run.graded("a", 0.25)
         run.graded("b", 0.75)
@@ -87,7 +93,8 @@ class TestTheScore:
         assert "0.5 is the mean of the tasks' scores; 95 % interval" in words
         assert "The interval belongs to the mean." in words
 
-    def test_without_a_final_score_it_is_the_mean_so_far(self, tmp_path: Path) -> None:
+    def test_without_a_final_score_the_mean_is_shown(self, tmp_path: Path) -> None:
+        """Without a final score the mean so far is shown with counts and bounds."""
         words = page_of(every_outcome(tmp_path).save()).words
 
         assert "0.375 Mean so far, 95 % interval" in words
@@ -100,11 +107,13 @@ class TestTheScore:
         assert "1 not generated, 1 not evaluated" in words
 
     def test_a_forced_score_says_so(self, tmp_path: Path) -> None:
+        """A score of an incomplete run says so."""
         page = page_of(every_outcome(tmp_path).save(final_score=0.2, complete=False))
 
         assert "Scored before it was complete: what was missing counts 0." in page.words
 
     def test_a_stale_score_is_not_shown(self, tmp_path: Path) -> None:
+        """A score that is stale is not shown."""
         run = MadeRun(tmp_path)
         run.graded("a", 1)
         run.save(final_score=1)
@@ -116,6 +125,7 @@ class TestTheScore:
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_too_few_tasks_have_no_interval(self, tmp_path: Path, count: int) -> None:
+        """Fewer than two tasks have no interval."""
         run = MadeRun(tmp_path)
         for number in range(count):
             run.graded(f"t{number}", 0.5)
@@ -126,9 +136,8 @@ class TestTheScore:
         assert said in page.words
         assert len(page.table.rows) == count
 
-    def test_where_all_failed_there_is_no_score_and_no_chart_of_scores(
-        self, tmp_path: Path
-    ) -> None:
+    def test_failed_run_has_no_score_and_no_chart(self, tmp_path: Path) -> None:
+        """A run in which all tasks failed has neither a score nor a chart of scores."""
         run = MadeRun(tmp_path)
         for number in range(3):
             run.failed(f"t{number}", "ValueError: no luck")
@@ -142,7 +151,8 @@ class TestTheScore:
 
 
 class TestCharts:
-    def test_each_says_in_words_what_it_shows(self, tmp_path: Path) -> None:
+    def test_each_chart_has_a_description(self, tmp_path: Path) -> None:
+        """Each chart has a description in words."""
         view = every_outcome(tmp_path).save()
         content = write_page(view, tmp_path / "x.html", groups={"right": "easy", "slow": "hard"})
 
@@ -152,7 +162,8 @@ class TestCharts:
         assert "Input tokens of 2 tasks. 1,000: 2." in said
         assert said[-1] == "Means with 95 % intervals. easy: 1, n = 1; hard: 0, n = 1."
 
-    def test_quantities_come_with_their_middle_and_ends(self, tmp_path: Path) -> None:
+    def test_quantities_have_median_and_range(self, tmp_path: Path) -> None:
+        """Quantities are shown with their median, range and sum."""
         words = page_of(every_outcome(tmp_path).save()).words
 
         assert "Cost median $0.50, from $0.25 to $0.75, in all $1.00; not known of 6" in words
@@ -161,7 +172,8 @@ class TestCharts:
 
 
 class TestGroups:
-    def test_each_has_its_mean_and_interval(self, tmp_path: Path) -> None:
+    def test_group_has_mean_and_interval(self, tmp_path: Path) -> None:
+        """Each group has its mean and interval."""
         run = MadeRun(tmp_path)
         for number in range(4):
             run.graded(f"t{number}", number / 4)
@@ -171,7 +183,8 @@ class TestGroups:
         assert "a 2 2 0.125 -1.463 to 1.713 b 2 2 0.625 -0.9633 to 2.213" in page.words
         assert page.table.rows["t3"]["topic"] == "b"
 
-    def test_of_very_many_the_first_are_shown(self, tmp_path: Path) -> None:
+    def test_many_groups_are_cut(self, tmp_path: Path) -> None:
+        """Of very many groups the first are shown."""
         run = MadeRun(tmp_path)
         for number in range(210):
             run.graded(f"t{number}", 1)
@@ -183,7 +196,8 @@ class TestGroups:
 
 
 class TestErrors:
-    def test_they_are_grouped_and_lead_to_their_tasks(self, tmp_path: Path) -> None:
+    def test_errors_are_grouped_with_links(self, tmp_path: Path) -> None:
+        """Errors are grouped and link to their tasks."""
         page = page_of(every_outcome(tmp_path).save())
 
         assert (
@@ -196,14 +210,16 @@ class TestErrors:
         ]
         assert links == ["broken-1", "broken-2", "unfair"]
 
-    def test_of_very_many_tasks_the_first_are_named(self, tmp_path: Path) -> None:
+    def test_many_tasks_of_an_error_are_cut(self, tmp_path: Path) -> None:
+        """Of very many tasks with an error the first are named."""
         run = MadeRun(tmp_path)
         for number in range(205):
             run.failed(f"t{number}", "ValueError: no luck")
 
         assert "t199 and 5 more: choose the state in the table below" in page_of(run.save()).words
 
-    def test_files_that_can_not_be_read_are_named(self, tmp_path: Path) -> None:
+    def test_unreadable_files_are_named(self, tmp_path: Path) -> None:
+        """Files that can't be read are named."""
         run = MadeRun(tmp_path)
         run.graded("a", 1)
         view = run.save()
@@ -211,7 +227,8 @@ class TestErrors:
 
         assert f"Can't be read: {tmp_path}/r1/a/eval.json" in page_of(view).words
 
-    def test_where_there_are_none_there_is_no_word_of_them(self, tmp_path: Path) -> None:
+    def test_run_without_errors_has_no_section(self, tmp_path: Path) -> None:
+        """A run without errors has no section about them."""
         run = MadeRun(tmp_path)
         run.graded("a", 1)
 
@@ -219,7 +236,8 @@ class TestErrors:
 
 
 class TestTasks:
-    def test_each_has_a_row_in_the_runs_order(self, tmp_path: Path) -> None:
+    def test_task_rows_keep_the_runs_order(self, tmp_path: Path) -> None:
+        """Each task has a row, in the order of the run."""
         table = page_of(every_outcome(tmp_path).save()).table
 
         assert list(table.rows) == [
@@ -240,7 +258,8 @@ class TestTasks:
         assert table.rows["broken-1"]["error"] == "ValueError: no luck with 'broken-1'"
         assert table.rows["missing"]["State"] == "not generated yet"
 
-    def test_it_opens_to_its_texts_and_facts(self, tmp_path: Path) -> None:
+    def test_task_row_opens_texts_and_facts(self, tmp_path: Path) -> None:
+        """A row opens to the texts and facts of its task."""
         opened = page_of(every_outcome(tmp_path).save()).table.of("half")
 
         assert opened["texts"] == {
@@ -251,7 +270,8 @@ class TestTasks:
         assert opened["facts"]["Evaluated by"] == "local (legacy API, version e1)"
         assert opened["facts"]["Took"] == "5 s generating, 500 ms evaluating"
 
-    def test_links_lead_from_the_page_to_its_folders(self, tmp_path: Path) -> None:
+    def test_links_are_relative_to_the_page(self, tmp_path: Path) -> None:
+        """Links lead from the page to the folders of the tasks."""
         view = every_outcome(tmp_path).save()
         inside = page_of(view).table
         (tmp_path / "else where").mkdir()
@@ -264,7 +284,8 @@ class TestTasks:
         assert outside.of("right")["links"]["Logs"] == "./../r1/right/agent_logs/"
         assert inside.of("missing")["links"] == {}
 
-    def test_without_javascript_it_says_what_lists_them(self, tmp_path: Path) -> None:
+    def test_page_without_javascript_names_export(self, tmp_path: Path) -> None:
+        """Without JavaScript the page names the export command."""
         page = page_of(every_outcome(tmp_path).save())
 
         assert (
@@ -274,7 +295,8 @@ class TestTasks:
 
 
 class TestProvenance:
-    def test_it_names_settings_code_and_graders(self, tmp_path: Path) -> None:
+    def test_provenance_has_settings_code_and_graders(self, tmp_path: Path) -> None:
+        """The provenance has settings, code, service and graders."""
         words = page_of(every_outcome(tmp_path).save()).words
 
         for said in (
@@ -294,12 +316,14 @@ class TestProvenance:
             assert said in words
 
     def test_commands_are_whole(self, tmp_path: Path) -> None:
+        """Commands are shown completely."""
         page = page_of(every_outcome(tmp_path).save())
 
         assert "uv run my-bench-runner run --run-id r1" in [each.text for each in page.all("pre")]
 
 
-def test_the_same_run_makes_the_same_page_but_for_the_time(tmp_path: Path) -> None:
+def test_same_run_makes_the_same_page(tmp_path: Path) -> None:
+    """The same run makes the same page but for the time."""
     view = every_outcome(tmp_path).save()
     pages = [write_page(view, tmp_path / "x.html").splitlines() for _ in range(2)]
 
@@ -308,7 +332,8 @@ def test_the_same_run_makes_the_same_page_but_for_the_time(tmp_path: Path) -> No
     assert all(b"Made " in line or b"UTC" in line for line in different)
 
 
-def test_an_error_in_grading_has_its_question_and_answer(tmp_path: Path) -> None:
+def test_evaluation_error_has_question_and_answer(tmp_path: Path) -> None:
+    """A task whose evaluation failed has its question and answer."""
     run = MadeRun(tmp_path)
     run.failed("a", "KeyError: 'x'", Phase.EVALUATE)
 

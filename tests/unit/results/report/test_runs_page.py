@@ -31,7 +31,8 @@ class TestSeveral:
         views = self.two(tmp_path)
         return Parsed(write_page_of_several(views, tmp_path / "both.html", groups=groups))
 
-    def test_head_figures_stand_side_by_side(self, tmp_path: Path) -> None:
+    def test_runs_are_side_by_side(self, tmp_path: Path) -> None:
+        """The main figures of several runs are side by side."""
         words = self.page(tmp_path).words
 
         assert "2 runs side by side" in words
@@ -41,7 +42,8 @@ class TestSeveral:
         assert "Errors 0 1" in words
         assert "Complete yes no" in words
 
-    def test_they_are_compared_task_by_task(self, tmp_path: Path) -> None:
+    def test_runs_are_compared_task_by_task(self, tmp_path: Path) -> None:
+        """Two runs are compared on their common tasks."""
         words = self.page(tmp_path).words
 
         assert (
@@ -51,13 +53,15 @@ class TestSeveral:
         assert "another content" not in words
 
     def test_intervals_are_in_one_chart(self, tmp_path: Path) -> None:
+        """The intervals of several runs are in one chart."""
         content = write_page_of_several(self.two(tmp_path), tmp_path / "both.html")
 
         (said,) = charts(content)
         assert said.startswith("Means with 95 % intervals. a: 0.4167 (")
         assert "; b: 0.625 (" in said
 
-    def test_common_tasks_have_the_scores_of_each(self, tmp_path: Path) -> None:
+    def test_common_tasks_have_scores_of_each_run(self, tmp_path: Path) -> None:
+        """Common tasks have the scores of each run."""
         page = self.page(tmp_path)
 
         rows = page.table.rows
@@ -70,7 +74,8 @@ class TestSeveral:
         assert opened["texts"] == {"Error in b": ("ValueError: no luck", 0, "")}
         assert opened["links"] == {"Files of a": "./a/t4/", "Files of b": "./b/t4/"}
 
-    def test_groups_have_the_mean_of_each(self, tmp_path: Path) -> None:
+    def test_groups_have_the_mean_of_each_run(self, tmp_path: Path) -> None:
+        """Groups have the mean of each run."""
         groups = topics(["t0", "t1", "t2", "t3", "t4"])
 
         page = self.page(tmp_path, groups=groups)
@@ -78,12 +83,14 @@ class TestSeveral:
         assert "algebra 0 (0 to 0.6576), n = 2 0.25, n = 1" in page.words
         assert page.table.rows["t1"]["topic"] == "geometry"
 
-    def test_of_very_many_groups_the_first_are_shown(self, tmp_path: Path) -> None:
+    def test_many_groups_of_runs_are_cut(self, tmp_path: Path) -> None:
+        """Of very many groups of several runs the first are shown."""
         groups = {f"t{number}": f"g{number}" for number in range(210)}
 
         assert "The first 200 of 210 groups." in self.page(tmp_path, groups=groups).words
 
-    def test_tasks_that_changed_in_between_are_told(self, tmp_path: Path) -> None:
+    def test_changed_tasks_are_not_compared(self, tmp_path: Path) -> None:
+        """Tasks that changed between the runs are named and not compared."""
         first = MadeRun(tmp_path, "a")
         second = MadeRun(tmp_path, "b", {"task_hashes": {"t": "another"}})
         first.graded("t", 1)
@@ -104,9 +111,8 @@ class TestSeveral:
             (2, "Worse: B scores lower, and the 95 % interval of the difference leaves out 0."),
         ],
     )
-    def test_the_verdict_is_that_of_compare(
-        self, tmp_path: Path, passed: int, verdict: str
-    ) -> None:
+    def test_verdict_is_that_of_compare(self, tmp_path: Path, passed: int, verdict: str) -> None:
+        """The verdict is that of the compare command."""
         first, second = MadeRun(tmp_path, "a"), MadeRun(tmp_path, "b")
         for number in range(40):
             first.graded(f"t{number}", float(number < 20))
@@ -119,12 +125,14 @@ class TestSeveral:
         assert "One run each does not show how much each varies from run to run." in page.words
 
     def test_warnings_are_beside_the_verdict(self, tmp_path: Path) -> None:
+        """The warnings of the comparison are beside the verdict."""
         words = self.page(tmp_path).words
 
         assert "B is not complete: 1 of 5 task(s) are not done" in words
         assert "4 task(s) are few: the interval is rough" in words
 
-    def test_hostile_texts_are_text_there_too(self, tmp_path: Path) -> None:
+    def test_hostile_texts_of_several_runs(self, tmp_path: Path) -> None:
+        """Hostile texts are text on a page of several runs, too."""
         one, two = hostile_run(tmp_path, "<b onclick=hit()>"), hostile_run(tmp_path, "javascript:x")
 
         views = [one.save(), two.save()]

@@ -24,7 +24,8 @@ SECRET = "key-that-is-secret-42"
         ("👩\u200d🔬 and é", "👩\u200d🔬 and é"),
     ],
 )
-def test_what_is_not_seen_is_made_visible(text: str, seen: str) -> None:
+def test_invisible_characters_are_shown(text: str, seen: str) -> None:
+    """Invisible characters are shown as visible ones."""
     assert visible(text) == seen
     seen.encode()
 
@@ -37,11 +38,13 @@ def test_what_is_not_seen_is_made_visible(text: str, seen: str) -> None:
         ("it is\x07 no secret", "it is␇ no secret"),
     ],
 )
-def test_secrets_are_masked_also_behind_escapes(text: str, masked: str) -> None:
+def test_secrets_are_masked_behind_escapes(text: str, masked: str) -> None:
+    """Secrets are masked, also when escapes interrupt them."""
     assert texts(SECRET).shown(text) == masked
 
 
-def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
+def test_long_text_keeps_beginning_and_end() -> None:
+    """A long text keeps its beginning and its end."""
     text = "".join(str(number % 10) for number in range(100))
 
     cut = texts().cut(text, 30)
@@ -50,7 +53,8 @@ def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
     assert texts().cut(text, 100) == Cut(text)
 
 
-def test_cutting_leaves_no_part_of_a_secret() -> None:
+def test_cut_leaves_no_part_of_a_secret() -> None:
+    """A cut leaves no part of a secret."""
     cut = texts(SECRET).cut(f"{'x' * 10}{SECRET}{'y' * 100}{SECRET}{'z' * 5}", 30)
 
     assert not any(SECRET[start : start + 6] in "".join(map(str, cut)) for start in range(15))
@@ -64,5 +68,6 @@ def test_cutting_leaves_no_part_of_a_secret() -> None:
         (" " * 50 + "end", "end"),
     ],
 )
-def test_a_line_is_closed_up_and_cut(text: str, line: str) -> None:
+def test_line_is_joined_and_cut(text: str, line: str) -> None:
+    """A line has single spaces and is cut."""
     assert texts().line(text, 10) == line

@@ -24,6 +24,7 @@ def unpacked(table: TaskTable) -> list[dict[str, Any]]:
 
 
 def test_each_task_is_at_its_place() -> None:
+    """Each task is at its place in the index and in the parts."""
     table = TaskTable([STATE], 120, texts())
     for number in range(120):
         table.add(Entry(task_id=f"t{number}", cells=["scored"], texts={"Answer": f"a{number}"}))
@@ -38,7 +39,8 @@ def test_each_task_is_at_its_place() -> None:
     assert -(-120 // index["part"]) == len(table.parts)
 
 
-def test_a_column_without_any_value_is_left_out() -> None:
+def test_column_without_values_is_left_out() -> None:
+    """A column without values is left out."""
     table = TaskTable([STATE, SCORE], 1, texts())
     table.add(Entry(task_id="t", cells=["scored", None]))
 
@@ -48,7 +50,8 @@ def test_a_column_without_any_value_is_left_out() -> None:
     assert index["rows"] == [["t", "", "", "scored"]]
 
 
-def test_empty_facts_are_left_out_and_empty_texts_are_not() -> None:
+def test_empty_facts_are_left_out() -> None:
+    """Empty facts are left out, and empty texts are kept."""
     table = TaskTable([], 1, texts())
     link = Link("Logs", "./t/agent_logs/", "t/agent_logs")
     entry = Entry(task_id="t", facts={"Cost": "", "Turns": "3"}, texts={"Answer": ""}, links=[link])
@@ -66,7 +69,8 @@ def test_empty_facts_are_left_out_and_empty_texts_are_not() -> None:
 
 
 @pytest.mark.parametrize(("count", "longest"), [(10, 20_000), (5_000, 1_200), (100_000, 500)])
-def test_the_more_tasks_the_shorter_are_their_texts(count: int, longest: int) -> None:
+def test_more_tasks_have_shorter_texts(count: int, longest: int) -> None:
+    """The more tasks there are, the shorter are their texts."""
     table = TaskTable([], count, texts())
     table.add(Entry(task_id="t", texts={"Answer": "x" * 100_000}))
     table.index()
@@ -77,9 +81,10 @@ def test_the_more_tasks_the_shorter_are_their_texts(count: int, longest: int) ->
     assert left_out == 100_000 - longest
 
 
-def test_texts_that_can_not_be_packed_do_not_make_the_page_too_large(
+def test_page_size_is_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Texts that can't be compressed do not make the page too large."""
     monkeypatch.setattr(task_table, "_PACKED", 200_000)
     chance = random.Random(1)
     table = TaskTable([], 500, texts())
@@ -95,7 +100,8 @@ def test_texts_that_can_not_be_packed_do_not_make_the_page_too_large(
     assert found[-1]["texts"][0][2] == 3_500
 
 
-def test_json_can_not_leave_its_script_element() -> None:
+def test_json_cannot_leave_its_script_element() -> None:
+    """JSON can't leave its script element and is read as it was."""
     value = ["</script><!--&", "\u2028\u2029"]
 
     written = script_json(value)
