@@ -1,7 +1,5 @@
 """Deprecated names of the author's API, which work for one more major version, and warn."""
 
-from __future__ import annotations
-
 import warnings
 from typing import NamedTuple
 

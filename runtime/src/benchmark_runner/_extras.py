@@ -1,7 +1,5 @@
 """The extras of the distribution: what some commands need, and how to install it."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """JSON files: a model as bytes, or large parts of it item by item."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Masking of secrets in everything that is written and printed."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """The secrets in an environment, a command line or a URL."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence

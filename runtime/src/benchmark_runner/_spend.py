@@ -1,7 +1,5 @@
 """Money and tokens that generations take."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from benchmark_runner._scores import finite

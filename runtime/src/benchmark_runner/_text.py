@@ -1,7 +1,5 @@
 """Text for people: safe for a terminal, with numbers, times and names in one form each."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Sequence

@@ -4,8 +4,6 @@ It is one call of copier, which asks the questions and writes the files. Added a
 copier would end in a traceback for, or does not know.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

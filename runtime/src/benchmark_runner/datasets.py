@@ -5,8 +5,6 @@ the list; JSONL has one such object a line; CSV has a header with at least ``id`
 ``question``.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

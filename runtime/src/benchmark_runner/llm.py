@@ -1,7 +1,5 @@
 """Sampling and endpoint settings of the model, from the flags to ``generate()``."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Annotated, Any
 

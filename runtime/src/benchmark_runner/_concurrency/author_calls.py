@@ -1,7 +1,5 @@
 """Calls of an author's functions: coroutines on the event loop, plain functions in a thread."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import contextvars

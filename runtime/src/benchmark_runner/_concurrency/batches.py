@@ -1,7 +1,5 @@
 """Items collected on the event loop and processed in a thread, in batches."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Sequence

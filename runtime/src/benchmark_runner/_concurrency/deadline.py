@@ -1,7 +1,5 @@
 """Calls of an author's methods under a time limit of the framework."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

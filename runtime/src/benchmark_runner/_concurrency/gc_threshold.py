@@ -1,7 +1,5 @@
 """The threshold of Python's garbage collector."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ An agent that computes, or waits, without ``await`` stops everything else in its
 reported, and the time that other tasks lose does not count against their time limits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import threading

@@ -4,8 +4,6 @@ Waking the event loop for each of hundreds of calls costs more than the calls: i
 for all that have ended meanwhile.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable

@@ -3,15 +3,16 @@
 Each works in a thread of its own: nothing that a run does waits for a terminal.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import Self, TextIO
+
+from rich.segment import Segments
 
 from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._progress.events import Event, LoopBlocked
@@ -25,12 +26,6 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner._progress.tally import Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from rich.segment import Segments
-
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0

@@ -3,26 +3,21 @@
 ``docs/events.md`` describes the lines. A run does without them where the disk refuses.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._progress.events import Event, InvocationEnded, InvocationStarted, name_of
 from benchmark_runner._text import in_one_line
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 #: Seconds between two writes.
 INTERVAL = 0.25

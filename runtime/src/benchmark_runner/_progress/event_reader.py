@@ -1,7 +1,5 @@
 """Reads a run's ``events.jsonl``, also while it is written; skips what it does not know."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

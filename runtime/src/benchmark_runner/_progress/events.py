@@ -1,7 +1,5 @@
 """The events of a run, which the engine emits; ``docs/events.md`` describes them as logged."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

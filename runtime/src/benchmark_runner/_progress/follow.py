@@ -1,7 +1,5 @@
 """The display of a run that other processes work on, from its log of events."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Callable, Generator

@@ -1,10 +1,8 @@
 """The listeners of a command on a run: the display, and the log of events."""
 
-from __future__ import annotations
-
 import asyncio
 from threading import Lock
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from benchmark_runner._concurrency.loop_watch import current_owner
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
@@ -16,11 +14,9 @@ from benchmark_runner._progress.events import (
     InvocationStarted,
     RetryScheduled,
 )
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.client.retry import RetryNotice
 from benchmark_runner.errors import ArtifactError, describe
-
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.client.retry import RetryNotice
 
 
 class Listeners:

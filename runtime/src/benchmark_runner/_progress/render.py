@@ -3,16 +3,10 @@
 Text of services and names of tasks are made safe for a terminal, and cut to its width.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator
 
-from typing import TYPE_CHECKING
-
+from benchmark_runner._progress.tally import ActiveTask, Tally
 from benchmark_runner._text import clock, dollars, in_one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from benchmark_runner._progress.tally import ActiveTask, Tally
 
 #: A row is never longer, so that most windows can be resized without breaking it.
 WIDEST = 80

@@ -1,7 +1,5 @@
 """The counts of a run, from its events: nothing here is drawn, read or written."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The limits after which a run starts no new task: cost, errors, identical errors in a row."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from benchmark_runner._run.failure_kinds import common_reason

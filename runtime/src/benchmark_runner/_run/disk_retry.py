@@ -1,7 +1,5 @@
 """Write results off the event loop, retrying while the disk is full."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress

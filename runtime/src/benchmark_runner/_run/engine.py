@@ -4,12 +4,10 @@ Both have limits of their own, so that neither waits for the other. A result is 
 event tells of it. A task that waits takes no more memory than its id.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from benchmark_runner._concurrency.loop_watch import LoopWatch, Stall
 from benchmark_runner._concurrency.slots import Slot, Slots
@@ -20,9 +18,14 @@ from benchmark_runner._progress.events import (
     Listener,
     LoopBlocked,
 )
+from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.evaluate import EvaluationStep
 from benchmark_runner._run.generate import GenerationStep, SavedGeneration
+from benchmark_runner._run.graded_by import CommandGrader
+from benchmark_runner._run.plan import Plan
+from benchmark_runner._run.service_settings import ServiceSettings
+from benchmark_runner._run.session import Session
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.errors import (
     ArtifactError,
@@ -32,13 +35,6 @@ from benchmark_runner.errors import (
     describe,
 )
 from benchmark_runner.schemas import Phase
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.caps import Caps
-    from benchmark_runner._run.graded_by import CommandGrader
-    from benchmark_runner._run.plan import Plan
-    from benchmark_runner._run.service_settings import ServiceSettings
-    from benchmark_runner._run.session import Session
 
 #: Number of evaluations that may wait for a retry, for each one that may run.
 _WAITING_PER_SLOT = 4
@@ -114,10 +110,7 @@ class Engine:
         return self._refused_by or self._paused_by
 
     async def _generate_from(
-        self,
-        task_ids: Iterator[str],
-        step: GenerationStep,
-        to_evaluate: asyncio.Queue[str | None],
+        self, task_ids: Iterator[str], step: GenerationStep, to_evaluate: asyncio.Queue[str | None]
     ) -> None:
         for task_id in task_ids:
             if self._is_stopped():  # asked only if a task is left

@@ -1,16 +1,15 @@
 """The evaluation of one generation: call the service, and save the result."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
+from benchmark_runner._run.generate import SavedGeneration
+from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
@@ -18,10 +17,6 @@ from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
 from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.generate import SavedGeneration
-    from benchmark_runner._run.graded_by import CommandGrader
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """The kinds of failures, told apart once, where an error is caught."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Generator

@@ -1,14 +1,11 @@
 """The generation of one task: call the author's agent, and save the result."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
 from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
@@ -16,7 +13,7 @@ from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost
 from benchmark_runner._versions import Code
-from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
+from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
     Failure,
@@ -26,9 +23,6 @@ from benchmark_runner.schemas import (
     Phase,
     Task,
 )
-
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 
 @dataclass(frozen=True, slots=True)

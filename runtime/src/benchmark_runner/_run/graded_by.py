@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
 from benchmark_runner._text import some_ids
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.preflight import fetch_version
+from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import RunIdentityError
-
-if TYPE_CHECKING:
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.client.retry import RetryPolicy
-    from benchmark_runner.schemas import EvalResult, ScoreResult
+from benchmark_runner.schemas import EvalResult, ScoreResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.task_files import TaskFiles
 
 
 class Reason(StrEnum):

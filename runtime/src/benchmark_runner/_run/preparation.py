@@ -1,12 +1,11 @@
 """The preparation of a command: its plan and grader, and the files to change before it starts."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted
@@ -20,20 +19,16 @@ from benchmark_runner._run.graded_by import (
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.score import EvalsDigest, current_score
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
+from benchmark_runner._run.session import Session
 from benchmark_runner._run.summary import RunSummary, Summaries, task_value
 from benchmark_runner._stats.means import RunningMean
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
+from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import RunIdentityError, RunnerDefinitionError
 from benchmark_runner.schemas import GenerationStatus
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from benchmark_runner._run.session import Session
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.base import BenchmarkRunner
-    from benchmark_runner.checkpoint import RunConfig
 
 _GRADED = frozenset({Reason.GRADED, Reason.DID_NOT_COMPLETE})
 _DONE = _GRADED | {Reason.GENERATED}

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from benchmark_runner._concurrency.deadline import (
     CancelledWithResult,
@@ -14,17 +14,15 @@ from benchmark_runner._concurrency.deadline import (
     call_within,
 )
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._run.graded_by import CommandGrader
+from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._scores import finite
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 from benchmark_runner.schemas import EvalResult, ScoreResult
-
-if TYPE_CHECKING:
-    from benchmark_runner._run.graded_by import CommandGrader
-    from benchmark_runner._run.summary import RunSummary
-    from benchmark_runner.artifacts.run_folder import RunArtifacts
 
 _FIX_SCORE = "Correct score() in runner/benchmark.py; the evaluations are on disk."
 

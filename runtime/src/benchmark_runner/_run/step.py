@@ -1,20 +1,15 @@
 """A step of a task, generate or evaluate: a call of the author's method, under a time limit."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within, is_cancelled
 from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope
-
-if TYPE_CHECKING:
-    from benchmark_runner._progress.events import Listener
-    from benchmark_runner._run.disk_retry import DiskWriter
-    from benchmark_runner._run.session import Session
+from benchmark_runner._progress.events import Listener
+from benchmark_runner._run.disk_retry import DiskWriter
+from benchmark_runner._run.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
@@ -15,6 +15,8 @@ from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
+from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import (
     EvalResult,
@@ -26,10 +28,6 @@ from benchmark_runner.schemas import (
     ScoreBounds,
     ScoreCounts,
 )
-
-if TYPE_CHECKING:
-    from benchmark_runner.artifacts.task_files import TaskFiles
-    from benchmark_runner.base import BenchmarkRunner
 
 _FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations are on disk."
 

@@ -1,7 +1,5 @@
 """The distributions behind intervals and tests, to eight digits for 100,000 scores."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 

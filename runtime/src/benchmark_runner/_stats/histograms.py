@@ -1,7 +1,5 @@
 """Histograms of scores, durations, tokens or costs, with a handful of bars."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections import Counter

@@ -1,7 +1,5 @@
 """Confidence intervals of a mean."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

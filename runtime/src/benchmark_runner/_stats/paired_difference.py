@@ -1,7 +1,5 @@
 """The difference between two runs, task by task."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """Atomic writes: a reader finds the old content of a file or the new one, never a part."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Generator, Iterable

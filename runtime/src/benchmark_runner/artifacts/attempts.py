@@ -1,7 +1,5 @@
 """The earlier attempts of a task, in its ``attempts/`` folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The locks of a run: file locks, which the kernel releases when their process ends."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket

@@ -16,8 +16,6 @@
 Every change goes through :mod:`benchmark_runner.artifacts.storage`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable, Iterable

@@ -5,8 +5,6 @@ Only this module changes files there, except for the lock files of
 every write path, and the trade-offs.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

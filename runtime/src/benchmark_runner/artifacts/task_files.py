@@ -1,7 +1,5 @@
 """The generation and the eval of one task, each file read once."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from functools import cached_property

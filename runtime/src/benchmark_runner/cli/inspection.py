@@ -1,7 +1,5 @@
 """The benchmark and its runs, opened by the commands that only read, such as ``status``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass

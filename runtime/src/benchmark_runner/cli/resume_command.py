@@ -4,8 +4,6 @@ They are made from the run's config, so that all commands print the same one, an
 fresh shell.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The checks of the flags that a person gave, before anything is opened."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

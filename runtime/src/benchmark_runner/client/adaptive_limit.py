@@ -4,8 +4,6 @@ A 429 without ``Retry-After`` halves it. About one full round of successes adds 
 that it stays near to what the service can take.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 

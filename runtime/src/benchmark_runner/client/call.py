@@ -1,7 +1,5 @@
 """A call to the benchmark service: its path, its body, and its place in messages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO

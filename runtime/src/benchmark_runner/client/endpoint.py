@@ -1,7 +1,5 @@
 """The URL of the benchmark service, and the key for it."""
 
-from __future__ import annotations
-
 import base64
 import ipaddress
 import os

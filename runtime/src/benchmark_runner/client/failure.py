@@ -1,7 +1,5 @@
 """Errors of failed calls: each with a message that names the cause, and a hint."""
 
-from __future__ import annotations
-
 import json
 from http import HTTPStatus
 from typing import cast

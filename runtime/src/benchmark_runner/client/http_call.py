@@ -1,7 +1,5 @@
 """Calls over HTTP: their retries, their place among others, their deadlines and errors."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 The limit is on the decompressed bytes, so that no answer can fill the memory.
 """
 
-from __future__ import annotations
-
 import asyncio
 import zlib
 from collections.abc import Mapping

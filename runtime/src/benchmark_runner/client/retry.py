@@ -1,7 +1,5 @@
 """Retries of a call to the service: how often, for how long, and with which waits."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast

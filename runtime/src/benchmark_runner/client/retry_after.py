@@ -1,7 +1,5 @@
 """The time at which a service wants to be asked again: ``Retry-After``, or a 429's own words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The typed client of the benchmark service: every request of the service contract."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The meaning of each HTTP status of the service contract, and the hint that goes with it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus

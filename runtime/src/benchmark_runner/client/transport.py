@@ -3,8 +3,6 @@
 ``docs/transport.md`` in the runtime's sources says why, and what depends on the inside of httpx.
 """
 
-from __future__ import annotations
-
 import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping

@@ -1,7 +1,5 @@
 """The embedded benchmark service: evaluates on this machine, in-process or on a port."""
 
-from __future__ import annotations
-
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.local.app import LocalService
 

@@ -4,8 +4,6 @@ The same client talks to it as to a deployed service, in-process or on a port, a
 as that would: authentication first, then the path, then the body.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hmac

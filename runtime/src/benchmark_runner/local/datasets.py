@@ -1,7 +1,5 @@
 """The datasets of the embedded service, found by name and read when asked for."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import threading

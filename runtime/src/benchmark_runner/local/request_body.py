@@ -1,7 +1,5 @@
 """Request bodies: read, validated, and refused in the form that FastAPI uses."""
 
-from __future__ import annotations
-
 import re
 from typing import Self, TypeVar
 

@@ -1,7 +1,5 @@
 """The embedded service on a port, for a team, a container or a test."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import socket

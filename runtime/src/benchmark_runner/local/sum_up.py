@@ -1,7 +1,5 @@
 """The score of submitted evaluations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, JsonValue, ValidationError

@@ -1,7 +1,5 @@
 """JSON fragments about a run that commands and reports share."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from benchmark_runner._run.summary import RunSummary

@@ -1,7 +1,5 @@
 """The words of terminal and report for the facts of a run: scores, tokens, costs, errors."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from math import isclose
 from pathlib import Path

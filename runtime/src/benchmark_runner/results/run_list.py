@@ -1,7 +1,5 @@
 """The runs in a results folder, with the few numbers that a list shows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

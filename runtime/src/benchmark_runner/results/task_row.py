@@ -1,7 +1,5 @@
 """One task of a run as a flat row, without its long texts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum

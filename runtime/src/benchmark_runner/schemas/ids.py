@@ -1,7 +1,5 @@
 """Ids, each of which names a folder."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The shapes on the wire: requests to the benchmark service, and its answers."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator

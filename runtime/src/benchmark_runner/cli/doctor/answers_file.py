@@ -1,7 +1,5 @@
 """The answers file, which every update of the template needs."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import cast

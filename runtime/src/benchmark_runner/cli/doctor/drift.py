@@ -1,7 +1,5 @@
 """The framework's files, compared with what the template makes of the project's answers."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The result of one check: ok, a fault, or not checked, and what to do about it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal

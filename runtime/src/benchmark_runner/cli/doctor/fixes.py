@@ -1,7 +1,5 @@
 """Commands that fix a repository, for a new shell in the same folder."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 import sys

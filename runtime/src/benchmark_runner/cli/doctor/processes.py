@@ -1,7 +1,5 @@
 """Other programs, run with a time limit and without questions to a person."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

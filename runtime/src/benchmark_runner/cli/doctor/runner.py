@@ -1,7 +1,5 @@
 """The author's code (runner, default dataset, grader), and the service that it names."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The installed runtime: its version, and another project that overwrites its files."""
 
-from __future__ import annotations
-
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path

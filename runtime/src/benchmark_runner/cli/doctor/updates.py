@@ -1,7 +1,5 @@
 """Updates of the template: what the last one left to merge, and whether there is a newer one."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

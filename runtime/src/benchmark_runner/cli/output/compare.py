@@ -1,7 +1,5 @@
 """The result of ``compare`` and its JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 

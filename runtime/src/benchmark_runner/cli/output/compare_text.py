@@ -1,7 +1,5 @@
 """The text of ``compare``: at 80 columns, the verdict last."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """The output of ``doctor``: a line for each check, a remedy below it, and a last line."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import AsyncIterator, Iterator
 

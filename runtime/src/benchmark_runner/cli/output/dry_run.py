@@ -1,7 +1,5 @@
 """The output of ``run --dry-run``: the plan of a run, as text and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark_runner._run.plan import Reason

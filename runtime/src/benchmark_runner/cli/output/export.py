@@ -1,7 +1,5 @@
 """The output of ``export``: the tasks of a run as CSV or JSON Lines, written row by row."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """The report of one run or several, written to its file, and its JSON."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The output of ``run``, ``evaluate`` and ``score``: the first and the last lines, and the JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from benchmark_runner._run.plan import Plan

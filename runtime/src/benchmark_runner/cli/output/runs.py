@@ -1,7 +1,5 @@
 """The output of ``runs``: a table of the runs, and its JSON."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Iterator, Sequence

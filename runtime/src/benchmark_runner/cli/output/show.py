@@ -1,7 +1,5 @@
 """The output of ``show``: one task with all its texts, as text and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The output of ``status``: the state of a run, as text and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The lines on score, tasks, errors and cost that ``run`` and ``status`` print alike."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

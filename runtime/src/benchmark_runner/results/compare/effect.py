@@ -3,8 +3,6 @@
 A is the baseline, B the candidate; a difference is B less A, and a higher score is better.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

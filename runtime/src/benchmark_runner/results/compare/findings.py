@@ -25,8 +25,6 @@ Tasks with a score in A only would, left out, hide that B breaks on them. Those 
 B only hide nothing that speaks against B.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum

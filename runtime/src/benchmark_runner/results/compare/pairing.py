@@ -4,8 +4,6 @@ A is the baseline, B the candidate. Each task is compared, or in :attr:`Pairing.
 reason. A task that ran out of time or turns is compared, as 0.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """One of the two runs of a comparison, read in one pass."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -4,8 +4,6 @@ An obstacle makes two runs not comparable, whatever the numbers say. B is *bette
 holds, too, with the tasks that have a score in A only counted as 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -4,8 +4,6 @@ Colours are CSS variables, which the page sets for light and dark. A label says 
 chart shows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from html import escape

@@ -1,7 +1,5 @@
 """The HTML file of a report: it needs no network, and runs no script but its own."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256

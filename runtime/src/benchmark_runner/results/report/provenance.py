@@ -1,7 +1,5 @@
 """The origin of a run's results: settings, code, graders and invocations."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """The figures of a run in a report, read in one pass over its tasks."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

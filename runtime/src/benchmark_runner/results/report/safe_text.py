@@ -1,7 +1,5 @@
 """Text of models, services and datasets, made safe for a page: masked, and all of it visible."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

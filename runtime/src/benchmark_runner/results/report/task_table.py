@@ -4,8 +4,6 @@ A page of thousands of tasks opens at once that way: it reads the index only, an
 what is shown.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import os
