@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -27,6 +28,8 @@ from benchmark_runner._progress.events import EvaluationFinished, GenerationFini
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.workflow import Workflow
+from benchmark_runner.artifacts import storage
+from benchmark_runner.artifacts.atomic_file import write_new
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
@@ -53,6 +56,10 @@ if TYPE_CHECKING:
 PARALLEL_GRADINGS = 2
 MODEL = "the-model"
 TEMPERATURE = 0.5
+
+
+def _write_new(_owner: Storage | None, path: str, data: bytes, *, durable: bool) -> None:
+    write_new(path, data, durable=durable)
 
 
 class ScriptedRunner(BenchmarkRunner):
@@ -206,8 +213,9 @@ class World:
         self._cancel: Callable[[], object] = lambda: None
 
     def _take_over(self) -> None:
-        for method in ("_write_new", "make_folder", "move", "remove"):
+        for method in ("make_folder", "move", "remove"):
             self._patch.setattr(Storage, method, self._step(getattr(Storage, method)))
+        self._patch.setattr(storage, "write_new", partial(self._step(_write_new), None))
         tidy = RunLocks._remove_unused
         self._patch.setattr(
             RunLocks,
@@ -223,13 +231,13 @@ class World:
         self._patch.setattr(loop_watch, "BLOCKED_AFTER", math.inf)
 
     def _step(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def step(storage: Storage, path: Path, *rest: Any, **named: Any) -> Any:
+        def step(owner: Storage | None, path: Path | str, *rest: Any, **named: Any) -> Any:
             if self._dead:
                 raise Died
             self._steps += 1
-            kind, writes = self._due(), method.__name__ == "_write_new"
+            kind, writes = self._due(), method is _write_new
             if kind is None or (kind == "kill within" and not writes):
-                return method(storage, path, *rest, **named)
+                return method(owner, path, *rest, **named)
             self._ended.disturbed = True
             match kind:
                 case "cancel":
@@ -240,13 +248,13 @@ class World:
                     raise ArtifactError(f"{path}: can't be written: no space left on device")
                 case _:
                     if kind == "kill after":
-                        method(storage, path, *rest, **named)
+                        method(owner, path, *rest, **named)
                     elif kind == "kill within":
                         whole = rest[0] if isinstance(rest[0], bytes) else b"".join(rest[0])
-                        method(storage, path, whole[: len(whole) // 2])
+                        method(owner, path, whole[: len(whole) // 2], **named)
                     self._dead = True
                     raise Died
-            return method(storage, path, *rest, **named)
+            return method(owner, path, *rest, **named)
 
         return step
 
