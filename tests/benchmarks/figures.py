@@ -40,8 +40,8 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """Ours to the other's."""
-        return self.ours / self.other
+        """Ours to the other's; infinite if the other's was too small to measure."""
+        return self.ours / self.other if self.other else float("inf")
 
     @property
     def bound(self) -> str:
