@@ -337,3 +337,10 @@ class TestAnAuthorsOwnEvaluate:
         assert ended.code == 2
         assert "1 changed (t2)" in ended.err
         assert not (grading.results / "r1" / "t1" / "eval.json").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+def test_the_models_endpoint_is_not_checked(project: RunnerProject, command: str) -> None:
+    """A command that asks no model ignores the model's endpoint in the environment."""
+    project.run("run", "--run-id", "r1")
+    assert project.run(command, "--run-id", "r1", CUSTOM_ENDPOINT="models.example.com").code == 0

@@ -44,12 +44,8 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     ``task_ids`` must include those of ``--task-file``.
     """
     _check_source(request)
-    endpoint = request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT")
-    if endpoint and not _is_http_url(endpoint):
-        raise UsageError(
-            f"--custom-endpoint {without_user_info(endpoint)!r} is not an http or https URL",
-            hint="Give a URL such as https://models.example.com/v1.",
-        )
+    if request.command == "run":  # the others ask no model
+        _check_endpoint(request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"))
     for container in (request, service):
         for declared, found in flags_of(request.command, container):
             number: object = getattr(container, declared.name)
@@ -83,10 +79,18 @@ def _check_source(request: RunRequest) -> None:
         raise UsageError("--dataset-name is empty", hint="Give the name of a dataset.")
 
 
+def _check_endpoint(url: str | None) -> None:
+    if url and not _is_http_url(url):
+        raise UsageError(
+            f"--custom-endpoint {without_user_info(url)!r} is not an http or https URL",
+            hint="Give a URL such as https://models.example.com/v1.",
+        )
+
+
 def _is_http_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         _ = parts.port
-    except ValueError:  # a port that is none, among others
+    except ValueError:  # such as an invalid port
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
