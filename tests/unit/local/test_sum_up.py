@@ -78,3 +78,10 @@ class TestScoring:
             with pytest.raises(ServiceUnavailableError) as caught:
                 await client.final_score({"1": {"status": "evaluated", "result": {}}}, "validation")
         assert "KeyError: 'missing'" in caught.value.message
+
+    async def test_task_score_that_is_no_number_is_reported(self, folder: Path) -> None:
+        """A task_score() that returns no number is reported, and does not count as 0."""
+        service = make(folder, task_score=lambda _result: "good")
+        async with local_client(service) as client:
+            with pytest.raises(ServiceUnavailableError, match="TypeError"):
+                await client.final_score({"1": {"status": "evaluated", "result": {}}}, "validation")

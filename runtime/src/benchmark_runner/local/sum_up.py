@@ -1,11 +1,11 @@
 """The score of submitted evaluations."""
 
+import math
 from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.exceptions import HTTPException
 
-from benchmark_runner._scores import finite
 from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import describe
 from benchmark_runner.local.request_body import InvalidBodyError
@@ -40,10 +40,7 @@ def sum_up(
         score = 0.0
         if envelope is not None and envelope.status is EvalStatus.EVALUATED:
             evaluated += 1
-            try:
-                score = finite(task_score(envelope.result)) or 0.0
-            except Exception as error:  # noqa: BLE001 (the author's code)
-                raise HTTPException(500, f"task_score() raised {describe(error)}") from None
+            score = _score(envelope.result, task_score)
         scores.append(score)
     return FinalScoreResponse(
         tasks_evaluated=list(submitted),
@@ -55,6 +52,14 @@ def sum_up(
             "tasks_in_dataset": tasks_in_dataset,
         },
     )
+
+
+def _score(result: JsonValue, task_score: Callable[[JsonValue], float | None]) -> float:
+    try:
+        score = task_score(result)
+        return score if score is not None and math.isfinite(score) else 0.0
+    except Exception as error:  # noqa: BLE001 (the author's code)
+        raise HTTPException(500, f"task_score() raised {describe(error)}") from None
 
 
 def _envelope(task_id: str, evaluation: JsonValue, *, bare_results: bool) -> _Envelope | None:
