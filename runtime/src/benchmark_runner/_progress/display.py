@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
-from typing import Self, TextIO
-
-from rich.segment import Segments
+from typing import TYPE_CHECKING, Self, TextIO
 
 from benchmark_runner._concurrency.batches import Batches
 from benchmark_runner._progress.events import Event, LoopBlocked
@@ -26,6 +24,9 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner._progress.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.segment import Segments
 
 #: Seconds between two plain lines: a log stays readable, and a watcher sees it is alive.
 PLAIN_INTERVAL = 5.0
@@ -160,7 +161,7 @@ class LiveDisplay(_TallyDisplay):
         self._rows = [cut(row, width) for row in render_summary(self._tally, monotonic())]
         self._live.stop()
 
-    def _segments(self) -> Segments:
+    def _segments(self) -> "Segments":
         """Return the rows for rich, cut to the terminal's width already."""
         from rich.segment import Segment, Segments
 

@@ -165,7 +165,7 @@ class Tally:
 
     def _evaluation_stopped(self, event: events.EvaluationStopped, _at: float) -> None:
         self.active.pop(event.task_id, None)
-        self._stopped = str(event.error)
+        self._stopped = event.error
 
     def _retry_scheduled(self, event: events.RetryScheduled, at: float) -> None:
         until = at + event.wait
