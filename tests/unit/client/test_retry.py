@@ -7,6 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from benchmark_runner.client import retry
 from benchmark_runner.client.retry import (
     RetryNotice,
     RetryPolicy,
@@ -46,25 +47,24 @@ class Waits(list[float]):
     async def note(self, seconds: float) -> None:
         self.append(seconds)
 
-    def policy(self, **limits: float) -> RetryPolicy:
-        return RetryPolicy(**limits, sleep=self.note)
-
 
 @pytest.fixture
-def waits() -> Waits:
-    return Waits()
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    noted = Waits()
+    monkeypatch.setattr(retry, "sleep_without_slot", noted.note)
+    return noted
 
 
 class TestCallWithRetries:
     async def test_success_needs_no_wait(self, waits: Waits) -> None:
         """A success is returned without a wait."""
-        assert await call_with_retries(Failing(0), waits.policy()) == "done"
+        assert await call_with_retries(Failing(0), RetryPolicy()) == "done"
         assert waits == []
 
     async def test_transient_error_is_retried(self, waits: Waits) -> None:
         """A call that fails for a while is retried until it succeeds."""
         operation = Failing(2)
-        assert await call_with_retries(operation, waits.policy()) == "done"
+        assert await call_with_retries(operation, RetryPolicy()) == "done"
         assert operation.calls == 3
         assert len(waits) == 2
 
@@ -72,19 +72,19 @@ class TestCallWithRetries:
         """The number of attempts is limited and given in the error."""
         operation = Failing(99)
         with pytest.raises(TransientError) as caught:
-            await call_with_retries(operation, waits.policy(attempts=4))
+            await call_with_retries(operation, RetryPolicy(attempts=4))
         assert operation.calls == caught.value.attempts == 4
 
     async def test_one_attempt_means_no_retry(self, waits: Waits) -> None:
         """One attempt means no retry."""
         with pytest.raises(TransientError):
-            await call_with_retries(Failing(1), waits.policy(attempts=1))
+            await call_with_retries(Failing(1), RetryPolicy(attempts=1))
         assert waits == []
 
     async def test_409_is_retried_beyond_the_attempts(self, waits: Waits) -> None:
         """An evaluation that is in progress is waited for beyond the attempts."""
         operation = Failing(20, status_code=409)
-        assert await call_with_retries(operation, waits.policy(attempts=4)) == "done"
+        assert await call_with_retries(operation, RetryPolicy(attempts=4)) == "done"
         assert operation.calls == 21
 
     async def test_409_ends_with_the_total_time(self) -> None:
@@ -97,7 +97,7 @@ class TestCallWithRetries:
 
     async def test_waits_have_a_doubling_limit(self, waits: Waits) -> None:
         """Waits are random, from 0 to a limit that doubles."""
-        policy = waits.policy(attempts=8, first_wait=1, max_wait=10, total_time=1000)
+        policy = RetryPolicy(attempts=8, first_wait=1, max_wait=10, total_time=1000)
         for _ in range(50):
             with pytest.raises(TransientError):
                 await call_with_retries(Failing(99), policy)
@@ -112,7 +112,7 @@ class TestCallWithRetries:
         operation = Failing(99, retry_after=60)
         began = time.monotonic()
         with pytest.raises(TransientError):
-            await call_with_retries(operation, waits.policy(total_time=30))
+            await call_with_retries(operation, RetryPolicy(total_time=30))
         assert operation.calls == 1
         assert waits == []
         assert time.monotonic() - began < 5
@@ -134,7 +134,7 @@ class TestCallWithRetries:
 
     async def test_retry_after_is_waited_for(self, waits: Waits) -> None:
         """The time that the service asks for is waited for."""
-        await call_with_retries(Failing(1, retry_after=45), waits.policy(first_wait=0.5))
+        await call_with_retries(Failing(1, retry_after=45), RetryPolicy(first_wait=0.5))
         assert 45 <= waits[0] <= 45.5
 
     async def test_another_error_is_not_retried(self, waits: Waits) -> None:
@@ -144,13 +144,13 @@ class TestCallWithRetries:
             raise AuthenticationError("no")
 
         with pytest.raises(AuthenticationError):
-            await call_with_retries(refused, waits.policy())
+            await call_with_retries(refused, RetryPolicy())
         assert waits == []
 
     async def test_each_retry_is_announced_before_its_wait(self, waits: Waits) -> None:
         """Each retry is announced before its wait."""
         notices: list[RetryNotice] = []
-        await call_with_retries(Failing(2, status_code=429), waits.policy(), notices.append)
+        await call_with_retries(Failing(2, status_code=429), RetryPolicy(), notices.append)
         assert [notice.attempt for notice in notices] == [1, 2]
         assert [notice.wait for notice in notices] == waits
         assert {(notice.reason, notice.status_code) for notice in notices} == {("busy", 429)}

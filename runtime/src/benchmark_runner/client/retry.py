@@ -1,7 +1,7 @@
 """Retries of a call to the service: how often, for how long, and with which waits."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from tenacity import (
@@ -36,16 +36,12 @@ class RetryPolicy:
         total_time: Seconds after the first failure within which the last attempt must start.
         first_wait: The longest first wait in seconds; it doubles with each attempt.
         max_wait: The longest wait in seconds that the back-off grows to.
-        sleep: Waits between two attempts; by default, a waiting evaluation gives up its place.
     """
 
     attempts: int = 8
     total_time: float = 300.0
     first_wait: float = 0.5
     max_wait: float = 30.0
-    sleep: Callable[[float], Awaitable[None]] = field(
-        default=sleep_without_slot, repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -125,7 +121,7 @@ async def _retry(
         return await operation()
 
     retrying = AsyncRetrying(
-        sleep=policy.sleep,
+        sleep=sleep_without_slot,  # while an evaluation waits, others use its slot
         stop=_StopAfterAttempts(policy.attempts) | stop_before_delay(policy.total_time),
         wait=_wait_as_asked(policy),
         retry=retry_if_exception_type(TransientError),
