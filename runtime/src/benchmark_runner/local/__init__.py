@@ -1,5 +1,9 @@
 """The embedded benchmark service: evaluates on this machine, in-process or on a port."""
 
+import httpx
+
+from benchmark_runner.client.endpoint import DESCOPE_HEADER
+from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.local.app import LocalService
 
@@ -12,12 +16,6 @@ def local_client(service: LocalService, timeout: float = 300.0) -> BenchmarkServ
     An evaluation may take ``timeout`` seconds. Nothing is retried: no network is in between, and
     a grader that fails on a response is likely to fail on it again.
     """
-    import httpx
-
-    from benchmark_runner.client.endpoint import DESCOPE_HEADER
-    from benchmark_runner.client.retry import RetryPolicy
-    from benchmark_runner.client.service_client import BenchmarkServiceClient
-
     return BenchmarkServiceClient(
         "http://local",
         headers={DESCOPE_HEADER: service.key} if service.key is not None else None,
