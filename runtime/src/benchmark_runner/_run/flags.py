@@ -63,7 +63,7 @@ class Flag:
         return self.name.removeprefix("--").replace("-", "_")
 
     def typed(self, value: object) -> list[str]:
-        """The arguments that give the flag this value; none for ``None`` and ``False``."""
+        """Return the arguments that give the flag this value; none for ``None`` and ``False``."""
         if value is None or isinstance(value, bool):
             return [self.name] if value else []
         text = str(value)
@@ -101,7 +101,7 @@ def switch(name: str, text: str, part: Part, **more: Any) -> bool:
 def flags_of(
     command: Command, *containers: DataclassInstance | type[DataclassInstance]
 ) -> Iterator[tuple[Field[Any], Flag]]:
-    """The flags of a command that containers declare, each with its field."""
+    """Yield the flags of a command that containers declare, each with its field."""
     for declared in (each for container in containers for each in fields(container)):
         found: Flag | None = declared.metadata.get("flag")
         if found is not None and command in found.commands:
@@ -109,7 +109,7 @@ def flags_of(
 
 
 def default_of(declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
-    """The value of a flag that is omitted; ``None`` for a list, whose default is empty."""
+    """Return the value of an omitted flag; ``None`` for a list, whose default is empty."""
     # A resume without the flag keeps what is frozen; the setting is for new runs only.
     if found.setting is not None and found.part is not Part.IDENTITY:
         return getattr(settings, found.setting)
@@ -117,7 +117,7 @@ def default_of(declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
 
 
 def operational_settings(command: Command, *containers: DataclassInstance) -> dict[str, JsonValue]:
-    """The settings of this invocation that the run's history records."""
+    """Return the settings of this invocation that the run's history records."""
     return {
         found.key: getattr(container, declared.name)
         for container in containers

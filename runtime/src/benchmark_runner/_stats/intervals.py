@@ -88,7 +88,7 @@ def student_t_interval(
 
 
 def wilson_interval(passed: float, total: float, level: float = 0.95) -> Interval:
-    """Wilson's score interval of a pass rate; never without width, and never beyond 0 and 1.
+    """Return Wilson's score interval of a pass rate, which has a width and is within 0 and 1.
 
     The bounds are the two rates p for which ``(passed/total - p)² = z²·p(1-p)/total``.
 

@@ -1,4 +1,8 @@
-"""The Typer options of the commands, made from the declarations of their flags."""
+"""The Typer options of the commands, made from the declarations of their flags.
+
+The author's options, given by ``--option``, are parsed in
+:mod:`benchmark_runner._run.author_options`.
+"""
 
 from collections.abc import Callable
 from dataclasses import Field, fields
@@ -32,7 +36,7 @@ def _details(found: Flag, text: str) -> dict[str, Any]:
 
 
 def _shared(name: str) -> Any:
-    """The option of a field, for the commands that have a few of them only."""
+    """Return the option of a field, for commands that have only a few of them."""
     found: Flag = _DECLARED[name].metadata["flag"]
     return typer.Option(found.name, **_details(found, found.help))
 

@@ -26,18 +26,18 @@ class NextCommands:
     results_dir: Path
 
     def inspect(self, command: str, *ids: str) -> str:
-        """A command that only reads, such as ``show``."""
+        """Return a command that only reads, such as ``show``."""
         return self._typed([command, *self._where(""), *_positional(ids)])
 
     def on_run(self, command: str, run_id: str, service_url: str, *arguments: str) -> str:
-        """A command on one run, with these arguments."""
+        """Return a command on one run, with these arguments."""
         where = self._where(service_url)
         return self._typed([command, "--run-id", run_id, *where, *arguments])
 
     def resume(
         self, config: RunConfig, *more: str, part: Sequence[str] = (), last: Command | None = None
     ) -> str:
-        """The command that resumes a run.
+        """Return the command that resumes a run.
 
         Only ``run --problem`` can generate for a run of such tasks, and that needs the file:
         without it, it is the command that evaluates.
@@ -57,12 +57,12 @@ class NextCommands:
         return self.on_run("run", config.run_id, url, *repeated, *more, *part)
 
     def evaluate(self, config: RunConfig) -> str:
-        """The command that evaluates the generations of a run."""
+        """Return the command that evaluates the generations of a run."""
         repeated = self._repeated("evaluate", config)
         return self.on_run("evaluate", config.run_id, self.service_url(config), *repeated)
 
     def reproduce(self, config: RunConfig) -> str | None:
-        """The command that does the same in a new run, whose id is generated then.
+        """Return the command that does the same in a new run, whose id is generated then.
 
         Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
         are not recorded.
@@ -88,13 +88,13 @@ class NextCommands:
         return self._typed(["run", *arguments, *where, *self._repeated("run", config)])
 
     def service_url(self, config: RunConfig) -> str:
-        """The run's service, with the password of the environment's URL if that is the same."""
+        """Return the URL of the run's service: that of the environment if it is the same."""
         here = self.benchmark.service_url(None)
         recorded = config.service_url
         return here if recorded is None or without_user_info(here) == recorded else recorded
 
     def _repeated(self, command: Command, config: RunConfig) -> list[str]:
-        """The flags that the run's last invocation had and that are not frozen with the run."""
+        """Return the flags of the run's last invocation that are not frozen with the run."""
         arguments: list[str] = []
         for declared, flag in flags_of(command, RunRequest, ServiceSettings):
             if flag.part is Part.OPERATIONAL:
@@ -104,7 +104,7 @@ class NextCommands:
         return arguments
 
     def _where(self, service_url: str) -> list[str]:
-        """The flags that find the run and the service in a shell without this environment."""
+        """Return the flags that find run and service in a shell without this environment."""
         settings = self.benchmark.settings
         arguments: list[str] = []
         if self.results_dir != self.benchmark.project.results_path(settings.default_results_dir):
@@ -125,7 +125,7 @@ def skips_eval(config: RunConfig, last: str | None = None) -> bool:
 
 
 def part_arguments(request: RunRequest) -> list[str]:
-    """The arguments that choose the tasks again, as they were typed."""
+    """Return the arguments that choose the tasks again, as they were typed."""
     arguments = ["--problem", str(request.problem)] if request.problem else []
     arguments += ["--task-file", str(request.task_file)] if request.task_file else []
     return [*arguments, *_positional(request.task_ids)]
