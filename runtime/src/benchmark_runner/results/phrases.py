@@ -1,5 +1,6 @@
 """The words of terminal and report for the facts of a run: scores, tokens, costs, errors."""
 
+import json
 from datetime import UTC, datetime
 from math import isclose
 from pathlib import Path
@@ -12,21 +13,10 @@ from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
 
 __all__ = [
-    "amount",
-    "cost_text",
-    "dataset_label",
-    "failure_text",
-    "first_of",
-    "interval_text",
-    "missing_text",
-    "moment_text",
-    "number",
-    "plural",
-    "score_is_mean",
-    "token_text",
-    "tokens_of",
-]
-
+    "METHODS", "amount", "bounds_text", "cost_text", "dataset_label", "duration",
+    "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
+    "number", "plural", "pretty_json", "range_text", "score_is_mean", "token_text", "tokens_of",
+]  # fmt: skip
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
 
@@ -135,6 +125,11 @@ def tokens_of(row: TaskRow) -> TokenUsage:
         cache_read=row.cache_read_tokens,
         cache_write=row.cache_write_tokens,
     )
+
+
+def pretty_json(text: str | None) -> str | None:
+    """Return JSON with an item per line; ``None`` for none."""
+    return text and json.dumps(json.loads(text), indent=2, ensure_ascii=False)
 
 
 def token_text(tokens: TokenUsage) -> str:

@@ -27,7 +27,7 @@ from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.results.task_row import TaskRow, TaskState, make_row, with_time_zone
 from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage, safe_path_segment
 
-__all__ = ["RunScan", "RunView", "open_view", "run_ids"]
+__all__ = ["RunScan", "RunView", "modified_at", "open_view", "run_ids"]
 
 
 class _ReadOnlyArtifacts(RunArtifacts):

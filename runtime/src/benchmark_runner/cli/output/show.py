@@ -9,7 +9,13 @@ from benchmark_runner._run.summary import Summariser
 from benchmark_runner._text import in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.phrases import cost_text, failure_text, token_text, tokens_of
+from benchmark_runner.results.phrases import (
+    cost_text,
+    failure_text,
+    pretty_json,
+    token_text,
+    tokens_of,
+)
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_row import TaskRow, make_row, row_as_json
 from benchmark_runner.schemas import GenerationResult, Phase
@@ -58,7 +64,7 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     texts = {
         "Question": generation.question if generation else None,
         "Answer": generation.data if generation else None,
-        "Grade": _pretty(details.task.result_text),
+        "Grade": pretty_json(details.task.result_text),
     }
     for name, text in texts.items():
         yield ""
@@ -132,7 +138,3 @@ def _outcome(earlier: GenerationResult) -> str:
     took = "" if earlier.duration is None else f" after {earlier.duration:.1f} s"
     error = f": {in_one_line(earlier.error)}" if earlier.error else ""
     return f"{earlier.status.replace('_', ' ')}{took}{error}"
-
-
-def _pretty(grade: str | None) -> str | None:
-    return grade and json.dumps(json.loads(grade), indent=2, ensure_ascii=False)

@@ -11,9 +11,9 @@ from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskRow, TaskState
 
 #: Called with the row and the files of each task while they are read.
-TaskListener = Callable[["TaskRow", "TaskFiles"], object]
+TaskListener = Callable[[TaskRow, TaskFiles], object]
 
-__all__ = ["Side", "TaskOutcome", "Total", "mean_of_known", "read_side"]
+__all__ = ["Side", "TaskListener", "TaskOutcome", "Total", "mean_of_known", "read_side"]
 
 
 class TaskOutcome(NamedTuple):

@@ -1,6 +1,5 @@
 """The page of one run."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def _entry(
         "Error": row.error,
         "Question": question,
         "Answer": generation.data if generation else None,
-        "Grade": _pretty(task.result_text),
+        "Grade": phrases.pretty_json(task.result_text),
     }
     folder = view.artifacts.task_dir(row.task_id)
     folders = {"Logs": view.artifacts.agent_logs_dir(row.task_id), "Files": folder}
@@ -160,7 +159,3 @@ def _largest(figures: RunFigures, texts: SafeText) -> list[tuple[str, Estimate]]
     largest = sorted(found, key=lambda pair: -pair[1].count)[:_MOST_IN_CHART]
     least = largest[-1][1].count
     return [pair for pair in found if pair[1].count >= least][:_MOST_IN_CHART]
-
-
-def _pretty(grade: str | None) -> str | None:
-    return grade and json.dumps(json.loads(grade), indent=2, ensure_ascii=False)
