@@ -18,7 +18,7 @@ from benchmark_runner._secrets import (
 )
 from benchmark_runner.errors import UsageError
 
-__all__ = ["BEARER_VARIABLE", "DESCOPE_HEADER", "Endpoint", "headers_from_environment"]
+__all__ = ["DESCOPE_HEADER", "Endpoint", "headers_from_environment"]
 
 DESCOPE_HEADER = "x-descope-api-key"
 _PORTS = range(1, 65536)

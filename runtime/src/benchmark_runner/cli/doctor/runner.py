@@ -18,7 +18,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 
 Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
-__all__ = ["check_reachable", "describe_runner", "find_root", "load", "open_runner"]
+__all__ = ["Opened", "check_reachable", "describe_runner", "find_root", "load", "open_runner"]
 
 
 def find_root(runner: type[BenchmarkRunner] | str) -> Path | None:
