@@ -64,7 +64,7 @@ class Job:
         return error
 
     def resume_command(self, outcome: Outcome) -> str:
-        """Return the command that resumes the run, with the same choice of tasks until it is done."""
+        """Return the command that resumes the run, for the same tasks until they are done."""
         of_problem = outcome.config.task_source == "problem"
         unfinished = of_problem or exit_code(outcome, self.request) != 0
         part = self.part if unfinished else ()
