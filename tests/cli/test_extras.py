@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = sorted(module for modules in MODULES.values() for module in modules)
+#: With one that jinja2 brings.
+EXTRAS = sorted(["markupsafe", *(module for modules in MODULES.values() for module in modules)])
 
 SCRIPT = """\
 import sys

@@ -45,11 +45,12 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("report", as_json=json):
             from benchmark_runner._extras import require_extra
+
+            require_extra("report")
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.report import as_json, write_report
             from benchmark_runner.cli.shell import short_path
 
-            require_extra("report")
             inspection = inspect_runs(settings, results_dir)
             written = write_report(inspection, run_ids, output, by)
             if json:

@@ -4,16 +4,21 @@ Colours are CSS variables, which the page sets for light and dark. A label says 
 chart shows.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from markupsafe import Markup
 from pydantic import JsonValue
 
 from benchmark_runner._stats.histograms import Bar
 from benchmark_runner.results.phrases import amount, plural
 from benchmark_runner.results.report.run_figures import Distribution, Estimate
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 Spec = dict[str, JsonValue]
 
