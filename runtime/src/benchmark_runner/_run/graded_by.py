@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._text import some_ids
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.preflight import fetch_version
@@ -69,7 +70,7 @@ async def ask_who_grades(
     unknown.
     """
     version = await fetch_version(runner.service, runner.dataset_name, retry=retry) if ask else None
-    url = "local" if local else runner.service.base_url
+    url = LOCAL if local else runner.service.base_url
     by = GradedBy(url, runner.EVALUATION_API, version.service_version if version else None)
     # A served embedded service is no more official than one in this process.
     return CommandGrader(by, local or (version is not None and version.eval_mode == "local"))

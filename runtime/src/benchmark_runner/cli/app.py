@@ -127,9 +127,9 @@ class _RunnerGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 
-        typer.echo(f"vals-benchmark-runner {version('vals-benchmark-runner')}")
+        typer.echo(f"{RUNTIME_DISTRIBUTION} {installed_version(RUNTIME_DISTRIBUTION)}")
         raise typer.Exit
 
 

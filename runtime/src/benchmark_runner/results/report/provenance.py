@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._text import some_ids
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.checkpoint import Invocation, RunConfig
 from benchmark_runner.results.phrases import dataset_label, first_of, moment_text, plural
 from benchmark_runner.results.report.run_figures import RunFigures
@@ -48,7 +50,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
         "Generation version": _known(config.generation_version),
         "Runner": _known(config.runner_version),
         "Runner's commit": _known(config.runner_commit, f"{{}}{dirty}"),
-        "Runtime": _known(config.runtime_version, "vals-benchmark-runner {}"),
+        "Runtime": _known(config.runtime_version, f"{RUNTIME_DISTRIBUTION} {{}}"),
         "Python": _known(config.python_version),
         "How it was done": _settings(config.operational),
     }
@@ -75,7 +77,7 @@ def _service(figures: RunFigures) -> list[str]:
     where = {True: "local, an embedded one", False: "a deployed one", None: ""}[
         figures.side.view.local
     ]
-    url = config.service_url if config.service_url != "local" else ""
+    url = config.service_url if config.service_url != LOCAL else ""
     version = f"version {config.service_version}" if config.service_version else ""
     return _known(", ".join(filter(None, [url, where, version])))
 
