@@ -127,9 +127,10 @@ class _RunnerGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
+        # Not by _versions, so that this is as fast as --help.
+        from importlib.metadata import version
 
-        typer.echo(f"{RUNTIME_DISTRIBUTION} {installed_version(RUNTIME_DISTRIBUTION)}")
+        typer.echo(f"vals-benchmark-runner {version('vals-benchmark-runner')}")
         raise typer.Exit
 
 
