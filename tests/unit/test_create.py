@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -309,6 +310,20 @@ class TestWhatStopsIt:
         assert f"{TEMPLATE_URL} can't be fetched: fatal: " in ended.err
         assert "Retry later, or give --template" in ended.err
         assert ended.err.count("\n") == 2
+
+    def test_silent_server_is_an_error(self, create: Command) -> None:
+        """A server that accepts the connection and says nothing is given up."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            create.environment = {
+                "GIT_CONFIG_KEY_0": f"url.{url}.insteadOf",
+                "GIT_HTTP_LOW_SPEED_TIME": "1",
+                "no_proxy": "127.0.0.1",
+            }
+            ended = create("my-bench", "--defaults")
+        assert ended.code == 1
+        assert f"{TEMPLATE_URL} can't be fetched: fatal: " in ended.err
+        assert "Operation too slow" in ended.err
 
     def test_missing_git_is_an_error(self, create: Command) -> None:
         """Without git on the PATH the command ends with exit code 1."""

@@ -21,6 +21,8 @@ TEMPLATE_URL = "https://github.com/vals-ai/create-benchmark-runner.git"
 _LATER = "Retry later, or give --template with the path of a clone of it."
 _FROM_A_CLONE = "Give --template with the path of a clone of it."
 _INTERRUPTED = 130
+#: For git: a transfer without a byte a second, for so many seconds, is given up.
+_STALLED = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
 
 class _Options(argparse.Namespace):
@@ -141,6 +143,8 @@ def _copier_copy(template: str, reference: str, arguments: Sequence[str]) -> int
 
     # git asks nobody for a password, and its errors are searched for words.
     os.environ |= {"GIT_TERMINAL_PROMPT": "0", "LANGUAGE": "C"}
+    for name, value in _STALLED.items():
+        os.environ.setdefault(name, value)
     sys.argv = ["copier", "copy", "--vcs-ref", reference, *arguments]
     try:
         runpy.run_module("copier", run_name="__main__")
