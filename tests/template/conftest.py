@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import copier
 import pytest
+
 from tests.template.copies import commit
 from tests.template.versions import NEWER, OLDER, ROOT
 

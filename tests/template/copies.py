@@ -1,10 +1,12 @@
-"""What a bot does with copies of the template: make one, keep it in git, update it."""
+"""What a bot does with copies of the template: make one, keep it in git, update it, run it."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Protocol
 
 import copier
+
 from tests.template.versions import OLDER
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ def commit(repo: Path, run: Run) -> None:
     run("git", "commit", "--quiet", "--allow-empty", "--message", "Work", cwd=repo)
 
 
+def init_and_commit(folder: Path, run: Run) -> None:
+    """Keep a folder in git, and commit all that there is."""
+    run("git", "init", "--quiet", cwd=folder)
+    commit(folder, run)
+
+
 def copy(
     template: Path, destination: Path, answers: dict[str, object], version: str | None = None
 ) -> Path:
@@ -41,8 +49,7 @@ def start(template: Path, folder: Path, older: Older, run: Run, **answers: objec
     """Make a copy of the older version and keep it in git."""
     version = older.tag or OLDER
     project = copy(template, folder / "my-bench", older.answers_before | answers, version)
-    run("git", "init", "--quiet", cwd=project)
-    commit(project, run)
+    init_and_commit(project, run)
     return project
 
 
@@ -58,3 +65,11 @@ def recopy(project: Path) -> None:
     copier.run_recopy(
         project, defaults=True, skip_answered=True, overwrite=True, quiet=True, unsafe=False
     )
+
+
+def run_result(results: Path) -> dict[str, object]:
+    """Return the score of the only run, which has its files."""
+    (run_folder,) = results.iterdir()
+    names = {path.name for path in run_folder.iterdir() if path.is_file()}
+    assert {"run_config.json", "final_score.json"} <= names
+    return json.loads((run_folder / "final_score.json").read_text())

@@ -1,4 +1,4 @@
-"""A copy's README and the pages on agents and updates, followed by a reader who does what they say."""
+"""A copy's README and the pages on agents and updates, followed to the letter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.pages import DOCS, sections
 from tests.template.copies import commit, start
 from tests.template.versions import SYNTHETIC
@@ -118,9 +119,7 @@ class Reader:
         *(pytest.param(agent, marks=pytest.mark.full) for agent in ("blank", *ASK_A_MODEL)),
     ],
 )
-def test_readme_commands_work(
-    agent: str, releases: Releases, run: Run, tmp_path: Path
-) -> None:
+def test_readme_commands_work(agent: str, releases: Releases, run: Run, tmp_path: Path) -> None:
     """Each command of the README and of the pages does what it says."""
     # Skips where there is no make, before anything is installed.
     run("make", "--version", cwd=tmp_path)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
 from tests.pages import DOCS, blocks
+from tests.template.copies import run_result
 
 if TYPE_CHECKING:
     from tests.conftest import Run
@@ -25,8 +27,6 @@ ROOT = Path(__file__).parents[2]
 AGENTS = list(yaml.safe_load((ROOT / "copier.yml").read_text())["sample_agent"]["choices"].values())
 #: In the order of cost: what runs by default is one of each.
 SAMPLE = "baseline"
-#: What the extras bring, which an image has no need of.
-DEVELOPERS = {"jinja2", "packaging", "pyyaml", "uvicorn", "vl-convert-python", "pytest", "ruff"}
 
 
 @pytest.fixture(scope="session")
@@ -56,19 +56,6 @@ def path_without_uv(tmp_path: Path) -> str:
         if (found := shutil.which(name)) is not None:
             (tools / name).symlink_to(found)
     return str(tools)
-
-
-def run_result(results: Path) -> dict[str, object]:
-    (run_folder,) = results.iterdir()
-    names = {path.name for path in run_folder.iterdir() if path.is_file()}
-    assert {"run_config.json", "final_score.json"} <= names
-    return json.loads((run_folder / "final_score.json").read_text())
-
-
-def distributions(python: Path, run: Run) -> set[str]:
-    """What is installed beside this Python."""
-    listed = run("uv", "pip", "list", "--quiet", "--format", "json", "--python", python, cwd=ROOT)
-    return {each["name"].lower() for each in json.loads(listed)}
 
 
 def use_every_command(project: Path, run: Run) -> None:
@@ -122,22 +109,7 @@ def test_every_command_works_after_install(
     use_every_command(project, run)
 
 
-def test_image_has_no_extra(
-    copy_template: CopyTemplate, run: Run, tmp_path: Path
-) -> None:
-    """Without the dev group nothing of an extra is installed, and a run works."""
-    project = copy_template(tmp_path / "my-bench")
-    run("uv", "sync", "--quiet", "--no-dev", cwd=project)
-    installed = distributions(project / ".venv/bin/python", run)
-    assert "vals-benchmark-runner" in installed
-    assert not installed & DEVELOPERS
-    run(project / ".venv/bin/my-bench-runner", "run", "--limit", "1", cwd=project)
-    assert run_result(project / "results")["complete"] is True
-
-
-def test_first_run_has_a_partial_score(
-    installed: Path, run: Run, tmp_path: Path
-) -> None:
+def test_first_run_has_a_partial_score(installed: Path, run: Run, tmp_path: Path) -> None:
     """The first run ends in a score between none and all."""
     run(
         "uv", "run", "my-bench-runner", "run", "--dataset-name", "validation",
@@ -168,9 +140,7 @@ def test_make_run_passes_its_arguments(installed: Path, run: Run, tmp_path: Path
     assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
 
 
-def test_documented_agent_works(
-    copy_template: CopyTemplate, run: Run, tmp_path: Path
-) -> None:
+def test_documented_agent_works(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> None:
     """The agent of the documentation passes the checks and runs with its option."""
     project = copy_template(tmp_path / "my-bench")
     (example,) = blocks((DOCS / "authoring.md").read_text(), "python")
@@ -336,79 +306,3 @@ def test_old_python_is_refused(
     printed = run("make", "install", "PYTHON=false", cwd=project, env=env, code=2)
     assert "Python 3.11 or newer is needed" in printed
     assert not (project / ".venv").exists()
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("locked", [True, False], ids=["with a lock", "without a lock"])
-@pytest.mark.parametrize("source", ["clone", "git"])
-def test_dockerfile_steps_make_a_runner(
-    source: str,
-    locked: bool,
-    copy_template: CopyTemplate,
-    template_repo: Path,
-    run: Run,
-    tmp_path: Path,
-) -> None:
-    """The steps of the Dockerfile make a runner."""
-    project = copy_template(
-        tmp_path / "my-bench",
-        runtime_source=source,
-        **({"runtime_git_url": f"file://{template_repo}"} if source == "git" else {}),
-    )
-    if locked:
-        run("uv", "lock", "--quiet", cwd=project)
-    if source == "clone":
-        run("make", "vendor", cwd=project)
-    image = Image(tmp_path / "image", run)
-    image.build(project)
-    printed = run(image.app / ".venv/bin/my-bench-runner", "--help", cwd=tmp_path)
-    assert "run" in printed
-    assert not distributions(image.app / ".venv/bin/python", run) & DEVELOPERS
-    run(
-        image.app / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
-        "--limit", "2", "--results-dir", tmp_path / "results",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert run_result(tmp_path / "results")["complete"] is True
-
-
-def test_image_without_a_wheel_says_what_to_do(
-    copy_template: CopyTemplate, run: Run, tmp_path: Path
-) -> None:
-    """An image without the runtime's wheel says what to do."""
-    project = copy_template(tmp_path / "my-bench")
-    image = Image(tmp_path / "image", run)
-    assert "build the image with 'make docker-build'" in image.build(project, code=1)
-
-
-class Image:
-    """Carries out the COPY and RUN steps that concern the project, and keeps .venv only."""
-
-    def __init__(self, folder: Path, run: Run) -> None:
-        self.app = folder
-        self.app.mkdir()
-        self.run = run
-
-    def build(self, project: Path, code: int = 0) -> str:
-        text = (project / "Dockerfile").read_text()
-        stage = text.split(" AS build\n")[1].split("\nFROM ")[0]
-        steps = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", stage)).splitlines()
-        printed = ""
-        for step in steps:
-            if step.startswith("COPY . ."):
-                ignore = shutil.ignore_patterns(".venv", ".git", "tests", "results")
-                shutil.copytree(project, self.app, dirs_exist_ok=True, ignore=ignore)
-            elif step.startswith("COPY pyproject.toml uv.lock* ./"):
-                for path in (project / "pyproject.toml", *project.glob("uv.lock*")):
-                    shutil.copy(path, self.app)
-            elif step.startswith("RUN ") and ("uv sync" in step or "uv venv" in step):
-                env = {"UV_PROJECT_ENVIRONMENT": str(self.app / ".venv")}
-                shell = step.removeprefix("RUN ")
-                printed += self.run("sh", "-c", shell, cwd=self.app, env=env, code=code)
-        assert printed
-        for path in self.app.iterdir():
-            if path.is_file():
-                path.unlink()
-            elif path.name != ".venv":
-                shutil.rmtree(path)
-        return printed

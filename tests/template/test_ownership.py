@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import copier
 import pytest
+
 from tests.template.copies import commit, update
 from tests.template.edits import replace
 

@@ -29,9 +29,7 @@ def metadata_of(project: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["my-bench", "x", "swe-2-hard", "a1", "benchmark-of-mine"])
-def test_valid_name_is_kept(
-    name: str, copy_template: CopyTemplate, tmp_path: Path
-) -> None:
+def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Path) -> None:
     """A valid name is taken as it is."""
     project = copy_template(tmp_path / "folder", benchmark_name=name)
     assert answers_of(project)["benchmark_name"] == name
@@ -100,9 +98,7 @@ def test_folder_may_be_the_current_one(template_repo: Path, run: Run, tmp_path: 
     assert "    cd " not in printed
 
 
-def test_name_is_spelled_for_each_place(
-    copy_template: CopyTemplate, tmp_path: Path
-) -> None:
+def test_name_is_spelled_for_each_place(copy_template: CopyTemplate, tmp_path: Path) -> None:
     """The name is spelled as each place needs it."""
     project = copy_template(tmp_path / "my-bench-runner")
     benchmark = (project / "runner" / "benchmark.py").read_text()
@@ -148,9 +144,7 @@ def test_description_must_be_one_line(
 @pytest.mark.parametrize(
     "url", ["local", "http://localhost:8000", "https://my-bench.example.com/a/b", "http://[::1]:80"]
 )
-def test_service_url_is_the_default(
-    url: str, copy_template: CopyTemplate, tmp_path: Path
-) -> None:
+def test_service_url_is_the_default(url: str, copy_template: CopyTemplate, tmp_path: Path) -> None:
     """A service URL becomes the default of the command line."""
     project = copy_template(tmp_path / "my-bench", service_url=url)
     assert f'default_service_url="{url}"' in (project / "runner" / "cli.py").read_text()
@@ -165,9 +159,7 @@ def test_invalid_service_url_is_refused(
         copy_template(tmp_path / "my-bench", service_url=url)
 
 
-def test_local_clone_gives_the_runtime(
-    project: Path, template_repo: Path
-) -> None:
+def test_local_clone_gives_the_runtime(project: Path, template_repo: Path) -> None:
     """A copy from a local clone takes the runtime from that clone."""
     answers = answers_of(project)
     assert answers["runtime_source"] == "clone"

@@ -60,9 +60,7 @@ def test_default_copy_has_these_files(project: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["README.md", ".env.example"])
-def test_env_file_is_private(
-    project: Path, tmp_path: Path, place: str
-) -> None:
+def test_env_file_is_private(project: Path, tmp_path: Path, place: str) -> None:
     """The command that makes a .env file lets nobody else read it."""
     (command,) = set(re.findall(r"`([^`]* \.env\.example \.env)`", (project / place).read_text()))
     example = shutil.copy(project / ".env.example", tmp_path)
@@ -72,9 +70,7 @@ def test_env_file_is_private(
     assert made.read_bytes() == Path(example).read_bytes()
 
 
-def test_docker_and_ci_can_be_left_out(
-    copy_template: CopyTemplate, tmp_path: Path
-) -> None:
+def test_docker_and_ci_can_be_left_out(copy_template: CopyTemplate, tmp_path: Path) -> None:
     """Without Docker and CI their files are left out."""
     project = copy_template(tmp_path / "my-bench", docker=False, ci=False)
     assert files_of(project) == ALWAYS
@@ -274,9 +270,7 @@ def test_make_help_lists_every_target(
     assert "drawn" in run("make", "figures", cwd=project)
 
 
-def test_make_says_what_is_missing(
-    copy_template: CopyTemplate, run: Run, tmp_path: Path
-) -> None:
+def test_make_says_what_is_missing(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> None:
     """Before the install make says what is missing."""
     project = copy_template(tmp_path / "my-bench")
     assert "create it with: make install" in run("make", "test", cwd=project, code=2)

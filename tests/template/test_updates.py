@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 import yaml
+
 from tests.template.copies import commit, copy, recopy, start, update
 from tests.template.edits import ADDITIONS, Edits, files, is_the_authors, line_of, replace
 from tests.template.versions import NEWER, OLDER, ROOT, SYNTHETIC, released
@@ -198,9 +199,7 @@ def test_recopy_keeps_the_authors_files(releases: Releases, run: Run, tmp_path: 
     assert {name: after[name] for name in shared} == {name: fresh[name] for name in shared}
 
 
-def test_both_sides_changed_is_a_conflict(
-    releases: Releases, run: Run, tmp_path: Path
-) -> None:
+def test_both_sides_changed_is_a_conflict(releases: Releases, run: Run, tmp_path: Path) -> None:
     """A line that both sides changed is a conflict that the next steps find."""
     older = BY_NAME["make targets changed"]
     project = start(releases(older), tmp_path, older, run)
@@ -211,9 +210,7 @@ def test_both_sides_changed_is_a_conflict(
     assert "leftover conflict marker" in run("git", "diff", "--check", cwd=project, code=2)
 
 
-def test_commands_update_without_a_question(
-    releases: Releases, run: Run, tmp_path: Path
-) -> None:
+def test_commands_update_without_a_question(releases: Releases, run: Run, tmp_path: Path) -> None:
     """The commands find and make an update without a question."""
     older = BY_NAME["a question added"]
     project = start(releases(older), tmp_path, older, run)
@@ -233,9 +230,7 @@ def test_commands_update_without_a_question(
     run(*command, "check-update", "--quiet", cwd=project)
 
 
-def test_only_new_questions_are_asked(
-    releases: Releases, run: Run, tmp_path: Path
-) -> None:
+def test_only_new_questions_are_asked(releases: Releases, run: Run, tmp_path: Path) -> None:
     """A person is asked only what was not answered before."""
     older = BY_NAME["a question added"]
     project = start(releases(older), tmp_path, older, run)
