@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.report_table import open_all
+from tests.browser.report_table import PAGES, open_all
 
 from .conftest import NARROW, WIDE
 
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     Open = Callable[..., Page]
-
-PAGES = (
-    "all_outcomes",
-    "every_level",
-    "several_hundred",
-    "side_by_side",
-    "hostile",
-    "hostile_pair",
-)
 
 
 class TestColours:

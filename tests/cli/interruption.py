@@ -50,6 +50,18 @@ def interrupt(project: RunnerProject, pipe: Pipe) -> Ended:
     return project.end(process, timeout=OUT_WITHIN)
 
 
+def assert_first_is_kept_and_rest_resumed(project: RunnerProject, ended: Ended) -> None:
+    """``t1`` is kept, ``t2`` left no file, and the printed command finishes the run."""
+    assert project.read("r1", "t1", "generation.json")["data"] == "one"
+    assert not (project.results / "r1" / "t2" / "generation.json").exists()
+    assert not [name for name in project.files() if ".tmp" in name]
+    project.heal()
+    resumed = project.shell(ended.resume_command)
+    assert resumed.code == 0, resumed.err
+    assert project.calls == ["t1", "t2", "t2"]
+    assert project.read("r1", "final_score.json")["complete"] is True
+
+
 def patch(project: RunnerProject, lines: str) -> None:
     """Have the console script run ``lines`` first."""
     script = project.script.read_text()

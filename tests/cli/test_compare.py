@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.compare_command import as_json, compare, lines_of, verdict_in
-from tests.unit.results.compare.two_runs import (
-    FAILED,
-    TwoRuns,
-    passes,
-)
+from tests.unit.results.compare.two_runs import FAILED, WHOLE, TwoRuns, passes
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-
-WHOLE = passes(25, 15)
 
 
 @pytest.fixture

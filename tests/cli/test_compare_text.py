@@ -12,6 +12,7 @@ from tests.unit.results.compare.two_runs import (
     FAILED_GRADING,
     MISSING,
     TIMED_OUT,
+    WHOLE,
     TwoRuns,
     passes,
 )
@@ -19,8 +20,6 @@ from tests.unit.results.compare.two_runs import (
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
     from tests.fakes import ScriptedService
-
-WHOLE = passes(25, 15)
 
 
 @pytest.fixture

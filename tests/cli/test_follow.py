@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._progress import display, follow
-from tests.cli.test_terminal import Screen, read, start
+from tests.cli.terminal import Screen, read, start
 
 if TYPE_CHECKING:
     import subprocess
@@ -76,6 +76,27 @@ def during(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return do
 
 
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def go_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that tells for how long nothing was heard."""
+    clock = Clock(time.monotonic())
+    monkeypatch.setattr(follow.time, "monotonic", clock)
+    return clock
+
+
 class TestItsEnd:
     def test_follow_ends_with_the_run(
         self, project: RunnerProject, log: Log, during: Callable[..., None]
@@ -102,15 +123,9 @@ class TestItsEnd:
             assert ended.out.startswith("Run r1\n")
 
     def test_silent_run_counts_as_gone(
-        self,
-        project: RunnerProject,
-        log: Log,
-        during: Callable[..., None],
-        monkeypatch: pytest.MonkeyPatch,
+        self, project: RunnerProject, log: Log, during: Callable[..., None], clock: Clock
     ) -> None:
         """A run that is silent for too long counts as killed."""
-        clock = _Clock(time.monotonic())
-        monkeypatch.setattr(follow.time, "monotonic", clock)
         during(
             lambda: clock.go_on(29),
             lambda: (log.add("heartbeat"), clock.go_on(29)),
@@ -133,15 +148,9 @@ class TestItsEnd:
         assert "error" not in ended.json
 
     def test_json_has_silence_as_error(
-        self,
-        project: RunnerProject,
-        log: Log,
-        during: Callable[..., None],
-        monkeypatch: pytest.MonkeyPatch,
+        self, project: RunnerProject, log: Log, during: Callable[..., None], clock: Clock
     ) -> None:
         """With --json silence is the error of the object."""
-        clock = _Clock(time.monotonic())
-        monkeypatch.setattr(follow.time, "monotonic", clock)
         during(lambda: clock.go_on(31))
         ended = project.run("status", "r1", "--follow", "--json")
         assert ended.code == 1
@@ -179,17 +188,6 @@ class TestItsEnd:
         ended = project.run("status", "r9", "--follow")
         assert ended.code == 2
         assert "there is no run 'r9'" in ended.err
-
-
-class _Clock:
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def go_on(self, seconds: float) -> None:
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

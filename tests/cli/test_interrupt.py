@@ -21,6 +21,7 @@ from tests.cli.interruption import (
     SLEEP,
     SOON,
     Pipe,
+    assert_first_is_kept_and_rest_resumed,
     block_the_loop,
     end_in_order_within,
     interrupt,
@@ -48,15 +49,7 @@ def test_finished_work_is_kept_and_resumed(
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == code
     assert f"Stopped by {signal.Signals(number).name}" in ended.err
-    assert project.read("r1", "t1", "generation.json")["data"] == "one"
-    assert not (project.results / "r1" / "t2" / "generation.json").exists()
-    assert not [name for name in project.files() if ".tmp" in name]
-
-    project.heal()
-    ended = project.shell(ended.resume_command)
-    assert ended.code == 0, ended.err
-    assert project.calls == ["t1", "t2", "t2"]
-    assert project.read("r1", "final_score.json")["complete"] is True
+    assert_first_is_kept_and_rest_resumed(project, ended)
 
 
 def test_json_of_an_interrupted_run_is_one_object(project: RunnerProject, pipe: Pipe) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.crash.points import Point
 
     Check = Callable[[Point], None]
+    TryAll = Callable[[Sequence[Point], Check], None]
 
 #: Summed up at the end of the session, under this name.
 TRIED = "tried: points at which a run was broken"
@@ -33,9 +34,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def try_all(
-    record_property: Callable[[str, object], None],
-) -> Callable[[Sequence[Point], Check], None]:
+def try_all(record_property: Callable[[str, object], None]) -> TryAll:
     """Try points one after the other; fail in the end, with all that went wrong."""
 
     def run(points: Sequence[Point], check: Check) -> None:

@@ -11,12 +11,8 @@ from tests.crash.points import sample
 from tests.crash.scenarios import PARALLEL, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from tests.crash.bench import Bench
-    from tests.crash.points import Point
-
-    TryAll = Callable[[Sequence[Point], Callable[[Point], None]], None]
+    from tests.crash.conftest import TryAll
 
 PARTS = 8
 

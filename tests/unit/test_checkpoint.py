@@ -10,7 +10,6 @@ from typer.main import get_command
 
 from benchmark_runner import make_cli
 from benchmark_runner._run.flags import flags_of
-from benchmark_runner._run.identity import task_hash
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -23,36 +22,18 @@ from benchmark_runner.checkpoint import (
     save_run_config,
 )
 from benchmark_runner.errors import ArtifactError, RunIdentityError
-from benchmark_runner.schemas import GenerationResult, Task
+from benchmark_runner.schemas import GenerationResult
+from tests.unit.frozen_tasks import frozen, task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import JsonValue
 
-SCHEMA = "my-bench.text.v1"
-
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> RunArtifacts:
     return RunArtifacts(tmp_path / "results", "run-1")
-
-
-def task(task_id: str, **fields: object) -> Task:
-    return Task.model_validate({"id": task_id, "question": f"{task_id}?", **fields})
-
-
-def frozen(*tasks: Task, **fields: object) -> RunConfig:
-    return RunConfig.model_validate(
-        {
-            "run_id": "run-1",
-            "model": "model-a",
-            "tasks": [one.id for one in tasks],
-            "task_hashes": {one.id: task_hash(one) for one in tasks},
-            "payload_schema": SCHEMA,
-            **fields,
-        }
-    )
 
 
 class TestTheFile:

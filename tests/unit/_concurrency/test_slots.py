@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._concurrency.slots import Slots, sleep_without_slot
+from benchmark_runner._concurrency.slots import Slot, Slots, sleep_without_slot
 from benchmark_runner._progress.events import (
     EvaluationFinished,
     EvaluationStopped,
@@ -101,6 +101,15 @@ async def work(slots: Slots, do: Callable[[], Awaitable[object]]) -> AsyncIterat
         await asyncio.wait({task})
 
 
+async def take_from_resting(slots: Slots, rests: Rests) -> Slot:
+    """Take the slot of one that rests, and wake that one, which has to wait for a slot."""
+    await rests.until(1)
+    other = await slots.take()
+    rests.wake_all()
+    await settle()
+    return other
+
+
 class TestAPlace:
     async def test_slot_is_free_while_its_holder_rests(self, rests: Rests) -> None:
         """A slot is free while its holder rests."""
@@ -124,10 +133,7 @@ class TestAPlace:
         """A holder that has rested waits until a slot is free."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
-            await rests.until(1)
-            other = await slots.take()
-            rests.wake_all()
-            await settle()
+            other = await take_from_resting(slots, rests)
             assert not task.done()
             other.end()
             await task
@@ -145,10 +151,7 @@ class TestAPlace:
         """A cancellation while waiting for the slot leaves it free, once."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
-            await rests.until(1)
-            other = await slots.take()
-            rests.wake_all()
-            await settle()
+            other = await take_from_resting(slots, rests)
             task.cancel()
             await asyncio.wait({task})
             other.end()
@@ -158,10 +161,7 @@ class TestAPlace:
         """A cancellation just as the slot comes back leaves it free, once."""
         slots = Slots(1)
         async with work(slots, lambda: sleep_without_slot(1)) as task:
-            await rests.until(1)
-            other = await slots.take()
-            rests.wake_all()
-            await settle()
+            other = await take_from_resting(slots, rests)
             other.end()
             task.cancel()
         assert await free_places(slots, 1) == 1
@@ -207,10 +207,8 @@ class TestAPlace:
             await go_on.wait()
 
         async with work(slots, leave_something_behind) as task:
-            await rests.until(1)
-            other = await slots.take()
-            rests.wake_all()
-            await settle()  # what is left behind waits for the other's place now
+            other = await take_from_resting(slots, rests)
+            # What is left behind waits for the other's slot now.
             go_on.set()
             await task
             other.end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,17 +19,9 @@ from benchmark_runner.schemas import (
 )
 from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, make_plan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
 
 SOON = 0.02
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
 
 
 class TestTimeLimits:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from benchmark_runner._progress.events import (
@@ -11,21 +9,10 @@ from benchmark_runner._progress.events import (
     GenerationFinished,
     GenerationStarted,
 )
-from benchmark_runner.schemas import (
-    EvalStatus,
-    GenerationStatus,
-)
+from benchmark_runner.schemas import EvalStatus, GenerationStatus
 from tests.fakes import EngineRun, FakeRunner, answer, grade
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
 
 
 class TestEvents:

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.plan import Plan
-from benchmark_runner.errors import (
-    RunPausedError,
-)
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalStatus,
-    GenerationResult,
-    Task,
-)
+from benchmark_runner.errors import RunPausedError
+from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
 from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, spend_on_disk
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
 
 
 class Peak:
@@ -62,29 +46,24 @@ class TestLimits:
         await run(parallelism=4, eval_parallelism=1)
         assert peak.highest == 4
 
-    async def test_eval_parallelism_is_reached_and_not_exceeded(self, run: EngineRun) -> None:
+    @pytest.mark.parametrize(
+        ("count", "parallelism", "eval_parallelism"),
+        [(12, 12, 3), (6, 1, 6)],
+        ids=["fewer than generations", "more than generations"],
+    )
+    async def test_eval_parallelism_is_reached_and_not_exceeded(
+        self, run: EngineRun, count: int, parallelism: int, eval_parallelism: int
+    ) -> None:
         """As many evaluations run at once as allowed, and never more."""
-        peak = Peak(3)
+        peak = Peak(eval_parallelism)
 
         async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
             async with peak:
                 return await grade(task_id, generation)
 
-        run.script(12, evaluate=evaluate)
-        await run(parallelism=12, eval_parallelism=3)
-        assert peak.highest == 3
-
-    async def test_more_evaluations_than_generations(self, run: EngineRun) -> None:
-        """More evaluations than generations may run at once."""
-        peak = Peak(6)
-
-        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
-            async with peak:
-                return await grade(task_id, generation)
-
-        run.script(6, evaluate=evaluate)
-        await run(parallelism=1, eval_parallelism=6)
-        assert peak.highest == 6
+        run.script(count, evaluate=evaluate)
+        await run(parallelism=parallelism, eval_parallelism=eval_parallelism)
+        assert peak.highest == eval_parallelism
 
     async def test_cap_reached_by_the_last_task_is_no_stop(self, run: EngineRun) -> None:
         """A cap that only the last task reaches stops nothing."""

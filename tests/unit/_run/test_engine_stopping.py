@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from benchmark_runner._progress.events import (
-    EvaluationFinished,
-    Event,
-)
+from benchmark_runner._progress.events import EvaluationFinished, Event
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.errors import (
-    ArtifactError,
-)
+from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -25,17 +20,33 @@ from benchmark_runner.schemas import (
 )
 from tests.fakes import TOO_LONG, EngineRun, answer, grade, make_plan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
 
 SOON = 0.02
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
+async def cancel(running: asyncio.Task[Any]) -> None:
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def cancel_while_saving(run: EngineRun, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Run one task, and cancel the run within this method of its folder."""
+    saving, go_on = threading.Event(), threading.Event()
+    save = getattr(RunArtifacts, method)
+
+    def save_slowly(artifacts: RunArtifacts, task_id: str, record: Any) -> str:
+        saving.set()
+        assert go_on.wait(TOO_LONG)
+        return save(artifacts, task_id, record)
+
+    monkeypatch.setattr(RunArtifacts, method, save_slowly)
+    run.script(1)
+    running = asyncio.create_task(run())
+    assert await asyncio.to_thread(saving.wait, TOO_LONG)
+    asyncio.get_running_loop().call_later(SOON, go_on.set)
+    await cancel(running)
 
 
 class TestEnding:
@@ -89,9 +100,7 @@ class TestEnding:
         running = asyncio.create_task(run(parallelism=2))
         await waiting.wait()
         await kept.wait()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await cancel(running)
         assert sorted(cleaned) == ["t2", "t3"]
         assert run.artifacts.load_generation("t2") is None
         plan = make_plan(run.artifacts, ["t1", "t2", "t3"])
@@ -101,22 +110,7 @@ class TestEnding:
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A generation that is being saved is kept when the run is cancelled."""
-        saving, go_on = threading.Event(), threading.Event()
-        save = RunArtifacts.save_generation
-
-        def save_slowly(artifacts: RunArtifacts, task_id: str, generation: GenerationResult) -> str:
-            saving.set()
-            assert go_on.wait(TOO_LONG)
-            return save(artifacts, task_id, generation)
-
-        monkeypatch.setattr(RunArtifacts, "save_generation", save_slowly)
-        run.script(1)
-        running = asyncio.create_task(run())
-        assert await asyncio.to_thread(saving.wait, TOO_LONG)
-        running.cancel()
-        asyncio.get_running_loop().call_later(SOON, go_on.set)
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await cancel_while_saving(run, monkeypatch, "save_generation")
         assert run.generation("t1").answer == "answer to q1"
         assert run.runner.evaluated == []
         assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
@@ -125,22 +119,7 @@ class TestEnding:
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An evaluation that is being saved is kept when the run is cancelled."""
-        saving, go_on = threading.Event(), threading.Event()
-        save = RunArtifacts.save_eval
-
-        def save_slowly(artifacts: RunArtifacts, task_id: str, result: EvalResult) -> str:
-            saving.set()
-            assert go_on.wait(TOO_LONG)
-            return save(artifacts, task_id, result)
-
-        monkeypatch.setattr(RunArtifacts, "save_eval", save_slowly)
-        run.script(1)
-        running = asyncio.create_task(run())
-        assert await asyncio.to_thread(saving.wait, TOO_LONG)
-        running.cancel()
-        asyncio.get_running_loop().call_later(SOON, go_on.set)
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await cancel_while_saving(run, monkeypatch, "save_eval")
         assert run.eval("t1").status is EvalStatus.EVALUATED
 
     async def test_result_after_cancellation_is_kept(self, run: EngineRun) -> None:
@@ -159,9 +138,7 @@ class TestEnding:
         run.script(2, generate)
         running = asyncio.create_task(run(parallelism=1))
         await waiting.wait()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await cancel(running)
         assert run.generation("t1").answer == "as far as I got"
         assert run.runner.generated == ["t1"]
         plan = make_plan(run.artifacts, ["t1", "t2"])
@@ -181,9 +158,7 @@ class TestEnding:
         run.script(1, generate)
         running = asyncio.create_task(run())
         await waiting.wait()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await cancel(running)
         assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
 
     async def test_refusing_disk_ends_the_run_with_one_error(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from benchmark_runner._progress.events import (
-    EvaluationStopped,
-)
+from benchmark_runner._progress.events import EvaluationStopped
 from benchmark_runner._progress.tally import Tally
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
@@ -31,19 +29,11 @@ from benchmark_runner.schemas import (
 )
 from tests.fakes import EngineRun, answer, grade, make_plan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
 
 
 class Panic(BaseException):
     """What a compiled library raises when it fails."""
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
 
 
 class TestEvaluation:

@@ -11,12 +11,7 @@ import pytest
 
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.schemas import (
-    EvalStatus,
-    GenerationResult,
-    GenerationStatus,
-    Task,
-)
+from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus, Task
 from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, make_plan
 
 if TYPE_CHECKING:
@@ -27,11 +22,6 @@ pytestmark = pytest.mark.anyio
 
 class Panic(BaseException):
     """What a compiled library raises when it fails."""
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> EngineRun:
-    return EngineRun(tmp_path)
 
 
 class TestGeneration:

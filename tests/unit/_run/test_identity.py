@@ -12,35 +12,15 @@ from benchmark_runner._run.identity import (
     check_same_limit,
     check_same_settings,
     check_same_source,
-    task_hash,
 )
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.schemas import Task
+from tests.unit.frozen_tasks import SCHEMA, frozen
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.checkpoint import TaskSourceKind
-
-SCHEMA = "my-bench.text.v1"
-
-
-def task(task_id: str, **fields: object) -> Task:
-    return Task.model_validate({"id": task_id, "question": f"{task_id}?", **fields})
-
-
-def frozen(*tasks: Task, **fields: object) -> RunConfig:
-    return RunConfig.model_validate(
-        {
-            "run_id": "run-1",
-            "model": "model-a",
-            "tasks": [one.id for one in tasks],
-            "task_hashes": {one.id: task_hash(one) for one in tasks},
-            "payload_schema": SCHEMA,
-            **fields,
-        }
-    )
 
 
 def check_settings(

@@ -10,41 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner._run.identity import (
-    refuse_changed_tasks,
-    task_changes,
-    task_hash,
-)
+from benchmark_runner._run.identity import refuse_changed_tasks, task_changes, task_hash
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.schemas import Task
+from tests.unit.frozen_tasks import frozen, task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-SCHEMA = "my-bench.text.v1"
-
-
 def check_same_tasks(config: RunConfig, tasks: Sequence[Task], *, complete: bool = True) -> None:
     refuse_changed_tasks(config, task_changes(config, tasks, complete=complete))
-
-
-def task(task_id: str, **fields: object) -> Task:
-    return Task.model_validate({"id": task_id, "question": f"{task_id}?", **fields})
-
-
-def frozen(*tasks: Task, **fields: object) -> RunConfig:
-    return RunConfig.model_validate(
-        {
-            "run_id": "run-1",
-            "model": "model-a",
-            "tasks": [one.id for one in tasks],
-            "task_hashes": {one.id: task_hash(one) for one in tasks},
-            "payload_schema": SCHEMA,
-            **fields,
-        }
-    )
 
 
 class TestTasks:

@@ -4,16 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.client.script import Script
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import ASGIApp
 
-    Answer = Callable[[Receive, Send], Awaitable[None]]
     ServeApp = Callable[[ASGIApp], str]
-from tests.unit.client.script import (
-    Script,
-)
 
 
 @pytest.fixture(scope="module")

@@ -12,22 +12,16 @@ from starlette.responses import JSONResponse, Response
 
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.schemas import (
-    Payload,
-    V1EvaluateRequest,
-)
+from benchmark_runner.schemas import Payload, V1EvaluateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
-    from benchmark_runner.errors import (
-        ServiceError,
-    )
+    from benchmark_runner.errors import ServiceError
 
     Answer = Callable[[Receive, Send], Awaitable[None]]
-    ServeApp = Callable[[ASGIApp], str]
 
 QUICK = RetryPolicy(first_wait=0.001, max_wait=0.001)
 KEY = "s3cret-key"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from starlette.responses import Response
 
@@ -13,23 +11,7 @@ from benchmark_runner.errors import (
     RejectedRequestError,
     UsageError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.types import ASGIApp, Receive, Send
-
-    Answer = Callable[[Receive, Send], Awaitable[None]]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.client.script import (
-    GRADE,
-    KEY,
-    Script,
-    fails,
-    failure,
-    grade,
-    v1_request,
-)
+from tests.unit.client.script import GRADE, KEY, Script, fails, failure, grade, v1_request
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from starlette.responses import Response
@@ -20,24 +19,7 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
     UnsupportedError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.types import ASGIApp, Receive, Send
-
-    Answer = Callable[[Receive, Send], Awaitable[None]]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.client.script import (
-    GRADE,
-    KEY,
-    QUICK,
-    Script,
-    fails,
-    failure,
-    grade,
-    v1_request,
-)
+from tests.unit.client.script import GRADE, KEY, QUICK, Script, fails, failure, grade, v1_request
 
 pytestmark = pytest.mark.anyio
 

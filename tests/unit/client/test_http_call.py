@@ -15,18 +15,7 @@ from starlette.responses import JSONResponse
 from benchmark_runner.client import service_client as client_module
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import (
-    NotFoundError,
-    ServiceUnavailableError,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-
-    from starlette.types import ASGIApp, Receive, Send
-
-    Answer = Callable[[Receive, Send], Awaitable[None]]
-    ServeApp = Callable[[ASGIApp], str]
+from benchmark_runner.errors import NotFoundError, ServiceUnavailableError
 from tests.unit.client.script import (
     GRADE,
     KEY,
@@ -39,6 +28,13 @@ from tests.unit.client.script import (
     stalls_in_the_body,
     v1_request,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Receive, Send
+
+    from tests.unit.client.script import Answer
 
 pytestmark = pytest.mark.anyio
 

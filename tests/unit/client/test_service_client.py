@@ -11,31 +11,13 @@ from starlette.responses import JSONResponse, Response
 
 from benchmark_runner.client import http_call
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import (
-    BadResponseError,
-    RejectedRequestError,
-)
-from benchmark_runner.schemas import (
-    EvalStatus,
-    FinalScoreRequest,
-    V1ScoreRequest,
-)
+from benchmark_runner.errors import BadResponseError, RejectedRequestError
+from benchmark_runner.schemas import EvalStatus, FinalScoreRequest, V1ScoreRequest
+from tests.unit.client.script import GRADE, Script, fails, grade, v1_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from pydantic import JsonValue
-    from starlette.types import ASGIApp, Receive, Send
-
-    Answer = Callable[[Receive, Send], Awaitable[None]]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.client.script import (
-    GRADE,
-    Script,
-    fails,
-    grade,
-    v1_request,
-)
+    from starlette.types import Receive, Send
 
 pytestmark = pytest.mark.anyio
 

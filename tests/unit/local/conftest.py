@@ -4,21 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.local.sample_service import CANARY, KEY, Wire, make, write
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import ASGIApp
 
-    Row = dict[str, object]
     ServeApp = Callable[[ASGIApp], str]
-from tests.unit.local.sample_service import (
-    CANARY,
-    KEY,
-    Wire,
-    make,
-    write,
-)
 
 
 @pytest.fixture

@@ -15,14 +15,9 @@ from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.schemas import Payload, V1EvaluateRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
     from benchmark_runner.local.grader import Grader
 
     Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
 
 KEY = "the-key"
 NO_SUCH_ANSWER = "no such answer"

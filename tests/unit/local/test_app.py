@@ -17,17 +17,6 @@ from benchmark_runner.errors import (
 )
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import EvalStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from starlette.types import ASGIApp
-
-    from benchmark_runner.local.grader import Grader
-
-    Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
 from tests.unit.local.sample_service import (
     BEARER_ON_V1,
     CANARY,
@@ -39,6 +28,17 @@ from tests.unit.local.sample_service import (
     v1_request,
     write,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp
+
+    from benchmark_runner.local.grader import Grader
+
+    Row = dict[str, object]
+    ServeApp = Callable[[ASGIApp], str]
 
 pytestmark = pytest.mark.anyio
 

@@ -4,27 +4,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.errors import (
-    DatasetError,
-)
+from benchmark_runner.errors import DatasetError
 from benchmark_runner.local import local_client
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
+from tests.unit.local.sample_service import CANARY, datasets, v1_request, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from starlette.types import ASGIApp
-
     Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.local.sample_service import (
-    CANARY,
-    datasets,
-    v1_request,
-    write,
-)
 
 pytestmark = pytest.mark.anyio
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Never
 import pytest
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import (
-    ServiceUnavailableError,
-)
+from benchmark_runner.errors import ServiceUnavailableError
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import EvalStatus
+from tests.unit.local.sample_service import CANARY, ONCE, Wire, make, source_line, v1_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
 
     Row = dict[str, object]
     ServeApp = Callable[[ASGIApp], str]
-from tests.unit.local.sample_service import (
-    CANARY,
-    ONCE,
-    Wire,
-    make,
-    source_line,
-    v1_request,
-)
 
 pytestmark = pytest.mark.anyio
 

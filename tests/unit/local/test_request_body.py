@@ -8,16 +8,7 @@ import pytest
 from benchmark_runner.local import request_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
-    from tests.unit.local.sample_service import (
-        Wire,
-    )
-
-    Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
+    from tests.unit.local.sample_service import Wire
 
 
 class TestPathsAndBodies:

@@ -10,22 +10,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.errors import (
-    UsageError,
-)
+from benchmark_runner.errors import UsageError
 from benchmark_runner.local.server import serve
+from tests.unit.local.sample_service import make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from starlette.types import ASGIApp
-
-    Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.local.sample_service import (
-    make,
-)
 
 SERVE = """
 import sys

@@ -5,24 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import (
-    ServiceUnavailableError,
-)
+from benchmark_runner.errors import ServiceUnavailableError
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import V1ScoreRequest
+from tests.unit.local.sample_service import Wire, make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from starlette.types import ASGIApp
-
-    Row = dict[str, object]
-    ServeApp = Callable[[ASGIApp], str]
-from tests.unit.local.sample_service import (
-    Wire,
-    make,
-)
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,7 @@ import pytest
 from cryptography import x509
 
 from tests.unit.client.transport.certificates import Certificate, certify
-from tests.unit.client.transport.servers import (
-    serving,
-)
+from tests.unit.client.transport.servers import serving
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from benchmark_runner.results.compare.effect import Direction, PassFail, measure
 from tests.unit.results.compare.two_runs import FAILED, MISSING, TwoRuns
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 A = dict(zip("vwxyz", [1.0, 1.0, 0.0, 0.0, 1.0], strict=True))
 B = dict(zip("vwxyz", [1.0, 0.0, 1.0, 1.0, 1.0], strict=True))
@@ -25,11 +20,6 @@ def flipped(gained: int, lost: int, same: int) -> tuple[dict[str, float], dict[s
 
 def by_task(scores: list[float]) -> dict[str, float]:
     return {f"t{number}": score for number, score in enumerate(scores)}
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> TwoRuns:
-    return TwoRuns(tmp_path)
 
 
 class TestMeasuring:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,34 +12,16 @@ from tests.unit.results.compare.two_runs import (
     FAILED,
     MISSING,
     TIMED_OUT,
+    WHOLE,
     TwoRuns,
+    about,
+    judged,
     passes,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmark_runner.results.compare.verdict import Judgement
-
-WHOLE = passes(25, 15)
 GRADED = "https://grader.example"
 NO_VERSION = {"evaluator_version": None}
 UNKNOWN = {"evaluator_version": None, "service_version": None}
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> TwoRuns:
-    return TwoRuns(tmp_path)
-
-
-def judged(runs: TwoRuns) -> Judgement:
-    return judge(runs.comparison())
-
-
-def about(judgement: Judgement) -> tuple[list[Concern], list[Concern]]:
-    """What the obstacles and the warnings are about."""
-    obstacles, warnings = judgement.obstacles, judgement.warnings
-    return [each.about for each in obstacles], [each.about for each in warnings]
 
 
 class TestObstacles:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from benchmark_runner.results.compare.pairing import ExclusionReason
 from tests.unit.results.compare.two_runs import (
     FAILED,
@@ -18,14 +14,6 @@ from tests.unit.results.compare.two_runs import (
     UNGRADED_TIMEOUT,
     TwoRuns,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> TwoRuns:
-    return TwoRuns(tmp_path)
 
 
 class TestPairing:

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from benchmark_runner.results.compare.side import Total, mean_of_known
 from benchmark_runner.schemas import GenerationResult
-from tests.unit.results.compare.two_runs import (
-    MISSING,
-    TwoRuns,
-)
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> TwoRuns:
-    return TwoRuns(tmp_path)
+from tests.unit.results.compare.two_runs import MISSING, TwoRuns
 
 
 class TestWhatWasSpent:

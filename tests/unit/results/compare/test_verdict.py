@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from benchmark_runner.results.compare.findings import Concern
@@ -14,31 +12,12 @@ from tests.unit.results.compare.two_runs import (
     NO_TASK_SCORE,
     TIMED_OUT,
     UNGRADED,
+    WHOLE,
     TwoRuns,
+    about,
+    judged,
     passes,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmark_runner.results.compare.verdict import Judgement
-
-WHOLE = passes(25, 15)
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> TwoRuns:
-    return TwoRuns(tmp_path)
-
-
-def judged(runs: TwoRuns) -> Judgement:
-    return judge(runs.comparison())
-
-
-def about(judgement: Judgement) -> tuple[list[Concern], list[Concern]]:
-    """What the obstacles and the warnings are about."""
-    obstacles, warnings = judgement.obstacles, judgement.warnings
-    return [each.about for each in obstacles], [each.about for each in warnings]
 
 
 class TestVerdicts:

@@ -10,6 +10,7 @@ from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import compare
 from benchmark_runner.results.compare.pairing import pair
 from benchmark_runner.results.compare.side import read_side
+from benchmark_runner.results.compare.verdict import judge
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
 from tests.fakes import FakeRunner
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmark_runner.results.compare.effect import Comparison
+    from benchmark_runner.results.compare.findings import Concern
     from benchmark_runner.results.compare.pairing import Pairing
     from benchmark_runner.results.compare.side import Side
+    from benchmark_runner.results.compare.verdict import Judgement
 
 #: What becomes of a task: what it scores, or one of these.
 FAILED, FAILED_GRADING, UNGRADED, UNGRADED_TIMEOUT, TIMED_OUT, NO_TASK_SCORE, TORN, MISSING = (
@@ -132,3 +135,17 @@ def passes(passed: int, failed: int, *, start: int = 0) -> dict[str, float | str
     """So many tasks that were passed, then so many that were failed."""
     total = passed + failed
     return {f"t{start + n}": float(n < passed) for n in range(total)}
+
+
+#: The outcomes of a run that most tests compare with another.
+WHOLE = passes(25, 15)
+
+
+def judged(runs: TwoRuns) -> Judgement:
+    return judge(runs.comparison())
+
+
+def about(judgement: Judgement) -> tuple[list[Concern], list[Concern]]:
+    """What the obstacles and the warnings are about."""
+    obstacles, warnings = judgement.obstacles, judgement.warnings
+    return [each.about for each in obstacles], [each.about for each in warnings]

@@ -12,40 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.misbehaving import (
-    MisbehavingService,
-    answers,
-    goes_deaf,
-    healthy,
-)
-from tests.cli.misbehaving_runs import (
+from tests.cli.misbehaving.runs import (
     assert_only_t1_failed,
     assert_resumes,
     has_eval,
     has_score,
     run,
 )
+from tests.cli.misbehaving.service import MisbehavingService, answers, goes_deaf, healthy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cli.conftest import RunnerProject
-    from tests.cli.misbehaving import Fault
+    from tests.cli.misbehaving.service import Fault
 
 LONG = [{"loc": ["body", "response"], "msg": "m" * 600, "type": "missing"}]
-
-
-@pytest.fixture
-def service() -> Iterator[MisbehavingService]:
-    with MisbehavingService() as service:
-        yield service
-
-
-@pytest.fixture(params=["legacy", "v1"])
-def benchmark(request: pytest.FixtureRequest, project: RunnerProject) -> RunnerProject:
-    """The project, grading by one and by the other API."""
-    project.set_in_class(f"EVALUATION_API = {request.param!r}")
-    return project
 
 
 class TestRefusedForGood:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
-    from tests.cli.misbehaving import MisbehavingService
+    from tests.cli.misbehaving.service import MisbehavingService
 
 KEY = "s3cret-key"
 OTHERS = ("t2", "t3")

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.misbehaving import (
+from tests.cli.misbehaving.runs import (
+    GRADE,
+    MIB,
+    OTHERS,
+    assert_only_t1_failed,
+    assert_resumes,
+    has_score,
+    run,
+)
+from tests.cli.misbehaving.service import (
     MisbehavingService,
     bomb,
     cut_off,
@@ -20,34 +29,10 @@ from tests.cli.misbehaving import (
     reset,
     says,
 )
-from tests.cli.misbehaving_runs import (
-    GRADE,
-    MIB,
-    OTHERS,
-    assert_only_t1_failed,
-    assert_resumes,
-    has_score,
-    run,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cli.conftest import RunnerProject
-    from tests.cli.misbehaving import Fault
-
-
-@pytest.fixture
-def service() -> Iterator[MisbehavingService]:
-    with MisbehavingService() as service:
-        yield service
-
-
-@pytest.fixture(params=["legacy", "v1"])
-def benchmark(request: pytest.FixtureRequest, project: RunnerProject) -> RunnerProject:
-    """The project, grading by one and by the other API."""
-    project.set_in_class(f"EVALUATION_API = {request.param!r}")
-    return project
+    from tests.cli.misbehaving.service import Fault
 
 
 class TestConnection:
