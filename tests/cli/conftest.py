@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import benchmark_runner
 from tests.cli.interruption import Pipe
-from tests.cli.planted import EchoingService, Planted
+from tests.cli.planted_secrets import EchoingService, Planted
 from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from starlette.responses import Response
 
-from tests.cli.planted import (
+from tests.cli.planted_secrets import (
     PLANTED,
     USER,
     EchoingService,

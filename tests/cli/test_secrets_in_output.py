@@ -14,7 +14,7 @@ import termios
 
 import pytest
 
-from tests.cli.planted import (
+from tests.cli.planted_secrets import (
     AGENT,
     PLANTED,
     USER,

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from os import strerror
 from typing import TYPE_CHECKING, Any
 
-from tests.crash.points import faults, kills, kind_of
-from tests.crash.standing import (
+from tests.crash.finished_work import (
     EVENTS,
     check_attempts_are_kept,
     check_grades_belong_to_generations,
     check_nothing_is_torn,
+    finished_work_of,
     outcome_of,
-    standing_of,
 )
+from tests.crash.points import faults, kills, kind_of
 from tests.crash.steps import Orders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.crash.finished_work import FinishedWork
     from tests.crash.forks import Child, Forks
     from tests.crash.points import Point
     from tests.crash.scenarios import CrashProject, Scenario
     from tests.crash.service import CountingService
-    from tests.crash.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class Bench:
         child = self._break(point)
         assert child.killed, f"it was not killed: {child}"
         assert child.steps[-1] == point.step, f"it went on: {child.steps}"
-        standing = self._standing()
-        under_way = Counter(self.project.calls) - Counter({*standing.generations})
+        finished = self._finished_work()
+        under_way = Counter(self.project.calls) - Counter({*finished.generations})
         assert under_way.total() <= scenario.parallelism, f"not on disk: {under_way}"
 
-        self._resume(scenario, known, standing)
+        self._resume(scenario, known, finished)
         again = Counter(self.project.calls) - known.calls
         assert again <= under_way, f"generated more than once: {again}"
 
@@ -106,11 +106,11 @@ class Bench:
             assert "ArtifactError: " in child.err, child
             assert strerror(point.error) in child.err, child
             assert "Free space" in child.err, child
-        standing = self._standing()
-        under_way = Counter(self.project.calls) - Counter({*standing.generations})
+        finished = self._finished_work()
+        under_way = Counter(self.project.calls) - Counter({*finished.generations})
         assert under_way.total() <= scenario.parallelism, f"not on disk: {under_way}"
 
-        self._resume(scenario, known, standing)
+        self._resume(scenario, known, finished)
         again = Counter(self.project.calls) - known.calls
         bearable = Counter() if point.how == "fail once" else under_way
         assert again <= bearable, f"generated more than once: {again}"
@@ -164,7 +164,7 @@ class Bench:
         check_nothing_is_torn(self.project.results)
         return child
 
-    def _resume(self, scenario: Scenario, known: Uninterrupted, standing: Standing) -> None:
+    def _resume(self, scenario: Scenario, known: Uninterrupted, finished: FinishedWork) -> None:
         """Give the command again: what was finished stays as it is, the rest is made."""
         run = self.project.results / "r1"
         calls, gradings = Counter(self.project.calls), self.service.gradings
@@ -181,18 +181,18 @@ class Bench:
         if (known.before / "r1").exists():
             check_attempts_are_kept(known.before / "r1", run)
 
-        after = standing_of(run)
-        assert standing.generations.items() <= after.generations.items(), "a generation changed"
-        assert standing.evals.items() <= after.evals.items(), "an eval changed"
+        after = finished_work_of(run)
+        assert finished.generations.items() <= after.generations.items(), "a generation changed"
+        assert finished.evals.items() <= after.evals.items(), "an eval changed"
         called_now = {*(Counter(self.project.calls) - calls)}
-        assert not called_now & {*standing.generations}, f"generated again: {called_now}"
+        assert not called_now & {*finished.generations}, f"generated again: {called_now}"
         graded_now = {*(self.service.gradings - gradings)}
-        assert not graded_now & {*standing.evals}, f"graded again: {graded_now}"
+        assert not graded_now & {*finished.evals}, f"graded again: {graded_now}"
         again = self.service.gradings - known.gradings
         assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
 
-    def _standing(self) -> Standing:
-        return standing_of(self.project.results / "r1")
+    def _finished_work(self) -> FinishedWork:
+        return finished_work_of(self.project.results / "r1")
 
     def _command(self, scenario: Scenario, *arguments: str, broken: Point | None = None) -> Child:
         limit = str(scenario.parallelism)

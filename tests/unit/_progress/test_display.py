@@ -18,7 +18,7 @@ from benchmark_runner._progress.events import (
     RetryScheduled,
 )
 from benchmark_runner.schemas import EvalStatus
-from tests.unit._progress.tallied import generated, started
+from tests.unit._progress.sample_events import generated, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,8 +24,8 @@ from benchmark_runner._progress.events import (
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-from tests.unit._progress.logged import ENDED, EVENTS, lines, names, read, write
-from tests.unit._progress.tallied import started
+from tests.unit._progress.sample_events import started
+from tests.unit._progress.sample_log import ENDED, EVENTS, lines, names, read, write
 
 if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts

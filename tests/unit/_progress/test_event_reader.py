@@ -8,8 +8,8 @@ from benchmark_runner._progress import event_reader
 from benchmark_runner._progress.event_reader import EventReader, parse
 from benchmark_runner._progress.events import Event, GenerationStarted
 from benchmark_runner.errors import ArtifactError
-from tests.unit._progress.logged import ENDED, EVENTS, read, write
-from tests.unit._progress.tallied import started
+from tests.unit._progress.sample_events import started
+from tests.unit._progress.sample_log import ENDED, EVENTS, read, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner.schemas import GenerationStatus
-from tests.unit._progress.tallied import generated, graded, started, tally
+from tests.unit._progress.sample_events import generated, graded, started, tally
 
 if TYPE_CHECKING:
     from benchmark_runner._progress.tally import Tally

@@ -13,7 +13,7 @@ from benchmark_runner._progress.events import (
     RetryScheduled,
 )
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-from tests.unit._progress.tallied import generated, graded, started, tally
+from tests.unit._progress.sample_events import generated, graded, started, tally
 
 
 class TestCounts:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.client.script import Script
+from tests.unit.client.scripted_server import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable

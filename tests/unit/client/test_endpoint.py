@@ -11,7 +11,7 @@ from benchmark_runner.errors import (
     RejectedRequestError,
     UsageError,
 )
-from tests.unit.client.script import GRADE, KEY, Script, fails, failure, grade, v1_request
+from tests.unit.client.scripted_server import GRADE, KEY, Script, fails, failure, grade, v1_request
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,16 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
     UnsupportedError,
 )
-from tests.unit.client.script import GRADE, KEY, QUICK, Script, fails, failure, grade, v1_request
+from tests.unit.client.scripted_server import (
+    GRADE,
+    KEY,
+    QUICK,
+    Script,
+    fails,
+    failure,
+    grade,
+    v1_request,
+)
 
 pytestmark = pytest.mark.anyio
 

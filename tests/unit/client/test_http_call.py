@@ -16,7 +16,7 @@ from benchmark_runner.client import service_client as client_module
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import NotFoundError, ServiceUnavailableError
-from tests.unit.client.script import (
+from tests.unit.client.scripted_server import (
     GRADE,
     KEY,
     QUICK,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Send
 
-    from tests.unit.client.script import Answer
+    from tests.unit.client.scripted_server import Answer
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from benchmark_runner.client import http_call
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import BadResponseError, RejectedRequestError
 from benchmark_runner.schemas import EvalStatus, FinalScoreRequest, V1ScoreRequest
-from tests.unit.client.script import GRADE, Script, fails, grade, v1_request
+from tests.unit.client.scripted_server import GRADE, Script, fails, grade, v1_request
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

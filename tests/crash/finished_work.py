@@ -27,7 +27,7 @@ Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
-class Standing:
+class FinishedWork:
     """The finished work on disk: files that nobody may have to make again.
 
     Attributes:
@@ -56,7 +56,7 @@ def check_nothing_is_torn(results: Path) -> None:
             raise AssertionError(f"{path.relative_to(results)} is torn") from None
 
 
-def standing_of(run: Path) -> Standing:
+def finished_work_of(run: Path) -> FinishedWork:
     generations: Files = {}
     evals: Files = {}
     for path in run.glob("*/generation.json"):
@@ -68,7 +68,7 @@ def standing_of(run: Path) -> Standing:
             grade = json.loads(graded.read_bytes())
             if grade["status"] in _GRADED and grade["generation_hash"] == _hash(content):
                 evals[path.parent.name] = graded.read_bytes()
-    return Standing(generations, evals)
+    return FinishedWork(generations, evals)
 
 
 def outcome_of(run: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from benchmark_runner._progress.events import (
     ScoringStarted,
 )
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
-from tests.unit._progress.tallied import started
+from tests.unit._progress.sample_events import started
 
 if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
