@@ -6,7 +6,7 @@ import pytest
 
 from benchmark_runner._progress import event_reader
 from benchmark_runner._progress.event_reader import EventReader, parse
-from benchmark_runner._progress.events import Event, GenerationStarted
+from benchmark_runner._progress.events import Event, GenerationStarted, InvocationEnded
 from benchmark_runner.errors import ArtifactError
 from tests.unit._progress.sample_events import started
 from tests.unit._progress.sample_log import ENDED, EVENTS, read, write
@@ -109,3 +109,10 @@ class TestReading:
         unknown = parse(about + b'"something_new"}')
         assert unknown is not None
         assert unknown.event is None
+
+    def test_outcome_of_a_later_version_is_an_end(self) -> None:
+        """An invocation that ended in a way that only a later version knows has ended."""
+        about = b'{"at":"2026-01-01T00:00:00.500Z","invocation":"a","event":"invocation_ended",'
+        said = parse(about + b'"outcome":"something_new"}')
+        assert said is not None
+        assert said.event == InvocationEnded("something_new")

@@ -57,7 +57,7 @@ class InvocationEnded:
         final_score: The final score, if the run has one of the evaluations on disk.
     """
 
-    outcome: InvocationOutcome
+    outcome: InvocationOutcome | str  # a later version may have added some
     error: str | None = None
     final_score: float | None = None
     mean: float | None = None
