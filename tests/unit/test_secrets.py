@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from benchmark_runner._project import Project
-from benchmark_runner._redaction import Redactor, without_user_info
+from benchmark_runner._redaction import Redactor, without_user_info, without_user_info_in
 from benchmark_runner._run.benchmark import Benchmark
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.request import RunRequest
@@ -72,14 +72,29 @@ class TestUrls:
             ("https://example.com/x?y=1&api_key=word&z=2", "https://example.com/x?y=1&z=2"),
             ("https://example.com/x?key=word", "https://example.com/x"),
             ("local", "local"),
-            ("http://me:word@[", "["),
-            ("http://me:wo/rd@example.com/v1", "example.com/v1"),
+            ("http://me:word@[", "http://["),
+            ("http://me:wo/rd@example.com/v1", "http://example.com/v1"),
             ("me:word@example.com/v1", "example.com/v1"),
         ],
     )
     def test_user_info_is_not_shown(self, url: str, shown: str) -> None:
         """A URL is shown without its user name, password and keys."""
         assert without_user_info(url) == shown
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("can't reach 'https://me:pw@a.org/x' (403)", "can't reach 'https://a.org/x' (403)"),
+            (
+                "https://a@b:c'd@a.org, git://t@b.org|ftp://u:p@c",
+                "https://a.org, git://b.org|ftp://c",
+            ),
+            ("https://a.org/@x, me@b.org, a://b c@d", "https://a.org/@x, me@b.org, a://b c@d"),
+        ],
+    )
+    def test_user_info_in_a_text_is_not_shown(self, text: str, shown: str) -> None:
+        """A text is shown without the user names and passwords of its URLs."""
+        assert without_user_info_in(text) == shown
 
 
 class TestKeys:

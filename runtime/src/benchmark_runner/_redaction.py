@@ -13,6 +13,10 @@ _MASK = "***"
 
 #: A file quotes a message that quotes an answer that quotes the request.
 _JSON_LEVELS = 3
+#: A password in a text may hold anything but a slash and white space.
+_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
+#: In what is no valid URL, a slash may be part of the password.
+_LIKE_USER_INFO = re.compile(r"([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 #: Characters that encoders keep: strict ones, for paths, JavaScript's two, for user info.
 _URL_SAFE = ("", "/", "!'()*", ";/?:@&=+$,#!'()*", "!$&'()*+,;=")
 
@@ -98,11 +102,16 @@ def without_user_info(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:  # such as an invalid port, which may be part of the password
-        return url.rpartition("@")[2]
-    if not parts.netloc:
-        return url.rpartition("@")[2]
+        parts = None
+    if parts is None or not parts.netloc:
+        return _LIKE_USER_INFO.sub(r"\1", url)
     query = "&".join(item for item in parts.query.split("&") if not is_secret_item(item))
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+
+def without_user_info_in(text: str) -> str:
+    """Return ``text`` without the user names and passwords of the URLs in it, of any length."""
+    return _USER_INFO.sub("", text)
 
 
 def _in_json(text: str) -> Iterator[str]:

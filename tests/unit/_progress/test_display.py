@@ -17,6 +17,7 @@ from benchmark_runner._progress.events import (
     LoopBlocked,
     RetryScheduled,
 )
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.schemas import EvalStatus
 from tests.unit._progress.sample_events import generated, started
 
@@ -157,9 +158,9 @@ class TestPlainLines:
 
     def test_retry_reason_is_masked(self, log: Log) -> None:
         """A secret in the reason of a retry is masked."""
-        shown = PlainDisplay(lambda text: text.replace("key", "***"), log)
+        shown = PlainDisplay(Redactor(["secret-key"]).clean_text, log)
         shown.show(started())
-        shown.show(RetryScheduled("HTTP 500: bad key", 60.0))
+        shown.show(RetryScheduled("HTTP 500: bad secret-key", 60.0))
         with shown:
             pass
         assert log.lines == [

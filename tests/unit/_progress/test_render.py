@@ -20,6 +20,7 @@ from benchmark_runner._progress.render import (
     render_rows,
     render_summary,
 )
+from benchmark_runner._redaction import Redactor
 from benchmark_runner.schemas import GenerationStatus
 from tests.unit._progress.sample_events import generated, graded, started, tally
 
@@ -133,9 +134,8 @@ class TestRows:
     def test_secrets_are_masked_before_a_cut(self) -> None:
         """Secrets are masked before a text is cut."""
         counted = tally(EvaluationStarted("t1"), RetryScheduled(f"{'x' * 60}-secret-key", 10, "t1"))
-        found = render_rows(
-            counted, 6, lambda text: text.replace("-secret-key", "***"), columns=80, lines=9
-        )
+        mask = Redactor(["-secret-key"]).clean_text
+        found = render_rows(counted, 6, mask, columns=80, lines=9)
         assert "secret" not in "".join(found)
 
 

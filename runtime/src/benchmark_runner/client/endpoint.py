@@ -3,13 +3,13 @@
 import base64
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import httpx
 
+from benchmark_runner._redaction import without_user_info
 from benchmark_runner._secrets import (
     BEARER_VARIABLE,
     SERVICE_KEY_VARIABLES,
@@ -103,7 +103,7 @@ def _parse(given: str) -> httpx.URL:
     text = given.strip()
     if not text:
         raise UsageError("no benchmark service is set", hint=hint)
-    shown = repr(re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1", text, flags=re.IGNORECASE))
+    shown = repr(without_user_info(text))
     try:
         url = httpx.URL(text)
         host = url.host
@@ -116,8 +116,8 @@ def _parse(given: str) -> httpx.URL:
         message = f"the service URL {shown} has the invalid port {url.port}"
         raise UsageError(message, hint="Give a port from 1 to 65535, or none.")
     if url.query or url.fragment:
-        shown = str(url.copy_with(username=None, password=None, query=None, fragment=None))
-        raise UsageError(f"the service URL {shown!r} has a query or fragment", hint=hint)
+        shown = repr(without_user_info(str(url.copy_with(query=None, fragment=None))))
+        raise UsageError(f"the service URL {shown} has a query or fragment", hint=hint)
     return url
 
 

@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._redaction import without_user_info_in
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.cli.doctor.fixes import copier, in_project
 from benchmark_runner.cli.doctor.manifest import MANIFEST
-from benchmark_runner.cli.doctor.processes import ProgramError, call, without_credentials
+from benchmark_runner.cli.doctor.processes import ProgramError, call
 
 __all__ = ["check_drift"]
 
@@ -109,9 +110,9 @@ def _changes(root: Path, rendered: Mapping[str, str]) -> Iterator[_Change]:
             if wanted != there:
                 yield _Change(name)
         elif (line := _first_missing(name, wanted, there)) is not None:
-            yield _Change(name, f"without the line `{without_credentials(line).strip()}`", True)
+            yield _Change(name, f"without the line `{without_user_info_in(line).strip()}`", True)
         elif _OWNED.match(text) and (line := _first_foreign(wanted, there)) is not None:
-            yield _Change(name, f"with the line `{without_credentials(line).strip()}`", True)
+            yield _Change(name, f"with the line `{without_user_info_in(line).strip()}`", True)
 
 
 def _first_missing(name: str, wanted: Iterable[str], there: Iterable[str]) -> str | None:

@@ -8,9 +8,10 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from benchmark_runner._redaction import without_user_info_in
 from benchmark_runner._versions import git_environment
 
-__all__ = ["ProgramError", "call", "without_credentials"]
+__all__ = ["ProgramError", "call"]
 
 #: Seconds for what needs no network.
 _LOCAL_TIME = 30.0
@@ -21,7 +22,6 @@ _NO_QUESTIONS = {
     "LANGUAGE": "C",  # the messages are searched for words
 }
 _FATAL = re.compile(r"(?<=fatal: ).+")
-_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class ProgramError(Exception):
@@ -70,13 +70,8 @@ async def call(
     return printed.decode("utf-8", "surrogateescape")
 
 
-def without_credentials(text: str) -> str:
-    """Return ``text`` without the user info of the URLs in it."""
-    return _USER_INFO.sub("", text)
-
-
 def _reason(complaints: bytes) -> str:
     """Return git's fatal error, else the last line, which is a traceback's reason."""
     text = complaints.decode("utf-8", "replace").strip()
     fatal = _FATAL.search(text)
-    return without_credentials(fatal[0] if fatal else text.rpartition("\n")[2].strip())
+    return without_user_info_in(fatal[0] if fatal else text.rpartition("\n")[2].strip())
