@@ -32,7 +32,7 @@ class TestWhole:
         assert [words[:3] for words in told[len(labels) : -1]] == [
             ["not", "checked", name] for name in ONLINE
         ]
-        assert lines[-1] == "No fault found; not checked: template, service, drift."
+        assert lines[-1] == "No problem found; not checked: template, service, drift."
 
     def test_problem_has_its_remedy_below(self, healthy: RunnerProject) -> None:
         """A problem has its remedy below it, within 80 columns."""
@@ -45,10 +45,10 @@ class TestWhole:
         assert "\x1b" not in ended.out
         lines = ended.out.splitlines()
         assert max(map(len, lines)) <= COLUMNS
-        assert lines[0].startswith("FAULT        conflicts  ")
-        answers = next(n for n, line in enumerate(lines) if line.startswith("FAULT        answers"))
+        assert lines[0].startswith("PROBLEM      conflicts  ")
+        answers = next(n for n, line in enumerate(lines) if line.startswith("PROBLEM      answers"))
         assert lines[answers + 2] == " " * 13 + "git checkout HEAD -- .copier-answers.yml"
-        assert lines[-1].startswith("2 faults: conflicts, answers; not checked: ")
+        assert lines[-1].startswith("2 problems: conflicts, answers; not checked: ")
 
     def test_nothing_is_changed(self, healthy: RunnerProject) -> None:
         """Nothing in the project is changed."""

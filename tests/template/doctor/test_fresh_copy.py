@@ -23,7 +23,7 @@ class TestFreshCopy:
         done = call_doctor(authors, TMPDIR=str(tmp_path / "temporary"))
         assert done.returncode == 0, done.stdout
         lines = done.stdout.splitlines()
-        assert lines[-1] == "No fault found."
+        assert lines[-1] == "No problem found."
         assert len([line for line in lines if line.startswith("ok ")]) == 8
         assert [*(tmp_path / "temporary").iterdir()] == []
         assert run("git", "status", "--short", "--ignored", cwd=authors) == ""
@@ -53,6 +53,6 @@ class TestFreshCopy:
         assert offline == "make doctor ARGS=--offline"
         run("make", "install", cwd=authors)
         assert "not checked: template, service, drift." in run(*offline.split(), cwd=authors)
-        assert run("make", "doctor", cwd=authors).endswith("No fault found.\n")
+        assert run("make", "doctor", cwd=authors).endswith("No problem found.\n")
         (authors / "data/validation.json").write_text("[")
-        assert "1 fault: runner" in run(*offline.split(), cwd=authors, code=2)
+        assert "1 problem: runner" in run(*offline.split(), cwd=authors, code=2)

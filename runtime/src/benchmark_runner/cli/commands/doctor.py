@@ -28,7 +28,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Check this repository and suggest fixes.
 
-        Nothing is changed. The exit code is 1 if there is a fault.
+        Nothing is changed. The exit code is 1 if there is a problem.
         """
         with failures_as_messages("doctor", as_json=json):
             from benchmark_runner._extras import require_extra

@@ -1,4 +1,4 @@
-"""The result of one check: ok, a fault, or not checked, and what to do about it."""
+"""The result of one check: ok, a problem, or not checked, and what to do about it."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -10,13 +10,13 @@ from benchmark_runner.cli.doctor.findings import Finding
 __all__ = ["print_findings"]
 
 _WIDTH = 80
-_LABELS = {"ok": "ok", "fault": "FAULT", "not_checked": "not checked"}
+_LABELS = {"ok": "ok", "fault": "PROBLEM", "not_checked": "not checked"}
 #: Of the longest label, and of the longest name of a check.
 _LABEL_WIDTH, _NAME_WIDTH = 11, 9
 
 
 async def print_findings(findings: AsyncIterator[tuple[str, Finding]], *, as_json: bool) -> int:
-    """Print each finding as soon as there is one, and return the number of faults."""
+    """Print each finding as soon as there is one, and return the number of problems."""
     found: list[tuple[str, Finding]] = []
     async for name, finding in findings:
         found.append((name, finding))
@@ -31,9 +31,9 @@ async def print_findings(findings: AsyncIterator[tuple[str, Finding]], *, as_jso
         print_json("doctor", {"faults": len(faults), "checks": checks})
     else:
         unknown = [name for name, finding in found if finding.status == "not_checked"]
-        summary = f"{plural(len(faults), 'fault')}: {', '.join(faults)}"
+        summary = f"{plural(len(faults), 'problem')}: {', '.join(faults)}"
         not_checked = f"; not checked: {', '.join(unknown)}" if unknown else ""
-        say(f"{summary if faults else 'No fault found'}{not_checked}.")
+        say(f"{summary if faults else 'No problem found'}{not_checked}.")
     return len(faults)
 
 
