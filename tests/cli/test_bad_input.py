@@ -104,7 +104,7 @@ class TestTasks:
     def test_unknown_task_lists_the_known(self, project: RunnerProject) -> None:
         """An unknown task is refused with the known ones."""
         message = refused(project, "t1", "t9")
-        assert "unknown task id(s): t9" in message
+        assert "1 unknown task id: t9" in message
         assert "t3, t1, t2" in message
 
     def test_a_repeated_task_is_named(self, project: RunnerProject, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ class TestDatasets:
         project.set_in_class("TASK_MODEL = SampleTask")
         message = refused(project)
         assert "task 't3', field docker_image: Field required" in message
-        assert "3 field(s) do not fit SampleTask" in message
+        assert "does not fit SampleTask in 3 fields:" in message
 
     def test_failing_load_tasks_has_its_line(self, project: RunnerProject) -> None:
         """A load_tasks() that raises is reported with its line."""

@@ -121,8 +121,8 @@ class TestMaxCost:
         costly.change_agent(("cost=1)", "cost=1 if task.id == 't2' else None)"))
         ended = paused(costly, "--max-cost", "1")
         assert costly.calls == ["t0", "t1", "t2"]
-        assert "(2 generation(s) without a recorded cost not counted)" in ended.err
-        assert "Cost     $1.00; not known of 2 generation(s)" in ended.out
+        assert "(2 generations without a recorded cost not counted)" in ended.err
+        assert "Cost     $1.00; not known of 2 generations" in ended.out
 
     def test_running_tasks_are_finished(self, costly: RunnerProject) -> None:
         """Tasks that are running are finished and evaluated."""
@@ -146,7 +146,7 @@ class TestMaxErrors:
         project.write_tasks([*fail(1, "one"), *say(1), *fail(5, "other")[1:]])
         ended = paused(project, "--max-errors", "2")
         assert project.calls == ["f0", "t0", "f1"]
-        assert "paused after 2 generation error(s): --max-errors is 2" in ended.err
+        assert "paused after 2 generation errors: --max-errors is 2" in ended.err
         assert project.read("r1", "t0", "eval.json")["status"] == "evaluated"
 
     def test_errors_of_one_invocation_count(self, project: RunnerProject) -> None:
@@ -230,7 +230,7 @@ class TestJson:
         document: dict[str, Any] = ended.json
         assert document["error"] == {
             "type": "RunPausedError",
-            "message": "paused after 2 generation error(s): --max-errors is 2",
+            "message": "paused after 2 generation errors: --max-errors is 2",
             "hint": "Correct what the errors name, then resume the run.",
         }
         assert (document["complete"], document["final_score"]) == (False, None)

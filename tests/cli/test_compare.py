@@ -45,7 +45,7 @@ class TestWaysOut:
 
         lines = lines_of(project, "first", "second")
 
-        assert "           - 1 task(s) of the same id have another content in B: t3" in lines
+        assert "           - B has other content for 1 task of the same id: t3" in lines
         commands = [line.removeprefix("Way out    bin/") for line in lines[-2:]]
         assert commands == [
             "sample-runner run --run-id first --accept-changed-tasks",
@@ -67,8 +67,8 @@ class TestWaysOut:
         lines = lines_of(project, "a", "b")
 
         assert verdict_in(lines).startswith(
-            "Not comparable: - B has no score for 20 task(s) that A has one for; counted as 0, "
-            "they make B worse (a difference of -0.5): t20, t21, t22, t23, t24 and 15 more"
+            "Not comparable: - B has no score for 20 tasks that A has one for; counting each "
+            "as 0 makes B worse (a difference of -0.5): t20, t21, t22, t23, t24 and 15 more"
         )
         assert lines[-1].startswith("Way out    bin/sample-runner run --run-id b")
 
@@ -154,11 +154,11 @@ class TestFields:
         error = (spread + clusters) ** 0.5 / 9
         assert (document["cluster"], document["clusters"]) == ("topic", 3)
         assert document["effect"]["stderr"] == pytest.approx(error)
-        how = "paired standard error, n=9, in 3 cluster(s) by topic"
+        how = "paired standard error, n=9, in 3 clusters by topic"
         assert f"B - A +0.4444 ± {error:.2g} ({how})" in " ".join(" ".join(lines).split())
         assert any(line.endswith(", which takes tasks for unrelated") for line in lines)
-        assert "Note       3 cluster(s) are few: the interval is rough" in lines
-        note = "1 compared task(s) have no topic: each is a cluster of its own"
+        assert "Note       the interval is rough with only 3 clusters" in lines
+        note = "no topic for 1 compared task, each a cluster of its own"
         assert f"Note       {note}" in lines
         assert document["notes"] == [note]
 
@@ -184,7 +184,7 @@ class TestFields:
 
         lines = lines_of(topical, "first", "second", "--cluster", "topic")
 
-        assert "Note       1 compared task(s) have changed since, maybe in the field, too" in lines
+        assert "Note       1 compared task changed since, maybe in the field, too" in lines
 
     def test_unknown_field_is_refused(self, topical: RunnerProject) -> None:
         """An unknown field is refused with similar ones."""

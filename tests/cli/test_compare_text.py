@@ -69,7 +69,7 @@ class TestInWords:
             "Lost       9: t3, t4, t5, t6, t7 and 4 more",
             "Power      a true difference of 0.37 would show in 80 of 100 such comparisons; a",
             "           smaller one less often",
-            "Note       12 task(s) are few: the interval is rough",
+            "Note       the interval is rough with only 12 tasks",
             "Verdict    Worse: B scores lower, and the 95 % interval of the difference leaves",
             "           out 0.",
             "           One run each does not show how much each varies from run to run.",
@@ -92,7 +92,7 @@ class TestInWords:
             "           1 no score in B (failed in grading): x",
             "           1 no score in A nor B (A not generated yet, B failed in generation):",
         ]
-        assert "Note       A is not complete: 2 of 44 task(s) are not done" in lines
+        assert "Note       A is not complete, with 2 of 44 tasks not done" in lines
         assert "  done     42 of 44" in lines
         assert any("none yet; mean so far" in line and "not complete" in line for line in lines)
 
@@ -119,7 +119,7 @@ class TestInWords:
 
         assert lines.count("  cost     not recorded") == 1
         assert lines.count("  time     not recorded") == 1
-        unknown = "not known of 2 generation(s)"
+        unknown = "not known of 2 generations"
         text = " ".join(" ".join(lines).split())
         assert f"cost $0.038 in all, {unknown}; $0.001 a compared task (known of 38) " in text
         average = "2 min 30 s a compared task (known of 38)"

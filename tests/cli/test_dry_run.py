@@ -356,8 +356,8 @@ class TestErrors:
         [
             (["--model", "m2"], "model was 'sample-model', now 'm2'"),
             (["--limit", "2"], "--limit 2"),
-            (["t9"], "unknown task id(s): t9"),
-            (["--rerun", "t9"], "unknown task id(s): t9"),
+            (["t9"], "1 unknown task id: t9"),
+            (["--rerun", "t9"], "1 unknown task id: t9"),
             (["--dataset-file", "missing.json"], "missing.json"),
         ],
     )

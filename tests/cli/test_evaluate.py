@@ -67,7 +67,7 @@ def test_other_grader_needs_a_regrade(project: RunnerProject, command: str) -> N
     project.write_grader(STRICTER)
     ended = project.run(command, "--run-id", "r1")
     assert ended.code == 2
-    assert "2 task(s) of run 'r1' (t3, t1) were evaluated before the grader" in ended.err
+    assert "run 'r1' has 2 tasks (t3, t1) evaluated before the grader" in ended.err
     assert "evaluate --run-id r1 --regrade" in ended.err
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 
@@ -152,7 +152,7 @@ class TestAnotherGrader:
         project.run("run", *flags, "t1", "t3")
         scripted.answers["/version"] = (200, {"service_version": "2.0.0"})
         said = self.refused(project, command, *flags)
-        assert "2 task(s) of run 'r1' (t3, t1) were evaluated before the grader" in said
+        assert "run 'r1' has 2 tasks (t3, t1) evaluated before the grader" in said
         assert project.run("evaluate", *flags, "--regrade").code == 0
         assert graded(scripted) == ["t1", "t1", "t3", "t3"]
         assert project.run("run", *flags).code == 0
@@ -259,7 +259,7 @@ def test_other_grader_is_refused_for_other_tasks(project: RunnerProject) -> None
     project.write_grader(STRICTER)
     ended = project.run("run", "--run-id", "r1", "t2")
     assert ended.code == 2
-    assert "1 task(s) of run 'r1' (t1) were evaluated before the grader" in ended.err
+    assert "run 'r1' has 1 task (t1) evaluated before the grader" in ended.err
     assert project.calls == ["t1"]
     assert not (project.results / "r1" / "t2" / "eval.json").exists()
 

@@ -177,7 +177,7 @@ class TestWhatIsAsked:
         """A run may be named only once."""
         project.run("run", "--run-id", "r1")
 
-        assert "run(s) named more than once: r1" in report(project, "r1", "r1", code=2).err
+        assert "1 run named more than once: r1" in report(project, "r1", "r1", code=2).err
 
     def test_scores_are_grouped_by_a_field(self, project: RunnerProject) -> None:
         """--by groups the scores by a field of the tasks."""

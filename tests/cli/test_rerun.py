@@ -97,7 +97,7 @@ class TestRerun:
         before = contents(finished.results)
         ended = finished.run(*RUN, "--rerun", "t1", "--rerun", "t9", *named)
         assert ended.code == 2
-        assert "unknown task id(s): t9" in ended.err
+        assert "1 unknown task id: t9" in ended.err
         assert "t3, t1, t2" in ended.err
         assert contents(finished.results) == before
         assert len(finished.calls) == 3
@@ -140,7 +140,7 @@ class TestRerun:
             assert project.run(*RUN, *flags).code == 0
         ended = project.run(*RUN, "--rerun", "p1", *flags)
         assert ended.code == 2
-        assert "unknown task id(s): p1" in ended.err
+        assert "1 unknown task id: p1" in ended.err
         assert project.calls == ["p1", "p2"]
 
 

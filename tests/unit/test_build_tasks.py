@@ -57,7 +57,7 @@ class TestTasks:
             build_tasks(rows, DockerTask, frozenset(), "data.json")
 
         message = caught.value.message
-        assert message.startswith("data.json: 2 field(s) do not fit DockerTask")
+        assert message.startswith("data.json does not fit DockerTask in 2 fields:")
         assert "task 'bare', field docker_image: " in message
         assert "task 'odd', field cpus: " in message
         assert "fine" not in message
@@ -86,7 +86,7 @@ class TestTasks:
         with pytest.raises(DatasetError) as caught:
             build_tasks(rows, Task, frozenset(), "data.json")
 
-        assert "100 field(s)" in caught.value.message
+        assert "100 fields" in caught.value.message
         assert len(caught.value.message.splitlines()) < 10
 
     def test_mismatch_hides_evaluator_fields(self) -> None:

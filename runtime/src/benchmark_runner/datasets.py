@@ -20,6 +20,7 @@ from typing import TypeVar, cast
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from benchmark_runner._text import plural
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import Task, safe_path_segment
 
@@ -118,10 +119,11 @@ def build_tasks(
                 problems.append(f"task {label}, field {field}: {problem['msg']}")
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
+        fields = plural(len(problems), "field")
         more = len(problems) - _SHOWN_PROBLEMS
         rest = f"\n  … and {more} more" if more > 0 else ""
         raise DatasetError(
-            f"{source}: {len(problems)} field(s) do not fit {model.__name__}:\n{shown}{rest}",
+            f"{source} does not fit {model.__name__} in {fields}:\n{shown}{rest}",
             hint=f"Correct the dataset, or the fields of {model.__name__}.",
         )
     return tasks

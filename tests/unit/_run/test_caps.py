@@ -104,7 +104,7 @@ class TestMaxCost:
         count(caps, cost(None), cost(None))
         assert caps.reached() is None
         count(caps, cost(1.0))
-        assert "(2 generation(s) without a recorded cost not counted)" in said(caps)
+        assert "(2 generations without a recorded cost not counted)" in said(caps)
 
     def test_failed_generations_cost_too(self) -> None:
         """Failed generations cost, too."""
@@ -130,7 +130,7 @@ class TestMaxErrors:
         count(caps, failed("ValueError: a"), cost(1.0))
         assert caps.reached() is None
         count(caps, failed("KeyError: b"))
-        assert said(caps) == "paused after 2 generation error(s): --max-errors is 2"
+        assert said(caps) == "paused after 2 generation errors: --max-errors is 2"
 
     @pytest.mark.parametrize("status", [s for s in GenerationStatus if s != "error"])
     def test_outcomes_are_no_errors(self, status: GenerationStatus) -> None:

@@ -155,7 +155,7 @@ class TestLoading:
         await bench.start()
         bench.write(ROWS[:1])
 
-        with pytest.raises(DatasetError, match=r"2 task\(s\) .* any more: a, c") as caught:
+        with pytest.raises(DatasetError, match=r"no longer has 2 tasks of .*: a, c") as caught:
             await bench.fields("topic")
 
         assert "Restore the dataset" in (caught.value.hint or "")

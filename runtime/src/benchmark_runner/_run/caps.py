@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._spend import Spend
-from benchmark_runner._text import dollars
+from benchmark_runner._text import dollars, plural
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
 
@@ -41,7 +41,8 @@ class Caps:
         """Return the error that says which limit is reached; ``None`` if none is."""
         if self.max_cost is not None and self.spend.dollars >= self.max_cost:
             unknown = self.spend.unknown
-            not_counted = f" ({unknown} generation(s) without a recorded cost not counted)"
+            generations = plural(unknown, "generation")
+            not_counted = f" ({generations} without a recorded cost not counted)"
             return RunPausedError(
                 f"paused at a cost of {dollars(self.spend.dollars)}: --max-cost is "
                 f"{self.max_cost:g}{not_counted if unknown else ''}",
@@ -49,7 +50,7 @@ class Caps:
             )
         if self.max_errors is not None and self._errors >= self.max_errors:
             return RunPausedError(
-                f"paused after {self._errors} generation error(s): --max-errors is "
+                f"paused after {plural(self._errors, 'generation error')}: --max-errors is "
                 f"{self.max_errors}",
                 hint="Correct what the errors name, then resume the run.",
             )

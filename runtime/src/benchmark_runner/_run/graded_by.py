@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from benchmark_runner._run.service_settings import LOCAL
-from benchmark_runner._text import some_ids
+from benchmark_runner._text import plural, some_ids
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.client.retry import RetryPolicy
@@ -96,11 +96,11 @@ def check_same_grader(
 def _mixed_graders(
     run_id: str, task_ids: Sequence[str], before: GradedBy, now: GradedBy
 ) -> RunIdentityError:
-    tasks = f"{len(task_ids)} task(s) of run {run_id!r} ({some_ids(task_ids)})"
+    begin = f"run {run_id!r} has {plural(len(task_ids), 'task')} ({some_ids(task_ids)})"
     if (before.service_url, before.evaluation_api) == (now.service_url, now.evaluation_api):
-        message = f"{tasks} were evaluated before the grader or its references changed"
+        message = f"{begin} evaluated before the grader or its references changed"
     else:
-        message = f"{tasks} were evaluated by {before}, not by {now}"
+        message = f"{begin} evaluated by {before}, not by {now}"
     error = RunIdentityError(
         f"{message}; one score can't mix them",
         hint="Evaluate all of them again with evaluate --regrade.",

@@ -10,7 +10,7 @@ from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._scores import finite
-from benchmark_runner._text import some_ids
+from benchmark_runner._text import plural, some_ids
 from benchmark_runner.errors import UsageError
 
 
@@ -33,7 +33,8 @@ def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
     repeated = sorted({task_id for task_id in named if named.count(task_id) > 1})
     if repeated:
         raise UsageError(
-            f"task id(s) named more than once: {some_ids(repeated)}", hint="Name each task once."
+            f"{plural(len(repeated), 'task id')} named more than once: {some_ids(repeated)}",
+            hint="Name each task once.",
         )
     return named
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner._run.identity import task_changes
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.task_source import choose_source, load_tasks
-from benchmark_runner._text import did_you_mean, some_ids
+from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def load_task_fields(view: RunView, names: Sequence[str], connect: Connect
     if gone := [task_id for task_id in config.tasks if task_id not in loaded]:
         where = source.file or f"dataset {source.dataset_name!r}"
         raise DatasetError(
-            f"{len(gone)} task(s) of run {view.run_id!r} are not in {where} any more: "
+            f"{where} no longer has {plural(len(gone), 'task')} of run {view.run_id!r}: "
             f"{some_ids(gone)}",
             hint="Restore the dataset as it was when the run was started, or leave out the field.",
         )

@@ -18,7 +18,7 @@ from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.score import EvalsDigest, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
-from benchmark_runner._text import did_you_mean, some_ids
+from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.artifacts.run_folder import ModelT, RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
@@ -130,7 +130,7 @@ class RunView:
             near = did_you_mean(task_id, tasks)
             raise UsageError(
                 f"run {self.run_id!r} has no task {task_id!r}",
-                hint=f"{near}It has {len(tasks)} task(s): {some_ids(tasks)}.",
+                hint=f"{near}It has {plural(len(tasks), 'task')}: {some_ids(tasks)}.",
             )
         return TaskFiles(self.artifacts, task_id)
 

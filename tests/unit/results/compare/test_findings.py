@@ -39,7 +39,7 @@ class TestObstacles:
                     "task_hashes": dict.fromkeys(WHOLE, "x")
                     | {t: f"hash of {t}" for t in [*WHOLE][3:]}
                 },
-                "3 task(s) of the same id have another content in B",
+                "B has other content for 3 tasks of the same id",
             ),
             (
                 Concern.LOCAL,
@@ -157,7 +157,7 @@ class TestWarnings:
             (
                 Concern.TASK_CONTENT,
                 {"task_hashes": {}},
-                "of 40 compared task(s) it is not recorded whether their content is the same",
+                "of 40 compared tasks it is not recorded whether the content is the same",
             ),
             (
                 Concern.LOCAL,
@@ -172,7 +172,7 @@ class TestWarnings:
             (
                 Concern.PART_OF_DATASET,
                 {"limit": 40, "dataset_size": 90},
-                "B is the first 40 of 90 task(s)",
+                "B is the first 40 of 90 tasks",
             ),
         ],
     )
@@ -197,7 +197,7 @@ class TestWarnings:
 
         assert judgement.verdict is Verdict.WORSE
         (warning,) = judgement.warnings
-        assert warning.text == "29 task(s) are few: the interval is rough"
+        assert warning.text == "the interval is rough with only 29 tasks"
 
     def test_few_clusters_are_a_warning(self, runs: TwoRuns) -> None:
         """Few clusters are a warning."""
@@ -209,7 +209,7 @@ class TestWarnings:
         )
 
         assert [each.text for each in judgement.warnings] == [
-            "4 cluster(s) are few: the interval is rough"
+            "the interval is rough with only 4 clusters"
         ]
 
     def test_incomplete_run_is_a_warning(self, runs: TwoRuns) -> None:
@@ -218,5 +218,5 @@ class TestWarnings:
         runs.write("b", WHOLE)
 
         assert [each.text for each in judged(runs).warnings] == [
-            "A is not complete: 2 of 43 task(s) are not done"
+            "A is not complete, with 2 of 43 tasks not done"
         ]

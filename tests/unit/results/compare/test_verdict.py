@@ -92,7 +92,7 @@ class TestScoresThatAreMissing:
         (obstacle,) = judgement.obstacles
         assert obstacle.about is Concern.SCORES_MISSING_IN_B
         assert obstacle.task_ids == tuple(f"t{n}" for n in range(30, 40))
-        assert "10 task(s)" in obstacle.text
+        assert "10 tasks" in obstacle.text
         assert "-0.25" in obstacle.text
         assert judgement.reason == obstacle.text
 
@@ -124,7 +124,7 @@ class TestScoresThatAreMissing:
         judgement = judged(runs)
 
         assert judgement.verdict is Verdict.NO_DIFFERENCE_SHOWN
-        assert "with its 6 task(s) without a score counted as 0" in judgement.reason
+        assert "with its 6 tasks without a score counted as 0" in judgement.reason
 
     def test_worse_b_stays_worse(self, runs: TwoRuns) -> None:
         """A worse B stays worse with missing scores."""

@@ -54,6 +54,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         it is.
         """
         with failures_as_messages("export", as_json=json):
+            from benchmark_runner._text import plural
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.export import file_for_rows, write_rows
             from benchmark_runner.cli.shell import short_path
@@ -78,4 +79,4 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     "export", {**content, "format": chosen, "output": str(output), "rows": count}
                 )
             elif output is not None:
-                say(f"Table   {short_path(output)}, {count} rows")
+                say(f"Table   {short_path(output)}, {plural(count, 'row')}")

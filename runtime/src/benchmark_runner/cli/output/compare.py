@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from benchmark_runner._text import plural
 from benchmark_runner.cli.exit_codes import NOT_COMPARABLE, WORSE
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.results.compare.effect import Comparison, Effect, compare
@@ -60,9 +61,10 @@ def compare_runs(
     comparison = compare(side_a, side_b, clusters=clusters, groups=groups)
     compared, notes = comparison.pairing.a, list[str]()
     if count := sum(task_id in compared for task_id in fields.changed):
-        notes.append(f"{count} compared task(s) have changed since, maybe in the field, too")
+        notes.append(f"{plural(count, 'compared task')} changed since, maybe in the field, too")
     if clusters and (alone := sum(clusters[each] == (each,) for each in compared)):
-        notes.append(f"{alone} compared task(s) have no {cluster}: each is a cluster of its own")
+        tasks = plural(alone, "compared task")
+        notes.append(f"no {cluster} for {tasks}, each a cluster of its own")
     ways_out = _ways_out(inspection, view_a, view_b)
     return ComparisonResult(comparison, judge(comparison), cluster, by, notes, ways_out)
 

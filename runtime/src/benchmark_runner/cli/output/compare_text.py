@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pydantic import JsonValue
 
 from benchmark_runner._stats.paired_difference import PairedDifference
-from benchmark_runner._text import dollars, duration, in_one_line
+from benchmark_runner._text import dollars, duration, in_one_line, plural
 from benchmark_runner.cli.output.compare import ComparisonResult
 from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import Comparison, Effect
@@ -97,7 +97,7 @@ def _spent_text(
     average, known = mean_of_known(map(of_task, compared))
     words = f"{written(spent.total)} in all"
     if spent.unknown:
-        words += f", not known of {spent.unknown} generation(s)"
+        words += f", not known of {plural(spent.unknown, 'generation')}"
     if average is not None:
         of = f" (known of {known})" if known < len(compared) else ""
         words += f"; {written(average)} a compared task{of}"
@@ -153,8 +153,8 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
 
 def _how(result: ComparisonResult, difference: PairedDifference) -> str:
     kind = "no" if difference.standard_error is None else "paired"
-    clusters = result.comparison.clusters
-    clustered = f", in {clusters} cluster(s) by {result.cluster}" if clusters is not None else ""
+    count = result.comparison.clusters
+    clustered = "" if count is None else f", in {plural(count, 'cluster')} by {result.cluster}"
     return f"{kind} standard error, n={difference.count}{clustered}"
 
 

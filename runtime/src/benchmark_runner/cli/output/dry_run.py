@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session
-from benchmark_runner._text import some_ids
+from benchmark_runner._text import plural, some_ids
 from benchmark_runner.cli.shell import short_path
 
 Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
@@ -21,7 +21,7 @@ def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     yield from group_lines(groups)
     if removed := session.changes.removed:
-        yield f"  removed  {_tasks(len(removed))}: {some_ids(removed)}"
+        yield f"  removed  {plural(len(removed), 'task')}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
         yield f"  would be set aside, because it can't be read: {short_path(path)}"
     yield "Leave out --dry-run to do it."
@@ -31,7 +31,7 @@ def group_lines(groups: Groups) -> Iterator[str]:
     """Yield each action with its reasons, and some of the ids."""
     for action, reasons in groups.items():
         count = sum(map(len, reasons.values()))
-        yield f"  {_VERBS.get(action, action):8} {_tasks(count)}"
+        yield f"  {_VERBS.get(action, action):8} {plural(count, 'task')}"
         for why, task_ids in reasons.items():
             yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
 
@@ -50,10 +50,6 @@ def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
         ]
         for action, reasons in groups.items()
     }
-
-
-def _tasks(count: int) -> str:
-    return "1 task" if count == 1 else f"{count} tasks"
 
 
 def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark_runner._text import printable
+from benchmark_runner._text import plural, printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.cli.inspection import Inspection
@@ -40,7 +40,8 @@ def write_report(
     """Write the report of one run, or of several side by side, grouped by the field ``by``."""
     if repeated := sorted({run_id for run_id in run_ids if run_ids.count(run_id) > 1}):
         raise UsageError(
-            f"run(s) named more than once: {', '.join(repeated)}", hint="Name each run once."
+            f"{plural(len(repeated), 'run')} named more than once: {', '.join(repeated)}",
+            hint="Name each run once.",
         )
     views = [inspection.open(run_id) for run_id in run_ids]
     file = _file_for(inspection, run_ids, output)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._spend import Spend
-from benchmark_runner._text import dollars, some_ids
+from benchmark_runner._text import dollars, plural, some_ids
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.shell import short_path
@@ -87,12 +87,12 @@ def failure_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]
     for group in summary.failures[:_MAX_GROUPS]:
         yield from _group_lines(group, artifacts)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
-        yield f"  … and {hidden} more kinds of failure"
+        yield f"  … and {plural(hidden, 'more kind')} of failure"
 
 
 def cost_line(spend: Spend) -> str:
     """Return the cost of all attempts, as far as it is known."""
-    unknown = f"; not known of {spend.unknown} generation(s)" if spend.unknown else ""
+    unknown = f"; not known of {plural(spend.unknown, 'generation')}" if spend.unknown else ""
     return f"Cost     {dollars(spend.dollars)}{unknown}"
 
 

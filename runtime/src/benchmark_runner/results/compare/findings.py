@@ -30,9 +30,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._text import plural
 from benchmark_runner.results.compare.effect import Comparison, Direction
 from benchmark_runner.results.compare.pairing import ExclusionReason
 from benchmark_runner.results.compare.side import Side
+from benchmark_runner.results.phrases import first_of
 
 __all__ = ["Concern", "Finding", "find"]
 
@@ -95,11 +97,12 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
         text = f"A has answers of the schema {a.payload_schema}, B of {b.payload_schema}"
         yield Finding(Concern.PAYLOAD_SCHEMA, text, True)
     if changed := pairing.because(ExclusionReason.OTHER_CONTENT):
-        text = f"{len(changed)} task(s) of the same id have another content in B"
+        text = f"B has other content for {plural(len(changed), 'task')} of the same id"
         yield Finding(Concern.TASK_CONTENT, text, True, tuple(changed))
     if unverified := tuple(pairing.unverified):
-        text = f"of {len(unverified)} compared task(s) it is not recorded whether their content is"
-        yield Finding(Concern.TASK_CONTENT, f"{text} the same", task_ids=unverified)
+        tasks = plural(len(unverified), "compared task")
+        text = f"of {tasks} it is not recorded whether the content is the same"
+        yield Finding(Concern.TASK_CONTENT, text, task_ids=unverified)
     if _differ(a.dataset_name, b.dataset_name):
         text = f"A is of dataset {a.dataset_name}, B of {b.dataset_name}"
         yield Finding(Concern.DATASET_NAME, text, is_obstacle=bool(unverified))
@@ -156,15 +159,15 @@ def _of_extent(comparison: Comparison) -> Iterator[Finding]:
     turns = effect is not None and effect.shows is not Direction.WORSE
     if turns and worst_case is not None and worst_case.shows is Direction.WORSE:
         text = (
-            f"B has no score for {len(lacking)} task(s) that A has one for; counted as 0, they "
-            f"make B worse (a difference of {worst_case.difference.mean:+.2g})"
+            f"B has no score for {plural(len(lacking), 'task')} that A has one for; counting each "
+            f"as 0 makes B worse (a difference of {worst_case.difference.mean:+.2g})"
         )
         yield Finding(Concern.SCORES_MISSING_IN_B, text, True, tuple(lacking))
     for name, side in {"A": comparison.a, "B": comparison.b}.items():
         yield from _of_side(name, side)
     if effect is not None and comparison.units < _FEW:
-        units = "task(s)" if comparison.clusters is None else "cluster(s)"
-        text = f"{comparison.units} {units} are few: the interval is rough"
+        unit = "task" if comparison.clusters is None else "cluster"
+        text = f"the interval is rough with only {plural(comparison.units, unit)}"
         yield Finding(Concern.FEW_TASKS, text)
 
 
@@ -173,11 +176,10 @@ def _of_side(name: str, side: Side) -> Iterator[Finding]:
     if not summary.complete:
         total = summary.counts.total
         ungraded = total - summary.counts.scored - summary.did_not_complete
-        text = f"{name} is not complete: {ungraded} of {total} task(s) are not done"
+        text = f"{name} is not complete, with {ungraded:,} of {plural(total, 'task')} not done"
         yield Finding(Concern.INCOMPLETE, text)
-    if config.limit is not None:
-        text = f"{name} is the first {len(config.tasks)} of {config.dataset_size} task(s)"
-        yield Finding(Concern.PART_OF_DATASET, text)
+    if part := first_of(config):
+        yield Finding(Concern.PART_OF_DATASET, f"{name} is the {part} tasks")
 
 
 def _differ(a: str | None, b: str | None) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from benchmark_runner._text import plural
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import Comparison, Direction, Effect
 from benchmark_runner.results.compare.findings import Finding, find
@@ -96,9 +97,10 @@ def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
         case Direction.BETTER if worst_case is not None and worst_case.shows is effect.shows:
             return Verdict.BETTER, f"B scores higher, and {certain}"
         case Direction.BETTER:
+            lacking = plural(len(comparison.pairing.lacking_in_b), "task")
             return Verdict.NO_DIFFERENCE_SHOWN, (
-                f"B scores higher where both have a score, but that is not shown with its "
-                f"{len(comparison.pairing.lacking_in_b)} task(s) without a score counted as 0"
+                "B scores higher where both have a score, but that is not shown with its "
+                f"{lacking} without a score counted as 0"
             )
         case Direction.NOT_SHOWN:
             return Verdict.NO_DIFFERENCE_SHOWN, _why_not_shown(comparison, effect)

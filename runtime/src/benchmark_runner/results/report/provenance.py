@@ -22,10 +22,11 @@ _MOST_INVOCATIONS = 100
 def head_facts(figures: RunFigures) -> dict[str, list[str]]:
     """Return the facts in the head of the page, by name."""
     config, ended = figures.config, figures.side.scan.last_ended
-    tasks = first_of(config) or f"{len(config.tasks):,}"
+    part = first_of(config)
+    tasks = f"{part} tasks" if part else plural(len(config.tasks), "task")
     return {
         "Model": [config.model],
-        "Dataset": [f"{dataset_label(config)}: {tasks} tasks"],
+        "Dataset": [f"{dataset_label(config)}: {tasks}"],
         "Started": [moment_text(figures.side.view.started_at)],
         "Last result": [moment_text(ended)] if ended else [],
         "Read": [moment_text(figures.read_at)],
