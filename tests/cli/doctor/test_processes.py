@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -60,6 +62,23 @@ class TestTime:
             assert ended.json["error"]["type"] == "Interrupted"
         else:
             assert "stopped by SIGTERM" in ended.err
+
+    @pytest.mark.parametrize("steps", range(8))
+    def test_cancelled_start_leaves_no_process(self, tmp_path: Path, steps: int) -> None:
+        """A call that is cancelled while the program starts leaves none of its processes."""
+        sleep = f"sleep 60.{os.getpid()}{steps}"
+
+        async def cancel_a_call() -> None:
+            call = asyncio.create_task(processes.call("sh", "-c", f"{sleep} & wait", cwd=tmp_path))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+        asyncio.run(cancel_a_call())
+        running = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, check=True)
+        assert sleep.encode() not in running.stdout
 
 
 def test_foreign_message_hides_user_info(

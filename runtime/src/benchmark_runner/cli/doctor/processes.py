@@ -43,8 +43,9 @@ async def call(
         ProgramError: it can't be started, took too long, or its exit code is not accepted.
     """
     name = str(command[0])
-    try:
-        process = await asyncio.create_subprocess_exec(
+    # A start that is cancelled halfway would leave the child processes running.
+    start = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
             env=git_environment() | _NO_QUESTIONS | dict(environment or {}),
@@ -53,21 +54,30 @@ async def call(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # without a terminal to ask at
         )
-    except OSError as error:
-        raise ProgramError(f"{name} can't be started: {error.strerror}") from None
+    )
     try:
         async with asyncio.timeout(seconds):
+            process = await asyncio.shield(start)
             printed, complaints = await process.communicate()
-    except (TimeoutError, asyncio.CancelledError) as error:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        if isinstance(error, asyncio.CancelledError):
-            raise
+    except TimeoutError:
+        await _kill(start)
         raise ProgramError(f"{name} was not done after {seconds:g} seconds") from None
+    except asyncio.CancelledError:
+        await _kill(start)
+        raise
+    except OSError as error:
+        raise ProgramError(f"{name} can't be started: {error.strerror}") from None
     if process.returncode not in accepted:
         raise ProgramError(_reason(complaints) or f"{name} ended with {process.returncode}")
     return printed.decode("utf-8", "surrogateescape")
+
+
+async def _kill(start: asyncio.Task[asyncio.subprocess.Process]) -> None:
+    with suppress(OSError):  # it could not be started
+        process = await start
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def _reason(complaints: bytes) -> str:
