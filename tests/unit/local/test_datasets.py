@@ -64,13 +64,13 @@ class TestDatasets:
         found = LocalDatasets.from_rows(folder.name, rows, evaluator_fields=frozenset({"answer"}))
         assert found.get("validation") is None
         assert found.get(folder.name) is found.only()
-        service = LocalService("my-bench", found, lambda task, response: task["answer"])
+        service = LocalService("my-bench", found, lambda task, response: {"score": 1, **task})
         async with local_client(service) as client:
             listed = await client.list_tasks(folder.name)
             answer = await client.evaluate(v1_request("7", dataset=folder.name))
         assert [task["id"] for task in listed.tasks] == ["7", "8"]
         assert all("answer" not in task for task in listed.tasks)
-        assert answer.result == CANARY
+        assert answer.result == {"score": 1, **rows[0], "id": "7"}
         assert rows[0]["id"] == 7
 
     @pytest.mark.parametrize("rows", [[{"question": "?"}], [{"id": "1"}, {"id": 1}]])

@@ -110,6 +110,48 @@ class TestGrading:
         assert answer.status is EvalStatus.ERROR
         assert answer.errors[0].startswith("TypeError: the grader returned")
 
+    @pytest.mark.parametrize(
+        ("result", "named"),
+        [
+            (None, "None"),
+            ("1.0", "str '1.0'"),
+            ([1.0], "list [1.0]"),
+            ({}, "{}"),
+            ({"score": "1.0"}, "{'score': str}"),
+            ({"score": None}, "{'score': NoneType}"),
+            ({"correct": True, "reason": f"not {CANARY}"}, "{'correct': bool, 'reason': str}"),
+            ({f"wrong {number}": 1 for number in range(99)}, "{'wrong 0': int, "),
+            ("x" * 1000, "str"),
+            (10**400, "int"),
+        ],
+    )
+    async def test_result_without_a_score_is_an_error(
+        self, folder: Path, result: object, named: str
+    ) -> None:
+        """A result without a number is an error that names it, on both paths, and no 0."""
+        async with local_client(make(folder, lambda task, response: result)) as client:
+            v1 = await client.evaluate(v1_request())
+            with pytest.raises(ServiceUnavailableError) as caught:
+                await client.evaluate_response(task_id="d1", response="")
+        said = f"TypeError: the grader returned {named}"
+        assert (v1.status, v1.result) == (EvalStatus.ERROR, None)
+        assert v1.errors[0].startswith(said)
+        assert (caught.value.detail or "").startswith(said)
+        assert CANARY not in v1.errors[0]
+        assert len(v1.errors[0]) < 300
+
+    async def test_task_score_changes_no_result(self, folder: Path) -> None:
+        """A task_score() that changes the result changes only its copy."""
+        make_score = make(folder, lambda *_: {"points": 3}, task_score=lambda r: r.pop("points"))
+        async with local_client(make_score) as client:
+            assert (await client.evaluate(v1_request())).result == {"points": 3}
+
+    async def test_own_score_method_reads_any_result(self, folder: Path) -> None:
+        """A result needs no number if the runner scores by itself."""
+        service = make(folder, lambda task, response: "B", scores_elsewhere=True)
+        async with local_client(service) as client:
+            assert (await client.evaluate(v1_request())).result == "B"
+
     async def test_slow_grader_does_not_block(self, folder: Path) -> None:
         """A slow plain grader does not block the service."""
         release = threading.Event()
@@ -157,12 +199,12 @@ class TestGrading:
         """A grader that changes the task changes only its copy."""
 
         def grader(task: Row, response: str) -> dict[str, object]:
-            return {"popped": task.pop("answer")}
+            return {"score": 1, "popped": task.pop("answer")}
 
         async with local_client(make(folder, grader)) as client:
             first = await client.evaluate(v1_request())
             assert await client.evaluate(v1_request()) == first
-        assert first.result == {"popped": f"{CANARY}-1"}
+        assert first.result == {"score": 1, "popped": f"{CANARY}-1"}
 
     async def test_repeated_evaluation_in_progress_is_a_409(self, folder: Path) -> None:
         """The same task of a run is evaluated once at a time; another is a 409."""

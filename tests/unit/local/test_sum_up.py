@@ -8,7 +8,7 @@ from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ServiceUnavailableError
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import V1ScoreRequest
-from tests.unit.local.sample_service import Wire, make
+from tests.unit.local.sample_service import ONCE, Wire, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ RESULTS: dict[str, object] = {
 
 class TestScoring:
     async def test_score_is_the_mean_of_the_submitted(self, wire: Wire) -> None:
-        """The score is the mean of what is submitted; what has no score counts 0."""
+        """The score is the mean of what is submitted; what is not evaluated counts 0."""
         v1_body = V1ScoreRequest(run_id="r1", dataset="validation", evaluation_results=RESULTS)
         async with BenchmarkServiceClient(wire.url) as client:
             legacy = await client.final_score(RESULTS, "validation")
@@ -52,13 +52,21 @@ class TestScoring:
 
     async def test_the_authors_task_score_counts(self, folder: Path) -> None:
         """The author's task_score() is used."""
-        service = make(folder, task_score=lambda result: 7.0 if result == "good" else None)
+        service = make(folder, task_score=lambda result: 7.0 if result == "good" else 0)
         results = {
             "1": {"status": "evaluated", "result": "good"},
-            "2": {"status": "evaluated", "result": "unknown"},
+            "2": {"status": "evaluated", "result": "bad"},
         }
         async with local_client(service) as client:
             assert (await client.final_score(results, "validation")).final_score == 3.5
+
+    @pytest.mark.parametrize("result", [None, "1.0", {"correct": True}])
+    async def test_result_without_a_score_is_refused(self, wire: Wire, result: object) -> None:
+        """A submitted result without a score is refused by the task's name, and is no 0."""
+        submitted = {**RESULTS, "3": {"status": "evaluated", "result": result}}
+        async with BenchmarkServiceClient(wire.url, retry=ONCE) as client:
+            with pytest.raises(ServiceUnavailableError, match=r"task '3': .* finds no score"):
+                await client.final_score(submitted, "validation")
 
     async def test_failing_task_score_is_reported(self, folder: Path) -> None:
         """A task_score() that raises is reported."""

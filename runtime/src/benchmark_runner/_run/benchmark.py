@@ -86,6 +86,7 @@ class Benchmark:
             key=key,
             default_dataset=default_dataset,
             task_score=runner.task_score,
+            scores_elsewhere=self.runner_class.score is not BenchmarkRunner.score,
         )
 
     def datasets_in(self, folder: Path) -> tuple[LocalDatasets, str | None]:

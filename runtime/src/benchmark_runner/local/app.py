@@ -7,7 +7,8 @@ as that would: authentication first, then the path, then the body.
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import partial
 
 from pydantic import BaseModel, JsonValue
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, UsageError, describe
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
-from benchmark_runner.local.grader import Grader, describe_failure, grade, source_hash
+from benchmark_runner.local.grader import Grader, TaskScore, describe_failure, grade, source_hash
 from benchmark_runner.local.request_body import InvalidBodyError, check_payload, read_body
 from benchmark_runner.local.sum_up import sum_up
 from benchmark_runner.schemas import EvalStatus
@@ -46,7 +47,10 @@ class LocalService:
         key: The key that clients must send as ``x-descope-api-key`` (a bearer key on the legacy
             paths only); ``None`` lets everyone in.
         default_dataset: The dataset of a request without one, where none is named ``default``.
-        task_score: Returns the task score of a grader's result; ``None`` counts 0.
+        task_score: Returns the task score of a grader's result; ``None`` is an error of the
+            evaluation, and of the score request.
+        scores_elsewhere: Accept results of which ``task_score`` makes no number, as the runner's
+            own ``score()`` reads them.
 
     Raises:
         UsageError: no client could send that key.
@@ -60,7 +64,8 @@ class LocalService:
         *,
         key: str | None = None,
         default_dataset: str | None = None,
-        task_score: Callable[[JsonValue], float | None] = default_task_score,
+        task_score: TaskScore = default_task_score,
+        scores_elsewhere: bool = False,
     ) -> None:
         # An empty key would be "sent" by everyone.
         if key is not None and not (key.strip() == key != "" and key.isascii()):
@@ -74,6 +79,7 @@ class LocalService:
         self._grader = grader
         self._default_dataset = default_dataset
         self._task_score = task_score
+        self._grade = partial(grade, grader, task_score=None if scores_elsewhere else task_score)
         self._grader_version = source_hash(grader)
         self._found: dict[str | None, LocalDataset] = {}
         self._in_progress: set[tuple[str, str, str]] = set()
@@ -158,7 +164,7 @@ class LocalService:
         body = await read_body(request, schemas.EvaluateResponseRequest)
         row = _row(await self._dataset(body.dataset), body.task_id)
         try:
-            result = await grade(self._grader, row, body.response)
+            result = await self._grade(row, body.response)
         except Exception as error:  # noqa: BLE001 (the author's code)
             raise HTTPException(500, describe_failure(self._grader, error)) from None
         return JSONResponse(result)
@@ -182,7 +188,7 @@ class LocalService:
         answer.evaluator_version = self._evaluator_version(dataset)
         with self._exclusive(body.run_id, dataset.name, body.task_id):
             try:
-                answer.result = await grade(self._grader, row, body.payload.data)
+                answer.result = await self._grade(row, body.payload.data)
             except Exception as error:  # noqa: BLE001 (the author's code)
                 answer.errors = [describe_failure(self._grader, error)]
             else:

@@ -13,22 +13,60 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._concurrency.author_calls import call_either
-from benchmark_runner._scores import is_finite
+from benchmark_runner._scores import finite, is_finite
 from benchmark_runner.errors import describe
 
-__all__ = ["Grader", "describe_failure", "grade", "source_hash"]
+__all__ = ["Grader", "TaskScore", "describe_failure", "grade", "score_of", "source_hash"]
 
 #: Gets the whole raw task, references included, and the response; returns any JSON.
 Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]
 
+#: Returns the task score of a grader's result; ``None`` if it has none.
+TaskScore = Callable[[JsonValue], float | None]
+
+#: Characters of a result that an error shows.
+_SHOWN = 80
+
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
-async def grade(grader: Grader, task: dict[str, JsonValue], response: str) -> JsonValue:
-    """Return the grader's result for a response, which must be JSON; its errors pass through."""
+async def grade(
+    grader: Grader,
+    task: dict[str, JsonValue],
+    response: str,
+    task_score: TaskScore | None = None,
+) -> JsonValue:
+    """Return the grader's result for a response, which must be JSON; its errors pass through.
+
+    Where ``task_score`` finds no number in it, that is an error, too, and not a 0.
+    """
     # A grader that changes the task must not change the dataset.
     call = functools.partial(grader, copy.deepcopy(task), response)
-    return _checked(await call_either(grader, call, "the grader"))
+    result = _checked(await call_either(grader, call, "the grader"))
+    if task_score is not None:
+        score_of(copy.deepcopy(result), task_score)
+    return result
+
+
+def score_of(result: JsonValue, task_score: TaskScore) -> float:
+    """Return the task score of a grader's result.
+
+    Raises:
+        TypeError: there is none.
+        RuntimeError: ``task_score`` raised.
+    """
+    try:
+        score = cast("object", task_score(result))
+    except Exception as error:
+        raise RuntimeError(f"task_score() raised {describe(error)}") from error
+    number = finite(score)
+    if number is None:
+        found = "no score" if score is None else f"{_shape(score)}, which is not a finite number"
+        raise TypeError(
+            f"the grader returned {_shape(result)}, in which task_score() finds {found}; "
+            'return a number, or an object such as {"score": 1.0}'
+        )
+    return number
 
 
 def source_hash(grader: Grader) -> str:
@@ -78,3 +116,15 @@ def _checked(result: object) -> JsonValue:
         message = "the grader returned a number that is not finite, which JSON can't hold"
         raise TypeError(message)
     return value
+
+
+def _shape(result: object) -> str:
+    """Return a result in short: types for the values of an object, which may tell the reference."""
+    if isinstance(result, dict):
+        items = cast("dict[object, object]", result).items()
+        fields = ", ".join(f"{key!r}: {type(value).__name__}" for key, value in items)
+        return f"{{{fields}}}" if len(fields) <= _SHOWN else f"{{{fields[:_SHOWN]}…}}"
+    if result is None:
+        return "None"
+    shown = repr(result)
+    return f"{type(result).__name__} {shown}" if len(shown) <= _SHOWN else type(result).__name__

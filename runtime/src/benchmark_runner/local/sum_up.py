@@ -1,13 +1,13 @@
 """The score of submitted evaluations."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.exceptions import HTTPException
 
 from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import describe
+from benchmark_runner.local.grader import TaskScore, score_of
 from benchmark_runner.local.request_body import InvalidBodyError
 from benchmark_runner.schemas import EvalStatus, FinalScoreResponse
 
@@ -23,15 +23,16 @@ class _Envelope(BaseModel):
 
 def sum_up(
     submitted: Mapping[str, JsonValue],
-    task_score: Callable[[JsonValue], float | None],
+    task_score: TaskScore,
     *,
     tasks_in_dataset: int,
     bare_results: bool,
 ) -> FinalScoreResponse:
-    """Return the mean of the task scores; a task without a usable one counts 0.
+    """Return the mean of the task scores; a task that is not evaluated counts 0.
 
-    ``None`` is a task that was not evaluated. With ``bare_results``, an evaluation may be the
-    grader's result itself, as older runners submit it to the legacy API.
+    ``None`` is such a task; an evaluated one without a score is refused. With
+    ``bare_results``, an evaluation may be the grader's result itself, as older runners submit it
+    to the legacy API.
     """
     scores: list[float] = []
     evaluated = 0
@@ -40,7 +41,7 @@ def sum_up(
         score = 0.0
         if envelope is not None and envelope.status is EvalStatus.EVALUATED:
             evaluated += 1
-            score = _score(envelope.result, task_score)
+            score = _score(task_id, envelope.result, task_score)
         scores.append(score)
     return FinalScoreResponse(
         tasks_evaluated=list(submitted),
@@ -54,12 +55,11 @@ def sum_up(
     )
 
 
-def _score(result: JsonValue, task_score: Callable[[JsonValue], float | None]) -> float:
+def _score(task_id: str, result: JsonValue, task_score: TaskScore) -> float:
     try:
-        score = task_score(result)
-        return score if score is not None and math.isfinite(score) else 0.0
-    except Exception as error:  # noqa: BLE001 (the author's code)
-        raise HTTPException(500, f"task_score() raised {describe(error)}") from None
+        return score_of(result, task_score)
+    except (RuntimeError, TypeError) as error:
+        raise HTTPException(500, f"task {task_id!r}: {describe(error)}") from None
 
 
 def _envelope(task_id: str, evaluation: JsonValue, *, bare_results: bool) -> _Envelope | None:
