@@ -81,7 +81,11 @@ class TestTheLines:
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
         """A score that is not the mean has no standard error."""
-        scripted.answers["/final-score/"] = (200, {"tasks_evaluated": [], "final_score": 42.5}, {})
+        scripted.answers["/final-score/"] = (
+            200,
+            {"tasks_evaluated": ["t1"], "final_score": 42.5},
+            {},
+        )
         project.run("run", "--run-id", "r1", "--service-url", scripted.url)
 
         _, line = project.run("runs").out.splitlines()

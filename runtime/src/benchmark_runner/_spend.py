@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from benchmark_runner._scores import finite
 from benchmark_runner.schemas import GenerationResult, TokenUsage
 
+#: Greater amounts of money, tokens, seconds or attempts are mistakes, and count as unknown.
+_MOST = 10**12
+
 
 @dataclass(slots=True)
 class Spend:
@@ -33,8 +36,7 @@ class Spend:
 
     def add_generation(self, generation: GenerationResult) -> None:
         """Add what one generation recorded."""
-        usage = generation.usage
-        self.add(known_cost(generation), **(dict(usage) if usage is not None else {}))
+        self.add(known_cost(generation), **dict(known_tokens(generation)))
 
     @property
     def usage(self) -> TokenUsage:
@@ -44,5 +46,23 @@ class Spend:
 
 def known_cost(generation: GenerationResult) -> float | None:
     """Return the cost of a generation in US dollars; ``None`` without a possible one."""
-    cost = finite(generation.cost)
-    return cost if cost is not None and cost >= 0 else None
+    return known_amount(generation.cost)
+
+
+def known_tokens(generation: GenerationResult) -> TokenUsage:
+    """Return the tokens of a generation by class; ``None`` for what is not possible."""
+    if generation.usage is None:
+        return TokenUsage()
+    tokens: dict[str, int | None] = dict(generation.usage)
+    return TokenUsage(**{name: known_count(number) for name, number in tokens.items()})
+
+
+def known_amount(amount: float | None) -> float | None:
+    """Return an amount of seconds or dollars; ``None`` if it is not possible."""
+    known = finite(amount)
+    return known if known is not None and 0 <= known <= _MOST else None
+
+
+def known_count(number: int | None) -> int | None:
+    """Return a number of tokens, turns or attempts; ``None`` if it is not possible."""
+    return number if number is not None and 0 <= number <= _MOST else None

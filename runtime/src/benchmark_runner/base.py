@@ -11,14 +11,14 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from benchmark_runner._evaluation import evaluate_without_service, refuse_grade_of_another
 from benchmark_runner._scores import default_task_score
 from benchmark_runner.datasets import build_tasks, open_dataset
-from benchmark_runner.errors import BadResponseError, DatasetError, RunnerDefinitionError
+from benchmark_runner.errors import DatasetError, RunnerDefinitionError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
     GenerationResult,
-    GenerationStatus,
     Payload,
     ScoreResult,
     Task,
@@ -28,10 +28,11 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from benchmark_runner._score_request import Submission
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
 
-__all__ = ["BenchmarkRunner", "NoOptions", "evaluate_without_service"]
+__all__ = ["BenchmarkRunner", "NoOptions"]
 
 
 class NoOptions(BaseModel):
@@ -62,6 +63,9 @@ class BenchmarkRunner(ABC):
     """The model that validates tasks."""
     EVALUATION_API: ClassVar[str] = "legacy"
     """``legacy`` (``/evaluate-response/``) or ``v1`` (``/v1/evaluate``)."""
+    SCORE_SUBMISSION: ClassVar[Submission] = "auto"
+    """What the legacy service sums up: each task's ``envelope``, or its bare ``result``; with
+    ``auto``, the first of these whose score does not contradict the grades."""
     EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"answer"})
     """Fields of a dataset that only the grader may see; dropped before a task exists."""
     OPTIONS_MODEL: ClassVar[type[BaseModel]] = NoOptions
@@ -74,6 +78,8 @@ class BenchmarkRunner(ABC):
         self.run_id = ""
         # Any, as for the task of generate(): a subclass knows its own models.
         self.options: Any = NoOptions()
+        self.dataset_version: str | None = None
+        """The version of the dataset, where the service lists its tasks and says it."""
         self._dataset = dataset_name
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
@@ -140,11 +146,13 @@ class BenchmarkRunner(ABC):
         if self.EVALUATION_API == "v1":
             from benchmark_runner.client.scoring import evaluate_v1
 
-            return await evaluate_v1(self.service, self._v1_request(task_id, generation))
+            evaluated = await evaluate_v1(self.service, self._v1_request(task_id, generation))
+            refuse_grade_of_another(task_id, evaluated.result_json(), self._tasks)
+            return evaluated
         result = await self.service.evaluate_response(
             task_id=task_id, response=generation.data, dataset=self._dataset
         )
-        self._refuse_another_tasks_grade(task_id, result)
+        refuse_grade_of_another(task_id, result, self._tasks)
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
@@ -155,20 +163,25 @@ class BenchmarkRunner(ABC):
         Raises:
             ServiceError: the service can't score them.
         """
-        from benchmark_runner.client.scoring import score_evals
+        from benchmark_runner._score_request import ScoreRequest, grades_of
 
         by_id = {result.task_id: result for result in eval_results}
-        task_ids = [*self._tasks, *(task_id for task_id in by_id if task_id not in self._tasks)]
-        evals = ((task_id, by_id.get(task_id)) for task_id in task_ids)
-        return await score_evals(
-            self.service, self.EVALUATION_API, self.run_id, self._dataset, evals
-        )
+        return await ScoreRequest(
+            client=self.service,
+            api=self.EVALUATION_API,
+            submission=self.SCORE_SUBMISSION,
+            run_id=self.run_id,
+            dataset=self._dataset,
+            evals=[(each, by_id.get(each)) for each in dict.fromkeys([*self._tasks, *by_id])],
+            grades=grades_of(eval_results, self.task_score),
+        ).send()
 
     def task_score(self, result: JsonValue) -> float | None:
         """Return the task score of a result; ``None`` if it has none.
 
-        The default is the result itself if it is a number or bool, else
-        ``result["pass_percentage"]``, else ``result["score"]``, never rescaled.
+        The default is the result itself if it is a number or bool, else the first of
+        ``pass_percentage``, ``score``, ``resolved``, ``verifier_result.rewards.score`` and
+        ``weighted_pass_percentage`` in it, never rescaled.
         """
         return default_task_score(result)
 
@@ -253,16 +266,6 @@ class BenchmarkRunner(ABC):
     # Runners of the earlier framework use this name in their own evaluate().
     _client = service
 
-    def _refuse_another_tasks_grade(self, task_id: str, result: JsonValue) -> None:
-        # A legacy result is any JSON: its task_id is only refused if it names another task.
-        named = result.get("task_id") if isinstance(result, dict) else None
-        about = str(named) if isinstance(named, (str, int)) else task_id
-        if about != task_id and about in self._tasks:
-            raise BadResponseError(
-                f"could not evaluate task {task_id!r}: the answer is about task {about!r}",
-                hint="Check that the service does not mix up concurrent evaluations.",
-            )
-
     def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
         payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
         return V1EvaluateRequest(
@@ -272,17 +275,6 @@ class BenchmarkRunner(ABC):
             payload=payload,
             versions={"runner": generation.generation_version or self.generation_version},
         )
-
-
-def evaluate_without_service(task_id: str, generation: GenerationResult) -> EvalResult | None:
-    """Return the eval of a generation that needs no service; ``None`` for any other."""
-    if generation.status is GenerationStatus.SUCCESS:
-        return None
-    if generation.status is GenerationStatus.ERROR:
-        return EvalResult(
-            task_id=task_id, status=EvalStatus.GENERATION_ERROR, error=generation.error
-        )
-    return EvalResult(task_id=task_id, status=EvalStatus.DID_NOT_COMPLETE)
 
 
 def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from benchmark_runner._json import INDENTED, fill, json_file
 from benchmark_runner._part import Part
+from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
@@ -77,6 +78,8 @@ class RunConfig(BaseModel):
     evaluation_api: Annotated[str | None, Part.GRADER] = None
     service_version: Annotated[str | None, Part.GRADER] = None
     """The service's version in its last answer."""
+    dataset_version: Annotated[str | None, Part.GRADER] = None
+    """The version of the dataset at the service, in its last answer."""
     local: Annotated[bool | None, Part.GRADER] = None
     """True if the embedded service evaluates this run."""
     generation_version: Annotated[str | None, Part.CODE] = None
@@ -91,6 +94,8 @@ class RunConfig(BaseModel):
         default_factory=dict[str, JsonValue]
     )
     """The limits, time-outs and retries of the last invocation that had them."""
+    regrade: Annotated[list[str], Part.RECORD] = Field(default_factory=list[str])
+    """The tasks whose evaluations a regrade has still to put away; until then they don't count."""
     created_at: Annotated[datetime | None, Part.RECORD] = None
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
     """The invocations that had something to do, in order."""
@@ -213,6 +218,7 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
             f"{artifacts.run_dir} is the folder of run {config.run_id!r} on this disk",
             hint="Use an id that differs in more than case.",
         )
+    artifacts.eval_rules = _rules_of(config)
     return config
 
 
@@ -233,3 +239,9 @@ def save_run_config(
         around=INDENTED,
     )
     artifacts.save_pieces(artifacts.run_config_path, pieces)
+    artifacts.eval_rules = _rules_of(config)
+
+
+def _rules_of(config: RunConfig) -> EvalRules:
+    # The earlier framework did not record when a run was created.
+    return EvalRules(frozenset(config.regrade), need_hash=config.created_at is not None)

@@ -21,7 +21,7 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.schemas import GenerationStatus
+from benchmark_runner.schemas import EvalStatus, GenerationStatus
 from tests.unit._progress.sample_events import generated, graded, started, tally
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ class TestRows:
         )
         for second in range(1, 5):
             counted.count(EvaluationStarted(f"u{second}"), second)
-            counted.count(graded(f"u{second}", score=None), second)
+            counted.count(graded(f"u{second}", EvalStatus.ERROR, None), second)
         assert drawn(counted, 4) == [
             "━━━━━─────────────── 254/1000 done  0:00:04  1.0/s  0:12:26 left",
-            "1 failed  31 timed out  mean 0.5123 ± 0.021 (n=219)",
+            "5 failed  31 timed out  mean 0.5123 ± 0.021 (n=219)",
             "≥ $12.30  1.23M tokens in, 340k out",
             "0 generating  1 evaluating  337 to evaluate",
             "1 to retry, the next in 5 s: HTTP 503: busy",
@@ -149,7 +149,7 @@ class TestLine:
             ),
         )
         for second in range(1, 11):
-            counted.count(graded(f"t{second}", score=None), second)
+            counted.count(graded(f"t{second}", EvalStatus.DID_NOT_COMPLETE, None), second)
         assert line(counted, 10) == (
             "130/500 done, 1 generating, 0 evaluating, 3 timed out, mean 0.5 ± 0.02, $1.23, 1.0/s, "
             "0:06:10 left"

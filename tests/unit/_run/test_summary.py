@@ -114,17 +114,30 @@ class TestCompleteness:
 
 class TestMean:
     def test_mean_is_over_scored_tasks(self, run: RunFolder) -> None:
-        """Mean and standard error are over the tasks that have a score."""
+        """Mean and standard error are over the evaluated tasks."""
         scores = [1.0, 0.0, 0.25, 1.0, 0.5]
         for index, score in enumerate(scores):
             run.add_evaluation(f"t{index}", {"pass_percentage": score})
-        run.add_evaluation("unknown", "no number")
         run.add_evaluation("failed", status=EvalStatus.ERROR)
 
         summary = summarise(FakeRunner(), run.artifacts, run.tasks)
 
         assert summary.mean == pytest.approx(statistics.fmean(scores))
         assert summary.stderr == pytest.approx(statistics.stdev(scores) / math.sqrt(len(scores)))
+
+    def test_result_without_score_leaves_no_mean(self, run: RunFolder) -> None:
+        """If an evaluated task has no score, there is no mean, error, interval or bound."""
+        run.add_evaluation("t1", {"score": 0.5})
+        run.add_evaluation("t2", {"verdict": "good"})
+        run.add_evaluation(
+            "t3", status=EvalStatus.DID_NOT_COMPLETE, generated=GenerationStatus.MAX_TIME
+        )
+
+        summary = summarise(FakeRunner(), run.artifacts, run.tasks)
+
+        assert [*summary.scores] == [0.5, 0.0]
+        assert summary.without_score == ["t2"]
+        assert {summary.mean, summary.stderr, summary.interval, summary.bounds} == {None}
 
     def test_incomplete_task_counts_zero(self, run: RunFolder) -> None:
         """A task that did not complete counts 0."""
@@ -187,14 +200,16 @@ class TestMean:
         with pytest.raises(RunnerDefinitionError, match=r"task_score\(\).*'t1'"):
             _ = summarise(runner, run.artifacts, run.tasks).mean
 
-    @pytest.mark.parametrize("value", [math.nan, math.inf])
-    def test_task_score_that_is_not_finite_is_unknown(self, run: RunFolder, value: float) -> None:
-        """A task score that is not finite counts as unknown."""
+    @pytest.mark.parametrize("value", [math.nan, math.inf, 1e308, -1e308, 10**400])
+    def test_task_score_beyond_reason_is_unknown(self, run: RunFolder, value: float) -> None:
+        """A task score that is not finite, or beyond reason, counts as unknown."""
         runner = FakeRunner(task_score=lambda result: value if result == "odd" else 0.5)
         run.add_evaluation("t1", "odd")
         run.add_evaluation("t2", "fine")
 
-        assert summarise(runner, run.artifacts, run.tasks).mean == 0.5
+        summary = summarise(runner, run.artifacts, run.tasks)
+
+        assert (summary.without_score, summary.mean) == (["t1"], None)
 
 
 class TestBounds:

@@ -75,7 +75,7 @@ def parse(line: bytes) -> Logged | None:
         # A later version may have added events and fields.
         event = _adapter(name).validate_json(line, strict=True) if name in _KINDS else None
         return Logged(at, content["invocation"], event)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -18,7 +18,8 @@ class InvocationStarted:
         problem: Whether it is about the one task of ``--problem``; others may run beside it.
         total: The chosen tasks.
         done: The ones of them that need nothing more; of these ``timed_out`` ran out of time and
-            ``scored`` have a score, with this ``mean`` and its ``stderr``.
+            ``scored`` have a score, with this ``mean`` and its ``stderr``, and ``without_score``
+            are evaluated, but have none.
         to_evaluate: The ones whose generation needs an evaluation.
         cost: US dollars that the generations on disk cost, of all tasks and attempts; without
             those whose cost is unknown. Tokens likewise.
@@ -39,6 +40,7 @@ class InvocationStarted:
     to_evaluate: int
     timed_out: int = 0
     scored: int = 0
+    without_score: int = 0
     mean: float | None = None
     stderr: float | None = None
     cost: float = 0.0

@@ -98,7 +98,7 @@ def _format_outcomes(tally: Tally) -> list[str]:
 
 def _format_mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     scores = tally.scores
-    if not scores.count:
+    if not scores.count or tally.without_score:
         return []
     error = f" ± {scores.stderr:.2g}" if scores.stderr is not None else ""
     return [f"mean {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]

@@ -32,7 +32,8 @@ class Tally:
     """The counts of a run, for a display to show, used by one thread at a time.
 
     All times are seconds of one clock, whichever it is. Tasks that have failed are done, too.
-    ``to_evaluate`` are the generations whose evaluation has not begun.
+    ``to_evaluate`` are the generations whose evaluation has not begun; ``without_score`` is the
+    number of evaluated tasks without a task score, with which there is no mean.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class Tally:
     def _begin(self, at: float) -> None:
         self.total = self.done = self.to_evaluate = self.failed = self.timed_out = 0
         self.scores, self.spend = RunningMean(), Spend()
+        self.without_score = 0
         self.active: dict[str, ActiveTask] = {}
         self.started_at = at
         self.is_scoring = False
@@ -127,6 +129,7 @@ class Tally:
         self.to_evaluate += started.to_evaluate
         self.timed_out += started.timed_out
         self.scores = RunningMean.of(started.scored, started.mean, started.stderr)
+        self.without_score = started.without_score
         tokens = {"input": started.input_tokens, "output": started.output_tokens}
         self.spend = Spend(started.cost, started.cost_unknown, tokens)
         self._samples.append((at, self.done))
@@ -161,6 +164,7 @@ class Tally:
         self.failed += event.status is EvalStatus.ERROR
         if event.score is not None:
             self.scores.add(event.score)
+        self.without_score += event.score is None and event.status is EvalStatus.EVALUATED
         self._count_done(at)
 
     def _evaluation_stopped(self, event: events.EvaluationStopped, _at: float) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel
 
 from benchmark_runner._project import Project
+from benchmark_runner._score_request import SUBMISSIONS
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task
@@ -221,6 +222,9 @@ def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
     if runner_class.EVALUATION_API not in _EVALUATION_APIS:
         known = " or ".join(f'"{api}"' for api in _EVALUATION_APIS)
         return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
+    if (submission := runner_class.SCORE_SUBMISSION) not in SUBMISSIONS:
+        known = ", ".join(f'"{shape}"' for shape in SUBMISSIONS)
+        return f".SCORE_SUBMISSION is {submission!r}; use one of {known}"
     model = runner_class.TASK_MODEL
     if shown := sorted(runner_class.EVALUATOR_FIELDS & set(model.model_fields)):
         return (

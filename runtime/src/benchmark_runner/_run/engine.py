@@ -23,6 +23,7 @@ from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.evaluate import EvaluationStep
 from benchmark_runner._run.generate import GenerationStep, SavedGeneration
 from benchmark_runner._run.graded_by import CommandGrader
+from benchmark_runner._run.grader_watch import GraderWatch
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
@@ -30,6 +31,7 @@ from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.errors import (
     ArtifactError,
     BenchmarkRunnerError,
+    RunIdentityError,
     RunPausedError,
     ServiceError,
     describe,
@@ -64,7 +66,8 @@ class Engine:
         self._caps = caps
         self._disk = DiskWriter(listener)
         self.blocked: list[str] = []
-        self._refused_by: ServiceError | None = None
+        self._watch = GraderWatch(session, grader.by)
+        self._refused_by: ServiceError | RunIdentityError | None = None
         self._paused_by: RunPausedError | None = None
         self._disk_error: ArtifactError | None = None
         self._slots = Slots(service.eval_parallelism)
@@ -88,7 +91,8 @@ class Engine:
         with LoopWatch(self._note_blocked) as watch:
             shared = (self._session, self._disk, watch, self._emit)
             generation = GenerationStep(*shared)
-            evaluation = EvaluationStep(*shared, self._service.eval_deadline, self._grader)
+            deadline, noted = self._service.eval_deadline, self._watch.note
+            evaluation = EvaluationStep(*shared, deadline, self._grader, noted)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
             if not self._request.skip_eval:
@@ -108,6 +112,10 @@ class Engine:
         if self._disk_error is not None:
             raise self._disk_error
         return self._refused_by or self._paused_by
+
+    async def check_grader(self) -> BenchmarkRunnerError | None:
+        """Return the error that says so if the service became another version meanwhile."""
+        return await self._watch.check()
 
     async def _generate_from(
         self, task_ids: Iterator[str], step: GenerationStep, to_evaluate: asyncio.Queue[str | None]
@@ -137,6 +145,7 @@ class Engine:
             saved = self._fresh.pop(task_id, None)
             await self._room.acquire()
             slot = await self._slots.take()
+            self._refused_by = self._refused_by or await self._watch.check_if_due()
             if self._refused_by or self._disk_error:
                 slot.end()
                 self._room.release()

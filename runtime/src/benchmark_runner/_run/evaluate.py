@@ -1,11 +1,13 @@
 """The evaluation of one generation: call the service, and save the result."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
+from benchmark_runner._evaluation import evaluate_without_service
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
@@ -14,17 +16,20 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
-from benchmark_runner.base import evaluate_without_service
 from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
 from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStep(Step):
-    """Evaluates generations of a run, one at a time, each within ``deadline`` seconds."""
+    """Evaluates generations of a run, one at a time, each within ``deadline`` seconds.
+
+    ``note_grade`` is called with each task that has a grade.
+    """
 
     deadline: float
     grader: CommandGrader
+    note_grade: Callable[[str], None]
 
     async def evaluate(self, task_id: str, saved: SavedGeneration) -> None:
         """Evaluate one generation and save the result, which may be an error.
@@ -45,11 +50,14 @@ class EvaluationStep(Step):
                 "service_url": self.grader.by.service_url,
                 "evaluation_api": self.grader.by.evaluation_api,
                 "service_version": self.grader.by.service_version,
+                "dataset_version": self.grader.by.dataset_version,
                 "local": self.grader.local,
                 "duration": perf_counter() - clock,
             }
         )
         await self.disk.write(self.session.artifacts.save_eval, task_id, result)
+        if result.status is EvalStatus.EVALUATED:
+            self.note_grade(task_id)
         score = self._score_of(result)
         self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
 

@@ -11,7 +11,7 @@ from benchmark_runner._concurrency.deadline import CancelledWithResult, Deadline
 from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.step import Step
-from benchmark_runner._spend import known_cost
+from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.errors import describe
@@ -110,14 +110,14 @@ class GenerationStep(Step):
 
 
 def _finished(generation: GenerationResult, duration: float) -> GenerationFinished:
-    usage = generation.usage
+    tokens = known_tokens(generation)
     return GenerationFinished(
         generation.task_id,
         generation.status,
         generation.error,
         round(duration, 3),
-        usage.input if usage is not None else None,
-        usage.output if usage is not None else None,
+        tokens.input,
+        tokens.output,
         known_cost(generation),
     )
 

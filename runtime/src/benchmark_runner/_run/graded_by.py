@@ -11,7 +11,7 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.schemas import EvalResult, ScoreResult
+from benchmark_runner.schemas import EvalResult, ScoreResult, VersionResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,15 @@ class GradedBy:
     """The identity of a grader; ``None`` where something is unknown.
 
     ``service_url`` is without user info, and ``local`` for the embedded service.
-    ``evaluator_version`` is sent with each grade.
+    ``evaluator_version`` is sent with each grade. ``dataset_version`` is that of the dataset at
+    the service, which holds the references.
     """
 
     service_url: str | None
     evaluation_api: str | None
     service_version: str | None
     evaluator_version: str | None = None
+    dataset_version: str | None = None
 
     @classmethod
     def of(cls, result: EvalResult) -> GradedBy:
@@ -35,6 +37,7 @@ class GradedBy:
             result.evaluation_api,
             result.service_version,
             result.evaluator_version,
+            result.dataset_version,
         )
 
     def differs_from(self, other: GradedBy) -> bool:
@@ -45,7 +48,8 @@ class GradedBy:
     def __str__(self) -> str:
         named = self.evaluator_version or self.service_version
         version = f", version {named}" if named else ""
-        return f"{self.service_url} ({self.evaluation_api} API{version})"
+        dataset = f", dataset version {self.dataset_version}" if self.dataset_version else ""
+        return f"{self.service_url} ({self.evaluation_api} API{version}{dataset})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,28 @@ async def ask_who_grades(
     ``local`` is true of the embedded service in this process. Without ``ask``, the version stays
     unknown.
     """
-    version = await fetch_version(runner.service, runner.dataset_name, retry=retry) if ask else None
     url = LOCAL if local else runner.service.base_url
-    by = GradedBy(url, runner.EVALUATION_API, version.service_version if version else None)
+    if not ask:
+        return CommandGrader(GradedBy(url, runner.EVALUATION_API, None), local)
+    version = await versions_now(runner, retry=retry)
     # A served embedded service is no more official than one in this process.
-    return CommandGrader(by, local or (version is not None and version.eval_mode == "local"))
+    is_local = local or version.eval_mode == "local"
+    by = GradedBy(
+        url,
+        runner.EVALUATION_API,
+        version.service_version,
+        # That of an embedded service is a hash of tasks, which are in its own version, too.
+        dataset_version=None if is_local else version.dataset_version or runner.dataset_version,
+    )
+    return CommandGrader(by, is_local)
+
+
+async def versions_now(
+    runner: BenchmarkRunner, *, retry: RetryPolicy | None = None
+) -> VersionResponse:
+    """Return the versions of the service and of the run's dataset, as far as they are known."""
+    found = await fetch_version(runner.service, runner.dataset_name, retry=retry)
+    return found or VersionResponse()
 
 
 def check_same_grader(
@@ -97,10 +118,14 @@ def _mixed_graders(
     run_id: str, task_ids: Sequence[str], before: GradedBy, now: GradedBy
 ) -> RunIdentityError:
     begin = f"run {run_id!r} has {plural(len(task_ids), 'task')} ({some_ids(task_ids)})"
-    if (before.service_url, before.evaluation_api) == (now.service_url, now.evaluation_api):
-        message = f"{begin} evaluated before the grader or its references changed"
-    else:
+    versions = before.dataset_version, now.dataset_version
+    apis = {before.evaluation_api, now.evaluation_api} - {None}
+    if before.service_url != now.service_url or len(apis) > 1:
         message = f"{begin} evaluated by {before}, not by {now}"
+    elif all(versions) and versions[0] != versions[1]:
+        message = f"{begin} evaluated with dataset version {versions[0]}, not {versions[1]}"
+    else:
+        message = f"{begin} evaluated before the grader or its references changed"
     error = RunIdentityError(
         f"{message}; one score can't mix them",
         hint="Evaluate all of them again with evaluate --regrade.",

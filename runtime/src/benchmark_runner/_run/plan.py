@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NOT_GRADED = "not evaluated yet"
     GRADING_FAILED = "the evaluation failed"
     OTHER_GENERATION = "the evaluation is that of another generation"
+    OF_NO_GENERATION = "the evaluation does not say which generation it is of"
     REGRADE = "asked for with --regrade"
     OTHER_REFERENCES = "the local service changed with its tasks"
     OTHER_GRADER = "evaluated by another grader; evaluate --regrade repeats that"
@@ -153,6 +154,6 @@ def why_eval_is_owed(task: TaskFiles) -> Reason | None:
         return Reason.NOT_GRADED
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
         return Reason.GRADING_FAILED
-    if result.generation_hash not in (None, task.generation_hash):
-        return Reason.OTHER_GENERATION
-    return None
+    if result.generation_hash is None:
+        return None if task.is_current(result) else Reason.OF_NO_GENERATION
+    return None if result.generation_hash == task.generation_hash else Reason.OTHER_GENERATION

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -17,7 +17,12 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
 )
 from benchmark_runner._run.plan import Plan, Planner, Reason
-from benchmark_runner._run.score import EvalsDigest, current_score
+from benchmark_runner._run.score import (
+    EvalsDigest,
+    contradiction,
+    current_score,
+    is_asked_as_set,
+)
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.summary import RunSummary, Summaries, task_value
@@ -28,7 +33,7 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import RunIdentityError, RunnerDefinitionError
-from benchmark_runner.schemas import GenerationStatus
+from benchmark_runner.schemas import GenerationStatus, ScoreResult
 
 _GRADED = frozenset({Reason.GRADED, Reason.DID_NOT_COMPLETE})
 _DONE = _GRADED | {Reason.GENERATED}
@@ -42,6 +47,7 @@ class Baseline:
     Attributes:
         plan: The plan of all tasks of the run.
         scores: The scores of the chosen tasks that need nothing more.
+        without_score: Number of those that are evaluated without a score.
         timed_out: Number of those that ran out of time.
         spend: The cost and tokens of all generations of the run, earlier attempts included.
     """
@@ -57,6 +63,7 @@ class Baseline:
         summaries = Summaries(runner, chosen)
         self._summaries: Summaries | None = summaries
         self.scores = RunningMean()
+        self.without_score = 0
         self.timed_out = 0
         self.spend = summaries.spend
 
@@ -73,6 +80,7 @@ class Baseline:
             self.timed_out += status is GenerationStatus.MAX_TIME
             if score is not None:
                 self.scores.add(score)
+            self.without_score += score is None and reason is Reason.GRADED
         self._digest.add(task)
 
     @property
@@ -118,26 +126,32 @@ class Preparation:
             RunIdentityError: the run has grades of another grader.
         """
         session, local = self.session, self.service.local
-        runner, request, artifacts = session.runner, session.request, session.artifacts
+        runner, request = session.runner, session.request
         if request.skip_eval:
             return CommandGrader(GradedBy(None, runner.EVALUATION_API, None), local)
         score = None
         if self._is_unchanged and not request.force:
-            score = await run_in_thread(current_score, artifacts, self.baseline.evals_hash)
+            score = await run_in_thread(self._standing_score)
         if self.plan:
             first, name = session.chosen[0], runner.dataset_name
             await check_service(runner.service, first, name, runner.EVALUATION_API)
         # Where nothing is left to do, it is not worth a request.
         grader = await ask_who_grades(runner, local=local, ask=local or score is None)
-        self._check_same_grader(grader.by)
+        asked_by = score.score_api if score is not None else None
+        is_scored_only = request.command == "score" or asked_by == runner.EVALUATION_API
+        by = grader.by
+        if is_scored_only and not self.plan:  # a score may be asked for by either API
+            by = replace(by, evaluation_api=None)
+        self._check_same_grader(by)
         return CommandGrader(grader.by, grader.local or bool(score and score.local), score)
 
     def freeze(self, grader: CommandGrader) -> RunConfig | None:
-        """Move what is to be done again to ``attempts/``, and then write ``run_config.json``.
+        """Move what is to be done again to ``attempts/``, and write ``run_config.json``.
 
-        In this order: after a kill in between, what was moved is still owed. The score goes
-        first, so that there is never a score of grades that are gone. Returns the config that was
-        written; ``None`` if there was nothing to write.
+        Attempts are moved before: after a kill in between, what was moved is still owed. What is
+        only evaluated again is recorded there first: its old evaluation must not count any more.
+        The score goes before the grades that it is of. Returns the config that was written;
+        ``None`` if there was nothing to write.
         """
         session, request = self.session, self.session.request
         if not self._is_score_valid(grader):
@@ -146,9 +160,10 @@ class Preparation:
         # nothing shows any more that its generation is of the old one.
         for task_id in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
             session.artifacts.keep_attempt(task_id)
+        regrade = dict.fromkeys(session.config.regrade)  # one that was interrupted
         if _regrade_reason(session, self.service) is not None:
-            for task_id in self.plan.evaluate if request.regrade else session.config.tasks:
-                session.artifacts.keep_eval(task_id)
+            tasks = self.plan.evaluate if request.regrade else session.config.tasks
+            regrade |= dict.fromkeys(tasks)
         begins = request.command == "run" and not session.resumed
         if not (begins or self.plan or request.accept_code_change or not session.is_frozen()):
             return None
@@ -156,10 +171,11 @@ class Preparation:
             "service_url": grader.by.service_url,
             "evaluation_api": grader.by.evaluation_api,
             "service_version": grader.by.service_version,
+            "dataset_version": grader.by.dataset_version or session.runner.dataset_version,
             "local": grader.local,
             "operational": operational_settings(request.command, request, self.service),
         }
-        return session.freeze(request.command, facts)
+        return session.freeze(request.command, facts, regrade=[*regrade])
 
     def started(self) -> InvocationStarted:
         """Return the first event of the command."""
@@ -181,6 +197,7 @@ class Preparation:
             to_evaluate=len(self.plan.evaluate),
             timed_out=baseline.timed_out,
             scored=scores.count,
+            without_score=baseline.without_score,
             mean=scores.mean if scores.count else None,
             stderr=scores.stderr,
             cost=spend.dollars,
@@ -192,6 +209,18 @@ class Preparation:
     @property
     def _is_unchanged(self) -> bool:
         return not self.baseline.plan and not self.session.changes
+
+    def _standing_score(self) -> ScoreResult | None:
+        """Return the score on disk if the command need not ask for another one."""
+        session = self.session
+        score = current_score(session.artifacts, self.baseline.evals_hash)
+        if score is None or not is_asked_as_set(score, session.runner):
+            return None
+        return None if self._contradicts(score) else score
+
+    def _contradicts(self, score: ScoreResult) -> bool:
+        summaries, runner = self.baseline.summaries, self.session.runner
+        return bool(summaries and contradiction(score, runner, summaries[0]))
 
     def _check_same_grader(self, by: GradedBy) -> None:
         try:
@@ -208,7 +237,8 @@ class Preparation:
         if request.command != "score":
             return self._is_unchanged and (grader.score is not None or request.skip_eval)
         if self._is_unchanged:  # the command writes another one, or none
-            return True
+            score = session.artifacts.load_final_score()
+            return score is None or not self._contradicts(score)
         evals_hash = self.baseline.evals_hash
         return current_score(session.artifacts, evals_hash, complete=False) is not None
 

@@ -16,15 +16,25 @@ from benchmark_runner._concurrency.deadline import (
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.summary import RunSummary
+from benchmark_runner._score_request import ScoreRequest
 from benchmark_runner._scores import finite
+from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.client.scoring import score_evals
-from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
+from benchmark_runner.errors import (
+    BadResponseError,
+    BenchmarkRunnerError,
+    RunnerDefinitionError,
+    describe,
+)
 from benchmark_runner.schemas import EvalResult, ScoreResult
 
 _FIX_SCORE = "Correct score() in runner/benchmark.py; the evaluations are on disk."
+_FIX_CONTRADICTION = (
+    "Correct score() in runner/benchmark.py, or remove it if it only asks the service; where it is "
+    'right, set SCORE_SUBMISSION = "envelope" there. Then run score again.'
+)
 
 
 def current_score(
@@ -37,12 +47,44 @@ def current_score(
     score = artifacts.load_final_score()
     if score is None or score.complete is not complete:
         return None
-    return score if is_current(score, evals_hash) else None
+    return score if is_current(score, evals_hash, artifacts.eval_rules) else None
 
 
-def is_current(score: ScoreResult, evals_hash: str) -> bool:
-    """Return True if a score is of the evals with this hash. One without a hash is trusted."""
-    return score.evals_hash in (None, evals_hash)
+def is_current(score: ScoreResult, evals_hash: str, rules: EvalRules) -> bool:
+    """Return True if a score is of the evals with this hash.
+
+    One without a hash is trusted where their evals need none, either.
+    """
+    return not rules.need_hash if score.evals_hash is None else score.evals_hash == evals_hash
+
+
+def is_asked_as_set(score: ScoreResult, runner: BenchmarkRunner) -> bool:
+    """Return True if a score was asked for by the runner's API and in its shape.
+
+    An author's own ``score()`` has neither; an earlier version of the framework sent envelopes.
+    """
+    if has_own_score(runner):
+        return True
+    shape = score.score_submission or "envelope"
+    is_api = score.score_api in (None, runner.EVALUATION_API)
+    is_shape = runner.EVALUATION_API != "legacy" or runner.SCORE_SUBMISSION in ("auto", shape)
+    return is_api and is_shape
+
+
+def has_own_score(runner: BenchmarkRunner) -> bool:
+    """Return True if the author has replaced ``score()``."""
+    return getattr(runner.score, "__func__", None) is not BenchmarkRunner.score
+
+
+def contradiction(score: ScoreResult, runner: BenchmarkRunner, summary: RunSummary) -> str | None:
+    """Return how a score contradicts the grades; ``None`` if it may be true.
+
+    It does not if it was compared with them when it was made, or if the author has set what the
+    service sums up.
+    """
+    if score.score_submission is not None or runner.SCORE_SUBMISSION != "auto":
+        return None
+    return summary.grades.contradict(score.final_score)
 
 
 async def make_score(
@@ -58,16 +100,22 @@ async def make_score(
     The runner has the frozen tasks and its client; ``deadline`` is in seconds.
 
     Raises:
-        ServiceError: the service can't score them.
+        ServiceError: the service can't score them, or its score contradicts the grades.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
     evals = CurrentEvals(artifacts, task_ids)
-    scored = await _call_score(runner, evals, deadline)
+    scored = await _call_score(runner, evals, summary, deadline)
+    if (problem := contradiction(scored, runner, summary)) is not None:
+        raise BadResponseError(
+            f"no score was written, as that of score() contradicts the evaluations: {problem}",
+            hint=_FIX_CONTRADICTION,
+        )
     score = scored.model_copy(
         update={
             "complete": summary.complete,
             "local": grader.local,
             "service_url": grader.by.service_url,
+            "dataset_version": summary.dataset_version,
             "mean": summary.mean,
             "stderr": summary.stderr,
             "counts": summary.counts,
@@ -79,12 +127,21 @@ async def make_score(
     return score
 
 
-async def _call_score(runner: BenchmarkRunner, evals: CurrentEvals, deadline: float) -> ScoreResult:
-    if getattr(runner.score, "__func__", None) is BenchmarkRunner.score:
-        service, api = runner.service, runner.EVALUATION_API
-        call = partial(score_evals, service, api, runner.run_id, runner.dataset_name, evals)
-    else:  # an author's score() takes them all at once
+async def _call_score(
+    runner: BenchmarkRunner, evals: CurrentEvals, summary: RunSummary, deadline: float
+) -> ScoreResult:
+    if has_own_score(runner):  # it takes them all at once
         call = partial(runner.score, await run_in_thread(evals.read))
+    else:
+        call = ScoreRequest(
+            client=runner.service,
+            api=runner.EVALUATION_API,
+            submission=runner.SCORE_SUBMISSION,
+            run_id=runner.run_id,
+            dataset=runner.dataset_name,
+            evals=evals,
+            grades=summary.grades,
+        ).send
     try:
         scored = cast("object", await call_within(runner.score, call, deadline))
     except BenchmarkRunnerError:

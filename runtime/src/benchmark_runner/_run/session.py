@@ -64,10 +64,13 @@ class Session:
         """True if the command is for some of the run's tasks only."""
         return len(self.chosen) < len(self.config.tasks)
 
-    def freeze(self, command: str, facts: Mapping[str, JsonValue]) -> RunConfig:
+    def freeze(
+        self, command: str, facts: Mapping[str, JsonValue], *, regrade: Sequence[str] = ()
+    ) -> RunConfig:
         """Write ``run_config.json``, with this command and more facts in its history.
 
-        Returns what was written, without the hashes of the tasks.
+        The evaluations of the tasks to ``regrade`` count no more from then on, and are put away;
+        a resume goes on with that. Returns what was written, without the hashes of the tasks.
         """
         of_problem = self.source.kind == "problem"
         with self.artifacts.config_locked() if of_problem else nullcontext():
@@ -80,7 +83,14 @@ class Session:
                 hashes = (now.task_hashes | mine).items()
             accepted = asdict(self.changes) if self.changes else {}
             config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
+            config.regrade = [*regrade]
             save_run_config(self.artifacts, config, hashes)
+            if regrade:
+                for task_id in regrade:
+                    self.artifacts.keep_eval(task_id)
+                config.regrade = []
+                hashes = hashes if of_problem else self.task_hashes()  # the first may be used up
+                save_run_config(self.artifacts, config, hashes)
         return config.without_hashes()
 
     def is_frozen(self) -> bool:

@@ -6,11 +6,13 @@ import math
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import cast
 
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import why_eval_is_owed
+from benchmark_runner._score_request import Grades
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
@@ -57,6 +59,7 @@ class RunSummary:
         scores: The known task scores.
         failures: The failed tasks by phase and reason, the largest group first.
         without_eval: Tasks whose generation is not evaluated yet.
+        without_score: Evaluated tasks without a task score.
         did_not_complete: Number of tasks that ran out of time or turns.
         graded: Tasks with a grade, by grader.
     """
@@ -67,6 +70,7 @@ class RunSummary:
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
     without_generation: list[str] = field(default_factory=list[str])
     without_eval: list[str] = field(default_factory=list[str])
+    without_score: list[str] = field(default_factory=list[str])
     did_not_complete: int = 0
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
 
@@ -77,25 +81,36 @@ class RunSummary:
 
     @property
     def mean(self) -> float | None:
-        """The mean of the scores; ``None`` without any."""
-        return mean(self.scores)
+        """The mean of the scores; ``None`` without any, or if an evaluated task has none."""
+        return None if self.without_score else mean(self.scores)
 
     @property
     def stderr(self) -> float | None:
-        """The standard error of the mean; ``None`` with fewer than two scores."""
-        return standard_error(self.scores)
+        """The standard error of the mean; ``None`` without one, or with fewer than two scores."""
+        return None if self.without_score else standard_error(self.scores)
 
     @property
     def interval(self) -> Interval | None:
-        """The 95 % interval of the mean; ``None`` with fewer than two scores."""
-        return interval_of_mean(self.scores)
+        """The 95 % interval of the mean; ``None`` without one, or with fewer than two scores."""
+        return None if self.without_score else interval_of_mean(self.scores)
+
+    @property
+    def grades(self) -> Grades:
+        """The grades, with which a score has to agree."""
+        return Grades([*chain.from_iterable(self.graded.values())], self.scores)
+
+    @property
+    def dataset_version(self) -> str | None:
+        """The version of the dataset that the grades are of; ``None`` if unknown."""
+        versions = (by.dataset_version for by in self.graded)
+        return next((version for version in versions if version is not None), None)
 
     @property
     def bounds(self) -> ScoreBounds | None:
         """The mean over all tasks if those without a grade count 0, and if they count 1."""
         total = self.counts.total
-        unknown = total - self.counts.scored - self.did_not_complete
-        if not total or len(self.scores) != total - unknown:
+        unknown = total - len(self.scores)
+        if not total or self.without_score:
             return None
         known = math.fsum(self.scores)
         return ScoreBounds(errors_as_0=known / total, errors_as_1=(known + unknown) / total)
@@ -144,7 +159,10 @@ class Summariser:
             summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
         else:
             summary.did_not_complete += 1
-        if (score := task_value(self._runner, result)) is not None:
+        score = task_value(self._runner, result)
+        if score is None:
+            summary.without_score.append(task_id)
+        else:
             summary.scores.append(score)
         return score
 

@@ -118,7 +118,7 @@ def _question(file: Path | None) -> str:
 
 async def _tasks_of_service(runner: BenchmarkRunner, dataset_name: str) -> list[Task]:
     response = await runner.service.list_tasks(dataset_name)
-    runner.dataset_name = dataset_name
+    runner.dataset_name, runner.dataset_version = dataset_name, response.dataset_version
     place, hidden = f"dataset {dataset_name!r} of the service", runner.EVALUATOR_FIELDS
     return [*build_tasks(response.tasks, runner.TASK_MODEL, hidden, place)]
 

@@ -276,7 +276,8 @@ class Workflow:
         tell, caps = self.listeners.tell, self._caps
         engine = Engine(session, self._service, grader, tell, caps)
         self._blocked = engine.blocked
-        return await engine.carry_out(plan)
+        stopped_by = await engine.carry_out(plan)
+        return await engine.check_grader() or stopped_by
 
     async def _score(self, outcome: Outcome, grader: CommandGrader) -> None:
         overall, session = outcome.overall, outcome.session

@@ -17,7 +17,10 @@ def mean(scores: Sequence[float]) -> float | None:
     """Return the arithmetic mean; ``None`` without scores."""
     if not scores:
         return None
-    centre = math.fsum(scores) / len(scores)
+    try:
+        centre = math.fsum(scores) / len(scores)
+    except OverflowError:  # the sum is no float, the mean is one
+        centre = math.fsum(score / len(scores) for score in scores)
     # Rounding may put the mean of equal scores beside them, and then their spread is not 0.
     return min(max(centre, min(scores)), max(scores))
 
@@ -88,7 +91,8 @@ class RunningMean:
         """Resume from ``count`` numbers of which only these are known."""
         if not count or mean is None:
             return cls()
-        return cls(count, mean, (stderr or 0.0) ** 2 * count * (count - 1))
+        error = stderr or 0.0
+        return cls(count, mean, error * error * count * (count - 1))
 
     def add(self, number: float) -> None:
         """Add one number."""

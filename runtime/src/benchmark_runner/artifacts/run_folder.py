@@ -21,6 +21,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
+from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import UsageError, traceback_of
@@ -57,8 +59,8 @@ class RunArtifacts:
 
     Attributes:
         run_dir: The folder of this run.
-        set_aside: Files that could not be read and were renamed to ``<file>.corrupt-N``
-            (with ``read_only``, the files themselves).
+        set_aside: Unreadable files, renamed to ``<file>.corrupt-N`` unless ``read_only``.
+        eval_rules: The rules by which an eval on disk counts.
 
     Raises:
         UsageError: ``run_id`` (or in a method, ``task_id``) can't name a folder.
@@ -82,6 +84,7 @@ class RunArtifacts:
         self._storage = Storage(self.results_dir, durable=durable)
         self._locks = RunLocks(self._storage, self.run_dir, self.run_config_path)
         self.set_aside: list[Path] = []
+        self.eval_rules = EvalRules()
         self.redactor = redactor or Redactor()
 
     @property
@@ -124,8 +127,9 @@ class RunArtifacts:
         return self.parse_eval(task_id, self._storage.read(self.eval_path(task_id)))
 
     def load_final_score(self) -> ScoreResult | None:
-        """Read the score; ``None`` if there is none that can be read."""
-        return self.load(self.final_score_path, ScoreResult)
+        """Read the score; ``None`` if there is none that can be read, or its number is none."""
+        score = self.load(self.final_score_path, ScoreResult)
+        return score if score is None or isfinite(score.final_score) else None
 
     def save_generation(self, task_id: str, generation: GenerationResult) -> str:
         """Write a task's generation and return the hash of the file."""

@@ -20,6 +20,8 @@ class TaskFiles:
         self.task_id = task_id
         self._artifacts = artifacts
         self._generation, self._eval = artifacts.read_results(task_id)
+        if task_id in artifacts.eval_rules.withdrawn:
+            self._eval = None
         self._had_eval = self._eval is not None
 
     @cached_property
@@ -42,7 +44,7 @@ class TaskFiles:
     def is_current(self, evaluation: EvalResult) -> bool:
         """Return True if an eval is of the generation on disk."""
         if evaluation.generation_hash is None:
-            return True
+            return not self._artifacts.eval_rules.need_hash
         found = self._generation
         return found is not None and hashlib.sha256(found).hexdigest() == evaluation.generation_hash
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,7 +10,6 @@ from benchmark_runner._redaction import without_user_info
 from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
-from benchmark_runner._scores import finite
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.errors import UsageError
 
@@ -50,7 +50,7 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     for container in (request, service):
         for declared, found in flags_of(request.command, container):
             number: object = getattr(container, declared.name)
-            if isinstance(number, float) and finite(number) is None:
+            if isinstance(number, float) and not isfinite(number):
                 raise UsageError(
                     f"{found.name} {number} is not a finite number", hint="Give a number."
                 )

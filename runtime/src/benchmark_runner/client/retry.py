@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar, cast
 
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
     wait_random,
@@ -36,12 +37,14 @@ class RetryPolicy:
         total_time: Seconds after the first failure within which the last attempt must start.
         first_wait: The longest first wait in seconds; it doubles with each attempt.
         max_wait: The longest wait in seconds that the back-off grows to.
+        final_statuses: HTTP statuses after which there is no retry, as another request follows.
     """
 
     attempts: int = 8
     total_time: float = 300.0
     first_wait: float = 0.5
     max_wait: float = 30.0
+    final_statuses: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -124,7 +127,7 @@ async def _retry(
         sleep=sleep_without_slot,  # while an evaluation waits, others use its slot
         stop=_StopAfterAttempts(policy.attempts) | stop_before_delay(policy.total_time),
         wait=_wait_as_asked(policy),
-        retry=retry_if_exception_type(TransientError),
+        retry=retry_if_exception(partial(_is_retried, policy)),
         before_sleep=None if on_retry is None else lambda state: on_retry(_notice(state)),
         reraise=True,
     )
@@ -133,6 +136,10 @@ async def _retry(
     except TransientError as last:
         last.attempts = retrying.statistics["attempt_number"]
         raise
+
+
+def _is_retried(policy: RetryPolicy, error: BaseException) -> bool:
+    return isinstance(error, TransientError) and error.status_code not in policy.final_statuses
 
 
 class _StopAfterAttempts(stop_after_attempt):

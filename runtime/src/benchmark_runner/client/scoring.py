@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmark_runner.schemas import (
     EvalResult,
@@ -11,7 +11,6 @@ from benchmark_runner.schemas import (
     FailureKind,
     FinalScoreRequest,
     Phase,
-    ScoreResult,
     V1EvaluateRequest,
     V1ScoreRequest,
 )
@@ -21,9 +20,14 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
+    from benchmark_runner.schemas import FinalScoreResponse
 
-__all__ = ["evaluate_v1", "score_evals"]
+__all__ = ["Shape", "evaluate_v1", "score_evals"]
+
+#: The shape of a submitted evaluation: an envelope with its status, or the grader's bare result.
+Shape = Literal["envelope", "result"]
 
 
 async def evaluate_v1(client: BenchmarkServiceClient, request: V1EvaluateRequest) -> EvalResult:
@@ -47,32 +51,35 @@ async def evaluate_v1(client: BenchmarkServiceClient, request: V1EvaluateRequest
 
 async def score_evals(
     client: BenchmarkServiceClient,
-    evaluation_api: str,
+    api: str,
     run_id: str,
     dataset: str | None,
     evals: Iterable[tuple[str, EvalResult | None]],
-) -> ScoreResult:
-    """Ask the service for the score of a run by the API ``legacy`` or ``v1``.
+    *,
+    shape: Shape = "envelope",
+    retry: RetryPolicy | None = None,
+) -> FinalScoreResponse:
+    """Ask the service for the score of a run.
 
-    The evaluations are read in a thread. Without a dataset, it is the service's default one.
+    Args:
+        client: The client of the service.
+        api: The API to ask: ``legacy``, or ``v1``, which takes envelopes only.
+        run_id: The id of the run.
+        dataset: The service's name of the dataset; ``None`` for its default one.
+        evals: The tasks with their evaluations, which are read in a thread.
+        shape: The shape of each evaluation; a task without one is submitted as ``null``.
+        retry: How often and how long to retry, if not as the client does.
     """
-    if evaluation_api == "v1":
+    if api == "v1":
         request: FinalScoreRequest = V1ScoreRequest(
             run_id=run_id, dataset=dataset, evaluation_results={}
         )
-        envelope = _v1_envelope
+        submitted = _v1_envelope
     else:
         request = FinalScoreRequest(dataset=dataset, evaluation_results={})
-        envelope = _legacy_envelope
-    response = await client.score_each(
-        request,
-        ((task_id, None if result is None else envelope(result)) for task_id, result in evals),
-    )
-    return ScoreResult(
-        tasks_evaluated=response.tasks_evaluated,
-        final_score=response.final_score,
-        metadata=response.metadata,
-    )
+        submitted = _legacy_envelope if shape == "envelope" else EvalResult.result_json
+    results = ((task_id, submitted(each) if each else None) for task_id, each in evals)
+    return await client.score_each(request, results, retry=retry)
 
 
 def _legacy_envelope(result: EvalResult) -> JsonValue:

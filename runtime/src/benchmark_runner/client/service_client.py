@@ -194,35 +194,55 @@ class BenchmarkServiceClient:
         call = post(self._service, f"evaluate task {request.task_id!r}", "/v1/evaluate", request)
         answer = await self._ask(call)
         evaluation = self._parsed(call, answer, schemas.V1EvaluateResponse)
-        if evaluation.task_id not in (None, request.task_id):
-            problem = f"the answer is about task {evaluation.task_id!r}"
-            raise bad_response(call, self._service, problem, answer.status)
+        self._refuse_another(call, answer, "task", evaluation.task_id, request.task_id)
+        self._refuse_another(call, answer, "run", evaluation.run_id, request.run_id)
         return evaluation
 
     async def score(self, request: schemas.V1ScoreRequest) -> schemas.V1ScoreResponse:
         """Score a run by ``/v1``; a task without an evaluation is ``None``."""
         call = post(self._service, f"score run {request.run_id!r}", _V1_SCORE, request)
-        return self._parsed(call, await self._ask(call), schemas.V1ScoreResponse)
+        answer = await self._ask(call)
+        score = self._parsed(call, answer, schemas.V1ScoreResponse)
+        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
+        return score
 
     async def score_each(
-        self, request: schemas.FinalScoreRequest, results: Iterable[tuple[str, JsonValue]]
+        self,
+        request: schemas.FinalScoreRequest,
+        results: Iterable[tuple[str, JsonValue]],
+        *,
+        retry: RetryPolicy | None = None,
     ) -> schemas.FinalScoreResponse:
         """Score a run by the API that ``request`` is of, with one result in memory at a time.
 
         Args:
             request: What is sent, but for the results.
             results: The tasks with their results, iterated in a thread.
+            retry: How often and how long to retry, if not as the client does.
         """
         what, path = "score the run", "/final-score/"
         if isinstance(request, schemas.V1ScoreRequest):
             what, path = f"score run {request.run_id!r}", _V1_SCORE
         call = await run_in_thread(post, self._service, what, path, request, results)
-        answer = await self._ask(call)
+        answer = await self._ask(call, retry)
         call = replace(call, body=None)  # as large as the answer that is parsed now
-        return self._parsed(call, answer, schemas.FinalScoreResponse)
+        if not isinstance(request, schemas.V1ScoreRequest):
+            return self._parsed(call, answer, schemas.FinalScoreResponse)
+        score = self._parsed(call, answer, schemas.V1ScoreResponse)
+        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
+        return score
 
-    async def _ask(self, call: Call) -> Answer:
-        return await self._http.ask(call, self.retry, self.on_retry, attempt_limit=self.timeout)
+    async def _ask(self, call: Call, retry: RetryPolicy | None = None) -> Answer:
+        return await self._http.ask(
+            call, retry or self.retry, self.on_retry, attempt_limit=self.timeout
+        )
+
+    def _refuse_another(
+        self, call: Call, answer: Answer, what: str, named: str | None, sent: str
+    ) -> None:
+        if named not in (None, sent):
+            problem = f"the answer is about {what} {named!r}, not {sent!r}"
+            raise bad_response(call, self._service, problem, answer.status)
 
     async def _ask_quickly(
         self,

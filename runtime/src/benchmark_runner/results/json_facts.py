@@ -11,8 +11,8 @@ __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts"]
 
 def config_facts(config: RunConfig) -> dict[str, object]:
     """Return the model and the source of the tasks."""
-    names = ("model", "task_source", "dataset_name", "dataset_file", "limit", "dataset_size")
-    return {name: getattr(config, name) for name in names}
+    names = ("model", "task_source", "dataset_name", "dataset_version", "dataset_file")
+    return {name: getattr(config, name) for name in (*names, "limit", "dataset_size")}
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._stats.intervals import Interval, IntervalMethod
-from benchmark_runner._text import dollars, duration, plural
+from benchmark_runner._text import dollars, duration, plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
@@ -15,7 +15,8 @@ from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
 __all__ = [
     "METHODS", "amount", "bounds_text", "cost_text", "dataset_label", "duration",
     "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
-    "number", "plural", "pretty_json", "range_text", "score_is_mean", "token_text", "tokens_of",
+    "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes", "token_text",
+    "tokens_of", "without_score_text",
 ]  # fmt: skip
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
@@ -41,7 +42,10 @@ def amount(value: float, unit: str) -> str:
 
 def moment_text(moment: datetime, *, seconds: bool = False) -> str:
     """Return a moment in UTC, to the minute, or to the second for a column of them."""
-    there = moment.astimezone(UTC) if moment.tzinfo else moment
+    try:
+        there = moment.astimezone(UTC) if moment.tzinfo else moment
+    except OverflowError:  # at an end of the calendar
+        return str(moment)
     return f"{there:%Y-%m-%d %H:%M:%S}" if seconds else f"{there:%Y-%m-%d %H:%M} UTC"
 
 
@@ -51,11 +55,12 @@ def first_of(config: RunConfig) -> str | None:
 
 
 def dataset_label(config: RunConfig) -> str:
-    """Return the name of the dataset that the tasks come from."""
+    """Return the name of the dataset that the tasks come from, and its version at the service."""
     if config.task_source == "problem":
         return "--problem"
     file = config.dataset_file
-    return config.dataset_name or (Path(file).stem if file else "load_tasks()")
+    name = config.dataset_name or (Path(file).stem if file else "load_tasks()")
+    return f"{name} {config.dataset_version}" if config.dataset_version else name
 
 
 def range_text(low: float, high: float) -> str:
@@ -71,6 +76,34 @@ def interval_text(interval: Interval) -> str:
 def score_is_mean(score: ScoreResult, mean: float | None) -> bool:
     """Return True if the final score is the mean of the tasks' scores, rounding aside."""
     return mean is not None and isclose(score.final_score, mean, abs_tol=1e-9)
+
+
+def score_notes(score: ScoreResult, summary: RunSummary) -> list[str]:
+    """Return what keeps a final score from being read as the mean of the tasks' scores."""
+    notes: list[str] = []
+    mean = summary.mean
+    if mean is not None and not score_is_mean(score, mean):
+        is_percentage = isclose(score.final_score, 100 * mean, abs_tol=1e-7)
+        what = "is 100 times that mean: in percent" if is_percentage else "is not that mean"
+        why = "" if is_percentage else ": it may be weighted, or in another unit"
+        notes.append(f"The final score {what}{why}.")
+    named, graded = {*score.tasks_evaluated}, summary.grades.task_ids
+    left_out = [task_id for task_id in graded if task_id not in named]
+    if named and left_out:
+        count = f"{len(graded) - len(left_out):,} of the {plural(len(graded), 'evaluated task')}"
+        notes.append(f"The final score is of {count}, not of {some_ids(left_out)}.")
+    return notes
+
+
+def without_score_text(summary: RunSummary) -> str:
+    """Return that evaluated tasks have no task score; empty if all have one."""
+    missing, graded = len(summary.without_score), summary.counts.scored
+    if not missing:
+        return ""
+    if missing == graded:
+        return "no task has a numeric score"
+    ids = some_ids(summary.without_score)
+    return f"{missing:,} of {plural(graded, 'evaluated task')} without a numeric score: {ids}"
 
 
 def bounds_text(summary: RunSummary) -> str:

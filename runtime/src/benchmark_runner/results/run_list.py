@@ -8,6 +8,7 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import BenchmarkRunnerError
 from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
+from benchmark_runner.schemas import ScoreResult
 
 __all__ = ["RunOverview", "list_runs"]
 
@@ -71,11 +72,26 @@ def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> 
         return RunOverview(run_id=run_id, started_at=changed_at, error=error)
 
 
+def _covers(score: ScoreResult, config: RunConfig) -> bool:
+    """Return True if a score tells of all tasks.
+
+    One of 0 does not where an earlier version of the framework may have asked in another shape.
+    """
+    return bool(
+        score.complete
+        and score.counts
+        and score.counts.total == len(config.tasks)
+        and not config.regrade
+        and not (score.evals_hash is None and config.created_at is not None)
+        and (score.score_submission is not None or score.final_score)
+    )
+
+
 def _overview_of(view: RunView) -> RunOverview:
     # With hundreds of runs, the hashes of all their tasks would fill the memory.
     config, score = view.config.without_hashes(), view.score_on_disk
     total = done = generated = len(config.tasks)
-    if score is not None and score.complete and score.counts and score.counts.total == total:
+    if score is not None and _covers(score, config):
         complete, mean, stderr = True, score.mean, score.stderr
     else:
         scan = view.scan()

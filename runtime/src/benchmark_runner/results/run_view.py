@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner
-from benchmark_runner._run.score import EvalsDigest, is_current
+from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.artifacts.run_folder import ModelT, RunArtifacts
@@ -191,9 +191,15 @@ class RunScan:
 
     @property
     def score(self) -> ScoreResult | None:
-        """The score on disk if it sums the evals on disk, also one that was forced."""
-        score = self._view.score_on_disk
-        return score if score is not None and is_current(score, self._digest.hexdigest()) else None
+        """The score on disk if it sums the evals on disk, also one that was forced.
+
+        Not one that contradicts them, as an earlier version of the framework may have written.
+        """
+        score, view = self._view.score_on_disk, self._view
+        rules = view.artifacts.eval_rules
+        if score is None or not is_current(score, self._digest.hexdigest(), rules):
+            return None
+        return None if contradiction(score, view.runner, self.summary) else score
 
     @property
     def unreadable(self) -> list[Path]:
@@ -287,5 +293,5 @@ def modified_at(path: Path) -> datetime:
     """Return the time a file or folder was last changed; 1970 if it can't be read."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # the latter of a time beyond the calendar
         return datetime.fromtimestamp(0, UTC)

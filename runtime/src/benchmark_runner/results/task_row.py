@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import Reason, why_eval_is_owed
 from benchmark_runner._scores import finite
-from benchmark_runner._spend import known_cost
+from benchmark_runner._spend import known_amount, known_cost, known_count, known_tokens
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.schemas import EvalStatus, FailureKind, GenerationStatus, Phase, TokenUsage
+from benchmark_runner.schemas import EvalStatus, FailureKind, GenerationStatus, Phase
 
 __all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
 
@@ -41,7 +41,6 @@ _RAN_OUT = {
     GenerationStatus.MAX_TURNS: TaskState.OUT_OF_TURNS,
 }
 _FAILED_IN = {TaskState.FAILED_GENERATING: Phase.GENERATE, TaskState.FAILED_GRADING: Phase.EVALUATE}
-_NO_USAGE = TokenUsage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +152,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
     phase = _FAILED_IN.get(state)
     failed = {None: None, Phase.GENERATE: generation, Phase.EVALUATE: result}[phase]
     failure = failed.failure if failed else None
-    usage = generation.usage or _NO_USAGE
+    usage = known_tokens(generation)
     graded = result is not None and result.status is EvalStatus.EVALUATED
     return TaskRow(
         task_id=task.task_id,
@@ -166,7 +165,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         error=failed.error if failed else generation.error,
         retryable=failure.retryable if failure else None,
         hint=failure.hint if failure else None,
-        total_turns=generation.total_turns,
+        total_turns=known_count(generation.total_turns),
         input_tokens=usage.input,
         output_tokens=usage.output,
         reasoning_tokens=usage.reasoning,
@@ -174,9 +173,9 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         cache_write_tokens=usage.cache_write,
         cost=known_cost(generation),
         cost_of_earlier_attempts=sum(costs) if costs else None,
-        generation_seconds=generation.duration,
-        grading_seconds=result.duration if result else None,
-        attempts=generation.attempts or len(earlier) + 1,
+        generation_seconds=known_amount(generation.duration),
+        grading_seconds=known_amount(result.duration) if result else None,
+        attempts=known_count(generation.attempts) or len(earlier) + 1,
         started_at=with_time_zone(generation.started_at),
         ended_at=with_time_zone(generation.ended_at),
         model=generation.model,
@@ -204,5 +203,14 @@ def _state_of(task: TaskFiles) -> TaskState:
 
 
 def with_time_zone(moment: datetime | None) -> datetime | None:
-    """Return the time with a time zone: UTC if the author left it out."""
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+    """Return the time with a time zone, UTC if the author left it out.
+
+    ``None`` for one so near the ends of the calendar that it has no equivalent in UTC.
+    """
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return None
+    return moment

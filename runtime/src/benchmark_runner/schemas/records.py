@@ -1,4 +1,4 @@
-"""The shapes on disk: tasks, generations, evals and scores."""
+"""The shapes on disk: tasks, generations and evals."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from benchmark_runner.schemas.ids import SafeId
 
 __all__ = [
     "EvalResult", "EvalResultData", "EvalStatus", "Failure", "FailureKind", "GenerationResult",
-    "GenerationStatus", "Phase", "ScoreBounds", "ScoreCounts", "ScoreResult", "Task",
-    "TokenUsage",
+    "GenerationStatus", "Phase", "Task", "TokenUsage",
 ]  # fmt: skip
 
 
@@ -197,23 +196,33 @@ class EvalStatus(StrEnum):
     ERROR = "error"
 
 
+#: Fields that many graders have, and an older name of each.
+_OF_A_GRADER = {
+    "pass_percentage": None,
+    "weighted_pass_percentage": "pass_percentage_with_weight",
+    "eval_version": None,
+}
+
+
 class EvalResultData(BaseModel):
     """A grader's result that is an object: every field as it came, in its order.
 
-    ``pass_percentage`` and ``eval_version`` are ``None`` if missing. A subclass may declare
-    fields of its own, which are then validated.
+    ``pass_percentage``, ``weighted_pass_percentage`` (also under its older name
+    ``pass_percentage_with_weight``) and ``eval_version`` are ``None`` if missing. A subclass may
+    declare fields of its own, which are then validated.
     """
 
     model_config = ConfigDict(extra="allow")
 
     if TYPE_CHECKING:
         pass_percentage: float | None = None
+        weighted_pass_percentage: float | None = None
         eval_version: str | None = None
     else:
         # Declared as fields they would be converted, and moved to the front.
         def __getattr__(self, name: str) -> object:
-            if name in {"pass_percentage", "eval_version"} and name not in self.model_extra:
-                return None
+            if name in _OF_A_GRADER and name not in self.model_extra:
+                return self.model_extra.get(_OF_A_GRADER[name])
             return super().__getattr__(name)
 
 
@@ -236,6 +245,8 @@ class EvalResult(BaseModel):
     evaluation_api: str | None = None
     service_version: str | None = None
     """The version in the service's answer to ``/version`` at that time."""
+    dataset_version: str | None = None
+    """The version of the dataset there, at that time."""
     local: bool | None = None
     """True if the embedded service evaluated it."""
     generation_hash: str | None = None
@@ -248,43 +259,3 @@ class EvalResult(BaseModel):
         if isinstance(self.result, EvalResultData):
             return self.result.model_dump(mode="json")
         return self.result
-
-
-class ScoreCounts(BaseModel):
-    """Numbers of tasks by outcome. ``attempted`` have a generation of any status."""
-
-    total: int = 0
-    attempted: int = 0
-    scored: int = 0
-    error: int = 0
-    max_time: int = 0
-    max_turns: int = 0
-
-
-class ScoreBounds(BaseModel):
-    """The mean of all tasks, with every task without an evaluation as 0, and as 1."""
-
-    errors_as_0: float
-    errors_as_1: float
-
-
-class ScoreResult(BaseModel):
-    """The content of ``final_score.json``."""
-
-    tasks_evaluated: list[str]
-    final_score: float
-    metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
-    complete: bool = False
-    """True if every task of the run is evaluated or ran out of time or turns."""
-    local: bool | None = None
-    """True if the score is from the embedded service."""
-    service_url: str | None = None
-    mean: float | None = None
-    """The mean of the task scores (see ``BenchmarkRunner.task_score``)."""
-    stderr: float | None = None
-    """The standard error of ``mean``; ``None`` with fewer than two task scores."""
-    counts: ScoreCounts | None = None
-    bounds: ScoreBounds | None = None
-    """The bounds of ``mean``; ``None`` if an evaluated task has no score."""
-    evals_hash: str | None = None
-    """SHA-256 over the evals behind the score: other evals on disk make it stale."""

@@ -165,7 +165,8 @@ def _ways_out(inspection: Inspection, a: RunView, b: RunView) -> dict[Concern, s
     ways = {Concern.SCORES_MISSING_IN_B: inspection.commands.resume(b.config)}
     if a.config.service_url == b.config.service_url:
         regrade = f"{inspection.commands.evaluate(older.config)} --regrade"
-        ways |= dict.fromkeys((Concern.EVALUATOR_VERSION, Concern.SERVICE), regrade)
+        of_grader = (Concern.EVALUATOR_VERSION, Concern.SERVICE, Concern.DATASET_VERSION)
+        ways |= dict.fromkeys(of_grader, regrade)
     sources = [
         (view.config.task_source, view.config.dataset_name, view.config.dataset_file)
         for view in (a, b)

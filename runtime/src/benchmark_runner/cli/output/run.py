@@ -9,6 +9,7 @@ from benchmark_runner._run.session import Session
 from benchmark_runner._run.workflow import Outcome
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.console import error_content
 from benchmark_runner.cli.output.totals import (
     cost_line,
@@ -19,7 +20,8 @@ from benchmark_runner.cli.output.totals import (
 )
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
-from benchmark_runner.results.phrases import missing_text
+from benchmark_runner.results.phrases import missing_text, score_notes
+from benchmark_runner.schemas import ScoreResult
 
 
 def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:
@@ -31,10 +33,13 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
         "local": outcome.local,
         "complete": outcome.overall.complete,
         "final_score": score.final_score if score else None,
+        "score_submission": score.score_submission if score else None,
+        "score_notes": score_notes(score, outcome.overall) if score else [],
         "mean": outcome.overall.mean,
         "stderr": outcome.overall.stderr,
         "interval": interval_facts(outcome.overall.interval),
         "counts": outcome.overall.counts.model_dump(),
+        "dataset_version": outcome.config.dataset_version,
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
         "failures": failure_facts(outcome.overall),
@@ -80,6 +85,7 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
+        yield from _submission_lines(outcome.score, session.runner)
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, request)
@@ -93,6 +99,12 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
         yield _why_no_score(outcome, request)
     yield f"Results  {short_path(session.artifacts.run_dir)}"
     yield f"Resume   {resume_command}"
+
+
+def _submission_lines(score: ScoreResult, runner: BenchmarkRunner) -> Iterator[str]:
+    if score.score_submission == "result" and runner.SCORE_SUBMISSION == "auto":
+        yield "         The service reads bare results; to ask with them at once, set"
+        yield '         SCORE_SUBMISSION = "result" in runner/benchmark.py.'
 
 
 def _cost_lines(outcome: Outcome, request: RunRequest) -> Iterator[str]:

@@ -69,6 +69,7 @@ def as_json(run: RunOverview) -> dict[str, object]:
         "started_at": run.started_at.isoformat(),
         "model": config.model if config else None,
         "dataset_name": config.dataset_name if config else None,
+        "dataset_version": config.dataset_version if config else None,
         "dataset_file": config.dataset_file if config else None,
         "task_source": config.task_source if config else None,
         "limit": config.limit if config else None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark_runner._run.summary import Summariser
+from benchmark_runner._spend import known_amount, known_cost
 from benchmark_runner._text import in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.shell import short_path
@@ -101,8 +102,8 @@ def as_json(details: TaskDetails) -> dict[str, object]:
                 "status": earlier.status,
                 "error": earlier.error,
                 "answer": earlier.data,
-                "cost": earlier.cost,
-                "seconds": earlier.duration,
+                "cost": known_cost(earlier),
+                "seconds": known_amount(earlier.duration),
             }
             for number, earlier in _earlier(details)
         ],
@@ -135,6 +136,7 @@ def _earlier(details: TaskDetails) -> Iterator[tuple[int, GenerationResult]]:
 
 
 def _outcome(earlier: GenerationResult) -> str:
-    took = "" if earlier.duration is None else f" after {earlier.duration:.1f} s"
+    seconds = known_amount(earlier.duration)
+    took = "" if seconds is None else f" after {seconds:.1f} s"
     error = f": {in_one_line(earlier.error)}" if earlier.error else ""
     return f"{earlier.status.replace('_', ' ')}{took}{error}"

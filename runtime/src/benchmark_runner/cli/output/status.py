@@ -23,7 +23,13 @@ from benchmark_runner.results.json_facts import (
     grader_facts,
     interval_facts,
 )
-from benchmark_runner.results.phrases import first_of, missing_text, token_text
+from benchmark_runner.results.phrases import (
+    first_of,
+    missing_text,
+    score_notes,
+    token_text,
+    without_score_text,
+)
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskState
 
@@ -116,6 +122,8 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "local": view.local,
         "complete": summary.complete,
         "final_score": score.final_score if score else None,
+        "score_submission": score.score_submission if score else None,
+        "score_notes": score_notes(score, summary) if score else [],
         "mean": summary.mean,
         "stderr": summary.stderr,
         "interval": interval_facts(summary.interval),
@@ -154,3 +162,5 @@ def _score_lines(status: RunStatus) -> Iterator[str]:
         local = "  [local]" if view.local else ""
         yield f"Mean     {summary.mean:.4g}{error_text(summary)} so far{local}"
         yield from interval_lines(summary)
+    elif summary.without_score:
+        yield f"No mean: {without_score_text(summary)}"

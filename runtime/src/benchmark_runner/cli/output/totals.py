@@ -30,11 +30,14 @@ def score_lines(
         yield f"Score    {final}{error_text(summary)}{marks}"
     else:
         yield f"Score    {final}{marks}"
-        if summary.mean is None:
-            yield "         no standard error: no task has a numeric score"
-        else:
+        if summary.mean is not None:
             mean = phrases.number(summary.mean)
             yield f"Mean     {mean}{error_text(summary)} of the tasks' scores"
+        else:
+            why = phrases.without_score_text(summary) or "no task has a numeric score"
+            yield f"         no standard error: {why}"
+    for note in phrases.score_notes(score, summary):
+        yield f"         {note}"
     yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
         low_to_high = phrases.range_text(bounds.errors_as_0, bounds.errors_as_1)
@@ -67,6 +70,8 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
         case "file":
             file = config.dataset_file
             origin = short_path(Path(file)) if file else "load_tasks()"
+    if config.dataset_version:
+        origin += f", version {config.dataset_version}"
     tasks = phrases.first_of(config) or str(count)
     if len(chosen) < count:
         tasks = f"{len(chosen)} chosen of {tasks}"

@@ -8,9 +8,11 @@ decide. What one compares (model, sampling, options, versions) is neither; see
 concern                  obstacle                                     warning
 =======================  ===========================================  ==========================
 ``no_common_scores``     no task has a score in both
+``no_task_score``        of no task ``task_score()`` knows one  of some tasks it knows none
 ``payload_schema``       something else is graded
 ``task_content``         tasks of one id have other content           content is not recorded
 ``dataset_name``         other name, and content not recorded         other name, same content
+``dataset_version``      another major one, or one without numbers    another minor one or patch
 ``local``                local grades beside deployed ones            not recorded
 ``evaluation_api``       another API may rate answers otherwise
 ``evaluator_version``    the grader or its references have changed    not recorded
@@ -25,6 +27,7 @@ Tasks with a score in A only would, left out, hide that B breaks on them. Those 
 B only hide nothing that speaks against B.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +41,8 @@ from benchmark_runner.results.phrases import first_of
 
 __all__ = ["Concern", "Finding", "find"]
 
+#: A version number, such as ``1.2.0`` or ``v2.1``; no date.
+_VERSION = re.compile(r"v?(\d+)(?:(?:\.\d+){1,2}(?:[-+][\w.+-]+)?)?", re.ASCII)
 #: With fewer tasks, or clusters, an interval is rough.
 _FEW = 30
 
@@ -46,9 +51,11 @@ class Concern(StrEnum):
     """The subject of a finding."""
 
     NO_COMMON_SCORES = "no_common_scores"
+    NO_TASK_SCORE = "no_task_score"
     PAYLOAD_SCHEMA = "payload_schema"
     TASK_CONTENT = "task_content"
     DATASET_NAME = "dataset_name"
+    DATASET_VERSION = "dataset_version"
     LOCAL = "local"
     EVALUATION_API = "evaluation_api"
     EVALUATOR_VERSION = "evaluator_version"
@@ -93,6 +100,11 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     a, b = comparison.a.view.config, comparison.b.view.config
     if comparison.effect is None:
         yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
+    for name, side in {"A": comparison.a, "B": comparison.b}.items():
+        if unknown := tuple(side.scan.summary.without_score):
+            text = f"task_score() in runner/benchmark.py finds no score in {len(unknown)} result(s)"
+            is_obstacle = comparison.effect is None
+            yield Finding(Concern.NO_TASK_SCORE, f"{text} of {name}", is_obstacle, unknown)
     if _differ(a.payload_schema, b.payload_schema):
         text = f"A has answers of the schema {a.payload_schema}, B of {b.payload_schema}"
         yield Finding(Concern.PAYLOAD_SCHEMA, text, True)
@@ -134,6 +146,10 @@ def _of_grading(comparison: Comparison) -> Iterator[Finding]:
 def _of_graders(
     a: GradedBy, b: GradedBy, task_ids: tuple[str, ...], *, embedded: bool
 ) -> Iterator[Finding]:
+    if _differ(a.dataset_version, b.dataset_version):
+        versions = f"{a.dataset_version}", f"{b.dataset_version}"
+        text = "A was evaluated with dataset version {}, B with {}".format(*versions)
+        yield Finding(Concern.DATASET_VERSION, text, not _is_same_major(*versions), task_ids)
     for concern, names in _GRADER_FIELDS.items():
         if any(_differ(getattr(a, name), getattr(b, name)) for name in names):
             text, is_obstacle = f"A was evaluated by {a}, B by {b}", True
@@ -180,6 +196,12 @@ def _of_side(name: str, side: Side) -> Iterator[Finding]:
         yield Finding(Concern.INCOMPLETE, text)
     if part := first_of(config):
         yield Finding(Concern.PART_OF_DATASET, f"{name} is the {part} tasks")
+
+
+def _is_same_major(a: str, b: str) -> bool:
+    """Return True if both are versions in the sense of semver, with the same major number."""
+    in_a, in_b = _VERSION.fullmatch(a), _VERSION.fullmatch(b)
+    return bool(in_a and in_b and int(in_a[1]) == int(in_b[1]))
 
 
 def _differ(a: str | None, b: str | None) -> bool:

@@ -16,7 +16,13 @@ from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.side import Side, TaskListener, read_side
-from benchmark_runner.results.phrases import amount, interval_text, number, score_is_mean
+from benchmark_runner.results.phrases import (
+    amount,
+    interval_text,
+    number,
+    score_is_mean,
+    score_notes,
+)
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import ScoreResult
@@ -152,6 +158,11 @@ class RunFigures:
         return self.score is None and self.side.view.score_on_disk is not None
 
     @property
+    def score_notes(self) -> list[str]:
+        """What keeps the final score from being read as the mean of the tasks' scores."""
+        return [] if self.score is None else score_notes(self.score, self.summary)
+
+    @property
     def score_is_mean(self) -> bool:
         """True unless there is no score, or one that is not the mean of the tasks' scores."""
         if self.score is None or self.estimate is None:
@@ -166,8 +177,8 @@ class RunFigures:
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        """The mean of the tasks' scores."""
-        return estimate_of([*self.scores.values()])
+        """The mean of the tasks' scores; ``None`` if an evaluated task has none."""
+        return None if self.summary.without_score else estimate_of([*self.scores.values()])
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -175,9 +186,15 @@ class RunFigures:
         members: dict[str, list[str]] = {}
         for task_id, name in self.grouping.group_of.items() if self.grouping else ():
             members.setdefault(name, []).append(task_id)
-        scores = self.scores
+        scores, without_score = self.scores, {*self.summary.without_score}
         return [
-            Group(name, len(ids), estimate_of([scores[each] for each in ids if each in scores]))
+            Group(
+                name,
+                len(ids),
+                estimate_of([scores[each] for each in ids if each in scores])
+                if without_score.isdisjoint(ids)
+                else None,
+            )
             for name, ids in members.items()
         ]
 

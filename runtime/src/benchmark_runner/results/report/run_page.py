@@ -54,6 +54,7 @@ def make_run_page(
         "head": head_facts(figures),
         "bounds": phrases.bounds_text(figures.summary),
         "missing": phrases.missing_text(figures.summary),
+        "without_score": phrases.without_score_text(figures.summary),
         "spent": _spent_text(figures),
         "histograms": [(each, draw_histogram(each)) for each in figures.distributions],
         "groups": figures.groups[:MOST_GROUPS],
