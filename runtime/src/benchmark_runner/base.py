@@ -64,8 +64,8 @@ class BenchmarkRunner(ABC):
     EVALUATION_API: ClassVar[str] = "legacy"
     """``legacy`` (``/evaluate-response/``) or ``v1`` (``/v1/evaluate``)."""
     SCORE_SUBMISSION: ClassVar[Submission] = "auto"
-    """What the legacy service sums up: each task's ``envelope``, or its bare ``result``; with
-    ``auto``, the first of these whose score does not contradict the grades."""
+    """The shape that the legacy service sums up: each task's ``envelope``, or its bare ``result``;
+    with ``auto``, the first of these whose score does not contradict the grades."""
     EVALUATOR_FIELDS: ClassVar[frozenset[str]] = frozenset({"answer"})
     """Fields of a dataset that only the grader may see; dropped before a task exists."""
     OPTIONS_MODEL: ClassVar[type[BaseModel]] = NoOptions

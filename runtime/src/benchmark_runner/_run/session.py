@@ -70,7 +70,7 @@ class Session:
         """Write ``run_config.json``, with this command and more facts in its history.
 
         The evaluations of the tasks to ``regrade`` count no more from then on, and are put away;
-        a resume goes on with that. Returns what was written, without the hashes of the tasks.
+        a resume finishes that. Returns what was written, without the hashes of the tasks.
         """
         of_problem = self.source.kind == "problem"
         with self.artifacts.config_locked() if of_problem else nullcontext():

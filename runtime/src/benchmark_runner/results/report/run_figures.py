@@ -159,7 +159,7 @@ class RunFigures:
 
     @property
     def score_notes(self) -> list[str]:
-        """What keeps the final score from being read as the mean of the tasks' scores."""
+        """The sentences that keep the final score from being read as a mean."""
         return [] if self.score is None else score_notes(self.score, self.summary)
 
     @property
