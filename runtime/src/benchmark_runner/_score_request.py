@@ -1,7 +1,8 @@
 """The request for a run's score, in the shape that agrees with the grades.
 
 A service has one hook that sums up a run. ``/v1/score`` takes envelopes and unwraps them;
-``/final-score/`` sums up what was sent as it is, and services expect either. One that reads the other shape answers a score of 0, or an error, though every grade is right.
+``/final-score/`` sums up what was sent as it is, and services expect either. One that reads the
+other shape answers a score of 0, or an error, though every grade is right.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class ScoreResult(BaseModel):
     score_api: str | None = None
     """The API that was asked, ``legacy`` or ``v1``; ``None`` for an author's own ``score()``."""
     score_submission: str | None = None
-    """What was submitted for each task: its ``envelope``, or the bare ``result``."""
+    """The shape in which each task was submitted: its ``envelope``, or its bare ``result``."""
     dataset_version: str | None = None
     """The version of the dataset that the evaluations are of."""
     mean: float | None = None
