@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,17 +158,6 @@ class TestResumeCommand:
         """The command names a service that only the environment gives."""
         ended = failing.run("run", "--run-id", "r1", SERVICE_URL=scripted.url)
         assert f"--service-url {scripted.url}" in ended.resume_command
-
-    def test_console_script_is_named(self, failing: RunnerProject) -> None:
-        """The command names the console script however it was started."""
-        done = subprocess.run(
-            [sys.executable, "-c", "from runner.cli import cli; cli()", "run", "--run-id", "r1"],
-            cwd=failing.root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "sample-runner run --run-id r1" in done.stdout
 
     def test_task_id_that_starts_with_a_hyphen(self, project: RunnerProject) -> None:
         """The command works for a task id that starts with a hyphen."""

@@ -1,11 +1,11 @@
 """The extras of the distribution: what some commands need, and how to install it."""
 
-import shlex
 import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmark_runner._text import shell_line
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 
@@ -32,14 +32,14 @@ def _install_command(extra: str) -> str:
     requirement = f"{RUNTIME_DISTRIBUTION}[{extra}]"
     if _is_uv_project():
         # What is only installed goes with the next `uv sync`.
-        return shlex.join(["uv", "add", "--dev", requirement])
+        return shell_line(["uv", "add", "--dev", requirement])
     if find_spec("pip"):
         command = [sys.executable, "-m", "pip", "install"]
     elif shutil.which("uv"):
         command = ["uv", "pip", "install", "--python", sys.executable]
     else:  # as in the image, whose pip is outside its environment
         command = ["pip", "--python", sys.executable, "install"]
-    return shlex.join([*command, requirement])
+    return shell_line([*command, requirement])
 
 
 def _is_uv_project() -> bool:

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import string
+import sys
 from collections.abc import Iterable, Sequence
 
 #: Sequences that move the cursor, colour, rename the window or fill the clipboard. One without
@@ -15,6 +18,9 @@ _LINE_ENDS = re.compile("\r\n?")
 #: Valid in JSON; a terminal takes some of them for commands.
 _LATE_CONTROLS = re.compile("[\x7f-\x9f]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Halves of surrogate pairs that stand for no byte.
+_LONE_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_PRINTF_LITERALS = frozenset(string.ascii_letters.encode() + string.digits.encode() + b"/._ ")
 
 _SHOWN_IDS = 5
 _SHOWN_WIDTH = 52
@@ -39,6 +45,21 @@ def json_text(value: object) -> str:
     """Return ``value`` as JSON in one line, with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return _LATE_CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+
+
+def shell_line(words: Iterable[str]) -> str:
+    """Return the command line of these words, whatever characters or bytes they hold."""
+    return " ".join(map(_shell_word, words))
+
+
+def _shell_word(word: str) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if word.isprintable() and word == word.encode(encoding, "replace").decode(encoding):
+        return shlex.quote(word)
+    # It could not be shown, or copied, as it is.
+    data = _LONE_HALVES.sub("?", word).encode("utf-8", "surrogateescape")
+    octal = "".join(chr(byte) if byte in _PRINTF_LITERALS else f"\\{byte:03o}" for byte in data)
+    return f"\"$(printf '{octal}')\""
 
 
 def some_ids(ids: Sequence[str]) -> str:

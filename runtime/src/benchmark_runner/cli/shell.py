@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._text import shell_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: Bytes of a script in which its interpreter is named.
+_BEGINNING = 1024
 
 
 def command_line(arguments: Sequence[str], script_name: str, project_root: Path | None) -> str:
@@ -18,31 +22,85 @@ def command_line(arguments: Sequence[str], script_name: str, project_root: Path 
 
     ``script_name`` is the console script, for a program that was started some other way.
     """
-    return shlex.join([*_program(script_name, project_root), *arguments])
+    return shell_line([*_program(script_name, project_root), *arguments])
 
 
 def _program(script_name: str, project_root: Path | None) -> list[str]:
-    script = Path(sys.argv[0])
-    if not (script.is_file() and os.access(script, os.X_OK)):
-        script = Path(sys.executable).with_name(script_name)
+    started = Path(sys.argv[0])
+    if _runs_by_itself(started):
+        return _console_script(started, project_root)
+    as_started = _as_started()
+    if as_started and as_started[1] != "-c":
+        return as_started
+    # Called by a program of another kind, such as a test or a notebook.
+    script = Path(sys.executable).with_name(script_name)
+    if as_started and not _runs_by_itself(script):
+        return as_started
+    return _console_script(script, project_root)
+
+
+def _console_script(script: Path, project_root: Path | None) -> list[str]:
     started_by_uv = "UV_RUN_RECURSION_DEPTH" in os.environ
     found = shutil.which(script.name)
     if found is not None and not started_by_uv and Path(found).resolve() == script.resolve():
         return [script.name]
     if project_root is not None and shutil.which("uv") and _belongs_to(project_root):
-        inside = Path.cwd().is_relative_to(project_root)
-        where = [] if inside else ["--project", str(project_root)]
+        where = [] if _is_inside(project_root) else ["--project", str(project_root)]
         return ["uv", "run", *where, script.name]
-    return [short_path(script)]
+    path = short_path(script)
+    return [path if "/" in path else f"./{path}"]
+
+
+def _as_started() -> list[str]:
+    """Return how Python was started: ``python bench.py``, ``python -m bench``; empty if unknown."""
+    given = len(sys.orig_argv) - len(sys.argv) + 1
+    program = sys.orig_argv[1:given]
+    is_program = program[-1:] == sys.argv[:1] or "-m" in program or "-c" in program
+    if sys.orig_argv[given:] != sys.argv[1:] or not is_program:
+        return []
+    return [_python(), *program]
+
+
+def _python() -> str:
+    in_environment = sys.prefix != sys.base_prefix
+    for name in ("python", "python3"):
+        found = shutil.which(name)
+        # An environment's is a link to another one.
+        if found and (found == sys.executable or (not in_environment and _is_same(found))):
+            return name
+    return short_path(Path(sys.executable))
+
+
+def _is_same(program: str) -> bool:
+    return Path(program).resolve() == Path(sys.executable).resolve()
+
+
+def _runs_by_itself(script: Path) -> bool:
+    """Return True if the system runs the file, with this interpreter."""
+    if not (script.is_file() and os.access(script, os.X_OK)):
+        return False
+    with script.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+    if not beginning.startswith(b"#!"):
+        return False
+    beside = script.parent.absolute() == Path(sys.executable).parent
+    return beside or os.fsencode(sys.executable) in beginning
 
 
 def _belongs_to(project_root: Path) -> bool:
     return Path(sys.prefix).is_relative_to(project_root)
 
 
+def _is_inside(folder: Path) -> bool:
+    try:
+        return Path.cwd().is_relative_to(folder)
+    except OSError:  # it was removed
+        return False
+
+
 def short_path(path: Path) -> str:
     """Return ``path`` as seen from the working directory, where it is below it."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)

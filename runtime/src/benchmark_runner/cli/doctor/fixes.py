@@ -1,11 +1,12 @@
 """Commands that fix a repository, for a new shell in the same folder."""
 
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
+from benchmark_runner._text import shell_line
 
 __all__ = ["copier", "in_project", "install", "uninstall", "update"]
 
@@ -13,7 +14,7 @@ __all__ = ["copier", "in_project", "install", "uninstall", "update"]
 def in_project(root: Path, *commands: Sequence[str]) -> str:
     """Return the line that runs ``commands`` at the project's root, up to the first that fails."""
     there = [] if Path.cwd() == root else [["cd", str(root)]]
-    return " && ".join(shlex.join(command) for command in [*there, *commands])
+    return " && ".join(shell_line(command) for command in [*there, *commands])
 
 
 def install(root: Path) -> list[str]:
