@@ -23,8 +23,13 @@ class Project:
     @classmethod
     def of(cls, runner_class: type) -> Project:
         """Return the project of a runner class."""
+        return cls.of_file(cls.file_of(runner_class))
+
+    @staticmethod
+    def file_of(runner_class: type) -> Path:
+        """Return the file of a runner class."""
         module = sys.modules.get(runner_class.__module__)
-        return cls.of_file(Path(getattr(module, "__file__", None) or inspect.getfile(runner_class)))
+        return Path(getattr(module, "__file__", None) or inspect.getfile(runner_class))
 
     @classmethod
     def of_file(cls, module_file: Path) -> Project:

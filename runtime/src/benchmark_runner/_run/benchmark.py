@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel
 
 from benchmark_runner._project import Project
+from benchmark_runner._run.installation import package_of, refuse_another_runner
 from benchmark_runner._score_request import SUBMISSIONS
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
+    from benchmark_runner._redaction import Redactor
     from benchmark_runner._run.defaults import CliSettings
     from benchmark_runner.local.app import LocalService
     from benchmark_runner.local.datasets import LocalDatasets
@@ -73,10 +75,12 @@ class Benchmark:
         default_dataset: str | None,
         *,
         key: str | None = None,
+        redactor: Redactor | None = None,
     ) -> LocalService:
         """Make the embedded service, for requests with this key, or for all if it is ``None``.
 
-        The default dataset is for requests that name none.
+        The default dataset is for requests that name none. ``redactor`` is for those of other
+        processes, which do not know this one's secrets.
         """
         from benchmark_runner.local.app import LocalService
 
@@ -88,6 +92,7 @@ class Benchmark:
             default_dataset=default_dataset,
             task_score=runner.task_score,
             scores_elsewhere=self.runner_class.score is not BenchmarkRunner.score,
+            redactor=redactor,
         )
 
     def datasets_in(self, folder: Path) -> tuple[LocalDatasets, str | None]:
@@ -117,24 +122,29 @@ def open_benchmark(settings: CliSettings, *, use_env_file: bool = True) -> Bench
     """Read the ``.env`` of the author's project, unless told not to, and import the runner class.
 
     A variable that is set is kept.
+
+    Raises:
+        RunnerDefinitionError: the class can't be used, or is that of another runner.
     """
     runner = settings.runner
-    project = _project_of_module(runner) if isinstance(runner, str) else Project.of(runner)
+    file = _file_of_module(runner) if isinstance(runner, str) else Project.file_of(runner)
+    project = None
+    if file is not None:
+        refuse_another_runner(package_of(runner), file)
+        project = Project.of_file(file)
     if use_env_file and project is not None:
         project.load_env()
     runner_class = resolve_runner(runner)
     return Benchmark(settings, project or Project.of(runner_class), runner_class)
 
 
-def _project_of_module(reference: str) -> Project | None:
-    """Find the project without importing the author's module, which may need ``.env``."""
+def _file_of_module(reference: str) -> Path | None:
+    """Find the author's module without importing it, which may need ``.env``."""
     try:
         spec = find_spec(reference.partition(":")[0])
     except (ImportError, ValueError):
         return None
-    if spec is None or spec.origin is None:
-        return None
-    return Project.of_file(Path(spec.origin))
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
 def _dataset_name(file: Path | None) -> str | None:

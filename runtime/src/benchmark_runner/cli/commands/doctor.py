@@ -32,6 +32,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         """
         with failures_as_messages("doctor", as_json=json):
             from benchmark_runner._extras import require_extra
+            from benchmark_runner._run.installation import package_of
 
             require_extra("doctor")
             from benchmark_runner.cli.doctor.checks import Checks
@@ -40,7 +41,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.signals import Interrupted, run_interruptible
 
             opened = open_runner(settings, service_url, allow_insecure_http=allow_insecure_http)
-            checks = Checks(find_root(settings.runner), opened, offline)
+            package = package_of(settings.runner)
+            checks = Checks(find_root(settings.runner), package, opened, offline)
             checks.mask(service_url)
 
             def interrupted(signal: Interrupted) -> None:

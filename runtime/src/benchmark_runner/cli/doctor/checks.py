@@ -27,9 +27,13 @@ __all__ = ["Checks"]
 
 @dataclass(slots=True)
 class Checks:
-    """The checks of one repository; the root is ``None`` for an installed wheel."""
+    """The checks of one repository; the root is ``None`` for an installed wheel.
+
+    ``package`` is the name of the runner's package.
+    """
 
     root: Path | None
+    package: str
     opened: Opened
     offline: bool
     _runner: BenchmarkRunner | None = None
@@ -49,7 +53,7 @@ class Checks:
             "answers": lambda: check_answers(self._repository()),
             "runtime": lambda: check_runtime(self._repository()),
             "runner": self._check_runner,
-            "namesake": lambda: check_namesake(self.root),
+            "namesake": lambda: check_namesake(self.root, self.package),
             "template": lambda: check_releases(*self._template()),
             "service": self._check_service,
             "drift": lambda: check_drift(*self._template()),

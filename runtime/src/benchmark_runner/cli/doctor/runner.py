@@ -8,6 +8,7 @@ from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner._run.installation import package_of
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural
@@ -18,7 +19,14 @@ from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError,
 
 Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
-__all__ = ["Opened", "check_reachable", "describe_runner", "find_root", "load", "open_runner"]
+__all__ = [
+    "Opened",
+    "check_reachable",
+    "describe_runner",
+    "find_root",
+    "load",
+    "open_runner",
+]
 
 
 def find_root(runner: type[BenchmarkRunner] | str) -> Path | None:
@@ -26,7 +34,7 @@ def find_root(runner: type[BenchmarkRunner] | str) -> Path | None:
     if not isinstance(runner, str):
         return Project.of(runner).root
     # Only the package is looked up: a module in it would be imported, which may fail.
-    spec = find_spec(runner.partition(":")[0].partition(".")[0])
+    spec = find_spec(package_of(runner))
     if spec is None:
         return None
     folders = spec.submodule_search_locations or []

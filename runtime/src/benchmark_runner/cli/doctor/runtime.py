@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from benchmark_runner._run.installation import runners_with
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.cli.doctor.answers_file import AnswersError, read_answers, version_of_commit
 from benchmark_runner.cli.doctor.findings import Finding, fault, ok
@@ -43,11 +44,17 @@ async def check_runtime(root: Path) -> Finding:
     return ok(f"{found}, as {MANIFEST} asks for")
 
 
-async def check_namesake(root: Path | None) -> Finding:
-    """Check that no other distribution has the package, too."""
+async def check_namesake(root: Path | None, package: str) -> Finding:
+    """Check that no other distribution has the runtime's package, or the runner's, too."""
     other = _installed(_NAMESAKE)
     spec = importlib.util.find_spec(_PACKAGE)
     imported = Path((spec and spec.origin) or __file__).parent
+    if other is None and len(runners := runners_with(package)) > 1:
+        return fault(
+            f"{' and '.join(runners)} are installed in one environment, and each has a package "
+            f"named {package!r}: a command may run the other's agent",
+            advice="Keep one of them here, and install each other in an environment of its own.",
+        )
     if other is None:
         return ok(f"{_PACKAGE} is that of {RUNTIME_DISTRIBUTION}, in {imported}")
     beside = "beside" if _installed(RUNTIME_DISTRIBUTION) else "instead of"
