@@ -185,6 +185,13 @@ class BenchmarkRunner(ABC):
         """
         return default_task_score(result)
 
+    async def load_tasks_from_service(self, dataset_name: str) -> list[Task]:
+        """Return the tasks of a dataset of the service, which becomes that of this runner."""
+        response = await self.service.list_tasks(dataset_name)
+        self._dataset, self.dataset_version = dataset_name, response.dataset_version
+        place = f"dataset {dataset_name!r} of the service"
+        return [*build_tasks(response.tasks, self.TASK_MODEL, self.EVALUATOR_FIELDS, place)]
+
     def add_task(self, task: Task) -> None:
         """Register one task.
 
@@ -263,8 +270,10 @@ class BenchmarkRunner(ABC):
         if self._service_client is not None:
             await self._service_client.aclose()
 
-    # Runners of the earlier framework use this name in their own evaluate().
+    # Runners of the earlier framework, and their tests, use these names.
     _client = service
+    _register_task = add_task
+    _register_tasks = register_tasks
 
     def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
         payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)

@@ -15,6 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
+from benchmark_runner._earlier import (
+    is_eval_redoable,
+    is_generation_redoable,
+    load_or_create_run_config,
+)
 from benchmark_runner._json import INDENTED, fill, json_file
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
@@ -24,7 +29,8 @@ from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
 __all__ = [
     "Invocation", "Part", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
-    "load_run_config", "part_of", "save_run_config",
+    "is_eval_redoable", "is_generation_redoable", "load_or_create_run_config", "load_run_config",
+    "part_of", "save_run_config",
 ]  # fmt: skip
 
 TaskSourceKind = Literal["file", "service", "problem"]

@@ -5,6 +5,7 @@
     BenchmarkRunnerError
     ├── UsageError                  bad input: exit code 2
     │   ├── DatasetError            a dataset file is missing or malformed
+    │   ├── InvalidIdError          a run id or task id can't name a folder; also a ValueError
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
     ├── RunPausedError              a cap was reached; the run can be resumed
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
-    "DatasetError", "NotFoundError", "PermissionDeniedError", "QuotaExceededError",
-    "RejectedRequestError", "RunIdentityError", "RunLockedError", "RunPausedError",
-    "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError", "UnsupportedError",
-    "UsageError", "describe", "place_of", "traceback_of",
+    "DatasetError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
+    "QuotaExceededError", "RejectedRequestError", "RunIdentityError", "RunLockedError",
+    "RunPausedError", "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError",
+    "UnsupportedError", "UsageError", "describe", "place_of", "traceback_of",
 ]  # fmt: skip
 
 
@@ -67,6 +68,10 @@ class UsageError(BenchmarkRunnerError):
 
 class DatasetError(UsageError):
     """A dataset is missing or malformed; the message names the place."""
+
+
+class InvalidIdError(UsageError, ValueError):
+    """The id of a run or a task can't name a folder."""
 
 
 class RunnerDefinitionError(UsageError):

@@ -3,11 +3,22 @@
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from benchmark_runner.errors import UsageError
 
-__all__ = ["LLMConfig", "build_llm_config"]
+__all__ = ["LLMConfig", "ProviderConfig", "build_llm_config"]
+
+
+class ProviderConfig(dict[str, JsonValue]):
+    """The settings of one provider, which are also attributes: ``.stream_completions``."""
+
+    def __getattr__(self, name: str) -> JsonValue:
+        """Return a setting; one that was not given is an ``AttributeError``."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 class LLMConfig(BaseModel):
@@ -27,7 +38,7 @@ class LLMConfig(BaseModel):
     compute_effort: str | int | None = None
     native: bool = True
     """``False`` asks for the OpenAI-compatible chat completions API."""
-    provider_config: dict[str, JsonValue] | None = None
+    provider_config: Annotated[dict[str, JsonValue], AfterValidator(ProviderConfig)] | None = None
     """Settings of one provider; ``{"stream_completions": False}`` turns streaming off."""
     custom_api_key: SecretStr | None = None
     custom_endpoint: Annotated[str | None, Field(repr=False)] = None

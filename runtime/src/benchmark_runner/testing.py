@@ -1,4 +1,4 @@
-"""Contract tests for an author's runner; a generated repository runs them.
+"""Contract tests for an author's runner, which a generated repository runs, and a fake service.
 
 .. code-block:: python
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, ClassVar
 
+from benchmark_runner._fake_service import FakeService
 from benchmark_runner._project import Project
 from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import check_definition
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.schemas import Task
 
-__all__ = ["RunnerContract"]
+__all__ = ["FakeService", "RunnerContract"]
 
 
 class RunnerContract:

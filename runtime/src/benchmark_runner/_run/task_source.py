@@ -14,6 +14,7 @@ from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
     DatasetError,
+    InvalidIdError,
     RunnerDefinitionError,
     UsageError,
     describe,
@@ -83,7 +84,7 @@ async def load_tasks(
             row: dict[str, JsonValue] = {"id": task_id, "question": _question(source.file)}
             tasks = build_tasks([row], runner.TASK_MODEL, frozenset(), place)
         case "service":
-            tasks = await _tasks_of_service(runner, source.dataset_name or "")
+            tasks = await runner.load_tasks_from_service(source.dataset_name or "")
         case "file":
             file = source.file
             tasks = await call_load_tasks(runner, None if file is None else _existing(file))
@@ -97,7 +98,7 @@ def _folder_name(task_id: str) -> str:
     try:
         return safe_path_segment(task_id)
     except ValueError as error:
-        raise UsageError(
+        raise InvalidIdError(
             f"the task id {task_id!r} can't name a folder: {error}",
             hint="Use an id such as my-task-1.",
         ) from None
@@ -114,13 +115,6 @@ def _question(file: Path | None) -> str:
     except UnicodeDecodeError:
         reason, hint = "not UTF-8 text", "Save the file as UTF-8."
     raise UsageError(f"--problem {file}: {reason}", hint=hint)
-
-
-async def _tasks_of_service(runner: BenchmarkRunner, dataset_name: str) -> list[Task]:
-    response = await runner.service.list_tasks(dataset_name)
-    runner.dataset_name, runner.dataset_version = dataset_name, response.dataset_version
-    place, hidden = f"dataset {dataset_name!r} of the service", runner.EVALUATOR_FIELDS
-    return [*build_tasks(response.tasks, runner.TASK_MODEL, hidden, place)]
 
 
 def _existing(file: Path) -> str:

@@ -31,10 +31,12 @@ from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
 from benchmark_runner.artifacts.eval_rules import EvalRules
+from benchmark_runner.artifacts.config_file import ConfigFile
+from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.errors import UsageError, traceback_of
-from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, safe_path_segment
+from benchmark_runner.errors import traceback_of
+from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -47,7 +49,7 @@ BLOCKED_LOG = "blocked.log"
 __all__ = ["BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TRACEBACK_LOG", "RunArtifacts"]
 
 
-class RunArtifacts:
+class RunArtifacts(ConfigFile):
     """The files of one run.
 
     Args:
@@ -63,7 +65,7 @@ class RunArtifacts:
         eval_rules: The rules by which an eval on disk counts.
 
     Raises:
-        UsageError: ``run_id`` (or in a method, ``task_id``) can't name a folder.
+        InvalidIdError: ``run_id`` (or in a method, ``task_id``) can't name a folder.
         ArtifactError: in a method: the disk refuses.
     """
 
@@ -77,7 +79,7 @@ class RunArtifacts:
         read_only: bool = False,
     ) -> None:
         self.results_dir = Path(results_dir)
-        self.run_id = _checked(run_id, "run id")
+        self.run_id = checked_id(run_id, "run id")
         self.run_dir = self.results_dir / self.run_id
         self.read_only = read_only
         self._folder = str(self.run_dir)
@@ -86,11 +88,6 @@ class RunArtifacts:
         self.set_aside: list[Path] = []
         self.eval_rules = EvalRules()
         self.redactor = redactor or Redactor()
-
-    @property
-    def run_config_path(self) -> Path:
-        """The file with the run's settings and tasks."""
-        return self.run_dir / "run_config.json"
 
     @property
     def final_score_path(self) -> Path:
@@ -104,7 +101,7 @@ class RunArtifacts:
 
     def task_dir(self, task_id: str) -> Path:
         """Return the folder of one task."""
-        return self.run_dir / _checked(task_id, "task id")
+        return self.run_dir / checked_id(task_id, "task id")
 
     def generation_path(self, task_id: str) -> Path:
         """Return the path of a task's generation."""
@@ -153,7 +150,7 @@ class RunArtifacts:
 
     def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
         """Return the contents of a task's generation and its eval; ``None`` for a missing one."""
-        folder = f"{self._folder}/{_checked(task_id, 'task id')}"
+        folder = f"{self._folder}/{checked_id(task_id, 'task id')}"
         return self._storage.read_from(folder, "generation.json", "eval.json")
 
     def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
@@ -174,7 +171,7 @@ class RunArtifacts:
             ArtifactError: the disk refuses.
         """
         if task_id is not None:
-            _checked(task_id, "task id")
+            checked_id(task_id, "task id")
         return self._locks.hold(task_id)
 
     def config_locked(self) -> AbstractContextManager[None]:
@@ -186,15 +183,6 @@ class RunArtifacts:
         """
         return self._locks.hold_config()
 
-    def config_content(self) -> bytes | None:
-        """Return the content of ``run_config.json``; ``None`` without one."""
-        return self._storage.read(self.run_config_path)
-
-    def config_hash(self) -> str | None:
-        """Return the SHA-256 of ``run_config.json``; ``None`` without one."""
-        content = self.config_content()
-        return None if content is None else hashlib.sha256(content).hexdigest()
-
     def has_generations(self) -> bool:
         """Return True if any task of the run has a generation."""
         return next(self.run_dir.glob("*/generation.json"), None) is not None
@@ -205,7 +193,7 @@ class RunArtifacts:
 
     def append_events(self, lines: bytes) -> None:
         """Append whole lines to ``events.jsonl``, without flushing them to disk."""
-        self._storage.append_to(self.events_path, self.redactor.clean(lines))
+        self._storage.append_to(self.events_path, self.redactor.clean_lines(lines))
 
     def write_log(self, task_id: str, name: str, text: str) -> Path:
         """Write ``text`` into a task's log folder and return the file."""
@@ -253,7 +241,7 @@ class RunArtifacts:
 
     def save(self, path: Path, content: BaseModel, *, with_folder: bool = False) -> str:
         """Write a file of this run atomically, its folder too if new; return its SHA-256."""
-        data = self.redactor.clean(json_file(content))
+        data = self.redactor.clean_json(json_file(content), indent=2)
         self._storage.write(path, data, with_folder=with_folder)
         return hashlib.sha256(data).hexdigest()
 
@@ -290,12 +278,3 @@ class RunArtifacts:
                 return found
         self.set_file_aside(path())
         return None
-
-
-def _checked(value: str, what: str) -> str:
-    try:
-        return safe_path_segment(value)
-    except ValueError as error:
-        raise UsageError(
-            f"{what}: {error}", hint=f"Use a {what} that can name a folder, such as my-id-1."
-        ) from None

@@ -8,17 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmark_runner.client.endpoint import auth_headers
     from benchmark_runner.client.retry import RetryNotice, RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
 
-__all__ = ["BenchmarkServiceClient", "RetryNotice", "RetryPolicy", "build_client"]
+__all__ = ["BenchmarkServiceClient", "RetryNotice", "RetryPolicy", "auth_headers", "build_client"]
+
+_HOMES = {"RetryNotice": "retry", "RetryPolicy": "retry", "auth_headers": "endpoint"}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    home = "retry" if name.startswith("Retry") else "service_client"
+    home = _HOMES.get(name, "service_client")
     value: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

@@ -18,7 +18,7 @@ from benchmark_runner._secrets import (
 )
 from benchmark_runner.errors import UsageError
 
-__all__ = ["DESCOPE_HEADER", "Endpoint", "headers_from_environment"]
+__all__ = ["DESCOPE_HEADER", "Endpoint", "auth_headers", "headers_from_environment"]
 
 DESCOPE_HEADER = "x-descope-api-key"
 _PORTS = range(1, 65536)
@@ -96,6 +96,12 @@ def headers_from_environment() -> tuple[dict[str, str], str | None]:
             header = {"authorization": f"Bearer {key}"} if is_bearer else {DESCOPE_HEADER: key}
             return header, variable
     return {}, None
+
+
+def auth_headers() -> dict[str, str]:
+    """Return the header with the key of the environment, for requests of an author's own."""
+    headers, _ = headers_from_environment()
+    return {name.replace("authorization", "Authorization"): key for name, key in headers.items()}
 
 
 def _parse(given: str) -> httpx.URL:
