@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SECRET = 'se/cret "key" 1'
 ECHOES = [SECRET, json.dumps(SECRET)[1:-1], quote(SECRET, safe="")]
+PLAIN_KEY = "sk-0123456789abcdef"
 #: Holds what each encoding changes.
 ODD = "a/b+c=d e\"f'g\\h&i<j>é"
 
@@ -118,11 +119,49 @@ class TestMasking:
 
     def test_eight_characters_are_a_secret(self) -> None:
         """A text of eight characters is masked."""
-        assert Redactor(["12345678"]).clean_text("12345678") == "***"
+        assert Redactor(["a1b2c3d4"]).clean_text("a1b2c3d4") == "***"
 
     def test_white_space_around_a_key_is_ignored(self) -> None:
         """White space around a key is not part of it."""
         assert Redactor(["first-key\n"]).clean_text("<first-key>") == "<***>"
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            "first-key;other-key",
+            "first-key, other-key",
+            "first-key other-key\n",
+            "first-key|other-key",
+            "first-key\r\nother-key\r\n",
+            "first-key\\nother-key",
+            '["first-key", "other-key"]',
+            "token=first-key;password=other-key",
+            '{"token": "first-key", "password": "other-key"}',
+        ],
+    )
+    def test_each_key_of_a_list_is_masked(self, given: str) -> None:
+        """Each key of a list is masked by itself."""
+        assert Redactor([given]).clean_text("<first-key> <other-key>") == "<***> <***>"
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            " first-key ",
+            "first-key\r\n",
+            '"first-key"',
+            "'first-key'",
+            "\u201cfirst-key\u201d",
+            '"first-key',
+            "\ufefffirst-key\u200b",
+            "Bearer first-key",
+            'bearer "first-key"',
+            "'Bearer first-key'\r",
+            "Token: first-key",
+        ],
+    )
+    def test_a_copied_key_is_masked(self, given: str) -> None:
+        """A key is masked without what was copied with it."""
+        assert Redactor([given]).clean_text("<first-key>") == "<***>"
 
     def test_secrets_can_be_added_later(self) -> None:
         """A secret that is added later is masked, too."""
@@ -137,29 +176,29 @@ class TestMasking:
     @pytest.mark.parametrize(
         ("text", "cleaned"),
         [
-            ("key 33333333.", "key ***."),
-            ("user:33333333@host", "user:***@host"),
-            ("[0.3333333333333333, 33333333.5, 133333333, 0.33333333]", None),
+            ("key 4012888888881881.", "key ***."),
+            ("user:4012888888881881@host", "user:***@host"),
+            ("[0.4012888888881881, 4012888888881881.5, 14012888888881881]", None),
         ],
     )
     def test_digits_inside_a_number_are_kept(self, text: str, cleaned: str | None) -> None:
         """A secret of digits is masked except inside a longer number."""
-        assert Redactor(["33333333"]).clean_text(text) == (cleaned or text)
+        assert Redactor(["4012888888881881"]).clean_text(text) == (cleaned or text)
 
 
 class TestWhatIsNoSecret:
     def test_spared_words_are_not_masked(self) -> None:
         """A text that is part of a spared name is not masked; others are."""
-        redactor = Redactor(["lm-studio", "other-key"])
-        redactor.spare(["lm-studio/qwen", "r1"])
-        assert redactor.clean_text("lm-studio/qwen other-key") == "lm-studio/qwen ***"
+        redactor = Redactor(["big-server", "other-key"])
+        redactor.spare(["big-server/qwen", "r1"])
+        assert redactor.clean_text("big-server/qwen other-key") == "big-server/qwen ***"
 
     def test_spared_words_stay_spared(self) -> None:
         """A spared text stays so when it is added as a secret again."""
-        redactor = Redactor(["lm-studio"])
-        redactor.spare(["lm-studio/qwen"])
-        redactor.hide(["lm-studio", "other-key"])
-        assert redactor.clean_text("lm-studio other-key") == "lm-studio ***"
+        redactor = Redactor(["big-server"])
+        redactor.spare(["big-server/qwen"])
+        redactor.hide(["big-server", "other-key"])
+        assert redactor.clean_text("big-server other-key") == "big-server ***"
 
     def test_field_words_cover_the_written_files(self) -> None:
         """The reserved words are the names and values in the files that we write."""
@@ -186,6 +225,35 @@ class TestWhatIsNoSecret:
         masked = {"error": "***"}
         assert artifacts.load_generation("t1") == generation.model_copy(update=masked)
         assert artifacts.load_eval("t1") == result.model_copy(update=masked)
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        "content",
+        [{"text": "\nabc12345"}, {"number": 4012888888881881}, {"text": "\ud800", "k": "x"}],
+        ids=["escape", "number", "surrogate"],
+    )
+    def test_what_only_looks_like_a_secret_stays(self, content: dict[str, object]) -> None:
+        """The end of an escape and the digits of a number are no secret in JSON."""
+        redactor = Redactor(["nabc12345", "4012888888881881"])
+        data = json.dumps(content, indent=2).encode() + b"\n"
+        assert json.loads(redactor.clean_json(data, indent=2)) == content
+
+    def test_masked_json_keeps_its_shape(self) -> None:
+        """Names and values are masked, and the rest stays, with its layout."""
+        redactor = Redactor([SECRET])
+        content = {SECRET: [1, SECRET, None], "other": {"a": 1.5}}
+        masked = {"***": [1, "***", None], "other": {"a": 1.5}}
+        for indent in (None, 2):
+            separators = (",", ":") if indent is None else None
+            data = json.dumps(content, indent=indent, separators=separators).encode()
+            expected = json.dumps(masked, indent=indent, separators=separators).encode()
+            assert redactor.clean_json(data, indent=indent) == expected + b"\n"
+
+    def test_each_line_is_masked_by_itself(self) -> None:
+        """Lines of JSON are masked line by line."""
+        lines = f'{{"a":"{PLAIN_KEY}"}}\n{{"b":"x"}}\n'.encode()
+        assert Redactor([PLAIN_KEY]).clean_lines(lines) == b'{"a":"***"}\n{"b":"x"}\n'
 
 
 class TestFiles:

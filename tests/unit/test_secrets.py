@@ -15,8 +15,10 @@ from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._secrets import (
     KEY_VARIABLES,
+    is_plain,
     looks_like_a_key,
     names_a_secret,
+    plain_keys,
     secrets_of_arguments,
     secrets_of_environment,
     user_info,
@@ -29,6 +31,7 @@ from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
 
+KEY = "sk-proj-0123456789abcdef"
 SECRET = 'se/cret "key" 1'
 
 
@@ -113,6 +116,20 @@ class TestKeys:
             "KEY",
             "token",
             "my_api_key",
+            "WATSONX_APIKEY",
+            "PGPASSWORD",
+            "MYSECRET",
+            "ROOTPASSWD",
+            "accessToken",
+            "GCP_CREDENTIAL",
+            "SSH_PASSPHRASE",
+            "SMTP_PASS",
+            "DB_PWD",
+            "GITHUB_PAT",
+            "NPM_AUTH",
+            "OPENAI_API_KEYS",
+            "OPENAI_API_KEY_2",
+            "HF_TOKEN1",
         ],
     )
     def test_secret_variable_names(self, name: str) -> None:
@@ -120,7 +137,10 @@ class TestKeys:
         assert names_a_secret(name)
         assert [*secrets_of_environment({name: self.KEY})] == [self.KEY]
 
-    @pytest.mark.parametrize("name", ["KEYBOARD", "TOKENIZER", "MONKEY", "KEY_FILE", "SERVICE_URL"])
+    @pytest.mark.parametrize(
+        "name",
+        ["KEYBOARD", "TOKENIZER", "MONKEY", "KEY_FILE", "SERVICE_URL", "MAX_TOKENS", "COMPASS"],
+    )
     def test_other_variable_names(self, name: str) -> None:
         """A variable with a similar name holds no secret."""
         assert not names_a_secret(name)
@@ -179,6 +199,27 @@ class TestKeys:
         found = {*secrets_of_environment({name: value})}
         assert found == {"someone", "password", "someone:password"}
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            f"Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey={KEY}",
+            f"host=db user=me password={KEY}",
+            f"authorization=Bearer {KEY},x-tenant=1",
+            f"x-tenant: 1\napi-key: {KEY}",
+            json.dumps({"url": "https://example.com", "apiKey": KEY}),
+        ],
+    )
+    def test_assigned_keys_are_secret(self, value: str) -> None:
+        """A key that another variable's value assigns is secret."""
+        assert KEY in {*secrets_of_environment({"MY_CONNECTION": value})}
+
+    def test_lines_of_a_private_key_are_secret(self) -> None:
+        """Each line of a private key is secret, whether line ends are escaped or not."""
+        lines = [f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{number}" for number in range(3)]
+        text = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+        for value in (text, text.replace("\n", "\\n"), json.dumps({"private_key": text})):
+            assert {*lines} <= {*secrets_of_environment({"MY_PRIVATE_KEY": value})}
+
     def test_other_urls_hide_pairs_and_keys(self) -> None:
         """Of another URL, the pair and a user name that looks like a key are secret."""
         url = "postgres://postgres:postgres@db/postgres"
@@ -205,10 +246,54 @@ class TestKeys:
         arguments = [part.replace("%s", "https://me:word@example.com") for part in flag]
         assert {*secrets_of_arguments(arguments)} == {"me", "word", "me:word"}
 
-    @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--key"], ["score", "a=b"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [[], ["run"], ["run", "--key"], ["score", "a=b"], ["run", "my-key", "other-task"]],
+    )
     def test_other_arguments_hide_nothing(self, arguments: list[str]) -> None:
         """Other arguments hold no secret."""
         assert {*secrets_of_arguments(arguments)} <= {""}
+
+
+class TestPlainWords:
+    @pytest.mark.parametrize(
+        "word",
+        [
+            *("anything", "EMPTY", "none", "test", "dummy", "sk-xxx", "ollama", "password"),
+            *("placeholder", "Anything", "not-needed", "no-key-required", "sk-no-key-required"),
+            *("NotNeeded", "your-api-key-here", "<YOUR_API_KEY>", "changeme", "dummy_key"),
+            *("lm-studio", "token-abc123", "password123", "sk-1234", "12345678", "2024-01-15"),
+            *("sk-xxxxxxxxxxxxxxxxxxxxxxxx", "sk-00000000000000000000", "xxxxxxxx", "********"),
+            *("fake-key-for-testing", "just a word", "unnecessary", "n/a", "пароль"),
+        ],
+    )
+    def test_words_and_placeholders_are_plain(self, word: str) -> None:
+        """A word, a number and a placeholder are no keys."""
+        assert is_plain(word)
+        assert plain_keys({"CUSTOM_API_KEY": word}) == ["CUSTOM_API_KEY"]
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            *("a1b2c3d4", "first-key", "XkqPzLmW", "hunter2hunter2", "sk-test-9f8a7b6c"),
+            *("secret-key", "my-secret-token", "admin:password"),
+            *("4012888888881881", "qwmzkxprtvbnlkjh", "correct-horse-battery-staple"),
+            *("0123456789abcdef", "sk-proj-0123456789abcdef", "some:pass-word-x"),
+        ],
+    )
+    def test_keys_are_not_plain(self, key: str) -> None:
+        """A text that may be a key is not plain."""
+        assert not is_plain(key)
+        assert plain_keys({"CUSTOM_API_KEY": key}) == []
+
+    def test_a_list_with_a_key_is_not_plain(self) -> None:
+        """A list is plain only if all of its parts are; a missing key is not named."""
+        given = {"A": "anything;a1b2c3d4", "B": "anything;EMPTY", "C": "", "D": None}
+        assert plain_keys(given) == ["B"]
+
+    def test_a_long_run_of_letters_is_looked_at_quickly(self) -> None:
+        """A long run of one letter, and an odd end, take no time."""
+        assert not is_plain(f"{'x' * 5000}Z9q")
 
 
 class TestRepr:

@@ -5,9 +5,10 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from benchmark_runner._secrets import SHORTEST_SECRET, is_secret_item
+from benchmark_runner._secrets import SHORTEST_SECRET, is_plain, is_secret_item, keys_in
 
 _MASK = "***"
 
@@ -37,7 +38,8 @@ class Redactor:
     """A masker of known secrets.
 
     Args:
-        secrets: Keys and passwords; empty and very short ones are left alone.
+        secrets: Keys and passwords, or lists of them. What is short or plain, such as
+            ``anything``, is left alone.
         reserved: Returns the words that stand in our own files, which are never masked; called
             once there is something to mask.
     """
@@ -57,8 +59,8 @@ class Redactor:
 
     def hide(self, secrets: Iterable[str | None]) -> None:
         """Mask these secrets, too."""
-        stripped = {secret.strip() for secret in secrets if secret}
-        self._secrets |= {secret for secret in stripped if len(secret) >= SHORTEST_SECRET}
+        keys = {key for secret in secrets if secret for key in keys_in(secret)}
+        self._secrets |= {key for key in keys if not is_plain(key)}
         self._prepare()
 
     def spare(self, texts: Iterable[str]) -> None:
@@ -79,6 +81,38 @@ class Redactor:
     def clean_text(self, text: str) -> str:
         """Return ``text`` with every secret in it masked."""
         return self.clean(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def clean_json(self, data: bytes, *, indent: int | None = None) -> bytes:
+        """Return a line, or a file, of JSON with every secret in its texts masked.
+
+        What looks like one in the bytes may be the end of an escape, or digits of a number.
+        """
+        if self.clean(data) == data:
+            return data
+        masked = self.clean_value(json.loads(data))
+        separators = (",", ":") if indent is None else None
+        text = json.dumps(masked, indent=indent, separators=separators, ensure_ascii=False)
+        # Half a surrogate pair becomes its escape in JSON.
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def clean_lines(self, data: bytes) -> bytes:
+        """Return lines of JSON with every secret in their texts masked."""
+        if self.clean(data) == data:
+            return data
+        return b"".join(map(self.clean_json, data.splitlines(keepends=True)))
+
+    def clean_value(self, value: object) -> object:
+        """Return a JSON value with every secret in its texts, and in its names, masked."""
+        match value:
+            case str():
+                return self.clean_text(value)
+            case dict():
+                items = cast("dict[str, object]", value).items()
+                return {self.clean_text(name): self.clean_value(item) for name, item in items}
+            case list() | tuple():
+                return [self.clean_value(item) for item in cast("list[object]", value)]
+            case _:
+                return value
 
     def _prepare(self) -> None:
         if not self._secrets:

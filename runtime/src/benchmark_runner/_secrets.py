@@ -23,21 +23,61 @@ SHORTEST_SECRET = 8
 #: A shorter value of other software's variables may be a word that occurs in answers.
 _SHORTEST_KEY = 16
 _SECRET_NAME = re.compile(
-    r"(?:.*[-_.])?(?:key|token|secret|password|passwd|credentials)", re.IGNORECASE
+    r".*(?:key|token|secret|password|passwd|passphrase|credential)s?(?:[-_.]?[0-9]+)?"
+    r"|(?:.*[-_.])?(?:auth|authorization|bearer|cookie|creds|pass|pat|sig|signature)"
+    r"|.+[-_.]pwd",
+    re.IGNORECASE,
+)
+_OTHER_NAME = re.compile(
+    r"(?:.*[-_.])?(?:monkey|donkey|turkey|hockey|jockey|whiskey)s?"
+    r"|(?:.*[-_.])?(?:cached|completion|input|max|min|new|num|output|prompt|reasoning|total)"
+    r"[-_.]?tokens",
+    re.IGNORECASE,
 )
 _USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)@", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
+#: Between the keys of a list, and between the lines of a key, which may be escaped.
+_SEPARATORS = re.compile(r"(?:[\s;,|&]|\\[nrt])+")
+#: What a copied key brings along: white space, quotes, brackets and invisible characters.
+_AROUND = "\"'`\u201c\u201d\u2018\u2019[](){}<>\ufeff\u200b\u200c\u200d\u2060\0 \t\r\n\v\f\xa0"
+_SCHEME = re.compile(r"(?:bearer|basic|token|key|apikey)[\s:=]+", re.IGNORECASE)
+_ITEMS = re.compile(r"[;,&\r\n]|\s(?=[\w.-]+=)")
+_ASSIGNMENT = re.compile(r"[\"']?([A-Za-z_][\w.-]*)[\"']?[=:](.+)", re.DOTALL)
+#: The words of placeholders and the names of local servers, and words that stand beside them.
+_PLACEHOLDER = (
+    "abc|any|anything|blank|change|changeme|dummy|empty|example|fake|false|here|insert|invalid"
+    "|llama|lm|local|localhost|mock|needed|nil|no|none|not|nothing|null|ollama|placeholder|please"
+    "|replace|required|something|studio|test|testing|todo|true|unneeded|unused|value|vllm|whatever"
+    "|your|x{3,}+|0{4,}+"
+)
+_BESIDE = (
+    "admin|an|api|auth|bar|baz|cpp|custom|default|demo|foo|for|free|goes|guest|is|it|key|keys|me"
+    "|minio|my|mysql|openai|password|pk|postgres|proxy|put|qwerty|redis|root|sample|secret|server"
+    "|service|set|sk|the|this|token|use|used|user|welcome"
+)
+_WORD = re.compile(r"[^\W_]+")
+_PLAIN_WORD = re.compile(
+    rf"(?:{_PLACEHOLDER}|{_BESIDE})*(?:[0-9]{{0,4}}|0?1?2?3?4?5?6?7?8?9?0?|([0-9])\1*)",
+    re.IGNORECASE,
+)
+_HAS_PLACEHOLDER = re.compile(rf"(?:{_PLACEHOLDER}|{_BESIDE})*?(?:{_PLACEHOLDER})", re.IGNORECASE)
 
 
 def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the keys and passwords in ``environment``.
 
     A variable of other software counts if its name says so, as ``OPENAI_API_KEY`` does, and its
-    value looks like a key: masking ``DB_PASSWORD=postgres`` would change answers.
+    value, or a part of it, looks like a key: masking ``DB_PASSWORD=postgres`` would change
+    answers.
     """
     for name, value in environment.items():
-        if name in KEY_VARIABLES or (names_a_secret(name) and looks_like_a_key(value)):
+        if name in KEY_VARIABLES:
             yield value
+        elif names_a_secret(name):
+            yield from filter(looks_like_a_key, keys_in(value))
+        else:  # such as the headers of a request, or the settings of a connection
+            for assigned in _assigned_secrets(value):
+                yield from filter(looks_like_a_key, keys_in(assigned))
         if name in _URL_VARIABLES:
             yield from user_info(value)
         elif name.upper() in _PROXY_VARIABLES:  # the scheme may be left out
@@ -50,14 +90,40 @@ def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
     """Yield the values of flags and options with a secret's name, and the secrets in URLs."""
     for argument, following in pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
-        if names_a_secret(name):
+        if names_a_secret(name) and (equals or name.startswith("-")):
             yield value if equals else following
         yield from user_info(value if name.startswith("--") else argument)
 
 
+def keys_in(value: str) -> list[str]:
+    """Return the texts that are secret if ``value`` is.
+
+    They are the value and each part of a list, both also without what a copied key brings along:
+    white space, quotes, and ``Bearer`` before it.
+    """
+    found = [value.strip()]
+    for part in (value, *_SEPARATORS.split(value)):
+        bare = part.strip(_AROUND)
+        found.append(bare)
+        if scheme := _SCHEME.match(bare):
+            found.append(bare[scheme.end() :].strip(_AROUND))
+    for assigned in _assigned_secrets(value):
+        found += keys_in(assigned)
+    return [*dict.fromkeys(filter(None, found))]
+
+
+def _assigned_secrets(value: str) -> Iterator[str]:
+    """Yield the values of ``NAME=VALUE`` and ``"NAME": VALUE`` under the name of a secret."""
+    if "=" in value or ":" in value:
+        for item in _ITEMS.split(value):
+            found = _ASSIGNMENT.fullmatch(item.strip("{}[]() \t"))
+            if found and names_a_secret(found[1]):
+                yield found[2]
+
+
 def names_a_secret(name: str) -> bool:
     """Return True if the name of a variable, flag or parameter is that of a secret."""
-    return _SECRET_NAME.fullmatch(name) is not None
+    return _SECRET_NAME.fullmatch(name) is not None and not _OTHER_NAME.fullmatch(name)
 
 
 def user_info(url: str) -> list[str]:
@@ -77,6 +143,31 @@ def user_info(url: str) -> list[str]:
 def is_secret_item(item: str) -> bool:
     """Return True if an item of a URL's query holds a secret: ``api_key=…``."""
     return names_a_secret(item.partition("=")[0])
+
+
+def plain_keys(given: Mapping[str, str | None]) -> list[str]:
+    """Return the names of the keys in ``given`` that are too plain to be masked."""
+    return [name for name, value in given.items() if value and all(map(is_plain, keys_in(value)))]
+
+
+def is_plain(text: str) -> bool:
+    """Return True if ``text`` is short, a word, a number or a placeholder: no key.
+
+    Local servers take any key, such as ``anything``, ``EMPTY`` or ``sk-xxx``, and masking that
+    would change answers.
+    """
+    if len(text) < SHORTEST_SECRET or not any(character.isalnum() for character in text):
+        return True
+    if len(text) < _SHORTEST_KEY:
+        letters = "".join(text.split())
+        if letters.isalpha() and letters in (letters.lower(), letters.upper(), letters.title()):
+            return True
+        if not any(character.isalpha() for character in text):
+            return True
+    words = _WORD.findall(text)
+    return all(map(_PLAIN_WORD.fullmatch, words)) and (
+        text in words or any(map(_HAS_PLACEHOLDER.match, words))
+    )
 
 
 def looks_like_a_key(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark_runner._progress.event_log import EventLog
 from benchmark_runner._progress.event_reader import EventReader
 from benchmark_runner._progress.events import (
+    AnswerMasked,
     EvaluationFinished,
     EvaluationResumed,
     EvaluationStarted,
@@ -38,6 +39,7 @@ EVENTS: list[Event] = [
     EvaluationFinished("t2", EvalStatus.GENERATION_ERROR, "ValueError: no", None, 0.1),
     EvaluationStopped("t3", "QuotaExceededError: used up"),
     LoopBlocked(None, 5.25),
+    AnswerMasked("t1"),
     ScoringStarted(),
 ]
 ENDED = InvocationEnded("complete", None, 0.5, 0.5, 0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner._progress.events import (
+    AnswerMasked,
     EvaluationResumed,
     EvaluationStarted,
     EvaluationStopped,
@@ -93,6 +94,12 @@ class TestCounts:
         counted.count(generated("t1"), 1000)
         assert counted.note(1000) is None
         assert tally(LoopBlocked(None, 5.2)).note(0) == "some code has not yielded for 5 s"
+
+    def test_masked_answer_is_noted(self) -> None:
+        """A task whose answer held a key is named for a while."""
+        counted = tally(AnswerMasked("t1"))
+        assert counted.note(0) == "the answer of task t1 held a key, masked"
+        assert counted.note(1000) is None
 
     def test_retry_without_a_task_is_noted(self) -> None:
         """A retry that belongs to no task is noted until it is due."""

@@ -88,6 +88,13 @@ class GenerationFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerMasked:
+    """A task's answer held a key: it is on disk, and graded, without that key."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationStarted:
     """The evaluation of a generation began."""
 
@@ -150,6 +157,7 @@ Event = (
     | InvocationEnded
     | GenerationStarted
     | GenerationFinished
+    | AnswerMasked
     | EvaluationStarted
     | EvaluationResumed
     | EvaluationFinished

@@ -15,6 +15,8 @@ from benchmark_runner.schemas import EvalStatus, GenerationStatus
 #: Seconds between two samples of how many are done, and how many of these make the rate.
 _SAMPLE_EVERY = 1.0
 _SAMPLES = 300
+#: Seconds for which a note about something that is over is shown.
+_SHOWN_FOR = 10.0
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Tally:
             events.InvocationEnded: self._invocation_ended,
             events.GenerationStarted: self._generation_started,
             events.GenerationFinished: self._generation_finished,
+            events.AnswerMasked: self._answer_masked,
             events.EvaluationStarted: self._evaluation_started,
             events.EvaluationResumed: self._evaluation_resumed,
             events.EvaluationFinished: self._evaluation_finished,
@@ -150,6 +153,9 @@ class Tally:
             self._count_done(at)
         else:
             self.to_evaluate += 1
+
+    def _answer_masked(self, event: events.AnswerMasked, at: float) -> None:
+        self._note = (f"the answer of task {event.task_id} held a key, masked", at + _SHOWN_FOR)
 
     def _evaluation_started(self, event: events.EvaluationStarted, at: float) -> None:
         self.to_evaluate -= self.to_evaluate > 0

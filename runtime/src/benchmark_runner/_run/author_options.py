@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args, get_origin
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
 from benchmark_runner._redaction import Redactor, without_user_info
-from benchmark_runner._secrets import looks_like_a_key
+from benchmark_runner._secrets import keys_in, looks_like_a_key
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def public_options(runner: BenchmarkRunner, options: Mapping[str, str]) -> dict[
     return {name: value for name, value in options.items() if name not in secret}
 
 
-def secrets_of(runner: BenchmarkRunner) -> list[str]:
-    """Return the plain texts of the secrets among the author's options."""
+def secrets_of(runner: BenchmarkRunner) -> list[tuple[str, str]]:
+    """Return the names and the plain texts of the secrets among the author's options."""
     options = cast("BaseModel", runner.options)
-    return [text for _, value in options for text in _secrets_in(value)]
+    return [(name, text) for name, value in options for text in _secrets_in(value)]
 
 
 def refuse_keys_in(options: Mapping[str, str], redactor: Redactor) -> None:
@@ -105,7 +105,8 @@ def refuse_keys_in(options: Mapping[str, str], redactor: Redactor) -> None:
     """
     for name, value in options.items():
         # A short word may be a key here and a name there.
-        if looks_like_a_key(value) and redactor.clean_text(value) != value:
+        keys = filter(looks_like_a_key, keys_in(value))
+        if any(redactor.clean_text(key) != key for key in keys):
             raise UsageError(
                 f"--option {name} holds a key, and would be written into run_config.json",
                 hint=f"Declare {name} as a SecretStr in OPTIONS_MODEL, or read the key from the "

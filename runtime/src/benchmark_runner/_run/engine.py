@@ -46,7 +46,8 @@ class Engine:
     """Carries out plans for one run, whose runner has its tasks and its client.
 
     ``listener`` receives every event, in the event loop's thread except ``LoopBlocked``. The
-    tasks whose code has blocked the event loop are in ``blocked``.
+    tasks whose code has blocked the event loop are in ``blocked``, those whose answers held a key
+    in ``masked``.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Engine:
         self._caps = caps
         self._disk = DiskWriter(listener)
         self.blocked: list[str] = []
+        self.masked: list[str] = []
         self._watch = GraderWatch(session, grader.by)
         self._refused_by: ServiceError | RunIdentityError | None = None
         self._paused_by: RunPausedError | None = None
@@ -129,6 +131,8 @@ class Engine:
                 self._disk_error = self._disk_error or error
                 return
             self._caps.count(task_id, saved.generation)
+            if saved.masked:
+                self.masked.append(task_id)
             if not self._request.skip_eval:
                 if len(self._fresh) < self._fresh_limit:
                     self._fresh[task_id] = saved

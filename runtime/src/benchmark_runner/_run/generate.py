@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
-from benchmark_runner._progress.events import GenerationFinished, GenerationStarted
+from benchmark_runner._progress.events import AnswerMasked, GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
@@ -31,6 +31,8 @@ class SavedGeneration:
 
     generation: GenerationResult
     content_hash: str
+    masked: bool = False
+    """True if a key in the answer was masked just now."""
 
 
 class GenerationStep(Step):
@@ -53,12 +55,13 @@ class GenerationStep(Step):
             if not isinstance(late.result, GenerationResult):
                 raise asyncio.CancelledError from None
             result, cancelled = late.result, True
+        answer = artifacts.redactor.clean_text(result.data)
         duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
             update={
                 "task_id": task.id,
                 # As on disk: no secret in an answer is sent to the grader.
-                "data": artifacts.redactor.clean_text(result.data),
+                "data": answer,
                 "question": task.question if result.question is None else result.question,
                 "model": result.model or self.session.config.model,
                 "failure": failure_of(result, Phase.GENERATE),
@@ -74,9 +77,11 @@ class GenerationStep(Step):
         )
         content_hash = await self.disk.write(artifacts.save_generation, task.id, generation)
         self.emit(_finished(generation, duration))
+        if masked := answer != result.data:
+            self.emit(AnswerMasked(task.id))
         if cancelled:
             raise asyncio.CancelledError
-        return SavedGeneration(generation, content_hash)
+        return SavedGeneration(generation, content_hash, masked)
 
     async def _generate(self, task: Task, log_dir: Path) -> GenerationResult:
         limit = self.session.request.timeout if task.timeout is None else task.timeout

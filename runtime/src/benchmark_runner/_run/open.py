@@ -57,7 +57,7 @@ async def open_run(
     sampling, given = public_sampling(request.llm_config), split_options(request.options)
     options = (frozen.options if frozen else {}) | given
     runner.options = parse_options(runner.OPTIONS_MODEL, options)
-    artifacts.redactor.hide(secrets_of(runner))
+    artifacts.redactor.hide(text for _, text in secrets_of(runner))
     if frozen is not None:
         _check_same_run(frozen, runner, request, sampling, given)
         sampling = frozen.sampling | sampling

@@ -62,6 +62,7 @@ class Outcome:
         score: The score, if there is one that is up to date.
         standing: True if that score is from an earlier command.
         blocked: The tasks whose code blocked the event loop.
+        masked: The tasks whose answers held a key, which was masked before they were graded.
         local: True if an embedded service evaluates, in this process or on a port.
     """
 
@@ -73,6 +74,7 @@ class Outcome:
     standing: bool = False
     stopped_by: BenchmarkRunnerError | None = None
     blocked: list[str] = field(default_factory=list[str])
+    masked: list[str] = field(default_factory=list[str])
     local: bool = False
 
     def event(self) -> InvocationEnded:
@@ -108,6 +110,7 @@ class Workflow:
         self._connect = connect
         self._caps = Caps(request.max_cost, request.max_errors)
         self._blocked: list[str] = []
+        self._masked: list[str] = []
         self._frozen: RunConfig | None = None
         self.artifacts = artifacts
         self.session: Session | None = None
@@ -183,6 +186,7 @@ class Workflow:
             chosen,
             overall,
             blocked=[*dict.fromkeys(self._blocked)],
+            masked=[*self._masked],
             local=self._service.local,
         )
 
@@ -275,7 +279,7 @@ class Workflow:
             session.runner.service.on_retry = self.listeners.tell_of_retry
         tell, caps = self.listeners.tell, self._caps
         engine = Engine(session, self._service, grader, tell, caps)
-        self._blocked = engine.blocked
+        self._blocked, self._masked = engine.blocked, engine.masked
         stopped_by = await engine.carry_out(plan)
         return await engine.check_grader() or stopped_by
 

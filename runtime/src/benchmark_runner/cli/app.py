@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,10 +23,10 @@ from benchmark_runner.cli.commands import (
     show,
     status,
 )
-from benchmark_runner.cli.console import print_failure
+from benchmark_runner.cli.console import masked, print_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from benchmark_runner.base import BenchmarkRunner
 
@@ -123,6 +124,28 @@ class _RunnerGroup(TyperGroup):
         if as_json:
             sys.exit(code if isinstance(code, int) else 0)
         return code
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        """Parse; see :class:`typer.core.TyperGroup`."""
+        with _usage_errors_masked():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse the rest, and run; see :class:`typer.core.TyperGroup`."""
+        with _usage_errors_masked():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_errors_masked() -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        # They repeat what was typed.
+        message: object = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(message, str):
+            setattr(error, "message", masked(message))  # noqa: B010 (no type of ours)
+        raise
 
 
 def _show_version(wanted: bool) -> None:

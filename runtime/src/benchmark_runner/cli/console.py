@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -55,6 +55,11 @@ def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redac
     return redactor
 
 
+def masked(text: str) -> str:
+    """Return ``text`` with every known secret in it masked."""
+    return _redactor().clean_text(text)
+
+
 def say(*lines: str) -> None:
     """Print lines of a result."""
     for text in lines:
@@ -72,7 +77,7 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
 
     redactor = _redactor()
     # The names at the top are ours.
-    masked = {name: _masked_json(value, redactor) for name, value in content.items()}
+    masked = {name: redactor.clean_value(value) for name, value in content.items()}
     document = {"schema": _JSON_SCHEMA_VERSION, "command": command, **masked}
     text = json_text(document)
     if not _reserved:
@@ -187,20 +192,6 @@ def _printable(text: str) -> str:
 
     # In this order: control characters could hide a secret.
     return _redactor().clean_text(printable(text))
-
-
-def _masked_json(value: object, redactor: Redactor) -> object:
-    """Mask inside each text, so that what is printed stays JSON."""
-    match value:
-        case str():
-            return redactor.clean_text(value)
-        case dict():
-            items = cast("dict[str, object]", value).items()
-            return {redactor.clean_text(key): _masked_json(item, redactor) for key, item in items}
-        case list() | tuple():
-            return [_masked_json(item, redactor) for item in cast("list[object]", value)]
-        case _:
-            return value
 
 
 def _redactor() -> Redactor:

@@ -34,7 +34,7 @@ from benchmark_runner.cli.console import (
 )
 from benchmark_runner.cli.exit_codes import exit_code
 from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
-from benchmark_runner.cli.output.run import as_json, end_lines, start_lines
+from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warning, start_lines
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
 from benchmark_runner.cli.validation import check_flags, named_tasks
@@ -152,6 +152,8 @@ class _Reporter:
 
     def announce(self, session: Session, plan: Plan, local: bool) -> None:
         """Print what is about to be done."""
+        if warning := plain_key_warning(session):
+            note(warning)
         if not (self._job.request.json or self._job.request.quiet):
             say(*start_lines(session, plan, self._job.request, local=local))
 

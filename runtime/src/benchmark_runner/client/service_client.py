@@ -12,7 +12,7 @@ from pydantic import BaseModel, JsonValue
 from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._secrets import looks_like_a_key, secrets_of_environment
+from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.call import Call, Service, post, query, verify_paths
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import bad_response
@@ -101,15 +101,14 @@ class BenchmarkServiceClient:
         """The retries of calls made before anything runs, which tell at once of a service that
         is down."""
         self.on_retry = on_retry
+        known = (key for text in secrets_of_environment(os.environ) for key in keys_in(text))
         self._service = Service(
             url=endpoint.url,
             local=local,
             auth_name=endpoint.auth_name,
             bearer=endpoint.bearer,
             # Also the author's, as a message that is cut must not end in a part of one.
-            redactor=Redactor(
-                endpoint.secrets.union(filter(looks_like_a_key, secrets_of_environment(os.environ)))
-            ),
+            redactor=Redactor([*endpoint.secrets, *filter(looks_like_a_key, known)]),
         )
         self._http = HttpCalls(
             endpoint, self._service, max_connections=max_connections, transport=transport

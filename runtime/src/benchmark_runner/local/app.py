@@ -9,6 +9,7 @@ import contextlib
 import hmac
 from collections.abc import Generator
 from functools import partial
+from typing import cast
 
 from pydantic import BaseModel, JsonValue
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from benchmark_runner import schemas
+from benchmark_runner._redaction import Redactor
 from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, UsageError, describe
@@ -51,6 +53,7 @@ class LocalService:
             evaluation, and of the score request.
         scores_elsewhere: Accept results of which ``task_score`` makes no number, as the runner's
             own ``score()`` reads them.
+        redactor: Masks secrets in results and errors, for clients in other processes.
 
     Raises:
         UsageError: no client could send that key.
@@ -66,6 +69,7 @@ class LocalService:
         default_dataset: str | None = None,
         task_score: TaskScore = default_task_score,
         scores_elsewhere: bool = False,
+        redactor: Redactor | None = None,
     ) -> None:
         # An empty key would be "sent" by everyone.
         if key is not None and not (key.strip() == key != "" and key.isascii()):
@@ -80,6 +84,7 @@ class LocalService:
         self._default_dataset = default_dataset
         self._task_score = task_score
         self._grade = partial(grade, grader, task_score=None if scores_elsewhere else task_score)
+        self._redactor = redactor or Redactor()
         self._grader_version = source_hash(grader)
         self._found: dict[str | None, LocalDataset] = {}
         self._in_progress: set[tuple[str, str, str]] = set()
@@ -95,7 +100,7 @@ class LocalService:
                 Route("/v1/score", self._score, methods=["POST"]),
             ],
             exception_handlers=dict.fromkeys(
-                (HTTPException, InvalidBodyError, DatasetError, Exception), _answer_error
+                (HTTPException, InvalidBodyError, DatasetError, Exception), self._answer_error
             ),
         )
 
@@ -167,7 +172,7 @@ class LocalService:
             result = await self._grade(row, body.response)
         except Exception as error:  # noqa: BLE001 (the author's code)
             raise HTTPException(500, describe_failure(self._grader, error)) from None
-        return JSONResponse(result)
+        return JSONResponse(self._redactor.clean_value(result))
 
     async def _final_score(self, request: Request) -> Response:
         body = await read_body(request, schemas.FinalScoreRequest)
@@ -188,10 +193,12 @@ class LocalService:
         answer.evaluator_version = self._evaluator_version(dataset)
         with self._exclusive(body.run_id, dataset.name, body.task_id):
             try:
-                answer.result = await self._grade(row, body.payload.data)
+                result = await self._grade(row, body.payload.data)
             except Exception as error:  # noqa: BLE001 (the author's code)
-                answer.errors = [describe_failure(self._grader, error)]
+                failure = describe_failure(self._grader, error)
+                answer.errors = [self._redactor.clean_text(failure)]
             else:
+                answer.result = cast("JsonValue", self._redactor.clean_value(result))
                 answer.status = EvalStatus.EVALUATED
         return _json(answer)
 
@@ -231,6 +238,14 @@ class LocalService:
     def _evaluator_version(self, dataset: LocalDataset) -> str:
         return fingerprint([self._grader_version, dataset.reference_version])
 
+    def _answer_error(self, _request: Request, error: Exception) -> Response:
+        if isinstance(error, InvalidBodyError):
+            return JSONResponse({"detail": error.problems}, 422)
+        status, headers, detail = 500, None, describe(error)
+        if isinstance(error, HTTPException):
+            status, headers, detail = error.status_code, error.headers, error.detail
+        return JSONResponse({"detail": self._redactor.clean_text(detail)}, status, headers)
+
     @contextlib.contextmanager
     def _exclusive(self, run_id: str, dataset: str, task_id: str) -> Generator[None]:
         evaluation = (run_id, dataset, task_id)
@@ -264,11 +279,3 @@ def _slice(task_ids: list[str], text: str | None) -> list[str]:
 
 def _json(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
-
-
-def _answer_error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, InvalidBodyError):
-        return JSONResponse({"detail": error.problems}, 422)
-    if isinstance(error, HTTPException):
-        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    return JSONResponse({"detail": describe(error)}, 500)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from benchmark_runner._run.defaults import CliSettings
-from benchmark_runner.cli.console import failures_as_messages, say
+from benchmark_runner.cli.console import failures_as_messages, mask_secrets, say
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -67,7 +67,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     f"--data-dir {folder}: no such folder", hint="Give the folder of the datasets."
                 )
             runner = benchmark.runner(LOCAL, eval_parallelism=1)
-            service = benchmark.local_service(runner, *benchmark.datasets_in(folder), key=key)
+            redactor = mask_secrets("")
+            redactor.hide([key])
+            service = benchmark.local_service(
+                runner, *benchmark.datasets_in(folder), key=key, redactor=redactor
+            )
 
             def on_ready(url: str) -> None:
                 say(f"Serving {runner.NAME} on {url}, evaluating with the datasets in {folder}")

@@ -1,12 +1,15 @@
 """The output of ``run``, ``evaluate`` and ``score``: the first and the last lines, and the JSON."""
 
+import os
 from collections.abc import Iterator
 
+from benchmark_runner._run.author_options import secrets_of
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.workflow import Outcome
+from benchmark_runner._secrets import KEY_VARIABLES, plain_keys
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.base import BenchmarkRunner
@@ -47,6 +50,7 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
         "cost": outcome.overall.spend.dollars,
         "cost_unknown": outcome.overall.spend.unknown,
         "blocked": outcome.blocked,
+        "masked": outcome.masked,
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
     }
@@ -80,6 +84,19 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
         yield f"  to do    {to_generate}{len(plan.evaluate)} to evaluate, {plan.done} done before"
 
 
+def plain_key_warning(session: Session) -> str | None:
+    """Return the warning about keys that are words, if there are any."""
+    request = session.request
+    given = {name: os.environ.get(name) for name in KEY_VARIABLES}
+    if request.custom_api_key != given["CUSTOM_API_KEY"]:
+        given["--custom-api-key"] = request.custom_api_key
+    given |= {f"--option {name}": text for name, text in secrets_of(session.runner)}
+    if not (names := plain_keys(given)):
+        return None
+    is_word = "is a short or plain word, and is" if len(names) == 1 else "are plain words, and are"
+    return f"Warning: {', '.join(names)} {is_word} not masked in answers and logs"
+
+
 def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
     """Yield the state of the run, what failed, and the command that resumes it."""
     summary, session = outcome.overall, outcome.session
@@ -89,6 +106,9 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, request)
+    if outcome.masked:
+        yield f"Warning: a key was masked in the answer of: {some_ids(outcome.masked)}"
+        yield "  what is on disk, and graded, has *** in its place"
     if outcome.blocked:
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
         log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
