@@ -62,7 +62,7 @@ class Outcome:
         score: The score, if there is one that is up to date.
         standing: True if that score is from an earlier command.
         blocked: The tasks whose code blocked the event loop.
-        masked: The tasks whose answers held a key, which was masked before they were graded.
+        masked: The tasks in whose answers a key was masked before they were graded.
         local: True if an embedded service evaluates, in this process or on a port.
     """
 

@@ -30,8 +30,8 @@ from pydantic import BaseModel, ValidationError
 from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
-from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.config_file import ConfigFile
+from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
