@@ -115,10 +115,36 @@ class Bench:
         bearable = Counter() if point.how == "fail once" else under_way
         assert again <= bearable, f"generated more than once: {again}"
 
+    def check_regrade(self, point: Point) -> None:
+        """Kill a regrade; once it has begun, the next command finishes it: no grade is old."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        run = self.project.results / "r1"
+        child = self._break(point)
+        assert child.killed, f"it was not killed: {child}"
+        begun = any(run.glob("*/attempts/evals/*"))
+
+        child = self._command(scenario)
+        assert child.code == 0, child
+        for unfinished in run.glob(".*.tmp"):  # nothing was left to write
+            unfinished.unlink()
+        outcome, before = outcome_of(run), outcome_of(known.before / "r1")
+        expected = [known.outcome] if begun else [known.outcome, before]
+        assert outcome in expected, "the grades are not all of the same judge"
+        check_grades_belong_to_generations(run)
+        if outcome == known.outcome:
+            for path in run.glob("*/attempts/evals/*"):
+                graded = known.before / "r1" / path.relative_to(run).parts[0] / "eval.json"
+                assert path.name == "1.json", f"put away twice: {path}"
+                assert path.read_bytes() == graded.read_bytes()
+        again = self.service.gradings - known.gradings
+        assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
+        assert not self.project.calls, "generated again"
+
     def carry_out(self, scenario: Scenario, before: Path) -> Uninterrupted:
         """Carry out a scenario from how things were before it."""
         self._restore(scenario, before)
-        child = self._command(scenario, *scenario.arguments)
+        self.service.references = {**self.service.references, **scenario.corrected}
+        child = self._command(scenario, *scenario.arguments, command=scenario.command)
         assert child.code == 0, child
         outcome = outcome_of(self.project.results / "r1")
         calls = Counter(self.project.calls)
@@ -160,7 +186,10 @@ class Bench:
 
     def _break(self, point: Point) -> Child:
         self._restore(point.scenario, self.uninterrupted(point.scenario).before)
-        child = self._command(point.scenario, *point.scenario.arguments, broken=point)
+        scenario = point.scenario
+        self.service.references = {**self.service.references, **scenario.corrected}
+        arguments, command = scenario.arguments, scenario.command
+        child = self._command(scenario, *arguments, command=command, broken=point)
         check_nothing_is_torn(self.project.results)
         return child
 
@@ -194,9 +223,16 @@ class Bench:
     def _finished_work(self) -> FinishedWork:
         return finished_work_of(self.project.results / "r1")
 
-    def _command(self, scenario: Scenario, *arguments: str, broken: Point | None = None) -> Child:
+    def _command(
+        self,
+        scenario: Scenario,
+        *arguments: str,
+        command: str = "run",
+        broken: Point | None = None,
+    ) -> Child:
         limit = str(scenario.parallelism)
-        flags = ["--parallelism", limit, "--eval-parallelism", limit, *arguments]
+        flags = ["--parallelism", limit] if command == "run" else []
+        flags += ["--eval-parallelism", limit, *arguments]
         orders = Orders(
             results=str(self.project.results),
             port=self.service.port,
@@ -206,4 +242,4 @@ class Bench:
             error=broken.error if broken else 0,
         )
         where = ["--run-id", "r1", "--service-url", self.service.url]
-        return self.forks.run(self.project.script, ["run", *where, *flags], orders)
+        return self.forks.run(self.project.script, [command, *where, *flags], orders)

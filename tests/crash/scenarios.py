@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.cli.conftest import RunnerProject
@@ -71,7 +71,9 @@ class Scenario:
         before: Earlier commands on the run: what each is given besides the usual flags.
         stumbles: Whether the agent stumbles during these; afterwards it never does.
         gone: A file that somebody has deleted since.
-        arguments: What the command that gets broken is given besides the usual flags.
+        command: The command that gets broken.
+        arguments: What it is given besides the usual flags.
+        corrected: References that are corrected before it, without another version.
         tasks: The dataset.
         parallelism: The most generations, and the most gradings, at a time.
     """
@@ -80,7 +82,9 @@ class Scenario:
     before: tuple[Arguments, ...] = ()
     stumbles: bool = False
     gone: str | None = None
+    command: str = "run"
     arguments: Arguments = ()
+    corrected: dict[str, str] = field(default_factory=dict)
     tasks: tuple[dict[str, str], ...] = TASKS
     parallelism: int = 1
 
@@ -94,4 +98,12 @@ SCENARIOS = [
     Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
     Scenario("rerun", before=((),), arguments=("--rerun", "right")),
 ]
+# Each grade becomes another one.
+REGRADE = Scenario(
+    "regrade",
+    before=((),),
+    command="evaluate",
+    arguments=("--regrade",),
+    corrected={"right": "no", "wrong": "no", "shaky": "no"},
+)
 PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.crash.points import sample
-from tests.crash.scenarios import PARALLEL, SCENARIOS, Scenario
+from tests.crash.scenarios import PARALLEL, REGRADE, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
@@ -31,6 +31,25 @@ def test_kill_at_any_step_costs_running_work(
 ) -> None:
     """A kill at any step costs only the work that was running."""
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
+
+
+def test_killed_regrade_mixes_no_grades(bench: Bench, try_all: TryAll) -> None:
+    """A regrade that is killed while it puts grades away is finished by the next command."""
+    points = [
+        point
+        for point in bench.kills(REGRADE)
+        if "attempts" in point.step or "run_config" in point.step or "final_score" in point.step
+    ]
+    try_all(sample(points, 12), bench.check_regrade)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+def test_regrade_killed_at_any_step_mixes_no_grades(
+    bench: Bench, part: int, try_all: TryAll
+) -> None:
+    """A regrade that is killed at any step leaves grades of one judge in the end."""
+    try_all(bench.kills(REGRADE)[part::PARTS], bench.check_regrade)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 3), pytest.param(2, 24, marks=pytest.mark.full)])

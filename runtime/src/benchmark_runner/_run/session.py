@@ -123,6 +123,7 @@ def new_config(
         tasks=[task.id for task in first],
         task_source=source.kind,
         dataset_name=runner.dataset_name,
+        dataset_version=runner.dataset_version,
         dataset_file=None if file is None else str(file.resolve()),
         payload_schema=runner.payload_schema,
         payload_type=runner.PAYLOAD_TYPE,

@@ -23,7 +23,7 @@ from benchmark_runner.cli.output.totals import (
 )
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import failure_facts, interval_facts
-from benchmark_runner.results.phrases import missing_text, score_notes
+from benchmark_runner.results.phrases import dataset_label, missing_text, score_notes
 from benchmark_runner.schemas import ScoreResult
 
 
@@ -103,6 +103,8 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
         yield from _submission_lines(outcome.score, session.runner)
+    if outcome.config.dataset_version:
+        yield f"Dataset  {dataset_label(outcome.config)}"
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, request)
