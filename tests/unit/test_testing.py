@@ -44,6 +44,7 @@ class Case:
     names: str = ""
     rows: object = ROWS
     before: str = ""
+    dataset: str | None = "data/validation.json"
 
     def source(self) -> str:
         method = f"    {self.generate}:\n        return GenerationResult()\n"
@@ -51,6 +52,12 @@ class Case:
         head = 'class MyBenchRunner(BenchmarkRunner):\n    NAME = "my-bench"\n'
         return f"{IMPORTS}\n{self.before}\n{head}    {self.names}\n{body}"
 
+
+#: An author's own form of a dataset: a list of questions.
+OWN_LOADER = (
+    "load_tasks = lambda self, file: [Task(id=f't{n}', question=q)"
+    " for n, q in enumerate(json.loads(Path(file).read_text())['tests'])]"
+)
 
 CASES = {
     "good": Case(None),
@@ -104,6 +111,42 @@ CASES = {
         before="from itertools import count\ncounter = count()\n",
     ),
     "no_reference": Case(REFERENCES, rows=[*ROWS, {"id": "t3", "question": "4+4?"}]),
+    "graded_by_a_service": Case(None, rows=[{"id": "t1", "question": "q"}]),
+    "own_json": Case(
+        None, names=OWN_LOADER, rows=["q1", "q2"], before="import json\nfrom pathlib import Path\n"
+    ),
+    "own_folder": Case(
+        None,
+        names="load_tasks = lambda self, folder: [Task(id=p.stem, question=p.read_text())"
+        " for p in sorted(Path(folder).glob('*.json'))]",
+        before="from pathlib import Path\n",
+        dataset="data",
+    ),
+    "own_lines": Case(
+        None,
+        names="load_tasks = lambda self, file: [Task(id='t1', question=Path(file).read_text())]",
+        before="from pathlib import Path\n",
+        rows=[{"task": "t1"}, {"task": "t2", "answer": "4"}],
+    ),
+    "no_file": Case(
+        None,
+        names="load_tasks = lambda self, file: [Task(id='t1', question='q')] * (file is None)",
+        rows=None,
+        dataset=None,
+    ),
+    "coroutine": Case(
+        None, names="async def load_tasks(self, file): return [Task(id='a', question='q')]"
+    ),
+    "added_tasks": Case(
+        None, names="load_tasks = lambda self, file: self.add_task(Task(id='a', question='q'))"
+    ),
+    "tasks_by_option": Case(
+        None,
+        names="OPTIONS_MODEL = Options; "
+        "load_tasks = lambda self, file: [Task(id=self.options.level, question='q')]",
+        before="from pydantic import BaseModel\nclass Options(BaseModel):\n    level: str = 'a'\n",
+    ),
+    "no_own_tasks": Case(LOADS, names="load_tasks = lambda self, file: []"),
     "nothing_hidden": Case(
         None, names="EVALUATOR_FIELDS = frozenset()", rows=[{"id": "t1", "question": "q"}]
     ),
@@ -151,7 +194,7 @@ def write_repository(root: Path, name: str, case: Case) -> None:
         f"from runner_{name} import MyBenchRunner\n"
         "class TestRunnerContract(RunnerContract):\n"
         "    runner_class = MyBenchRunner\n"
-        '    dataset_file = "data/validation.json"\n'
+        f"    dataset_file = {case.dataset!r}\n"
     )
     if case.rows is not None:
         data = {"dataset_name": "validation", "tests": case.rows}
