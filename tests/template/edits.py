@@ -15,6 +15,7 @@ ADDITIONS = {
         ("    # Your own dependencies go below this line", '    "numpy>=2",\n'),
         ("# Your own scripts go below this line", 'my-tool = "runner.tool:main"\n'),
         ("    # Your own development tools go below this line", '    "ipython",\n'),
+        ("    # Your own packages and modules beside runner/ go below this line", '    "/tool",\n'),
         ("# Your own sources go below this line", "thing = { workspace = true }\n"),
         ("# Your own settings of pytest go below this line", 'markers = ["slow"]\n'),
         ("# Your own settings of pyright go below this line", 'typeCheckingMode = "strict"\n'),

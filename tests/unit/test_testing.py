@@ -29,6 +29,7 @@ CALLABLE = "test_generate_takes_what_the_framework_passes"
 LOADS = "test_the_dataset_loads"
 SAME_AGAIN = "test_loading_again_gives_the_same_tasks"
 REFERENCES = "test_the_dataset_holds_references_for_the_grader"
+WHEEL = "test_the_wheel_holds_what_is_imported"
 OPTIONS = "test_options_have_defaults"
 
 
@@ -45,6 +46,7 @@ class Case:
     rows: object = ROWS
     before: str = ""
     dataset: str | None = "data/validation.json"
+    manifest: str = ""
 
     def source(self) -> str:
         method = f"    {self.generate}:\n        return GenerationResult()\n"
@@ -53,6 +55,14 @@ class Case:
         return f"{IMPORTS}\n{self.before}\n{head}    {self.names}\n{body}"
 
 
+MANIFEST = """\
+[build-system]
+build-backend = "hatchling.build"
+[project.scripts]
+mine = "runner_{name}:cli"
+[tool.hatch.build.targets.wheel]
+include = ["runner_*"]
+"""
 #: An author's own form of a dataset: a list of questions.
 OWN_LOADER = (
     "load_tasks = lambda self, file: [Task(id=f't{n}', question=q)"
@@ -150,6 +160,10 @@ CASES = {
     "nothing_hidden": Case(
         None, names="EVALUATOR_FIELDS = frozenset()", rows=[{"id": "t1", "question": "q"}]
     ),
+    "module_in_no_wheel": Case(WHEEL, before="import beside_module_in_no_wheel", manifest=MANIFEST),
+    "module_in_the_wheel": Case(
+        None, before="import beside_module_in_the_wheel", manifest=MANIFEST.replace("runner_*", "*")
+    ),
     "required_option": Case(
         OPTIONS,
         names="OPTIONS_MODEL = Options",
@@ -187,7 +201,8 @@ def endings(tmp_path_factory: pytest.TempPathFactory) -> Endings:
 
 def write_repository(root: Path, name: str, case: Case) -> None:
     (root / "data").mkdir(parents=True)
-    (root / "pyproject.toml").touch()
+    (root / "pyproject.toml").write_text(case.manifest.format(name=name))
+    (root / f"beside_{name}.py").touch()
     (root / f"runner_{name}.py").write_text(case.source())
     (root / f"test_{name}.py").write_text(
         "from benchmark_runner.testing import RunnerContract\n"
@@ -203,7 +218,15 @@ def write_repository(root: Path, name: str, case: Case) -> None:
 
 def test_only_the_authors_class_is_collected(endings: Endings) -> None:
     """Pytest collects the contract's tests once, in the author's class."""
-    assert set(endings["good"]) == {COMPLETE, CALLABLE, LOADS, SAME_AGAIN, REFERENCES, OPTIONS}
+    assert set(endings["good"]) == {
+        COMPLETE,
+        CALLABLE,
+        LOADS,
+        SAME_AGAIN,
+        REFERENCES,
+        WHEEL,
+        OPTIONS,
+    }
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.fails is None])
@@ -222,7 +245,14 @@ def test_broken_runner_fails_the_matching_test(endings: Endings, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["other_tasks_each_time", "no_reference", "required_option", "without_log_dir"]
+    "name",
+    [
+        "other_tasks_each_time",
+        "no_reference",
+        "required_option",
+        "without_log_dir",
+        "module_in_no_wheel",
+    ],
 )
 def test_one_error_fails_one_test(endings: Endings, name: str) -> None:
     """An error of one kind fails one test and no other."""

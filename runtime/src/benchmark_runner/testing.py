@@ -24,6 +24,7 @@ from benchmark_runner._project import Project
 from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import check_definition
 from benchmark_runner._run.task_source import TaskSource, load_tasks
+from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import read_dataset
 from benchmark_runner.errors import UsageError
@@ -94,6 +95,12 @@ class RunnerContract:
         assert len(bare) in (0, len(rows)), (
             f"without {', '.join(sorted(hidden))}, which other tasks have: {', '.join(bare)}"
         )
+
+    def test_the_wheel_holds_what_is_imported(self) -> None:
+        """Modules of the author's beside ``runner/`` are in the wheel, which an image installs."""
+        project = Project.of(self.runner_class)
+        missing = missing_modules(project.root, project.package) if project.root else []
+        assert not missing, "\n".join(f"{module}: {module.advice}" for module in missing)
 
     def test_options_have_defaults(self) -> None:
         """``run`` works without any ``--option``."""

@@ -88,6 +88,23 @@ class TestRunner:
         assert found["status"] == "ok"
         assert "no default dataset" in found["message"]
 
+    def test_module_missing_in_the_wheel_is(self, healthy: RunnerProject) -> None:
+        """A module beside the runner that the wheel would lack is a problem with its line."""
+        manifest = healthy.root / "pyproject.toml"
+        wheel = '[tool.hatch.build.targets.wheel]\ninclude = [\n    "/runner",\n]\n'
+        built = '[build-system]\nbuild-backend = "hatchling.build"\n'
+        manifest.write_text(f"{manifest.read_text()}{built}{wheel}")
+        (healthy.root / "helpers").mkdir()
+        (healthy.root / "helpers/words.py").write_text("")
+        agent = healthy.root / "runner/benchmark.py"
+        agent.write_text(f"import helpers.words\n{agent.read_text()}")
+        found = offline(healthy)["runner"]
+        assert found["status"] == "fault"
+        assert found["message"].startswith("runner/benchmark.py uses helpers, which is not in the")
+        assert 'Add "/helpers" to include' in found["remedy"]
+        manifest.write_text(manifest.read_text().replace('"/runner"', '"/runner", "/helpers"'))
+        assert offline(healthy)["runner"]["status"] == "ok"
+
     def test_unreadable_env_file_is_a_problem(self, healthy: RunnerProject) -> None:
         """A .env file that can't be read is a problem."""
         (healthy.root / ".env").write_bytes(b"A=\xff\xfe\n")

@@ -12,8 +12,9 @@ from benchmark_runner._run.installation import package_of
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural
+from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.doctor.findings import Finding, not_checked, ok
+from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
 
@@ -86,6 +87,10 @@ def describe_runner(
     Raises:
         RunnerDefinitionError: there is no usable grader.
     """
+    project = benchmark.project
+    if missing := missing_modules(project.root, project.package) if project.root else []:
+        advice = "\n".join(module.advice for module in missing)
+        return fault("; ".join(map(str, missing)), advice=advice)
     if service.local:
         benchmark.local_service(runner, *benchmark.datasets_in(benchmark.data_dir))
     code = f"{type(runner).__name__}{' and its grader' if service.local else ''}"

@@ -1,0 +1,189 @@
+"""The wheel of a runner, which an image installs: modules of the author's that it would lack.
+
+In a repository everything beside ``runner/`` can be imported; a wheel holds what
+``pyproject.toml`` lists for hatchling.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from typing import cast
+
+_MANIFEST = "pyproject.toml"
+_TABLE = "[tool.hatch.build.targets.wheel]"
+#: A module that is named in a text, as in ``make_cli(grader="graders.exact:grade")``.
+_REFERENCE = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*:\w+")
+_Table = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingModule:
+    """A module or package beside the runner's that the wheel would lack, and its first user."""
+
+    path: PurePath
+    used_by: PurePath
+
+    def __str__(self) -> str:
+        return f"{self.used_by} uses {self.path}, which is not in the wheel, nor in the image"
+
+    @property
+    def advice(self) -> str:
+        """The line that includes it."""
+        return f'Add "/{self.path.as_posix()}" to include of {_TABLE} in {_MANIFEST}.'
+
+
+def missing_modules(root: Path, package: Path) -> list[MissingModule]:
+    """Return what the code of ``package``, in the project at ``root``, uses beside it.
+
+    What is not built by hatchling, or can't be read, is not judged.
+    """
+    manifest = _manifest(root)
+    wheel = _wheel_settings(manifest)
+    first = _top_package(package)
+    if wheel is None or not first.is_relative_to(root):
+        return []
+    # A module at the root has no package; the scripts lead to it.
+    folder, waiting = (root, []) if first == root else (first.parent, [first])
+    uses = [(PurePath(_MANIFEST), name) for name in _script_modules(manifest)]
+    found: dict[Path, MissingModule | None] = {first: None}
+    while waiting or uses:
+        for file, name in uses:
+            path = _beside(folder, name)
+            if path is not None and path not in found:
+                relative = path.relative_to(root)
+                held = _holds(wheel, relative)
+                found[path] = None if held else MissingModule(relative, file)
+                waiting += [path] if held else []
+        used = _uses_in(waiting.pop()) if waiting else ()
+        uses = [(file.relative_to(root), name) for file, name in used]
+    return [module for module in found.values() if module is not None]
+
+
+def _manifest(root: Path) -> _Table:
+    try:
+        return tomllib.loads((root / _MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _table(content: _Table, *names: str) -> _Table:
+    for name in names:
+        value = content.get(name)
+        content = cast("_Table", value) if isinstance(value, dict) else {}
+    return content
+
+
+def _wheel_settings(manifest: _Table) -> _Table | None:
+    """Return hatchling's settings of the wheel, if they say what is in it."""
+    if _table(manifest, "build-system").get("build-backend") != "hatchling.build":
+        return None
+    build = _table(manifest, "tool", "hatch", "build")
+    settings = {**build, **_table(build, "targets", "wheel")}
+    return settings if settings.keys() & {"include", "only-include", "packages"} else None
+
+
+def _holds(wheel: _Table, path: PurePath) -> bool:
+    """Return whether the wheel has ``path`` under the name that it is imported by."""
+    keys = ("only-include", "include", "packages")
+    patterns = next((texts for key in keys if (texts := _texts(wheel.get(key)))), ())
+    forced = _table(wheel, "force-include").keys()
+    renamed = _table(wheel, "sources").keys() - {"", *map(str, path.parents)}
+    return (
+        any(_matches(pattern, path) for pattern in (*patterns, *forced))
+        and not any(_matches(pattern, path, whole=True) for pattern in _texts(wheel.get("exclude")))
+        and not any(_matches(name, path) for name in renamed)
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", value))) if isinstance(value, list) else ()
+
+
+def _matches(pattern: str, path: PurePath, *, whole: bool = False) -> bool:
+    """Return whether a pattern of git's kind selects ``path``, or something in it."""
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if whole and len(parts) > len(path.parts):
+        return False
+    # Without a slash, a pattern selects files of that name anywhere.
+    pairs = zip(parts, path.parts, strict=False)
+    return all(wanted == "**" or fnmatchcase(part, wanted) for wanted, part in pairs)
+
+
+def _top_package(package: Path) -> Path:
+    while (package.parent / "__init__.py").is_file():
+        package = package.parent
+    return package
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """Return the module or package that ``name`` imports, if it is in ``folder``."""
+    if name in sys.stdlib_module_names:
+        return None
+    candidates = (folder / name, folder / f"{name}.py")
+    path = next((path for path in candidates if path.is_file() or _has_code(path)), None)
+    return path if path is not None and _is_imported_from(folder, name) else None
+
+
+def _has_code(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.rglob("*.py"))
+
+
+def _is_imported_from(folder: Path, name: str) -> bool:
+    """Return False for a folder that an installed package of the same name hides."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return True
+    if spec is None:
+        return True
+    places = [spec.origin] if spec.has_location else spec.submodule_search_locations or []
+    return any(place is not None and Path(place).is_relative_to(folder) for place in places)
+
+
+def _script_modules(manifest: _Table) -> Iterator[str]:
+    for kind in ("scripts", "gui-scripts"):
+        yield from _referenced(_table(manifest, "project", kind).values())
+
+
+def _uses_in(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each file of a module or package, with the top-level modules that it names."""
+    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for name in _named_in(tree):
+            yield file, name
+
+
+def _named_in(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+            children: Iterable[ast.AST] = node.orelse  # the rest is never imported
+        case ast.Import():
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+            return
+        case ast.ImportFrom(module=str(module), level=0):
+            yield module.partition(".")[0]
+            return
+        case ast.Constant():
+            yield from _referenced([node.value])
+            return
+        case _:
+            children = ast.iter_child_nodes(node)
+    for child in children:
+        yield from _named_in(child)
+
+
+def _referenced(texts: Iterable[object]) -> Iterator[str]:
+    for text in texts:
+        if isinstance(text, str) and (reference := _REFERENCE.fullmatch(text)):
+            yield reference[1]
