@@ -159,7 +159,7 @@ class EchoingService:
         return JSONResponse(self._usual(path, body, said))
 
     def _usual(self, path: str, body: Any, said: str) -> Any:
-        echoed = {"said": said, "all": self.knows, PLANTED["VALS_AUTH_KEY"]: 1}
+        echoed = {"said": said, "all": self.knows, self.knows[0]: 1}
         match path:
             case "/health":
                 return {**usual_answer(path, body), "detail": said}

@@ -21,9 +21,9 @@ KEY = "hidden-key-1"
 class Serving:
     """A ``serve`` process that says where it is."""
 
-    def __init__(self, project: RunnerProject, *args: str) -> None:
+    def __init__(self, project: RunnerProject, *args: str, **environment: str) -> None:
         self.project = project
-        self.process = project.start("serve", "--port", "0", *args)
+        self.process = project.start("serve", "--port", "0", *args, **environment)
         assert self.process.stdout is not None
         # All that it says before the first request.
         self.said = "".join(self.process.stdout.readline() for _ in range(3))

@@ -189,6 +189,7 @@ class LocalService:
             row = _row(dataset, body.task_id)
         except (HTTPException, DatasetError) as error:
             reason = error.detail if isinstance(error, HTTPException) else describe(error)
+            reason = self._redactor.clean_text(reason)
             return _json(answer.model_copy(update={"errors": [reason]}))
         answer.evaluator_version = self._evaluator_version(dataset)
         with self._exclusive(body.run_id, dataset.name, body.task_id):
@@ -240,7 +241,7 @@ class LocalService:
 
     def _answer_error(self, _request: Request, error: Exception) -> Response:
         if isinstance(error, InvalidBodyError):
-            return JSONResponse({"detail": error.problems}, 422)
+            return JSONResponse({"detail": self._redactor.clean_value(error.problems)}, 422)
         status, headers, detail = 500, None, describe(error)
         if isinstance(error, HTTPException):
             status, headers, detail = error.status_code, error.headers, error.detail
