@@ -16,7 +16,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.schemas import Task
 from tests.benchmarks.figures import Figure, main, medians
 from tests.benchmarks.project import Project, project

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.errors import (
     ArtifactError,
     AuthenticationError,

@@ -5,6 +5,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmark_runner._surroundings import start_folder
 from benchmark_runner._text import shell_line
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
@@ -50,5 +51,5 @@ def _is_uv_project() -> bool:
         shutil.which("uv") is not None
         and environment.name == ".venv"
         and (root / "pyproject.toml").is_file()
-        and Path.cwd().is_relative_to(root)
+        and start_folder().is_relative_to(root)
     )

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark_runner._surroundings import start_folder
 from benchmark_runner.errors import UsageError
 
 _ROOT_MARKERS = (".copier-answers.yml", "pyproject.toml")
@@ -44,7 +45,7 @@ class Project:
 
     def results_path(self, relative: str) -> Path:
         """Return the default results folder: below the root, else in the working directory."""
-        return (self.root or Path.cwd()) / relative
+        return (self.root or start_folder()) / relative
 
     def load_env(self) -> None:
         """Set variables from ``.env`` at the project root, unless the environment has them.

@@ -15,12 +15,17 @@ _SEQUENCES = re.compile(
     "|\x1b[ -/]*[0-~]"
 )
 _LINE_ENDS = re.compile("\r\n?")
-#: Valid in JSON; a terminal takes some of them for commands.
-_LATE_CONTROLS = re.compile("[\x7f-\x9f]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Halves of surrogate pairs that stand for no byte.
 _LONE_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PRINTF_LITERALS = frozenset(string.ascii_letters.encode() + string.digits.encode() + b"/._ ")
+
+#: A character class: what turns the direction of writing, line separators that programs know
+#: and people do not see, and halves of surrogate pairs.
+INVISIBLE = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+#: Valid in JSON; a terminal takes some of them for commands.
+_UNFIT_IN_JSON = re.compile(f"[\x7f-\x9f{INVISIBLE}]")
 
 _SHOWN_IDS = 5
 _SHOWN_WIDTH = 52
@@ -36,15 +41,35 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("", _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text)))
 
 
+def for_terminal(text: str) -> str:
+    """Return ``text`` made printable, with the numbers of characters that nobody would see."""
+    text = printable(text)
+    return text if text.isprintable() else _INVISIBLE.sub(number_of, text)
+
+
 def in_one_line(text: str) -> str:
     """Return ``text`` made printable and in one line, with white space collapsed."""
-    return " ".join(printable(text).split())
+    return for_terminal(" ".join(printable(text).split()))
+
+
+def number_of(character: re.Match[str]) -> str:
+    """Return the number of an invisible character, for its place in a text."""
+    return f"⟨U+{ord(character[0]):04X}⟩"
+
+
+def without_middle(text: str, limit: int) -> str:
+    """Return ``text``, or its beginning and its end if it is longer than ``limit``."""
+    if len(text) <= limit:
+        return text
+    head = limit * 2 // 3
+    left_out = f"… {len(text) - limit:,} characters left out …"
+    return f"{text[:head]}\n{left_out}\n{text[head - limit :]}"
 
 
 def json_text(value: object) -> str:
-    """Return ``value`` as JSON in one line, with control characters escaped."""
+    """Return ``value`` as JSON in one line, with escapes for what is no text for a terminal."""
     text = json.dumps(value, ensure_ascii=False)
-    return _LATE_CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+    return _UNFIT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shell_line(words: Iterable[str]) -> str:

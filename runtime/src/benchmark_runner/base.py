@@ -7,14 +7,14 @@ import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._evaluation import evaluate_without_service, refuse_grade_of_another
 from benchmark_runner._scores import default_task_score
+from benchmark_runner._tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
-from benchmark_runner.errors import DatasetError, RunnerDefinitionError
+from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -26,7 +26,7 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from benchmark_runner._score_request import Submission
     from benchmark_runner.client.service_client import BenchmarkServiceClient
@@ -83,6 +83,7 @@ class BenchmarkRunner(ABC):
         self._dataset = dataset_name
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
+        self._pinned: PinnedRun | None = None
         self._service_client: BenchmarkServiceClient | None = None
         self._eval_concurrency = eval_concurrency
         # For evaluate() methods of the earlier framework, which acquire it.
@@ -150,7 +151,7 @@ class BenchmarkRunner(ABC):
             refuse_grade_of_another(task_id, evaluated.result_json(), self._tasks)
             return evaluated
         result = await self.service.evaluate_response(
-            task_id=task_id, response=generation.data, dataset=self._dataset
+            task_id=task_id, response=generation.data, dataset=self.dataset_name
         )
         refuse_grade_of_another(task_id, result, self._tasks)
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
@@ -170,8 +171,8 @@ class BenchmarkRunner(ABC):
             client=self.service,
             api=self.EVALUATION_API,
             submission=self.SCORE_SUBMISSION,
-            run_id=self.run_id,
-            dataset=self._dataset,
+            run_id=self._run_of.run_id,
+            dataset=self.dataset_name,
             evals=[(each, by_id.get(each)) for each in dict.fromkeys([*self._tasks, *by_id])],
             grades=grades_of(eval_results, self.task_score),
         ).send()
@@ -198,19 +199,8 @@ class BenchmarkRunner(ABC):
         Raises:
             DatasetError: its id is taken, or differs from another one only in case.
         """
-        folder = normalize("NFC", task.id).casefold()
-        other = self._folders.get(folder) or (folder if folder in self._tasks else task.id)
-        if other != task.id:
-            raise DatasetError(
-                f"the task ids {other!r} and {task.id!r} name the same folder on some disks",
-                hint="Give each task an id that differs in more than case.",
-            )
-        if task.id in self._tasks:
-            message = f"the task id {task.id!r} occurs twice"
-            raise DatasetError(message, hint="Give each task an id of its own.")
+        claim_folder(task.id, self._tasks, self._folders)
         self._tasks[task.id] = task
-        if folder != task.id:  # most ids are the name of their folder
-            self._folders[folder] = task.id
 
     def register_tasks(self, tasks: Iterable[Task]) -> None:
         """Replace the runner's tasks by these, in this order, without the evaluator's fields.
@@ -221,20 +211,35 @@ class BenchmarkRunner(ABC):
         """
         self._tasks, self._folders = {}, {}
         for task in tasks:
-            self.add_task(_without_evaluator_fields(task, self.EVALUATOR_FIELDS))
+            self.add_task(without_fields(task, self.EVALUATOR_FIELDS))
 
     def get_tasks(self) -> list[Task]:
-        """Return the registered tasks in the dataset's order."""
-        return list(self._tasks.values())
+        """Return copies of the registered tasks, in the dataset's order."""
+        return list(map(own_copy, self._tasks.values()))
 
     def registered_task(self, task_id: str) -> Task:
-        """Return the registered task with this id; a missing one is a ``KeyError``."""
-        return self._tasks[task_id]
+        """Return a copy of the registered task with this id; a missing one is a ``KeyError``."""
+        return own_copy(self._run_of.tasks[task_id])
+
+    def registered_tasks(self) -> Iterator[Task]:
+        """Yield the registered tasks themselves, which are not to be changed."""
+        yield from self._tasks.values()
+
+    def pin_run(self) -> None:
+        """Keep the run's id, dataset and tasks, whatever the author's code sets from now on."""
+        self._pinned = self._run_of
+
+    @property
+    def _run_of(self) -> PinnedRun:
+        return self._pinned or PinnedRun(self.run_id, self._dataset, self._tasks)
 
     @property
     def dataset_name(self) -> str | None:
-        """The service's name of the dataset, ``None`` for its default one; settable."""
-        return self._dataset
+        """The service's name of the dataset, ``None`` for its default one.
+
+        Settable until the run begins.
+        """
+        return self._run_of.dataset_name
 
     @dataset_name.setter
     def dataset_name(self, name: str | None) -> None:
@@ -278,23 +283,9 @@ class BenchmarkRunner(ABC):
     def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
         payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
         return V1EvaluateRequest(
-            run_id=self.run_id,
+            run_id=self._run_of.run_id,
             task_id=task_id,
-            dataset=self._dataset,
+            dataset=self.dataset_name,
             payload=payload,
             versions={"runner": generation.generation_version or self.generation_version},
         )
-
-
-def _without_evaluator_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:
-    if declared := sorted(evaluator_fields.intersection(type(task).model_fields)):
-        raise RunnerDefinitionError(
-            f"{type(task).__name__} declares {', '.join(declared)}, which EVALUATOR_FIELDS "
-            "keeps from generate()",
-            hint="Take it out of one of the two in runner/benchmark.py.",
-        )
-    hidden = evaluator_fields.intersection(task.model_extra or {})
-    if not hidden:
-        return task
-    kept = {name: value for name, value in task if name not in hidden}
-    return type(task).model_construct(_fields_set=task.model_fields_set - hidden, **kept)

@@ -183,19 +183,19 @@ class TestKeeping:
 
 
 class Run(EngineRun):
+    def __init__(self, results: Path) -> None:
+        super().__init__(results)
+        self.blocked: set[Path] = set()
+
     async def carry_out(self, plan: Plan, **settings: Any) -> ServiceError | None:
         return await super().carry_out(plan, **{"parallelism": 1, **settings})
 
     def block(self, task_id: str) -> None:
-        """Put a folder that is not empty where the task's generation is written first."""
-        (self.artifacts.task_dir(task_id) / ".generation.json.tmp" / "in the way").mkdir(
-            parents=True
-        )
+        """From now on the disk refuses the task's generation."""
+        self.blocked.add(self.artifacts.generation_path(task_id))
 
     def unblock(self, task_id: str) -> None:
-        temporary = self.artifacts.task_dir(task_id) / ".generation.json.tmp"
-        (temporary / "in the way").rmdir()
-        temporary.rmdir()
+        self.blocked.remove(self.artifacts.generation_path(task_id))
 
     def statuses(self) -> dict[str, GenerationStatus]:
         found = {task_id: self.artifacts.load_generation(task_id) for task_id in self.ids}
@@ -203,8 +203,16 @@ class Run(EngineRun):
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    run, write = Run(tmp_path), Storage.write
+
+    def refuse_blocked(storage: Storage, path: Path, *content: Any, **options: Any) -> None:
+        if path in run.blocked:
+            raise ArtifactError(f"{path}: can't be written")
+        write(storage, path, *content, **options)
+
+    monkeypatch.setattr(Storage, "write", refuse_blocked)
+    return run
 
 
 class TestARun:

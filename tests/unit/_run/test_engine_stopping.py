@@ -10,6 +10,7 @@ import pytest
 
 from benchmark_runner._progress.events import EvaluationFinished, Event
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import (
     EvalResult,
@@ -167,8 +168,14 @@ class TestEnding:
         """A disk that refuses ends the run with one error."""
         monkeypatch.setattr("benchmark_runner._run.disk_retry.DISK_PATIENCE", 2 * SOON)
         run.script(3)
-        run.artifacts.run_dir.mkdir(parents=True)
-        (run.artifacts.run_dir / "t2").write_text("not a folder")
+        write = Storage.write
+
+        def refuse_t2(storage: Storage, path: Path, *content: Any, **options: Any) -> None:
+            if path == run.artifacts.generation_path("t2"):
+                raise ArtifactError(f"{path}: can't be written")
+            write(storage, path, *content, **options)
+
+        monkeypatch.setattr(Storage, "write", refuse_t2)
         with pytest.raises(ArtifactError) as caught:
             await run(parallelism=1)
         assert "t2" in caught.value.message

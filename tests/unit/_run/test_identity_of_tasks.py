@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner._run.identity import refuse_changed_tasks, task_changes, task_hash
+from benchmark_runner._run.identity import (
+    refuse_changed_tasks,
+    task_changes,
+)
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunIdentityError
 from benchmark_runner.schemas import Task
@@ -134,7 +138,7 @@ class TestTasks:
 
 
 INNER_SETS = """\
-from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.schemas import Task
 
 
@@ -146,7 +150,7 @@ print(task_hash(Grouped(id="t1", question="?", groups={"x": {"alpha", "beta", "g
 """
 
 SETS = """\
-from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.schemas import Task
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from benchmark_runner._run.identity import task_hash
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import DatasetError, RunIdentityError, UsageError
 from benchmark_runner.schemas import GenerationResult, Task

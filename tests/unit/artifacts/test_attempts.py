@@ -8,7 +8,6 @@ import pytest
 from benchmark_runner.artifacts.attempts import MOVING_FOLDER
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -111,17 +110,21 @@ class TestAttempts:
 
         assert number == 13
 
-    @pytest.mark.parametrize("blocked", ["", "attempts"])
-    def test_file_in_place_of_a_folder_is_an_error(
-        self, artifacts: RunArtifacts, blocked: str
-    ) -> None:
-        """A file in the place of a task's folder is an error that names it."""
-        path = artifacts.task_dir("t1") / blocked
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("a file")
+    def test_logs_that_grow_meanwhile_are_kept(self, artifacts: RunArtifacts) -> None:
+        """Logs that a child of the agent writes while an attempt is put away are kept, too."""
+        moving = artifacts.task_dir("t1") / "attempts" / MOVING_FOLDER
+        logs, _ = artifacts.prepare_task("t1")
+        for folder in (moving / "agent_logs", logs):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "trace.txt").write_text(folder.parent.name)
 
-        with pytest.raises(ArtifactError, match="t1"):
-            artifacts.prepare_task("t1")
+        _, number = artifacts.prepare_task("t1")
+
+        assert number == 2
+        assert files_below(artifacts.task_dir("t1")) == [
+            "attempts/1/agent_logs-2/trace.txt",
+            "attempts/1/agent_logs/trace.txt",
+        ]
 
 
 class Killed(BaseException):

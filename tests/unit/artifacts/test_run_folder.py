@@ -157,22 +157,22 @@ class TestReadingBack:
 
     def test_folder_in_place_of_a_file_is_an_error(self, artifacts: RunArtifacts) -> None:
         """A folder in the place of a file is an error that names it."""
-        artifacts.generation_path("t1").mkdir(parents=True)
+        artifacts.final_score_path.mkdir(parents=True)
 
-        with pytest.raises(ArtifactError, match=r"t1/generation\.json: can't be read"):
-            artifacts.load_generation("t1")
+        with pytest.raises(ArtifactError, match=r"final_score\.json: can't be read"):
+            artifacts.load_final_score()
 
 
 class TestWriting:
     def test_failed_write_leaves_nothing_behind(self, artifacts: RunArtifacts) -> None:
         """A write that fails at the last step leaves no temporary file."""
-        inside = artifacts.generation_path("t1") / "inside"
+        inside = artifacts.final_score_path / "inside"
         inside.mkdir(parents=True)
 
-        with pytest.raises(ArtifactError, match=r"t1/generation\.json: can't be written"):
-            artifacts.save_generation("t1", GenerationResult())
+        with pytest.raises(ArtifactError, match=r"final_score\.json: can't be written"):
+            artifacts.save_final_score(ScoreResult(tasks_evaluated=[], final_score=0))
 
-        assert [path.name for path in artifacts.task_dir("t1").iterdir()] == ["generation.json"]
+        assert [path.name for path in artifacts.run_dir.iterdir()] == ["final_score.json"]
         assert inside.is_dir()
 
     def test_results_folder_that_is_a_file(self, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ Each works in a thread of its own: nothing that a run does waits for a terminal.
 
 import math
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -24,6 +23,7 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner._progress.tally import Tally
+from benchmark_runner._surroundings import errors
 
 if TYPE_CHECKING:
     from rich.segment import Segments
@@ -62,7 +62,8 @@ class _TallyDisplay(Display):
         )
 
     def __enter__(self) -> Self:
-        self._begin()
+        with suppress(OSError, ValueError):  # the terminal has gone
+            self._begin()
         self._batches.start()
         return self
 
@@ -140,7 +141,7 @@ class LiveDisplay(_TallyDisplay):
         super().__init__(mask)
         self._rows: list[str] = []
         self._columns = 0
-        self._console = Console(stderr=True)
+        self._console = Console(file=errors())
         # rich has other output appear above; when and what is drawn is decided here.
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self._segments)
 
@@ -182,5 +183,5 @@ def make_display(mask: Callable[[str], str], *, quiet: bool) -> Display:
     """Return the display that fits standard error."""
     if quiet:
         return Display()
-    draws = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _DUMB
-    return LiveDisplay(mask) if draws else PlainDisplay(mask, sys.stderr)
+    draws = errors().isatty() and os.environ.get("TERM", "").lower() not in _DUMB
+    return LiveDisplay(mask) if draws else PlainDisplay(mask, errors())

@@ -1,6 +1,7 @@
 """Reads a run's ``events.jsonl``, also while it is written; skips what it does not know."""
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +50,8 @@ class EventReader:
     def _piece(self) -> bytes:
         # Opened each time: over a network that is what shows what others have written.
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(self._path, flags)
         except FileNotFoundError:
             return b""
         except OSError as error:
@@ -57,6 +59,8 @@ class EventReader:
             raise ArtifactError(message) from error
         try:
             found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ArtifactError(f"{self._path}: can't be read: not a regular file")
             file = (found.st_dev, found.st_ino)
             if file != self._file or found.st_size < self._offset:  # not the one of before
                 self._file, self._offset, self._rest = file, 0, b""

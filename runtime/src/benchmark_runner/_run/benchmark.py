@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from benchmark_runner._project import Project
 from benchmark_runner._run.installation import package_of, refuse_another_runner
 from benchmark_runner._score_request import SUBMISSIONS
+from benchmark_runner._surroundings import absolute
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task
@@ -51,7 +52,7 @@ class Benchmark:
     def results_dir(self, given: Path | None) -> Path:
         """Return the results folder: the given one, ``RESULTS_DIR``, or that of the project."""
         if named := given or os.environ.get("RESULTS_DIR"):
-            return Path(named).resolve()
+            return absolute(Path(named)).resolve()
         return self.project.results_path(self.settings.default_results_dir)
 
     def service_url(self, given: str | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
+from benchmark_runner._run.task_content import json_row
 from benchmark_runner._run.task_source import TaskSource, call_load_tasks
 from benchmark_runner.errors import DatasetError, UsageError
 
@@ -63,11 +64,11 @@ async def _dataset_of_file(
     from benchmark_runner.local.datasets import LocalDatasets
 
     name = runner.dataset_name or (file.stem if file else "default")
-    rows = _rows_of_file(file, {task.id for task in runner.get_tasks()})
+    rows = _rows_of_file(file, {task.id for task in runner.registered_tasks()})
     if rows is None:  # only an author's own loader can read them
         fresh = benchmark.runner(LOCAL, eval_parallelism=1)
         tasks = await call_load_tasks(fresh, str(file) if file else None)
-        rows = [task.model_dump(mode="json") for task in tasks]
+        rows = [*map(json_row, tasks)]
     fields = benchmark.runner_class.EVALUATOR_FIELDS
     return LocalDatasets.from_rows(name, rows, evaluator_fields=fields), name
 

@@ -126,7 +126,7 @@ class Engine:
             if self._is_stopped():  # asked only if a task is left
                 return
             try:
-                saved = await step.generate(self._session.runner.registered_task(task_id))
+                saved = await step.generate(task_id)
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return

@@ -12,6 +12,7 @@ from benchmark_runner._progress.events import EvaluationFinished, EvaluationStar
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
 from benchmark_runner._run.graded_by import CommandGrader
+from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
@@ -91,6 +92,11 @@ def _check(task_id: str, result: object) -> EvalResult:
     if not isinstance(result, EvalResult):
         kind = type(result).__name__
         return _error(task_id, TypeError(f"evaluate() returned {kind}, not EvalResult"))
+    try:
+        result = plain(result, EvalResult, "evaluate()")
+    except FieldError as unusable:
+        about = dict(_error(task_id, unusable))
+        return EvalResult.model_validate({**about, "result": unusable.usable.get("result")})
     if result.task_id not in ("", task_id):
         return _error(task_id, BadResponseError(f"the grade is that of task {result.task_id!r}"))
     # In JSON, a number that is not finite would silently become null.

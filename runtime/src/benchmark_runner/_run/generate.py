@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
 from benchmark_runner._progress.events import AnswerMasked, GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
+from benchmark_runner._run.plain_data import FieldError, on_disk, plain
 from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
+from benchmark_runner._tasks import own_copy
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.errors import describe
@@ -38,31 +41,35 @@ class SavedGeneration:
 class GenerationStep(Step):
     """Generates tasks of a run, one at a time."""
 
-    async def generate(self, task: Task) -> SavedGeneration:
+    async def generate(self, task_id: str) -> SavedGeneration:
         """Generate one task and save the result, which may be an error.
+
+        The agent gets copies of the task and of the settings.
 
         Raises:
             ArtifactError: it can't be written.
         """
         runner, artifacts = self.session.runner, self.session.artifacts
-        log_dir, attempt = await self.disk.write(artifacts.prepare_task, task.id)
-        self.emit(GenerationStarted(task.id, attempt))
+        task = runner.registered_task(task_id)
+        question = task.question
+        log_dir, attempt = await self.disk.write(artifacts.prepare_task, task_id)
+        self.emit(GenerationStarted(task_id, attempt))
         started_at, clock = datetime.now(UTC), perf_counter()
         cancelled = False
         try:
-            result = await self._generate(task, log_dir)
+            result = await self._generate(task_id, task, log_dir)
         except CancelledWithResult as late:
             if not isinstance(late.result, GenerationResult):
                 raise asyncio.CancelledError from None
-            result, cancelled = late.result, True
-        answer = artifacts.redactor.clean_text(result.data)
+            result, cancelled = await self._checked(task_id, late.result), True
+        answer = artifacts.redactor.clean_text(on_disk(result.data))
         duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
             update={
-                "task_id": task.id,
+                "task_id": task_id,
                 # As on disk: no secret in an answer is sent to the grader.
                 "data": answer,
-                "question": task.question if result.question is None else result.question,
+                "question": question if result.question is None else result.question,
                 "model": result.model or self.session.config.model,
                 "failure": failure_of(result, Phase.GENERATE),
                 "log_dir": result.log_dir or str(log_dir),
@@ -75,43 +82,54 @@ class GenerationStep(Step):
                 "attempts": attempt,
             }
         )
-        content_hash = await self.disk.write(artifacts.save_generation, task.id, generation)
+        content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
         self.emit(_finished(generation, duration))
         if masked := answer != result.data:
-            self.emit(AnswerMasked(task.id))
+            self.emit(AnswerMasked(task_id))
         if cancelled:
             raise asyncio.CancelledError
         return SavedGeneration(generation, content_hash, masked)
 
-    async def _generate(self, task: Task, log_dir: Path) -> GenerationResult:
+    async def _generate(self, task_id: str, task: Task, log_dir: Path) -> GenerationResult:
         limit = self.session.request.timeout if task.timeout is None else task.timeout
         generate, session = self.session.runner.generate, self.session
-        call = partial(
-            generate, task, session.config.model, llm_config=session.llm_config, log_dir=log_dir
-        )
-        result, error = await self.call(task.id, generate, call, limit)
+        settings = own_copy(session.llm_config)
+        call = partial(generate, task, session.config.model, llm_config=settings, log_dir=log_dir)
+        result, error = await self.call(task_id, generate, call, limit)
         if isinstance(error, DeadlineExceeded):
             return GenerationResult(
-                task_id=task.id,
+                task_id=task_id,
                 status=GenerationStatus.MAX_TIME,
                 error=f"no answer within {limit:g} s",
                 stop_reason="max_time",
             )
-        if error is None:
-            if not isinstance(result, GenerationResult):
-                kind = type(result).__name__
-                error = TypeError(f"generate() returned {kind}, not GenerationResult")
-            elif result.task_id in ("", task.id):
-                return result
+        return await self._checked(task_id, result, error)
+
+    async def _checked(
+        self, task_id: str, result: object, error: BaseException | None = None
+    ) -> GenerationResult:
+        """Return the result as plain data, or as an error that keeps what is usable of it."""
+        usable: dict[str, object] = {}
+        if error is None and not isinstance(result, GenerationResult):
+            kind = type(result).__name__
+            error = TypeError(f"generate() returned {kind}, not GenerationResult")
+        elif error is None:
+            try:
+                found = plain(cast("GenerationResult", result), GenerationResult, "generate()")
+            except FieldError as unusable:
+                error, usable = unusable, unusable.usable
             else:
-                error = ValueError(f"generate() answered for task {result.task_id!r}")
-        await self.log_traceback(task.id, TRACEBACK_LOG, error)
-        return GenerationResult(
-            task_id=task.id,
-            status=GenerationStatus.ERROR,
-            error=describe(error),
-            failure=classify(error, Phase.GENERATE),
-        )
+                if found.task_id in ("", task_id):
+                    return found
+                error = ValueError(f"generate() answered for task {found.task_id!r}")
+                usable = dict(found)
+        await self.log_traceback(task_id, TRACEBACK_LOG, error)
+        about: dict[str, object] = {
+            "status": GenerationStatus.ERROR,
+            "error": describe(error),
+            "failure": classify(error, Phase.GENERATE),
+        }
+        return GenerationResult.model_validate(usable | about)
 
 
 def _finished(generation: GenerationResult, duration: float) -> GenerationFinished:

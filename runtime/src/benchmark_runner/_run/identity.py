@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticSerializationError
-
+from benchmark_runner._run.task_content import task_hash
+from benchmark_runner._surroundings import absolute
 from benchmark_runner._text import some_ids
 from benchmark_runner.errors import RunIdentityError
 
@@ -24,28 +20,6 @@ if TYPE_CHECKING:
 
 #: Settings whose flag has another name.
 _BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-streaming"}
-
-
-def task_hash(task: Task) -> str:
-    """Return the SHA-256 of a task as ``generate()`` gets it, without its time limit."""
-    content = None
-    if not _may_hold_sets(type(task)):
-        with suppress(PydanticSerializationError):  # half a surrogate pair
-            content = task.model_dump_json(exclude={"timeout"})
-    if content is None:
-        content = json.dumps(task.model_dump(exclude={"timeout"}), default=_canonical)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-@lru_cache
-def _may_hold_sets(model: type[Task]) -> bool:
-    return any("set" in str(field.annotation) for field in model.model_fields.values())
-
-
-def _canonical(value: object) -> object:
-    if isinstance(value, (set, frozenset)):  # their order differs between processes
-        return sorted(map(repr, cast("set[object]", value)))
-    return repr(value)
 
 
 def check_same_settings(
@@ -140,7 +114,7 @@ def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | N
     """Refuse tasks that have changed since the run was started."""
     if changes:
         before = frozen.dataset_file
-        moved = file is not None and before not in (None, str(file.resolve()))
+        moved = file is not None and before not in (None, str(absolute(file).resolve()))
         elsewhere = f"; --dataset-file was {before}, now {file}" if moved else ""
         raise RunIdentityError(
             f"the tasks of run {frozen.run_id!r} are not what they were: {changes}{elsewhere}",

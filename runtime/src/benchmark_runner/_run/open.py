@@ -23,10 +23,10 @@ from benchmark_runner._run.identity import (
     check_same_code,
     check_same_limit,
     check_same_settings,
-    task_hash,
 )
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session, new_config, resumed_config
+from benchmark_runner._run.task_content import task_hash
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
@@ -166,7 +166,7 @@ def _hashes_of(
     runner: BenchmarkRunner, tasks: Iterable[Task] | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yield the ids and hashes of ``tasks``, or of all registered ones."""
-    return ((task.id, task_hash(task)) for task in tasks or runner.get_tasks())
+    return ((task.id, task_hash(task)) for task in tasks or runner.registered_tasks())
 
 
 def _hashes_on_disk(artifacts: RunArtifacts) -> Iterable[tuple[str, str]]:

@@ -15,9 +15,9 @@ from benchmark_runner._concurrency.deadline import (
 )
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.graded_by import CommandGrader
+from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._score_request import ScoreRequest
-from benchmark_runner._scores import finite
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -104,6 +104,7 @@ async def make_score(
         RunnerDefinitionError: the author's ``score()`` fails.
     """
     evals = CurrentEvals(artifacts, task_ids)
+    runner.run_id = artifacts.run_id  # which the author's code may have set
     scored = await _call_score(runner, evals, summary, deadline)
     if (problem := contradiction(scored, runner, summary)) is not None:
         raise BadResponseError(
@@ -155,11 +156,12 @@ async def _call_score(
     except Exception as error:
         message = f"score() failed: {describe(error)}"
         raise RunnerDefinitionError(message, hint=_FIX_SCORE) from error
-    if isinstance(scored, ScoreResult) and finite(scored.final_score) is not None:
-        return scored
     message = f"score() returned {type(scored).__name__}, not ScoreResult"
     if isinstance(scored, ScoreResult):
-        message = f"score() returned {scored.final_score}, not a finite number"
+        try:
+            return plain(scored, ScoreResult, "score()")
+        except FieldError as error:
+            message = str(error)
     raise RunnerDefinitionError(message, hint=_FIX_SCORE)
 
 

@@ -17,6 +17,7 @@ from benchmark_runner._run.identity import (
 )
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner._surroundings import absolute
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.errors import UsageError
 from benchmark_runner.schemas import Task
@@ -125,6 +126,7 @@ def new_config(
         dataset_name=runner.dataset_name,
         dataset_version=runner.dataset_version,
         dataset_file=None if file is None else str(file.resolve()),
+        dataset_file=None if file is None else str(absolute(file).resolve()),
         payload_schema=runner.payload_schema,
         payload_type=runner.PAYLOAD_TYPE,
         service_url=without_user_info(runner.service_url) or None,
@@ -164,7 +166,7 @@ def resumed_config(
     if changes and not of_problem:
         config.dataset_size = len(tasks)
     if source.kind == "file" and source.file is not None:
-        config.dataset_file = str(source.file.resolve())
+        config.dataset_file = str(absolute(source.file).resolve())
     # Of other --problem runs only the ids are known.
     known = dict.fromkeys(ids, None) | {task.id: task for task in first}
     runner.register_tasks(task or Task(id=task_id, question="") for task_id, task in known.items())

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._concurrency.author_calls import call_either
 from benchmark_runner._run.identity import check_same_source
+from benchmark_runner._run.task_content import own_tasks
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner._run.request import RunRequest
-    from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
     from benchmark_runner.client.service_client import BenchmarkServiceClient
 
@@ -88,10 +89,11 @@ async def load_tasks(
         case "file":
             file = source.file
             tasks = await call_load_tasks(runner, None if file is None else _existing(file))
+            _check_dataset_name(runner)
     runner.register_tasks(tasks)
     if not tasks:
         raise DatasetError("the dataset holds no tasks", hint="Add at least one task to it.")
-    return runner.get_tasks()
+    return [*runner.registered_tasks()]
 
 
 def _folder_name(task_id: str) -> str:
@@ -125,6 +127,15 @@ def _existing(file: Path) -> str:
     return str(file)
 
 
+def _check_dataset_name(runner: BenchmarkRunner) -> None:
+    name = cast("object", runner.dataset_name)  # which load_tasks() may have set to anything
+    if name is not None and not isinstance(name, str):
+        raise RunnerDefinitionError(
+            f"load_tasks() set self._dataset to {type(name).__name__}, not to a name",
+            hint="Correct load_tasks() in runner/benchmark.py.",
+        )
+
+
 async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> list[Task]:
     """Call the author's ``load_tasks()`` in a thread, so that a signal can interrupt it."""
     call = partial(runner.load_tasks, dataset_file)
@@ -137,12 +148,14 @@ async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> 
             f"load_tasks() failed: {describe(error)} ({place_of(error)})",
             hint="Correct load_tasks() in runner/benchmark.py, or the dataset.",
         ) from error
-    if loaded is None and (registered := runner.get_tasks()):
-        return registered  # by add_task()
+    if loaded is None:
+        loaded = runner.get_tasks() or None  # by add_task()
     if isinstance(loaded, (list, tuple)):
         entries = cast("list[object]", loaded)
         if all(isinstance(entry, Task) for entry in entries):
-            return cast("list[Task]", [*entries])
+            loaded_tasks = cast("list[Task]", [*entries])
+            is_ours = getattr(runner.load_tasks, "__func__", None) is BenchmarkRunner.load_tasks
+            return loaded_tasks if is_ours else own_tasks(loaded_tasks)
     raise RunnerDefinitionError(
         f"load_tasks() returned {type(cast('object', loaded)).__name__}, not a list of Task",
         hint="Return the tasks from load_tasks() in runner/benchmark.py.",

@@ -1,5 +1,6 @@
 """The earlier attempts of a task, in its ``attempts/`` folder."""
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 
 __all__ = ["MOVING_FOLDER", "Attempts"]
@@ -32,11 +34,22 @@ class Attempts:
         """Return the earlier generations, as far as they can be read."""
         found: list[GenerationResult] = []
         for folder in (*map(str, self.numbers()), MOVING_FOLDER):
-            content = self._storage.read(self._folder / folder / "generation.json")
-            with suppress(ValidationError):
+            # An agent may have put anything there.
+            with suppress(ArtifactError, ValidationError):
+                content = self._storage.read(self._folder / folder / "generation.json")
                 if content is not None:
                     found.append(GenerationResult.model_validate_json(content))
         return found
+
+    def begin_next(self) -> tuple[Path, int]:
+        """Keep the current attempt, and return the log folder and the number of the next one."""
+        number = 1
+        if self._storage.names(self._task_dir):
+            self.keep_current()
+            number += max(self.numbers(), default=0)
+        logs = self._task_dir / "agent_logs"
+        self._storage.make_folder(logs, flush=False)  # until there is a generation
+        return logs, number
 
     def keep_current(self) -> None:
         """Move the task's current attempt to ``attempts/N/``, if there is one.
@@ -49,7 +62,8 @@ class Attempts:
             return
         self._storage.make_folder(moving)
         for part in _PARTS:
-            self._storage.move(self._task_dir / part, moving / part)
+            # Something may have been there: an agent's child goes on writing after a kill.
+            self._storage.move(self._task_dir / part, _free(moving / part))
         number = max(self.numbers(), default=0) + 1
         self._storage.move(moving, self._folder / str(number))
 
@@ -60,6 +74,15 @@ class Attempts:
             self._storage.make_folder(evals)
             number = max(_numbers(self._storage.names(evals), ".json"), default=0) + 1
             self._storage.move(current, evals / f"{number}.json")
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or that of a name with a number if it is taken."""
+    target, number = path, 1
+    while os.path.lexists(target):
+        number += 1
+        target = path.with_name(f"{path.name}-{number}")
+    return target
 
 
 def _numbers(names: Iterable[str], ending: str = "") -> list[int]:

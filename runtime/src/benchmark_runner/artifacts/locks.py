@@ -135,7 +135,8 @@ def holder_of(path: Path) -> str | None:
     keep others from the lock only in the moment after a kill.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags)
     except OSError:
         return None
     name = ""

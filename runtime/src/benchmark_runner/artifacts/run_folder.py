@@ -35,9 +35,11 @@ from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.errors import traceback_of
+from benchmark_runner.artifacts.task_obstacles import RESULT_FILES, clear_way
+from benchmark_runner.errors import ArtifactError, traceback_of
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
+T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 #: In a task's ``agent_logs/``: the traceback of its generation, or its evaluation.
@@ -121,7 +123,7 @@ class RunArtifacts(ConfigFile):
 
     def load_eval(self, task_id: str) -> EvalResult | None:
         """Read a task's eval; ``None`` if there is none that can be read."""
-        return self.parse_eval(task_id, self._storage.read(self.eval_path(task_id)))
+        return self.parse_eval(task_id, self.read_results(task_id)[1])
 
     def load_final_score(self) -> ScoreResult | None:
         """Read the score; ``None`` if there is none that can be read, or its number is none."""
@@ -130,11 +132,13 @@ class RunArtifacts(ConfigFile):
 
     def save_generation(self, task_id: str, generation: GenerationResult) -> str:
         """Write a task's generation and return the hash of the file."""
-        return self.save(self.generation_path(task_id), generation, with_folder=True)
+        path = self.generation_path(task_id)
+        return self._in_task(task_id, lambda: self.save(path, generation, with_folder=True))
 
     def save_eval(self, task_id: str, result: EvalResult) -> str:
         """Write a task's eval and return the hash of the file."""
-        return self.save(self.eval_path(task_id), result)
+        path = self.eval_path(task_id)
+        return self._in_task(task_id, lambda: self.save(path, result))
 
     def save_final_score(self, score: ScoreResult) -> str:
         """Write the score and return the hash of the file."""
@@ -142,7 +146,7 @@ class RunArtifacts(ConfigFile):
 
     def load_generation_and_hash(self, task_id: str) -> tuple[GenerationResult | None, str | None]:
         """Read a task's generation, and the SHA-256 of its file."""
-        content = self._storage.read(self.generation_path(task_id))
+        content = self.read_results(task_id)[0]
         generation = self.parse_generation(task_id, content)
         if content is None or generation is None:
             return None, None
@@ -151,7 +155,8 @@ class RunArtifacts(ConfigFile):
     def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
         """Return the contents of a task's generation and its eval; ``None`` for a missing one."""
         folder = f"{self._folder}/{checked_id(task_id, 'task id')}"
-        return self._storage.read_from(folder, "generation.json", "eval.json")
+        read = partial(self._storage.read_from, folder, *RESULT_FILES)
+        return self._in_task(task_id, read)
 
     def parse_generation(self, task_id: str, content: bytes | None) -> GenerationResult | None:
         """Parse a task's ``generation.json``; one that can't be read is set aside."""
@@ -211,29 +216,22 @@ class RunArtifacts(ConfigFile):
         Returns:
             The empty log folder, and the number of the new attempt, counted from 1.
         """
-        task_dir = self.task_dir(task_id)
-        number = 1
-        if self._storage.names(task_dir):
-            self.keep_attempt(task_id)
-            number += max(self._attempts(task_id).numbers(), default=0)
-        logs = task_dir / "agent_logs"
-        self._storage.make_folder(logs, flush=False)  # until there is a generation
-        return logs, number
+        return self._in_task(task_id, self._attempts(task_id).begin_next)
 
     def keep_attempt(self, task_id: str) -> None:
         """Move a task's current attempt to ``attempts/N/``; the task is then owed again."""
-        self._attempts(task_id).keep_current()
+        self._in_task(task_id, self._attempts(task_id).keep_current)
 
     def keep_eval(self, task_id: str) -> None:
         """Move a task's eval to ``attempts/evals/N.json``; its evaluation is then owed again."""
-        self._attempts(task_id).keep_eval()
+        self._in_task(task_id, self._attempts(task_id).keep_eval)
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
         """Return the generations of a task's earlier attempts, as far as they can be read."""
         # Asked for each task of a run, where a Path would cost more than all else.
         if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110
             return []
-        return self._attempts(task_id).generations()
+        return self._in_task(task_id, self._attempts(task_id).generations)
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
@@ -251,13 +249,17 @@ class RunArtifacts(ConfigFile):
 
     def set_file_aside(self, path: Path) -> None:
         """Rename a file that can't be read to ``<file>.corrupt-N``, and remember it."""
-        target = path
-        if not self.read_only:
-            number = 1
-            while (target := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-                number += 1
-            self._storage.move(path, target)
-        self.set_aside.append(target)
+        self.set_aside.append(path if self.read_only else self._storage.put_aside(path))
+
+    def _in_task(self, task_id: str, function: Callable[[], T]) -> T:
+        """Call a function on a task's files, again without what an agent put in their place."""
+        try:
+            return function()
+        except ArtifactError:
+            if self.read_only:
+                raise
+        self.set_aside += clear_way(self._storage, self.task_dir(task_id))
+        return function()
 
     def _attempts(self, task_id: str) -> Attempts:
         return Attempts(self._storage, self.task_dir(task_id))

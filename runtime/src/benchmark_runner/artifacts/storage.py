@@ -19,6 +19,8 @@ from benchmark_runner.errors import ArtifactError
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
 #: Bytes read at a time of a file that is longer than its size.
 _PIECE = 1024**2
+#: Bytes of a file that is read; a larger one is none of ours.
+LARGEST_FILE = 1024**3
 _GROWING_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 __all__ = ["Storage"]
 
@@ -150,6 +152,33 @@ class Storage:
                 self._flush_folder(source.parent)
             return True
 
+    def put_aside(self, path: Path) -> Path:
+        """Rename what can't be used to ``<name>.corrupt-N``, and return its new path."""
+        number = 1
+        while os.path.lexists(target := path.with_name(f"{path.name}.corrupt-{number}")):
+            number += 1
+        self.move(path, target)
+        return target
+
+    def make_usable(self, path: Path, *, folder: bool) -> Path | None:
+        """Make room for a file or a folder of ours that somebody has replaced or locked.
+
+        Returns:
+            The new path of what stood in its place, if that was put aside.
+        """
+        with write_errors(path):
+            try:
+                found = os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            fits = stat.S_ISDIR(found.st_mode) if folder else _is_readable(found)
+            if not fits:
+                return self.put_aside(path)
+            wanted = stat.S_IRWXU if folder else stat.S_IRUSR | stat.S_IWUSR
+            if found.st_mode & wanted != wanted:
+                os.chmod(path, stat.S_IMODE(found.st_mode) | wanted)  # noqa: PTH101 (likewise)
+            return None
+
     def remove(self, path: Path) -> None:
         """Remove a file, if it exists."""
         with write_errors(path):
@@ -198,7 +227,9 @@ class Storage:
 
 def _content(path: str) -> bytes | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # A pipe in the place of a file would be waited for.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags)
         try:
             return _all_of(descriptor)
         finally:
@@ -213,7 +244,10 @@ def _content(path: str) -> bytes | None:
 
 def _all_of(descriptor: int) -> bytes:
     # By hand: the further system calls of open() take as long as the read.
-    size = os.fstat(descriptor).st_size
+    found = os.fstat(descriptor)
+    if not _is_readable(found):
+        raise OSError(errno.EINVAL, "not a regular file, or larger than 1 GiB")
+    size = found.st_size
     content = os.read(descriptor, size + 1)
     if len(content) == size:
         return content
@@ -221,6 +255,10 @@ def _all_of(descriptor: int) -> bytes:
     while part := os.read(descriptor, _PIECE):
         parts.append(part)
     return b"".join(parts)
+
+
+def _is_readable(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE
 
 
 def _above(path: str) -> str:

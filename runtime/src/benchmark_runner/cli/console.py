@@ -6,9 +6,12 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
+
+from benchmark_runner._surroundings import errors, flush, output, output_error, surroundings
+from benchmark_runner.cli.shortage import Shortage, shortage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -19,16 +22,11 @@ if TYPE_CHECKING:
     from benchmark_runner.llm import LLMConfig
 
 _JSON_SCHEMA_VERSION = 1
+#: Characters of an error on a terminal: some windows of text.
+_LONGEST_ERROR = 6000
+#: Commands whose exit code tells of the run, and not of what they print.
+_WORKING = frozenset({"run", "evaluate", "score"})
 
-
-class _Reserved(NamedTuple):
-    """Standard output, kept for the one JSON object while others print elsewhere."""
-
-    stream: TextIO
-    descriptor: int
-
-
-_reserved: list[_Reserved] = []
 _redactors: list[Redactor] = []
 
 
@@ -63,12 +61,12 @@ def masked(text: str) -> str:
 def say(*lines: str) -> None:
     """Print lines of a result."""
     for text in lines:
-        typer.echo(_printable(text))
+        _write(_printable(text), output())
 
 
 def note(text: str) -> None:
     """Print a line that is not part of a result."""
-    typer.echo(_printable(text), err=True)
+    _write(_printable(text), errors())
 
 
 def print_json(command: str, content: Mapping[str, object]) -> None:
@@ -79,15 +77,7 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
     # The names at the top are ours.
     masked = {name: redactor.clean_value(value) for name, value in content.items()}
     document = {"schema": _JSON_SCHEMA_VERSION, "command": command, **masked}
-    text = json_text(document)
-    if not _reserved:
-        typer.echo(text)
-    elif (kept := _reserved[-1]).stream is sys.__stdout__:
-        rest = memoryview(f"{text}\n".encode())
-        while rest:  # a signal cuts a long write short
-            rest = rest[os.write(kept.descriptor, rest) :]
-    else:
-        typer.echo(text, file=kept.stream)
+    _write(json_text(document), output())
 
 
 @contextmanager
@@ -97,12 +87,8 @@ def only_rows() -> Generator[Callable[[bytes], object]]:
     The output of the author's code goes to standard error.
     """
     with _standard_output_reserved():
-        stream, descriptor = _reserved[-1]
-        if stream is not sys.__stdout__:
-            yield stream.buffer.write
-            return
-        with os.fdopen(os.dup(descriptor), "wb") as rows:
-            yield rows.write
+        flush()
+        yield output().buffer.write
 
 
 def print_failure(
@@ -113,10 +99,17 @@ def print_failure(
         error = {"type": kind, "message": message, "hint": hint}
         print_json(command, {"error": error})
         return
-    label = typer.style(f"{kind}:", fg="red", bold=True) if sys.stderr.isatty() else f"{kind}:"
-    typer.echo(f"{label} {_printable(message)}", err=True)
+    label = typer.style(f"{kind}:", fg="red", bold=True) if errors().isatty() else f"{kind}:"
+    _write(f"{label} {_printable(brief_error(message, errors()))}", errors())
     if hint:
         note(hint)
+
+
+def brief_error(text: str, stream: TextIO | None = None) -> str:
+    """Return an error without its middle if it would fill a terminal; elsewhere it is whole."""
+    from benchmark_runner._text import without_middle
+
+    return without_middle(text, _LONGEST_ERROR) if (stream or output()).isatty() else text
 
 
 def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
@@ -146,15 +139,17 @@ def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
     """End the command with a message and the right exit code instead of a traceback."""
     reserved = _standard_output_reserved() if as_json else nullcontext()
     try:
-        with reserved, _errors_printed(command, as_json=as_json):
+        with surroundings(), _errors_printed(command, as_json=as_json), reserved:
             yield
+            _check_output()
     except typer.Exit as end:
+        if command in _WORKING and (lost := output_error()):
+            note(f"Standard output can't be written: {lost.strerror}")
         from benchmark_runner.cli.signals import author_threads_left
 
         if author_threads_left():
             # They ignore their cancellation, and Python would wait for them.
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
             os._exit(end.exit_code)
         raise
     finally:
@@ -175,11 +170,10 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
-    except BrokenPipeError:
-        # The reader, such as head, is gone; so is the use of what is left to print.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 (it ends the command all the same)
+        if (shortage := shortage_in(error)) is not None:
+            _print_shortage(command, shortage, as_json=as_json)
+            raise typer.Exit(1) from None
         # A bug of ours; with --json there is an object all the same.
         note(traceback.format_exc().rstrip())
         if as_json:
@@ -187,11 +181,28 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(1) from None
 
 
+def _check_output() -> None:
+    if (lost := output_error()) is not None:
+        from benchmark_runner.errors import ArtifactError
+
+        raise ArtifactError(f"standard output can't be written: {lost.strerror}")
+
+
+def _print_shortage(command: str, shortage: Shortage, *, as_json: bool) -> None:
+    """Print that the process lacks something, without an import, for which that may be needed."""
+    if as_json:
+        error = f'{{"type": "{shortage.kind}", "message": "{shortage.message}", "hint": '
+        head = f'{{"schema": {_JSON_SCHEMA_VERSION}, "command": "{command}", "error": '
+        _write(f'{head}{error}"{shortage.hint}"}}}}', output())
+    else:
+        _write(f"{shortage.kind}: {shortage.message}\n{shortage.hint}", errors())
+
+
 def _printable(text: str) -> str:
-    from benchmark_runner._text import printable
+    from benchmark_runner._text import for_terminal
 
     # In this order: control characters could hide a secret.
-    return _redactor().clean_text(printable(text))
+    return _redactor().clean_text(for_terminal(text))
 
 
 def _redactor() -> Redactor:
@@ -214,15 +225,18 @@ def _field_words() -> frozenset[str]:
 @contextmanager
 def _standard_output_reserved() -> Generator[None]:
     """Send the output of the author's code, and of what it starts, to standard error."""
-    sys.stdout.flush()
+    flush()
     kept = os.dup(1)
-    _reserved.append(_Reserved(sys.stdout, kept))
     try:
         os.dup2(2, 1)
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        _reserved.pop()
-        sys.stdout.flush()
+        flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    flush()  # what the author's code has printed before
+    typer.echo(text, file=stream)

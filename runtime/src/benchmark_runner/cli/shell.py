@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._surroundings import absolute, start_folder
 from benchmark_runner._text import shell_line
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def command_line(arguments: Sequence[str], script_name: str, project_root: Path 
 
 
 def _program(script_name: str, project_root: Path | None) -> list[str]:
-    started = Path(sys.argv[0])
+    started = absolute(Path(sys.argv[0]))
     if _runs_by_itself(started):
         return _console_script(started, project_root)
     as_started = _as_started()
@@ -92,15 +93,12 @@ def _belongs_to(project_root: Path) -> bool:
 
 
 def _is_inside(folder: Path) -> bool:
-    try:
-        return Path.cwd().is_relative_to(folder)
-    except OSError:  # it was removed
-        return False
+    return start_folder().is_relative_to(folder)
 
 
 def short_path(path: Path) -> str:
-    """Return ``path`` as seen from the working directory, where it is below it."""
+    """Return ``path`` as seen from the first working directory, where it is below it."""
     try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except (ValueError, OSError):
+        return str(absolute(path).relative_to(start_folder()))
+    except ValueError:
         return str(path)

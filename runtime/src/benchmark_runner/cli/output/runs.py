@@ -1,11 +1,11 @@
 """The output of ``runs``: a table of the runs, and its JSON."""
 
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from benchmark_runner._surroundings import output
 from benchmark_runner._text import age, in_one_line
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import dataset_label, first_of
@@ -39,7 +39,7 @@ def table_lines(runs: Sequence[RunOverview]) -> Iterator[str]:
     now = datetime.now(UTC)
     lines = [_HEADING, *(_line(run, now) for run in runs)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    if sys.stdout.isatty():
+    if output().isatty():
         columns = max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS)
         # That it is not the whole dataset is never cut away.
         parts = [first_of(run.config) or "" for run in runs if run.config]

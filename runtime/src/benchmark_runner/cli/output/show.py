@@ -1,7 +1,10 @@
 """The output of ``show``: one task with all its texts, as text and as JSON."""
 
 import json
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from benchmark_runner._run.summary import Summariser
 from benchmark_runner._spend import known_amount, known_cost
 from benchmark_runner._text import in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import (
     cost_text,
@@ -40,11 +44,7 @@ def read_task(view: RunView, task_id: str) -> TaskDetails:
     task = view.task_files(task_id)
     row = make_row(task, Summariser(view.runner).add(task))
     folder = view.artifacts.task_dir(task_id)
-    # What begins with a dot is ours: locks, and what is being written.
-    files = sorted(
-        path for path in folder.rglob("[!.]*") if path.is_file() and not path.is_symlink()
-    )
-    return TaskDetails(view, task, row, files)
+    return TaskDetails(view, task, row, sorted(_files_below(folder)))
 
 
 def task_lines(details: TaskDetails) -> Iterator[str]:
@@ -59,7 +59,7 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     if row.error:
         yield ""
         yield f"Error{_IN_PHASE[row.phase] if row.phase else ''}"
-        yield row.error
+        yield brief_error(row.error)
         if row.hint:
             yield row.hint
     texts = {
@@ -109,6 +109,19 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         ],
         "files": [str(path) for path in details.files],
     }
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder, whatever else an agent has put there."""
+    if folder.is_symlink():
+        return
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            # What begins with a dot is ours: locks, and what is being written.
+            with suppress(OSError):
+                path = Path(inside, name)
+                if not name.startswith(".") and stat.S_ISREG(path.lstat().st_mode):
+                    yield path
 
 
 def _facts(details: TaskDetails) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The lines on score, tasks, errors and cost that ``run`` and ``status`` print alike."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from benchmark_runner._spend import Spend
 from benchmark_runner._text import dollars, plural, some_ids
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results import phrases
 from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult
@@ -103,12 +105,12 @@ def cost_line(spend: Spend) -> str:
 
 def _group_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:
     yield f"{phrases.failure_heading(group)}: {some_ids(group.task_ids)}"
-    yield f"  {group.error}"
+    yield f"  {brief_error(group.error)}"
     if group.kind is not None:
         yield f"  [{phrases.failure_text(group.kind, group.retryable)}]"
     if group.hint is not None:
         yield f"  {group.hint}"
     name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG
     log = artifacts.agent_logs_dir(group.task_ids[0]) / name
-    if log.is_file():
+    if os.path.isfile(log):  # noqa: PTH113 (which raises nothing)
         yield f"  traceback in {short_path(log)}"

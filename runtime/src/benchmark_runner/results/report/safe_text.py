@@ -5,15 +5,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner._text import INVISIBLE, number_of
 
 __all__ = ["Cut", "SafeText", "visible"]
 
 
-#: Controls but for line ends and tabs, what turns the direction of writing, line separators that
-#: JavaScript knows, and halves of surrogate pairs, which UTF-8 can't hold.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+#: Controls but for line ends and tabs, and other characters that nobody sees.
+_UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{INVISIBLE}]")
 _PICTURES = 0x2400
 _PICTURE_OF_DELETE = "\u2421"
 #: Before this one there are pictures of all controls.
@@ -77,4 +75,4 @@ def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < _FIRST_WITHOUT_PICTURE:
         return chr(_PICTURES + code)
-    return _PICTURE_OF_DELETE if found[0] == "\x7f" else f"⟨U+{code:04X}⟩"
+    return _PICTURE_OF_DELETE if found[0] == "\x7f" else number_of(found)

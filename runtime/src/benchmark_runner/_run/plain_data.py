@@ -1,0 +1,129 @@
+"""Results of an author's code, checked once where they come in, and plain data from then on.
+
+A result is an object that its author can change after pydantic has validated it, and whose
+class may be the author's own.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from benchmark_runner._json import json_file
+from benchmark_runner.schemas import EvalResultData, Failure, TokenUsage
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+#: Fields that count or measure: never negative, and never more than this.
+_AMOUNTS = frozenset({"cost", "duration", "total_turns", "attempts", *TokenUsage.model_fields})
+_MOST = 10**15
+_SCORES = frozenset({"final_score", "mean", "stderr"})
+#: The years of a time that can be compared with others.
+_YEARS = range(1970, 9999)
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+class FieldError(TypeError):
+    """A result holds what is no plain data.
+
+    ``usable`` are the values of its other fields, such as the answer that was paid for.
+    """
+
+    def __init__(self, name: str, problems: Mapping[str, str], usable: dict[str, object]) -> None:
+        listed = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+        super().__init__(f"{name} returned a result with unusable fields: {listed}")
+        self.usable = usable
+
+
+def plain(result: ModelT, base: type[ModelT], name: str) -> ModelT:
+    """Return a copy of a result with plain data in every field.
+
+    Args:
+        result: The result, of the class ``base`` or of a subclass.
+        base: The framework's class.
+        name: The author's method.
+
+    Raises:
+        FieldError: fields hold something else; each is named.
+    """
+    problems: dict[str, str] = {}
+    values = _plain_values(result, problems)
+    try:
+        found = type(result).model_validate(values)
+        if type(result) is not base:  # whose fields may hold anything
+            json_file(found)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            field = str(problem["loc"][0]) if problem["loc"] else "(all)"
+            problems.setdefault(field, f"{problem['msg']}{_kind(values.get(field))}")
+    except Exception as error:  # noqa: BLE001 (of the author's validators and serializers)
+        problems["(all)"] = f"{type(error).__name__} in {type(result).__name__}"
+    else:
+        if not problems:
+            return found
+    raise FieldError(name, problems, _usable(values, base, problems))
+
+
+def on_disk(text: str) -> str:
+    """Return ``text`` as a file holds it: without halves of surrogate pairs."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _plain_values(model: BaseModel, problems: dict[str, str]) -> dict[str, object]:
+    """Return the values of a model; those that can't be plain are named in ``problems``."""
+    values: dict[str, object] = {}
+    for field, value in {**vars(model), **(model.__pydantic_extra__ or {})}.items():
+        try:
+            values[field] = _plain_value(field, value)
+        except ValidationError:
+            problems[field] = f"not JSON{_kind(value)}"
+        except (ValueError, RecursionError) as error:
+            problems[field] = str(error)
+    return values
+
+
+def _plain_value(field: str, value: object) -> object:
+    if isinstance(value, EvalResultData):
+        value = value.model_dump(mode="json", warnings=False)
+    if field == "result":
+        return _JSON.validate_python(value)
+    if isinstance(value, (TokenUsage, Failure)):
+        value = vars(value)
+    if field in {"usage", "failure"} and isinstance(value, dict):
+        nested = cast("dict[str, object]", value).items()
+        return {name: _plain_value(name, each) for name, each in nested}
+    if isinstance(value, datetime) and value.year not in _YEARS:
+        message = f"in the year {value.year}"
+        raise ValueError(message)
+    if value is not None and field in _AMOUNTS | _SCORES:
+        return _number(value, *((0, _MOST) if field in _AMOUNTS else (-math.inf, math.inf)))
+    return value
+
+
+def _number(value: object, least: float, most: float) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+        message = f"not a number{_kind(value)}"
+        raise ValueError(message)  # noqa: TRY004 (collected with the others)
+    try:
+        number = int(value) if isinstance(value, Integral) else float(value)
+        if math.isfinite(number) and least <= number <= most:
+            return number
+    except (OverflowError, ValueError):
+        pass
+    message = "a number that is too large, negative or not finite"
+    raise ValueError(message)
+
+
+def _usable(
+    values: Mapping[str, object], base: type[BaseModel], problems: Iterable[str]
+) -> dict[str, object]:
+    wrong = set(problems)
+    return {name: values[name] for name in base.model_fields if name in values.keys() - wrong}
+
+
+def _kind(value: object) -> str:
+    return f" ({type(value).__name__})"

@@ -1,0 +1,85 @@
+"""The tasks of a runner: one folder each, and nothing in them that the author's code shares."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from unicodedata import normalize
+
+from pydantic import BaseModel
+
+from benchmark_runner.errors import DatasetError, RunnerDefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmark_runner.schemas import Task
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_UNCHANGEABLE = (str, int, float, bool, bytes, type(None))
+
+
+class PinnedRun(NamedTuple):
+    """The id, the dataset and the tasks of a run, whatever the author's code sets meanwhile."""
+
+    run_id: str
+    dataset_name: str | None
+    tasks: Mapping[str, Task]
+
+
+def own_copy(model: ModelT) -> ModelT:
+    """Return a copy of a model with copies of its values, but for those that can't be copied."""
+    copied = model.model_copy()
+    parts = (copied.__dict__, copied.__pydantic_extra__, copied.__pydantic_private__)
+    for values in cast("tuple[dict[str, object] | None, ...]", parts):
+        for name, value in (values or {}).items():
+            if values is not None and not isinstance(value, _UNCHANGEABLE):
+                values[name] = _copy_of(value)
+    return copied
+
+
+def claim_folder(task_id: str, tasks: Mapping[str, Task], folders: dict[str, str]) -> None:
+    """Note the folder of a task's id in ``folders``, unless it is just the id, as most are.
+
+    Raises:
+        DatasetError: the id is taken, or differs from another one only in case.
+    """
+    folder = normalize("NFC", task_id).casefold()
+    other = folders.get(folder) or (folder if folder in tasks else task_id)
+    if other != task_id:
+        raise DatasetError(
+            f"the task ids {other!r} and {task_id!r} name the same folder on some disks",
+            hint="Give each task an id that differs in more than case.",
+        )
+    if task_id in tasks:
+        message = f"the task id {task_id!r} occurs twice"
+        raise DatasetError(message, hint="Give each task an id of its own.")
+    if folder != task_id:
+        folders[folder] = task_id
+
+
+def without_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:
+    """Return a task without the fields that only the grader may see.
+
+    Raises:
+        RunnerDefinitionError: its class declares one of them.
+    """
+    if declared := sorted(evaluator_fields.intersection(type(task).model_fields)):
+        raise RunnerDefinitionError(
+            f"{type(task).__name__} declares {', '.join(declared)}, which EVALUATOR_FIELDS "
+            "keeps from generate()",
+            hint="Take it out of one of the two in runner/benchmark.py.",
+        )
+    hidden = evaluator_fields.intersection(task.model_extra or {})
+    if not hidden:
+        return task
+    kept = {name: value for name, value in task if name not in hidden}
+    return type(task).model_construct(_fields_set=task.model_fields_set - hidden, **kept)
+
+
+def _copy_of(value: object) -> object:
+    try:
+        return deepcopy(value)
+    except Exception:  # noqa: BLE001 (such as a lock, or whatever an author's class raises)
+        return value

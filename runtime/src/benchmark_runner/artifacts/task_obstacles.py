@@ -1,0 +1,29 @@
+"""Obstacles in the folder of a task: what an agent has put in the place of our files there."""
+
+from pathlib import Path
+
+from benchmark_runner.artifacts.attempts import MOVING_FOLDER
+from benchmark_runner.artifacts.storage import Storage
+
+__all__ = ["RESULT_FILES", "clear_way"]
+
+#: The files with the results of a task.
+RESULT_FILES = ("generation.json", "eval.json")
+_FILES = (*RESULT_FILES, *(f".{name}.tmp" for name in RESULT_FILES))
+_FOLDERS = ("agent_logs", "attempts", f"attempts/{MOVING_FOLDER}", "attempts/evals")
+
+
+def clear_way(storage: Storage, task_dir: Path) -> list[Path]:
+    """Set aside what is no file or folder of ours, and make accessible what is one.
+
+    Returns:
+        The new paths of what was set aside.
+
+    Raises:
+        ArtifactError: the disk refuses.
+    """
+    if aside := storage.make_usable(task_dir, folder=True):
+        return [aside]
+    found = [storage.make_usable(task_dir / name, folder=True) for name in _FOLDERS]
+    found += [storage.make_usable(task_dir / name, folder=False) for name in _FILES]
+    return [path for path in found if path is not None]

@@ -1,0 +1,59 @@
+"""Errors of a process that may not open, start or use any more, and what to do about them."""
+
+from __future__ import annotations
+
+import errno
+from typing import NamedTuple
+
+
+class Shortage(NamedTuple):
+    """A limit of the system that was reached, in words without quotes."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+_FILES = Shortage(
+    "TooManyOpenFiles",
+    "this process may not open any more files or connections",
+    "Raise the limit (ulimit -n 4096), or give a lower --parallelism.",
+)
+_THREADS = Shortage(
+    "TooManyThreads",
+    "this process may not start any more threads or processes",
+    "Raise the limit (ulimit -u, or that of the container), or give a lower --parallelism.",
+)
+_MEMORY = Shortage(
+    "OutOfMemory",
+    "there is not enough memory",
+    "Raise the limit (ulimit -v, or that of the container), or give a lower --parallelism.",
+)
+_BY_NUMBER = {
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.EAGAIN: _THREADS,
+    errno.ENOMEM: _MEMORY,
+}
+#: Parts of messages of errors that have no number.
+_BY_TEXT = {
+    "too many open files": _FILES,
+    "can't start new thread": _THREADS,
+    "cannot allocate memory": _MEMORY,
+    "failed to map segment": _MEMORY,
+}
+
+
+def shortage_in(error: BaseException | None) -> Shortage | None:
+    """Return the shortage that an error comes from; ``None`` if it is another one."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return _MEMORY
+        if isinstance(error, OSError) and error.errno in _BY_NUMBER:
+            return _BY_NUMBER[error.errno]
+        if isinstance(error, (ImportError, RuntimeError)):
+            text = str(error).lower()
+            if found := next((_BY_TEXT[part] for part in _BY_TEXT if part in text), None):
+                return found
+        error = error.__cause__ or error.__context__
+    return None
