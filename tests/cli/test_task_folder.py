@@ -46,7 +46,7 @@ MISDEEDS = {
     "eval is a pipe": "os.mkfifo(folder / 'eval.json')",
     "temporary file is a folder": "(folder / '.eval.json.tmp' / 'x').mkdir(parents=True)",
     "logs are a pipe": "log_dir.rmdir(); os.mkfifo(log_dir)",
-    "attempts are a file": "(folder / 'attempts').exists() or (folder / 'attempts').write_text('x')",
+    "attempts are a file": "a = folder / 'attempts'; a.exists() or a.write_text('x')",
     "moving is full": "(folder / 'attempts/.moving/agent_logs/x').mkdir(parents=True)",
 }
 

@@ -170,7 +170,7 @@ class TestEnding:
         run.script(3)
         write = Storage.write
 
-        def refuse_t2(storage: Storage, path: Path, *content: Any, **options: Any) -> None:
+        def refuse_t2(storage: Storage, path: Any, *content: Any, **options: Any) -> None:
             if path == run.artifacts.generation_path("t2"):
                 raise ArtifactError(f"{path}: can't be written")
             write(storage, path, *content, **options)

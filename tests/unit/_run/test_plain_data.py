@@ -129,7 +129,7 @@ def test_every_unusable_field_is_named() -> None:
 
 
 def test_plain_result_is_a_copy() -> None:
-    """What an agent changes later is not in the result."""
+    """A later change of an agent is not in the result."""
     result = generation()
     found = plain(result, GenerationResult, "generate()")
     assert found == result

@@ -97,7 +97,7 @@ FILES = ["generation.json", "eval.json", ".generation.json.tmp", ".eval.json.tmp
 def test_what_replaces_a_folder_is_set_aside(
     artifacts: RunArtifacts, folder: str, leave: Leave
 ) -> None:
-    """What stands in the place of a folder of ours is set aside."""
+    """An obstacle in the place of a folder of ours is set aside."""
     path = artifacts.task_dir("t1") / folder
     clear(path)
     leave(path)
@@ -109,7 +109,7 @@ def test_what_replaces_a_folder_is_set_aside(
 def test_what_replaces_a_file_is_set_aside(
     artifacts: RunArtifacts, name: str, leave: Leave
 ) -> None:
-    """What stands in the place of a file of ours is set aside."""
+    """An obstacle in the place of a file of ours is set aside."""
     path = artifacts.task_dir("t1") / name
     clear(path)
     leave(path)

@@ -125,7 +125,6 @@ def new_config(
         task_source=source.kind,
         dataset_name=runner.dataset_name,
         dataset_version=runner.dataset_version,
-        dataset_file=None if file is None else str(file.resolve()),
         dataset_file=None if file is None else str(absolute(file).resolve()),
         payload_schema=runner.payload_schema,
         payload_type=runner.PAYLOAD_TYPE,
