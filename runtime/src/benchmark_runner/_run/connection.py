@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.task_content import json_row
 from benchmark_runner._run.task_source import TaskSource, call_load_tasks
+from benchmark_runner._surroundings import absolute
 from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def _dataset_of_file(
     """Return the tasks that ``runner`` has loaded, with the references that it does not keep."""
     from benchmark_runner.local.datasets import LocalDatasets
 
+    file = file and absolute(file)  # the author's code may have changed the working directory
     name = runner.dataset_name or (file.stem if file else "default")
     rows = _rows_of_file(file, {task.id for task in runner.registered_tasks()})
     if rows is None:  # only an author's own loader can read them

@@ -114,7 +114,7 @@ def _number(value: object, least: float, most: float) -> int | float:
             return number
     except (OverflowError, ValueError):
         pass
-    message = "a number that is too large, negative or not finite"
+    message = "not a finite number" if least < 0 else "not a number from 0 to 10^15"
     raise ValueError(message)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from benchmark_runner._concurrency.author_calls import call_either
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
+from benchmark_runner._surroundings import absolute
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
@@ -108,7 +109,7 @@ def _folder_name(task_id: str) -> str:
 
 def _question(file: Path | None) -> str:
     try:
-        return Path(file or "").read_text(encoding="utf-8-sig").strip()
+        return absolute(Path(file or "")).read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         reason, hint = (
             error.strerror or str(error),
@@ -120,7 +121,7 @@ def _question(file: Path | None) -> str:
 
 
 def _existing(file: Path) -> str:
-    if not file.exists():
+    if not absolute(file).exists():
         raise DatasetError(
             f"{file}: no such file", hint="Give the dataset's path with --dataset-file."
         )

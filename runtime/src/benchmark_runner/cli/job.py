@@ -22,7 +22,6 @@ from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.workflow import Outcome, Workflow
-from benchmark_runner._surroundings import absolute
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.cli.console import (
@@ -93,9 +92,6 @@ def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettin
 def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> Job:
     part = part_arguments(request)
     request = replace(request, task_ids=named_tasks(request.task_ids, request.task_file))
-    for name in ("dataset_file", "problem"):  # the author's code may change the folder
-        if (path := getattr(request, name)) is not None:
-            request = replace(request, **{name: absolute(path)})
     check_flags(request, service)
     benchmark = open_benchmark(settings, use_env_file=request.problem is None)
     service = replace(service, url=benchmark.service_url(service.url))
