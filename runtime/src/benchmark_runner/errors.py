@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from benchmark_runner.schemas import Phase
@@ -41,7 +42,7 @@ __all__ = [
     "DatasetError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
     "QuotaExceededError", "RejectedRequestError", "RunIdentityError", "RunLockedError",
     "RunPausedError", "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError",
-    "UnsupportedError", "UsageError", "describe", "place_of", "traceback_of",
+    "UnsupportedError", "UsageError", "describe", "own_frame", "place_of", "traceback_of",
 ]  # fmt: skip
 
 
@@ -84,6 +85,13 @@ class RunIdentityError(UsageError):
 
 class RunPausedError(BenchmarkRunnerError):
     """No new task was started, because of costs or errors; finished tasks are kept."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, resume_with: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.resume_with = resume_with
+        """The flags with which a resume redoes what was in vain."""
 
 
 class ArtifactError(BenchmarkRunnerError):
@@ -189,8 +197,12 @@ def place_of(error: BaseException) -> str:
     """Return the file and line where ``error`` was raised, in the author's code if possible."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
+    frame = own_frame(traceback.extract_tb(error.__traceback__))
+    return f"{frame.filename}, line {frame.lineno}" if frame else "unknown place"
+
+
+def own_frame(frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary | None:
+    """Return the innermost frame in the author's code, or else the innermost; ``None`` of none."""
     foreign = ("<", *sysconfig.get_paths().values(), str(Path(__file__).parent))
     own = [frame for frame in frames if not frame.filename.startswith(foreign)]
-    last = (own or frames)[-1:]
-    return f"{last[0].filename}, line {last[0].lineno}" if last else "unknown place"
+    return next(reversed(own or frames), None)

@@ -10,7 +10,7 @@ import pytest
 from benchmark_runner._run.caps import IDENTICAL_ERRORS, Caps
 from benchmark_runner._spend import Spend
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.schemas import GenerationResult, GenerationStatus
+from benchmark_runner.schemas import GenerationResult, GenerationStatus, TokenUsage
 from tests.fakes import spend_on_disk
 
 if TYPE_CHECKING:
@@ -183,3 +183,57 @@ class TestIdenticalErrors:
         assert caps.reached() is None
         count(caps, failed(None))
         assert "no reason given" in said(caps)
+
+
+def timed_out(**signs: object) -> GenerationResult:
+    return GenerationResult(status=GenerationStatus.MAX_TIME, error="no answer within 1 s", **signs)
+
+
+class TestSilentTimeouts:
+    def test_ten_timeouts_without_a_sign_pause_the_run(self) -> None:
+        """Ten timeouts in a row without a sign of an answer pause the run."""
+        caps = Caps()
+        count(caps, GenerationResult(), *[timed_out()] * 9)
+        assert caps.reached() is None
+        count(caps, timed_out(usage=TokenUsage(input=0, output=None), cost=0.0))
+        reached = caps.reached()
+        assert reached is not None
+        assert reached.resume_with == ("--retry-timeouts",)
+        assert said(caps) == (
+            "paused after 10 generations ran out of time, without a success and without any sign "
+            "of an answer in between: no answer within 1 s"
+        )
+
+    @pytest.mark.parametrize(
+        "between",
+        [
+            GenerationResult(answer="42"),
+            GenerationResult(status=GenerationStatus.MAX_TURNS),
+            timed_out(usage=TokenUsage(output=1)),
+            timed_out(total_turns=1),
+            timed_out(answer="half an ans"),
+            timed_out(cost=0.01),
+            failed().model_copy(update={"total_turns": 3}),
+        ],
+    )
+    def test_sign_of_an_answer_resets_the_count(self, between: GenerationResult) -> None:
+        """Any sign that a model answered in between resets the count."""
+        caps = Caps()
+        count(caps, *[timed_out()] * 9, between, *[timed_out()] * 9)
+        assert caps.reached() is None
+        assert caps.reached_at_end() is None
+
+    def test_errors_in_between_are_no_sign(self) -> None:
+        """Errors in between, such as those of the same outage, are no sign of an answer."""
+        caps = Caps()
+        count(caps, *[timed_out(), failed()] * 10)
+        assert "ran out of time" in said(caps)
+
+    def test_last_tasks_count_if_none_was_answered(self) -> None:
+        """At the end of a run, ten timeouts count only if no task was answered."""
+        caps = Caps()
+        count(caps, *[timed_out()] * 10)
+        assert caps.reached_at_end() is not None
+        caps = Caps()
+        count(caps, GenerationResult(), *[timed_out()] * 20)
+        assert caps.reached_at_end() is None

@@ -67,5 +67,7 @@ async def _in_thread(call: Callable[[], T], name: str) -> T:
         except BaseException as error:  # noqa: BLE001 (raised in the awaiting task)
             done.set_exception(error)
 
-    threading.Thread(target=work, name=name, daemon=True).start()
+    # As a local variable, it is found by what tells where a call waits.
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
     return await asyncio.wrap_future(done)

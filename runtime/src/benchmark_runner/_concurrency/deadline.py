@@ -1,10 +1,11 @@
 """Calls of an author's methods under a time limit of the framework."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._concurrency.stacks import Wait, wait_of
 
 ResultT = TypeVar("ResultT")
 
@@ -14,6 +15,10 @@ CANCEL_GRACE = 5.0
 
 class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not an error)
     """The framework's time limit was reached; never raised for the author's own time-outs."""
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.place)
+        self.wait = wait
 
 
 class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not an error)
@@ -29,6 +34,7 @@ async def call_within(
     call: Callable[[], Awaitable[ResultT] | ResultT],
     seconds: float | None,
     not_counted: Callable[[], float] = lambda: 0.0,
+    tasks: Callable[[], Iterable[asyncio.Task[Any]]] = tuple,
 ) -> ResultT:
     """Call an author's method, in a thread if it is not a coroutine function.
 
@@ -38,6 +44,7 @@ async def call_within(
         seconds: The time limit; ``None`` or 0 or less means none.
         not_counted: Returns the seconds for which other tasks have blocked the event loop so
             far; those during the call do not count.
+        tasks: Returns the asyncio tasks that the call has started.
 
     Raises:
         DeadlineExceeded: the call was cancelled, or abandoned in its thread.
@@ -54,8 +61,9 @@ async def call_within(
             raise CancelledWithResult(running.result()) from None
         raise
     if not done:
+        wait = wait_of(running, tasks())
         await _cancel(running)
-        raise DeadlineExceeded
+        raise DeadlineExceeded(wait)
     if not running.cancelled() and isinstance(running.exception(), GeneratorExit):
         # Raised on, it would end every coroutine between here and the loop.
         raise RuntimeError(f"{name} raised GeneratorExit")

@@ -94,6 +94,11 @@ class LoopWatch:
                 lost += stalled
             return lost
 
+    def tasks_of(self, task_id: str) -> list[asyncio.Task[Any]]:
+        """Return the asyncio tasks that belong to a task of the run, and are not done."""
+        owned = [*self._owners.items()]
+        return [task for task, owner in owned if owner == task_id and not task.done()]
+
     def _beat(self) -> None:
         with self._lock:
             if monotonic() - self._due > _IN_TIME:

@@ -113,7 +113,7 @@ class Engine:
                 raise _first_of(errors) from None
         if self._disk_error is not None:
             raise self._disk_error
-        return self._refused_by or self._paused_by
+        return self._refused_by or self._paused_by or self._caps.reached_at_end()
 
     async def check_grader(self) -> BenchmarkRunnerError | None:
         """Return the error that says so if the service became another version meanwhile."""

@@ -16,7 +16,7 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._tasks import own_copy
 from benchmark_runner._versions import Code
-from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
     Failure,
@@ -97,10 +97,13 @@ class GenerationStep(Step):
         call = partial(generate, task, session.config.model, llm_config=settings, log_dir=log_dir)
         result, error = await self.call(task_id, generate, call, limit)
         if isinstance(error, DeadlineExceeded):
+            wait, write = error.wait, self.session.artifacts.write_log
+            await self.disk.try_write(write, task.id, TIMEOUT_LOG, wait.stack)
+            place = f"; it waited in {wait.place}" if wait.place else ""
             return GenerationResult(
                 task_id=task_id,
                 status=GenerationStatus.MAX_TIME,
-                error=f"no answer within {limit:g} s",
+                error=f"no answer within {limit:g} s{place}",
                 stop_reason="max_time",
             )
         return await self._checked(task_id, result, error)

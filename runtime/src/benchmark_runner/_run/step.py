@@ -33,9 +33,10 @@ class Step:
         ``DeadlineExceeded`` is among the errors; of the framework, only what cancels is raised.
         """
         not_counted = partial(self.watch.lost_by_others, task_id)
+        tasks = partial(self.watch.tasks_of, task_id)
         try:
             with OwnerScope(task_id):
-                return await call_within(method, call, seconds, not_counted), None
+                return await call_within(method, call, seconds, not_counted, tasks), None
         except CancelledWithResult:
             raise
         except asyncio.CancelledError as error:

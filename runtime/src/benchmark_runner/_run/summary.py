@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import cast
 
+from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import why_eval_is_owed
@@ -31,6 +32,8 @@ from benchmark_runner.schemas import (
     ScoreCounts,
 )
 
+#: Number of unusual stops that are not worth a line.
+_A_FEW = 3
 _FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations are on disk."
 
 
@@ -61,6 +64,8 @@ class RunSummary:
         without_eval: Tasks whose generation is not evaluated yet.
         without_score: Evaluated tasks without a task score.
         did_not_complete: Number of tasks that ran out of time or turns.
+        silent: Tasks that ran out of time without any sign that a model answered.
+        unusual_stops: Tasks whose answer is not a whole one, by the reason.
         graded: Tasks with a grade, by grader.
     """
 
@@ -72,12 +77,23 @@ class RunSummary:
     without_eval: list[str] = field(default_factory=list[str])
     without_score: list[str] = field(default_factory=list[str])
     did_not_complete: int = 0
+    silent: list[str] = field(default_factory=list[str])
+    unusual_stops: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
 
     @property
     def complete(self) -> bool:
         """True if each task has a grade, or ran out of time or turns."""
         return not (self.failures or self.without_generation or self.without_eval)
+
+    @property
+    def many_unusual_stops(self) -> dict[str, list[str]]:
+        """The unusual stops of more than a few tasks, or of most."""
+        return {
+            reason: task_ids
+            for reason, task_ids in self.unusual_stops.items()
+            if len(task_ids) > _A_FEW or 2 * len(task_ids) > self.counts.attempted
+        }
 
     @property
     def mean(self) -> float | None:
@@ -142,6 +158,10 @@ class Summariser:
             return None
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
+        if is_silent_timeout(generation):
+            summary.silent.append(task_id)
+        if (reason := unusual_stop(generation)) is not None:
+            summary.unusual_stops.setdefault(reason, []).append(task_id)
         result = task.evaluation
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1

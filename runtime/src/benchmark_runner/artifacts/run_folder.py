@@ -45,10 +45,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 #: In a task's ``agent_logs/``: the traceback of its generation, or its evaluation.
 TRACEBACK_LOG = "traceback.log"
 EVAL_TRACEBACK_LOG = "eval-traceback.log"
-#: Likewise: the stack of code that blocked the event loop.
-BLOCKED_LOG = "blocked.log"
+#: Likewise: the stack of code that blocked the event loop, or that ran out of time.
+BLOCKED_LOG, TIMEOUT_LOG = "blocked.log", "timeout.log"
 
-__all__ = ["BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TRACEBACK_LOG", "RunArtifacts"]
+__all__ = ["BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TIMEOUT_LOG", "TRACEBACK_LOG", "RunArtifacts"]
 
 
 class RunArtifacts(ConfigFile):

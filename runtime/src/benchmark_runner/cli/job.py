@@ -38,7 +38,7 @@ from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warnin
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
 from benchmark_runner.cli.validation import check_flags, named_tasks
-from benchmark_runner.errors import BenchmarkRunnerError
+from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
 
 ResultT = TypeVar("ResultT")
 
@@ -68,7 +68,9 @@ class Job:
         of_problem = outcome.config.task_source == "problem"
         unfinished = of_problem or exit_code(outcome, self.request) != 0
         part = self.part if unfinished else ()
-        return self._commands.resume(outcome.config, part=part, last=self.request.command)
+        stopped_by = outcome.stopped_by
+        more = stopped_by.resume_with if isinstance(stopped_by, RunPausedError) else ()
+        return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
 
     @property
     def _commands(self) -> NextCommands:

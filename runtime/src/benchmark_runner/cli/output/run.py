@@ -15,6 +15,7 @@ from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.console import error_content
 from benchmark_runner.cli.output.totals import (
+    answer_lines,
     cost_line,
     counts_text,
     failure_lines,
@@ -22,7 +23,8 @@ from benchmark_runner.cli.output.totals import (
     tasks_text,
 )
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.json_facts import failure_facts, interval_facts
+from benchmark_runner.errors import RunPausedError
+from benchmark_runner.results.json_facts import answer_facts, failure_facts, interval_facts
 from benchmark_runner.results.phrases import dataset_label, missing_text, score_notes
 from benchmark_runner.schemas import ScoreResult
 
@@ -46,6 +48,7 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
         "failures": failure_facts(outcome.overall),
+        **answer_facts(outcome.overall),
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
         "cost": outcome.overall.spend.dollars,
         "cost_unknown": outcome.overall.spend.unknown,
@@ -107,6 +110,7 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
         yield f"Dataset  {dataset_label(outcome.config)}"
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
+    yield from answer_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, request)
     if outcome.masked:
         yield f"Warning: a key was masked in the answer of: {some_ids(outcome.masked)}"
@@ -139,4 +143,6 @@ def _why_no_score(outcome: Outcome, request: RunRequest) -> str:
     missing = missing_text(outcome.overall, errors=True)
     if request.command == "score" and missing:
         return f"No score written: {missing}. --force scores it all the same."
-    return f"No score yet: {missing or 'the service did not give one'}"
+    is_paused = isinstance(outcome.stopped_by, RunPausedError)
+    why = "the run is paused" if is_paused else "the service did not give one"
+    return f"No score yet: {missing or why}"

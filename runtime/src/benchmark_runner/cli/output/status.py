@@ -8,6 +8,7 @@ from benchmark_runner._text import age
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
 from benchmark_runner.cli.output.totals import (
+    answer_lines,
     cost_line,
     error_text,
     failure_lines,
@@ -18,6 +19,7 @@ from benchmark_runner.cli.output.totals import (
 from benchmark_runner.cli.resume_command import skips_eval
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import (
+    answer_facts,
     config_facts,
     failure_facts,
     grader_facts,
@@ -94,6 +96,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
         if count:
             yield f"  {count:>6} {state}"
     yield from failure_lines(summary, view.artifacts)
+    yield from answer_lines(summary, view.artifacts)
     if summary.spend.dollars:
         yield cost_line(summary.spend)
     if tokens := token_text(scan.tokens):
@@ -136,6 +139,7 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "last_generation_at": scan.last_ended and scan.last_ended.isoformat(),
         "graded_by": grader_facts(summary),
         "failures": failure_facts(summary),
+        **answer_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
         "cost": summary.spend.dollars,
         "cost_unknown": summary.spend.unknown,

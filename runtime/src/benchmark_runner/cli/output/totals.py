@@ -7,7 +7,12 @@ from pathlib import Path
 from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._spend import Spend
 from benchmark_runner._text import dollars, plural, some_ids
-from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.artifacts.run_folder import (
+    EVAL_TRACEBACK_LOG,
+    TIMEOUT_LOG,
+    TRACEBACK_LOG,
+    RunArtifacts,
+)
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
@@ -95,6 +100,18 @@ def failure_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]
         yield from _group_lines(group, artifacts)
     if (hidden := len(summary.failures) - _MAX_GROUPS) > 0:
         yield f"  … and {plural(hidden, 'more kind')} of failure"
+
+
+def answer_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]:
+    """Yield the timeouts without a sign of an answer, and the answers that are not whole ones."""
+    if silent := summary.silent:
+        timeouts = plural(len(silent), "timeout")
+        yield f"No sign of an answer in {timeouts} (no token, no turn): {some_ids(silent)}"
+        log = artifacts.agent_logs_dir(silent[0]) / TIMEOUT_LOG
+        if log.is_file():
+            yield f"  where it waited: {short_path(log)}"
+    for reason, task_ids in sorted(summary.many_unusual_stops.items()):
+        yield f"Stopped by {reason!r}: {plural(len(task_ids), 'answer')}: {some_ids(task_ids)}"
 
 
 def cost_line(spend: Spend) -> str:
