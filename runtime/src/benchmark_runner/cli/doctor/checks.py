@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark_runner._secrets import user_info
@@ -19,6 +19,7 @@ from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not
 from benchmark_runner.cli.doctor.processes import ProgramError
 from benchmark_runner.cli.doctor.runner import Opened, check_reachable, describe_runner, load
 from benchmark_runner.cli.doctor.runtime import check_namesake, check_runtime
+from benchmark_runner.cli.doctor.task_scores import advice_on_task_scores
 from benchmark_runner.cli.doctor.updates import check_conflicts, check_releases
 from benchmark_runner.errors import BenchmarkRunnerError, describe
 
@@ -82,7 +83,12 @@ class Checks:
         if isinstance(self.opened, BenchmarkRunnerError):
             raise self.opened
         self._runner = await load(*self.opened)
-        return describe_runner(*self.opened, self._runner)
+        benchmark, service = self.opened
+        finding = describe_runner(benchmark, service, self._runner)
+        if finding.status == "ok":
+            advice = advice_on_task_scores(benchmark.results_dir(None), self._runner)
+            finding = replace(finding, advice=advice)
+        return finding
 
     async def _check_service(self) -> Finding:
         self._need_network()

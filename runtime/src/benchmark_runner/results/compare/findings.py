@@ -103,8 +103,8 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     for name, side in {"A": comparison.a, "B": comparison.b}.items():
         if unknown := tuple(side.scan.summary.without_score):
             text = f"task_score() in runner/benchmark.py finds no score in {len(unknown)} result(s)"
-            is_obstacle = comparison.effect is None
-            yield Finding(Concern.NO_TASK_SCORE, f"{text} of {name}", is_obstacle, unknown)
+            knows_none = len(unknown) == side.scan.summary.counts.scored
+            yield Finding(Concern.NO_TASK_SCORE, f"{text} of {name}", knows_none, unknown)
     if _differ(a.payload_schema, b.payload_schema):
         text = f"A has answers of the schema {a.payload_schema}, B of {b.payload_schema}"
         yield Finding(Concern.PAYLOAD_SCHEMA, text, True)
