@@ -88,7 +88,7 @@ def test_other_editable_runner_is_refused(environment: Environment) -> None:
             assert ended.code in (1, 2)
             said = f"{script} would run the agent of {name}: both have a package named 'runner'"
             assert said in " ".join((ended.out + ended.err).split())
-        assert environment.call(name, *RUN, first=first).code == 0
+        assert environment.call(name, "runs", first=first).code == 0
     assert not (other / "results").exists()
 
 
