@@ -182,15 +182,20 @@ class BadResponseError(ServiceError):
 
 def describe(error: BaseException) -> str:
     """Return ``TypeName: message``; the name alone for exceptions without a message."""
-    if isinstance(error, BenchmarkRunnerError):
-        return f"{type(error).__name__}: {error.message}"
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = str(error.message if isinstance(error, BenchmarkRunnerError) else error).strip()
+    except BaseException as failure:  # noqa: BLE001 (an author's __str__())
+        text = f"its message can't be shown: __str__() raised {type(failure).__name__}"
+    return f"{name}: {text}" if text else name
 
 
 def traceback_of(error: BaseException) -> str:
     """Return the whole traceback, for a log."""
-    return "".join(traceback.format_exception(error))
+    try:
+        return "".join(traceback.format_exception(error))
+    except BaseException:  # noqa: BLE001 (an author's exception class)
+        return "".join([*traceback.format_tb(error.__traceback__), describe(error), "\n"])
 
 
 def place_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner._concurrency import deadline, loop_watch
 from benchmark_runner._concurrency.deadline import DeadlineExceeded, call_within
-from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope, Stall
+from benchmark_runner._concurrency.loop_watch import LoopWatch, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,8 +57,7 @@ class Watched:
         def lost() -> float:
             return self.watch.lost_by_others(task_id)
 
-        with OwnerScope(task_id):
-            return await call_within(agent, agent, limit, lost)
+        return await call_within(agent, agent, limit, lost, task_id=task_id)
 
 
 reported = threading.Event()
@@ -165,9 +164,9 @@ class TestReporting:
         def wait() -> bool:
             return enough.wait(TOO_LONG)
 
-        with watched.watch, OwnerScope("t1"):
+        with watched.watch:
             counting = asyncio.create_task(count_beats())
-            assert await call_within(wait, wait, None)
+            assert await call_within(wait, wait, None, task_id="t1")
             await counting
         assert "t1" not in [blocked.task_id for blocked in watched.reports]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._concurrency.deadline import DeadlineExceeded, call_within
-from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope
+from benchmark_runner._concurrency.loop_watch import LoopWatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,12 +38,8 @@ async def ask_in_a_group() -> None:
 
 async def wait_of(function: Callable[[], Awaitable[None] | None]) -> Wait:
     """Return what a call waits for that has no time left."""
-    with (
-        LoopWatch(lambda _stall: None) as watch,
-        OwnerScope("t1"),
-        pytest.raises(DeadlineExceeded) as caught,
-    ):
-        await call_within(function, function, 0.05, tasks=lambda: watch.tasks_of("t1"))
+    with LoopWatch(lambda _stall: None), pytest.raises(DeadlineExceeded) as caught:
+        await call_within(function, function, 0.05)
     return caught.value.wait
 
 

@@ -4,10 +4,14 @@ import asyncio
 import concurrent.futures
 import contextvars
 import inspect
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
+from benchmark_runner._concurrency.author_scope import current_call
+from benchmark_runner._concurrency.forked_child import ending_children, ending_in_children
+from benchmark_runner._concurrency.interruption import is_interrupted
 from benchmark_runner.errors import describe
 
 T = TypeVar("T")
@@ -31,18 +35,37 @@ async def call_either(
     A function ``name`` that tries to end the process raises a ``RuntimeError``.
     """
     try:
-        if _is_coroutine_function(function):
-            outcome = call()
-        else:
-            outcome = await _in_thread(call, name)
-        if inspect.isawaitable(outcome):
-            return await cast("Awaitable[T]", outcome)
+        with ending_children():
+            outcome = call() if _is_coroutine_function(function) else await _in_thread(call, name)
+            if inspect.isawaitable(outcome):
+                outcome = await cast("Awaitable[T]", outcome)
+        if is_interrupted() and (author := current_call()) is not None:
+            author.is_late = True
         return cast("T", outcome)
     except (Exception, asyncio.CancelledError, GeneratorExit):
         raise
     except BaseException as error:
         # SystemExit, or a panic of a compiled library: this call failed, the process goes on.
         raise RuntimeError(f"{name} raised {describe(error)}") from error
+
+
+def call_plain(function: Callable[..., T], *arguments: object) -> T:
+    """Return what an author's plain function returns, called here.
+
+    One that tries to end the process raises a ``RuntimeError``; Ctrl-C ends it where it is not
+    handled otherwise.
+    """
+    try:
+        with ending_children():
+            return function(*arguments)
+    except Exception:
+        raise
+    except BaseException as error:
+        by_signal = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if isinstance(error, KeyboardInterrupt) and by_signal:
+            raise
+        name = getattr(function, "__name__", type(function).__name__)
+        raise RuntimeError(f"{name}() raised {describe(error)}") from error
 
 
 def _is_coroutine_function(function: Callable[..., object]) -> bool:
@@ -59,7 +82,7 @@ async def _in_thread(call: Callable[[], T], name: str) -> T:
 
     def work() -> None:
         try:
-            done.set_result(context.run(call))
+            done.set_result(context.run(ending_in_children, call))
         except _UNFIT_FOR_A_FUTURE as error:
             failure = RuntimeError(f"{name} raised {describe(error)}")
             failure.__cause__ = error

@@ -1,10 +1,11 @@
 """Calls of an author's methods under a time limit of the framework."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._concurrency.author_scope import AuthorCall
 from benchmark_runner._concurrency.stacks import Wait, wait_of
 
 ResultT = TypeVar("ResultT")
@@ -22,11 +23,16 @@ class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not an error)
 
 
 class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not an error)
-    """The call returned although its caller was cancelled; the result is kept."""
+    """The call returned although its caller was cancelled.
 
-    def __init__(self, result: object) -> None:
+    ``is_late`` is True if a signal had come before: the result may be that of a child process
+    which died of the same signal.
+    """
+
+    def __init__(self, result: object, *, is_late: bool = False) -> None:
         super().__init__("returned although it was cancelled")
         self.result = result
+        self.is_late = is_late
 
 
 async def call_within(
@@ -34,9 +40,10 @@ async def call_within(
     call: Callable[[], Awaitable[ResultT] | ResultT],
     seconds: float | None,
     not_counted: Callable[[], float] = lambda: 0.0,
-    tasks: Callable[[], Iterable[asyncio.Task[Any]]] = tuple,
+    *,
+    task_id: str | None = None,
 ) -> ResultT:
-    """Call an author's method, in a thread if it is not a coroutine function.
+    """Call an author's method in a scope of its own; in a thread if it is not a coroutine function.
 
     Args:
         function: The method; a ``TimeoutError`` of its own passes through unchanged.
@@ -44,30 +51,51 @@ async def call_within(
         seconds: The time limit; ``None`` or 0 or less means none.
         not_counted: Returns the seconds for which other tasks have blocked the event loop so
             far; those during the call do not count.
-        tasks: Returns the asyncio tasks that the call has started.
+        task_id: The task of the run that the call is for, if any.
 
     Raises:
         DeadlineExceeded: the call was cancelled, or abandoned in its thread.
-        CancelledWithResult: the caller was cancelled just when the call returned.
+        CancelledWithResult: the call returned when the caller was cancelled, or a signal had come.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"
-    running = asyncio.ensure_future(call_either(function, call, name))
+    author = AuthorCall(name, task_id)
+    running = author.start(call_either(function, call, name))
+    try:
+        return await _outcome(author, running, seconds, not_counted)
+    finally:
+        author.end()
+
+
+async def _outcome(
+    author: AuthorCall,
+    running: asyncio.Task[ResultT],
+    seconds: float | None,
+    not_counted: Callable[[], float],
+) -> ResultT:
     limit = seconds if seconds is not None and seconds > 0 else None
     try:
         done = await _done_within(running, limit, not_counted)
     except asyncio.CancelledError:
         await _cancel(running)
         if running.done() and not running.cancelled() and running.exception() is None:
-            raise CancelledWithResult(running.result()) from None
+            raise CancelledWithResult(running.result(), is_late=author.is_late) from None
         raise
-    if not done:
-        wait = wait_of(running, tasks())
+    wait = None if done else wait_of(running, author.tasks())
+    if wait is not None:
         await _cancel(running)
+    author.fail_by_exits()
+    if author.failure is not None:
+        _retrieve(running)
+        raise author.failure
+    if wait is not None:
         raise DeadlineExceeded(wait)
     if not running.cancelled() and isinstance(running.exception(), GeneratorExit):
         # Raised on, it would end every coroutine between here and the loop.
-        raise RuntimeError(f"{name} raised GeneratorExit")
-    return running.result()
+        raise RuntimeError(f"{author.name} raised GeneratorExit")
+    result = running.result()
+    if author.is_late:
+        raise CancelledWithResult(result, is_late=True)
+    return result
 
 
 def is_cancelled() -> bool:
@@ -111,5 +139,10 @@ async def _ended_within(running: asyncio.Future[ResultT], seconds: float | None)
 async def _cancel(running: asyncio.Future[ResultT]) -> None:
     running.cancel()
     await asyncio.wait({running}, timeout=CANCEL_GRACE)
+    _retrieve(running)
+
+
+def _retrieve(running: asyncio.Future[ResultT]) -> None:
+    """Take the exception of a call that nobody wants to know, so that asyncio does not log it."""
     if running.done() and not running.cancelled():
-        running.exception()  # retrieved, so that asyncio does not log it
+        running.exception()

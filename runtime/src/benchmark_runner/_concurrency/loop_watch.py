@@ -8,22 +8,18 @@ import asyncio
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar, Token
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Self, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Self
 
-T = TypeVar("T")
+from benchmark_runner._concurrency.author_scope import AuthorTask, new_task
 
 #: Seconds after which a task that blocks the loop is reported.
 BLOCKED_AFTER = 5.0
 #: Seconds between two beats of the loop, and the delay that is still in time.
 _BEAT = 0.25
 _IN_TIME = 0.05
-
-_owner: ContextVar[str | None] = ContextVar("owner", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +29,6 @@ class Stall:
     task_id: str | None
     seconds: float
     stack: str
-
-
-class OwnerScope:
-    """A block whose asyncio tasks, and those that they start, belong to a task of the run."""
-
-    def __init__(self, task_id: str) -> None:
-        self._task_id = task_id
-
-    def __enter__(self) -> None:
-        self._before: Token[str | None] = _owner.set(self._task_id)
-
-    def __exit__(self, *exc_info: object) -> None:
-        _owner.reset(self._before)
-
-
-def current_owner() -> str | None:
-    """Return the id of the task that the current code belongs to; ``None`` if to none."""
-    return _owner.get()
 
 
 class LoopWatch:
@@ -64,7 +42,6 @@ class LoopWatch:
         self._on_stall = on_stall
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._owners: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
         self._left = threading.Event()
         self._lock = threading.Lock()
         self._due = self._charged_until = monotonic()
@@ -75,7 +52,7 @@ class LoopWatch:
 
     def __enter__(self) -> Self:
         self._factory_before = self._loop.get_task_factory()
-        self._loop.set_task_factory(self._new_task)
+        self._loop.set_task_factory(new_task)
         self._schedule_beat()
         threading.Thread(target=self._watch, name="loop-watch", daemon=True).start()
         return self
@@ -93,11 +70,6 @@ class LoopWatch:
             if stalled > _IN_TIME and self._suspect != task_id:
                 lost += stalled
             return lost
-
-    def tasks_of(self, task_id: str) -> list[asyncio.Task[Any]]:
-        """Return the asyncio tasks that belong to a task of the run, and are not done."""
-        owned = [*self._owners.items()]
-        return [task for task, owner in owned if owner == task_id and not task.done()]
 
     def _beat(self) -> None:
         with self._lock:
@@ -118,17 +90,6 @@ class LoopWatch:
         if owner is not None:
             self._lost_by[owner] = self._lost_by.get(owner, 0.0) + seconds
 
-    def _new_task(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
-        **options: Any,
-    ) -> asyncio.Task[T]:
-        task: asyncio.Task[T] = asyncio.Task(coro, loop=loop, **options)
-        if (owner := _owner.get()) is not None:
-            self._owners[task] = owner
-        return task
-
     def _watch(self) -> None:
         while not self._left.wait(_BEAT):
             with self._lock:
@@ -137,7 +98,8 @@ class LoopWatch:
                     continue
                 # Another task may follow without a beat between them: look each time.
                 running = asyncio.current_task(self._loop)
-                self._suspect = self._owners.get(running) if running is not None else None
+                author = running.author if isinstance(running, AuthorTask) else None
+                self._suspect = None if author is None else author.task_id
                 self._charge(self._suspect)
                 if late < BLOCKED_AFTER or self._reported:
                     continue

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -48,7 +49,8 @@ class ThreadPool:
             if self._at_work == self._most:
                 return future
             self._at_work += 1
-        self._executor.submit(self._work)
+        # A thread that starts here must not belong to the author's call that waits for it.
+        Context().run(self._executor.submit, self._work)
         return future
 
     def _work(self) -> None:

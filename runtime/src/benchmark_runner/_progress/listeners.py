@@ -4,7 +4,7 @@ import asyncio
 from threading import Lock
 from typing import Self
 
-from benchmark_runner._concurrency.loop_watch import current_owner
+from benchmark_runner._concurrency.author_scope import current_owner
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
 from benchmark_runner._progress.display import Display, make_display
 from benchmark_runner._progress.event_log import EventLog

@@ -63,7 +63,7 @@ class Benchmark:
         """Make the author's runner."""
         try:
             return self.runner_class(service_url=service_url, eval_concurrency=eval_parallelism)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RunnerDefinitionError(
                 f"{self.runner_class.__name__}() failed: {describe(error)} ({place_of(error)})",
                 hint="Correct __init__() in runner/benchmark.py.",
@@ -166,6 +166,11 @@ def import_object(reference: str, expected: str) -> object:
         )
     try:
         module = import_module(module_name)
+    except SystemExit as error:
+        raise RunnerDefinitionError(
+            f"{module_name} ended Python while it was imported: {describe(error)}",
+            hint='Move what is to run as a program below `if __name__ == "__main__":`.',
+        ) from error
     except Exception as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is not None and f"{module_name}.".startswith(f"{missing}."):

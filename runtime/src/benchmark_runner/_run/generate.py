@@ -55,13 +55,13 @@ class GenerationStep(Step):
         log_dir, attempt = await self.disk.write(artifacts.prepare_task, task_id)
         self.emit(GenerationStarted(task_id, attempt))
         started_at, clock = datetime.now(UTC), perf_counter()
-        cancelled = False
+        cancelled: CancelledWithResult | None = None
         try:
             result = await self._generate(task_id, task, log_dir)
-        except CancelledWithResult as late:
-            if not isinstance(late.result, GenerationResult):
+        except CancelledWithResult as error:
+            if not isinstance(error.result, GenerationResult):
                 raise asyncio.CancelledError from None
-            result, cancelled = await self._checked(task_id, late.result), True
+            result, cancelled = await self._checked(task_id, error.result), error
         answer = artifacts.redactor.clean_text(on_disk(result.data))
         duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
@@ -82,11 +82,14 @@ class GenerationStep(Step):
                 "attempts": attempt,
             }
         )
+        if cancelled is not None and cancelled.is_late:
+            await self.disk.write(artifacts.keep_late_generation, task_id, generation)
+            raise asyncio.CancelledError
         content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
         self.emit(_finished(generation, duration))
         if masked := answer != result.data:
             self.emit(AnswerMasked(task_id))
-        if cancelled:
+        if cancelled is not None:
             raise asyncio.CancelledError
         return SavedGeneration(generation, content_hash, masked)
 

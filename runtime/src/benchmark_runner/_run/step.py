@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within, is_cancelled
-from benchmark_runner._concurrency.loop_watch import LoopWatch, OwnerScope
+from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._progress.events import Listener
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.session import Session
@@ -33,10 +33,8 @@ class Step:
         ``DeadlineExceeded`` is among the errors; of the framework, only what cancels is raised.
         """
         not_counted = partial(self.watch.lost_by_others, task_id)
-        tasks = partial(self.watch.tasks_of, task_id)
         try:
-            with OwnerScope(task_id):
-                return await call_within(method, call, seconds, not_counted, tasks), None
+            return await call_within(method, call, seconds, not_counted, task_id=task_id), None
         except CancelledWithResult:
             raise
         except asyncio.CancelledError as error:

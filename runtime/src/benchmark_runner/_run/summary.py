@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import cast
 
+from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
@@ -245,7 +246,7 @@ def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
     if result.status is not EvalStatus.EVALUATED:
         return None
     try:
-        score = cast("object", runner.task_score(result.result_json()))
+        score = cast("object", call_plain(runner.task_score, result.result_json()))
     except Exception as error:
         raise RunnerDefinitionError(
             f"task_score() failed on task {result.task_id!r}: {describe(error)}",

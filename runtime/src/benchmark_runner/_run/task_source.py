@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
 from benchmark_runner._surroundings import absolute
@@ -141,9 +142,11 @@ async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> 
     """Call the author's ``load_tasks()`` in a thread, so that a signal can interrupt it."""
     call = partial(runner.load_tasks, dataset_file)
     try:
-        loaded = cast("object", await call_either(runner.load_tasks, call, "load_tasks()"))
+        loaded = cast("object", await call_within(runner.load_tasks, call, None))
     except BenchmarkRunnerError:
         raise
+    except CancelledWithResult:
+        raise asyncio.CancelledError from None
     except Exception as error:
         raise RunnerDefinitionError(
             f"load_tasks() failed: {describe(error)} ({place_of(error)})",

@@ -51,6 +51,16 @@ class Attempts:
         self._storage.make_folder(logs, flush=False)  # until there is a generation
         return logs, number
 
+    def add(self, generation: bytes) -> None:
+        """Write ``attempts/N/`` with this ``generation.json`` and the task's current logs.
+
+        The task never has the generation itself, also after a kill in between.
+        """
+        moving = self._folder / MOVING_FOLDER
+        self._storage.make_folder(moving)
+        self._storage.write(moving / "generation.json", generation)
+        self.keep_current()
+
     def keep_current(self) -> None:
         """Move the task's current attempt to ``attempts/N/``, if there is one.
 

@@ -178,10 +178,25 @@ def _try_lock(path: Path, descriptor: int, operation: int) -> bool:
 @contextmanager
 def _open(path: Path) -> Generator[int]:
     descriptor = os.open(path, _OPEN_LOCK, 0o666)
+    _held.add(descriptor)
     try:
         yield descriptor
     finally:
-        os.close(descriptor)
+        if descriptor in _held:  # else this is a forked process
+            _held.remove(descriptor)
+            os.close(descriptor)
+
+
+_held: set[int] = set()
+
+
+def _leave_to_parent() -> None:
+    """Close the locks in a forked process, which would hold them after the end of this one."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -12,8 +12,6 @@
             agent_logs/        the author's logs, and tracebacks of errors
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier results of a generation that was evaluated again
-
-Every change goes through :mod:`benchmark_runner.artifacts.storage`.
 """
 
 import hashlib
@@ -42,13 +40,17 @@ from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-#: In a task's ``agent_logs/``: the traceback of its generation, or its evaluation.
+#: In a task's ``agent_logs/``: the tracebacks of its generation and its evaluation, the stack of
+#: code that blocked the event loop or ran out of time, and errors that nobody waited for.
 TRACEBACK_LOG = "traceback.log"
 EVAL_TRACEBACK_LOG = "eval-traceback.log"
-#: Likewise: the stack of code that blocked the event loop, or that ran out of time.
 BLOCKED_LOG, TIMEOUT_LOG = "blocked.log", "timeout.log"
+BACKGROUND_LOG = "background.log"
 
-__all__ = ["BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TIMEOUT_LOG", "TRACEBACK_LOG", "RunArtifacts"]
+__all__ = [
+    "BACKGROUND_LOG", "BLOCKED_LOG", "EVAL_TRACEBACK_LOG", "TIMEOUT_LOG", "TRACEBACK_LOG",
+    "RunArtifacts",
+]  # fmt: skip
 
 
 class RunArtifacts(ConfigFile):
@@ -200,21 +202,25 @@ class RunArtifacts(ConfigFile):
         """Append whole lines to ``events.jsonl``, without flushing them to disk."""
         self._storage.append_to(self.events_path, self.redactor.clean_lines(lines))
 
-    def write_log(self, task_id: str, name: str, text: str) -> Path:
-        """Write ``text`` into a task's log folder and return the file."""
+    def write_log(self, task_id: str, name: str, text: str, *, append: bool = False) -> Path:
+        """Write ``text`` into a log of a task, or append it, and return the file."""
         path = self.agent_logs_dir(task_id) / name
-        self._storage.write(path, self.redactor.clean(text.encode("utf-8", "backslashreplace")))
+        write = self._storage.append_to if append else self._storage.write
+        write(path, self.redactor.clean(text.encode("utf-8", "backslashreplace")))
         return path
 
     def write_traceback(self, task_id: str, name: str, error: BaseException) -> Path:
         """Write a traceback into a task's log folder and return the file."""
         return self.write_log(task_id, name, traceback_of(error))
 
+    def keep_late_generation(self, task_id: str, generation: GenerationResult) -> None:
+        """Keep a generation that came too late under ``attempts/N/``; the task is still owed."""
+        self._attempts(task_id).add(self.redactor.clean(json_file(generation)))
+
     def prepare_task(self, task_id: str) -> tuple[Path, int]:
         """Make room for a new attempt at a task; an earlier one is kept under ``attempts/``.
 
-        Returns:
-            The empty log folder, and the number of the new attempt, counted from 1.
+        Returns the empty log folder, and the number of the new attempt, counted from 1.
         """
         return self._in_task(task_id, self._attempts(task_id).begin_next)
 

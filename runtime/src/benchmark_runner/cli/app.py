@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from threading import active_count
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,7 +105,26 @@ class _RunnerGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Parse and run; see :class:`typer.core.TyperGroup`."""
-        given = sys.argv[1:] if args is None else list(args)
+        options = (prog_name, complete_var, standalone_mode, windows_expand_args)
+        try:
+            return self._main(sys.argv[1:] if args is None else list(args), *options, **extra)
+        except SystemExit as end:
+            # A program that is about to end, and may have to wait for what it started.
+            if args is None and (active_count() > 1 or "multiprocessing" in sys.modules):
+                from benchmark_runner.cli.process_end import leave_in_time
+
+                leave_in_time(end.code if isinstance(end.code, int) else 0)
+            raise
+
+    def _main(
+        self,
+        given: list[str],
+        prog_name: str | None,
+        complete_var: str | None,
+        standalone_mode: bool,
+        windows_expand_args: bool,
+        **extra: Any,
+    ) -> Any:
         as_json = standalone_mode and "--json" in given
         try:
             code = super().main(

@@ -137,20 +137,16 @@ def print_error(command: str, error: BenchmarkRunnerError, *, as_json: bool) -> 
 @contextmanager
 def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
     """End the command with a message and the right exit code instead of a traceback."""
+    from benchmark_runner._concurrency.forked_child import ending_children
+
     reserved = _standard_output_reserved() if as_json else nullcontext()
     try:
-        with surroundings(), _errors_printed(command, as_json=as_json), reserved:
+        with surroundings(), _errors_printed(command, as_json=as_json), reserved, ending_children():
             yield
             _check_output()
-    except typer.Exit as end:
+    except typer.Exit:
         if command in _WORKING and (lost := output_error()):
             note(f"Standard output can't be written: {lost.strerror}")
-        from benchmark_runner.cli.signals import author_threads_left
-
-        if author_threads_left():
-            # They ignore their cancellation, and Python would wait for them.
-            flush()
-            os._exit(end.exit_code)
         raise
     finally:
         _redactors.clear()
@@ -170,6 +166,10 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
+    except SystemExit as error:
+        message = f"code in runner/ tried to end the program: {describe(error)}"
+        print_failure(command, "SystemExit", message, None, as_json=as_json)
+        raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 (it ends the command all the same)
         if (shortage := shortage_in(error)) is not None:
             _print_shortage(command, shortage, as_json=as_json)

@@ -7,13 +7,14 @@
               the run, or the run is not complete enough to score; doctor found a problem
     2         the command line, the dataset or the runner is not usable, or it is another run
     3, 4      compare --fail-if-worse: B is worse; the runs are not comparable
-    130, 143  stopped by Ctrl-C, by SIGTERM; what was finished is kept
+    130, 143  stopped by Ctrl-C, by SIGTERM or SIGHUP; what was finished is kept
 
 The codes of errors are in their classes, in :mod:`benchmark_runner.errors`.
 """
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from benchmark_runner.schemas import Phase
@@ -28,8 +29,11 @@ WORSE, NOT_COMPARABLE = 3, 4
 
 
 def after_signal(number: int) -> int:
-    """Return the exit code of a command that a signal ended, as shells have it."""
-    return 128 + number
+    """Return the exit code of a command that a signal ended, as shells have it.
+
+    A terminal that goes away (SIGHUP) ends it as SIGTERM does.
+    """
+    return 128 + (signal.SIGTERM if number == signal.SIGHUP else number)
 
 
 def exit_code(outcome: Outcome, request: RunRequest) -> int:

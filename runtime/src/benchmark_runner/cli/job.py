@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 
+from benchmark_runner._concurrency.child_processes import children_left
 from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
@@ -21,6 +22,7 @@ from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
+from benchmark_runner._run.stray_errors import StrayErrors
 from benchmark_runner._run.workflow import Outcome, Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -135,7 +137,10 @@ def _interruptible(job: Job, work: Coroutine[None, None, ResultT], reporter: _Re
     try:
         with raise_gc_threshold():
             return run_interruptible(
-                work, threads=job.request.parallelism, on_overrun=reporter.interrupted
+                work,
+                threads=job.request.parallelism,
+                on_overrun=reporter.interrupted,
+                on_stray=StrayErrors(job.artifacts, note).add,
             )
     except Interrupted as signal:
         reporter.interrupted(signal)
@@ -186,6 +191,7 @@ class _Reporter:
 
     def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
         job = self._job
+        outcome.children = children_left()
         resume_command = job.resume_command(outcome)
         if outcome.stopped_by is not None:
             job.spell_out(outcome.stopped_by)

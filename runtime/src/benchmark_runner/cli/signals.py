@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: an orderly end at the first, an immediate one at the second.
+"""Ctrl-C, SIGTERM and SIGHUP: an orderly end at the first, an immediate one at the second.
 
 The system writes the number of each signal into a pipe, whatever the event loop is busy with,
 and a thread reads it there: so the process ends even if an agent blocks the loop.
@@ -10,35 +10,39 @@ import asyncio
 import os
 import select
 import signal
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextvars import Context
 from functools import partial
-from threading import Thread
-from threading import enumerate as enumerate_threads
+from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark_runner._concurrency.author_threads import AuthorPool, watched_threads
+from benchmark_runner._concurrency.interruption import forget_signal, note_signal
+from benchmark_runner._concurrency.run_loop import RunLoop
+from benchmark_runner._concurrency.signal_keeper import SignalKeeper
 from benchmark_runner.cli.exit_codes import after_signal
+from benchmark_runner.cli.process_end import call_within, leave_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-    from types import FrameType
+    from collections.abc import Callable, Collection, Coroutine, Generator
+
+    from benchmark_runner._concurrency.run_loop import OnStray
 
 ResultT = TypeVar("ResultT")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds from the first signal to an orderly end; then those for printing the state of the run,
-#: and those for flushing the output: less than ten in all.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Seconds from the first signal to an orderly end; then those for printing the state of the run:
+#: with flushing the output, less than ten in all.
 ORDERLY_WITHIN = 7.5
 _OVERRUN_WITHIN = 1.5
-_FLUSH_WITHIN = 0.3
 #: Seconds that tasks left behind get to react to a second cancellation.
 _LEAVE_GRACE = 1.0
+#: Seconds after which signals are taken back from code that took them.
+_KEEP_EVERY = 0.5
 _AUTHOR_THREAD = "author"
 _FEWEST_THREADS = 32
-_SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Interrupted(Exception):  # noqa: N818 (a person asked for it)
@@ -49,14 +53,27 @@ class Interrupted(Exception):  # noqa: N818 (a person asked for it)
         self.exit_code = after_signal(signal_number)
 
 
-@dataclass(slots=True)
 class _Watch:
-    """The reader of signals, which ends the process in time after the first one."""
+    """The reader of signals, which ends the process in time after the first one.
 
-    on_overrun: Callable[[Interrupted], None]
-    stop: Callable[[], None]
-    received: list[int] = field(default_factory=list[int])
-    _leave_at: float | None = None
+    Attributes:
+        numbers: The signals that end the command; ``forward`` gets the others.
+        received: The ones that came.
+    """
+
+    def __init__(self, on_overrun: Callable[[Interrupted], None]) -> None:
+        self.numbers: Collection[int] = ()
+        self.forward: Callable[[int], None] = lambda _: None
+        self.received: list[int] = []
+        self._on_overrun = on_overrun
+        self._stop: Callable[[], None] = lambda: None
+        self._leave_at: float | None = None
+
+    def stops(self, stop: Callable[[], None]) -> None:
+        """Call ``stop`` at a first signal, which may have come already."""
+        self._stop = stop
+        if self.received:
+            stop()
 
     def read_from(self, pipe: int) -> None:
         """Read signals from ``pipe`` until its other end is closed, then close this one.
@@ -71,8 +88,10 @@ class _Watch:
                 os.close(pipe)
                 return
             for number in numbers:
-                if number in _SIGNALS:
+                if number in self.numbers:
                     self._on_signal(number)
+                else:
+                    self.forward(number)
         self._end_by_force()
 
     def _milliseconds_left(self) -> float | None:
@@ -82,21 +101,28 @@ class _Watch:
 
     def _on_signal(self, number: int) -> None:
         if self.received:
-            _leave_now(after_signal(number))
+            leave_now(after_signal(number))
+        note_signal()
         self._leave_at = time.monotonic() + ORDERLY_WITHIN
         self.received.append(number)
-        self.stop()
+        self._stop()
 
     def _end_by_force(self) -> None:
         number = self.received[0]
-        _call_within(_OVERRUN_WITHIN, partial(self.on_overrun, Interrupted(number)))
-        _leave_now(after_signal(number))
+        call_within(_OVERRUN_WITHIN, partial(self._on_overrun, Interrupted(number)))
+        leave_now(after_signal(number))
 
 
 def run_interruptible(
-    work: Coroutine[None, None, ResultT], *, threads: int, on_overrun: Callable[[Interrupted], None]
+    work: Coroutine[None, None, ResultT],
+    *,
+    threads: int,
+    on_overrun: Callable[[Interrupted], None],
+    on_stray: OnStray,
 ) -> ResultT:
     """Run ``work`` in an event loop until it is done or a signal cancels it.
+
+    Where this thread has a running loop already, as in a notebook, it runs in another thread.
 
     Args:
         work: The coroutine.
@@ -104,96 +130,101 @@ def run_interruptible(
             time without one waiting for another.
         on_overrun: Prints the state of the run, in another thread, if code that blocks the loop
             or ignores its cancellation keeps the work from ending in time. The process then ends.
+        on_stray: Gets the errors that nobody waits for; from any thread.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came.
     """
-    loop = asyncio.new_event_loop()
-    pool = ThreadPoolExecutor(max(threads, _FEWEST_THREADS), thread_name_prefix=_AUTHOR_THREAD)
+    watch, forget = _Watch(on_overrun), _has_running_loop()
+    forget_signal()
+    with watched_threads(on_stray), _watched(watch, on_stray, forget=forget) as keep:
+        try:
+            if forget:
+                return _in_another_thread(partial(_complete, work, threads, watch, on_stray), keep)
+            return _complete(work, threads, watch, on_stray, keep)
+        except asyncio.CancelledError:
+            if not watch.received:
+                raise
+            raise Interrupted(watch.received[0]) from None
+
+
+def _complete(
+    work: Coroutine[None, None, ResultT],
+    threads: int,
+    watch: _Watch,
+    on_stray: OnStray,
+    keep: Callable[[], None] = lambda: None,
+) -> ResultT:
+    """Complete the work in an event loop of its own, calling ``keep`` from time to time."""
+    loop = RunLoop(on_stray)
+    pool = AuthorPool(max(threads, _FEWEST_THREADS), thread_name_prefix=_AUTHOR_THREAD)
     loop.set_default_executor(pool)
     task = loop.create_task(work)
 
     def stop() -> None:
         with suppress(RuntimeError):  # the loop is closed: the work has just ended
-            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(task.cancel, context=Context())
 
-    watch = _Watch(on_overrun, stop)
-    with _watched(watch):
+    def keep_on() -> None:
+        keep()
+        loop.call_later(_KEEP_EVERY, keep_on)
+
+    keep_on()
+    watch.stops(stop)
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        _close(loop)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_another_thread(function: Callable[[], ResultT], keep: Callable[[], None]) -> ResultT:
+    done: Future[ResultT] = Future()
+
+    def work() -> None:
         try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if not watch.received:
-                raise
-            raise Interrupted(watch.received[0]) from None
-        finally:
-            _close(loop)
-            pool.shutdown(wait=False, cancel_futures=True)
+            done.set_result(function())
+        except BaseException as error:  # noqa: BLE001 (raised in the calling thread)
+            done.set_exception(error)
+
+    Thread(target=work, name="run", daemon=True).start()
+    while not wait([done], _KEEP_EVERY).done:
+        keep()
+    return done.result()
 
 
-def author_threads_left() -> bool:
-    """Return True if a thread of an author's ``asyncio.to_thread`` is busy after the run."""
-    deadline = time.monotonic() + _LEAVE_GRACE
-    left = [thread for thread in enumerate_threads() if thread.name.startswith(_AUTHOR_THREAD)]
-    for thread in left:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return any(thread.is_alive() for thread in left)
-
-
-def _leave_now(code: int) -> None:
-    """End the process without waiting for anything; what is on disk is whole."""
-    _call_within(_FLUSH_WITHIN, _flush)
-    os._exit(code)
-
-
-def _flush() -> None:
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
-        if sys.stderr.isatty():
-            os.write(2, _SHOW_CURSOR)  # a live display hides it
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-
-
-def _call_within(seconds: float, function: Callable[[], None]) -> None:
-    """Call ``function``, and wait no longer: a pipe that nobody reads blocks for ever."""
-    thread = Thread(target=function, daemon=True)
-    with suppress(RuntimeError):  # the system has no more threads
-        thread.start()
-        thread.join(seconds)
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 @contextmanager
-def _watched(watch: _Watch) -> Generator[None]:
-    """Send signals to ``watch``; after a first one, until the process ends."""
+def _watched(watch: _Watch, on_stray: OnStray, *, forget: bool) -> Generator[Callable[[], None]]:
+    """Send signals to ``watch``; after a first one, until the process ends or it may forget them.
+
+    Yields the function that takes the signals back from code which took them.
+    """
+    if current_thread() is not main_thread():  # no other one gets signals
+        yield lambda: None
+        return
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
+    # Signals that were ignored from the start stay so, as with nohup.
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    numbers = [number for number in _SIGNALS if not (ignored and number == signal.SIGHUP)]
+    keeper = SignalKeeper(numbers, write_end, on_stray)
+    watch.numbers, watch.forward = numbers, keeper.forward
     Thread(target=watch.read_from, args=(read_end,), name="signals", daemon=True).start()
-    # The pipe first, and away last: a signal in between is not lost.
-    descriptor_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _handled_by_pipe) for number in _SIGNALS}
+    keeper.install()
     try:
-        yield
+        yield keeper.keep
     finally:
-        if not watch.received:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(descriptor_before)
+        if forget or not watch.received:
+            keeper.restore()
             os.close(write_end)
-
-
-def _handled_by_pipe(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: Python writes a number into the pipe only if the signal has a handler."""
-
-
-def _reset_in_child() -> None:
-    """Restore the handlers in a process that an agent forks, so that signals end it alone."""
-    for number in _SIGNALS:
-        if signal.getsignal(number) is _handled_by_pipe:
-            signal.set_wakeup_fd(-1)
-            signal.signal(number, signal.SIG_DFL)
-
-
-os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:

@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner._concurrency.author_calls import call_either
+from benchmark_runner._concurrency.author_calls import call_either, call_plain
 from benchmark_runner._scores import finite, is_finite
 from benchmark_runner.errors import describe
 
@@ -56,7 +56,7 @@ def score_of(result: JsonValue, task_score: TaskScore) -> float:
         RuntimeError: ``task_score`` raised.
     """
     try:
-        score = cast("object", task_score(result))
+        score = cast("object", call_plain(task_score, result))
     except Exception as error:
         raise RuntimeError(f"task_score() raised {describe(error)}") from error
     number = finite(score)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark_runner.cli.console import failures_as_messages, print_failure
+from benchmark_runner.cli.console import failures_as_messages, note, print_failure
 from benchmark_runner.cli.options import AllowInsecureHttp, AsJson, ServiceUrl
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     print_findings(checks.findings(), as_json=json),
                     threads=1,
                     on_overrun=interrupted,
+                    on_stray=lambda _, text: note(text.rstrip()),
                 )
             except Interrupted as signal:
                 interrupted(signal)

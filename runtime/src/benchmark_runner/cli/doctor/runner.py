@@ -16,7 +16,7 @@ from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.client.preflight import check_service
-from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, describe
+from benchmark_runner.errors import BenchmarkRunnerError
 
 Opened = tuple[Benchmark, ServiceSettings] | BenchmarkRunnerError
 
@@ -51,11 +51,6 @@ def open_runner(
         benchmark = open_benchmark(settings)
     except BenchmarkRunnerError as error:
         return error
-    except SystemExit as error:
-        return RunnerDefinitionError(
-            f"{settings.runner} ended Python while it was imported: {describe(error)}",
-            hint='Move what is to run as a program below `if __name__ == "__main__":`.',
-        )
     service = ServiceSettings(
         url=benchmark.service_url(service_url),
         eval_parallelism=1,

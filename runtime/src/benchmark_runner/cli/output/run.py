@@ -54,6 +54,7 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
         "cost_unknown": outcome.overall.spend.unknown,
         "blocked": outcome.blocked,
         "masked": outcome.masked,
+        "children": [{"pid": child.pid, "name": child.name} for child in outcome.children],
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
     }
@@ -119,6 +120,9 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
         log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
         yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
+    if outcome.children:
+        left = [f"{child.name} ({child.pid})" for child in outcome.children]
+        yield f"Left running, with process number: {some_ids(left)}"
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
     if not request.skip_eval and outcome.score is None:

@@ -1,0 +1,72 @@
+"""The end of the process, which nothing that an author's code left behind may hold up."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds that threads and pools get to end with Python, once there is nothing else to do.
+_END_WITHIN = 3.0
+#: Seconds for flushing the output: a pipe that nobody reads blocks for ever.
+_FLUSH_WITHIN = 0.3
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def leave_now(code: int) -> None:
+    """End the process without waiting for anything; what is on disk is whole."""
+    call_within(_FLUSH_WITHIN, _flush)
+    os._exit(code)
+
+
+def leave_in_time(code: int) -> None:
+    """See that the process ends soon after Python begins to exit, with ``code``.
+
+    Python waits for threads, pools and ``multiprocessing`` children, whatever they do.
+    """
+    if not _is_something_left():
+        return
+    begun = threading.Event()
+
+    def watch() -> None:
+        begun.wait()
+        time.sleep(_END_WITHIN)
+        leave_now(code)
+
+    # Called first of all when Python exits; there is no public function for it.
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        Thread(target=watch, name="process-end", daemon=True).start()
+        register(begun.set)
+
+
+def call_within(seconds: float, function: Callable[[], None]) -> None:
+    """Call ``function``, and wait no longer."""
+    thread = Thread(target=function, daemon=True)
+    with suppress(RuntimeError):  # the system has no more threads
+        thread.start()
+        thread.join(seconds)
+
+
+def _is_something_left() -> bool:
+    main = threading.main_thread()
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not main):
+        return True
+    processes = sys.modules.get("multiprocessing")
+    return processes is not None and bool(processes.active_children())
+
+
+def _flush() -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+        if sys.stderr.isatty():
+            os.write(2, _SHOW_CURSOR)  # a live display hides it
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
