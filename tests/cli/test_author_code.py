@@ -49,7 +49,7 @@ EXITS = {
 
 
 def test_exit_fails_its_task(project: RunnerProject) -> None:
-    """sys.exit() in anything that generate() starts fails that task."""
+    """A sys.exit() in anything that generate() starts fails that task."""
     ended = run_with(project, EXITS)
     assert_failed(project, ended, dict.fromkeys(EXITS, "SystemExit"))
 
@@ -255,7 +255,7 @@ def test_other_methods_end_with_a_message(project: RunnerProject, method: str) -
     ],
 )
 def test_exit_in_a_grader_fails_one_evaluation(project: RunnerProject, grade: str) -> None:
-    """sys.exit() in what a grader starts fails that evaluation only."""
+    """A grader that starts something which exits fails that evaluation only."""
     give_deeds(project, {"t1": "return 'done'"})
     project.write_grader(
         "import asyncio, sys\n\n\nasync def leave(task):\n"

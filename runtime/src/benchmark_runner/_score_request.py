@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
+from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._scores import finite
 from benchmark_runner._stats.means import mean
 from benchmark_runner.client.scoring import score_evals
@@ -66,7 +67,7 @@ def grades_of(
 ) -> Grades:
     """Return the grades of a run from its evaluations."""
     graded = [each for each in evals if each.status is EvalStatus.EVALUATED]
-    scores = (finite(task_score(each.result_json())) for each in graded)
+    scores = (finite(call_plain(task_score, each.result_json())) for each in graded)
     return Grades(
         [each.task_id for each in graded], [score for score in scores if score is not None]
     )

@@ -33,7 +33,7 @@ class AuthorPool(ThreadPoolExecutor):
 
 @contextmanager
 def watched_threads(on_stray: OnStray) -> Generator[None]:
-    """Let threads inherit the scope they are started in; pass on what they fail with."""
+    """Start threads in the scope of the code that starts them, and pass on their errors."""
 
     def thread_failed(failed: threading.ExceptHookArgs) -> None:
         if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):

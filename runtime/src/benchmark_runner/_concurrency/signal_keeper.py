@@ -66,7 +66,7 @@ class SignalKeeper:
         _set_pipe(self._pipe_before)
 
     def forward(self, number: int) -> None:
-        """Hand on a signal that is not kept to the library that wants it; from any thread."""
+        """Write a signal that is not kept to the library that wants it; from any thread."""
         if self._pretended_pipe >= 0:
             with suppress(OSError):
                 os.write(self._pretended_pipe, bytes([number]))
