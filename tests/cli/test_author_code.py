@@ -227,9 +227,6 @@ def test_background_errors_are_in_the_log(project: RunnerProject) -> None:
             "await asyncio.sleep(9)"
         ),
         "def score(self, evals): raise BadText",
-        "def task_score(self, result): sys.exit()",
-        "def task_score(self, result): raise KeyboardInterrupt",
-        "def task_score(self, result): raise BadText",
         "def __init__(self, **_): sys.exit()",
         "sys.exit()",
     ],
@@ -243,10 +240,21 @@ def test_other_methods_end_with_a_message(project: RunnerProject, method: str) -
     assert ended.err.splitlines()[-2].startswith("RunnerDefinitionError: ")
 
 
+@pytest.mark.parametrize("deed", ["sys.exit()", "raise KeyboardInterrupt", "raise BadText"])
+def test_task_score_ends_no_program(project: RunnerProject, deed: str) -> None:
+    """A task_score() that tries to end the program is an error of the evaluations."""
+    give_deeds(project, {"t1": "return 'done'"})
+    project.set_in_class(f"def task_score(self, result): {deed}")
+    ended = project.execute("run", "--run-id", "r1")
+    assert ended.code == 1, ended.out + ended.err
+    assert "task_score() raised" in ended.out
+    assert "run --run-id r1" in ended.resume_command
+
+
 @pytest.mark.parametrize(
     "grade",
     [
-        "async def grade(task, response): await asyncio.gather(leave(task))",
+        "async def grade(task, response): await asyncio.gather(leave(task)); return 1.0",
         (
             "async def grade(task, response): asyncio.create_task(leave(task)); "
             "await asyncio.sleep(0.3); return 1.0"
