@@ -38,7 +38,6 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Phase, ScoreResult
 
 if TYPE_CHECKING:
-    from benchmark_runner._concurrency.child_processes import ChildProcess
     from benchmark_runner._run.plan import Plan, Planner
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
@@ -65,7 +64,6 @@ class Outcome:
         blocked: The tasks whose code blocked the event loop.
         masked: The tasks in whose answers a key was masked before they were graded.
         local: True if an embedded service evaluates, in this process or on a port.
-        children: The processes that the command has started and that still run.
     """
 
     session: Session
@@ -78,7 +76,6 @@ class Outcome:
     blocked: list[str] = field(default_factory=list[str])
     masked: list[str] = field(default_factory=list[str])
     local: bool = False
-    children: list[ChildProcess] = field(default_factory=list["ChildProcess"])
 
     def event(self) -> InvocationEnded:
         """Return the last event of the command."""

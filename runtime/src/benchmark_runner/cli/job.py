@@ -191,14 +191,14 @@ class _Reporter:
 
     def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
         job = self._job
-        outcome.children = children_left()
+        children = children_left()
         resume_command = job.resume_command(outcome)
         if outcome.stopped_by is not None:
             job.spell_out(outcome.stopped_by)
         if (refused := self._workflow.listeners.refused_by) is not None:
             note(f"The log of events is incomplete: {refused.message}")
         if job.request.json:
-            content = as_json(outcome, job.request, resume_command)
+            content = as_json(outcome, job.request, resume_command, children)
             if signal:
                 message = f"stopped by {signal}; what was finished is kept"
                 content["error"] = {
@@ -210,6 +210,6 @@ class _Reporter:
             return
         if signal:
             note(f"Stopped by {signal}. What was finished is kept.")
-        say(*end_lines(outcome, job.request, resume_command))
+        say(*end_lines(outcome, job.request, resume_command, children))
         if outcome.stopped_by is not None:
             print_error(job.request.command, outcome.stopped_by, as_json=False)

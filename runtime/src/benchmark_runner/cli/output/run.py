@@ -1,8 +1,9 @@
 """The output of ``run``, ``evaluate`` and ``score``: the first and the last lines, and the JSON."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from benchmark_runner._concurrency.child_processes import ChildProcess
 from benchmark_runner._run.author_options import secrets_of
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
@@ -29,7 +30,12 @@ from benchmark_runner.results.phrases import dataset_label, missing_text, score_
 from benchmark_runner.schemas import ScoreResult
 
 
-def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[str, object]:
+def as_json(
+    outcome: Outcome,
+    request: RunRequest,
+    resume_command: str,
+    children: Sequence[ChildProcess],
+) -> dict[str, object]:
     """Return the run for ``--json``."""
     session, score = outcome.session, outcome.score
     content: dict[str, object] = {
@@ -54,7 +60,7 @@ def as_json(outcome: Outcome, request: RunRequest, resume_command: str) -> dict[
         "cost_unknown": outcome.overall.spend.unknown,
         "blocked": outcome.blocked,
         "masked": outcome.masked,
-        "children": [{"pid": child.pid, "name": child.name} for child in outcome.children],
+        "children": [{"pid": child.pid, "name": child.name} for child in children],
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
     }
@@ -101,7 +107,12 @@ def plain_key_warning(session: Session) -> str | None:
     return f"Warning: {', '.join(names)} {is_word} not masked in answers and logs"
 
 
-def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Iterator[str]:
+def end_lines(
+    outcome: Outcome,
+    request: RunRequest,
+    resume_command: str,
+    children: Sequence[ChildProcess],
+) -> Iterator[str]:
     """Yield the state of the run, what failed, and the command that resumes it."""
     summary, session = outcome.overall, outcome.session
     if outcome.score is not None:
@@ -120,8 +131,8 @@ def end_lines(outcome: Outcome, request: RunRequest, resume_command: str) -> Ite
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
         log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
         yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
-    if outcome.children:
-        left = [f"{child.name} ({child.pid})" for child in outcome.children]
+    if children:
+        left = [f"{child.name} ({child.pid})" for child in children]
         yield f"Left running, with process number: {some_ids(left)}"
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
