@@ -10,6 +10,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from benchmark_runner._surroundings import errors, flush
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -64,9 +66,7 @@ def _is_something_left() -> bool:
 
 
 def _flush() -> None:
+    flush()
     with suppress(OSError, ValueError):
-        sys.stderr.flush()
-        if sys.stderr.isatty():
-            os.write(2, _SHOW_CURSOR)  # a live display hides it
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
+        if (stream := errors()).isatty():
+            os.write(stream.fileno(), _SHOW_CURSOR)  # a live display hides it
