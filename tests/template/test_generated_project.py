@@ -143,8 +143,9 @@ def test_make_run_passes_its_arguments(installed: Path, run: Run, tmp_path: Path
 def test_documented_agent_works(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> None:
     """The agent of the documentation passes the checks and runs with its option."""
     project = copy_template(tmp_path / "my-bench")
-    (example,) = blocks((DOCS / "authoring.md").read_text(), "python")
+    example, test = blocks((DOCS / "authoring.md").read_text(), "python")
     (project / "runner/benchmark.py").write_text(example)
+    (project / "tests/test_cli.py").write_text(test)
     # It tests the sample agent, and goes with it.
     (project / "tests/test_benchmark.py").unlink()
     run("uv", "sync", "--quiet", cwd=project)
@@ -152,6 +153,7 @@ def test_documented_agent_works(copy_template: CopyTemplate, run: Run, tmp_path:
     run(tools / "ruff", "format", "--check", ".", cwd=project)
     run(tools / "ruff", "check", ".", cwd=project)
     assert "0 errors" in run(tools / "pyright", cwd=project)
+    run(tools / "pytest", "--quiet", "tests/test_cli.py", cwd=project)
     run_first_task = (
         tools / "my-bench-runner", "run", "--dataset-name", "validation", "sum-of-products"
     )  # fmt: skip

@@ -85,7 +85,10 @@ class Reader:
                 self.type(step.text)
 
     def write_agent(self, text: str) -> None:
-        """Put the README's example where it belongs, and do away with the sample's tests."""
+        """Put an example where it belongs; an agent replaces the sample with its tests."""
+        if "def test_" in text:
+            (self.project / "tests/test_cli.py").write_text(text)
+            return
         (self.project / "runner/benchmark.py").write_text(text)
         (self.project / "tests/test_benchmark.py").unlink()
         self.has_own_agent = True
