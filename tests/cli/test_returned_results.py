@@ -91,7 +91,7 @@ def test_unusable_generation_is_one_tasks_error(
     [
         ("r.status = 'max_turns'", "max_turns", "paid for"),
         ("r.usage = {'input': 1}", "success", "paid for"),
-        ("r.data = 'half \\ud800'", "success", "half ?"),
+        ("r.data = 'half \\ud800'", "success", "half \ufffd"),
         ("import decimal; r.cost = decimal.Decimal('0.02')", "success", "paid for"),
     ],
 )

@@ -1,16 +1,104 @@
-"""JSON files: a model as bytes, or large parts of it item by item."""
+"""JSON: read from others, or written as a model, or large parts of it item by item."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from typing import cast
 
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError
+from pydantic import BaseModel, JsonValue
+from pydantic_core import PydanticSerializationError, from_json
 
 #: The text before each item of a list in a file, and after the last item.
 INDENTED = (b"\n    ", b"\n  ")
 #: The least bytes of a piece.
 _PIECE = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+#: What stands for half a surrogate pair, which can't be UTF-8.
+_HALF = "\ufffd"
+#: An escape in JSON, or half a surrogate pair in bytes: the last group is what is not valid.
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\xed[\xa0-\xbf][\x80-\xbf])"
+    rb"|\\."
+)
+#: The end of a key: a quotation mark after an even number of backslashes, before a colon.
+_KEY = re.compile(r'(?<!\\)(?:\\\\)*"\s*:')
+
+
+def read_json(content: bytes | bytearray) -> JsonValue:
+    """Return the value of JSON whose numbers are finite.
+
+    A byte order mark is passed over, and half a surrogate pair in a text becomes U+FFFD.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return cast("JsonValue", from_json(content, allow_inf_nan=False))
+    except ValueError:
+        valid = _ESCAPES.sub(_without_half, content.removeprefix(_BOM))
+        return cast("JsonValue", from_json(valid, allow_inf_nan=False))
+
+
+def _without_half(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[1] is None else _HALF.encode()
+
+
+class RepeatedKeyError(ValueError):
+    """An error about an object in JSON that names a key twice."""
+
+
+def parse_strictly(text: str) -> JsonValue:
+    """Return the value of JSON that a person wrote.
+
+    Raises:
+        RepeatedKeyError: an object in it names a key twice.
+        ValueError: it is not JSON, or holds a number that is not finite.
+    """
+    document = cast("JsonValue", from_json(text, allow_inf_nan=False))
+    if _count_written_keys(text) != _count_keys(document):
+        json.loads(text, object_pairs_hook=_refuse_repeated_keys)
+    return document
+
+
+def _count_written_keys(text: str) -> int:
+    # Within a text, each quotation mark has a backslash before it.
+    if any(mark in text for mark in (" :", "\n:", "\t:", "\r:", '\\\\":')):
+        return sum(1 for _ in _KEY.finditer(text))
+    return text.count('":') - text.count('\\":')  # many times faster
+
+
+def _count_keys(document: JsonValue) -> int:
+    count, left = 0, [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            left += [item for item in value.values() if isinstance(item, (dict, list))]
+        elif isinstance(value, list):
+            left += [item for item in value if isinstance(item, (dict, list))]
+    return count
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            task = f"task {found['id']!r}" if "id" in found else "an object"
+            raise RepeatedKeyError(f"{task} has the key {key!r} twice")
+        found[key] = value
+
+
+def valid_text(text: str) -> str:
+    """Return a text that UTF-8 can hold: half a surrogate pair becomes U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def json_file(content: BaseModel) -> bytes:
@@ -23,7 +111,7 @@ def json_file(content: BaseModel) -> bytes:
         return content.__pydantic_serializer__.to_json(content, indent=2) + b"\n"
     except PydanticSerializationError:
         text = json.dumps(content.model_dump(), indent=2, ensure_ascii=False, default=str)
-        return text.encode("utf-8", "replace") + b"\n"
+        return valid_text(text).encode() + b"\n"
 
 
 def fill(

@@ -31,6 +31,8 @@ from tests.cli.misbehaving.service import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.cli.conftest import RunnerProject
     from tests.cli.misbehaving.service import Fault
 
@@ -100,7 +102,9 @@ class TestConnection:
         assert run(benchmark, service, *OTHERS).code == 0
         service.faults["t1"] = [hang]
         ended = run(benchmark, service, "--eval-timeout", "0.2")
-        assert_only_t1_failed(benchmark, service, ended, "no answer within 0.2 s", asked=2)
+        assert_only_t1_failed(
+            benchmark, service, ended, "and before that none within 0.2 s", asked=2
+        )
         assert_resumes(benchmark, service)
 
     def test_slow_answer_is_waited_for(
@@ -110,6 +114,41 @@ class TestConnection:
         service.faults["t1"] = [drip(GRADE, 0.01)]
         assert run(project, service).code == 0
         assert project.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 1.0}
+
+
+class TestOddGrade:
+    """A grade in an unusual form: read the first time, and never paid for again."""
+
+    @pytest.mark.parametrize(
+        ("change", "headers"),
+        [
+            (lambda grade: b"\xef\xbb\xbf" + grade, {}),
+            (lambda grade: grade.replace(b"note", b"\\ud83d"), {}),
+            (lambda grade: grade.replace(b"note", b"\xed\xa0\xbd"), {}),
+            (
+                lambda grade: compress(grade[:9]) + compress(grade[9:]),
+                {"content_encoding": "gzip"},
+            ),
+            (compress, {"content_encoding": "x-gzip"}),
+        ],
+        ids=["BOM", "half a pair", "half a pair in bytes", "two members", "x-gzip"],
+    )
+    def test_odd_grade_is_paid_for_once(
+        self,
+        benchmark: RunnerProject,
+        service: MisbehavingService,
+        change: Callable[[bytes], bytes],
+        headers: dict[str, str],
+    ) -> None:
+        """A grade with a byte order mark, several gzip members and the like is read."""
+        grade = b'{"status": "evaluated", "pass_percentage": 1, "result": {"a": "note"}}'
+        service.faults["t1"] = [says(change(grade), **headers)]
+        assert run(benchmark, service).code == 0
+        evaluated = benchmark.read("r1", "t1", "eval.json")
+        assert evaluated["status"] == "evaluated"
+        assert run(benchmark, service).code == 0
+        assert len(service.asked_for("t1")) == 1
+        assert benchmark.read("r1", "t1", "eval.json") == evaluated
 
 
 class TestNotAGrade:

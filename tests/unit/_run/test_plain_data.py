@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ConfigDict
 
-from benchmark_runner._run.plain_data import FieldError, on_disk, plain
+from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner.schemas import (
     EvalResult,
     EvalResultData,
@@ -228,11 +228,3 @@ def test_unusable_field_of_a_score_is_named(field: str, value: object) -> None:
     score = changed(ScoreResult(tasks_evaluated=["t1"], final_score=-0.5), field, value)
     with pytest.raises(FieldError, match=f"fields: {field}: "):
         plain(score, ScoreResult, "score()")
-
-
-@pytest.mark.parametrize(
-    ("text", "written"), [("plain", "plain"), ("é✓", "é✓"), ("half \ud800 é", "half ? é")]
-)
-def test_text_is_as_on_disk(text: str, written: str) -> None:
-    """Halves of surrogate pairs are replaced as in a file."""
-    assert on_disk(text) == written

@@ -62,7 +62,7 @@ class TestSuccess:
         with pytest.raises(UnreadableError, match=f"^it is larger than {size}$"):
             await read_answer(response(Body(*[b" " * MIB] * 33)), most)
 
-    @pytest.mark.parametrize("encoding", ["gzip", " GZIP"])
+    @pytest.mark.parametrize("encoding", ["gzip", " GZIP", "x-gzip"])
     async def test_compressed_body_counts_decompressed(self, encoding: str) -> None:
         """The limit of a compressed body is for its decompressed size."""
         content = bytes(range(256)) * 8
@@ -72,6 +72,23 @@ class TestSuccess:
         assert answer.content == content
         with pytest.raises(UnreadableError, match="it is larger than"):
             await read_answer(response(Body(*parts), content_encoding=encoding), len(content) - 1)
+
+    @pytest.mark.parametrize("size", [1, 2, 7, 1000])
+    @pytest.mark.parametrize("between", [b"", b"\0\0\0"])
+    async def test_several_members_are_one_body(self, size: int, between: bytes) -> None:
+        """The members of compressed content are one body, however they arrive."""
+        packed = between.join(gzip.compress(part) for part in (b"12", b"", b"345", b"6"))
+        parts = [packed[at : at + size] for at in range(0, len(packed), size)]
+        answer = await read_answer(response(Body(*parts), **GZIP), 6)
+        assert answer.content == b"123456"
+        with pytest.raises(UnreadableError, match="it is larger than"):
+            await read_answer(response(Body(*parts), **GZIP), 5)
+
+    async def test_half_a_member_is_unreadable(self) -> None:
+        """Content whose last member is cut off is an error."""
+        packed = gzip.compress(b"1") + gzip.compress(b"2")[:-1]
+        with pytest.raises(UnreadableError, match="ends in the middle"):
+            await read_answer(response(Body(packed), **GZIP), 100)
 
     async def test_zip_bomb_is_not_decompressed(self) -> None:
         """A body that swells is not decompressed beyond the limit."""

@@ -9,9 +9,10 @@ from time import perf_counter
 from typing import cast
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
+from benchmark_runner._json import valid_text
 from benchmark_runner._progress.events import AnswerMasked, GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
-from benchmark_runner._run.plain_data import FieldError, on_disk, plain
+from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._tasks import own_copy
@@ -62,12 +63,12 @@ class GenerationStep(Step):
             if not isinstance(error.result, GenerationResult):
                 raise asyncio.CancelledError from None
             result, cancelled = await self._checked(task_id, error.result), error
-        answer = artifacts.redactor.clean_text(on_disk(result.data))
+        answer = artifacts.redactor.clean_text(valid_text(result.data))
         duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
             update={
                 "task_id": task_id,
-                # As on disk: no secret in an answer is sent to the grader.
+                # As on disk: neither a secret nor half a surrogate pair is sent to the grader.
                 "data": answer,
                 "question": question if result.question is None else result.question,
                 "model": result.model or self.session.config.model,
@@ -87,7 +88,7 @@ class GenerationStep(Step):
             raise asyncio.CancelledError
         content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
         self.emit(_finished(generation, duration))
-        if masked := answer != result.data:
+        if masked := answer != valid_text(result.data):
             self.emit(AnswerMasked(task_id))
         if cancelled is not None:
             raise asyncio.CancelledError

@@ -68,11 +68,6 @@ def plain(result: ModelT, base: type[ModelT], name: str) -> ModelT:
     raise FieldError(name, problems, _usable(values, base, problems))
 
 
-def on_disk(text: str) -> str:
-    """Return ``text`` as a file holds it: without halves of surrogate pairs."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def _plain_values(model: BaseModel, problems: dict[str, str]) -> dict[str, object]:
     """Return the values of a model; those that can't be plain are named in ``problems``."""
     values: dict[str, object] = {}

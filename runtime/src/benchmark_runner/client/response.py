@@ -12,8 +12,8 @@ from typing import TypeVar, cast
 
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
-from pydantic_core import from_json
 
+from benchmark_runner._json import read_json
 from benchmark_runner._scores import is_finite
 
 __all__ = ["ACCEPTED_ENCODING", "Answer", "UnreadableError", "read_answer"]
@@ -22,6 +22,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 #: The only compression that is accepted.
 ACCEPTED_ENCODING = "gzip"
+_GZIP_NAMES = frozenset({ACCEPTED_ENCODING, "x-gzip"})
+_GZIP_FORMAT = zlib.MAX_WBITS | 16
+_GZIP_MAGIC = b"\x1f\x8b"
 
 _KIB = 1024
 #: Bytes that are read of a refusal, whose status says what matters.
@@ -56,7 +59,7 @@ class Answer:
     def json(self) -> JsonValue:
         """Return the JSON in the body, whose numbers must be finite."""
         try:
-            document = cast("JsonValue", from_json(self.content, allow_inf_nan=False))
+            document = read_json(self.content)
         except ValueError as error:
             raise UnreadableError(f"it is not valid JSON ({error})") from None
         if not is_finite(document):
@@ -99,24 +102,48 @@ async def _read_words_into(content: bytearray, response: httpx.Response) -> None
 
 async def _read_into(content: bytearray, response: httpx.Response, most: int) -> None:
     compressed = _is_compressed(response.headers.get("content-encoding", ""))
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if compressed else None  # 16: gzip's way
+    inflater = _Inflater() if compressed else None
     try:
         # Not response.aiter_raw(), which refuses what a transport without a network has ready.
         async for part in cast("httpx.AsyncByteStream", response.stream):
             if inflater is None:
                 content += part
-            elif not inflater.eof:
-                content += inflater.decompress(part, most + 1 - len(content))
+            else:
+                inflater.inflate_into(content, part, most + 1)
             if len(content) > most:
                 raise _TooLargeError(f"it is larger than {most / _KIB**2:g} MiB")
     except zlib.error as error:
         raise UnreadableError(f"it can't be decompressed ({error})") from None
-    if inflater is not None and not inflater.eof:
+    if inflater is not None and not inflater.is_complete:
         raise UnreadableError("its compressed content ends in the middle")
+
+
+class _Inflater:
+    """Decompresses gzip content of one or several members; what follows them is ignored."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP_FORMAT)
+        self._after = b""  # between two members: what may be the begin of the next one
+
+    @property
+    def is_complete(self) -> bool:
+        return self._member.eof
+
+    def inflate_into(self, content: bytearray, part: bytes, most: int) -> None:
+        """Decompress another part, until there are ``most`` bytes of content."""
+        while part and len(content) < most:
+            if self._member.eof:
+                part = (self._after + part).lstrip(b"\0")
+                self._after = part[: len(_GZIP_MAGIC)]
+                if not part.startswith(_GZIP_MAGIC):
+                    return
+                self._member, self._after = zlib.decompressobj(_GZIP_FORMAT), b""
+            content += self._member.decompress(part, most - len(content))
+            part = self._member.unused_data
 
 
 def _is_compressed(encoding: str) -> bool:
     name = encoding.strip().lower()
-    if name not in {"", "identity", ACCEPTED_ENCODING}:
+    if name not in {"", "identity", *_GZIP_NAMES}:
         raise UnreadableError(f"it is compressed as {encoding!r}, which nobody asked for")
-    return name == ACCEPTED_ENCODING
+    return name in _GZIP_NAMES
