@@ -58,7 +58,7 @@ class Project:
         from dotenv import load_dotenv
 
         try:
-            load_dotenv(file, override=False)
+            load_dotenv(file, override=False, encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             # not its own message, which may quote the file
             reason = getattr(error, "strerror", None) or "not UTF-8 text"

@@ -80,6 +80,8 @@ class BenchmarkRunner(ABC):
         self.options: Any = NoOptions()
         self.dataset_version: str | None = None
         """The version of the dataset, where the service lists its tasks and says it."""
+        self.unused_fields: list[str] = []
+        """The fields of the dataset file, beside its tasks, that are not read."""
         self._dataset = dataset_name
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
@@ -129,7 +131,7 @@ class BenchmarkRunner(ABC):
                 hint="Give --dataset-file FILE or --dataset-name NAME, "
                 "or set default_dataset_file in runner/cli.py.",
             )
-        declared_name, rows = open_dataset(Path(dataset_file))
+        declared_name, rows = open_dataset(Path(dataset_file), self.unused_fields)
         tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, dataset_file)
         self._dataset = declared_name or self._dataset
         return tasks

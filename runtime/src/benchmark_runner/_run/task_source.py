@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within
+from benchmark_runner._json import RepeatedKeyError, parse_strictly
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
 from benchmark_runner._surroundings import absolute
@@ -83,9 +85,7 @@ async def load_tasks(
     """
     match source.kind:
         case "problem":
-            place, task_id = f"--problem {source.file}", _folder_name(task_ids[0])
-            row: dict[str, JsonValue] = {"id": task_id, "question": _question(source.file)}
-            tasks = build_tasks([row], runner.TASK_MODEL, frozenset(), place)
+            tasks = _task_of_problem(runner, source.file, _folder_name(task_ids[0]))
         case "service":
             tasks = await runner.load_tasks_from_service(source.dataset_name or "")
         case "file":
@@ -106,6 +106,39 @@ def _folder_name(task_id: str) -> str:
             f"the task id {task_id!r} can't name a folder: {error}",
             hint="Use an id such as my-task-1.",
         ) from None
+
+
+def _task_of_problem(runner: BenchmarkRunner, file: Path | None, task_id: str) -> list[Task]:
+    """Return the task of ``--problem``: a JSON object has its fields, a text is its question."""
+    text = _question(file)
+    row = _fields_in(file, text)
+    shown = {name: value for name, value in row.items() if name not in runner.EVALUATOR_FIELDS}
+    if len(shown) < len(row):  # the text holds the reference answer
+        text = json.dumps(shown, ensure_ascii=False)
+    try:
+        return [
+            *build_tasks(
+                [{"question": text, **shown, "id": task_id}],
+                runner.TASK_MODEL,
+                frozenset(),
+                f"--problem {file}",
+            )
+        ]
+    except DatasetError as error:
+        error.hint = (
+            f"Give a file with a JSON object that has the fields of {runner.TASK_MODEL.__name__}."
+        )
+        raise
+
+
+def _fields_in(file: Path | None, text: str) -> dict[str, JsonValue]:
+    try:
+        found = parse_strictly(text) if text.startswith("{") else None
+    except RepeatedKeyError as error:
+        raise UsageError(f"--problem {file}: {error}", hint="Remove one of the two.") from None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _question(file: Path | None) -> str:

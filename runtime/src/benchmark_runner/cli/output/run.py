@@ -83,6 +83,8 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
     yield f"{start} run {config.run_id}"
     yield f"  model    {config.model}"
     yield f"  tasks    {tasks_text(config, session.chosen)}"
+    if unused := session.runner.unused_fields:
+        yield f"  unused   {some_ids(unused)} of the dataset file: agents get fields of tasks only"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     if not request.skip_eval:
         in_process = session.runner.service_url == LOCAL

@@ -1,12 +1,5 @@
-"""Tasks from a JSON, JSONL or CSV file, in the file's order.
+"""A dataset file: opened, read, and checked for the ids of its tasks."""
 
-A JSON file is ``{"dataset_name": …, "tests": [{"id", "question", "timeout"?, …}]}`` or just
-the list; JSONL has one such object a line; CSV has a header with at least ``id`` and
-``question``.
-"""
-
-import csv
-import io
 import json
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -15,21 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
-from benchmark_runner._text import plural
+from benchmark_runner._json import RepeatedKeyError, parse_strictly
+from benchmark_runner.datasets.csv_rows import parse_csv
 from benchmark_runner.errors import DatasetError
-from benchmark_runner.schemas import Task, safe_path_segment
+from benchmark_runner.schemas import safe_path_segment
 
-__all__ = ["DATASET_SUFFIXES", "DatasetFile", "build_tasks", "open_dataset", "read_dataset"]
+__all__ = ["DATASET_SUFFIXES", "DatasetFile", "open_dataset", "read_dataset"]
 
 #: File name endings that :func:`read_dataset` understands.
 DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 
-_SHOWN_PROBLEMS = 5
+#: The fields of a JSON dataset beside its tasks that are read.
+_NAME = "dataset_name"
+_LISTS = ("tests", "tasks")
 
 _Row = dict[str, JsonValue]
 #: A raw task, perhaps malformed, and the number that gives its line.
@@ -37,7 +32,6 @@ _Entry = tuple[int, JsonValue]
 #: Returns the line of an entry; for JSON by a second read.
 _LineOf = Callable[[int], int]
 _ROW: TypeAdapter[_Row] = TypeAdapter(_Row)
-_TaskT = TypeVar("_TaskT", bound=Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +62,12 @@ def read_dataset(path: Path) -> DatasetFile:
     return DatasetFile(path, declared or path.stem, declared, list(rows))
 
 
-def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
+def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | None, Iterator[_Row]]:
     """Open a JSON, JSONL or CSV file.
+
+    Args:
+        path: The file.
+        unused: Gets the names of the fields beside the tasks that are not read.
 
     Returns:
         The file's ``dataset_name``, and its raw tasks in order. Those of a JSONL file are read
@@ -81,52 +79,15 @@ def open_dataset(path: Path) -> tuple[str | None, Iterator[_Row]]:
     declared, line_of = None, int
     match path.suffix.lower():
         case ".json":
-            declared, line_of, entries = _parse_json(path, _read_text(path))
+            declared, line_of, entries = _parse_json(path, _read_text(path), unused)
         case ".jsonl":
             entries = _parse_jsonl(path)
         case ".csv":
-            entries = _parse_csv(path, _read_text(path))
+            entries = parse_csv(path, _read_text(path))
         case other:
             message = f"{path}: {other or 'no'} file ending; a dataset is .json, .jsonl or .csv"
             raise DatasetError(message, hint="Rename or convert the file.")
     return declared, _with_unique_ids(path, entries, line_of)
-
-
-def build_tasks(
-    rows: Iterable[_Row], model: type[_TaskT], evaluator_fields: frozenset[str], source: str
-) -> list[_TaskT]:
-    """Validate raw rows as tasks, without the fields that only the grader may see.
-
-    Args:
-        rows: Raw tasks of a file or of a service.
-        model: The ``Task`` class to validate with.
-        evaluator_fields: The fields that are dropped.
-        source: The source of the rows, for the error message.
-
-    Raises:
-        DatasetError: rows do not fit the model; the message names tasks and fields.
-    """
-    tasks: list[_TaskT] = []
-    problems: list[str] = []
-    for position, row in enumerate(rows):
-        visible = {name: value for name, value in row.items() if name not in evaluator_fields}
-        try:
-            tasks.append(model.model_validate(visible))
-        except ValidationError as error:
-            label = repr(row["id"]) if "id" in row else f"number {position + 1}"
-            for problem in error.errors(include_url=False, include_input=False):
-                field = ".".join(map(str, problem["loc"])) or "(task)"
-                problems.append(f"task {label}, field {field}: {problem['msg']}")
-    if problems:
-        shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
-        fields = plural(len(problems), "field")
-        more = len(problems) - _SHOWN_PROBLEMS
-        rest = f"\n  … and {more} more" if more > 0 else ""
-        raise DatasetError(
-            f"{source} does not fit {model.__name__} in {fields}:\n{shown}{rest}",
-            hint=f"Correct the dataset, or the fields of {model.__name__}.",
-        )
-    return tasks
 
 
 @contextmanager
@@ -152,15 +113,19 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
 
 
-def _parse_json(path: Path, text: str) -> tuple[str | None, _LineOf, Iterator[_Entry]]:
+def _parse_json(
+    path: Path, text: str, unused: list[str] | None
+) -> tuple[str | None, _LineOf, Iterator[_Entry]]:
     declared, key = None, None
     rows = document = _from_json(path, text, "")
     if isinstance(document, dict):
-        declared = document.get("dataset_name")
+        declared = document.get(_NAME)
         if declared is not None and (not isinstance(declared, str) or not declared.strip()):
             raise DatasetError(f"{path}, field dataset_name: must be a non-empty text")
-        key = "tests" if document.get("tests") is not None else "tasks"
+        key = next((name for name in _LISTS if document.get(name) is not None), _LISTS[-1])
         rows = document.get(key)
+        if unused is not None:
+            unused[:] = [name for name in document if name not in (_NAME, key)]
     if not isinstance(rows, list):
         raise DatasetError(
             f"{path}, field tests: missing, or not a list",
@@ -215,38 +180,13 @@ def _parse_jsonl(path: Path) -> Iterator[_Entry]:
             raise
 
 
-def _parse_csv(path: Path, text: str) -> Iterator[_Entry]:
-    # A question may be longer than the module's default limit.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, None)
-        if header is None:
-            return
-        if repeated := sorted({name for name in header if header.count(name) > 1}):
-            raise DatasetError(
-                f"{path}, line {reader.line_num}: the header names {', '.join(repeated)} twice",
-                hint="Give each column a name of its own.",
-            )
-        for cells in reader:
-            if not any(cells):
-                continue
-            if len(cells) != len(header):
-                raise DatasetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} cells, "
-                    f"where the header has {len(header)}",
-                    hint="Quote cells that hold commas or line breaks.",
-                )
-            # An empty cell means a missing field.
-            row: _Row = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DatasetError(f"{path}, line {reader.line_num}: {error}") from None
-
-
 def _from_json(path: Path, text: str, place: str) -> JsonValue:
     try:
-        return cast("JsonValue", from_json(text, allow_inf_nan=False))
+        return parse_strictly(text)
+    except RepeatedKeyError as error:
+        raise DatasetError(
+            f"{path}{place}: {error}", hint="Remove one of the two: only one would count."
+        ) from None
     except ValueError as error:
         raise DatasetError(
             f"{path}{place}: not valid JSON: {error}", hint="Correct the file at that place."
