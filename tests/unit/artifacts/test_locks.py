@@ -141,7 +141,7 @@ class TestWaiting:
         process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         try:
-            with pytest.raises(RunLockedError) as caught, artifacts.config_locked():
+            with pytest.raises(RunLockedError) as caught, artifacts.locks.hold_config():
                 pytest.fail("held beside another")
         finally:
             process.send_signal(signal.SIGCONT)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from benchmark_runner._concurrency.thread_pool import finish_in_thread
 from benchmark_runner._progress.events import Listener, RetryScheduled
-from benchmark_runner.errors import ArtifactError
+from benchmark_runner.errors import ArtifactError, RunLockedError
 
 T = TypeVar("T")
 
@@ -30,12 +30,15 @@ class DiskWriter:
         A cancellation waits for a write that has started.
 
         Raises:
+            RunLockedError: at once, as waiting does not help.
             ArtifactError: it failed for :data:`DISK_PATIENCE` seconds.
         """
         wait, give_up = _FIRST_WAIT, monotonic() + DISK_PATIENCE
         while True:
             try:
                 return await finish_in_thread(function, *arguments)
+            except RunLockedError:
+                raise
             except ArtifactError as error:
                 if monotonic() + wait > give_up:
                     raise

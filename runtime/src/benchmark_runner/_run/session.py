@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._surroundings import absolute
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Session:
         a resume finishes that. Returns what was written, without the hashes of the tasks.
         """
         of_problem = self.source.kind == "problem"
-        with self.artifacts.config_locked() if of_problem else nullcontext():
+        with self.artifacts.locks.hold_config() if of_problem else nullcontext():
             config, hashes = self.config, self.task_hashes()
             # Another process may have added its --problem to the same run meanwhile.
             if of_problem and (now := load_run_config(self.artifacts)):
@@ -93,6 +93,12 @@ class Session:
                 hashes = hashes if of_problem else self.task_hashes()  # the first may be used up
                 save_run_config(self.artifacts, config, hashes)
         return config.without_hashes()
+
+    def restore_config(self, frozen: RunConfig | None) -> None:
+        """Write ``run_config.json`` again, if it was removed and there is something to resume."""
+        with suppress(ArtifactError):  # the disk refuses, or the tasks were known from it only
+            if self.artifacts.config_hash() is None and self.artifacts.has_generations():
+                save_run_config(self.artifacts, frozen or self.config, self.task_hashes())
 
     def is_frozen(self) -> bool:
         """Return True if ``run_config.json`` is up to date."""

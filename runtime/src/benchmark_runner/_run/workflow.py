@@ -278,11 +278,13 @@ class Workflow:
         await self.listeners.begin(started, quiet=self._request.quiet)
         if not self._request.skip_eval:
             session.runner.service.on_retry = self.listeners.tell_of_retry
-        tell, caps = self.listeners.tell, self._caps
-        engine = Engine(session, self._service, grader, tell, caps)
+        engine = Engine(session, self._service, grader, self.listeners.tell, self._caps)
         self._blocked, self._masked = engine.blocked, engine.masked
-        stopped_by = await engine.carry_out(plan)
-        return await engine.check_grader() or stopped_by
+        try:
+            stopped_by = await engine.carry_out(plan)
+            return await engine.check_grader() or stopped_by
+        finally:  # the run's folder may have been removed meanwhile
+            await run_in_thread(session.restore_config, self._frozen)
 
     async def _score(self, outcome: Outcome, grader: CommandGrader) -> None:
         overall, session = outcome.overall, outcome.session

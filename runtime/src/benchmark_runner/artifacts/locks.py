@@ -30,6 +30,18 @@ class RunLocks:
         self._storage = storage
         self._run_dir = run_dir
         self._config_path = config_path
+        self._held: dict[Path, int] = {}
+
+    def check(self) -> None:
+        """Raise a ``RunLockedError`` if a lock that is held was removed or replaced."""
+        for path, descriptor in self._held.items():
+            if not _is_at(path, descriptor):
+                raise RunLockedError(
+                    f"{path} was removed or replaced while run {self._run_dir.name!r} was being "
+                    "worked on, so another process could work on it, too",
+                    hint="Start nothing else on this run, and leave its folder alone; then resume "
+                    "it. What was finished since is kept.",
+                )
 
     @contextmanager
     def hold(self, task_id: str | None = None) -> Generator[None]:
@@ -41,20 +53,28 @@ class RunLocks:
             with write_errors(run_lock):
                 what = f"run {run_dir.name!r}"
                 lock = locks.enter_context(hold_lock(run_lock, what, shared=task_id is not None))
+            self._held[run_lock] = lock
             try:
                 if task_id is not None:
                     task_lock = run_dir / task_id / LOCK_FILE
                     self._storage.make_folder(task_lock.parent)
                     with write_errors(task_lock):
-                        locks.enter_context(hold_lock(task_lock, f"task {task_id!r} of {what}"))
+                        named = f"task {task_id!r} of {what}"
+                        self._held[task_lock] = locks.enter_context(hold_lock(task_lock, named))
                 yield
             finally:
+                self._held.clear()
                 if not self._config_path.exists():
                     self._remove_unused(task_id, new if _is_only_holder(lock) else [])
 
     @contextmanager
     def hold_config(self) -> Generator[None]:
-        """Hold ``run_config.json`` while it is read, changed and written."""
+        """Hold ``run_config.json`` while it is read, changed and written.
+
+        Raises:
+            RunLockedError: another process does not release it.
+            ArtifactError: the disk refuses.
+        """
         lock = self._run_dir / CONFIG_LOCK_FILE
         self._storage.make_folder(self._run_dir)
         with ExitStack() as locks:

@@ -65,6 +65,7 @@ class RunArtifacts(ConfigFile):
 
     Attributes:
         run_dir: The folder of this run.
+        locks: Its locks.
         set_aside: Unreadable files, renamed to ``<file>.corrupt-N`` unless ``read_only``.
         eval_rules: The rules by which an eval on disk counts.
 
@@ -88,7 +89,7 @@ class RunArtifacts(ConfigFile):
         self.read_only = read_only
         self._folder = str(self.run_dir)
         self._storage = Storage(self.results_dir, durable=durable)
-        self._locks = RunLocks(self._storage, self.run_dir, self.run_config_path)
+        self.locks = RunLocks(self._storage, self.run_dir, self.run_config_path)
         self.set_aside: list[Path] = []
         self.eval_rules = EvalRules()
         self.redactor = redactor or Redactor()
@@ -179,16 +180,7 @@ class RunArtifacts(ConfigFile):
         """
         if task_id is not None:
             checked_id(task_id, "task id")
-        return self._locks.hold(task_id)
-
-    def config_locked(self) -> AbstractContextManager[None]:
-        """Hold ``run_config.json`` while it is read, changed and written.
-
-        Raises:
-            RunLockedError: another process does not release it.
-            ArtifactError: the disk refuses.
-        """
-        return self._locks.hold_config()
+        return self.locks.hold(task_id)
 
     def has_generations(self) -> bool:
         """Return True if any task of the run has a generation."""
@@ -222,6 +214,7 @@ class RunArtifacts(ConfigFile):
 
         Returns the empty log folder, and the number of the new attempt, counted from 1.
         """
+        self.locks.check()
         return self._in_task(task_id, self._attempts(task_id).begin_next)
 
     def keep_attempt(self, task_id: str) -> None:
