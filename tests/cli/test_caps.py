@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from tests.fakes import ScriptedService
 
 RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
+SLOWLY = """\
+        if not (ROOT / "healed").exists():
+            await asyncio.sleep(0.2)
+"""
 WAIT_FOR_EACH_OTHER = """\
         if task.id in ("t0", "t1"):
             await TOGETHER.wait()
@@ -273,3 +277,63 @@ def test_invalid_cap_is_refused(project: RunnerProject, flags: list[str]) -> Non
     assert ended.out == ""
     assert project.calls == []
     assert not project.results.exists()
+
+
+class TestIdenticalEvaluationErrors:
+    """Ten evaluations in a row that fail in the same way, for good."""
+
+    FLAGS = ("--eval-parallelism", "1")
+
+    @pytest.mark.parametrize(
+        ("api", "path", "answer"),
+        [
+            ("legacy", "/evaluate-response/", (400, {"detail": "schema not accepted"})),
+            ("legacy", "/evaluate-response/", (404, {"detail": "no such artifact"})),
+            ("v1", "/v1/evaluate", (422, {"detail": "body"})),
+            ("v1", "/v1/evaluate", (200, {"status": "error", "errors": ["Dataset not found"]})),
+        ],
+    )
+    def test_run_is_paused(
+        self,
+        project: RunnerProject,
+        scripted: ScriptedService,
+        api: str,
+        path: str,
+        answer: tuple[int, Any],
+    ) -> None:
+        """The run is paused, and neither generates nor evaluates the rest."""
+        project.set_in_class(f'EVALUATION_API = "{api}"')
+        project.write_tasks(say(40))
+        project.change_agent(("        match word:\n", f"{SLOWLY}        match word:\n"))
+        scripted.answers[path] = answer
+        ended = paused(project, "--service-url", scripted.url, *self.FLAGS)
+        assert "paused after 10 evaluations in a row failed in the same way: " in ended.err
+        assert scripted.paths().count(path) == 10
+        assert len(project.calls) < 40
+        del scripted.answers[path]
+        project.heal()
+        assert project.run(*RUN, "--service-url", scripted.url).code == 0
+        assert sorted(project.calls) == sorted(f"t{n}" for n in range(40))
+
+    def test_evaluate_is_paused(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """The command evaluate stops asking, too."""
+        project.write_tasks(say(20))
+        assert project.run(*RUN, "--skip-eval").code == 0
+        scripted.answers["/evaluate-response/"] = (400, {"detail": "no"})
+        ended = project.run(
+            "evaluate", "--run-id", "r1", "--service-url", scripted.url, *self.FLAGS
+        )
+        assert ended.code == 1
+        assert "RunPausedError: paused after 10 evaluations" in ended.err
+        assert scripted.paths().count("/evaluate-response/") == 10
+
+    def test_outage_does_not_pause(self, project: RunnerProject, scripted: ScriptedService) -> None:
+        """A service in trouble does not pause the run: what is generated can count later."""
+        project.write_tasks(say(15))
+        scripted.answers["/evaluate-response/"] = (503, {"detail": "down"})
+        ended = project.run(
+            *RUN, "--service-url", scripted.url, "--service-attempts", "1", *self.FLAGS
+        )
+        assert ended.code == 1
+        assert "paused" not in ended.err
+        assert len(project.calls) == 15

@@ -7,17 +7,47 @@ from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._spend import Spend
 from benchmark_runner._text import dollars, plural
 from benchmark_runner.errors import RunPausedError
-from benchmark_runner.schemas import GenerationResult, GenerationStatus
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    FailureKind,
+    GenerationResult,
+    GenerationStatus,
+)
 
 #: Number of identical errors in a row after which the next task would surely fail, too.
 IDENTICAL_ERRORS = 10
 #: Likewise, of timeouts without any sign of an answer: more likely an outage than hard tasks.
 SILENT_TIMEOUTS = 10
+#: Failures that pass with time: what is generated meanwhile can be evaluated later.
+_PASSING = frozenset({FailureKind.SERVICE_UNAVAILABLE, FailureKind.TIMEOUT, FailureKind.CANCELLED})
+
+
+@dataclass(slots=True)
+class _Streak:
+    """The failures of one step that came in a row for the same reason."""
+
+    what: str
+    reason: str = ""
+    length: int = 0
+
+    def add(self, reason: str) -> None:
+        self.length = self.length + 1 if reason == self.reason else 1
+        self.reason = reason
+
+    def reached(self) -> RunPausedError | None:
+        if self.length < IDENTICAL_ERRORS:
+            return None
+        return RunPausedError(
+            f"paused after {self.length} {self.what} in a row failed in the same way: "
+            f"{self.reason or 'no reason given'}",
+            hint="Correct what the error names, then resume the run.",
+        )
 
 
 @dataclass(slots=True)
 class Caps:
-    """Counts generations, and tells when to pause the run.
+    """Counts generations and evaluations, and tells when to pause the run.
 
     ``max_cost`` is of the whole run, ``max_errors`` of this command.
     """
@@ -26,8 +56,8 @@ class Caps:
     max_errors: int | None = None
     spend: Spend = field(default_factory=Spend)
     _errors: int = 0
-    _same_error: str = ""
-    _in_a_row: int = 0
+    _generations: _Streak = field(default_factory=lambda: _Streak("generations"))
+    _evaluations: _Streak = field(default_factory=lambda: _Streak("evaluations"))
     _silent: int = 0
     _last_wait: str = ""
     _answered: bool = False
@@ -37,12 +67,25 @@ class Caps:
         self.spend.add_generation(generation)
         self._count_silence(generation)
         if generation.status is not GenerationStatus.ERROR:
-            self._in_a_row = 0
+            self._generations.length = 0
             return
         self._errors += 1
-        reason = common_reason(generation.error or "", task_id)
-        self._in_a_row = self._in_a_row + 1 if reason == self._same_error else 1
-        self._same_error = reason
+        self._generations.add(common_reason(generation.error or "", task_id))
+
+    def count_evaluation(self, task_id: str, result: EvalResult) -> None:
+        """Count an evaluation; only of failures that do not pass with time, many are too many."""
+        if result.status is EvalStatus.EVALUATED:
+            self._evaluations.length = 0
+        elif result.status is EvalStatus.ERROR:
+            failure = result.failure
+            if failure is not None and failure.kind in _PASSING:
+                self._evaluations.length = 0
+            else:
+                self._evaluations.add(common_reason(result.error or "", task_id))
+
+    def evaluations_reached(self) -> RunPausedError | None:
+        """Return the error that says why no more should be evaluated; ``None`` if nothing does."""
+        return self._evaluations.reached()
 
     def reached(self) -> RunPausedError | None:
         """Return the error that says which limit is reached; ``None`` if none is."""
@@ -61,12 +104,8 @@ class Caps:
                 f"{self.max_errors}",
                 hint="Correct what the errors name, then resume the run.",
             )
-        if self._in_a_row >= IDENTICAL_ERRORS:
-            return RunPausedError(
-                f"paused after {self._in_a_row} generations in a row failed in the same way: "
-                f"{self._same_error or 'no reason given'}",
-                hint="Correct what the error names, then resume the run.",
-            )
+        if reached := self._generations.reached() or self._evaluations.reached():
+            return reached
         return self._silence() if self._silent >= SILENT_TIMEOUTS else None
 
     def reached_at_end(self) -> RunPausedError | None:

@@ -32,6 +32,7 @@ from benchmark_runner.errors import (
     ArtifactError,
     BenchmarkRunnerError,
     RunIdentityError,
+    RunLockedError,
     RunPausedError,
     ServiceError,
     describe,
@@ -111,9 +112,10 @@ class Engine:
                     to_evaluate.put_nowait(None)
             except BaseExceptionGroup as errors:
                 raise _first_of(errors) from None
-        if self._disk_error is not None:
+        if self._disk_error is not None and not isinstance(self._disk_error, RunLockedError):
             raise self._disk_error
-        return self._refused_by or self._paused_by or self._caps.reached_at_end()
+        stopped_by = self._refused_by or self._disk_error or self._paused_by
+        return stopped_by or self._caps.reached_at_end()
 
     async def check_grader(self) -> BenchmarkRunnerError | None:
         """Return the error that says so if the service became another version meanwhile."""
@@ -142,6 +144,11 @@ class Engine:
         self._paused_by = self._paused_by or self._caps.reached()
         return bool(self._refused_by or self._paused_by or self._disk_error)
 
+    def _stops_evaluating(self) -> bool:
+        paused_by = self._caps.evaluations_reached()
+        self._paused_by = self._paused_by or paused_by
+        return bool(self._refused_by or self._disk_error or paused_by)
+
     async def _evaluate_from(
         self, task_ids: asyncio.Queue[str | None], step: EvaluationStep, group: asyncio.TaskGroup
     ) -> None:
@@ -150,7 +157,7 @@ class Engine:
             await self._room.acquire()
             slot = await self._slots.take()
             self._refused_by = self._refused_by or await self._watch.check_if_due()
-            if self._refused_by or self._disk_error:
+            if self._stops_evaluating():
                 slot.end()
                 self._room.release()
                 continue
@@ -165,7 +172,7 @@ class Engine:
         try:
             saved = saved or await run_in_thread(self._read_generation, task_id)
             if saved is not None:
-                await step.evaluate(task_id, saved)
+                self._caps.count_evaluation(task_id, await step.evaluate(task_id, saved))
         except ServiceError as error:
             error.phase = error.phase or Phase.EVALUATE
             self._refused_by = self._refused_by or error
@@ -185,6 +192,7 @@ class Engine:
         self._room.release()
 
     def _read_generation(self, task_id: str) -> SavedGeneration | None:
+        self._artifacts.locks.check()
         generation, content_hash = self._artifacts.load_generation_and_hash(task_id)
         if generation is None or content_hash is None:
             return None

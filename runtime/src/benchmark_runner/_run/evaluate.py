@@ -32,7 +32,7 @@ class EvaluationStep(Step):
     grader: CommandGrader
     note_grade: Callable[[str], None]
 
-    async def evaluate(self, task_id: str, saved: SavedGeneration) -> None:
+    async def evaluate(self, task_id: str, saved: SavedGeneration) -> EvalResult:
         """Evaluate one generation and save the result, which may be an error.
 
         Raises:
@@ -61,6 +61,7 @@ class EvaluationStep(Step):
             self.note_grade(task_id)
         score = self._score_of(result)
         self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
+        return result
 
     async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         evaluate = self.session.runner.evaluate
