@@ -1,36 +1,50 @@
 """The embedded service on a port, for a team, a container or a test."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
+from typing import cast
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from benchmark_runner.errors import UsageError
 from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.host_check import HostCheck
 
 __all__ = ["Server", "serve"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that running evaluations get to finish after a signal.
 _GRACE = 5
+#: Seconds in which a request must have arrived, its body included.
+REQUEST_WITHIN = 60.0
 
 
 def serve(
-    service: LocalService, host: str, port: int, on_ready: Callable[[str], None]
+    service: LocalService,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None],
+    allowed_hosts: Sequence[str] = (),
 ) -> int | None:
     """Serve until SIGINT or SIGTERM, finish the running requests, and return the signal.
 
-    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers.
+    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers. Requests may
+    name the ``host`` and the ``allowed_hosts``.
 
     Raises:
         UsageError: the host or port can't be listened on.
     """
     with contextlib.closing(_listener(host, port)) as listener:
-        server = Server(service, listener, on_ready)
+        address: str = listener.getsockname()[0]
+        app = HostCheck(service, address.partition("%")[0], (host, *allowed_hosts))
+        server = Server(app, listener, on_ready)
         server.run(sockets=[listener])
         return server.ended_by
 
@@ -39,11 +53,12 @@ class Server(uvicorn.Server):
     """A quiet uvicorn on a bound socket, which reports its URL once it answers."""
 
     def __init__(
-        self, service: LocalService, listener: socket.socket, on_ready: Callable[[str], None]
+        self, app: ASGIApp, listener: socket.socket, on_ready: Callable[[str], None]
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                service,
+                app,
+                http=_BoundedProtocol,
                 log_config=None,
                 log_level="critical",
                 access_log=False,
@@ -80,6 +95,37 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         self.ended_by = self.ended_by or number
+
+
+class _BoundedProtocol(H11Protocol):
+    """A connection that is closed if a request does not arrive in time."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._bound()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._bound()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._set_timer(None)
+
+    def _bound(self) -> None:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            if self._timer is None:
+                self._set_timer(self.loop.call_later(REQUEST_WITHIN, self.transport.abort))
+        else:
+            self._set_timer(None)
+
+    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
 
 
 def _listener(host: str, port: int) -> socket.socket:

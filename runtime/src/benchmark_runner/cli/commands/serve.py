@@ -35,6 +35,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 help="Key that clients must send; without it, anyone may connect.",
             ),
         ] = None,
+        allow_host: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--allow-host",
+                metavar="NAME",
+                help="Another name by which requests may reach it; repeatable.",
+            ),
+        ] = None,
         data_dir: Annotated[
             Path | None,
             typer.Option(
@@ -81,5 +89,5 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     say(f"Use it with SERVICE_URL={url} and the key in VALS_AUTH_KEY")
                 say("Stop it with Ctrl-C")
 
-            ended_by = serve_until_stopped(service, host, port, on_ready)
+            ended_by = serve_until_stopped(service, host, port, on_ready, allow_host or ())
         raise typer.Exit(after_signal(ended_by) if ended_by else 0)
