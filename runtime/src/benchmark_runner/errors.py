@@ -18,6 +18,7 @@
         ├── NotFoundError             404
         ├── UnsupportedError          501
         ├── QuotaExceededError        429 with a reset too far away to wait for
+        ├── GraderError               the author's grader or task_score() failed, on this machine
         ├── RejectedRequestError      400, 413, 422 and others; a retry will not help
         └── BadResponseError          an answer that violates the contract
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
-    "DatasetError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
+    "DatasetError", "GraderError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
     "QuotaExceededError", "RejectedRequestError", "RunIdentityError", "RunLockedError",
     "RunPausedError", "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError",
     "UnsupportedError", "UsageError", "describe", "own_frame", "place_of", "traceback_of",
@@ -170,6 +171,10 @@ class QuotaExceededError(ServiceError):
     ) -> None:
         super().__init__(message, hint=hint, status_code=status_code, detail=detail)
         self.resets_at = resets_at
+
+
+class GraderError(ServiceError):
+    """The author's grader or ``task_score()`` failed, which the embedded service called."""
 
 
 class RejectedRequestError(ServiceError):

@@ -9,10 +9,10 @@ import pytest
 from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
 from benchmark_runner.errors import (
     AuthenticationError,
+    GraderError,
     NotFoundError,
     PermissionDeniedError,
     RejectedRequestError,
-    ServiceUnavailableError,
     UsageError,
 )
 from benchmark_runner.local import local_client
@@ -322,7 +322,7 @@ class TestInProcess:
             raise ValueError("no")
 
         async with local_client(make(folder, grader)) as client:
-            with pytest.raises(ServiceUnavailableError) as caught:
+            with pytest.raises(GraderError) as caught:
                 await client.evaluate_response(task_id="d1", response="x")
         assert calls == ["x"]
         assert "ValueError: no" in caught.value.message

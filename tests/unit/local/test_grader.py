@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Never
 import pytest
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import ServiceUnavailableError
+from benchmark_runner.errors import GraderError, ServiceUnavailableError
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import EvalStatus
 from tests.unit.local.sample_service import CANARY, ONCE, Wire, make, source_line, v1_request
@@ -131,7 +131,7 @@ class TestGrading:
         """A result without a number is an error that names it, on both paths, and no 0."""
         async with local_client(make(folder, lambda task, response: result)) as client:
             v1 = await client.evaluate(v1_request())
-            with pytest.raises(ServiceUnavailableError) as caught:
+            with pytest.raises(GraderError) as caught:
                 await client.evaluate_response(task_id="d1", response="")
         said = f"TypeError: the grader returned {named}"
         assert (v1.status, v1.result) == (EvalStatus.ERROR, None)

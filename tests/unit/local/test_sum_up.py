@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
-from benchmark_runner.errors import ServiceUnavailableError
+from benchmark_runner.errors import GraderError, ServiceUnavailableError
 from benchmark_runner.local import local_client
 from benchmark_runner.schemas import V1ScoreRequest
 from tests.unit.local.sample_service import ONCE, Wire, make
@@ -72,7 +72,7 @@ class TestScoring:
         """A task_score() that raises is reported."""
         service = make(folder, task_score=lambda result: result["missing"])
         async with local_client(service) as client:
-            with pytest.raises(ServiceUnavailableError) as caught:
+            with pytest.raises(GraderError) as caught:
                 await client.final_score({"1": {"status": "evaluated", "result": {}}}, "validation")
         assert "KeyError: 'missing'" in caught.value.message
 
@@ -80,5 +80,5 @@ class TestScoring:
         """A task_score() that returns no number is reported, and does not count as 0."""
         service = make(folder, task_score=lambda _result: "good")
         async with local_client(service) as client:
-            with pytest.raises(ServiceUnavailableError, match="TypeError"):
+            with pytest.raises(GraderError, match="TypeError"):
                 await client.final_score({"1": {"status": "evaluated", "result": {}}}, "validation")

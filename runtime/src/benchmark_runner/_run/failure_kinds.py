@@ -4,17 +4,21 @@ import asyncio
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from http import HTTPStatus
 
-from benchmark_runner.client.status import is_final
+from benchmark_runner._run.provider_status import provider_status
+from benchmark_runner.client.status import is_final, meaning_of
 from benchmark_runner.errors import (
     AuthenticationError,
     BenchmarkRunnerError,
     DatasetError,
+    GraderError,
     PermissionDeniedError,
     QuotaExceededError,
     RunnerDefinitionError,
     ServiceError,
     ServiceUnavailableError,
+    describe,
 )
 from benchmark_runner.schemas import (
     EvalResult,
@@ -36,6 +40,7 @@ _PROGRAMMING_ERRORS = (
     SyntaxError,
     TypeError,
 )
+_PROGRAMMING_ERROR_NAMES = frozenset(error.__name__ for error in _PROGRAMMING_ERRORS)
 
 
 def classify(error: BaseException, phase: Phase) -> Failure:
@@ -51,6 +56,8 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             kind = FailureKind.TIMEOUT
         case ServiceUnavailableError():
             kind = FailureKind.SERVICE_UNAVAILABLE
+        case GraderError():
+            retryable = (error.detail or "").partition(":")[0] not in _PROGRAMMING_ERROR_NAMES
         case ServiceError():
             kind, retryable = FailureKind.BAD_RESPONSE, not is_final(error)
         case BenchmarkRunnerError():
@@ -61,9 +68,26 @@ def classify(error: BaseException, phase: Phase) -> Failure:
         case _ if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
             kind, retryable = FailureKind.TIMEOUT, True
         case _:
-            pass
+            kind, retryable = _kind_of_provider(error) or (kind, retryable)
     hint = error.hint if isinstance(error, BenchmarkRunnerError) else None
     return Failure(phase=phase, kind=kind, retryable=retryable, hint=hint)
+
+
+def _kind_of_provider(error: BaseException) -> tuple[FailureKind, bool] | None:
+    """Return the kind of an answer of a model's provider; ``None`` for the author's own errors."""
+    status = provider_status(error, describe(error))
+    if status is None:
+        return None
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return FailureKind.QUOTA, True
+    if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
+        return FailureKind.TIMEOUT, True
+    kind = meaning_of(status).error
+    if issubclass(kind, (AuthenticationError, PermissionDeniedError)):
+        return FailureKind.AUTH, False
+    if issubclass(kind, ServiceUnavailableError):
+        return FailureKind.SERVICE_UNAVAILABLE, True
+    return None
 
 
 def failure_of(result: GenerationResult | EvalResult, phase: Phase) -> Failure | None:

@@ -2,11 +2,8 @@
 
 import json
 from http import HTTPStatus
-from typing import cast
 
-from pydantic import JsonValue
-from pydantic_core import from_json
-
+from benchmark_runner._json import read_json
 from benchmark_runner.client.call import Call, Service
 from benchmark_runner.client.response import Answer
 from benchmark_runner.client.retry import TransientError
@@ -14,6 +11,7 @@ from benchmark_runner.client.retry_after import read_retry_after
 from benchmark_runner.client.status import explain_redirect, hint_for_unavailable, meaning_of
 from benchmark_runner.errors import (
     BadResponseError,
+    GraderError,
     QuotaExceededError,
     ServiceError,
     ServiceUnavailableError,
@@ -39,6 +37,12 @@ def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | Tran
             status_code=status,
             detail=detail,
             resets_at=retry_after.at,
+        )
+    if service.local and status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        hint = hint_for_unavailable(call, service, status, timed_out=False)
+        cause = detail or "the grader failed"
+        return GraderError(
+            call.failed(service, cause), hint=hint, status_code=status, detail=detail
         )
     reason = _status_line(status, detail)
     if meaning.is_retried:
@@ -83,7 +87,7 @@ def bad_response(call: Call, service: Service, problem: str, status: int) -> Bad
 def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = False) -> str | None:
     """Return the service's own words on one line, without secrets; cut unless ``whole``."""
     try:
-        document = cast("JsonValue", from_json(content))
+        document = read_json(content)
     except ValueError:
         text = content.decode("utf-8", "replace")
         if text.lstrip().startswith("<"):  # a proxy's HTML page says nothing the status doesn't

@@ -42,10 +42,9 @@ async def evaluate_v1(client: BenchmarkServiceClient, request: V1EvaluateRequest
     )
     if response.status is EvalStatus.ERROR:
         result.error = "; ".join(response.errors) or "the service gave no reason"
-        # The service's grader failed; a retry may succeed.
-        result.failure = Failure(
-            phase=Phase.EVALUATE, kind=FailureKind.BAD_RESPONSE, retryable=True
-        )
+        # The service's grader failed, which is the author's if local; a retry may succeed.
+        kind = FailureKind.AUTHOR_CODE if client.local else FailureKind.BAD_RESPONSE
+        result.failure = Failure(phase=Phase.EVALUATE, kind=kind, retryable=True)
     return result
 
 
