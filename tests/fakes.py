@@ -270,7 +270,7 @@ class EngineRun:
         )
         service = ServiceSettings(
             eval_parallelism=eval_parallelism,
-            eval_timeout=eval_deadline / 2,
+            eval_timeout=eval_deadline / 6,
             service_retry_time=0,
         )
         by = settings.get("graded_by", GradedBy("local", "legacy", "1.0"))

@@ -101,7 +101,7 @@ class TestRefusals:
         "answer",
         [
             (403, {"detail": "trial tenants may not use this path"}),
-            (400, {"detail": "Task ID not found: t3"}),
+            (400, {"detail": "a bad value"}),
             (404, {"detail": "Not Found"}),
             (405, {"detail": "Method Not Allowed"}),
         ],

@@ -127,7 +127,7 @@ class TestService:
         assert found["status"] == "ok"
         assert f"{scripted.url} is up" in found["message"]
         assert "VALS_AUTH_KEY" in found["message"]
-        assert scripted.paths() == ["/health", "/verify-task-ids"]
+        assert scripted.paths() == ["/health", "/verify-task-ids", "/version"]
 
     def test_env_file_names_the_service(
         self, healthy: RunnerProject, scripted: ScriptedService

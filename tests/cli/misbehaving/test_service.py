@@ -145,12 +145,20 @@ class TestBusy:
         assert len(service.asked_for("t1")) == 4
         assert has_score(benchmark)
 
+    def test_409_is_waited_for_as_an_evaluation(
+        self, benchmark: RunnerProject, service: MisbehavingService
+    ) -> None:
+        """A task that is being evaluated is waited for as long as an evaluation may take."""
+        service.faults["t1"] = [answers(409, "already being graded", retry_after="1"), healthy]
+        assert run(benchmark, service, "--service-retry-time", "0.5").code == 0
+        assert len(service.asked_for("t1")) == 2
+
     def test_lasting_409_is_given_up(
         self, project: RunnerProject, service: MisbehavingService
     ) -> None:
         """A task that is being evaluated for too long is given up."""
         service.faults["t1"] = [answers(409, "already being graded", retry_after="1")]
-        ended = run(project, service, "--service-retry-time", "0.5")
+        ended = run(project, service, "--service-retry-time", "0.5", "--eval-timeout", "0.5")
         reason = "HTTP 409: already being graded (asked with ***)"
         assert_only_t1_failed(project, service, ended, reason, asked=1)
         assert_resumes(project, service)
@@ -193,9 +201,9 @@ class TestBusy:
 
 
 class TestTrouble:
-    """500, 502, 503, 504: asked again a few times, and then that task's error."""
+    """408, 425, 500, 502, 503, 504: asked again a few times, and then that task's error."""
 
-    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
     def test_lasting_server_error_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService, status: int
     ) -> None:

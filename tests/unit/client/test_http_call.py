@@ -30,7 +30,7 @@ from tests.unit.client.scripted_server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from starlette.types import Receive, Send
 
@@ -165,8 +165,55 @@ class TestTransport:
         error = await fails(
             url, ServiceUnavailableError, timeout=0.05, retry=RetryPolicy(2, first_wait=0.001)
         )
-        assert "no answer within 0.05 s" in error.message
+        assert "no answer within 0.2 s, and before that none within 0.05 s" in error.message
         assert "--eval-timeout" in (error.hint or "")
+
+    @pytest.mark.parametrize(
+        "ask", [grade, lambda client: client.evaluate(v1_request())], ids=["legacy", "v1"]
+    )
+    async def test_slow_evaluation_is_asked_for_twice(
+        self, script: Script, url: str, ask: Callable[[BenchmarkServiceClient], Awaitable[object]]
+    ) -> None:
+        """An evaluation that takes too long is asked for once more only: each one is paid."""
+        script.answer(never_answers)
+        error = await fails(url, ServiceUnavailableError, ask, timeout=0.05)
+        assert error.timed_out
+        assert len(script.seen) == 2
+
+    async def test_second_request_may_take_longer(self, script: Script, url: str) -> None:
+        """The second request for an evaluation has more time than the first one."""
+
+        async def takes_a_while(receive: Receive, send: Send) -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(receive(), 0.5)
+            await JSONResponse(GRADE)({"type": "http", "method": "POST"}, receive, send)
+
+        script.answer(takes_a_while)
+        async with BenchmarkServiceClient(url, retry=QUICK, timeout=0.3) as client:
+            assert await grade(client) == GRADE
+        assert len(script.seen) == 2
+
+    async def test_other_evaluation_is_waited_for(self, script: Script, url: str) -> None:
+        """After a 409 it is asked for again as long as an evaluation may take."""
+        busy = failure(409, "is being evaluated")
+        script.answer(never_answers, *[busy] * 5, GRADE)
+        none = RetryPolicy(total_time=0.1, first_wait=0.05, max_wait=0.05)
+        async with BenchmarkServiceClient(url, retry=none, timeout=1) as client:
+            assert await grade(client) == GRADE
+        assert len(script.seen) == 7
+
+    async def test_scoring_may_be_asked_for_again(self, script: Script, url: str) -> None:
+        """A score costs nothing: it is asked for as often as the policy says."""
+        script.answer(never_answers)
+        three = RetryPolicy(3, first_wait=0.001)
+        await fails(
+            url,
+            ServiceUnavailableError,
+            lambda client: client.final_score({}),
+            timeout=0.05,
+            retry=three,
+        )
+        assert len(script.seen) == 3
 
     async def test_only_our_timeout_ends_an_evaluation(self) -> None:
         """No timeout of the HTTP library ends an evaluation."""

@@ -65,18 +65,28 @@ class CommandGrader:
     score: ScoreResult | None = None
 
 
+def grades_itself(runner: BenchmarkRunner) -> bool:
+    """Return True if an author's ``evaluate()`` may grade elsewhere than the service."""
+    return type(runner).evaluate is not BenchmarkRunner.evaluate
+
+
 async def ask_who_grades(
-    runner: BenchmarkRunner, *, local: bool, ask: bool = True, retry: RetryPolicy | None = None
+    runner: BenchmarkRunner,
+    *,
+    local: bool,
+    ask: bool = True,
+    version: VersionResponse | None = None,
+    retry: RetryPolicy | None = None,
 ) -> CommandGrader:
     """Return the grader of a command, after asking the service for its version.
 
-    ``local`` is true of the embedded service in this process. Without ``ask``, the version stays
-    unknown.
+    ``local`` is true of the embedded service in this process. Without ``ask``, the ``version`` is
+    what is known of it.
     """
     url = LOCAL if local else runner.service.base_url
-    if not ask:
+    if version is None and not ask:
         return CommandGrader(GradedBy(url, runner.EVALUATION_API, None), local)
-    version = await versions_now(runner, retry=retry)
+    version = version or await versions_now(runner, retry=retry)
     # A served embedded service is no more official than one in this process.
     is_local = local or version.eval_mode == "local"
     by = GradedBy(

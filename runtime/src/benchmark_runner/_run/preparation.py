@@ -15,6 +15,7 @@ from benchmark_runner._run.graded_by import (
     GradedBy,
     ask_who_grades,
     check_same_grader,
+    grades_itself,
 )
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.score import (
@@ -132,11 +133,19 @@ class Preparation:
         score = None
         if self._is_unchanged and not request.force:
             score = await run_in_thread(self._standing_score)
+        version = None
         if self.plan:
-            first, name = session.chosen[0], runner.dataset_name
-            await check_service(runner.service, first, name, runner.EVALUATION_API)
+            version = await check_service(
+                runner.service,
+                (self.plan.generate or self.plan.evaluate)[0],
+                runner.dataset_name,
+                runner.EVALUATION_API,
+                own_evaluate=grades_itself(runner),
+                listed=session.source.kind == "service",
+            )
         # Where nothing is left to do, it is not worth a request.
-        grader = await ask_who_grades(runner, local=local, ask=local or score is None)
+        ask = local or score is None
+        grader = await ask_who_grades(runner, local=local, ask=ask, version=version)
         asked_by = score.score_api if score is not None else None
         is_scored_only = request.command == "score" or asked_by == runner.EVALUATION_API
         by = grader.by

@@ -76,8 +76,11 @@ class ServiceSettings:
     @property
     def eval_deadline(self) -> float:
         """Seconds after which an evaluation is given up, its retries included."""
-        # An attempt that starts just before the time for retries is up runs to its end.
-        return self.service_retry_time + 2 * self.eval_timeout
+        from benchmark_runner.client.retry import LONGER
+
+        # The first request, waiting for what it began (409), and a longer one.
+        waits = max(self.service_retry_time, self.eval_timeout)
+        return self.eval_timeout + waits + LONGER * self.eval_timeout
 
     @property
     def retry(self) -> "RetryPolicy":

@@ -7,6 +7,8 @@ HTTP library.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from benchmark_runner.client.key_log import forget_unwritable_key_log
+
 if TYPE_CHECKING:
     from benchmark_runner.client.endpoint import auth_headers
     from benchmark_runner.client.retry import RetryNotice, RetryPolicy
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["BenchmarkServiceClient", "RetryNotice", "RetryPolicy", "auth_headers", "build_client"]
 
 _HOMES = {"RetryNotice": "retry", "RetryPolicy": "retry", "auth_headers": "endpoint"}
+
+
+forget_unwritable_key_log()
 
 
 def __getattr__(name: str) -> object:

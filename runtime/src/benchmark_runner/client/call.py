@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
-from urllib.parse import urlencode
+from tempfile import SpooledTemporaryFile, gettempdir
+from urllib.parse import quote, urlencode
 
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._json import fill
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.errors import RejectedRequestError
+from benchmark_runner.errors import ArtifactError, RejectedRequestError
 from benchmark_runner.schemas import EvaluateResponseRequest, FinalScoreRequest, V1EvaluateRequest
 
-__all__ = ["Call", "Service", "post", "query", "verify_paths"]
+__all__ = ["Call", "Service", "post", "query", "task_list_path", "verify_paths"]
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
+#: Bytes of a request that are kept in memory; a larger one is sent from a file.
+_IN_MEMORY = 16 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,15 @@ class Call:
     """One request to the service, retries included.
 
     ``what`` is to follow "could not": ``evaluate task 't1'``. The path is below the base URL.
+    Without ``reads_answer``, only the status of a success matters.
     """
 
     what: str
     method: str
     path: str
     dataset: str | None = None
-    body: bytes | None = None
+    body: bytes | SpooledTemporaryFile[bytes] | None = None
+    reads_answer: bool = True
 
     @property
     def is_task_list(self) -> bool:
@@ -63,9 +67,19 @@ class Call:
         return self.method == "POST"
 
     @property
+    def is_evaluation(self) -> bool:
+        """True if a grade is asked for, which is paid whether or not it is received."""
+        return self.path in ("/evaluate-response/", "/v1/evaluate")
+
+    @property
     def is_v1(self) -> bool:
         """True if it uses the API that takes no bearer key."""
         return self.path.startswith("/v1/")
+
+    def close(self) -> None:
+        """Remove the file of a large body."""
+        if self.body is not None and not isinstance(self.body, bytes):
+            self.body.close()
 
     def failed(self, service: Service, cause: str) -> str:
         """Return the message of a failed call."""
@@ -82,8 +96,11 @@ def post(
 ) -> Call:
     """Return the call that sends a request, with one of the ``results`` in memory at a time.
 
+    A large body is a temporary file, which is removed when it is closed.
+
     Raises:
         RejectedRequestError: some text is not valid Unicode.
+        ArtifactError: the disk refuses the file.
     """
     call = Call(what, "POST", path, request.dataset)
     # Only the dataset is left out when it is None: a null result means something.
@@ -91,9 +108,8 @@ def post(
     try:
         body = to_json(request, by_alias=True, exclude=left_out)
         if results:
-            text = BytesIO()
-            text.writelines(fill(body, (b'"evaluation_results":{', map(_member, results))))
-            body = text.getvalue()
+            pieces = fill(body, (b'"evaluation_results":{', map(_member, results)))
+            return replace(call, body=_spooled(pieces))
     except PydanticSerializationError:
         raise RejectedRequestError(
             call.failed(service, "the request holds text that is not valid Unicode"),
@@ -106,6 +122,11 @@ def query(**fields: str | None) -> str:
     """Return the query of a URL with these fields; empty if all are ``None``."""
     given = {name: value for name, value in fields.items() if value is not None}
     return f"?{urlencode(given, errors='surrogatepass')}" if given else ""
+
+
+def task_list_path(dataset: str) -> str:
+    """Return the path of the list of a dataset's tasks."""
+    return f"/v1/datasets/{quote(dataset, safe='', errors='surrogatepass')}/tasks"
 
 
 def verify_paths(task_ids: Sequence[str], dataset: str | None) -> Iterator[str]:
@@ -121,6 +142,28 @@ def verify_paths(task_ids: Sequence[str], dataset: str | None) -> Iterator[str]:
         path = f"{path}&{item}" if path else f"{start}{mark}{item}"
     if path:
         yield path
+
+
+def _spooled(pieces: Iterable[bytes]) -> bytes | SpooledTemporaryFile[bytes]:
+    file = SpooledTemporaryFile[bytes](_IN_MEMORY)
+    try:
+        for piece in pieces:  # writelines() would keep all of them in memory
+            file.write(piece)
+        if file.tell() > _IN_MEMORY:
+            return file
+        file.seek(0)
+        content = file.read()
+    except OSError as error:
+        file.close()
+        raise ArtifactError(
+            f"{gettempdir()}: can't be written: {error.strerror or error}",
+            hint="Free space there, or set TMPDIR to a folder with more.",
+        ) from error
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return content
 
 
 def _member(named: tuple[str, JsonValue]) -> bytes:

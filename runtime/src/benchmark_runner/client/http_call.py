@@ -1,28 +1,32 @@
 """Calls over HTTP: their retries, their place among others, their deadlines and errors."""
 
 import asyncio
+import os
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import lru_cache
 from http import HTTPStatus
-from typing import cast
-from urllib.request import getproxies
+from os import SEEK_END
+from typing import IO, cast
 
 import httpx
 
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.call import Call, Service
 from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.failure import bad_response, refusal, unavailable
+from benchmark_runner.client.proxy import proxy_for
 from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import (
+    LONGER,
     RetryNotice,
     RetryPolicy,
     TransientError,
     call_with_retries,
 )
-from benchmark_runner.client.transport import AiohttpClient
+from benchmark_runner.client.transport import PART, AiohttpClient
 from benchmark_runner.errors import UsageError, describe
 
 __all__ = ["HttpCalls"]
@@ -76,6 +80,8 @@ class HttpCalls:
         """
         try:
             async with asyncio.timeout(limit):
+                if call.is_evaluation and attempt_limit is not None:
+                    return await self._evaluate(call, policy, on_retry, attempt_limit)
                 return await call_with_retries(
                     lambda: self._attempt(call, attempt_limit, quick=quick), policy, on_retry
                 )
@@ -84,6 +90,31 @@ class HttpCalls:
         except TransientError as last:
             failure = last
         raise unavailable(call, self._service, failure)
+
+    async def _evaluate(
+        self,
+        call: Call,
+        policy: RetryPolicy,
+        on_retry: Callable[[RetryNotice], None] | None,
+        limit: float,
+    ) -> Answer:
+        """Ask for an evaluation that took too long once more only: each request is paid."""
+        seconds = limit
+
+        async def attempt() -> Answer:
+            nonlocal seconds
+            try:
+                return await self._attempt(call, seconds, quick=False)
+            except TransientError as failure:
+                if not failure.timed_out:
+                    raise
+                if seconds > limit:
+                    failure.reason += f", and before that none within {limit:g} s"
+                    raise unavailable(call, self._service, failure) from None
+                seconds = LONGER * limit
+                raise
+
+        return await call_with_retries(attempt, policy, on_retry, in_progress_time=limit)
 
     async def _attempt(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
         # The place is free again while a retry waits.
@@ -105,6 +136,8 @@ class HttpCalls:
             async with deadline:
                 response = await self._http.exchange(self._request(call, connect))
                 async with aclosing(response):
+                    if response.is_success and not call.reads_answer:
+                        return Answer(response.status_code, response.headers, b"")
                     return await read_answer(response, most)
         except httpx.ConnectTimeout:
             failure = TransientError(f"no connection within {connect:g} s")
@@ -131,35 +164,54 @@ class HttpCalls:
         extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
         if call.body is None:
             return httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
-        body, headers = httpx.ByteStream(call.body), self._headers_of_json
+        if isinstance(call.body, bytes):
+            body, length = httpx.ByteStream(call.body), len(call.body)
+        else:
+            body, length = _FileStream(call.body), call.body.seek(0, SEEK_END)
         request = httpx.Request(
-            call.method, url, headers=headers, stream=body, extensions=extensions
+            call.method, url, headers=self._headers_of_json, stream=body, extensions=extensions
         )
-        request.headers["content-length"] = f"{len(call.body)}"
+        request.headers["content-length"] = f"{length}"
         return request
 
 
+class _FileStream(httpx.AsyncByteStream):
+    """A large body, read from its file as it is sent."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await run_in_thread(self._file.seek, 0)
+        while part := await run_in_thread(self._file.read, PART):
+            yield part
+
+
 def _http_client(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> AiohttpClient:
-    # Through a proxy of the environment, too.
-    speaks_tls = any(url.startswith("https:") for url in (endpoint.url, *getproxies().values()))
+    url = httpx.URL(endpoint.url)
+    # Requests to this machine do not go through a proxy.
+    proxy = None if endpoint.is_loopback or transport else proxy_for(url)
+    speaks_tls = "https" in (url.scheme, proxy.url.scheme if proxy else "")
+    return AiohttpClient(
+        headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
+        timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
+        transport=transport,
+        proxy=proxy,
+        # Loading the trusted certificates costs more than all else here.
+        verify=_certificates() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        follow_redirects=False,
+        trust_env=False,  # what it says is taken into account above
+    )
+
+
+def _certificates() -> ssl.SSLContext:
     try:
-        return AiohttpClient(
-            headers={"accept-encoding": ACCEPTED_ENCODING, **endpoint.headers},
-            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
-            transport=transport,
-            # Loading the trusted certificates costs more than all else here.
-            verify=speaks_tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            # Requests to this machine do not go through a proxy.
-            mounts={f"all://{endpoint.host}": None} if endpoint.is_loopback else None,
-            follow_redirects=False,
-        )
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        # Its text may hold the proxy's password.
+        return httpx.create_ssl_context()
+    except OSError as error:
+        variable = next(filter(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")), "SSL_CERT_FILE")
         raise UsageError(
-            "the environment's proxy or certificate settings are not usable "
-            f"({type(error).__name__})",
-            hint="Correct or unset HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http and https proxies "
-            "only), NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            f"the trusted certificates in {variable} can't be read: {error.strerror or error}",
+            hint=f"Correct or unset {variable}.",
         ) from None
 
 

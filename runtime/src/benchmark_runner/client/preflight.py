@@ -1,7 +1,8 @@
 """Checks of the service before anything is paid for.
 
-First ``/health``, then one authenticated call that costs no quota. Only a clear "no" stops the
-run: other answers are inconclusive, as trial tenants and older services lack that path.
+First ``/health``, then one authenticated call that costs no quota, for a ``/v1`` runner one of its
+paths, and ``/version``. Only a clear "no" stops the run: other answers are inconclusive, as trial
+tenants and older services lack some of these paths.
 """
 
 from __future__ import annotations
@@ -9,29 +10,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmark_runner._secrets import BEARER_VARIABLE
-from benchmark_runner.errors import AuthenticationError, PermissionDeniedError, ServiceError
+from benchmark_runner.client.status import (
+    is_about_dataset,
+    is_about_path,
+    is_about_task,
+    leaves_only_v1,
+)
+from benchmark_runner.errors import (
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServiceError,
+    UnsupportedError,
+)
+from benchmark_runner.schemas import VersionResponse
 
 if TYPE_CHECKING:
     from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.service_client import BenchmarkServiceClient
-    from benchmark_runner.schemas import VersionResponse
 
 
 __all__ = ["check_service", "fetch_version"]
 
+#: What evaluates files, or in a sandbox, does so by ``/v1`` only.
+_MODES_OF_V1 = frozenset({"in_process_artifact", "in_process_materialized_artifact", "sandbox"})
+_USE_V1 = 'Set EVALUATION_API = "v1" in runner/benchmark.py.'
+_USE_LEGACY = 'Set EVALUATION_API = "legacy" in runner/benchmark.py.'
+
 
 async def check_service(
-    client: BenchmarkServiceClient, task_id: str, dataset_name: str | None, evaluation_api: str
-) -> None:
-    """Stop a run whose evaluations could not work, by asking about any one of its tasks.
+    client: BenchmarkServiceClient,
+    task_id: str,
+    dataset_name: str | None,
+    evaluation_api: str,
+    *,
+    own_evaluate: bool = False,
+    listed: bool = False,
+) -> VersionResponse:
+    """Stop a run whose evaluations could not count, by asking about any one of its tasks.
+
+    Args:
+        client: The client of the service.
+        task_id: A task that is to be evaluated.
+        dataset_name: The service's name of the dataset; ``None`` for its default one.
+        evaluation_api: ``legacy`` or ``v1``.
+        own_evaluate: Whether the author's ``evaluate()`` may grade elsewhere: then only a refused
+            key stops the run.
+        listed: Whether the tasks are from the service's own list, a ``/v1`` path.
+
+    Returns:
+        The service's versions, as far as they are known.
 
     Raises:
-        ServiceUnavailableError: the service does not answer.
+        ServiceUnavailableError: the service does not answer, or says that it is not well.
         AuthenticationError: the key is not accepted, or one is required.
         PermissionDeniedError: the key may not use this dataset, or not this API.
+        NotFoundError: the service does not know the task, or has no ``/v1``.
+        RejectedRequestError: the service does not know the task.
+        UnsupportedError: the API can't serve the way in which the service evaluates.
     """
     await client.health()
-    if evaluation_api == "v1" and client.auth_name == BEARER_VARIABLE:
+    uses_v1 = evaluation_api == "v1"
+    if uses_v1 and client.auth_name == BEARER_VARIABLE:
         raise PermissionDeniedError(
             f"the /v1 API of {client.base_url} does not accept the legacy key in {BEARER_VARIABLE}",
             hint="Set VALS_AUTH_KEY.",
@@ -39,10 +79,21 @@ async def check_service(
     try:
         await client.verify_task_ids([task_id], dataset=dataset_name)
     except ServiceError as error:
-        about_dataset = "dataset" in (error.detail or "").lower()
-        is_denied = isinstance(error, PermissionDeniedError) and about_dataset
-        if is_denied or isinstance(error, AuthenticationError):
+        _refuse_key(error, uses_v1=uses_v1)
+        if is_about_task(error, task_id) and not own_evaluate:
+            error.hint = _unknown_task(client, dataset_name)
             raise
+    if uses_v1 and not listed:
+        await _check_v1(client, dataset_name, own_evaluate=own_evaluate)
+    version = await fetch_version(client, dataset_name) or VersionResponse()
+    mode = version.eval_mode
+    if mode in _MODES_OF_V1 and not uses_v1 and not own_evaluate:
+        raise UnsupportedError(
+            f"the service at {client.base_url} evaluates in the mode {mode!r}, which its legacy "
+            "API does not offer",
+            hint=_USE_V1,
+        )
+    return version
 
 
 async def fetch_version(
@@ -53,3 +104,42 @@ async def fetch_version(
         return await client.version(dataset_name, retry=retry)
     except ServiceError:
         return None
+
+
+async def _check_v1(
+    client: BenchmarkServiceClient, dataset_name: str | None, *, own_evaluate: bool
+) -> None:
+    dataset = "default" if dataset_name is None else dataset_name
+    try:
+        await client.find_v1(dataset)
+    except NotFoundError as error:
+        if is_about_path(error, dataset) and not own_evaluate:
+            error.hint = f"The service has no /v1 API. {_USE_LEGACY}"
+            raise
+    except ServiceError as error:
+        _refuse_key(error, uses_v1=True)
+
+
+def _refuse_key(error: ServiceError, *, uses_v1: bool) -> None:
+    """Raise the error if it says that the key can't be used for what is to be evaluated."""
+    if isinstance(error, AuthenticationError):
+        raise error
+    if isinstance(error, PermissionDeniedError):
+        if is_about_dataset(error):
+            raise error
+        if leaves_only_v1(error) and not uses_v1:
+            error.hint = f"The key reaches only /v1. {_USE_V1}"
+            raise error
+
+
+def _unknown_task(client: BenchmarkServiceClient, dataset_name: str | None) -> str:
+    if client.local:
+        return (
+            "Add the task to the datasets in data/, or give --skip-eval to generate without "
+            "evaluating."
+        )
+    named = "" if dataset_name is None else f" {dataset_name!r}"
+    return (
+        f"Check that the service has the dataset{named}: set dataset_name in the dataset file, "
+        "--dataset-name or SERVICE_URL to the right one. --skip-eval generates without evaluating."
+    )

@@ -19,7 +19,10 @@ from benchmark_runner._concurrency.slots import sleep_without_slot
 from benchmark_runner.client.status import meaning_of
 from benchmark_runner.errors import UsageError
 
-__all__ = ["RetryNotice", "RetryPolicy", "TransientError", "call_with_retries"]
+__all__ = ["LONGER", "RetryNotice", "RetryPolicy", "TransientError", "call_with_retries"]
+
+#: The time limit of an evaluation that is asked for once more, in times of the first one.
+LONGER = 4
 
 T = TypeVar("T")
 
@@ -34,7 +37,8 @@ class RetryPolicy:
     Attributes:
         attempts: The most attempts of one call, the first one included; not counted while the
             service answers that the same task is being evaluated (409).
-        total_time: Seconds after the first failure within which the last attempt must start.
+        total_time: Seconds after the first failure within which the last attempt must start;
+            after a 409, as many as an evaluation may take if that is longer.
         first_wait: The longest first wait in seconds; it doubles with each attempt.
         max_wait: The longest wait in seconds that the back-off grows to.
         final_statuses: HTTP statuses after which there is no retry, as another request follows.
@@ -45,6 +49,15 @@ class RetryPolicy:
     first_wait: float = 0.5
     max_wait: float = 30.0
     final_statuses: frozenset[int] = frozenset()
+
+    def within(self, seconds: float) -> "RetryPolicy":
+        """Return the policy of a call that is to end soon."""
+        return RetryPolicy(
+            attempts=min(self.attempts, 5),
+            total_time=min(self.total_time, seconds),
+            first_wait=min(self.first_wait, 0.25),
+            max_wait=min(self.max_wait, 1.0),
+        )
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -99,15 +112,18 @@ async def call_with_retries(
     operation: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
     on_retry: Callable[[RetryNotice], None] | None = None,
+    *,
+    in_progress_time: float = 0.0,
 ) -> T:
     """Await ``operation()`` until it succeeds, or raise its last error.
 
-    A wait that would overrun the policy's total time ends the retrying at once.
+    A wait that would overrun the policy's total time ends the retrying at once. Another
+    evaluation of the same task, which a 409 tells of, may take ``in_progress_time`` seconds.
     """
     try:  # nearly every call succeeds, and needs nothing of tenacity
         return await operation()
     except TransientError as failure:
-        return await _retry(failure, operation, policy, on_retry)
+        return await _retry(failure, operation, policy, on_retry, in_progress_time)
 
 
 async def _retry(
@@ -115,6 +131,7 @@ async def _retry(
     operation: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
     on_retry: Callable[[RetryNotice], None] | None,
+    in_progress_time: float,
 ) -> T:
     made = [first]
 
@@ -125,7 +142,8 @@ async def _retry(
 
     retrying = AsyncRetrying(
         sleep=sleep_without_slot,  # while an evaluation waits, others use its slot
-        stop=_StopAfterAttempts(policy.attempts) | stop_before_delay(policy.total_time),
+        stop=_StopAfterAttempts(policy.attempts)
+        | _StopBeforeDelay(policy.total_time, in_progress_time),
         wait=_wait_as_asked(policy),
         retry=retry_if_exception(partial(_is_retried, policy)),
         before_sleep=None if on_retry is None else lambda state: on_retry(_notice(state)),
@@ -146,8 +164,25 @@ class _StopAfterAttempts(stop_after_attempt):
     """Stops after so many attempts, but not while the task is being evaluated (409)."""
 
     def __call__(self, retry_state: RetryCallState) -> bool:
-        waits = meaning_of(_failure(retry_state).status_code).is_in_progress
-        return super().__call__(retry_state) and not (waits and self.max_attempt_number > 1)
+        waits = _is_in_progress(retry_state) and self.max_attempt_number > 1
+        return super().__call__(retry_state) and not waits
+
+
+class _StopBeforeDelay(stop_before_delay):
+    """Stops before so many seconds have passed; later if the task is being evaluated (409)."""
+
+    def __init__(self, total_time: float, in_progress_time: float) -> None:
+        super().__init__(total_time)
+        self._in_progress = stop_before_delay(max(total_time, in_progress_time))
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        if _is_in_progress(retry_state):
+            return self._in_progress(retry_state)
+        return super().__call__(retry_state)
+
+
+def _is_in_progress(state: RetryCallState) -> bool:
+    return meaning_of(_failure(state).status_code).is_in_progress
 
 
 def _wait_as_asked(policy: RetryPolicy) -> Callable[[RetryCallState], float]:

@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, JsonValue
@@ -13,12 +11,12 @@ from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
-from benchmark_runner.client.call import Call, Service, post, query, verify_paths
+from benchmark_runner.client.call import Call, Service, post, query, task_list_path, verify_paths
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
-from benchmark_runner.client.failure import bad_response
+from benchmark_runner.client.failure import bad_response, unavailable
 from benchmark_runner.client.http_call import HttpCalls
 from benchmark_runner.client.response import Answer, UnreadableError
-from benchmark_runner.client.retry import RetryNotice, RetryPolicy
+from benchmark_runner.client.retry import RetryNotice, RetryPolicy, TransientError
 from benchmark_runner.errors import UsageError
 
 __all__ = ["BenchmarkServiceClient", "build_client"]
@@ -31,10 +29,6 @@ _V1_SCORE = "/v1/score"
 _QUICK_TIMEOUT = 10.0
 #: Seconds for one attempt of ``/health``.
 _HEALTH_TIMEOUT = 5.0
-
-
-class _Health(BaseModel):
-    status: str
 
 
 class BenchmarkServiceClient:
@@ -91,13 +85,7 @@ class BenchmarkServiceClient:
         self.local = local
         self.timeout = timeout
         self.retry = retry or RetryPolicy()
-        self.quick_retry = replace(
-            self.retry,
-            attempts=min(self.retry.attempts, 5),
-            total_time=min(self.retry.total_time, _QUICK_TIMEOUT),
-            first_wait=min(self.retry.first_wait, 0.25),
-            max_wait=min(self.retry.max_wait, 1.0),
-        )
+        self.quick_retry = self.retry.within(_QUICK_TIMEOUT)
         """The retries of calls made before anything runs, which tell at once of a service that
         is down."""
         self.on_retry = on_retry
@@ -130,10 +118,13 @@ class BenchmarkServiceClient:
         await self._http.aclose()
 
     async def health(self, *, retry: RetryPolicy | None = None) -> None:
-        """Return if the service is up; needs no key, and ends within seconds."""
+        """Return if the service says that it is well; needs no key, and ends within seconds."""
         call = Call("check the health of the service", "GET", "/health")
         answer = await self._ask_quickly(call, retry, attempt_limit=_HEALTH_TIMEOUT)
-        self._parsed(call, answer, _Health)
+        health = self._parsed(call, answer, schemas.HealthResponse)
+        if not health.is_well:
+            failure = TransientError(f"it says that it is not well: {health.status!r}")
+            raise unavailable(call, self._service, failure)
 
     async def version(
         self, dataset: str | None = None, *, retry: RetryPolicy | None = None
@@ -165,11 +156,18 @@ class BenchmarkServiceClient:
         self, dataset: str, *, retry: RetryPolicy | None = None
     ) -> schemas.TaskListResponse:
         """Return the tasks of a dataset, without their reference answers."""
-        path = f"/v1/datasets/{quote(dataset, safe='', errors='surrogatepass')}/tasks"
-        call = Call("list the tasks", "GET", path, dataset)
+        call = Call("list the tasks", "GET", task_list_path(dataset), dataset)
         # It may be large, and slow to make.
         answer = await self._ask_quickly(call, retry, limit=self.timeout)
         return self._parsed(call, answer, schemas.TaskListResponse)
+
+    async def find_v1(self, dataset: str) -> None:
+        """Return if the service has the ``/v1`` API, by its list of the dataset's tasks.
+
+        The list itself is not read.
+        """
+        call = Call("find the /v1 API", "GET", task_list_path(dataset), dataset, reads_answer=False)
+        await self._ask_quickly(call, None)
 
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None
@@ -223,8 +221,10 @@ class BenchmarkServiceClient:
         if isinstance(request, schemas.V1ScoreRequest):
             what, path = f"score run {request.run_id!r}", _V1_SCORE
         call = await run_in_thread(post, self._service, what, path, request, results)
-        answer = await self._ask(call, retry)
-        call = replace(call, body=None)  # as large as the answer that is parsed now
+        try:
+            answer = await self._ask(call, retry)
+        finally:
+            call.close()
         if not isinstance(request, schemas.V1ScoreRequest):
             return self._parsed(call, answer, schemas.FinalScoreResponse)
         score = self._parsed(call, answer, schemas.V1ScoreResponse)

@@ -1,5 +1,6 @@
 """The meaning of each HTTP status of the service contract, and the hint that goes with it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,8 +9,13 @@ from urllib.parse import urljoin, urlsplit
 from benchmark_runner import errors
 from benchmark_runner.client.call import Call, Service
 
-__all__ = ["StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_final", "meaning_of"]
+__all__ = [
+    "StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_about_dataset",
+    "is_about_path", "is_about_task", "is_final", "leaves_only_v1", "meaning_of",
+]  # fmt: skip
 
+#: The words of a 404 for a path that a service does not have.
+_NO_SUCH_PATH = HTTPStatus.NOT_FOUND.phrase
 #: A longer ``Retry-After`` (seconds) on a 429 means a used-up quota.
 _LONGEST_RETRY_AFTER = 120.0
 
@@ -99,6 +105,7 @@ _MEANINGS: dict[int, StatusMeaning] = {
     HTTPStatus.UNAUTHORIZED: StatusMeaning(errors.AuthenticationError, _explain_unauthorized),
     HTTPStatus.FORBIDDEN: StatusMeaning(errors.PermissionDeniedError, _explain_forbidden),
     HTTPStatus.NOT_FOUND: StatusMeaning(errors.NotFoundError, _explain_not_found),
+    HTTPStatus.REQUEST_TIMEOUT: StatusMeaning(errors.ServiceUnavailableError),
     HTTPStatus.CONFLICT: StatusMeaning(errors.ServiceUnavailableError, is_in_progress=True),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: StatusMeaning(
         errors.RejectedRequestError,
@@ -108,6 +115,7 @@ _MEANINGS: dict[int, StatusMeaning] = {
         errors.RejectedRequestError,
         Explanation("it does not understand the request, which is a bug here or there"),
     ),
+    HTTPStatus.TOO_EARLY: StatusMeaning(errors.ServiceUnavailableError),
     HTTPStatus.TOO_MANY_REQUESTS: StatusMeaning(errors.ServiceUnavailableError, is_rate_limit=True),
     HTTPStatus.NOT_IMPLEMENTED: StatusMeaning(errors.UnsupportedError, _explain_not_implemented),
 }
@@ -131,6 +139,31 @@ def is_final(error: errors.ServiceError) -> bool:
 _FINAL_ERRORS = tuple(
     {meaning.error for meaning in (*_MEANINGS.values(), _OTHER_BELOW_500) if not meaning.is_retried}
 )
+
+
+def is_about_dataset(error: errors.ServiceError) -> bool:
+    """Return True if a refusal is about the dataset, not about the path."""
+    return "dataset" in (error.detail or "").lower()
+
+
+def leaves_only_v1(error: errors.ServiceError) -> bool:
+    """Return True if a refused key may use the ``/v1`` API only."""
+    return error.status_code == HTTPStatus.FORBIDDEN and "/v1" in (error.detail or "")
+
+
+def is_about_task(error: errors.ServiceError, task_id: str) -> bool:
+    """Return True if the service does not know a task, which its refusal names."""
+    if error.status_code not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+        return False
+    named = rf"(?<![\w.-]){re.escape(task_id)}(?![\w-])"
+    return error.detail != _NO_SUCH_PATH and re.search(named, error.detail or "") is not None
+
+
+def is_about_path(error: errors.ServiceError, dataset: str) -> bool:
+    """Return True if the service does not know the path; a 404 may also be about the dataset."""
+    said = error.detail or _NO_SUCH_PATH
+    named = is_about_dataset(error) or (said != _NO_SUCH_PATH and dataset in said)
+    return error.status_code == HTTPStatus.NOT_FOUND and not named
 
 
 def explain_redirect(service: Service, location: str) -> Explanation:

@@ -5,9 +5,9 @@
 
 import base64
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import httpx
@@ -22,7 +22,7 @@ _KEEP_ALIVE = 4.0
 #: The most bytes of a header that are read, as of httpx; aiohttp by itself reads 8,190.
 _LONGEST_HEADER = 100 * 1024
 #: A larger body is sent in parts of this size, so that others have their turn in between.
-_PART = 256 * 1024
+PART = 256 * 1024
 #: The errors of httpx for those of aiohttp, the most specific first, with their messages.
 _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, "no connection in time"),
@@ -39,7 +39,7 @@ _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ..
 )
 
 
-__all__ = ["AiohttpClient", "AiohttpTransport"]
+__all__ = ["PART", "AiohttpClient", "AiohttpTransport"]
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -63,10 +63,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         url = request.url
         if url.userinfo:  # it is in the headers by now
             url = url.copy_with(userinfo=b"")
-        content = await request.aread()
         headers = [(_text(name).lower(), _text(value)) for name, value in request.headers.raw]
-        if "transfer-encoding" in request.headers:  # of a body that has been read now
-            headers = [header for header in headers if header[0] != "transfer-encoding"]
+        data: AsyncIterable[bytes] | bytes | None
+        if "content-length" in request.headers and not isinstance(request.stream, httpx.ByteStream):
+            data = cast("httpx.AsyncByteStream", request.stream)  # larger than what fits in memory
+        else:
+            content = await request.aread()
+            data = _in_parts(content) if len(content) > PART else content or None
+            if "transfer-encoding" in request.headers:  # of a body that has been read now
+                headers = [header for header in headers if header[0] != "transfer-encoding"]
         if url.scheme == "http":  # of an https request, only the tunnel is the proxy's
             headers += self._proxy_headers.items()
         with _httpx_errors:
@@ -74,7 +79,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 request.method,
                 URL(str(url), encoded=True),
                 headers=headers,
-                data=_in_parts(content) if len(content) > _PART else content or None,
+                data=data,
                 allow_redirects=False,
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers or None,
@@ -191,8 +196,8 @@ def _text(header: bytes) -> str:
 
 
 async def _in_parts(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), _PART):
-        yield content[start : start + _PART]
+    for start in range(0, len(content), PART):
+        yield content[start : start + PART]
 
 
 def _headers_for(proxy: httpx.Proxy) -> dict[str, str]:

@@ -8,10 +8,14 @@ from benchmark_runner._scores import finite
 from benchmark_runner.schemas.records import EvalStatus
 
 __all__ = [
-    "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse", "Payload",
+    "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse", "HealthResponse",
+    "Payload",
     "TaskListResponse", "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest",
     "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
 ]  # fmt: skip
+
+#: The words of a service that is well.
+_WELL = frozenset({"ok", "healthy", "up", "pass"})
 
 
 class EvaluateResponseRequest(BaseModel):
@@ -104,6 +108,17 @@ class VerifyTaskIdsResponse(BaseModel):
     """Answer of ``GET /verify-task-ids``."""
 
     task_ids: list[str]
+
+
+class HealthResponse(BaseModel):
+    """Answer of ``GET /health``."""
+
+    status: str
+
+    @property
+    def is_well(self) -> bool:
+        """True if the status is one of the usual words of a service that is well."""
+        return self.status.strip().lower() in _WELL
 
 
 class VersionResponse(BaseModel):

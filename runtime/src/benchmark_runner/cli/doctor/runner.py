@@ -8,10 +8,11 @@ from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner._run.graded_by import grades_itself
 from benchmark_runner._run.installation import package_of
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
-from benchmark_runner._text import plural
+from benchmark_runner._text import plural, some_ids
 from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
@@ -96,6 +97,8 @@ def describe_runner(
         if file is not None:
             inside = root is not None and file.is_relative_to(root)
             dataset += f" in {file.relative_to(root) if root and inside else file}"
+        if unused := runner.unused_fields:
+            dataset += f"; not used of it: {some_ids(unused)}"
     return ok(f"{code} can be imported, with {dataset}")
 
 
@@ -116,7 +119,13 @@ async def check_reachable(
             return not_checked(
                 f"{client.base_url} is up; without a default dataset the key is not tried"
             )
-        await check_service(client, tasks[0].id, runner.dataset_name, runner.EVALUATION_API)
+        await check_service(
+            client,
+            tasks[0].id,
+            runner.dataset_name,
+            runner.EVALUATION_API,
+            own_evaluate=grades_itself(runner),
+        )
         key = (
             f"does not refuse the key in {client.auth_name}" if client.auth_name else "wants no key"
         )
