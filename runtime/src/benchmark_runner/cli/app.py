@@ -25,7 +25,8 @@ from benchmark_runner.cli.commands import (
     show,
     status,
 )
-from benchmark_runner.cli.console import masked, print_failure
+from benchmark_runner.cli.console import masked, print_failure, print_shortage
+from benchmark_runner.cli.shortage import shortage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -136,6 +137,9 @@ class _RunnerGroup(TyperGroup):
                 **extra,
             )
         except Exception as error:
+            if (shortage := shortage_in(error)) is not None:
+                print_shortage("", shortage, as_json=as_json)
+                sys.exit(1)
             # What Typer and Click raise for a command line share no class in all versions.
             format_message: Callable[[], str] | None = getattr(error, "format_message", None)
             if not as_json or format_message is None:

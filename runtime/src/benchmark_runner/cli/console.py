@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchmark_runner._surroundings import errors, flush, output, output_error, surroundings
-from benchmark_runner.cli.shortage import Shortage, shortage_in
+from benchmark_runner.cli.shortage import Shortage, require_descriptors, shortage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -141,12 +141,14 @@ def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
 
     reserved = _standard_output_reserved() if as_json else nullcontext()
     try:
-        with surroundings(), _errors_printed(command, as_json=as_json), reserved, ending_children():
-            yield
+        with surroundings(), _errors_printed(command, as_json=as_json):
+            require_descriptors()
+            with reserved, ending_children():
+                yield
             _check_output()
     except typer.Exit:
-        if command in _WORKING and (lost := output_error()):
-            note(f"Standard output can't be written: {lost.strerror}")
+        if command in _WORKING and (lost := output_error()) is not None:
+            _note_lost(lost)
         raise
     finally:
         _redactors.clear()
@@ -172,7 +174,7 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
         raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 (it ends the command all the same)
         if (shortage := shortage_in(error)) is not None:
-            _print_shortage(command, shortage, as_json=as_json)
+            print_shortage(command, shortage, as_json=as_json)
             raise typer.Exit(1) from None
         # A bug of ours; with --json there is an object all the same.
         note(traceback.format_exc().rstrip())
@@ -183,12 +185,15 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
 
 def _check_output() -> None:
     if (lost := output_error()) is not None:
-        from benchmark_runner.errors import ArtifactError
+        _note_lost(lost)
+        raise typer.Exit(1)
 
-        raise ArtifactError(f"standard output can't be written: {lost.strerror}")
+
+def _note_lost(error: OSError) -> None:
+    note(f"Standard output can't be written: {error.strerror}")
 
 
-def _print_shortage(command: str, shortage: Shortage, *, as_json: bool) -> None:
+def print_shortage(command: str, shortage: Shortage, *, as_json: bool) -> None:
     """Print that the process lacks something, without an import, for which that may be needed."""
     if as_json:
         error = f'{{"type": "{shortage.kind}", "message": "{shortage.message}", "hint": '

@@ -38,6 +38,7 @@ from benchmark_runner.cli.exit_codes import exit_code
 from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
 from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warning, start_lines
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
+from benchmark_runner.cli.shortage import require_threads
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
 from benchmark_runner.cli.validation import check_flags, named_tasks
 from benchmark_runner.errors import BenchmarkRunnerError, RunPausedError
@@ -81,6 +82,7 @@ class Job:
 
 def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> NoReturn:
     """Carry out the command, and end it with its exit code."""
+    require_threads()
     job = _open_job(settings, request, service)
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     connect = partial(connect_to_service, job.service, job.benchmark)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+from threading import Event, Thread
 from typing import NamedTuple
+
+#: Files and threads of the framework itself, without those of tasks.
+_FEWEST_FILES = 24
+_FEWEST_THREADS = 8
 
 
 class Shortage(NamedTuple):
@@ -42,6 +48,27 @@ _BY_TEXT = {
     "cannot allocate memory": _MEMORY,
     "failed to map segment": _MEMORY,
 }
+
+
+def require_descriptors() -> None:
+    """Raise the system's error if only few more files can be opened than are open by now."""
+    opened: list[int] = []
+    try:
+        while len(opened) < _FEWEST_FILES:
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def require_threads() -> None:
+    """Raise the system's error if a run could not start its own threads."""
+    over = Event()
+    try:
+        for _ in range(_FEWEST_THREADS):
+            Thread(target=over.wait, daemon=True).start()
+    finally:
+        over.set()
 
 
 def shortage_in(error: BaseException | None) -> Shortage | None:
