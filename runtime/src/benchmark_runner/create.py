@@ -163,8 +163,11 @@ def _explained(error: ValueError | OSError, template: str, reference: str) -> Be
             f"{template} has no tag {reference}, the version of the runtime here.",
             hint=_FROM_A_CLONE,
         )
+    from benchmark_runner._redaction import without_user_info_in
+
     if fatal := re.search("fatal: .*", str(getattr(error, "stderr", ""))):
-        return BenchmarkRunnerError(f"{template} can't be fetched: {fatal[0]}", hint=_LATER)
+        reason = without_user_info_in(fatal[0])
+        return BenchmarkRunnerError(f"{template} can't be fetched: {reason}", hint=_LATER)
     # Mostly an answer that copier.yml refuses.
     kind = UsageError if isinstance(error, ValueError) else BenchmarkRunnerError
-    return kind(f"copier: {error}")
+    return kind(f"copier: {without_user_info_in(str(error))}")
