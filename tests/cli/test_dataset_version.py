@@ -90,6 +90,30 @@ def test_move_midway_gives_no_score(
     assert len(project.calls) == 6
 
 
+def test_move_stops_further_evaluations(
+    project: RunnerProject,
+    moving: SummingService,
+    run: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A version that moved is noticed while evaluations go on, and no more are paid for."""
+    monkeypatch.setattr("benchmark_runner._run.grader_watch._EVERY", 0)
+    grade, graded = moving.grade, list[str]()
+
+    def grade_and_move(task_id: str) -> object:
+        graded.append(task_id)
+        moving.dataset_version = "1.2.0" if len(graded) < 3 else "2.0.0"
+        return grade(task_id)
+
+    moving.grade = grade_and_move  # pyright: ignore[reportAttributeAccessIssue]
+    ended = run("run", *LISTED, "--eval-parallelism", "1")
+    assert ended.code == 1
+    assert "dataset version 2.0.0" in ended.err
+    assert len(graded) == 3
+    assert project.read("r1", graded[0], "eval.json")["dataset_version"] == "1.2.0"
+    assert not (project.results / "r1" / graded[2] / "eval.json").exists()
+
+
 def test_version_is_shown(
     project: RunnerProject, moving: SummingService, run: Callable[..., Ended]
 ) -> None:

@@ -31,7 +31,7 @@ def points(project: RunnerProject, serve_app: Callable[[ASGIApp], str]) -> Summi
 
 
 def test_score_has_no_mean_beside_it(project: RunnerProject, points: SummingService) -> None:
-    """Where only a task out of turns has a value, no mean is shown."""
+    """No mean is shown if only a task that ran out of turns has a value."""
     ended = project.run("run", "--run-id", "r1")
     assert ended.code == 0, ended.err
     assert "Score    0.6667\n" in ended.out

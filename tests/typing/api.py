@@ -59,6 +59,7 @@ class AsyncRunner(BenchmarkRunner):
     GENERATION_VERSION_ENV = "MY_BENCH_GENERATION_VERSION"
     TASK_MODEL = OwnTask
     EVALUATION_API = "v1"
+    SCORE_SUBMISSION = "result"
     EVALUATOR_FIELDS = frozenset({"answer", "rubric"})
     OPTIONS_MODEL = OwnOptions
 
@@ -162,6 +163,7 @@ def evals() -> None:
     result = EvalResult(task_id="t1", status=EvalStatus.EVALUATED, result=EvalResultData())
     assert_type(result.result_json(), JsonValue)
     assert_type(EvalResultData().pass_percentage, float | None)
+    assert_type(EvalResultData().weighted_pass_percentage, float | None)
     EvalResult(task_id="t1", status="evaluated")  # pyright: ignore[reportArgumentType]
     EvalResult(task_id="t1")  # pyright: ignore[reportCallIssue]
     ScoreResult(tasks_evaluated=["t1"], final_score="1.0")  # pyright: ignore[reportArgumentType]

@@ -267,6 +267,25 @@ class TestEvalResult:
             "notes": ["x"],
         }
 
+    @pytest.mark.parametrize(
+        ("fields", "weighted"),
+        [
+            ({"weighted_pass_percentage": 0.25}, 0.25),
+            ({"pass_percentage_with_weight": 0.5}, 0.5),
+            ({"weighted_pass_percentage": 0.25, "pass_percentage_with_weight": 0.5}, 0.25),
+            ({"pass_percentage": 1.0}, None),
+        ],
+    )
+    def test_weighted_percentage_has_two_names(
+        self, fields: dict[str, float], weighted: float | None
+    ) -> None:
+        """The weighted percentage is found under its older name, too, and changes no field."""
+        data = EvalResultData.model_validate(fields)
+
+        assert data.weighted_pass_percentage == weighted
+        assert data.model_dump() == fields
+        assert (data.pass_percentage, data.eval_version) == (fields.get("pass_percentage"), None)
+
     def test_omitted_fields_of_a_result_stay_omitted(self) -> None:
         """Fields that the grader left out are not written."""
         assert EvalResultData(pass_percentage=1.0).model_dump() == {"pass_percentage": 1.0}

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
         ({"pass_percentage": 0.5, "score": 0.75}, 0.5),
         ({"pass_percentage": 0, "score": 0.75}, 0.0),
         ({"pass_percentage": None, "score": 0.75}, 0.75),
+        ({"instance_id": "t1", "resolved": True}, 1.0),
+        ({"resolved": False, "weighted_pass_percentage": 0.5}, 0.0),
+        ({"verifier_result": {"rewards": {"score": 0.5}}}, 0.5),
+        ({"verifier_result": None, "weighted_pass_percentage": 0.25}, 0.25),
+        ({"score": 2, "resolved": False}, 2.0),
     ],
 )
 def test_number_or_object_has_a_score(result: JsonValue, score: float) -> None:
-    """A number is its score; an object's is its pass_percentage, or else its score."""
+    """A number is its score; an object's is the first known field that is there."""
     assert default_task_score(result) == score
 
 
@@ -41,7 +46,12 @@ def test_a_score_is_never_rescaled(result: JsonValue) -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [None, "0.5", "", [], [1.0], {}, {"passed": True}, {"score": "high"}, {"score": [1]}]
+    "result",
+    [
+        *(None, "0.5", "", [], [1.0], {}),
+        *({"passed": True}, {"score": "high"}, {"score": [1]}, {"resolved": 1}),
+        *({"verifier_result": {"rewards": 1.0}}, {"verifier_result": [1.0]}),
+    ],
 )
 def test_result_without_a_number_is_unknown(result: JsonValue) -> None:
     """A result without a number has no score."""
@@ -57,5 +67,6 @@ def test_number_that_is_not_finite_is_unknown(result: JsonValue) -> None:
 
 
 def test_huge_whole_number_is_unknown() -> None:
-    """A whole number that is too large for a float is no score."""
-    assert default_task_score({"score": 10**400}) is None
+    """A number that is too large to count with is no score."""
+    for score in (10**400, 1e308, -1e308):
+        assert default_task_score({"score": score}) is None

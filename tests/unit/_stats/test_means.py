@@ -72,6 +72,12 @@ def test_equal_scores_have_no_error(score: float, count: int) -> None:
     assert clustered_standard_error([score] * count, [*range(1, count), 1]) in (0, None)
 
 
+@pytest.mark.parametrize("scores", [[1e308] * 3, [1.7e308, 1.7e308], [-1e308] * 5])
+def test_sum_beyond_floats_has_a_mean(scores: list[float]) -> None:
+    """Scores whose sum is no float have a mean, which is one."""
+    assert mean(scores) == pytest.approx(scores[0])
+
+
 def test_no_scores_have_no_mean() -> None:
     """Without scores there is neither mean nor error."""
     assert mean([]) is None
@@ -196,6 +202,13 @@ class TestRunningMean:
         assert running.count == 5
         assert running.mean == pytest.approx(statistics.fmean(before + after))
         assert running.stderr == pytest.approx(standard_error(before + after))
+
+    def test_running_mean_resumes_from_huge_error(self) -> None:
+        """A mean and an error of a log that are beyond reason end nothing."""
+        running = RunningMean.of(3, 1e308, 1e308)
+        running.add(1.0)
+
+        assert running.count == 4
 
     def test_running_mean_of_one_has_no_error(self) -> None:
         """Below two scores there is no standard error."""

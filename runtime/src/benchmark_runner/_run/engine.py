@@ -156,7 +156,8 @@ class Engine:
             saved = self._fresh.pop(task_id, None)
             await self._room.acquire()
             slot = await self._slots.take()
-            self._refused_by = self._refused_by or await self._watch.check_if_due()
+            if (changed := await self._watch.check_if_due()) is not None:
+                self._refuse(changed)
             if self._stops_evaluating():
                 slot.end()
                 self._room.release()
@@ -175,17 +176,20 @@ class Engine:
                 self._caps.count_evaluation(task_id, await step.evaluate(task_id, saved))
         except ServiceError as error:
             error.phase = error.phase or Phase.EVALUATE
-            self._refused_by = self._refused_by or error
             self._emit(EvaluationStopped(task_id, describe(error)))
-            for evaluation, its_slot in self._under_way.items():
-                if its_slot.is_waiting:
-                    evaluation.cancel()
+            self._refuse(error)
         except ArtifactError as error:
             self._disk_error = self._disk_error or error
         except asyncio.CancelledError:
             if self._refused_by is not None:
                 self._emit(EvaluationStopped(task_id, describe(self._refused_by)))
             raise
+
+    def _refuse(self, error: ServiceError | RunIdentityError) -> None:
+        self._refused_by = self._refused_by or error
+        for evaluation, slot in self._under_way.items():
+            if slot.is_waiting:
+                evaluation.cancel()
 
     def _evaluated(self, evaluation: asyncio.Task[None]) -> None:
         self._under_way.pop(evaluation).end()
