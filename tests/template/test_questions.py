@@ -37,18 +37,51 @@ def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("name", "slug", "class_name"),
+    [
+        ("cyber_bench", "cyber-bench", "CyberBenchRunner"),
+        ("CyberBench42", "cyberbench42", "Cyberbench42Runner"),
+        (" My Bench v1.2 ", "my-bench-v1-2", "MyBenchV12Runner"),
+        ("import", "import", "ImportRunner"),
+        ("json", "json", "JsonRunner"),
+        ("pytest", "pytest", "PytestRunner"),
+        ("none", "none", "NoneRunner"),
+    ],
+)
+def test_name_is_normalized(
+    name: str, slug: str, class_name: str, copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    """A name is spelled with lower-case letters and hyphens, in the answers, too."""
+    project = copy_template(tmp_path / "folder", benchmark_name=name)
+    answers = answers_of(project)
+    assert answers["benchmark_name"] == slug
+    assert answers["description"].endswith(f" {slug}.")
+    assert metadata_of(project)["project"]["name"] == f"{slug}-runner"
+    code = (project / "runner" / "benchmark.py").read_text()
+    assert f'NAME = "{slug}"' in code
+    assert f"class {class_name}(BenchmarkRunner):" in code
+    compile(code, "benchmark.py", "exec")
+
+
+@pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("", "can't be empty"),
         ("bad name!", "lower-case letters, digits and single hyphens only"),
-        ("3-things", "must start with a lower-case letter"),
-        ("My-Bench", "must start with a lower-case letter"),
-        ("my_bench", "lower-case letters, digits and single hyphens only"),
+        (" ", "can't be empty"),
+        ("3-things", "must start with a letter"),
+        ("_bench", "must start with a letter"),
+        (".bench", "must start with a letter"),
         ("my--bench", "single hyphens"),
+        ("my_-bench", "single hyphens"),
+        ("my/bench", "single hyphens"),
+        ("gr\u00f6\u00dfe", "single hyphens"),
         ("bench-", "single hyphens"),
         ("bench\n", "single hyphens"),
         ("my-bench-runner", "Leave out the ending -runner"),
+        ("My_Bench_Runner", "Leave out the ending -runner"),
         ("vals-benchmark", "the name of another package"),
+        ("Vals_Benchmark", "vals-benchmark-runner is the name of another package"),
         ("benchmark", "the name of another package"),
         ("a" * 41, "40 characters at most"),
     ],

@@ -84,7 +84,8 @@ def _assignment(text: str) -> str:
 
 
 def _create(options: _Options, passed_on: Sequence[str]) -> int:
-    name = options.name.removesuffix("-runner")
+    # As the template spells it: cyber-bench, also for Cyber_Bench.
+    name = re.sub("[ _.]", "-", options.name.strip(" ").lower()).removesuffix("-runner")
     folder = Path(f"{name}-runner")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(

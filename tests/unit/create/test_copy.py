@@ -43,9 +43,10 @@ class TestWhatIsMade:
         assert "my-bench-runner is ready. Next:" in ended.err
         assert "cd my-bench-runner\n" in ended.err
 
-    def test_the_ending_of_the_name_is_not_doubled(self, create: Command) -> None:
-        """A name that ends in -runner names the folder as it is."""
-        assert create("my-bench-runner", "--defaults").code == 0
+    @pytest.mark.parametrize("name", ["my-bench-runner", "My_Bench"])
+    def test_name_is_normalized_and_ends_once(self, name: str, create: Command) -> None:
+        """A name gets lower-case letters and hyphens, and the ending -runner once."""
+        assert create(name, "--defaults").code == 0
         assert create.made() == ["my-bench-runner"]
         assert create.answers()["benchmark_name"] == "my-bench"
 
