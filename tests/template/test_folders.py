@@ -82,7 +82,7 @@ def test_named_python_is_used_with_uv(
 def test_other_python_replaces_the_environment(
     copy_template: CopyTemplate, run: Run, tmp_path: Path
 ) -> None:
-    """Without uv another Python makes the environment anew, and none keeps it."""
+    """Without uv, another Python replaces the environment, and none keeps it."""
     project = copy_template(tmp_path / "my-bench")
     own, other = project / ".venv/bin/python", tmp_path / "other-python"
     for path, version in ((own, "3.12.1"), (other, "3.13.0")):

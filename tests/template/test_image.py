@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.template.copies import run_result
 from tests.template.versions import ROOT
 
 if TYPE_CHECKING:
@@ -22,16 +21,16 @@ DEVELOPERS = {"jinja2", "packaging", "pyyaml", "uvicorn", "vl-convert-python", "
 
 
 class Image:
-    """Carries out the COPY and RUN steps that concern the project, and keeps .venv only."""
+    """Carries out the COPY and RUN steps that concern the project, and keeps what the image has."""
 
     def __init__(self, folder: Path, run: Run) -> None:
         self.app = folder
         self.app.mkdir()
         self.run = run
 
-    def build(self, project: Path, code: int = 0) -> str:
+    def build(self, project: Path, code: int = 0, path: str | None = None) -> str:
         text = (project / "Dockerfile").read_text()
-        stage = text.split(" AS build\n")[1].split("\nFROM ")[0]
+        stage, image = text.split(" AS build\n")[1].split("\nFROM ")
         steps = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", stage)).splitlines()
         printed = ""
         for step in steps:
@@ -39,18 +38,20 @@ class Image:
                 ignore = shutil.ignore_patterns(".venv", ".git", "tests", "results")
                 shutil.copytree(project, self.app, dirs_exist_ok=True, ignore=ignore)
             elif step.startswith("COPY pyproject.toml uv.lock* ./"):
-                for path in (project / "pyproject.toml", *project.glob("uv.lock*")):
-                    shutil.copy(path, self.app)
+                for file in (project / "pyproject.toml", *project.glob("uv.lock*")):
+                    shutil.copy(file, self.app)
             elif step.startswith("RUN ") and ("uv sync" in step or "uv venv" in step):
                 env = {"UV_PROJECT_ENVIRONMENT": str(self.app / ".venv")}
+                env |= {"PATH": path} if path else {}
                 shell = step.removeprefix("RUN ")
                 printed += self.run("sh", "-c", shell, cwd=self.app, env=env, code=code)
         assert printed
-        for path in self.app.iterdir():
-            if path.is_file():
-                path.unlink()
-            elif path.name != ".venv":
-                shutil.rmtree(path)
+        kept = re.findall(r"(?m)^COPY --from=build (?:--chown=1000 )?/app/(\S+) /app/\1$", image)
+        for entry in self.app.iterdir():
+            if entry.is_file():
+                entry.unlink()
+            elif entry.name not in kept:
+                shutil.rmtree(entry)
         return printed
 
 
@@ -60,20 +61,15 @@ def distributions(python: Path, run: Run) -> set[str]:
     return {each["name"].lower() for each in json.loads(listed)}
 
 
-def test_image_has_no_extra(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> None:
-    """Without the dev group nothing of an extra is installed, and a run works."""
-    project = copy_template(tmp_path / "my-bench")
-    run("uv", "sync", "--quiet", "--no-dev", cwd=project)
-    installed = distributions(project / ".venv/bin/python", run)
-    assert "vals-benchmark-runner" in installed
-    assert not installed & DEVELOPERS
-    run(project / ".venv/bin/my-bench-runner", "run", "--limit", "1", cwd=project)
-    assert run_result(project / "results")["complete"] is True
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("locked", [True, False], ids=["with a lock", "without a lock"])
-@pytest.mark.parametrize("source", ["clone", "git"])
+@pytest.mark.parametrize(
+    ("source", "locked"),
+    [
+        ("clone", False),
+        pytest.param("clone", True, marks=pytest.mark.full),
+        pytest.param("git", False, marks=pytest.mark.full),
+        pytest.param("git", True, marks=pytest.mark.full),
+    ],
+)
 def test_dockerfile_steps_make_a_runner(
     source: str,
     locked: bool,
@@ -82,7 +78,7 @@ def test_dockerfile_steps_make_a_runner(
     run: Run,
     tmp_path: Path,
 ) -> None:
-    """The steps of the Dockerfile make a runner."""
+    """The steps of the Dockerfile make a runner without any extra, and with its data."""
     project = copy_template(
         tmp_path / "my-bench",
         runtime_source=source,
@@ -94,15 +90,42 @@ def test_dockerfile_steps_make_a_runner(
         run("make", "vendor", cwd=project)
     image = Image(tmp_path / "image", run)
     image.build(project)
-    printed = run(image.app / ".venv/bin/my-bench-runner", "--help", cwd=tmp_path)
-    assert "run" in printed
     assert not distributions(image.app / ".venv/bin/python", run) & DEVELOPERS
-    run(
-        image.app / ".venv/bin/my-bench-runner", "run", "--dataset-name", "validation",
-        "--limit", "2", "--results-dir", tmp_path / "results",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert run_result(tmp_path / "results")["complete"] is True
+    for name, dataset in {
+        "default": ("--dataset-name", "validation"),
+        "orchestrated": ("--skip-eval", "--dataset-file", image.app / "data/validation.json"),
+    }.items():
+        run(
+            image.app / ".venv/bin/my-bench-runner", "run", "--run-id", name, *dataset,
+            "--results-dir", tmp_path / "results", "sum-of-products",
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert (tmp_path / f"results/{name}/sum-of-products/generation.json").is_file()
+
+
+def test_image_without_data_is_built(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> None:
+    """A runner without data of its own has an empty folder for an orchestrator's."""
+    project = copy_template(tmp_path / "my-bench", runtime_source="index")
+    shutil.rmtree(project / "data")
+    image = Image(tmp_path / "image", run)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "uv").write_text("#!/bin/sh\necho uv $*\n")
+    (tools / "uv").chmod(0o755)
+    image.build(project, path=f"{tools}:/usr/bin:/bin")
+    assert [*(image.app / "data").iterdir()] == []
+
+
+@pytest.mark.parametrize("argument", ["GENERATION_VERSION", "MY_BENCH_GENERATION_VERSION"])
+def test_image_starts_as_those_of_before(argument: str, project: Path) -> None:
+    """The image waits without arguments, and is stamped by either build argument."""
+    steps = (project / "Dockerfile").read_text().partition("AS build")[2]
+    assert 'ENTRYPOINT ["my-bench-runner"]\nCMD ["keepalive"]\n' in steps
+    values = {argument: "abc"}
+    for name, value in re.findall(r"ARG (\w+VERSION)=(.*)", steps):
+        values.setdefault(name, re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], value))
+    assert "MY_BENCH_GENERATION_VERSION=${MY_BENCH_GENERATION_VERSION}\n" in steps
+    assert values["MY_BENCH_GENERATION_VERSION"] == "abc"
 
 
 def test_image_without_a_wheel_says_what_to_do(

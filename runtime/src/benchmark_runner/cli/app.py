@@ -89,6 +89,7 @@ def make_cli(
         doctor,
     ):
         command.register(app, settings)
+    app.command("keepalive", hidden=True)(_keep_alive)
     return app
 
 
@@ -181,6 +182,21 @@ def _show_version(wanted: bool) -> None:
 
         typer.echo(f"vals-benchmark-runner {version('vals-benchmark-runner')}")
         raise typer.Exit
+
+
+def _keep_alive() -> None:
+    """Wait for Ctrl-C or SIGTERM, to keep a container up in which commands are run."""
+    import signal
+
+    from benchmark_runner.cli.exit_codes import after_signal
+
+    ends = {signal.SIGINT, signal.SIGTERM}
+    # The first process of a container gets a signal only if it blocks or handles it, and the
+    # orphans of others become its children: ignored, they leave no zombies.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    typer.echo("Waiting for Ctrl-C or SIGTERM; --help lists the commands.", err=True)
+    raise typer.Exit(after_signal(signal.sigwait(ends)))
 
 
 def _main_options(
