@@ -47,6 +47,7 @@ class Script:
 
     answers: list[object] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    keep_bodies: bool = True
     at_once: int = 0
     most_at_once: int = 0
 
@@ -56,7 +57,7 @@ class Script:
         body = b""
         while True:
             message = await receive()
-            body += message.get("body", b"")
+            body += message.get("body", b"") if self.keep_bodies else b""
             if not message.get("more_body"):
                 break
         self.seen.append(
