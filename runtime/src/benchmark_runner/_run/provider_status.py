@@ -15,9 +15,8 @@ _DEEPEST = 5
 #: Errors that are the code's own although another one was being handled.
 _OWN_ERRORS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 _IN_WORDS = re.compile(
-    r"\w+: (?:(?:error code|http(?: error| status)?|status(?: code)?)\W+([45]\d\d)\b"
-    r"|([45]\d\d)(?=: | - | [A-Z]|$))",
-    re.IGNORECASE,
+    r"\w+: (?:(?i:error code|http(?: error| status)?|status(?: code)?)\W+([45]\d\d)\b"
+    r"|([45]\d\d)(?=: | - | [A-Z]|$))"
 )
 
 

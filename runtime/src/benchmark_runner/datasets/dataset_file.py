@@ -77,6 +77,8 @@ def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | Non
         DatasetError: as :func:`read_dataset`, in part during the iteration.
     """
     declared, line_of = None, int
+    if unused is not None:
+        unused.clear()
     match path.suffix.lower():
         case ".json":
             declared, line_of, entries = _parse_json(path, _read_text(path), unused)
@@ -125,7 +127,7 @@ def _parse_json(
         key = next((name for name in _LISTS if document.get(name) is not None), _LISTS[-1])
         rows = document.get(key)
         if unused is not None:
-            unused[:] = [name for name in document if name not in (_NAME, key)]
+            unused += [name for name in document if name not in (_NAME, key)]
     if not isinstance(rows, list):
         raise DatasetError(
             f"{path}, field tests: missing, or not a list",
