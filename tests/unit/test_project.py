@@ -170,10 +170,11 @@ class TestDotEnv:
         (module_file.parents[1] / "pyproject.toml").touch()
         return Project.of_file(module_file)
 
-    def test_dotenv_fills_in_missing_variables(self, project: Project) -> None:
+    @pytest.mark.parametrize("mark", ["", "\ufeff"])
+    def test_dotenv_fills_in_missing_variables(self, mark: str, project: Project) -> None:
         """The .env file sets variables that the environment lacks."""
         assert project.root is not None
-        (project.root / ".env").write_text('GREETING="hello"\n# a comment\n')
+        (project.root / ".env").write_text(f'{mark}GREETING="hello"\n# a comment\n')
 
         project.load_env()
 
