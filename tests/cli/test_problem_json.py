@@ -63,7 +63,7 @@ def test_object_fills_the_model(prover: RunnerProject) -> None:
 
 @pytest.mark.parametrize("problem", ["Show that True.", json.dumps({"header": "x"}), "{half"])
 def test_missing_field_is_bad_input(prover: RunnerProject, problem: str) -> None:
-    """Where a required field is missing, the command ends before anything runs."""
+    """A missing required field ends the command before anything runs."""
     ended = run(prover, problem)
     assert ended.code == 2
     assert "field formal: Field required" in ended.err

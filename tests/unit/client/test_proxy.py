@@ -139,7 +139,7 @@ def test_unusable_proxy_is_named(
 async def test_unused_settings_do_not_matter(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """What is not used for a service on this machine does not matter."""
+    """A setting that is not used for a service on this machine does not matter."""
     monkeypatch.setenv(name, value)
     await BenchmarkServiceClient("http://127.0.0.1:9").aclose()
 
