@@ -18,6 +18,7 @@ from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._score_request import ScoreRequest
+from benchmark_runner._scores import finite
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -158,8 +159,11 @@ async def _call_score(
         raise RunnerDefinitionError(message, hint=_FIX_SCORE) from error
     message = f"score() returned {type(scored).__name__}, not ScoreResult"
     if isinstance(scored, ScoreResult):
+        number = cast("object", scored.final_score)
         try:
-            return plain(scored, ScoreResult, "score()")
+            if not isinstance(number, (int, float)) or finite(number) is not None:
+                return plain(scored, ScoreResult, "score()")
+            message = f"score() returned {number!s:.20}, not a finite number below 1e100"
         except FieldError as error:
             message = str(error)
     raise RunnerDefinitionError(message, hint=_FIX_SCORE)

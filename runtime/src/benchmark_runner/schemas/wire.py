@@ -43,7 +43,7 @@ class FinalScoreResponse(BaseModel):
     @model_validator(mode="after")
     def _finite(self) -> Self:
         if finite(self.final_score) is None:
-            msg = f"final_score is {self.final_score}, not a finite number"
+            msg = f"final_score is {self.final_score}, not a finite number below 1e100"
             raise ValueError(msg)
         return self
 
