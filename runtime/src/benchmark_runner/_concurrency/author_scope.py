@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
+from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmark_runner.errors import describe
@@ -23,14 +24,19 @@ _current: ContextVar[AuthorCall | None] = ContextVar("author_call", default=None
 class AuthorCall:
     """One call of an author's method ``name``, for a task of the run if there is a ``task_id``.
 
+    ``log_dir`` returns the task's folder of logs.
+
     Attributes:
         failure: The error of something that the method started, which ends the call.
         is_late: True if the method returned after a signal had come.
     """
 
-    def __init__(self, name: str, task_id: str | None = None) -> None:
+    def __init__(
+        self, name: str, task_id: str | None = None, log_dir: Callable[[], Path] | None = None
+    ) -> None:
         self.name = name
         self.task_id = task_id
+        self.log_dir = log_dir
         self.failure: BaseException | None = None
         self.is_late = False
         self._root: asyncio.Task[Any] | None = None

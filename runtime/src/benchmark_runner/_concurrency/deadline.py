@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from benchmark_runner._concurrency.author_calls import call_either
@@ -42,6 +43,7 @@ async def call_within(
     not_counted: Callable[[], float] = lambda: 0.0,
     *,
     task_id: str | None = None,
+    log_dir: Callable[[], Path] | None = None,
 ) -> ResultT:
     """Call an author's method in a scope of its own; in a thread if it is not a coroutine function.
 
@@ -52,13 +54,14 @@ async def call_within(
         not_counted: Returns the seconds for which other tasks have blocked the event loop so
             far; those during the call do not count.
         task_id: The task of the run that the call is for, if any.
+        log_dir: Returns its folder of logs.
 
     Raises:
         DeadlineExceeded: the call was cancelled, or abandoned in its thread.
         CancelledWithResult: the call returned when the caller was cancelled, or a signal had come.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"
-    author = AuthorCall(name, task_id)
+    author = AuthorCall(name, task_id, log_dir)
     running = author.start(call_either(function, call, name))
     try:
         return await _outcome(author, running, seconds, not_counted)

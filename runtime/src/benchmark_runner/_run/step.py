@@ -33,8 +33,11 @@ class Step:
         ``DeadlineExceeded`` is among the errors; of the framework, only what cancels is raised.
         """
         not_counted = partial(self.watch.lost_by_others, task_id)
+        log_dir = partial(self.session.artifacts.agent_logs_dir, task_id)
         try:
-            return await call_within(method, call, seconds, not_counted, task_id=task_id), None
+            return await call_within(
+                method, call, seconds, not_counted, task_id=task_id, log_dir=log_dir
+            ), None
         except CancelledWithResult:
             raise
         except asyncio.CancelledError as error:

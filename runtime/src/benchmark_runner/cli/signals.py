@@ -19,14 +19,16 @@ from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner._concurrency.author_threads import AuthorPool, watched_threads
+from benchmark_runner._concurrency.child_output import pipes_left_by_children
 from benchmark_runner._concurrency.interruption import forget_signal, note_signal
 from benchmark_runner._concurrency.run_loop import RunLoop
 from benchmark_runner._concurrency.signal_keeper import SignalKeeper
+from benchmark_runner._surroundings import errors, output
 from benchmark_runner.cli.exit_codes import after_signal
 from benchmark_runner.cli.process_end import call_within, leave_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Generator
+    from collections.abc import Callable, Collection, Coroutine, Generator, Iterator
 
     from benchmark_runner._concurrency.run_loop import OnStray
 
@@ -137,7 +139,11 @@ def run_interruptible(
     """
     watch, forget = _Watch(on_overrun), _has_running_loop()
     forget_signal()
-    with watched_threads(on_stray), _watched(watch, on_stray, forget=forget) as keep:
+    with (
+        pipes_left_by_children(_output_descriptors()),
+        watched_threads(on_stray),
+        _watched(watch, on_stray, forget=forget) as keep,
+    ):
         try:
             if forget:
                 return _in_another_thread(partial(_complete, work, threads, watch, on_stray), keep)
@@ -191,6 +197,13 @@ def _in_another_thread(function: Callable[[], ResultT], keep: Callable[[], None]
     while not wait([done], _KEEP_EVERY).done:
         keep()
     return done.result()
+
+
+def _output_descriptors() -> Iterator[int]:
+    yield from (1, 2)
+    for stream in (output(), errors()):
+        with suppress(OSError, ValueError):  # it may be in memory
+            yield stream.fileno()
 
 
 def _has_running_loop() -> bool:
