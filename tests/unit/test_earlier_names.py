@@ -136,7 +136,8 @@ class TestValues:
         """An id that can't name a folder is a ValueError, and an error of usage."""
         with pytest.raises(ValueError, match="task id") as caught:
             artifacts.generation_path(task_id)
-        assert isinstance(caught.value, InvalidIdError | UsageError)
+        assert isinstance(caught.value, InvalidIdError)
+        assert (isinstance(caught.value, UsageError), caught.value.kind) == (True, "UsageError")
         with pytest.raises(ValueError, match="run id"):
             RunArtifacts("results", "../escape")
 

@@ -61,6 +61,11 @@ class BenchmarkRunnerError(Exception):
         self.way_out: tuple[str, ...] = ()
         """The runner's command that helps, without the arguments that name the run."""
 
+    @property
+    def kind(self) -> str:
+        """The name of the class, as it is shown."""
+        return type(self).__name__
+
 
 class UsageError(BenchmarkRunnerError):
     """The input is not usable; nothing was run."""
@@ -73,7 +78,12 @@ class DatasetError(UsageError):
 
 
 class InvalidIdError(UsageError, ValueError):
-    """The id of a run or a task can't name a folder."""
+    """The id of a run or a task can't name a folder; shown as ``UsageError``."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the class that people and programs know."""
+        return UsageError.__name__
 
 
 class RunnerDefinitionError(UsageError):
@@ -187,7 +197,7 @@ class BadResponseError(ServiceError):
 
 def describe(error: BaseException) -> str:
     """Return ``TypeName: message``; the name alone for exceptions without a message."""
-    name = type(error).__name__
+    name = error.kind if isinstance(error, BenchmarkRunnerError) else type(error).__name__
     try:
         text = str(error.message if isinstance(error, BenchmarkRunnerError) else error).strip()
     except BaseException as failure:  # noqa: BLE001 (an author's __str__())

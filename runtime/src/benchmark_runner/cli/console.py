@@ -115,7 +115,7 @@ def brief_error(text: str, stream: TextIO | None = None) -> str:
 def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
     """Return an error for ``--json``, with the step of the run that it ended."""
     content: dict[str, object] = {
-        "type": type(error).__name__,
+        "type": error.kind,
         "message": error.message,
         "hint": error.hint,
     }
@@ -131,7 +131,7 @@ def print_error(command: str, error: BenchmarkRunnerError, *, as_json: bool) -> 
     if as_json:
         print_json(command, {"error": error_content(error)})
     else:
-        print_failure(command, type(error).__name__, error.message, error.hint, as_json=False)
+        print_failure(command, error.kind, error.message, error.hint, as_json=False)
 
 
 @contextmanager

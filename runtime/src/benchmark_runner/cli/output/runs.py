@@ -60,7 +60,7 @@ def as_json(run: RunOverview) -> dict[str, object]:
     """Return a run for ``--json``."""
     config = run.config
     error = run.error and {
-        "type": type(run.error).__name__,
+        "type": run.error.kind,
         "message": run.error.message,
         "hint": run.error.hint,
     }
