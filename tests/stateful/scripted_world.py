@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner._progress.events import Event
     from benchmark_runner._run.flags import Command
-    from benchmark_runner._run.workflow import Outcome
+    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner.llm import LLMConfig
     from benchmark_runner.schemas import Task
 PARALLEL_GRADINGS = 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmark_runner._run.workflow import Outcome
+    from benchmark_runner._run.outcome import Outcome
 
 #: US dollars of a generation that returns.
 COST = 0.25

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner._progress.events import InvocationEnded, InvocationStarted, ScoringStarted
+from benchmark_runner._progress.events import InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
@@ -22,6 +21,7 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
 )
 from benchmark_runner._run.open import open_existing_run, open_run
+from benchmark_runner._run.outcome import Outcome
 from benchmark_runner._run.preparation import Baseline, Preparation, make_planner, plan_of_command
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
@@ -33,9 +33,8 @@ from benchmark_runner.errors import (
     RunIdentityError,
     RunLockedError,
     ServiceError,
-    describe,
 )
-from benchmark_runner.schemas import Phase, ScoreResult
+from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
     from benchmark_runner._run.plan import Plan, Planner
@@ -49,44 +48,6 @@ if TYPE_CHECKING:
 
 #: Seconds for closing the connections to the service.
 _CLOSE_WITHIN = 3.0
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The state of a run at the end of a command.
-
-    Attributes:
-        config: The content of ``run_config.json``, without the hashes of the tasks.
-        chosen: The summary of the chosen tasks.
-        overall: The summary of all tasks.
-        score: The score, if there is one that is up to date.
-        standing: True if that score is from an earlier command.
-        blocked: The tasks whose code blocked the event loop.
-        masked: The tasks in whose answers a key was masked before they were graded.
-        local: True if an embedded service evaluates, in this process or on a port.
-    """
-
-    session: Session
-    config: RunConfig
-    chosen: RunSummary
-    overall: RunSummary
-    score: ScoreResult | None = None
-    standing: bool = False
-    stopped_by: BenchmarkRunnerError | None = None
-    blocked: list[str] = field(default_factory=list[str])
-    masked: list[str] = field(default_factory=list[str])
-    local: bool = False
-
-    def event(self) -> InvocationEnded:
-        """Return the last event of the command."""
-        finished = "complete" if self.overall.complete else "incomplete"
-        return InvocationEnded(
-            outcome="stopped" if self.stopped_by is not None else finished,
-            error=None if self.stopped_by is None else describe(self.stopped_by),
-            final_score=self.score.final_score if self.score is not None else None,
-            mean=self.overall.mean,
-            stderr=self.overall.stderr,
-        )
 
 
 class Workflow:

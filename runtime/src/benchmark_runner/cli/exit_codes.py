@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
+    from benchmark_runner._run.outcome import Outcome
     from benchmark_runner._run.request import RunRequest
-    from benchmark_runner._run.workflow import Outcome
 
 
 #: ``compare --fail-if-worse``.

@@ -18,12 +18,13 @@ from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.defaults import CliSettings
+from benchmark_runner._run.outcome import Outcome
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.stray_errors import StrayErrors
-from benchmark_runner._run.workflow import Outcome, Workflow
+from benchmark_runner._run.workflow import Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.cli.console import (

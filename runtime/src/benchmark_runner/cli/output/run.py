@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from benchmark_runner._concurrency.child_processes import ChildProcess
 from benchmark_runner._run.author_options import secrets_of
+from benchmark_runner._run.outcome import Outcome
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.session import Session
-from benchmark_runner._run.workflow import Outcome
 from benchmark_runner._secrets import KEY_VARIABLES, plain_keys
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG

@@ -1,0 +1,53 @@
+"""The state of a run at the end of a command, for its last lines and its last event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmark_runner._progress.events import InvocationEnded
+from benchmark_runner.errors import BenchmarkRunnerError, describe
+
+if TYPE_CHECKING:
+    from benchmark_runner._run.session import Session
+    from benchmark_runner._run.summary import RunSummary
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.schemas import ScoreResult
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The state of a run at the end of a command.
+
+    Attributes:
+        config: The content of ``run_config.json``, without the hashes of the tasks.
+        chosen: The summary of the chosen tasks.
+        overall: The summary of all tasks.
+        score: The score, if there is one that is up to date.
+        standing: True if that score is from an earlier command.
+        blocked: The tasks whose code blocked the event loop.
+        masked: The tasks in whose answers a key was masked before they were graded.
+        local: True if an embedded service evaluates, in this process or on a port.
+    """
+
+    session: Session
+    config: RunConfig
+    chosen: RunSummary
+    overall: RunSummary
+    score: ScoreResult | None = None
+    standing: bool = False
+    stopped_by: BenchmarkRunnerError | None = None
+    blocked: list[str] = field(default_factory=list[str])
+    masked: list[str] = field(default_factory=list[str])
+    local: bool = False
+
+    def event(self) -> InvocationEnded:
+        """Return the last event of the command."""
+        finished = "complete" if self.overall.complete else "incomplete"
+        return InvocationEnded(
+            outcome="stopped" if self.stopped_by is not None else finished,
+            error=None if self.stopped_by is None else describe(self.stopped_by),
+            final_score=self.score.final_score if self.score is not None else None,
+            mean=self.overall.mean,
+            stderr=self.overall.stderr,
+        )
