@@ -4,11 +4,12 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from benchmark_runner._json import (
     RepeatedKeyError,
     json_file,
+    parse_model,
     parse_strictly,
     read_json,
     valid_text,
@@ -114,3 +115,22 @@ def test_key_that_occurs_twice_is_refused(text: str, said: str) -> None:
 def test_other_keys_are_read(text: str) -> None:
     """The same key may stand in several objects, and in texts."""
     assert parse_strictly(text) == json.loads(text)
+
+
+class Named(BaseModel):
+    name: str
+
+
+@pytest.mark.parametrize(
+    "content", [b'\xef\xbb\xbf{"name": "a"}', b'{"name": "a"}', rb'{"name": "\ud83d"}']
+)
+def test_file_of_another_program_is_read(content: bytes) -> None:
+    """A file that an editor or the earlier framework wrote is read like any other."""
+    assert parse_model(Named, content).name in ("a", HALF)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"name": 1}', b'\xef\xbb\xbf{"name"', b"{}"])
+def test_damaged_file_is_an_error(content: bytes) -> None:
+    """A file that does not fit its model is an error."""
+    with pytest.raises(ValidationError):
+        parse_model(Named, content)

@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import cast
+from typing import TypeVar, cast
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 #: The text before each item of a list in a file, and after the last item.
 INDENTED = (b"\n    ", b"\n  ")
@@ -37,8 +39,25 @@ def read_json(content: bytes | bytearray) -> JsonValue:
     try:
         return cast("JsonValue", from_json(content, allow_inf_nan=False))
     except ValueError:
-        valid = _ESCAPES.sub(_without_half, content.removeprefix(_BOM))
-        return cast("JsonValue", from_json(valid, allow_inf_nan=False))
+        return cast("JsonValue", from_json(_valid(content), allow_inf_nan=False))
+
+
+def parse_model(model: type[ModelT], content: bytes) -> ModelT:
+    """Return the model in JSON, which is read as by :func:`read_json`.
+
+    Raises:
+        ValidationError: it is not JSON, or does not fit the model.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError:
+        if (valid := _valid(content)) == content:
+            raise
+        return model.model_validate_json(valid)
+
+
+def _valid(content: bytes | bytearray) -> bytes:
+    return _ESCAPES.sub(_without_half, content.removeprefix(_BOM))
 
 
 def _without_half(found: re.Match[bytes]) -> bytes:

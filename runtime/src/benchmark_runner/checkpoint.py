@@ -20,7 +20,7 @@ from benchmark_runner._earlier import (
     is_generation_redoable,
     load_or_create_run_config,
 )
-from benchmark_runner._json import INDENTED, fill, json_file
+from benchmark_runner._json import INDENTED, fill, json_file, parse_model
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -206,7 +206,7 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
     if content is None:
         return None
     try:
-        config = RunConfig.model_validate_json(content)
+        config = parse_model(RunConfig, content)
     except ValidationError as error:
         if not artifacts.has_generations():
             artifacts.set_file_aside(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from benchmark_runner._json import parse_model
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
@@ -38,7 +39,7 @@ class Attempts:
             with suppress(ArtifactError, ValidationError):
                 content = self._storage.read(self._folder / folder / "generation.json")
                 if content is not None:
-                    found.append(GenerationResult.model_validate_json(content))
+                    found.append(parse_model(GenerationResult, content))
         return found
 
     def begin_next(self) -> tuple[Path, int]:

@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark_runner._json import json_file
+from benchmark_runner._json import json_file, parse_model
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
 from benchmark_runner.artifacts.config_file import ConfigFile
@@ -273,7 +273,7 @@ class RunArtifacts(ConfigFile):
         if content is None:
             return None
         with suppress(ValidationError):
-            found = model.model_validate_json(content)
+            found = parse_model(model, content)
             # It may be another task's, copied or moved here by somebody.
             if task_id is None or getattr(found, "task_id", None) in ("", task_id):
                 return found
