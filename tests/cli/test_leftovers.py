@@ -82,7 +82,7 @@ def test_no_child_is_named_without_one(project: RunnerProject) -> None:
 
 
 def test_forked_output_goes_into_a_log(project: RunnerProject) -> None:
-    """What a forked process prints is in its task's log where the output is a pipe."""
+    """A forked process prints into its task's log where the output is a pipe."""
     deed = (
         "pid = os.fork()\n"
         "if pid == 0:\n"

@@ -1,10 +1,11 @@
 """The benchmark and its runs, opened by the commands that only read, such as ``status``."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import typer
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import public_texts
@@ -13,7 +14,7 @@ from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.cli.console import mask_secrets
+from benchmark_runner.cli.console import mask_secrets, note
 from benchmark_runner.cli.resume_command import NextCommands
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.grouping import TaskFields, load_task_fields
@@ -48,6 +49,8 @@ class Inspection:
 
     def task_fields(self, view: RunView, names: Sequence[str]) -> TaskFields:
         """Load fields of a run's tasks, as a resume loads the tasks."""
+        from benchmark_runner.cli.signals import Interrupted, run_interruptible
+
         service = ServiceSettings(
             url=self.commands.service_url(view.config),
             eval_parallelism=1,
@@ -62,7 +65,16 @@ class Inspection:
             finally:
                 await view.runner.aclose()
 
-        return asyncio.run(load())
+        try:
+            return run_interruptible(
+                load(),
+                threads=1,
+                on_overrun=lambda _: None,
+                on_stray=lambda _, text: note(text.rstrip()),
+            )
+        except Interrupted as signal:
+            note(f"Stopped by {signal}.")
+            raise typer.Exit(signal.exit_code) from None
 
 
 def inspect_runs(settings: CliSettings, results_dir: Path | None) -> Inspection:

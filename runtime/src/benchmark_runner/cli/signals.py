@@ -137,7 +137,7 @@ def run_interruptible(
     Raises:
         Interrupted: SIGINT, SIGTERM or SIGHUP came.
     """
-    watch, forget = _Watch(on_overrun), _has_running_loop()
+    watch, forget = _Watch(on_overrun), has_running_loop()
     forget_signal()
     with (
         pipes_left_by_children(_output_descriptors()),
@@ -206,7 +206,8 @@ def _output_descriptors() -> Iterator[int]:
             yield stream.fileno()
 
 
-def _has_running_loop() -> bool:
+def has_running_loop() -> bool:
+    """Return True if this thread has a running event loop, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

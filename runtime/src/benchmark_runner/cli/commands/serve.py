@@ -61,9 +61,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner._run.benchmark import open_benchmark
             from benchmark_runner._run.service_settings import LOCAL
             from benchmark_runner.cli.exit_codes import after_signal
+            from benchmark_runner.cli.signals import has_running_loop
             from benchmark_runner.errors import UsageError
 
             require_extra("serve")
+            if has_running_loop():
+                raise UsageError(
+                    "serve can't run in an event loop", hint="Start it in a process of its own."
+                )
             from benchmark_runner.local.server import serve as serve_until_stopped
 
             if key is not None and not key.strip():
