@@ -26,10 +26,31 @@ class LibraryConfig(BaseModel):
     compute_effort: str | int | None = None
     supports_images: bool = False
     native: bool = True
-    provider_config: dict[str, object] | None = None
+    provider_config: dict[str, object] | BaseModel | None = None
     registry_key: str | None = None
     custom_api_key: SecretStr | None = None
     custom_endpoint: str | None = None
+
+
+class OlderConfig(BaseModel):
+    max_tokens: int | None = None
+
+
+class OpenAIConfig(BaseModel):
+    use_completions: bool = False
+    stream_completions: bool = True
+
+
+class OtherConfig(BaseModel):
+    cache: bool = False
+
+
+class OpenAIModel:
+    provider_config = OpenAIConfig()
+
+
+class OtherModel:
+    provider_config = OtherConfig()
 
 
 @pytest.fixture
@@ -40,6 +61,18 @@ def model_library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "model_library", package)
     monkeypatch.setitem(sys.modules, "model_library.base", base)
     return base
+
+
+@pytest.fixture
+def providers(model_library: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    openai, registry = ModuleType("openai"), ModuleType("register_models")
+    vars(openai).update(OpenAIConfig=OpenAIConfig, OpenAIModel=OpenAIModel)
+    known = {"openai": OpenAIModel, "other": OtherModel}
+    vars(registry)["get_provider_registry"] = lambda: known
+    monkeypatch.setitem(sys.modules, "model_library.providers", ModuleType("providers"))
+    monkeypatch.setitem(sys.modules, "model_library.providers.openai", openai)
+    monkeypatch.setitem(sys.modules, "model_library.register_models", registry)
+    return model_library
 
 
 def test_fields_are_those_of_model_library() -> None:
@@ -181,6 +214,42 @@ class TestTheModelLibrary:
 
         assert converted.model_fields_set == {"temperature"}
         assert converted.max_tokens == 2048
+
+    @pytest.mark.parametrize("model", ["openai/gpt", "of-an-endpoint", "unknown/model"])
+    def test_openai_gets_settings_of_its_kind(self, providers: ModuleType, model: str) -> None:
+        """OpenAI, and what no provider is known of, gets its own kind of settings."""
+        config = build_llm_config(chat_completions=True, disable_streaming=True)
+        converted = config.to_model_library(model)
+        assert converted.native is True
+        assert converted.provider_config == OpenAIConfig(
+            use_completions=True, stream_completions=False
+        )
+        assert build_llm_config().to_model_library(model).model_fields_set == set()
+
+    def test_other_provider_gets_settings_of_its_kind(self, providers: ModuleType) -> None:
+        """Another provider gets its own settings, or those of its OpenAI-compatible API."""
+        chat = build_llm_config(chat_completions=True, disable_streaming=True)
+        converted = chat.to_model_library("other/model")
+        assert converted.native is False
+        assert converted.provider_config == OpenAIConfig(stream_completions=False)
+        own = LLMConfig(provider_config={"cache": True}).to_model_library("other/model")
+        assert own.provider_config == OtherConfig(cache=True)
+
+    def test_setting_of_no_provider_is_refused(self, providers: ModuleType) -> None:
+        """A setting that the provider does not have is refused by its name."""
+        config = LLMConfig(provider_config={"speed": 9})
+        with pytest.raises(UsageError, match="has no setting speed") as caught:
+            config.to_model_library("other/model")
+        assert "model-library>=" in str(caught.value.hint)
+
+    def test_setting_of_a_later_library_is_refused(
+        self, model_library: ModuleType, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A setting that an older model library would drop is refused."""
+        monkeypatch.setattr(model_library, "LLMConfig", OlderConfig)
+        assert build_llm_config(max_tokens=5).to_model_library().max_tokens == 5
+        with pytest.raises(UsageError, match="has no setting custom_endpoint"):
+            build_llm_config(custom_endpoint="http://localhost/v1").to_model_library()
 
     def test_missing_model_library_is_a_usage_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the model library the error says where to add it."""

@@ -1,5 +1,6 @@
 """Sampling and endpoint settings of the model, from the flags to ``generate()``."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -8,6 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Se
 from benchmark_runner.errors import UsageError
 
 __all__ = ["LLMConfig", "ProviderConfig", "build_llm_config"]
+
+#: The first version of ``model-library`` with all of these settings.
+_OLDEST_LIBRARY = "0.1.36"
 
 
 class ProviderConfig(dict[str, JsonValue]):
@@ -44,26 +48,62 @@ class LLMConfig(BaseModel):
     custom_endpoint: Annotated[str | None, Field(repr=False)] = None
     """The base URL; not in the ``repr()``, as it may hold a password."""
 
-    def to_model_library(self) -> Any:
+    def to_model_library(self, model: str | None = None) -> Any:
         """Return the same settings as ``model_library.base.LLMConfig``.
 
         The return type is open because that library is optional. Only explicitly set fields
         are passed on; the library's defaults apply to the rest.
 
+        Args:
+            model: The model that they are for, as in the library's registry:
+                ``provider/model``. The library ignores ``provider_config``, and rejects
+                ``native=False`` for OpenAI, unless they are of the kind that its provider has.
+
         Raises:
-            UsageError: ``model-library`` is not installed.
+            UsageError: ``model-library`` is not installed, or it lacks a setting, or the model's
+                provider does.
         """
-        try:
-            library = import_module("model_library.base")
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "model_library":
-                raise
-            raise UsageError(
-                "model-library is not installed",
-                hint='Add "model-library" to the dependencies in pyproject.toml.',
-            ) from None
+        base = _import_library("base")
         settings = {name: getattr(self, name) for name in self.model_fields_set}
-        return library.LLMConfig(**settings)
+        if unknown := settings.keys() - base.LLMConfig.model_fields.keys():
+            raise _too_old(unknown)
+        if model is not None:
+            settings |= self._of_provider(model)
+        return base.LLMConfig(**settings)
+
+    def _of_provider(self, model: str) -> dict[str, object]:
+        """Return ``native`` and ``provider_config`` as the provider's class wants them."""
+        openai = _import_library("providers.openai")
+        classes = _import_library("register_models").get_provider_registry()
+        provider: Any = classes.get(model.partition("/")[0], openai.OpenAIModel)
+        given, settings = dict(self.provider_config or {}), dict[str, object]()
+        if not self.native and issubclass(provider, openai.OpenAIModel):
+            given["use_completions"] = settings["native"] = True
+        kinds: list[Any] = [type(getattr(provider, "provider_config", None)), openai.OpenAIConfig]
+        for kind in kinds:
+            if given.keys() <= getattr(kind, "model_fields", {}).keys():
+                return settings | ({"provider_config": kind(**given)} if given else {})
+        raise _too_old(given)
+
+
+def _too_old(names: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"the installed model-library has no setting {', '.join(sorted(names))}",
+        hint=f'Depend on "model-library>={_OLDEST_LIBRARY}" in pyproject.toml.',
+    )
+
+
+def _import_library(module: str) -> Any:
+    """Import a module of ``model-library``, whose types are not known without it."""
+    try:
+        return import_module(f"model_library.{module}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "model_library":
+            raise
+        raise UsageError(
+            "model-library is not installed",
+            hint='Add "model-library" to the dependencies in pyproject.toml.',
+        ) from None
 
 
 def build_llm_config(
