@@ -22,6 +22,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _AMOUNTS = frozenset({"cost", "duration", "total_turns", "attempts", *TokenUsage.model_fields})
 _MOST = 10**15
 _SCORES = frozenset({"final_score", "mean", "stderr"})
+_NUMBERS = _AMOUNTS | _SCORES
 #: The years of a time that can be compared with others.
 _YEARS = range(1970, 9999)
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
@@ -72,6 +73,9 @@ def _plain_values(model: BaseModel, problems: dict[str, str]) -> dict[str, objec
     """Return the values of a model; those that can't be plain are named in ``problems``."""
     values: dict[str, object] = {}
     for field, value in {**vars(model), **(model.__pydantic_extra__ or {})}.items():
+        if value is None or (type(value) is str and field not in _NUMBERS):  # most of them
+            values[field] = value
+            continue
         try:
             values[field] = _plain_value(field, value)
         except ValidationError:
@@ -94,7 +98,7 @@ def _plain_value(field: str, value: object) -> object:
     if isinstance(value, datetime) and value.year not in _YEARS:
         message = f"in the year {value.year}"
         raise ValueError(message)
-    if value is not None and field in _AMOUNTS | _SCORES:
+    if value is not None and field in _NUMBERS:
         return _number(value, *((0, _MOST) if field in _AMOUNTS else (-math.inf, math.inf)))
     return value
 
