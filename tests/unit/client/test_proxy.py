@@ -66,6 +66,7 @@ def test_scheme_of_a_proxy_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> N
         ("*.service.test", "http://a.service.test"),
         ("Service.Test", "http://service.test"),
         ("other.test, service.test", "http://service.test"),
+        ("other.test service.test", "http://service.test"),
         ("service.test:8000", "http://service.test:8000"),
         ("service.test:80", "http://service.test"),
         ("http://service.test", "http://service.test"),

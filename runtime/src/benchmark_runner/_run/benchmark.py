@@ -17,6 +17,7 @@ from benchmark_runner._run.installation import package_of, refuse_another_runner
 from benchmark_runner._score_request import SUBMISSIONS
 from benchmark_runner._surroundings import absolute
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.client.key_log import forget_unwritable_key_log
 from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task
 
@@ -135,6 +136,7 @@ def open_benchmark(settings: CliSettings, *, use_env_file: bool = True) -> Bench
         project = Project.of_file(file)
     if use_env_file and project is not None:
         project.load_env()
+    forget_unwritable_key_log()
     runner_class = resolve_runner(runner)
     return Benchmark(settings, project or Project.of(runner_class), runner_class)
 

@@ -23,8 +23,8 @@ def proxy_for(url: httpx.URL) -> httpx.Proxy | None:
     proxies = getproxies()
     scheme = url.scheme if proxies.get(url.scheme) else "all"
     address = proxies.get(scheme)
-    exempt = proxies.get("no", "").split(",")
-    if not address or any(_is_exempt(url, entry.strip().lower()) for entry in exempt):
+    exempt = proxies.get("no", "").replace(",", " ").lower().split()
+    if not address or any(_is_exempt(url, entry) for entry in exempt):
         return None
     with suppress(ValueError, httpx.InvalidURL):
         proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
