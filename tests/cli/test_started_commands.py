@@ -94,6 +94,17 @@ def test_installed_script_is_named(failing: RunnerProject, tmp_path: Path) -> No
     assert f"Resume   {script} run --run-id r1" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("arguments", ["[]", "['tool', '--help']"])
+def test_changed_arguments_do_not_matter(failing: RunnerProject, arguments: str) -> None:
+    """An agent that changes the arguments of the process does not change the command."""
+    failing.change_agent(
+        ("import asyncio\n", "import asyncio\nimport sys\n"),
+        ("        word, _, rest", f"        sys.argv = {arguments}\n        word, _, rest"),
+    )
+    command = start(failing, STARTS["script"](failing), "run", "--run-id", "r1")
+    assert command == f"{sys.executable} bench.py run --run-id r1"
+
+
 @pytest.mark.parametrize(
     "folder", [b"a folder", b"caf\xe9", b"line\nfeed", "b\u202eidi".encode(), b"it's 100%"]
 )

@@ -1,4 +1,4 @@
-"""The standard streams and the working directory of a command, as they were when it began.
+"""The streams, working directory and arguments of a command, as they were when it began.
 
 The author's code runs in the same process. It may redirect, close or replace its streams and
 leave or remove the working directory; a reader or a terminal may go away. None of this keeps a
@@ -30,6 +30,7 @@ class _Taken:
     output: TextIO
     errors: TextIO
     folder: Path
+    arguments: list[str]
 
 
 _taken: list[_Taken] = []
@@ -54,7 +55,7 @@ def surroundings() -> Generator[None]:
         output, sys.stdout = _copy_of(sys.stdout, 1), _copy_of(sys.stdout, 1)
     if sys.stderr is sys.__stderr__:
         errors, sys.stderr = _copy_of(sys.stderr, 2), _copy_of(sys.stderr, 2)
-    _taken.append(_Taken(output, errors, _working_directory()))
+    _taken.append(_Taken(output, errors, _working_directory(), [*sys.argv]))
     try:
         yield
     finally:
@@ -76,6 +77,11 @@ def errors() -> TextIO:
 def start_folder() -> Path:
     """Return the working directory in which the command began."""
     return _taken[0].folder if _taken else _working_directory()
+
+
+def start_arguments() -> list[str]:
+    """Return the program and the arguments with which it began."""
+    return _taken[0].arguments if _taken else sys.argv
 
 
 def absolute(path: Path) -> Path:

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import string
-import sys
 from collections.abc import Iterable, Sequence
 
 #: Sequences that move the cursor, colour, rename the window or fill the clipboard. One without
@@ -72,13 +71,12 @@ def json_text(value: object) -> str:
     return _UNFIT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def shell_line(words: Iterable[str]) -> str:
+def shell_line(words: Iterable[str], encoding: str = "utf-8") -> str:
     """Return the command line of these words, whatever characters or bytes they hold."""
-    return " ".join(map(_shell_word, words))
+    return " ".join(_shell_word(word, encoding) for word in words)
 
 
-def _shell_word(word: str) -> str:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+def _shell_word(word: str, encoding: str) -> str:
     if word.isprintable() and word == word.encode(encoding, "replace").decode(encoding):
         return shlex.quote(word)
     # It could not be shown, or copied, as it is.

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._surroundings import absolute, start_folder
+from benchmark_runner._surroundings import absolute, output, start_arguments, start_folder
 from benchmark_runner._text import shell_line
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ def command_line(arguments: Sequence[str], script_name: str, project_root: Path 
 
     ``script_name`` is the console script, for a program that was started some other way.
     """
-    return shell_line([*_program(script_name, project_root), *arguments])
+    encoding = getattr(output(), "encoding", None) or "utf-8"
+    return shell_line([*_program(script_name, project_root), *arguments], encoding)
 
 
 def _program(script_name: str, project_root: Path | None) -> list[str]:
-    started = absolute(Path(sys.argv[0]))
+    started = absolute(Path("".join(start_arguments()[:1])))
     if _runs_by_itself(started):
         return _console_script(started, project_root)
     as_started = _as_started()
@@ -54,10 +55,11 @@ def _console_script(script: Path, project_root: Path | None) -> list[str]:
 
 def _as_started() -> list[str]:
     """Return how Python was started: ``python bench.py``, ``python -m bench``; empty if unknown."""
-    given = len(sys.orig_argv) - len(sys.argv) + 1
+    name, *arguments = start_arguments() or [""]
+    given = len(sys.orig_argv) - len(arguments)
     program = sys.orig_argv[1:given]
-    is_program = program[-1:] == sys.argv[:1] or "-m" in program or "-c" in program
-    if sys.orig_argv[given:] != sys.argv[1:] or not is_program:
+    is_program = name in program[-1:] or "-m" in program or "-c" in program
+    if sys.orig_argv[given:] != arguments or not is_program:
         return []
     return [_python(), *program]
 
