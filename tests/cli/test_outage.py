@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
 
 ASK = "async def ask():\n    await asyncio.Event().wait()\n\n\n"
-RUN = ("run", "--run-id", "r1", "--timeout", "0.05")
+RUN = ("run", "--run-id", "r1")
 
 
-def silent(count: int) -> list[dict[str, str]]:
-    return [{"id": f"w{n}", "question": "wait", "answer": ""} for n in range(count)]
+def silent(count: int) -> list[dict[str, object]]:
+    task = {"question": "wait", "answer": "", "timeout": 0.3}
+    return [{"id": f"w{n}", **task} for n in range(count)]
 
 
-def say(count: int) -> list[dict[str, str]]:
+def say(count: int) -> list[dict[str, object]]:
     return [{"id": f"t{n}", "question": "say x", "answer": "x"} for n in range(count)]
 
 
@@ -83,7 +84,7 @@ def test_timeout_tells_where_the_agent_waited(project: RunnerProject) -> None:
     )
     assert project.run(*RUN).code == 0
     error = project.read("r1", "w0", "generation.json")["error"]
-    assert error.startswith("no answer within 0.05 s; it waited in ask() (benchmark.py, line ")
+    assert error.startswith("no answer within 0.3 s; it waited in ask() (benchmark.py, line ")
     log = (project.results / "r1" / "w0" / "agent_logs" / "timeout.log").read_text()
     assert log.index("await ask()\n") < log.index("await asyncio.Event().wait()\n")
 
