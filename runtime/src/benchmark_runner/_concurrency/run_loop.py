@@ -64,6 +64,12 @@ class RunLoop(asyncio.SelectorEventLoop):
                 self._take(error)
         return task.result()
 
+    def run_forever(self) -> None:
+        """Run, but not from inside: in some versions of Python, the attempt breaks the loop."""
+        if self.is_running():
+            raise RuntimeError("the event loop is already running")
+        super().run_forever()
+
     def create_task(
         self, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
     ) -> asyncio.Task[T]:
