@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +56,14 @@ UNSET = (
     "VIRTUAL_ENV",
 )
 
+
+#: The files whose tests share a copy that takes long to make and install.
+WITH_A_COPY = (
+    "tests/e2e/test_adoption.py",
+    "tests/e2e/test_readme.py",
+    "tests/template/test_generated_project.py",
+    "tests/unit/test_testing.py",
+)
 
 #: The Makefile is part of what is made, yet not every machine that tests it has make.
 HAS_MAKE = shutil.which("make") is not None
@@ -113,10 +123,14 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def template_repo(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    """A git repository without tags that holds the working tree, committed or not."""
+    """A git repository without tags that holds the working tree, committed or not.
+
+    The tests are left out, of which a copy needs none: most of a clone's time would be theirs.
+    """
     repo = tmp_path_factory.mktemp("template") / "create-benchmark-runner"
     listing = run(
-        "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT
+        "git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ":!tests",
+        cwd=ROOT,
     )  # fmt: skip
     for name in filter(None, listing.split("\0")):
         if (ROOT / name).is_file():
@@ -153,6 +167,21 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
         server.should_exit = True
     for _, thread in running:
         thread.join(10)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Run the tests that share an installed copy in one process, which installs it once."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SharingScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in WITH_A_COPY else nodeid
+
+    return SharingScheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

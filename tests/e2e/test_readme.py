@@ -120,6 +120,17 @@ def shell(commands: list[str], folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+def venv_with_pip(folder: Path) -> list[str]:
+    """Return the commands for a new environment, in which pip is that of uv, for its cache."""
+    venv = shlex.quote(str(folder))
+    return [
+        f"uv venv --quiet {venv}",
+        f"export VIRTUAL_ENV={venv} PATH={venv}/bin:$PATH",
+        f"printf '#!/bin/sh\\nexec uv pip \"$@\" --python %s\\n' {venv} > {venv}/bin/pip",
+        f"chmod +x {venv}/bin/pip",
+    ]
+
+
 def serve(command: str, folder: Path) -> str:
     """Run a command that serves until it is stopped, on a free port; return its first line."""
     with subprocess.Popen(
@@ -136,8 +147,7 @@ def test_demo_ends_in_a_score(clone: Path, tmp_path: Path) -> None:
     """The demo makes a runner, ends in a score and can be resumed."""
     command, _ = commands(*SET_UP)
     assert command == "pip install nox && nox -s demo"
-    fresh = f"python -m venv {tmp_path}/venv && export PATH={tmp_path}/venv/bin:$PATH"
-    printed = shell([fresh, command], clone)
+    printed = shell([*venv_with_pip(tmp_path / "venv"), command], clone)
     assert re.search(r"Score +0\.\d+ ± ", printed)
     project = clone / "demo" / "my-bench"
     assert (project / "runner" / "benchmark.py").is_file()
@@ -342,9 +352,9 @@ def test_runtime_installs_alone_from_git(clone: Path, tmp_path: Path) -> None:
     shell(["git tag vX.Y.Z"], clone)
     shell(
         [
-            f"python -m venv {tmp_path}/venv",
-            f"{tmp_path}/venv/bin/pip install --quiet {shlex.quote(local)}",
-            f"{tmp_path}/venv/bin/python -c 'from benchmark_runner import BenchmarkRunner'",
+            *venv_with_pip(tmp_path / "venv"),
+            f"pip install --quiet {shlex.quote(local)}",
+            "python -c 'from benchmark_runner import BenchmarkRunner'",
         ],
         tmp_path,
     )

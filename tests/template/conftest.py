@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import copier
@@ -11,8 +13,6 @@ from tests.template.copies import commit
 from tests.template.versions import NEWER, OLDER, ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Run
     from tests.template.copies import Releases
     from tests.template.versions import Older
@@ -25,18 +25,26 @@ class CopyTemplate(Protocol):
 
 
 @pytest.fixture(scope="session")
-def copy_template(template_repo: Path) -> CopyTemplate:
+def copy_template(template_repo: Path, tmp_path_factory: pytest.TempPathFactory) -> CopyTemplate:
+    """Copy the template, which renders each set of answers once."""
+    rendered: dict[str, Path] = {}
+
     def copy_template(destination: Path, /, **answers: object) -> Path:
-        copier.run_copy(
-            str(template_repo),
-            destination,
-            data=answers,
-            defaults=True,
-            vcs_ref="HEAD",
-            quiet=True,
-            unsafe=False,
-        )
-        return destination
+        # Of the destination, only the name of the folder decides about a copy.
+        key = repr((destination.name, sorted(answers.items())))
+        if key not in rendered:
+            folder = tmp_path_factory.mktemp("rendered") / destination.name
+            copier.run_copy(
+                str(template_repo),
+                folder,
+                data=answers,
+                defaults=True,
+                vcs_ref="HEAD",
+                quiet=True,
+                unsafe=False,
+            )
+            rendered[key] = folder
+        return Path(shutil.copytree(rendered[key], destination))
 
     return copy_template
 
