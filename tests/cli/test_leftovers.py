@@ -194,6 +194,11 @@ HANDLERS = {
         "await loop.run_in_executor(ProcessPoolExecutor(1, multiprocessing.get_context('fork')), "
         "os.getpid)"
     ),
+    "policy": (  # as of uvloop.install(), which has no watcher of child processes
+        "class Policy(asyncio.AbstractEventLoopPolicy):\n    pass\n"
+        "asyncio.set_event_loop_policy(Policy())\n"
+        "await (await asyncio.create_subprocess_exec('true')).wait()"
+    ),
     "clinging": (
         "async def cling():\n"
         "    while True:\n"
