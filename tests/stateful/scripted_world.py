@@ -107,6 +107,7 @@ class World:
                 Route("/version", self._version),
                 Route("/verify-task-ids", self._verify_task_ids),
                 Route("/evaluate-response/", self._evaluate_response, methods=["POST"]),
+                Route("/v1/datasets/{name}/tasks", self._list_tasks),
                 Route("/v1/evaluate", self._evaluate, methods=["POST"]),
                 Route("/final-score/", self._final_score, methods=["POST"]),
                 Route("/v1/score", self._final_score, methods=["POST"]),
@@ -311,6 +312,11 @@ class World:
         if self._script.door == "locked":
             return fault(401)
         return JSONResponse({"task_ids": request.query_params.getlist("task_ids")})
+
+    async def _list_tasks(self, request: Request) -> JSONResponse:
+        if self._script.door == "locked":
+            return fault(401)
+        return JSONResponse({"dataset": request.path_params["name"], "tasks": []})
 
     async def _evaluate_response(self, request: Request) -> JSONResponse:
         body = await request.json()
