@@ -33,7 +33,8 @@ def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
     log.show_on(display)
     with _exit_on_sigterm(), ExitStack() as stack:
         stack.callback(display.__exit__)  # also where a signal comes while it begins
-        display.__enter__()
+        with _signals_held():  # the first frame is drawn in this thread
+            display.__enter__()
         while log.heard_at:
             time.sleep(POLL)
             log.read()
@@ -79,6 +80,16 @@ class _GrowingLog:
             self.heard_at.pop(logged.invocation, None)
         else:
             self.heard_at[logged.invocation] = time.monotonic()
+
+
+@contextmanager
+def _signals_held() -> Generator[None]:
+    """Have signals wait for the end of the block: half a drawing would stay on the screen."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
