@@ -32,7 +32,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.commands.score",
     "benchmark_runner.cli.commands.serve",
     "benchmark_runner._part",
-    "benchmark_runner._surroundings",
+    "benchmark_runner._start_state",
     "benchmark_runner._run.defaults",
     "benchmark_runner._run.flags",
     "benchmark_runner._run.request",

@@ -5,7 +5,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark_runner._surroundings import start_folder
+from benchmark_runner._start_state import start_folder
 from benchmark_runner._text import shell_line
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark_runner._surroundings import start_folder
+from benchmark_runner._start_state import start_folder
 from benchmark_runner.errors import UsageError
 
 _ROOT_MARKERS = (".copier-answers.yml", "pyproject.toml")

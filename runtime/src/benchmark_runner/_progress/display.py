@@ -23,7 +23,7 @@ from benchmark_runner._progress.render import (
     render_summary,
 )
 from benchmark_runner._progress.tally import Tally
-from benchmark_runner._surroundings import errors
+from benchmark_runner._start_state import errors
 
 if TYPE_CHECKING:
     from rich.segment import Segments

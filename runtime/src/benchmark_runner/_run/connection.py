@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.task_content import json_row
 from benchmark_runner._run.task_source import TaskSource, call_load_tasks
-from benchmark_runner._surroundings import absolute
+from benchmark_runner._start_state import absolute
 from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:

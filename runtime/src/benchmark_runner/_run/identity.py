@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.task_content import task_hash
-from benchmark_runner._surroundings import absolute
+from benchmark_runner._start_state import absolute
 from benchmark_runner._text import some_ids
 from benchmark_runner.errors import RunIdentityError
 

@@ -17,7 +17,7 @@ from benchmark_runner._run.identity import (
 )
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.service_settings import LOCAL
-from benchmark_runner._surroundings import absolute
+from benchmark_runner._start_state import absolute
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
 from benchmark_runner.schemas import Task

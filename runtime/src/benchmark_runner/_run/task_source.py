@@ -14,7 +14,7 @@ from benchmark_runner._concurrency.deadline import CancelledWithResult, call_wit
 from benchmark_runner._json import RepeatedKeyError, parse_strictly
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
-from benchmark_runner._surroundings import absolute
+from benchmark_runner._start_state import absolute
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from benchmark_runner._run.defaults import CliSettings
-from benchmark_runner._surroundings import surroundings
+from benchmark_runner._start_state import keep_start_state
 from benchmark_runner.cli.commands import (
     compare,
     doctor,
@@ -96,7 +96,7 @@ def make_cli(
 class _RunnerGroup(TyperGroup):
     """A group that reports errors of the command line as JSON, too, if ``--json`` is given."""
 
-    @surroundings()
+    @keep_start_state()
     def main(
         self,
         args: Sequence[str] | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner._surroundings import errors, flush, output, output_error, surroundings
+from benchmark_runner._start_state import errors, flush, keep_start_state, output, output_error
 from benchmark_runner.cli.shortage import Shortage, require_descriptors, shortage_in
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def failures_as_messages(command: str, *, as_json: bool) -> Generator[None]:
 
     reserved = _standard_output_reserved() if as_json else nullcontext()
     try:
-        with surroundings(), _errors_printed(command, as_json=as_json):
+        with keep_start_state(), _errors_printed(command, as_json=as_json):
             require_descriptors()
             with reserved, ending_children():
                 yield

@@ -10,7 +10,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from benchmark_runner._surroundings import errors, flush
+from benchmark_runner._start_state import errors, flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable

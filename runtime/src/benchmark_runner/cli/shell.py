@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._surroundings import absolute, output, start_arguments, start_folder
+from benchmark_runner._start_state import absolute, output, start_arguments, start_folder
 from benchmark_runner._text import shell_line
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from benchmark_runner._concurrency.child_output import pipes_left_by_children
 from benchmark_runner._concurrency.interruption import forget_signal, note_signal
 from benchmark_runner._concurrency.run_loop import RunLoop
 from benchmark_runner._concurrency.signal_keeper import SignalKeeper
-from benchmark_runner._surroundings import errors, output
+from benchmark_runner._start_state import errors, output
 from benchmark_runner.cli.exit_codes import after_signal
 from benchmark_runner.cli.process_end import call_within, leave_now
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from benchmark_runner._surroundings import output
+from benchmark_runner._start_state import output
 from benchmark_runner._text import age, in_one_line
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import dataset_label, first_of

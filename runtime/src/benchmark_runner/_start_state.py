@@ -37,7 +37,7 @@ _taken: list[_Taken] = []
 
 
 @contextmanager
-def surroundings() -> Generator[None]:
+def keep_start_state() -> Generator[None]:
     """Keep the streams and the working directory of this moment until the block ends.
 
     Meanwhile the author's code writes to streams of its own, on copies of the descriptors, which
