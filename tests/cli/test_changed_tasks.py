@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.errors import ArtifactError
 from tests.fakes import contents
 
 if TYPE_CHECKING:
@@ -330,14 +331,17 @@ class TestKilledInBetween:
 
     def test_old_answer_prevents_the_config(self, finished: RunnerProject) -> None:
         """New tasks are not recorded while an old answer is still in place."""
+
+        def fail(*_: object) -> None:
+            raise ArtifactError("the disk does not answer")
+
         # Noted first, the answer to the old text would count as one to the new text.
-        blocking = finished.results / "r1" / "t2" / "attempts"
-        blocking.write_text("a file where the folder goes")
         before = (finished.results / "r1" / "run_config.json").read_bytes()
         finished.write_tasks([THREE, ONE, TWO_CHANGED])
-        assert finished.run(*ACCEPT).code == 1
+        with pytest.MonkeyPatch.context() as disk:
+            disk.setattr(RunArtifacts, "keep_attempt", fail)
+            assert finished.run(*ACCEPT).code == 1
         assert (finished.results / "r1" / "run_config.json").read_bytes() == before
-        blocking.unlink()
         assert finished.run(*RUN).code == 2
         assert finished.run(*ACCEPT).code == 0
         assert finished.calls[3:] == ["t2"]

@@ -73,22 +73,32 @@ class TestFailures:
         assert len(project.calls) == 3
 
     @pytest.mark.parametrize(
-        ("method", "named"),
+        "body",
         [
-            ("def task_score(self, result): raise KeyError('points')", "task_score()"),
-            ("async def score(self, eval_results): raise KeyError('points')", "score()"),
-            ("async def score(self, eval_results): return 0.5", "score()"),
+            "raise KeyError('points')",
+            "return 0.5",
         ],
     )
     def test_failing_author_score_keeps_evaluations(
-        self, project: RunnerProject, method: str, named: str
+        self, project: RunnerProject, body: str
     ) -> None:
         """An author's scoring that fails is reported and keeps the evaluations."""
-        project.set_in_class(method)
+        project.set_in_class(f"async def score(self, eval_results): {body}")
         ended = project.execute("run", "--run-id", "r1")
         assert ended.code in {1, 2}
-        assert named in ended.err
+        assert "score()" in ended.err
         assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
+
+    def test_failing_task_score_is_redone(self, project: RunnerProject) -> None:
+        """A task_score() that fails is an evaluation error, and the answers are kept."""
+        project.set_in_class("def task_score(self, result): raise KeyError('points')")
+        ended = project.execute("run", "--run-id", "r1")
+        assert ended.code == 1
+        assert "task_score() raised KeyError: 'points'" in ended.out
+        assert project.read("r1", "t1", "eval.json")["status"] == "error"
+        project.change_agent(("raise KeyError('points')", "return 1"))
+        assert project.execute("run", "--run-id", "r1").code == 0
+        assert len(project.calls) == 3
 
     def test_score_that_is_not_the_mean(self, project: RunnerProject) -> None:
         """A score that is not the mean of its tasks is shown beside it."""

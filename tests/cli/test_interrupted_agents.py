@@ -94,7 +94,8 @@ def test_many_leftover_threads_do_not_hang_it(
     """More leftover threads than a pool has do not hang the run."""
     project.change_agent(STUCK)
     project.write_tasks([*stuck_tasks(40), FIRST_DONE[0]])
-    process = project.start("run", "--run-id", "r1", "--parallelism", "20")
+    # All at once: with tasks left to start, so many silent timeouts would pause the run.
+    process = project.start("run", "--run-id", "r1", "--parallelism", "41")
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 0, ended.err
     assert project.read("r1", "final_score.json")["complete"] is True
