@@ -120,7 +120,7 @@ def end_lines(
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
         yield from _submission_lines(outcome.score, session.runner)
-    if outcome.config.dataset_version:
+    if outcome.config.dataset_version and not outcome.local:  # there it is a hash
         yield f"Dataset  {dataset_label(outcome.config)}"
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)
