@@ -19,6 +19,8 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 def install(session: nox.Session, group: str) -> None:
     """Install a dependency group of the root ``pyproject.toml``, and the runtime."""
     session.install(*nox.project.dependency_groups(PROJECT, group), "-e", "./runtime")
+    # The tests start hundreds of processes, each of which would compile what it imports.
+    session.env["PYTHONDONTWRITEBYTECODE"] = None
 
 
 @nox.session(python=PYTHONS)
