@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,6 +58,8 @@ UNSET = (
 )
 
 
+#: The number of cases of a sampled test that `nox -s tests` runs.
+SAMPLE = 3
 #: The files whose tests share a copy that takes long to make and install.
 WITH_A_COPY = (
     "tests/e2e/test_adoption.py",
@@ -167,6 +170,19 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
         server.should_exit = True
     for _, thread in running:
         thread.join(10)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all but a few cases, spread evenly, of each sampled test to the full run."""
+    cases: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for of_one in cases.values():
+        kept = of_one[:: ceil(len(of_one) / SAMPLE)]
+        for item in set(of_one).difference(kept):
+            item.add_marker(pytest.mark.full)
 
 
 @pytest.hookimpl(optionalhook=True)

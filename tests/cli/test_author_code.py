@@ -142,6 +142,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.05)
 """
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -212,6 +213,7 @@ def test_background_errors_are_in_the_log(project: RunnerProject) -> None:
         assert secret not in log.read_text()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "method",
     [

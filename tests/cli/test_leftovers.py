@@ -141,6 +141,7 @@ def test_forked_process_ends_where_it_comes_back(project: RunnerProject) -> None
     assert events.count('"evaluation_finished"') == len(BACK) + len(OTHERS)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", ["generate", "evaluate", "score", "load_tasks", "task_score"])
 def test_fork_in_a_plain_method_ends(project: RunnerProject, method: str) -> None:
     """A process that is forked in a plain method ends where the method returns."""
@@ -208,6 +209,7 @@ HANDLERS = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("deed", HANDLERS.values(), ids=HANDLERS)
 def test_signals_end_it_whatever_is_replaced(

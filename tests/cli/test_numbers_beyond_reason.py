@@ -51,6 +51,7 @@ def show_everything(project: RunnerProject) -> dict[str, Ended]:
     return shown
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("score", HUGE)
 def test_huge_score_is_said_to_be_unknown(
     project: RunnerProject, scripted: ScriptedService, score: float
@@ -71,6 +72,7 @@ def test_huge_score_is_said_to_be_unknown(
     assert "task_score() in runner/benchmark.py" in shown["compare r1 r2"].out
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fields", OF_GENERATIONS, ids=str)
 def test_huge_facts_are_unknown(project: RunnerProject, fields: dict[str, Any]) -> None:
     """Costs, tokens, turns and times beyond reason count as unknown, and nothing fails."""
@@ -85,6 +87,7 @@ def test_huge_facts_are_unknown(project: RunnerProject, fields: dict[str, Any]) 
     assert "inf" not in shown["show r1 t1"].out
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("score", HUGE)
 @pytest.mark.parametrize("path", ["/final-score/", "/v1/score"])
 def test_huge_final_score_is_refused(

@@ -31,6 +31,7 @@ def make_agent(project: RunnerProject, removes: str) -> None:
     project.change_agent(("        match word:\n", REMOVES.format(removes=removes)))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "removes",
     [

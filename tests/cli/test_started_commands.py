@@ -64,6 +64,7 @@ def start(project: RunnerProject, words: list[str], *args: str | bytes) -> str:
     return next(line for line in lines if line.startswith("Resume ")).removeprefix("Resume").strip()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", STARTS)
 def test_printed_command_works(failing: RunnerProject, name: str) -> None:
     """However the program was started, the command that it prints works in a fresh shell."""
@@ -105,6 +106,7 @@ def test_changed_arguments_do_not_matter(failing: RunnerProject, arguments: str)
     assert command == f"{sys.executable} bench.py run --run-id r1"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "folder", [b"a folder", b"caf\xe9", b"line\nfeed", "b\u202eidi".encode(), b"it's 100%"]
 )

@@ -33,6 +33,7 @@ def do_first(project: RunnerProject, statement: str, at_import: str = "") -> Non
 
 
 class TestStreamsThatTakeNothing:
+    @pytest.mark.sampled
     @pytest.mark.parametrize(
         "redirection",
         [
@@ -101,6 +102,7 @@ class TestStreamsThatTakeNothing:
 
 
 class TestAgentsThatTouchTheStreams:
+    @pytest.mark.sampled
     @pytest.mark.parametrize(
         "misdeed",
         [
@@ -225,6 +227,7 @@ def limited(project: RunnerProject, limits: str, *args: str) -> Ended:
     return project.end(process)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("files", [10, 16, 24])
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_too_few_files_is_a_sentence(

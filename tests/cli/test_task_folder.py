@@ -59,6 +59,7 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("misdeed", MISDEEDS.values(), ids=MISDEEDS)
 def test_agent_that_breaks_its_folder(project: RunnerProject, outside: Path, misdeed: str) -> None:
     """The answer is kept, the others go on, and all commands can read the run."""
@@ -97,6 +98,7 @@ BREAK = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("command", BREAK.values(), ids=BREAK)
 def test_broken_folder_is_readable(project: RunnerProject, outside: Path, command: str) -> None:
     """No command that reads hangs or ends in a traceback, whatever is in a run's folder."""
