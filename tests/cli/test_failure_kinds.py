@@ -314,10 +314,9 @@ class TestStepsOfTheWholeRun:
         error = self.error(project, *ONCE, "--service-url", scripted.url, code=1)
         assert error == failure("score", kind, retryable=retryable)
 
-    @pytest.mark.parametrize("method", ["score", "task_score"])
-    def test_failing_author_score(self, project: RunnerProject, method: str) -> None:
+    def test_failing_author_score(self, project: RunnerProject) -> None:
         """An author's scoring that fails is a failure of the step score."""
-        project.set_in_class(f"def {method}(self, results): raise ValueError('no luck')")
+        project.set_in_class("def score(self, results): raise ValueError('no luck')")
         error = self.error(project, code=2)
         assert error == failure("score", "author_code", retryable=False)
 

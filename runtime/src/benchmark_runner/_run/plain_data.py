@@ -87,7 +87,7 @@ def _plain_values(model: BaseModel, problems: dict[str, str]) -> dict[str, objec
 
 def _plain_value(field: str, value: object) -> object:
     if isinstance(value, EvalResultData):
-        value = value.model_dump(mode="json", warnings=False)
+        value = value.model_dump(warnings=False)  # JSON would turn an infinity into null
     if field == "result":
         return _JSON.validate_python(value)
     if isinstance(value, (TokenUsage, Failure)):
