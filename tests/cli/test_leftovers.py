@@ -242,6 +242,13 @@ def test_second_signal_is_not_lost_either(project: RunnerProject, pipe: Pipe) ->
 
 
 class TestHangup:
+    @pytest.fixture(autouse=True)
+    def _not_under_nohup(self) -> Iterator[None]:
+        """Let processes get SIGHUP, also where the tests themselves ignore it."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        yield
+        signal.signal(signal.SIGHUP, before)
+
     def start(self, project: RunnerProject, pipe: Pipe, *program: str) -> subprocess.Popen[str]:
         give_deeds(project, {"t1": "announce('t1'); await asyncio.sleep(600)"})
         process = subprocess.Popen(
