@@ -250,6 +250,7 @@ class LifeOfARun(RuleBasedStateMachine):
         assert (now["model"], now["sampling"]) == (MODEL, {"temperature": 0.5})
         if before is not None:
             free = {"history", "operational", "service_url", "service_version", "runner_dirty"}
+            free |= {"regrade"}  # that was interrupted, or is finished
             free |= {"tasks", "task_hashes", "dataset_size"} if asked.accepts("tasks") else set()
             free |= {"generation_version"} if asked.accepts("code") else set()
             changed = {name for name in now if now[name] != before[name]}

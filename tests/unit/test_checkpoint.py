@@ -71,7 +71,7 @@ class TestTheFile:
 
         read = load_run_config(artifacts)
         assert read is not None
-        assert (read.dataset_file, read.tasks) == ("/data/?.json", ["t1"])
+        assert (read.dataset_file, read.tasks) == ("/data/\ufffd.json", ["t1"])
         assert read.task_hashes == config.task_hashes
 
     def test_file_has_the_promised_fields(self, artifacts: RunArtifacts) -> None:

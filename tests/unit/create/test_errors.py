@@ -22,8 +22,8 @@ class TestWhatIsRefused:
         ("name", "reason"),
         [
             ("", "The name can't be empty."),
-            ("My-Bench", "The name must start with a lower-case letter"),
-            ("../my-bench", "The name must start with a lower-case letter"),
+            ("9-bench", "The name must start with a letter"),
+            ("../my-bench", "The name must start with a letter"),
             *(
                 pytest.param(name, reason, marks=pytest.mark.full)
                 for name, reason in (

@@ -84,7 +84,7 @@ class _GrowingLog:
 
 @contextmanager
 def _signals_held() -> Generator[None]:
-    """Have signals wait for the end of the block: half a drawing would stay on the screen."""
+    """Block signals until the end of the block: half a drawing would stay on the screen."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
