@@ -74,12 +74,16 @@ def test_timeouts_after_answers_are_outcomes(project: RunnerProject) -> None:
     assert project.read("r1", "final_score.json")["complete"] is True
 
 
-def test_timeout_tells_where_the_agent_waited(project: RunnerProject) -> None:
+@pytest.mark.parametrize("first", ["", "task.id = None; ", "task.id = '../other'; "])
+def test_timeout_tells_where_the_agent_waited(project: RunnerProject, first: str) -> None:
     """The message has the line at which the agent waited, and its log has the stack."""
     project.write_tasks(silent(1))
     waiting = "await asyncio.Event().wait()\n            case"
     project.change_agent(
-        (f'{waiting} "cling', waiting.replace("asyncio.Event().wait", "ask") + ' "cling'),
+        (
+            f'{waiting} "cling',
+            waiting.replace("await asyncio.Event().wait", f"{first}await ask") + ' "cling',
+        ),
         ("class SampleRunner", f"{ASK}class SampleRunner"),
     )
     assert project.run(*RUN).code == 0

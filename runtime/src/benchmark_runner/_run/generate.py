@@ -63,7 +63,8 @@ class GenerationStep(Step):
             if not isinstance(error.result, GenerationResult):
                 raise asyncio.CancelledError from None
             result, cancelled = await self._checked(task_id, error.result), error
-        answer = artifacts.redactor.clean_text(valid_text(result.data))
+        text = valid_text(result.data)
+        answer = artifacts.redactor.clean_text(text)
         duration, code = perf_counter() - clock, self.session.request.code or Code()
         generation = result.model_copy(
             update={
@@ -88,7 +89,7 @@ class GenerationStep(Step):
             raise asyncio.CancelledError
         content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
         self.emit(_finished(generation, duration))
-        if masked := answer != valid_text(result.data):
+        if masked := answer != text:
             self.emit(AnswerMasked(task_id))
         if cancelled is not None:
             raise asyncio.CancelledError
@@ -102,7 +103,7 @@ class GenerationStep(Step):
         result, error = await self.call(task_id, generate, call, limit)
         if isinstance(error, DeadlineExceeded):
             wait, write = error.wait, self.session.artifacts.write_log
-            await self.disk.try_write(write, task.id, TIMEOUT_LOG, wait.stack)
+            await self.disk.try_write(write, task_id, TIMEOUT_LOG, wait.stack)
             place = f"; it waited in {wait.place}" if wait.place else ""
             return GenerationResult(
                 task_id=task_id,
