@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 KEY = "hidden-key-1"
+LEAVING_GRADER = """
+import asyncio
+import sys
+
+async def leave():
+    sys.exit(4)
+
+async def grade(task, response):
+    if response == "leave":
+        asyncio.get_running_loop().call_soon(sys.exit, 5)
+        await asyncio.create_task(leave())
+    return 1.0
+"""
 
 
 class Serving:
@@ -107,6 +120,21 @@ def test_signal_ends_it_cleanly(project: RunnerProject) -> None:
     code, said = serving.stop(signal.SIGINT)
     assert code == 130
     assert f"SERVICE_URL={serving.url}" in said
+
+
+def test_grader_can_not_end_it(project: RunnerProject) -> None:
+    """A grader whose task or callback calls sys.exit() fails one evaluation; the next succeeds."""
+    project.write_grader(LEAVING_GRADER)
+    serving = Serving(project)
+
+    def evaluated(response: str) -> int:
+        body = {"task_id": "t1", "response": response, "dataset": "validation"}
+        return httpx.post(f"{serving.url}/evaluate-response/", json=body).status_code
+
+    assert [evaluated(response) for response in ("leave", "42")] == [500, 200]
+    code, said = serving.stop(signal.SIGTERM)
+    assert code == 143
+    assert "SystemExit: 5" in said
 
 
 def test_other_data_folder_may_be_served(project: RunnerProject, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from benchmark_runner.local.app import LocalService
 
 datasets = LocalDatasets(Path(sys.argv[1]), evaluator_fields=frozenset({"answer"}))
 service = LocalService("my-bench", datasets, lambda task, response: 1)
-print("ended by", serve(service, "127.0.0.1", 0, lambda url: print(url, flush=True)))
+print("ended by", serve(service, "127.0.0.1", 0, lambda url: print(url, flush=True), print))
 """
 
 
@@ -55,6 +55,6 @@ class TestServe:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(UsageError) as caught:
-                serve(make(folder), host, port, print)
+                serve(make(folder), host, port, print, print)
         assert f"{host} port {port}" in caught.value.message
         assert "--port" in (caught.value.hint or "")

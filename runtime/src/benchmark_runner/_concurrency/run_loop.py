@@ -31,6 +31,8 @@ OnStray = Callable[[AuthorCall | None, str], None]
 #: seconds.
 _MOST_ERRORS = 100
 _ERRORS_WITHIN = 1.0
+#: Seconds that tasks left behind get to react to a cancellation.
+_LEAVE_GRACE = 1.0
 _RUN_CODE = asyncio.Handle._run.__code__  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
@@ -69,6 +71,19 @@ class RunLoop(asyncio.SelectorEventLoop):
         if self.is_running():
             raise RuntimeError("the event loop is already running")
         super().run_forever()
+
+    def end(self) -> None:
+        """Close the loop; unlike ``asyncio.run()``, don't wait for what ignores a cancellation."""
+        left = asyncio.all_tasks(self)
+        for task in left:
+            task.cancel()
+        if left:
+            self.run_until_complete(asyncio.wait(left, timeout=_LEAVE_GRACE))
+        closing = self.create_task(self.shutdown_asyncgens())
+        self.run_until_complete(asyncio.wait({closing}, timeout=_LEAVE_GRACE))
+        # What is still there has been reported; asyncio need not do so again.
+        self.set_exception_handler(lambda _loop, _context: None)
+        self.close()
 
     def create_task(
         self, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any

@@ -39,8 +39,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: with flushing the output, less than ten in all.
 ORDERLY_WITHIN = 7.5
 _OVERRUN_WITHIN = 1.5
-#: Seconds that tasks left behind get to react to a second cancellation.
-_LEAVE_GRACE = 1.0
 #: Seconds after which signals are taken back from code that took them.
 _KEEP_EVERY = 0.5
 _AUTHOR_THREAD = "author"
@@ -180,7 +178,7 @@ def _complete(
     try:
         return loop.run_until_complete(task)
     finally:
-        _close(loop)
+        loop.end()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -239,17 +237,3 @@ def _watched(watch: _Watch, on_stray: OnStray, *, forget: bool) -> Generator[Cal
         if forget or not watch.received:
             keeper.restore()
             os.close(write_end)
-
-
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Close the loop; unlike ``asyncio.run()``, don't wait for what ignores its cancellation."""
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    if left:
-        loop.run_until_complete(asyncio.wait(left, timeout=_LEAVE_GRACE))
-    closing = loop.create_task(loop.shutdown_asyncgens())
-    loop.run_until_complete(asyncio.wait({closing}, timeout=_LEAVE_GRACE))
-    # What is still there has been reported; asyncio need not do so again.
-    loop.set_exception_handler(lambda _loop, _context: None)
-    loop.close()

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from benchmark_runner._concurrency.run_loop import OnStray, RunLoop
 from benchmark_runner.errors import UsageError
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.host_check import HostCheck
@@ -31,12 +32,14 @@ def serve(
     host: str,
     port: int,
     on_ready: Callable[[str], None],
+    on_stray: OnStray,
     allowed_hosts: Sequence[str] = (),
 ) -> int | None:
     """Serve until SIGINT or SIGTERM, finish the running requests, and return the signal.
 
-    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers. Requests may
-    name the ``host`` and the ``allowed_hosts``.
+    Port 0 takes a free one; ``on_ready`` is called with the URL once it answers. ``on_stray`` gets
+    the errors of a grader's code that nobody waits for. Requests may name the ``host`` and the
+    ``allowed_hosts``.
 
     Raises:
         UsageError: the host or port can't be listened on.
@@ -45,7 +48,11 @@ def serve(
         address: str = listener.getsockname()[0]
         app = HostCheck(service, address.partition("%")[0], (host, *allowed_hosts))
         server = Server(app, listener, on_ready)
-        server.run(sockets=[listener])
+        loop = RunLoop(on_stray)
+        try:
+            loop.run_until_complete(server.serve(sockets=[listener]))
+        finally:
+            loop.end()
         return server.ended_by
 
 

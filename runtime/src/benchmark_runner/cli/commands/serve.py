@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from benchmark_runner._run.defaults import CliSettings
-from benchmark_runner.cli.console import failures_as_messages, mask_secrets, say
+from benchmark_runner.cli.console import failures_as_messages, mask_secrets, note, say
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -94,5 +94,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     say(f"Use it with SERVICE_URL={url} and the key in VALS_AUTH_KEY")
                 say("Stop it with Ctrl-C")
 
-            ended_by = serve_until_stopped(service, host, port, on_ready, allow_host or ())
+            def on_stray(_author: object, text: str) -> None:
+                error = text.rstrip().rpartition("\n")[2]
+                note(f"The grader's code raised, where nothing waits for it: {error}")
+
+            ended_by = serve_until_stopped(
+                service, host, port, on_ready, on_stray, allow_host or ()
+            )
         raise typer.Exit(after_signal(ended_by) if ended_by else 0)
