@@ -1,6 +1,5 @@
 """Items collected on the event loop and processed in a thread, in batches."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
@@ -61,6 +60,6 @@ class Batches(Generic[T]):
             count = min(left, _AT_ONCE)
             self._take([waiting.popleft() for _ in range(count)])
             left -= count
-            if left and not self._over.is_set():
-                time.sleep(_TURN)
+            if left:
+                self._over.wait(_TURN)
         self._then()

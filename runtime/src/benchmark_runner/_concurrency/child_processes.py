@@ -1,10 +1,11 @@
 """The processes that this one has started and that still run."""
 
 import os
+import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,24 @@ def children_left() -> list[ChildProcess]:
     """Return the child processes that still run a moment later."""
     if not (found := [*_children()]):
         return []
-    time.sleep(_GRACE)
+    _wait_for_ends(found)
     still = {child.pid for child in _children()}
     return [child for child in found if child.pid in still]
+
+
+def _wait_for_ends(children: Iterable[ChildProcess]) -> None:
+    give_up = time.monotonic() + _GRACE
+    for child in children:
+        left = max(0.0, give_up - time.monotonic())
+        try:
+            descriptor = os.pidfd_open(child.pid)
+        except (AttributeError, OSError):  # only Linux has descriptors of processes
+            time.sleep(left)
+            continue
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        ended.poll(left * 1000)
+        os.close(descriptor)
 
 
 def _children() -> Iterator[ChildProcess]:

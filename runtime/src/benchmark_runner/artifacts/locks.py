@@ -18,7 +18,8 @@ __all__ = ["CONFIG_LOCK_FILE", "LOCK_FILE", "RunLocks", "hold_lock", "holder_of"
 LOCK_FILE = ".lock"
 CONFIG_LOCK_FILE = ".config.lock"
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Seconds to wait for a lock that others hold for moments only, and between two attempts.
+#: Seconds to wait for a lock that others hold for moments only, and between two attempts: the
+#: system can wait for one, but not for a limited time.
 LONGEST_WAIT = 30.0
 _POLL = 0.01
 
