@@ -15,18 +15,18 @@ from benchmark_runner._json import RepeatedKeyError, parse_strictly
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
 from benchmark_runner._start_state import absolute
+from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import build_tasks
 from benchmark_runner.errors import (
     BenchmarkRunnerError,
     DatasetError,
-    InvalidIdError,
     RunnerDefinitionError,
     UsageError,
     describe,
     place_of,
 )
-from benchmark_runner.schemas import Task, safe_path_segment
+from benchmark_runner.schemas import Task
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -85,7 +85,7 @@ async def load_tasks(
     """
     match source.kind:
         case "problem":
-            tasks = _task_of_problem(runner, source.file, _folder_name(task_ids[0]))
+            tasks = _task_of_problem(runner, source.file, checked_id(task_ids[0], "task id"))
         case "service":
             tasks = await runner.load_tasks_from_service(source.dataset_name or "")
         case "file":
@@ -96,16 +96,6 @@ async def load_tasks(
     if not tasks:
         raise DatasetError("the dataset holds no tasks", hint="Add at least one task to it.")
     return [*runner.registered_tasks()]
-
-
-def _folder_name(task_id: str) -> str:
-    try:
-        return safe_path_segment(task_id)
-    except ValueError as error:
-        raise InvalidIdError(
-            f"the task id {task_id!r} can't name a folder: {error}",
-            hint="Use an id such as my-task-1.",
-        ) from None
 
 
 def _task_of_problem(runner: BenchmarkRunner, file: Path | None, task_id: str) -> list[Task]:
