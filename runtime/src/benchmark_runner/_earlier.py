@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
 
@@ -55,8 +56,8 @@ def is_generation_redoable(artifacts: RunArtifacts, task_id: str) -> bool:
 
 def is_eval_redoable(artifacts: RunArtifacts, task_id: str) -> bool:
     """Return True if a task has no eval, one that failed, or that of another generation."""
-    found = artifacts.load_eval(task_id)
+    task = TaskFiles(artifacts, task_id)
+    found = task.evaluation
     if found is None or found.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
         return True
-    _, content_hash = artifacts.load_generation_and_hash(task_id)
-    return found.generation_hash not in (None, content_hash)
+    return not task.is_current(found)

@@ -154,6 +154,7 @@ def why_eval_is_owed(task: TaskFiles) -> Reason | None:
         return Reason.NOT_GRADED
     if result.status in (EvalStatus.ERROR, EvalStatus.GENERATION_ERROR):
         return Reason.GRADING_FAILED
-    if result.generation_hash is None:
-        return None if task.is_current(result) else Reason.OF_NO_GENERATION
-    return None if result.generation_hash == task.generation_hash else Reason.OTHER_GENERATION
+    if task.is_current(result):
+        return None
+    is_named = result.generation_hash is not None
+    return Reason.OTHER_GENERATION if is_named else Reason.OF_NO_GENERATION

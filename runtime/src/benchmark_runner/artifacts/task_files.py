@@ -34,19 +34,15 @@ class TaskFiles:
         """True if the generation can't be read."""
         return self._generation is not None and self.generation is None
 
-    @cached_property
-    def generation_hash(self) -> str | None:
-        """SHA-256 of the generation's file; ``None`` if there is none that can be read."""
-        if self._generation is None or self.generation is None:
-            return None
-        return hashlib.sha256(self._generation).hexdigest()
-
     def is_current(self, evaluation: EvalResult) -> bool:
         """Return True if an eval is of the generation on disk."""
         if evaluation.generation_hash is None:
             return not self._artifacts.eval_rules.need_hash
-        found = self._generation
-        return found is not None and hashlib.sha256(found).hexdigest() == evaluation.generation_hash
+        return evaluation.generation_hash == self._generation_hash
+
+    @cached_property
+    def _generation_hash(self) -> str | None:
+        return None if self._generation is None else hashlib.sha256(self._generation).hexdigest()
 
     @cached_property
     def evaluation(self) -> EvalResult | None:
