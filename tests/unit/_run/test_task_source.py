@@ -160,7 +160,7 @@ class TestProblem:
         """An id that is no safe folder name is a usage error."""
         (tmp_path / "problem.txt").write_text("q")
 
-        with pytest.raises(UsageError, match="^task id: "):
+        with pytest.raises(UsageError, match="task id: "):
             await self.load(tmp_path / "problem.txt", task_id)
 
     async def test_problem_has_the_authors_task_model(self, tmp_path: Path) -> None:
