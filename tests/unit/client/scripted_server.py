@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -93,6 +95,17 @@ def failure(status: int, detail: object = None, **headers: str) -> Response:
 
 async def never_answers(receive: Receive, send: Send) -> None:
     await receive()  # returns when the client hangs up
+
+
+def answers_after(seconds: float, content: object = GRADE) -> Answer:
+    """Answer when that has passed."""
+
+    async def answer(receive: Receive, send: Send) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(receive(), seconds)
+        await JSONResponse(content)({"type": "http", "method": "POST"}, receive, send)
+
+    return answer
 
 
 async def stalls_in_the_body(receive: Receive, send: Send) -> None:
