@@ -38,6 +38,19 @@ def run(project: RunnerProject, moving: SummingService) -> Callable[..., Ended]:
 LISTED = ("--dataset-name", "validation")
 
 
+def move_with_evaluation(number: int, service: SummingService) -> list[str]:
+    """Have the version move within that evaluation; return the ids of the evaluated tasks."""
+    grade, graded = service.grade, list[str]()
+
+    def grade_and_move(task_id: str) -> object:
+        graded.append(task_id)
+        service.dataset_version = "1.2.0" if len(graded) < number else "2.0.0"
+        return grade(task_id)
+
+    service.grade = grade_and_move  # pyright: ignore[reportAttributeAccessIssue]
+    return graded
+
+
 @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
 def test_other_version_is_refused(
     project: RunnerProject, moving: SummingService, run: Callable[..., Ended], command: str
@@ -68,14 +81,7 @@ def test_move_midway_gives_no_score(
     project: RunnerProject, moving: SummingService, run: Callable[..., Ended]
 ) -> None:
     """A version that moves while a run is evaluated gives no score of either."""
-    grade, graded = moving.grade, list[str]()
-
-    def grade_and_move(task_id: str) -> object:
-        graded.append(task_id)
-        moving.dataset_version = "1.2.0" if len(graded) < 4 else "2.0.0"
-        return grade(task_id)
-
-    moving.grade = grade_and_move  # pyright: ignore[reportAttributeAccessIssue]
+    move_with_evaluation(4, moving)
     ended = run("run", *LISTED)
     assert ended.code == 1
     assert "dataset version 1.2.0" in ended.err
@@ -98,14 +104,7 @@ def test_move_stops_further_evaluations(
 ) -> None:
     """A version that moved is noticed while evaluations go on, and no more are paid for."""
     monkeypatch.setattr("benchmark_runner._run.grader_watch._EVERY", 0)
-    grade, graded = moving.grade, list[str]()
-
-    def grade_and_move(task_id: str) -> object:
-        graded.append(task_id)
-        moving.dataset_version = "1.2.0" if len(graded) < 3 else "2.0.0"
-        return grade(task_id)
-
-    moving.grade = grade_and_move  # pyright: ignore[reportAttributeAccessIssue]
+    graded = move_with_evaluation(3, moving)
     ended = run("run", *LISTED, "--eval-parallelism", "1")
     assert ended.code == 1
     assert "dataset version 2.0.0" in ended.err
