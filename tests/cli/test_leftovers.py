@@ -39,6 +39,25 @@ def pids(project: RunnerProject) -> Iterator[list[int]]:
         os.kill(int(pid), signal.SIGKILL)
 
 
+def start(
+    project: RunnerProject, pipe: Pipe, *program: str, new_session: bool = False
+) -> subprocess.Popen[str]:
+    """Start the run, perhaps under another program, and return when its agent is in ``t1``."""
+    process = subprocess.Popen(
+        [*program, sys.executable, str(project.script), "run", "--run-id", "r1"],
+        cwd=project.root,
+        env=project.environment(READY_FD=str(pipe.write_end)),
+        pass_fds=(pipe.write_end,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_session,
+    )
+    pipe.wait_for("t1")
+    return process
+
+
 LEFT = {
     "thread": "threading.Thread(target=threading.Event().wait).start()",
     "pool": "ThreadPoolExecutor(1).submit(threading.Event().wait)",
@@ -103,8 +122,7 @@ def test_lock_goes_with_the_runner(
     """A process that a killed run left behind does not hold its lock."""
     note = "" if NOTE in child else NOTE
     give_deeds(project, {"t1": f"{child}{note}announce('t1'); await asyncio.sleep(600)"})
-    process = project.start("run", "--run-id", "r1", ready=pipe.write_end)
-    pipe.wait_for("t1")
+    process = start(project, pipe)
     process.kill()
     process.communicate()
     project.heal()
@@ -217,8 +235,7 @@ def test_signals_end_it_whatever_is_replaced(
 ) -> None:
     """A signal ends the run in time, whatever handlers an agent has set."""
     give_deeds(project, {"t1": f"{deed}\nannounce('t1')\nawait asyncio.sleep(600)"})
-    process = project.start("run", "--run-id", "r1", ready=pipe.write_end)
-    pipe.wait_for("t1")
+    process = start(project, pipe)
     process.send_signal(number)
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 128 + number
@@ -233,8 +250,7 @@ def test_second_signal_is_not_lost_either(project: RunnerProject, pipe: Pipe) ->
         "finally:\n    announce('cancelled'); await asyncio.sleep(600)"
     )
     give_deeds(project, {"t1": deed})
-    process = project.start("run", "--run-id", "r1", ready=pipe.write_end)
-    pipe.wait_for("t1")
+    process = start(project, pipe)
     process.send_signal(signal.SIGTERM)
     pipe.wait_for("cancelled")
     process.send_signal(signal.SIGINT)
@@ -249,31 +265,22 @@ class TestHangup:
         yield
         signal.signal(signal.SIGHUP, before)
 
-    def start(self, project: RunnerProject, pipe: Pipe, *program: str) -> subprocess.Popen[str]:
+    def hang_up(self, project: RunnerProject, pipe: Pipe, *program: str) -> subprocess.Popen[str]:
         give_deeds(project, {"t1": "announce('t1'); await asyncio.sleep(600)"})
-        process = subprocess.Popen(
-            [*program, sys.executable, str(project.script), "run", "--run-id", "r1"],
-            cwd=project.root,
-            env=project.environment(READY_FD=str(pipe.write_end)),
-            pass_fds=(pipe.write_end,),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        pipe.wait_for("t1")
+        process = start(project, pipe, *program)
         process.send_signal(signal.SIGHUP)
         return process
 
     def test_hangup_ends_it_as_sigterm_does(self, project: RunnerProject, pipe: Pipe) -> None:
         """A SIGHUP ends the run as SIGTERM does."""
-        ended = project.end(self.start(project, pipe), timeout=OUT_WITHIN)
+        ended = project.end(self.hang_up(project, pipe), timeout=OUT_WITHIN)
         assert ended.code == 143
         assert "Stopped by SIGHUP" in ended.err
         assert "run --run-id r1" in ended.resume_command
 
     def test_hangup_that_is_ignored_stays_so(self, project: RunnerProject, pipe: Pipe) -> None:
         """A SIGHUP that was ignored at the start, as by nohup, ends nothing."""
-        process = self.start(project, pipe, "nohup")
+        process = self.hang_up(project, pipe, "nohup")
         process.send_signal(signal.SIGTERM)
         assert "Stopped by SIGTERM" in project.end(process, timeout=OUT_WITHIN).err
 
@@ -295,17 +302,7 @@ return 'partial'
 def test_answer_after_a_signal_is_no_result(project: RunnerProject, pipe: Pipe, deed: str) -> None:
     """An answer that comes after a signal is kept as an attempt, and owed."""
     give_deeds(project, {"t1": deed})
-    process = subprocess.Popen(
-        [sys.executable, str(project.script), "run", "--run-id", "r1"],
-        cwd=project.root,
-        env=project.environment(READY_FD=str(pipe.write_end)),
-        pass_fds=(pipe.write_end,),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    pipe.wait_for("t1")
+    process = start(project, pipe, new_session=True)
     os.killpg(process.pid, signal.SIGINT)
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 130
