@@ -49,13 +49,18 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.fixture(params=REFUSED)
+def line(request: pytest.FixtureRequest, project: RunnerProject, scripted: ScriptedService) -> str:
+    """The line to set for a runner and a service that do not fit."""
+    api, scripted.answers, line = REFUSED[request.param]
+    project.set_in_class(f'EVALUATION_API = "{api}"')
+    return line
+
+
 def test_refused_before_the_first_generation(
-    project: RunnerProject, scripted: ScriptedService, case: str
+    project: RunnerProject, scripted: ScriptedService, line: str
 ) -> None:
     """A run that can't count is refused before the first generation, with the line to set."""
-    api, scripted.answers, line = REFUSED[case]
-    project.set_in_class(f'EVALUATION_API = "{api}"')
     ended = project.run("run", "--service-url", scripted.url)
     assert ended.code == 1
     assert line in ended.err
@@ -64,13 +69,10 @@ def test_refused_before_the_first_generation(
     assert not {"/evaluate-response/", "/v1/evaluate"} & {*scripted.paths()}
 
 
-@pytest.mark.parametrize("case", REFUSED)
 def test_doctor_finds_what_is_refused(
-    project: RunnerProject, scripted: ScriptedService, case: str
+    project: RunnerProject, scripted: ScriptedService, line: str
 ) -> None:
     """Each refusal is found by doctor, with the line to set."""
-    api, scripted.answers, line = REFUSED[case]
-    project.set_in_class(f'EVALUATION_API = "{api}"')
     ended = project.run("doctor", "--json", "--service-url", scripted.url)
     assert ended.code == 1
     (found,) = [check for check in ended.json["checks"] if check["check"] == "service"]
