@@ -18,6 +18,7 @@ import pytest
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.local.server import Server
+from tests.template.copies import clone_with_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +71,7 @@ class Adopted:
 def template(template_repo: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of this repository with a release."""
     clone = tmp_path_factory.mktemp("clone") / "create-benchmark-runner"
-    run("git", "clone", "--quiet", template_repo, clone, cwd=template_repo)
-    run("git", "tag", "v0.1.0", cwd=clone)
-    return clone
+    return clone_with_release(template_repo, clone, run)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,13 @@ def init_and_commit(folder: Path, run: Run) -> None:
     commit(folder, run)
 
 
+def clone_with_release(repo: Path, clone: Path, run: Run) -> Path:
+    """Clone the template's repository, and release a first version there."""
+    run("git", "clone", "--quiet", repo, clone, cwd=repo)
+    run("git", "tag", "v0.1.0", cwd=clone)
+    return clone
+
+
 def copy(
     template: Path, destination: Path, answers: dict[str, object], version: str | None = None
 ) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import copier
 import pytest
 
-from tests.template.copies import commit, update
+from tests.template.copies import clone_with_release, commit, update
 from tests.template.edits import replace
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ AUTHORS_FILES = [
 @pytest.fixture
 def template(template_repo: Path, run: Run, tmp_path: Path) -> Path:
     """A template with one release, to be evolved by the test."""
-    template = tmp_path / "template"
-    run("git", "clone", "--quiet", template_repo, template, cwd=tmp_path)
-    run("git", "tag", "v0.1.0", cwd=template)
-    return template
+    return clone_with_release(template_repo, tmp_path / "template", run)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import copier
 import pytest
 
-from tests.template.copies import init_and_commit
+from tests.template.copies import clone_with_release, init_and_commit
 
 if TYPE_CHECKING:
     from tests.conftest import Run
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def released(template_repo: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template's repository, with one release."""
-    released = tmp_path_factory.mktemp("released") / "create-benchmark-runner"
-    run("git", "clone", "--quiet", template_repo, released, cwd=template_repo)
-    run("git", "tag", "v0.1.0", cwd=released)
-    return released
+    clone = tmp_path_factory.mktemp("released") / "create-benchmark-runner"
+    return clone_with_release(template_repo, clone, run)
 
 
 @pytest.fixture(scope="session")
