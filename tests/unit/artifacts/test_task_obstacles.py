@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,24 +93,15 @@ FOLDERS = ["", "agent_logs", "attempts", "attempts/.moving", "attempts/evals"]
 FILES = ["generation.json", "eval.json", ".generation.json.tmp", ".eval.json.tmp"]
 
 
-@pytest.mark.parametrize("leave", [leave_file, leave_pipe, leave_broken_link])
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_what_replaces_a_folder_is_set_aside(
-    artifacts: RunArtifacts, folder: str, leave: Leave
-) -> None:
-    """An obstacle in the place of a folder of ours is set aside."""
-    path = artifacts.task_dir("t1") / folder
-    clear(path)
-    leave(path)
-    resume(artifacts)
+OBSTACLES = [
+    *product(FOLDERS, [leave_file, leave_pipe, leave_broken_link]),
+    *product(FILES, [leave_folder, leave_pipe, leave_broken_link, leave_large_file]),
+]
 
 
-@pytest.mark.parametrize("leave", [leave_folder, leave_pipe, leave_broken_link, leave_large_file])
-@pytest.mark.parametrize("name", FILES)
-def test_what_replaces_a_file_is_set_aside(
-    artifacts: RunArtifacts, name: str, leave: Leave
-) -> None:
-    """An obstacle in the place of a file of ours is set aside."""
+@pytest.mark.parametrize(("name", "leave"), OBSTACLES)
+def test_obstacle_is_set_aside(artifacts: RunArtifacts, name: str, leave: Leave) -> None:
+    """An obstacle in the place of a folder or a file of ours is set aside."""
     path = artifacts.task_dir("t1") / name
     clear(path)
     leave(path)
