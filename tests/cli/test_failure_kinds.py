@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 RUN = ["run", "--run-id", "r1"]
 ONCE = ["--service-attempts", "1"]
+REFUSED_PATHS = {
+    "load": "/v1/datasets/validation/tasks",
+    "evaluate": "/verify-task-ids",
+    "score": "/final-score/",
+}
 
 
 def failure(phase: str, kind: str, *, retryable: bool) -> dict[str, object]:
@@ -87,27 +92,23 @@ class TestGrades:
         return result
 
     @pytest.mark.parametrize(
-        ("status_code", "kind", "retryable"),
+        ("status_code", "kind"),
         [
-            (400, "bad_response", False),
-            (404, "bad_response", False),
-            (413, "bad_response", False),
-            (422, "bad_response", False),
-            (500, "service_unavailable", True),
-            (503, "service_unavailable", True),
+            (400, "bad_response"),
+            (404, "bad_response"),
+            (413, "bad_response"),
+            (422, "bad_response"),
+            (500, "service_unavailable"),
+            (503, "service_unavailable"),
         ],
     )
     def test_service_error_has_a_kind(
-        self,
-        project: RunnerProject,
-        scripted: ScriptedService,
-        status_code: int,
-        kind: str,
-        retryable: bool,
+        self, project: RunnerProject, scripted: ScriptedService, status_code: int, kind: str
     ) -> None:
         """An error of the service has a kind."""
         scripted.answers["/evaluate-response/"] = (status_code, {"detail": "no luck"})
         result = self.grade(project, *ONCE, "--service-url", scripted.url)
+        retryable = kind == "service_unavailable"
         assert attribution(result["failure"]) == failure("evaluate", kind, retryable=retryable)
         assert "no luck" in result["error"]
 
@@ -262,57 +263,38 @@ class TestStepsOfTheWholeRun:
         assert error == failure("load", "author_code", retryable=False)
 
     @pytest.mark.parametrize(
-        ("status_code", "kind", "retryable"),
+        ("phase", "status_code", "kind"),
         [
-            (401, "auth", False),
-            (403, "auth", False),
-            (404, "bad_response", False),
-            (501, "bad_response", False),
-            (503, "service_unavailable", True),
+            ("load", 401, "auth"),
+            ("load", 403, "auth"),
+            ("load", 404, "bad_response"),
+            ("load", 501, "bad_response"),
+            ("load", 503, "service_unavailable"),
+            ("evaluate", 401, "auth"),
+            ("score", 400, "bad_response"),
+            ("score", 401, "auth"),
+            ("score", 500, "service_unavailable"),
         ],
     )
-    def test_refused_task_list(
+    def test_refusal_of_the_service(
         self,
         project: RunnerProject,
         scripted: ScriptedService,
+        phase: str,
         status_code: int,
         kind: str,
-        retryable: bool,
     ) -> None:
-        """A refused task list is a failure of the step load."""
-        scripted.answers["/v1/datasets/validation/tasks"] = (status_code, {"detail": "no"})
-        flags = ["--dataset-name", "validation", "--service-url", scripted.url]
-        error = self.error(project, *flags, *ONCE, code=1)
-        assert error == failure("load", kind, retryable=retryable)
-
-    def test_refused_key(self, project: RunnerProject, scripted: ScriptedService) -> None:
-        """A refused key is a failure of the step evaluate."""
-        scripted.answers["/verify-task-ids"] = (401, {"detail": "Unauthorized"})
-        error = self.error(project, "--service-url", scripted.url, code=1)
-        assert error == failure("evaluate", "auth", retryable=False)
+        """A refused task list, key or score is a failure of its step."""
+        scripted.answers[REFUSED_PATHS[phase]] = (status_code, {"detail": "no"})
+        flags = ["--dataset-name", "validation"] if phase == "load" else []
+        error = self.error(project, *flags, *ONCE, "--service-url", scripted.url, code=1)
+        assert error == failure(phase, kind, retryable=kind == "service_unavailable")
 
     def test_used_up_quota(self, project: RunnerProject, scripted: ScriptedService) -> None:
         """A used-up quota is a failure of the step evaluate that may be retried."""
         scripted.answers["/evaluate-response/"] = (429, {"detail": "used"}, {"retry-after": "999"})
         error = self.error(project, "--service-url", scripted.url, code=1)
         assert error == failure("evaluate", "quota", retryable=True)
-
-    @pytest.mark.parametrize(
-        ("status_code", "kind", "retryable"),
-        [(400, "bad_response", False), (401, "auth", False), (500, "service_unavailable", True)],
-    )
-    def test_refused_score(
-        self,
-        project: RunnerProject,
-        scripted: ScriptedService,
-        status_code: int,
-        kind: str,
-        retryable: bool,
-    ) -> None:
-        """A score that the service refuses is a failure of the step score."""
-        scripted.answers["/final-score/"] = (status_code, {"detail": "no"})
-        error = self.error(project, *ONCE, "--service-url", scripted.url, code=1)
-        assert error == failure("score", kind, retryable=retryable)
 
     def test_failing_author_score(self, project: RunnerProject) -> None:
         """An author's scoring that fails is a failure of the step score."""
