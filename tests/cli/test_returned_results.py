@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,6 +41,17 @@ def write(project: RunnerProject, **lines: str) -> None:
     project.write_agent(AGENT.format(**filled))
 
 
+def failed(project: RunnerProject, name: str, **lines: str) -> dict[str, Any]:
+    """Return this file of the one task that fails as the result is changed by these lines."""
+    write(project, **lines)
+    ended = project.run("run", "--run-id", "r1")
+    assert ended.code == 1, ended.out + ended.err
+    found = project.read("r1", "t2", name)
+    assert found["status"] == "error"
+    assert found["error"] in ended.out
+    return found
+
+
 def resumed(project: RunnerProject) -> Ended:
     write(project)
     ended = project.run("run", "--run-id", "r1")
@@ -69,19 +80,12 @@ def test_unusable_generation_is_one_tasks_error(
     project: RunnerProject, line: str, field: str
 ) -> None:
     """A result that is no plain data is that task's error, which names the field."""
-    write(project, generation=line)
-
-    ended = project.run("run", "--run-id", "r1")
-
-    assert ended.code == 1, ended.out + ended.err
-    failed = project.read("r1", "t2", "generation.json")
-    assert failed["status"] == "error"
-    assert f"generate() returned a result with unusable fields: {field}: " in failed["error"]
-    assert failed["data"] == ("" if field == "data" else "paid for")
+    found = failed(project, "generation.json", generation=line)
+    assert f"generate() returned a result with unusable fields: {field}: " in found["error"]
+    assert found["data"] == ("" if field == "data" else "paid for")
     assert [project.read("r1", one, "eval.json")["status"] for one in ("t1", "t3")] == (
         ["evaluated"] * 2
     )
-    assert failed["error"] in ended.out
     assert not list(project.results.rglob("*.corrupt-*"))
     resumed(project)
 
@@ -106,10 +110,8 @@ def test_usable_change_is_kept(project: RunnerProject, line: str, status: str, d
 
 def test_answer_for_another_task_is_kept(project: RunnerProject) -> None:
     """An answer that names another task is an error of its task, and is kept."""
-    write(project, generation="r.task_id = 't1'")
-    assert project.run("run", "--run-id", "r1").code == 1
-    failed = project.read("r1", "t2", "generation.json")
-    assert (failed["task_id"], failed["status"], failed["data"]) == ("t2", "error", "paid for")
+    found = failed(project, "generation.json", generation="r.task_id = 't1'")
+    assert (found["task_id"], found["data"]) == ("t2", "paid for")
     assert project.read("r1", "t1", "generation.json")["status"] == "success"
 
 
@@ -127,14 +129,8 @@ def test_unusable_evaluation_is_one_tasks_error(
     project: RunnerProject, line: str, field: str
 ) -> None:
     """An evaluation that is no plain data is that task's error; no generation is redone."""
-    write(project, evaluation=line)
-
-    ended = project.run("run", "--run-id", "r1")
-
-    assert ended.code == 1, ended.out + ended.err
-    failed = project.read("r1", "t2", "eval.json")
-    assert failed["status"] == "error"
-    assert f"evaluate() returned a result with unusable fields: {field}: " in failed["error"]
+    found = failed(project, "eval.json", evaluation=line)
+    assert f"evaluate() returned a result with unusable fields: {field}: " in found["error"]
     before = project.read("r1", "t2", "generation.json")
     resumed(project)
     assert project.read("r1", "t2", "generation.json") == before
