@@ -26,14 +26,7 @@ from benchmark_runner.schemas import GenerationResult
 from tests.unit.frozen_tasks import frozen, task
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import JsonValue
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
 
 
 class TestTheFile:

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.schemas import (
     EvalResult,
@@ -11,18 +7,6 @@ from benchmark_runner.schemas import (
     ScoreResult,
 )
 from tests.fakes import hash_of_evals
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
-
-
-def files_below(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 class TestTheHashOfTheEvals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,15 +18,7 @@ from benchmark_runner.schemas import (
 )
 from tests.fakes import make_plan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 REMOTE = GradedBy("https://one.example.com", "legacy", "1.0")
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
 
 
 def generate(

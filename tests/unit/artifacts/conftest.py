@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import benchmark_runner
-from benchmark_runner.artifacts.run_folder import RunArtifacts
 from tests.unit.artifacts.system_calls import Calls
 
 if TYPE_CHECKING:
@@ -37,11 +36,6 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def calls(root: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return Calls(monkeypatch)
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
 
 
 @pytest.fixture

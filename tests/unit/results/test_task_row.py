@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -24,15 +24,7 @@ from benchmark_runner.schemas import (
 )
 from tests.fakes import FakeRunner
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 MOMENT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> RunArtifacts:
-    return RunArtifacts(tmp_path / "results", "run-1")
 
 
 def put(
