@@ -97,19 +97,10 @@ class _RunnerGroup(TyperGroup):
     """A group that reports errors of the command line as JSON, too, if ``--json`` is given."""
 
     @keep_start_state()
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> Any:
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
         """Parse and run; see :class:`typer.core.TyperGroup`."""
-        options = (prog_name, complete_var, standalone_mode, windows_expand_args)
         try:
-            return self._main(sys.argv[1:] if args is None else list(args), *options, **extra)
+            return self._main(sys.argv[1:] if args is None else list(args), *rest, **settings)
         except SystemExit as end:
             # A program that is about to end, and may have to wait for what it started.
             if args is None and (active_count() > 1 or "multiprocessing" in sys.modules):
@@ -118,25 +109,12 @@ class _RunnerGroup(TyperGroup):
                 leave_in_time(end.code if isinstance(end.code, int) else 0)
             raise
 
-    def _main(
-        self,
-        given: list[str],
-        prog_name: str | None,
-        complete_var: str | None,
-        standalone_mode: bool,
-        windows_expand_args: bool,
-        **extra: Any,
-    ) -> Any:
-        as_json = standalone_mode and "--json" in given
+    def _main(self, given: list[str], *rest: Any, **settings: Any) -> Any:
+        as_json = settings.get("standalone_mode", True) and "--json" in given
+        if as_json:
+            settings["standalone_mode"] = False
         try:
-            code = super().main(
-                args=given,
-                prog_name=prog_name,
-                complete_var=complete_var,
-                standalone_mode=standalone_mode and not as_json,
-                windows_expand_args=windows_expand_args,
-                **extra,
-            )
+            code = super().main(given, *rest, **settings)
         except Exception as error:
             if (shortage := shortage_in(error)) is not None:
                 print_shortage("", shortage, as_json=as_json)
