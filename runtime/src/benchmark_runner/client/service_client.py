@@ -198,10 +198,7 @@ class BenchmarkServiceClient:
     async def score(self, request: schemas.V1ScoreRequest) -> schemas.V1ScoreResponse:
         """Score a run by ``/v1``; a task without an evaluation is ``None``."""
         call = post(self._service, f"score run {request.run_id!r}", _V1_SCORE, request)
-        answer = await self._ask(call)
-        score = self._parsed(call, answer, schemas.V1ScoreResponse)
-        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
-        return score
+        return self._parsed_v1_score(call, await self._ask(call), request)
 
     async def score_each(
         self,
@@ -225,16 +222,21 @@ class BenchmarkServiceClient:
             answer = await self._ask(call, retry)
         finally:
             call.close()
-        if not isinstance(request, schemas.V1ScoreRequest):
-            return self._parsed(call, answer, schemas.FinalScoreResponse)
-        score = self._parsed(call, answer, schemas.V1ScoreResponse)
-        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
-        return score
+        if isinstance(request, schemas.V1ScoreRequest):
+            return self._parsed_v1_score(call, answer, request)
+        return self._parsed(call, answer, schemas.FinalScoreResponse)
 
     async def _ask(self, call: Call, retry: RetryPolicy | None = None) -> Answer:
         return await self._http.ask(
             call, retry or self.retry, self.on_retry, attempt_limit=self.timeout
         )
+
+    def _parsed_v1_score(
+        self, call: Call, answer: Answer, request: schemas.V1ScoreRequest
+    ) -> schemas.V1ScoreResponse:
+        score = self._parsed(call, answer, schemas.V1ScoreResponse)
+        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
+        return score
 
     def _refuse_another(
         self, call: Call, answer: Answer, what: str, named: str | None, sent: str
