@@ -9,10 +9,10 @@ from benchmark_runner.checkpoint import RunConfig
 __all__ = ["answer_facts", "config_facts", "failure_facts", "grader_facts", "interval_facts"]
 
 
-def config_facts(config: RunConfig) -> dict[str, object]:
-    """Return the model and the source of the tasks."""
+def config_facts(config: RunConfig | None) -> dict[str, object]:
+    """Return the model and the source of the tasks; each ``None`` without a config."""
     names = ("model", "task_source", "dataset_name", "dataset_version", "dataset_file")
-    return {name: getattr(config, name) for name in (*names, "limit", "dataset_size")}
+    return {name: getattr(config, name, None) for name in (*names, "limit", "dataset_size")}
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from benchmark_runner._start_state import output
 from benchmark_runner._text import age, in_one_line
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.cli.console import error_content
+from benchmark_runner.results.json_facts import config_facts
 from benchmark_runner.results.phrases import dataset_label, first_of
 from benchmark_runner.results.run_list import RunOverview
 
@@ -58,22 +60,10 @@ def table_lines(runs: Sequence[RunOverview]) -> Iterator[str]:
 
 def as_json(run: RunOverview) -> dict[str, object]:
     """Return a run for ``--json``."""
-    config = run.config
-    error = run.error and {
-        "type": run.error.kind,
-        "message": run.error.message,
-        "hint": run.error.hint,
-    }
     return {
         "run_id": run.run_id,
         "started_at": run.started_at.isoformat(),
-        "model": config.model if config else None,
-        "dataset_name": config.dataset_name if config else None,
-        "dataset_version": config.dataset_version if config else None,
-        "dataset_file": config.dataset_file if config else None,
-        "task_source": config.task_source if config else None,
-        "limit": config.limit if config else None,
-        "dataset_size": config.dataset_size if config else None,
+        **config_facts(run.config),
         "total": run.total,
         "done": run.done,
         "generated": run.generated,
@@ -82,7 +72,7 @@ def as_json(run: RunOverview) -> dict[str, object]:
         "final_score": run.score,
         "mean": run.mean,
         "stderr": run.stderr,
-        "error": error,
+        "error": run.error and error_content(run.error),
     }
 
 
