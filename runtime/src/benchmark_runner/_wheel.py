@@ -10,18 +10,18 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import cast
 
-_MANIFEST = "pyproject.toml"
+from benchmark_runner._project import MANIFEST, Table, table_in
+
 _TABLE = "[tool.hatch.build.targets.wheel]"
 #: A module that is named in a text, as in ``make_cli(grader="graders.exact:grade")``.
 _REFERENCE = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*:\w+")
-_Table = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class MissingModule:
     @property
     def advice(self) -> str:
         """The line that includes it."""
-        return f'Add "/{self.path.as_posix()}" to include of {_TABLE} in {_MANIFEST}.'
+        return f'Add "/{self.path.as_posix()}" to include of {_TABLE} in {MANIFEST}.'
 
 
 def missing_modules(root: Path, package: Path) -> list[MissingModule]:
@@ -52,7 +52,7 @@ def missing_modules(root: Path, package: Path) -> list[MissingModule]:
         return []
     # A module at the root has no package; the scripts lead to it.
     folder, waiting = (root, []) if first == root else (first.parent, [first])
-    uses = [(PurePath(_MANIFEST), name) for name in _script_modules(manifest)]
+    uses = [(PurePath(MANIFEST), name) for name in _script_modules(manifest)]
     found: dict[Path, MissingModule | None] = {first: None}
     while waiting or uses:
         for file, name in uses:
@@ -67,35 +67,28 @@ def missing_modules(root: Path, package: Path) -> list[MissingModule]:
     return [module for module in found.values() if module is not None]
 
 
-def _manifest(root: Path) -> _Table:
+def _manifest(root: Path) -> Table:
     try:
-        return tomllib.loads((root / _MANIFEST).read_text("utf-8"))
+        return tomllib.loads((root / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def _table(content: _Table, *names: str) -> _Table:
-    for name in names:
-        value = content.get(name)
-        content = cast("_Table", value) if isinstance(value, dict) else {}
-    return content
-
-
-def _wheel_settings(manifest: _Table) -> _Table | None:
+def _wheel_settings(manifest: Table) -> Table | None:
     """Return hatchling's settings of the wheel, if they say what is in it."""
-    if _table(manifest, "build-system").get("build-backend") != "hatchling.build":
+    if table_in(manifest, "build-system").get("build-backend") != "hatchling.build":
         return None
-    build = _table(manifest, "tool", "hatch", "build")
-    settings = {**build, **_table(build, "targets", "wheel")}
+    build = table_in(manifest, "tool", "hatch", "build")
+    settings = {**build, **table_in(build, "targets", "wheel")}
     return settings if settings.keys() & {"include", "only-include", "packages"} else None
 
 
-def _holds(wheel: _Table, path: PurePath) -> bool:
-    """Return whether the wheel has ``path`` under the name that it is imported by."""
+def _holds(wheel: Table, path: PurePath) -> bool:
+    """Return True if the wheel has ``path`` under the name that it is imported by."""
     keys = ("only-include", "include", "packages")
     patterns = next((texts for key in keys if (texts := _texts(wheel.get(key)))), ())
-    forced = _table(wheel, "force-include").keys()
-    renamed = _table(wheel, "sources").keys() - {"", *map(str, path.parents)}
+    forced = table_in(wheel, "force-include").keys()
+    renamed = table_in(wheel, "sources").keys() - {"", *map(str, path.parents)}
     return (
         any(_matches(pattern, path) for pattern in (*patterns, *forced))
         and not any(_matches(pattern, path, whole=True) for pattern in _texts(wheel.get("exclude")))
@@ -108,7 +101,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, path: PurePath, *, whole: bool = False) -> bool:
-    """Return whether a pattern of git's kind selects ``path``, or something in it."""
+    """Return True if a pattern of git's kind selects ``path``, or something in it."""
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if whole and len(parts) > len(path.parts):
         return False
@@ -148,9 +141,9 @@ def _is_imported_from(folder: Path, name: str) -> bool:
     return any(place is not None and Path(place).is_relative_to(folder) for place in places)
 
 
-def _script_modules(manifest: _Table) -> Iterator[str]:
+def _script_modules(manifest: Table) -> Iterator[str]:
     for kind in ("scripts", "gui-scripts"):
-        yield from _referenced(_table(manifest, "project", kind).values())
+        yield from _referenced(table_in(manifest, "project", kind).values())
 
 
 def _uses_in(path: Path) -> Iterator[tuple[Path, str]]:

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._project import MANIFEST
 from benchmark_runner._redaction import without_user_info_in
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.cli.doctor.fixes import copier, in_project
-from benchmark_runner.cli.doctor.manifest import MANIFEST
 from benchmark_runner.cli.doctor.processes import ProgramError, call
 
 __all__ = ["check_drift"]

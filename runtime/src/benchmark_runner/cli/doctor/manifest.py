@@ -12,14 +12,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from benchmark_runner._project import MANIFEST, Table, table_in
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import UsageError
 
-__all__ = ["MANIFEST", "Manifest"]
+__all__ = ["Manifest"]
 
-MANIFEST = "pyproject.toml"
 _LOWER_BOUNDS = frozenset({">=", "==", "~="})
-_Table = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Manifest:
 
     name: str = ""
     requirements: dict[str, Requirement] = field(default_factory=dict[str, Requirement])
-    source: _Table = field(default_factory=_Table)
+    source: Table = field(default_factory=dict[str, object])
 
     @classmethod
     def of(cls, root: Path) -> Manifest:
@@ -38,17 +37,17 @@ class Manifest:
             UsageError: it is missing or malformed.
         """
         try:
-            content: _Table = tomllib.loads((root / MANIFEST).read_text("utf-8"))
+            content: Table = tomllib.loads((root / MANIFEST).read_text("utf-8"))
         except OSError as error:
             raise UsageError(f"{MANIFEST} can't be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             hint = "Correct it; `git diff HEAD` shows what has changed since the last commit."
             raise UsageError(f"{MANIFEST} is malformed: {error}", hint=hint) from None
-        project = _table(content, "project")
+        project = table_in(content, "project")
         return cls(
             str(project.get("name", "")),
             dict(_requirements(project.get("dependencies"))),
-            _table(content, "tool", "uv", "sources", RUNTIME_DISTRIBUTION),
+            table_in(content, "tool", "uv", "sources", RUNTIME_DISTRIBUTION),
         )
 
     @property
@@ -74,13 +73,6 @@ class Manifest:
         """The URL and the commit of the repository that the runtime is installed from."""
         url, commit = self.source.get("git"), self.source.get("rev")
         return (url, commit) if isinstance(url, str) and isinstance(commit, str) else None
-
-
-def _table(content: _Table, *names: str) -> _Table:
-    for name in names:
-        value = content.get(name)
-        content = cast("_Table", value) if isinstance(value, dict) else {}
-    return content
 
 
 def _requirements(listed: object) -> Iterator[tuple[str, Requirement]]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from benchmark_runner._project import MANIFEST
 from benchmark_runner._run.installation import runners_with
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.cli.doctor.answers_file import AnswersError, read_answers, version_of_commit
 from benchmark_runner.cli.doctor.findings import Finding, fault, ok
 from benchmark_runner.cli.doctor.fixes import in_project, install, uninstall
-from benchmark_runner.cli.doctor.manifest import MANIFEST, Manifest
+from benchmark_runner.cli.doctor.manifest import Manifest
 from benchmark_runner.errors import UsageError
 
 __all__ = ["check_namesake", "check_runtime"]
