@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalStatus,
-    ScoreResult,
-)
+from benchmark_runner.schemas import EvalResult, EvalStatus, ScoreResult
 from tests.fakes import hash_of_evals
 
 
