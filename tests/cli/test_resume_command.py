@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
 from benchmark_runner._run.benchmark import Benchmark
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.checkpoint import RunConfig

@@ -239,7 +239,7 @@ class TestArchives:
         ("name", "content", "fault"),
         [
             ("LICENSE", None, "The sdist lacks LICENSE."),
-            ("src/benchmark_runner/base.py", None, "The sdist lacks src/benchmark_runner/base.py."),
+            ("src/benchmark_runner/llm.py", None, "The sdist lacks src/benchmark_runner/llm.py."),
             (".env", b"", "The sdist holds .env, a stray file."),
         ],
     )

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
 from benchmark_runner._redaction import Redactor, without_user_info, without_user_info_in
 from benchmark_runner._run.benchmark import Benchmark
 from benchmark_runner._run.defaults import CliSettings

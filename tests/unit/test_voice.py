@@ -23,7 +23,7 @@ PRIVATE_WORDS = re.compile(
     re.IGNORECASE,
 )
 #: Nouns that end as a gerund does.
-NOUNS = {"grouping", "pairing", "scoring", "testing"}
+NOUNS = {"grouping", "pairing", "scoring"}
 
 
 def docstrings_in(path: Path) -> Iterator[tuple[int, str]]:

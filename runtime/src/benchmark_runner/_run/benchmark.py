@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
 from benchmark_runner._run.installation import package_of, refuse_another_runner
-from benchmark_runner._score_request import SUBMISSIONS
 from benchmark_runner._start_state import absolute
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.base.score_request import SUBMISSIONS
 from benchmark_runner.client.key_log import forget_unwritable_key_log
 from benchmark_runner.errors import DatasetError, RunnerDefinitionError, describe, place_of
 from benchmark_runner.schemas import Task

@@ -7,7 +7,6 @@ from functools import partial
 from time import perf_counter
 
 from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
-from benchmark_runner._evaluation import evaluate_without_service
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
@@ -17,6 +16,7 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
+from benchmark_runner.base.evaluation import evaluate_without_service
 from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
 from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
 

@@ -15,9 +15,9 @@ from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
-from benchmark_runner._tasks import own_copy
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
     Failure,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tomllib
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
+from benchmark_runner._project.manifest import read_manifest, table_in
 from benchmark_runner.errors import RunnerDefinitionError
 
 if TYPE_CHECKING:
@@ -89,10 +89,7 @@ def _editable_root(found: Distribution) -> Path | None:
 
 
 def _project_name(root: Path) -> str:
-    with suppress(OSError, ValueError):
-        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("project", {})
-        return str(project.get("name", ""))
-    return ""
+    return str(table_in(read_manifest(root), "project").get("name", ""))
 
 
 def _installed(file: Path, found: Distribution) -> bool:

@@ -17,12 +17,12 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.summary import RunSummary
-from benchmark_runner._score_request import ScoreRequest
 from benchmark_runner._scores import finite
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.base.score_request import ScoreRequest
 from benchmark_runner.errors import (
     BadResponseError,
     BenchmarkRunnerError,

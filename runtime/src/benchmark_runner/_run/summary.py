@@ -14,13 +14,13 @@ from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import why_eval_is_owed
-from benchmark_runner._score_request import Grades
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.base.score_request import Grades
 from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import (
     EvalResult,

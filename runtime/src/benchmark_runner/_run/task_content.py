@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from benchmark_runner._tasks import own_copy
+from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import Task
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner._project import MANIFEST
+from benchmark_runner._project.manifest import MANIFEST
 from benchmark_runner._redaction import without_user_info_in
 from benchmark_runner.cli.doctor.answers_file import ANSWERS_FILE, Answers
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok

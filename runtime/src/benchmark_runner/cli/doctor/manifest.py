@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from benchmark_runner._project import MANIFEST, Table, table_in
+from benchmark_runner._project.manifest import MANIFEST, Table, table_in
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.errors import UsageError
 

@@ -3,7 +3,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
+from benchmark_runner._project.wheel import missing_modules
 from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
@@ -13,7 +14,6 @@ from benchmark_runner._run.installation import package_of
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural, some_ids
-from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
 from benchmark_runner.client.preflight import check_service

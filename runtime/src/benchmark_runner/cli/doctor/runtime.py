@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from benchmark_runner._project import MANIFEST
+from benchmark_runner._project.manifest import MANIFEST
 from benchmark_runner._run.installation import runners_with
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.cli.doctor.answers_file import AnswersError, read_answers, version_of_commit

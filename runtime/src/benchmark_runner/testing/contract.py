@@ -1,4 +1,4 @@
-"""Contract tests for an author's runner, which a generated repository runs, and a fake service.
+"""Contract tests for an author's runner, which a generated repository runs.
 
 .. code-block:: python
 
@@ -19,12 +19,11 @@ import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
-from benchmark_runner._fake_service import FakeService
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
+from benchmark_runner._project.wheel import missing_modules
 from benchmark_runner._run.author_options import parse_options
 from benchmark_runner._run.benchmark import check_definition
 from benchmark_runner._run.task_source import TaskSource, load_tasks
-from benchmark_runner._wheel import missing_modules
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import read_dataset
 from benchmark_runner.errors import UsageError
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.schemas import Task
 
-__all__ = ["FakeService", "RunnerContract"]
+__all__ = ["RunnerContract"]
 
 
 class RunnerContract:

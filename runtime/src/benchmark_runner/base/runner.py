@@ -1,4 +1,4 @@
-"""The base class of a benchmark, with defaults for loading, evaluation and scoring."""
+"""The class that an author derives a benchmark from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from benchmark_runner._evaluation import evaluate_without_service, refuse_grade_of_another
 from benchmark_runner._scores import default_task_score
-from benchmark_runner._tasks import PinnedRun, claim_folder, own_copy, without_fields
+from benchmark_runner.base.evaluation import evaluate_without_service, refuse_grade_of_another
+from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import (
@@ -28,7 +28,7 @@ from benchmark_runner.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from benchmark_runner._score_request import Submission
+    from benchmark_runner.base.score_request import Submission
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
 
@@ -166,7 +166,7 @@ class BenchmarkRunner(ABC):
         Raises:
             ServiceError: the service can't score them.
         """
-        from benchmark_runner._score_request import ScoreRequest, grades_of
+        from benchmark_runner.base.score_request import ScoreRequest, grades_of
 
         by_id = {result.task_id: result for result in eval_results}
         return await ScoreRequest(

@@ -9,6 +9,8 @@ from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.schemas import EvalStatus, GenerationStatus
 
+__all__ = ["is_eval_redoable", "is_generation_redoable", "load_or_create_run_config"]
+
 
 def load_or_create_run_config(
     *,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._wheel import missing_modules
+from benchmark_runner._project.wheel import missing_modules
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import threading
 import pytest
 from pydantic import PrivateAttr, SecretStr
 
-from benchmark_runner._tasks import own_copy
+from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.llm import LLMConfig
 from benchmark_runner.schemas import Task
 from tests.fakes import FakeRunner

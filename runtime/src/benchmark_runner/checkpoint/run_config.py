@@ -15,11 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
-from benchmark_runner._earlier import (
-    is_eval_redoable,
-    is_generation_redoable,
-    load_or_create_run_config,
-)
 from benchmark_runner._json import INDENTED, fill, json_file, parse_model
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
@@ -28,8 +23,7 @@ from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
 
 __all__ = [
-    "Invocation", "Part", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
-    "is_eval_redoable", "is_generation_redoable", "load_or_create_run_config", "load_run_config",
+    "Invocation", "RunConfig", "TaskSourceKind", "field_words", "fields_with", "load_run_config",
     "part_of", "save_run_config",
 ]  # fmt: skip
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from benchmark_runner.schemas import Task
 
+__all__ = ["PinnedRun", "claim_folder", "own_copy", "without_fields"]
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _UNCHANGEABLE = (str, int, float, bool, bytes, type(None))

@@ -13,6 +13,8 @@ from pydantic import JsonValue
 
 from benchmark_runner._scores import default_task_score
 
+__all__ = ["FakeService"]
+
 _Results = Mapping[str, JsonValue] | Callable[[str, str], JsonValue]
 _Answer = tuple[int, JsonValue]
 

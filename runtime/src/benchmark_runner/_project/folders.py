@@ -1,19 +1,15 @@
-"""The folders of a runner (project root, package, data), its manifest, and its ``.env`` file."""
+"""The folders of a runner: project root, package, data; and its ``.env`` file."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
+from benchmark_runner._project.manifest import MANIFEST
 from benchmark_runner._start_state import start_folder
 from benchmark_runner.errors import UsageError
-
-MANIFEST = "pyproject.toml"
-Table = Mapping[str, object]
 
 _ROOT_MARKERS = (".copier-answers.yml", MANIFEST)
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -71,14 +67,6 @@ class Project:
                 f"{file}: can't be read: {reason}",
                 hint="Correct the file, or remove it and set the environment instead.",
             ) from None
-
-
-def table_in(content: Table, *names: str) -> Table:
-    """Return the table of the manifest at ``names``; an empty one if there is none."""
-    for name in names:
-        value = content.get(name)
-        content = cast("Table", value) if isinstance(value, dict) else {}
-    return content
 
 
 def _root_above(package: Path) -> Path | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import EvalResult, FinalScoreResponse
 
+__all__ = ["SUBMISSIONS", "Grades", "ScoreRequest", "Submission", "grades_of"]
+
 #: Values of ``BenchmarkRunner.SCORE_SUBMISSION``.
 Submission = Literal["auto", "envelope", "result"]
 SUBMISSIONS: tuple[Submission, ...] = ("auto", "envelope", "result")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import cast
 
-from benchmark_runner._project import MANIFEST, Table, table_in
+from benchmark_runner._project.manifest import MANIFEST, Table, read_manifest, table_in
 
 _TABLE = "[tool.hatch.build.targets.wheel]"
 #: A module that is named in a text, as in ``make_cli(grader="graders.exact:grade")``.
@@ -45,7 +44,7 @@ def missing_modules(root: Path, package: Path) -> list[MissingModule]:
 
     What is not built by hatchling, or can't be read, is not judged.
     """
-    manifest = _manifest(root)
+    manifest = read_manifest(root)
     wheel = _wheel_settings(manifest)
     first = _top_package(package)
     if wheel is None or not first.is_relative_to(root):
@@ -65,13 +64,6 @@ def missing_modules(root: Path, package: Path) -> list[MissingModule]:
         used = _uses_in(waiting.pop()) if waiting else ()
         uses = [(file.relative_to(root), name) for file, name in used]
     return [module for module in found.values() if module is not None]
-
-
-def _manifest(root: Path) -> Table:
-    try:
-        return tomllib.loads((root / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _wheel_settings(manifest: Table) -> Table | None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+__all__ = ["evaluate_without_service", "refuse_grade_of_another"]
+
 #: Fields in which graders name the task.
 _NAMES = ("task_id", "instance_id", "task_name")
 

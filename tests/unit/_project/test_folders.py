@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._project import Project
+from benchmark_runner._project.folders import Project
 from benchmark_runner.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._score_request import Grades, grades_of
 from benchmark_runner._scores import default_task_score
+from benchmark_runner.base.score_request import Grades, grades_of
 from benchmark_runner.schemas import EvalResult, EvalStatus
 
 if TYPE_CHECKING:
