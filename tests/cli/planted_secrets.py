@@ -214,8 +214,15 @@ class Planted:
     def grade(self, command: str, *more: str) -> list[str]:
         return [command, "--run-id", "r1", *self.service_flag, *more]
 
-    def execute(self, *args: str, **changed: str) -> Ended:
-        ended = self.project.execute(*args, **self.environment | changed)
+    def call(self, *args: str, **changed: str) -> Ended:
+        """Call the command line in this process, and check what it shows and leaves."""
+        return self._checked(self.project.run(*args, **self.environment | changed))
+
+    def execute(self, *args: str) -> Ended:
+        """Call it in a process of its own, which knows its arguments from the start."""
+        return self._checked(self.project.execute(*args, **self.environment))
+
+    def _checked(self, ended: Ended) -> Ended:
         self.check(ended.out + ended.err)
         return ended
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 import pytest
@@ -98,12 +98,13 @@ def commands(spelled: Planted) -> Iterator[tuple[list[str], int]]:
         yield ["export", "r1", "--format", kind, "--output", f"{export}.{kind}"], 0
 
 
-def test_no_command_shows_or_keeps_a_key(spelled: Planted) -> None:
+@pytest.mark.parametrize("how", ["call", pytest.param("execute", marks=pytest.mark.full)])
+def test_no_command_shows_or_keeps_a_key(spelled: Planted, how: Literal["call", "execute"]) -> None:
     """No key is shown or kept by any command, however it is written in the environment."""
     ended: dict[str, Ended] = {}
     for args, code in commands(spelled):
         name = " ".join(args)
-        ended[name] = spelled.execute(*args)  # which looks for what is hidden
+        ended[name] = getattr(spelled, how)(*args)  # which looks for what is hidden
         assert ended[name].code == code, f"{name}: {ended[name].out}{ended[name].err}"
     assert "<***>" in ended["show r1 t0"].out
     assert "heard" in (spelled.project.results / "r1" / "t0" / "eval.json").read_text()

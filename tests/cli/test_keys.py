@@ -41,7 +41,7 @@ class TestSecrets:
         )
         flags = ["--custom-api-key", self.MODEL_KEY] if by_flag else []
         environment = {} if by_flag else {"CUSTOM_API_KEY": self.MODEL_KEY}
-        ended = project.execute(
+        ended = project.run(
             *("run", "--run-id", "r1", "--service-url", scripted.url, *flags),
             VALS_AUTH_KEY=self.KEY,
             **environment,
@@ -255,9 +255,9 @@ class TestKeysThatAreNames:
         project.change_agent(self.SEEN)
         ids = ["question-1", "question-2"]
         project.write_tasks([{"id": i, "question": "say one", "answer": "one"} for i in ids])
-        ended = project.execute("run", *flags, "question-1", CUSTOM_API_KEY=key)
+        ended = project.run("run", *flags, "question-1", CUSTOM_API_KEY=key)
         assert ended.code == 0, ended.err
-        ended = project.execute("run", *flags, CUSTOM_API_KEY=key)
+        ended = project.run("run", *flags, CUSTOM_API_KEY=key)
         assert ended.code == 0, ended.err
         assert "Resuming run" in ended.out
         assert "***" not in ended.out
@@ -293,8 +293,8 @@ class TestKeysThatAreNames:
         )
         project.set_in_class("OPTIONS_MODEL = Options")
         (project.root / "own-tasks.json").write_text(project.dataset.read_text())
-        first = project.execute("run", "--run-id", "r1", *flags, "t1", CUSTOM_API_KEY=key)
+        first = project.run("run", "--run-id", "r1", *flags, "t1", CUSTOM_API_KEY=key)
         assert first.code == 0, first.err
         for again in (flags, []):
-            ended = project.execute("run", "--run-id", "r1", *again, CUSTOM_API_KEY=key)
+            ended = project.run("run", "--run-id", "r1", *again, CUSTOM_API_KEY=key)
             assert ended.code == 0, ended.err

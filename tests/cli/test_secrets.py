@@ -58,7 +58,7 @@ class TestFiles:
     def test_config_holds_no_secret(self, planted: Planted) -> None:
         """The config holds no secret and is complete."""
         planted.ask("answer")
-        assert planted.execute(*planted.run()).code == 0
+        assert planted.call(*planted.run()).code == 0
         config = planted.read("run_config.json")
         assert config["sampling"] == {"custom_endpoint": "https://models.invalid/v1"}
         assert config["options"] == {}
@@ -91,13 +91,13 @@ class TestFiles:
     def test_evaluate_and_score_leave_no_secret(self, planted: Planted, command: str) -> None:
         """Evaluating and scoring again leave no secret."""
         planted.ask("answer")
-        planted.execute(*planted.run("--skip-eval"))
+        planted.call(*planted.run("--skip-eval"))
         # The secrets of the other command's flags are masked in what is sent to be graded.
         others = {PLANTED[flag] for flag in ("--custom-api-key", "--custom-endpoint", "--option")}
         planted.service.knows = [secret for secret in planted.service.knows if secret not in others]
         flag = {"evaluate": "--regrade", "score": "--force"}[command]
         for more in ([], ["--json"]):
-            ended = planted.execute(*planted.grade(command, flag, *more))
+            ended = planted.call(*planted.grade(command, flag, *more))
             assert ended.code == 0, ended.err
         assert "heard" in json.dumps(planted.read("final_score.json")["metadata"])
 
@@ -108,9 +108,7 @@ class TestRefusals:
         """An error that the service answers to an evaluation shows no secret."""
         planted.ask("answer")
         planted.service.statuses["/evaluate-response/"] = [status] * 2
-        ended = planted.execute(
-            *planted.run("--service-attempts", "2", "--service-retry-time", "0")
-        )
+        ended = planted.call(*planted.run("--service-attempts", "2", "--service-retry-time", "0"))
         assert ended.code == 1
         assert "heard" in ended.out + ended.err
         assert "***" in ended.out + ended.err
@@ -137,7 +135,7 @@ class TestRefusals:
         planted.ask("answer")
         planted.service.statuses[path] = [401] * 2
         for more in (["--json"], []):
-            ended = planted.execute(*planted.run(*more))
+            ended = planted.call(*planted.run(*more))
             assert ended.code == 1
             assert "heard" in ended.out + ended.err
             assert "***" in ended.out + ended.err
@@ -147,7 +145,7 @@ class TestRefusals:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"127.0.0.1:{listener.getsockname()[1]}"
         url = f"http://{USER}:{quote(PLANTED['--service-url'], safe='')}@{address}"
-        ended = planted.execute("run", "--service-url", url)
+        ended = planted.call("run", "--service-url", url)
         assert ended.code == 1
         assert f"http://{address}" in ended.err
 
@@ -155,7 +153,7 @@ class TestRefusals:
         """A proxy that repeats its password shows none."""
         with Proxy() as proxy:
             password = PLANTED["HTTPS_PROXY"]
-            ended = planted.execute(
+            ended = planted.call(
                 *("run", "--service-url", "https://service.invalid"),
                 HTTPS_PROXY=f"http://{USER}:{password}@{proxy.address}",
             )
@@ -176,14 +174,14 @@ class TestRefusals:
         redirecting = Redirecting()
         redirecting.url = serve_app(redirecting.app())
         url = redirecting.with_password(PLANTED["--service-url"])
-        ended = planted.execute("run", "--service-url", url)
+        ended = planted.call("run", "--service-url", url)
         assert ended.code == 1
         assert "redirects are not followed" in ended.err
         assert planted.service.sent == []
 
     def test_no_key_goes_over_plain_http(self, planted: Planted) -> None:
         """No key goes over plain HTTP to another machine."""
-        ended = planted.execute("run", "--service-url", "http://192.0.2.1")
+        ended = planted.call("run", "--service-url", "http://192.0.2.1")
         assert ended.code == 2
         assert "the key in VALS_AUTH_KEY would go unencrypted to http://192.0.2.1" in ended.err
 

@@ -25,7 +25,7 @@ from tests.cli.planted_secrets import (
 class TestOutput:
     def test_json_holds_no_secret(self, planted: Planted) -> None:
         """The JSON object holds no secret."""
-        ended = planted.execute(*planted.run("--json"))
+        ended = planted.call(*planted.run("--json"))
         assert ended.code == 1
         errors = [failure["error"] for failure in ended.json["failures"]]
         assert sorted(error.partition(" <***> <'***'> <")[0] for error in errors) == [
@@ -38,7 +38,7 @@ class TestOutput:
     def test_resume_command_holds_no_secret(self, planted: Planted) -> None:
         """The resume command holds neither key nor user name."""
         planted.ask("answer")
-        ended = planted.execute(*planted.run())
+        ended = planted.call(*planted.run())
         assert ended.code == 0, ended.err
         assert ended.resume_command.endswith(f"run --run-id r1 --service-url {planted.service.url}")
         assert "***" not in ended.resume_command
@@ -74,7 +74,7 @@ class TestOutput:
         planted.project.set_in_class(
             "def load_tasks(self, dataset_file):\n        raise ValueError(echo('refused'))"
         )
-        ended = planted.execute(*planted.run(*as_json))
+        ended = planted.call(*planted.run(*as_json))
         assert ended.code == 2
         assert "refused <***> <" in ended.out + ended.err
 
@@ -122,7 +122,7 @@ class TestOutput:
             (secret, "--option number 1 is not KEY=VALUE"),
             (f"={secret}", "--option number 1 is not KEY=VALUE"),
         ):
-            ended = planted.execute("run", "--option", given)
+            ended = planted.call("run", "--option", given)
             assert ended.code == 2
             assert said in ended.err
 
@@ -143,7 +143,7 @@ class TestOutput:
             ),
             ('    token: SecretStr = SecretStr("")\n', f"    token: {kind}\n{check}"),
         )
-        ended = planted.execute(*planted.run())
+        ended = planted.call(*planted.run())
         assert ended.code == 1
         assert planted.read("run_config.json")["options"] == {}
         assert "ValueError: raised <***>" in ended.out
@@ -154,7 +154,7 @@ class TestOutput:
     def test_refused_endpoint_hides_its_password(self, planted: Planted, endpoint: str) -> None:
         """An endpoint that is refused is named without its password."""
         user = f"{USER}:{PLANTED['--custom-endpoint']}"
-        ended = planted.execute("run", "--custom-endpoint", endpoint.format(user=user))
+        ended = planted.call("run", "--custom-endpoint", endpoint.format(user=user))
         assert ended.code == 2
         assert "is not an http or https URL" in ended.err
 

@@ -23,7 +23,7 @@ class TestAKeyInAPlainOption:
         )
         project.set_in_class("OPTIONS_MODEL = Options")
         key = "sk-4711-abcdefghijklmnop"
-        ended = project.execute("run", "--option", f"token={key}", MODEL_API_KEY=key)
+        ended = project.run("run", "--option", f"token={key}", MODEL_API_KEY=key)
         assert ended.code == 2
         assert "--option token holds a key" in ended.err
         assert "SecretStr" in ended.err
@@ -44,7 +44,7 @@ class TestPlainKeys:
         project.write_tasks([{"id": "t1", "question": f"say {answer}", "answer": answer}])
         flags = ["--custom-api-key", word] if by_flag else []
         environment = {} if by_flag else {"CUSTOM_API_KEY": word}
-        ended = project.execute("run", "--run-id", "r1", *flags, **environment)
+        ended = project.run("run", "--run-id", "r1", *flags, **environment)
         assert ended.code == 0, ended.err
         assert project.read("r1", "t1", "generation.json")["data"] == answer
         assert project.read("r1", "final_score.json")["final_score"] == 1.0
@@ -58,13 +58,13 @@ class TestPlainKeys:
     def test_each_plain_key_is_named(self, project: RunnerProject) -> None:
         """One warning names all keys that are words, with --json on standard error."""
         given = {"CUSTOM_API_KEY": "EMPTY", "BENCHMARK_API_KEY": "anything;none"}
-        ended = project.execute("run", "--run-id", "r1", "--json", **given)
+        ended = project.run("run", "--run-id", "r1", "--json", **given)
         assert ended.json["masked"] == []
         assert "Warning: BENCHMARK_API_KEY, CUSTOM_API_KEY are plain words" in ended.err
 
     def test_real_keys_cause_no_warning(self, project: RunnerProject) -> None:
         """A key that looks like one causes no warning."""
-        ended = project.execute("run", CUSTOM_API_KEY="sk-4711-abcdefghijklmnop")
+        ended = project.run("run", CUSTOM_API_KEY="sk-4711-abcdefghijklmnop")
         assert "Warning" not in ended.out + ended.err
 
 
@@ -77,7 +77,7 @@ class TestMaskedAnswers:
         )
         tasks = [("t1", f"say the key is {key}"), ("t2", "say nothing")]
         project.write_tasks([{"id": i, "question": q, "answer": ""} for i, q in tasks])
-        ended = project.execute("run", "--run-id", "r1", CUSTOM_API_KEY=key)
+        ended = project.run("run", "--run-id", "r1", CUSTOM_API_KEY=key)
         assert ended.code == 0, ended.err
         assert "Warning: a key was masked in the answer of: t1\n" in ended.out
         answer = project.read("r1", "t1", "generation.json")["data"]
@@ -88,7 +88,7 @@ class TestMaskedAnswers:
         assert [line["task_id"] for line in masked] == ["t1"]
         # What is on disk stays as it is, and is not said again.
         flags = ["--run-id", "r1", "--regrade", "--json"]
-        ended = project.execute("evaluate", *flags, CUSTOM_API_KEY=key)
+        ended = project.run("evaluate", *flags, CUSTOM_API_KEY=key)
         assert ended.json["masked"] == []
         assert project.read("r1", "t1", "eval.json")["result"]["graded"] == answer
 
@@ -105,7 +105,7 @@ class TestWordsThatAreNoSecret:
         }
         question = "say postgres 123456789 three generation"
         project.write_tasks([{"id": "t1", "question": question, "answer": ""}])
-        ended = project.execute("run", "--run-id", "r1", **words)
+        ended = project.run("run", "--run-id", "r1", **words)
         assert ended.code == 0, ended.err
         assert project.read("r1", "t1", "generation.json")["data"] == question.removeprefix("say ")
         assert "***" not in ended.out + ended.err
@@ -120,7 +120,7 @@ class TestWordsThatAreNoSecret:
             ]
         )
         for _ in range(2):
-            ended = project.execute("run", "--run-id", "r1", "--json", CUSTOM_API_KEY=word)
+            ended = project.run("run", "--run-id", "r1", "--json", CUSTOM_API_KEY=word)
             assert ended.code == 0, ended.err
             assert ended.json["counts"]["max_turns"] == 1
             assert ended.json["set_aside"] == []
