@@ -58,7 +58,7 @@ UNSET = (
 )
 
 
-#: The number of cases of a sampled test that `nox -s tests` runs.
+#: The number of cases of a sampled test that `nox -s tests` runs, where the mark gives none.
 SAMPLE = 3
 #: The files whose tests share a copy that takes long to make and install.
 WITH_A_COPY = (
@@ -175,12 +175,13 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave all but a few cases, spread evenly, of each sampled test to the full run."""
-    cases: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    cases: defaultdict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.get_closest_marker("sampled"):
-            cases[item.nodeid.partition("[")[0]].append(item)
-    for of_one in cases.values():
-        kept = of_one[:: ceil(len(of_one) / SAMPLE)]
+        if mark := item.get_closest_marker("sampled"):
+            size: int = mark.args[0] if mark.args else SAMPLE
+            cases[item.nodeid.partition("[")[0], size].append(item)
+    for (_, size), of_one in cases.items():
+        kept = of_one[:: ceil(len(of_one) / size)]
         for item in set(of_one).difference(kept):
             item.add_marker(pytest.mark.full)
 

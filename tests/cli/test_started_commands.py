@@ -106,7 +106,7 @@ def test_changed_arguments_do_not_matter(failing: RunnerProject, arguments: str)
     assert command == f"{sys.executable} bench.py run --run-id r1"
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "folder", [b"a folder", b"caf\xe9", b"line\nfeed", "b\u202eidi".encode(), b"it's 100%"]
 )

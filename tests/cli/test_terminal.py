@@ -76,13 +76,13 @@ def test_plain_lines_without_a_terminal(
     assert "done," not in ended.out
 
 
-MANY = 1000
+MANY = 300
 
 
-def test_thousand_tasks_have_a_few_rows(
+def test_many_tasks_have_a_few_rows(
     project: RunnerProject,
 ) -> None:
-    """A thousand parallel tasks have a few rows and leave a clean screen."""
+    """Hundreds of parallel tasks have a few rows and leave a clean screen."""
     project.change_agent(
         ('            case "say":', '            case "say":\n                await all_at_once()'),
         ("def announce", ALL_AT_ONCE.format(count=MANY)),

@@ -217,6 +217,7 @@ class TestArchives:
         (fault,) = release.check_archives(ROOT, built[:1], VERSION)
         assert fault.endswith(f"vals_benchmark_runner-{VERSION}.tar.gz, not {built[0].name}.")
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("name", "content", "fault"),
         [
@@ -235,6 +236,7 @@ class TestArchives:
         doctored = doctored_wheel(wheel, tmp_path, {name: content})
         assert fault in " ".join(release.check_archives(ROOT, [doctored, sdist], VERSION))
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("name", "content", "fault"),
         [
@@ -251,6 +253,7 @@ class TestArchives:
         doctored = doctored_sdist(sdist, tmp_path, {name: content})
         assert release.check_archives(ROOT, [wheel, doctored], VERSION) == [fault]
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("right", "wrong"),
         [

@@ -57,6 +57,7 @@ def check_statically(project: Path, run: Run) -> None:
         run("hadolint", "Dockerfile", cwd=project)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("agent", "source", "docker", "ci"),
     [
@@ -98,6 +99,7 @@ def test_sample_covers_every_choice() -> None:
     assert {name for name in asked if QUESTIONS[name].get("when") is not False} == answered
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
@@ -125,6 +127,7 @@ def test_unusable_answer_is_refused(
     assert not (tmp_path / "my-bench").exists()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [("yes", True), ("True", True), ("no", False), ("off", False), ("0", False)],

@@ -28,6 +28,7 @@ def metadata_of(project: Path) -> dict[str, Any]:
     return tomllib.loads((project / "pyproject.toml").read_text())
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["my-bench", "x", "swe-2-hard", "a1", "benchmark-of-mine"])
 def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Path) -> None:
     """A valid name is taken as it is."""
@@ -36,6 +37,7 @@ def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Pa
     assert list(metadata_of(project)["project"]["scripts"]) == [f"{name}-runner"]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "slug", "class_name"),
     [
@@ -63,6 +65,7 @@ def test_name_is_normalized(
     compile(code, "benchmark.py", "exec")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -95,6 +98,7 @@ def test_invalid_name_is_refused(
     assert not (tmp_path / "folder").exists()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
@@ -143,6 +147,7 @@ def test_name_is_spelled_for_each_place(copy_template: CopyTemplate, tmp_path: P
     assert "MY_BENCH_GENERATION_VERSION=" in (project / "Dockerfile").read_text()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "description",
     [

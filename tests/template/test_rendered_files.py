@@ -79,6 +79,7 @@ def test_docker_and_ci_can_be_left_out(copy_template: CopyTemplate, tmp_path: Pa
         assert "docker" not in (project / page).read_text().lower()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_agent_brings_its_own_dependency(
     agent: str, copy_template: CopyTemplate, tmp_path: Path
@@ -114,6 +115,7 @@ def test_only_the_answers_are_kept(
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_template_does_not_leak(
     agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
@@ -206,6 +208,7 @@ def test_actions_are_pinned_to_commits(project: Path) -> None:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("agent", "name"), [*((agent, "my-bench") for agent in AGENTS), ("baseline", LONGEST_NAME)]
 )

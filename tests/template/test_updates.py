@@ -47,6 +47,7 @@ def assert_no_conflict(project: Path, run: Run) -> None:
     run("git", "grep", "--no-index", "-E", "^(<{7}|>{7}) ", cwd=project, code=1)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("older", [*SYNTHETIC, *released()], ids=lambda older: older.name)
 def test_update_brings_news_and_keeps_edits(
     older: Older, releases: Releases, run: Run, tmp_path: Path
@@ -104,6 +105,7 @@ def a_folder_of_a_monorepo(project: Path, tmp_path: Path, run: Run) -> Path:
     return monorepo / "libs" / "bench"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("place", [another_folder, a_shallow_clone, a_folder_of_a_monorepo])
 def test_update_works_in_any_place(
     place: Callable[[Path, Path, Run], Path], releases: Releases, run: Run, tmp_path: Path

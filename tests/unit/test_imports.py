@@ -171,6 +171,7 @@ def project(tmp_path: Path) -> Path:
 
 
 class TestTheCommandLine:
+    @pytest.mark.sampled
     @pytest.mark.parametrize("arguments", HELP, ids=" ".join)
     def test_help_imports_only_commands_and_typer(
         self, project: Path, arguments: list[str]

@@ -60,6 +60,7 @@ class TestDrift:
         changed = run("git", "diff", "--name-only", cwd=authors).split()
         assert changed == ["tests/test_runner_contract.py"]
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("name", "before"),
         [
@@ -105,6 +106,7 @@ class TestDrift:
         (authors / "data/more.json").write_text("[]\n")
         assert drift_of(authors)["status"] == "ok"
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("old", "new"),
         [
@@ -173,6 +175,7 @@ class TestDrift:
             (authors / name).write_bytes(text.replace(b"\n", b"\r\n"))
         assert drift_of(authors)["status"] == "ok"
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("unsafe", "status"),
         [

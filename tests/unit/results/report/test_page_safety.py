@@ -113,6 +113,7 @@ class TestSafety:
         assert not set(index.text) & set("<>&\u2028\u2029")
         assert IDS[0] in page.table.rows
 
+    @pytest.mark.sampled
     @pytest.mark.parametrize("task_id", IDS)
     def test_no_id_makes_another_kind_of_link(self, page: Parsed, task_id: str) -> None:
         """No task id makes a link of another kind."""
