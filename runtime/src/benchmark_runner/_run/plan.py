@@ -116,14 +116,14 @@ class Planner:
 
     def add(self, task: TaskFiles) -> Reason:
         """Plan one task, and return the reason to do or skip it."""
-        if reason := self._why_generate(task):
+        if reason := self._reason_to_generate(task):
             self.plan.generate.append(task.task_id)
         else:
             reason = Reason.GENERATED if self.skip_eval else self._plan_eval(task)
         self.plan.why.setdefault(reason, []).append(task.task_id)
         return reason
 
-    def _why_generate(self, task: TaskFiles) -> Reason | None:
+    def _reason_to_generate(self, task: TaskFiles) -> Reason | None:
         generation = task.generation
         if generation is None:
             return Reason.UNREADABLE if task.is_unreadable else Reason.NOT_GENERATED
@@ -137,7 +137,7 @@ class Planner:
 
     def _plan_eval(self, task: TaskFiles) -> Reason:
         result = task.evaluation
-        owed = why_eval_is_owed(task) or self.regrade
+        owed = reason_to_evaluate(task) or self.regrade
         if owed is not None or result is None:
             self.plan.evaluate.append(task.task_id)
             return owed or Reason.NOT_GRADED
@@ -147,7 +147,7 @@ class Planner:
         return Reason.GRADED
 
 
-def why_eval_is_owed(task: TaskFiles) -> Reason | None:
+def reason_to_evaluate(task: TaskFiles) -> Reason | None:
     """Return the reason to evaluate: no eval, an error, or another generation; else ``None``."""
     result = task.evaluation
     if result is None:

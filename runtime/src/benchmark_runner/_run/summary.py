@@ -13,7 +13,7 @@ from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.plan import why_eval_is_owed
+from benchmark_runner._run.plan import reason_to_evaluate
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
@@ -167,7 +167,7 @@ class Summariser:
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
             self._add_failure(Phase.EVALUATE, result, task_id)
-        elif result is None or why_eval_is_owed(task):
+        elif result is None or reason_to_evaluate(task):
             summary.without_eval.append(task_id)
         else:
             return self._add_grade(task_id, result)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner._run.plan import Reason, why_eval_is_owed
+from benchmark_runner._run.plan import Reason, reason_to_evaluate
 from benchmark_runner._scores import finite
 from benchmark_runner._spend import known_amount, known_cost, known_count, known_tokens
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -180,7 +180,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         ended_at=with_time_zone(generation.ended_at),
         model=generation.model,
         graded_by=GradedBy.of(result) if graded and result is not None else None,
-        stale_eval=why_eval_is_owed(task) is Reason.OTHER_GENERATION,
+        stale_eval=reason_to_evaluate(task) is Reason.OTHER_GENERATION,
         unreadable=task.has_unreadable_eval,
         log_dir=generation.log_dir,
     )
@@ -196,7 +196,7 @@ def _state_of(task: TaskFiles) -> TaskState:
         return TaskState.FAILED_GRADING
     if ran_out := _RAN_OUT.get(generation.status):
         return ran_out
-    if result is None or why_eval_is_owed(task):
+    if result is None or reason_to_evaluate(task):
         return TaskState.NOT_GRADED
     graded = result.status is EvalStatus.EVALUATED
     return TaskState.SCORED if graded else TaskState.DID_NOT_COMPLETE

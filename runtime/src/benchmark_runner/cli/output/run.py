@@ -69,7 +69,7 @@ def as_json(
     elif request.command == "score" and score is None:
         content["error"] = {
             "type": "IncompleteRun",
-            "message": _why_no_score(outcome, request),
+            "message": _no_score_text(outcome, request),
             "hint": "Complete it with resume_command, or give --force.",
         }
     return content
@@ -139,7 +139,7 @@ def end_lines(
     for path in session.artifacts.set_aside:
         yield f"Set aside, because it could not be read: {short_path(path)}"
     if not request.skip_eval and outcome.score is None:
-        yield _why_no_score(outcome, request)
+        yield _no_score_text(outcome, request)
     yield f"Results  {short_path(session.artifacts.run_dir)}"
     yield f"Resume   {resume_command}"
 
@@ -156,7 +156,7 @@ def _cost_lines(outcome: Outcome, request: RunRequest) -> Iterator[str]:
         yield cost_line(spend)
 
 
-def _why_no_score(outcome: Outcome, request: RunRequest) -> str:
+def _no_score_text(outcome: Outcome, request: RunRequest) -> str:
     missing = missing_text(outcome.overall, errors=True)
     if request.command == "score" and missing:
         return f"No score written: {missing}. --force scores it all the same."

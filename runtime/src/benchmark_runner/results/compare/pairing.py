@@ -74,7 +74,7 @@ def pair(a: Side, b: Side) -> Pairing:
     for task_id in dict.fromkeys([*a.tasks, *b.tasks]):
         in_a, in_b = a.tasks.get(task_id), b.tasks.get(task_id)
         hashes = hashes_a.get(task_id), hashes_b.get(task_id)
-        why = _why_excluded(in_a, in_b, other_content=all(hashes) and hashes[0] != hashes[1])
+        why = _exclusion(in_a, in_b, other_content=all(hashes) and hashes[0] != hashes[1])
         score_a, score_b = in_a and in_a.score, in_b and in_b.score
         if why is not None:
             excluded.setdefault(why, []).append(task_id)
@@ -92,7 +92,7 @@ def pair(a: Side, b: Side) -> Pairing:
     return pairing
 
 
-def _why_excluded(
+def _exclusion(
     a: TaskOutcome | None, b: TaskOutcome | None, *, other_content: bool
 ) -> tuple[ExclusionReason, str | None, str | None] | None:
     """Return the reason, and why there is no score in A and in B; ``None`` if compared."""

@@ -67,7 +67,7 @@ def read_side(view: RunView, listener: TaskListener | None = None) -> Side:
     for row, files in scan.with_files():
         by = row.graded_by and graders.setdefault(row.graded_by, row.graded_by)
         seconds = row.generation_seconds
-        tasks[row.task_id] = TaskOutcome(row.score, _why_unscored(row), by, row.cost, seconds)
+        tasks[row.task_id] = TaskOutcome(row.score, _missing_text(row), by, row.cost, seconds)
         has_cost |= row.cost is not None or row.cost_of_earlier_attempts is not None
         untimed += seconds is None and row.generation_status is not None
         if listener is not None:
@@ -89,7 +89,7 @@ def mean_of_known(values: Iterable[float | None]) -> tuple[float | None, int]:
     return mean(known), len(known)
 
 
-def _why_unscored(row: TaskRow) -> str | None:
+def _missing_text(row: TaskRow) -> str | None:
     if row.score is not None:
         return None
     if row.unreadable:

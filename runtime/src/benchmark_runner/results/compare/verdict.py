@@ -103,10 +103,10 @@ def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
                 f"{lacking} without a score counted as 0"
             )
         case Direction.NOT_SHOWN:
-            return Verdict.NO_DIFFERENCE_SHOWN, _why_not_shown(comparison, effect)
+            return Verdict.NO_DIFFERENCE_SHOWN, _not_shown_text(comparison, effect)
 
 
-def _why_not_shown(comparison: Comparison, effect: Effect) -> str:
+def _not_shown_text(comparison: Comparison, effect: Effect) -> str:
     difference = effect.difference
     if difference.interval is None:
         of_what = "task" if comparison.clusters is None else "cluster"
