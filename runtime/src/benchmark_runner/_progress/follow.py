@@ -5,9 +5,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-
-import typer
 
 from benchmark_runner._progress.display import Display, make_display
 from benchmark_runner._progress.event_reader import EventReader, Logged
@@ -31,7 +28,7 @@ def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
         return None
     display = make_display(mask, quiet=False)
     log.show_on(display)
-    with _exit_on_sigterm(), ExitStack() as stack:
+    with ExitStack() as stack:
         stack.callback(display.__exit__)  # also where a signal comes while it begins
         with _signals_held():  # the first frame is drawn in this thread
             display.__enter__()
@@ -90,17 +87,3 @@ def _signals_held() -> Generator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _exit_on_sigterm() -> Generator[None]:
-    """Exit by an exception at SIGTERM, so that the terminal is left as it was."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise typer.Exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

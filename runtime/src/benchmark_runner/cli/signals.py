@@ -18,6 +18,8 @@ from functools import partial
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
+
 from benchmark_runner._concurrency.author_threads import AuthorPool, watched_threads
 from benchmark_runner._concurrency.child_output import pipes_left_by_children
 from benchmark_runner._concurrency.interruption import forget_signal, note_signal
@@ -29,6 +31,7 @@ from benchmark_runner.cli.process_end import call_within, leave_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Generator, Iterator
+    from types import FrameType
 
     from benchmark_runner._concurrency.run_loop import OnStray
 
@@ -51,6 +54,20 @@ class Interrupted(Exception):  # noqa: N818 (a person asked for it)
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal.Signals(signal_number).name)
         self.exit_code = after_signal(signal_number)
+
+
+@contextmanager
+def exit_on_sigterm() -> Generator[None]:
+    """Exit by an exception at SIGTERM, so that the terminal is left as it was."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise typer.Exit(after_signal(number))
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Watch:

@@ -36,9 +36,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             if follow:
                 from benchmark_runner._progress.follow import SILENCE
                 from benchmark_runner._progress.follow import follow as follow_log
+                from benchmark_runner.cli.signals import exit_on_sigterm
 
-                mask = inspection.redactor.clean_text
-                ended = follow_log(view.artifacts.events_path, mask)
+                with exit_on_sigterm():
+                    ended = follow_log(view.artifacts.events_path, inspection.redactor.clean_text)
                 if ended is None:
                     note(f"Nobody is working on run {run_id}.")
                 elif not ended:
