@@ -66,7 +66,7 @@ class TestInWords:
             "           95 % interval -1.037 to -0.4626 (Student's t)",
             "Passed     3 in both, 0 in neither, 9 in A only, 0 in B only",
             "           exact McNemar test: p = 0.0039",
-            "Lost       9: t3, t4, t5, t6, t7 and 4 more",
+            "Lost       9: t3, t4, t5, t6, t7, …",
             "Power      a true difference of 0.37 would show in 80 of 100 such comparisons; a",
             "           smaller one less often",
             "Note       the interval is rough with only 12 tasks",
@@ -87,7 +87,7 @@ class TestInWords:
         start = lines.index("Tasks      40 compared, 11 left out")
         assert lines[start + 1 : start + 6] == [
             "           1 only in A: gone",
-            "           7 only in B: t50, t51, t52, t53, t54 and 2 more",
+            "           7 only in B: t50, t51, t52, t53, t54, …",
             "           1 no score in A (failed in generation): y",
             "           1 no score in B (failed in grading): x",
             "           1 no score in A nor B (A not generated yet, B failed in generation):",

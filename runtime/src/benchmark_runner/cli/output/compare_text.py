@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pydantic import JsonValue
 
 from benchmark_runner._stats.paired_difference import PairedDifference
-from benchmark_runner._text import dollars, duration, in_one_line, plural
+from benchmark_runner._text import dollars, duration, in_one_line, plural, some_ids
 from benchmark_runner.cli.output.compare import ComparisonResult
 from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import Comparison, Effect
@@ -14,7 +14,6 @@ from benchmark_runner.results.compare.pairing import Exclusion
 from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
 from benchmark_runner.results.phrases import score_is_mean
 
-_SHOWN_IDS = 5
 _WAY_OUT = "Way out"
 #: Where texts begin; a label stands before them.
 _INDENT = 11
@@ -109,7 +108,7 @@ def _tasks_entries(comparison: Comparison) -> Iterator[_Entry]:
     left_out = f"{pairing.left_out or 'none'} left out"
     yield "Tasks", f"{len(pairing.a)} compared, {left_out}"
     for excluded in pairing.excluded:
-        ids = _ids_text(excluded.task_ids)
+        ids = some_ids(excluded.task_ids)
         text = f"{len(excluded.task_ids)} {excluded.because}{_states_text(excluded)}: {ids}"
         yield "", text
 
@@ -137,8 +136,8 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
         yield "", f"exact McNemar test: p = {counted.p_value:.2g}{alone}"
     for label, task_ids in (("Gained", comparison.higher), ("Lost", comparison.lower)):
         if task_ids:
-            named = [_change_text(comparison, task_id) for task_id in task_ids[:_SHOWN_IDS]]
-            yield label, f"{len(task_ids)}: {_ids_text(named, len(task_ids))}"
+            named = [_change_text(comparison, task_id) for task_id in task_ids]
+            yield label, f"{len(task_ids)}: {some_ids(named)}"
     if effect.detectable is not None:
         shown = f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such"
         yield "Power", f"{shown} comparisons; a smaller one less often"
@@ -180,17 +179,11 @@ def _verdict_entries(result: ComparisonResult) -> Iterator[_Entry]:
         return
     yield "Verdict", f"{word}:"
     for finding in judgement.obstacles:
-        named = f": {_ids_text(finding.task_ids)}" if finding.task_ids else ""
+        named = f": {some_ids(finding.task_ids)}" if finding.task_ids else ""
         yield "", f"- {in_one_line(finding.text)}{named}"
     for way_out in dict.fromkeys(ways_out.get(each.about) for each in judgement.obstacles):
         if way_out is not None:
             yield _WAY_OUT, way_out
-
-
-def _ids_text(ids: Sequence[str], count: int | None = None) -> str:
-    """Return some ids and the number of others; ``count`` if ``ids`` are not all."""
-    more = (len(ids) if count is None else count) - _SHOWN_IDS
-    return f"{', '.join(ids[:_SHOWN_IDS])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _setting(value: JsonValue) -> str:
