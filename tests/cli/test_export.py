@@ -222,7 +222,7 @@ class TestErrors:
         ended = project.run("export", "r1", "--output", "results")
 
         assert ended.code == 2
-        assert "is there, and is no file" in ended.err
+        assert "exists and is not a file" in ended.err
 
     def test_an_unknown_format_is_refused(self, project: RunnerProject) -> None:
         """An unknown format is refused."""

@@ -39,6 +39,14 @@ def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
     return named
 
 
+def check_output(file: Path, named: str, hint: str) -> None:
+    """Check that a file can be written at the place that ``named`` says."""
+    if not file.parent.is_dir():
+        raise UsageError(f"{named}: there is no folder {file.parent}", hint="Make it first.")
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{named}: exists and is not a file", hint=hint)
+
+
 def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     """Refuse values that make no sense, and flags that contradict each other.
 

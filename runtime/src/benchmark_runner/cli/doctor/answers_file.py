@@ -48,7 +48,7 @@ def read_answers(root: Path) -> Answers:
     except FileNotFoundError:
         raise AnswersError(f"{ANSWERS_FILE} is missing") from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise AnswersError(f"{ANSWERS_FILE} can't be read: {reason}") from None
 
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from benchmark_runner._text import json_text, printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.errors import UsageError
+from benchmark_runner.cli.validation import check_output
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
 from benchmark_runner.results.task_row import TaskRow, row_as_json
@@ -29,15 +29,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @contextmanager
 def file_for_rows(output: Path) -> Generator[Write]:
     """Open a file for rows, which appears whole at the end, or not at all."""
-    if not output.parent.is_dir():
-        raise UsageError(
-            f"--output {output}: there is no folder {output.parent}", hint="Make it first."
-        )
-    if output.exists() and not output.is_file():
-        raise UsageError(
-            f"--output {output}: is there, and is no file",
-            hint="Give the name of a file, or leave it out for standard output.",
-        )
+    hint = "Give the name of a file, or leave it out for standard output."
+    check_output(output, f"--output {output}", hint)
     with open_atomically(output) as file:
         yield file.write
 

@@ -9,6 +9,7 @@ from benchmark_runner._text import plural, printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.cli.inspection import Inspection
+from benchmark_runner.cli.validation import check_output
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.compare.effect import Comparison
 from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
@@ -140,17 +141,13 @@ def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
 def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | None) -> Path:
     if output is None:
         file = _default_file(inspection.results_dir, run_ids)
-        what, hint = str(file), "Give another place with --output FILE."
-    else:
-        file = Path(os.path.abspath(output))  # noqa: PTH100 (which keeps "..")
-        what, hint = f"--output {output}", "Give the name of a file."
-        if file.suffix.lower() not in _SUFFIXES:
-            raise UsageError(f"{what}: a report is HTML", hint="Give a name that ends in .html.")
-        if not file.parent.is_dir():
-            raise UsageError(f"{what}: there is no folder {output.parent}", hint="Make it first.")
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{what}: exists and is not a file", hint=hint)
-    return file
+        check_output(file, str(file), "Give another place with --output FILE.")
+        return file
+    named = f"--output {output}"
+    if output.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"{named}: a report is HTML", hint="Give a name that ends in .html.")
+    check_output(output, named, "Give the name of a file.")
+    return Path(os.path.abspath(output))  # noqa: PTH100 (which keeps "..")
 
 
 def _default_file(results_dir: Path, run_ids: Sequence[str]) -> Path:
