@@ -56,6 +56,12 @@ def parse_model(model: type[ModelT], content: bytes) -> ModelT:
         return model.model_validate_json(valid)
 
 
+def problems_of(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Yield the place and the message of each problem; the place of the whole is empty."""
+    for problem in error.errors(include_url=False, include_input=False):
+        yield ".".join(map(str, problem["loc"])), problem["msg"]
+
+
 def _valid(content: bytes | bytearray) -> bytes:
     return _ESCAPES.sub(_without_half, content.removeprefix(_BOM))
 

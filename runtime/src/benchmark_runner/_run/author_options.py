@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError
 
+from benchmark_runner._json import problems_of
 from benchmark_runner._redaction import Redactor, without_user_info
 from benchmark_runner._secrets import keys_in, looks_like_a_key
 from benchmark_runner.errors import UsageError
@@ -43,17 +44,16 @@ def parse_options(model: type[BaseModel], options: Mapping[str, str]) -> BaseMod
     Raises:
         UsageError: one is unknown or missing, or the model refuses it.
     """
-    known = ", ".join(model.model_fields) or "none: the runner sets no OPTIONS_MODEL"
-    hint = f"Known options: {known}."
+    known = ", ".join(model.model_fields)
+    hint = (
+        f"Known options: {known}." if known else "This runner has none: it sets no OPTIONS_MODEL."
+    )
     if unknown := [name for name in options if name not in model.model_fields]:
         raise UsageError(f"--option {unknown[0]}: unknown option", hint=hint)
     try:
         return model.model_validate(options)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-            for detail in error.errors(include_url=False, include_input=False)
-        )
+        reasons = "; ".join(f"{field}: {message}" for field, message in problems_of(error))
         # The author's own validators may repeat the value.
         redactor = Redactor([options[name] for name in _secret_fields(model) & {*options}])
         raise UsageError(f"--option {redactor.clean_text(reasons)}", hint=hint) from None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
+from benchmark_runner._json import problems_of
 from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import Task
@@ -74,8 +75,7 @@ def _own_task(task: Task, number: int) -> Task:
     try:
         checked = Task.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        problem = f"field {first['loc'][0]}: {first['msg']}"
+        problem = "field {}: {}".format(*next(problems_of(error)))
     else:
         if checked.timeout is None or not math.isnan(checked.timeout):
             vars(own).update({name: getattr(checked, name) for name in found})

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
-from benchmark_runner._json import INDENTED, fill, json_file, parse_model
+from benchmark_runner._json import INDENTED, fill, json_file, parse_model, problems_of
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -205,9 +205,9 @@ def load_run_config(artifacts: RunArtifacts) -> RunConfig | None:
         if not artifacts.has_generations():
             artifacts.set_file_aside(path)
             return None
-        first = error.errors(include_url=False, include_input=False)[0]
+        _, problem = next(problems_of(error))
         raise ArtifactError(
-            f"{path}: can't be read: its content is damaged ({first['msg']})",
+            f"{path}: can't be read: its content is damaged ({problem})",
             hint="Restore the file, or use another --run-id for a new run.",
         ) from None
     if (

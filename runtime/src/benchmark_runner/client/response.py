@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import httpx
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from benchmark_runner._json import read_json
+from benchmark_runner._json import problems_of, read_json
 from benchmark_runner._scores import is_finite
 
 __all__ = ["ACCEPTED_ENCODING", "Answer", "UnreadableError", "read_answer"]
@@ -74,10 +74,8 @@ class Answer:
         try:
             return model.model_validate(document)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(map(str, first["loc"]))
-            problem = f"field {field}: {first['msg']}" if field else first["msg"]
-            raise UnreadableError(problem) from None
+            field, message = next(problems_of(error))
+            raise UnreadableError(f"field {field}: {message}" if field else message) from None
 
 
 async def read_answer(response: httpx.Response, most: int) -> Answer:

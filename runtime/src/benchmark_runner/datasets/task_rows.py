@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue, ValidationError
 
+from benchmark_runner._json import problems_of
 from benchmark_runner._text import plural
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import Task
@@ -41,9 +42,10 @@ def build_tasks(
             tasks.append(model.model_validate(visible))
         except ValidationError as error:
             label = repr(row["id"]) if "id" in row else f"number {position + 1}"
-            for problem in error.errors(include_url=False, include_input=False):
-                field = ".".join(map(str, problem["loc"])) or "(task)"
-                problems.append(f"task {label}, field {field}: {problem['msg']}")
+            problems += (
+                f"task {label}, field {field or '(task)'}: {message}"
+                for field, message in problems_of(error)
+            )
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS])
         fields = plural(len(problems), "field")
