@@ -50,6 +50,19 @@ class TestAnswers:
         assert file.read_text() == whole
 
     @pytest.mark.parametrize(
+        ("source", "status"), [("clone", "fault"), ("../clone", "ok"), ("gh:a/clone", "ok")]
+    )
+    def test_relative_source_has_to_be_there(
+        self, healthy: RunnerProject, source: str, status: str
+    ) -> None:
+        """A template's path that is relative to another folder is a problem: no update finds it."""
+        (healthy.root.parent / "clone").mkdir()
+        write_answers(healthy, _src_path=source)
+        found = offline(healthy)["answers"]
+        assert found["status"] == status
+        assert (found["remedy"] is not None) == (status == "fault")
+
+    @pytest.mark.parametrize(
         ("source", "end"),
         [
             ("", "index --data benchmark_name=sample --vcs-ref v0.1 {public}"),

@@ -73,7 +73,18 @@ async def check_answers(root: Path) -> Finding:
             return fault(str(error), advice=advice, command=_copy_command(root))
         command = in_project(root, ["git", "checkout", "HEAD", "--", ANSWERS_FILE])
         return fault(str(error), advice="Restore the committed file.", command=command)
-    return ok(f"made from {_address(answers['_src_path'])} at {answers['_commit']}")
+    source = answers["_src_path"]
+    if _is_of_another_folder(source, root):
+        message = f"made from {source}, a path that an update can't find from here"
+        advice = f"Write the absolute path into {ANSWERS_FILE}, as _src_path."
+        return fault(message, advice=advice)
+    return ok(f"made from {_address(source)} at {answers['_commit']}")
+
+
+def _is_of_another_folder(source: str, root: Path) -> bool:
+    """Return True if the source is a path relative to the folder that copier was called in."""
+    relative = ":" not in source and not Path(source).expanduser().is_absolute()
+    return relative and not (root / source).is_dir()
 
 
 def _parse(text: str) -> Answers:
