@@ -265,7 +265,7 @@ class TestTasks:
         assert opened["texts"] == {
             "Question": ("What is half?", 0, ""),
             "Answer": ("It is half.", 0, ""),
-            "Grade": ('{\n  "pass_percentage": 0.5\n}', 0, ""),
+            "Result": ('{\n  "pass_percentage": 0.5\n}', 0, ""),
         }
         assert opened["facts"]["Evaluated by"] == "local (legacy API, version e1)"
         assert opened["facts"]["Took"] == "5 s generating, 500 ms evaluating"

@@ -21,7 +21,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
-        """Show one task: question, answer, grade, error, earlier attempts, logs.
+        """Show one task: question, answer, result, error, attempts, logs.
 
         Texts are shown whole and are not paged: pipe them into less to page.
         """

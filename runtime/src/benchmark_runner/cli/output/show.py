@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._spend import known_amount, known_cost
-from benchmark_runner._text import in_one_line
+from benchmark_runner._text import duration, in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
@@ -65,7 +65,7 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     texts = {
         "Question": generation.question if generation else None,
         "Answer": generation.data if generation else None,
-        "Grade": pretty_json(details.task.result_text),
+        "Result": pretty_json(details.task.result_text),
     }
     for name, text in texts.items():
         yield ""
@@ -132,7 +132,7 @@ def _facts(details: TaskDetails) -> dict[str, str]:
         "turns": "" if row.total_turns is None else str(row.total_turns),
         "tokens": token_text(tokens_of(row)),
         "cost": cost_text(row),
-        "took": ", ".join(f"{n:.1f} s {what}" for what, n in seconds.items() if n is not None),
+        "took": ", ".join(f"{duration(n)} {what}" for what, n in seconds.items() if n is not None),
         "started": f"{row.started_at:%Y-%m-%d %H:%M:%S %Z}" if row.started_at else "",
         "ended": f"{row.ended_at:%Y-%m-%d %H:%M:%S %Z}" if row.ended_at else "",
         "evals": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
@@ -150,6 +150,6 @@ def _earlier(details: TaskDetails) -> Iterator[tuple[int, GenerationResult]]:
 
 def _outcome(earlier: GenerationResult) -> str:
     seconds = known_amount(earlier.duration)
-    took = "" if seconds is None else f" after {seconds:.1f} s"
+    took = "" if seconds is None else f" after {duration(seconds)}"
     error = f": {in_one_line(earlier.error)}" if earlier.error else ""
     return f"{earlier.status.replace('_', ' ')}{took}{error}"

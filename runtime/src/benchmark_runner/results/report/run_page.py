@@ -95,7 +95,7 @@ def _entry(
         "Error": row.error,
         "Question": question,
         "Answer": generation.data if generation else None,
-        "Grade": phrases.pretty_json(task.result_text),
+        "Result": phrases.pretty_json(task.result_text),
     }
     folder = view.artifacts.task_dir(row.task_id)
     folders = {"Logs": view.artifacts.agent_logs_dir(row.task_id), "Files": folder}
@@ -134,7 +134,7 @@ def _facts(row: TaskRow) -> dict[str, str]:
         "Evaluated by": str(row.graded_by) if row.graded_by else "",
         "Failure": phrases.failure_text(row.kind, row.retryable),
         "What to do": row.hint or "",
-        "Grade on disk": "that of another generation, which counts for nothing"
+        "Result on disk": "that of another generation, which counts for nothing"
         if row.stale_eval
         else "",
         "Can't be read": "one of its files" if row.unreadable else "",
