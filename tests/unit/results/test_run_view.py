@@ -233,7 +233,7 @@ class TestOneTask:
             results.view().task_files("letter-1")
 
         assert caught.value.hint == (
-            "Did you mean letters-1 or letters-2? It has 3 tasks: letters-1, letters-2, sums-1."
+            "Did you mean letters-1 or letters-2? It has 3 tasks (letters-1, letters-2, sums-1)."
         )
 
 

@@ -28,7 +28,7 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session, new_config, resumed_config
 from benchmark_runner._run.task_content import task_hash
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
-from benchmark_runner._text import plural, some_ids
+from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
@@ -209,7 +209,8 @@ def _choose_tasks(frozen_ids: Sequence[str], named: Sequence[str]) -> Sequence[s
     if unknown := [task_id for task_id in named if task_id not in known]:
         raise UsageError(
             f"{plural(len(unknown), 'unknown task id')}: {some_ids(unknown)}",
-            hint=f"The run has {plural(len(frozen_ids), 'task')}: {some_ids(frozen_ids)}.",
+            hint=f"{did_you_mean(unknown[0], frozen_ids)}"
+            f"The run has {plural(len(frozen_ids), 'task')} ({some_ids(frozen_ids)}).",
         )
     wanted = set(named)
     return [task_id for task_id in frozen_ids if task_id in wanted]

@@ -130,7 +130,7 @@ class RunView:
             near = did_you_mean(task_id, tasks)
             raise UsageError(
                 f"run {self.run_id!r} has no task {task_id!r}",
-                hint=f"{near}It has {plural(len(tasks), 'task')}: {some_ids(tasks)}.",
+                hint=f"{near}It has {plural(len(tasks), 'task')} ({some_ids(tasks)}).",
             )
         return TaskFiles(self.artifacts, task_id)
 
