@@ -74,7 +74,10 @@ class RunRequest:
         "--dataset-name", "N", "Use this dataset of the benchmark service.", Part.IDENTITY
     )
     problem: Path | None = flag(
-        "--problem", "PATH", "File with the question of the one TASK_ID.", Part.IDENTITY
+        "--problem",
+        "PATH",
+        "File with the question, or with the task as a JSON object, of the one TASK_ID.",
+        Part.IDENTITY,
     )
     task_file: Path | None = flag(
         "--task-file", "F", "File with the ids of the tasks to run, one per line.", Part.INVOCATION

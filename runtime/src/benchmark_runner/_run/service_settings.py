@@ -44,7 +44,7 @@ class ServiceSettings:
     )
     # Judges are slow: several minutes per evaluation are normal.
     eval_timeout: float = _service_flag(
-        "--eval-timeout", "SECONDS", "Time limit of one request to evaluate.", default=300.0
+        "--eval-timeout", "SECONDS", "Time limit of one request to evaluate.", default=300
     )
     service_attempts: int = _service_flag(
         "--service-attempts",
@@ -57,7 +57,7 @@ class ServiceSettings:
         "--service-retry-time",
         "SECONDS",
         "Time for the retries of a request to the service.",
-        default=300.0,
+        default=300,
         minimum=0,
     )
     allow_insecure_http: bool = switch(

@@ -17,7 +17,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def run(request: RunRequest, service: ServiceSettings) -> None:
         """Generate answers, evaluate them, and compute the score.
 
-        Finished tasks are never redone: the same command resumes a run.
+        Finished tasks are never redone: with the same --run-id, it resumes the run.
         """
         carry_out_request(settings, request, service)
 
