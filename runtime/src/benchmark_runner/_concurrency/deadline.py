@@ -23,9 +23,10 @@ class DeadlineExceeded(Exception):  # noqa: N818 (an outcome, not an error)
         self.wait = wait
 
 
-class CancelledWithResult(Exception):  # noqa: N818 (an outcome, not an error)
+class CancelledWithResult(asyncio.CancelledError):
     """The call returned although its caller was cancelled.
 
+    For a caller without a use for the result, it is a cancellation as any other.
     ``is_late`` is True if a signal had come before: the result may be that of a child process
     which died of the same signal.
     """

@@ -1,12 +1,11 @@
 """The evaluation of one generation: call the service, and save the result."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
-from benchmark_runner._concurrency.deadline import CancelledWithResult, DeadlineExceeded
+from benchmark_runner._concurrency.deadline import DeadlineExceeded
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
@@ -66,10 +65,7 @@ class EvaluationStep(Step):
     async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         evaluate = self.session.runner.evaluate
         call = partial(evaluate, task_id, generation)
-        try:
-            result, error = await self.call(task_id, evaluate, call, self.deadline)
-        except CancelledWithResult:
-            raise asyncio.CancelledError from None
+        result, error = await self.call(task_id, evaluate, call, self.deadline)
         match error:
             case None:
                 return _check(task_id, result)

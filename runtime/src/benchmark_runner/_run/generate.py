@@ -61,7 +61,7 @@ class GenerationStep(Step):
             result = await self._generate(task_id, task, log_dir)
         except CancelledWithResult as error:
             if not isinstance(error.result, GenerationResult):
-                raise asyncio.CancelledError from None
+                raise
             result, cancelled = await self._checked(task_id, error.result), error
         text = valid_text(result.data)
         answer = artifacts.redactor.clean_text(text)

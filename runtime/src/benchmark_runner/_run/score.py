@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
 
 from benchmark_runner._concurrency.deadline import (
-    CancelledWithResult,
     DeadlineExceeded,
     call_within,
 )
@@ -148,8 +146,6 @@ async def _call_score(
         scored = cast("object", await call_within(runner.score, call, deadline))
     except BenchmarkRunnerError:
         raise
-    except CancelledWithResult:
-        raise asyncio.CancelledError from None
     except DeadlineExceeded:
         raise RunnerDefinitionError(
             f"score() did not end within {deadline:g} s", hint="Give a longer --eval-timeout."

@@ -38,10 +38,8 @@ class Step:
             return await call_within(
                 method, call, seconds, not_counted, task_id=task_id, log_dir=log_dir
             ), None
-        except CancelledWithResult:
-            raise
         except asyncio.CancelledError as error:
-            if is_cancelled():
+            if is_cancelled() or isinstance(error, CancelledWithResult):
                 raise
             return None, error  # the author's code cancelled itself
         except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmark_runner._concurrency.deadline import CancelledWithResult, call_within
+from benchmark_runner._concurrency.deadline import call_within
 from benchmark_runner._json import RepeatedKeyError, parse_strictly
 from benchmark_runner._run.identity import check_same_source
 from benchmark_runner._run.task_content import own_tasks
@@ -168,8 +167,6 @@ async def call_load_tasks(runner: BenchmarkRunner, dataset_file: str | None) -> 
         loaded = cast("object", await call_within(runner.load_tasks, call, None))
     except BenchmarkRunnerError:
         raise
-    except CancelledWithResult:
-        raise asyncio.CancelledError from None
     except Exception as error:
         raise RunnerDefinitionError(
             f"load_tasks() failed: {describe(error)} ({place_of(error)})",
