@@ -37,9 +37,12 @@ def main() -> None:
 
 
 async def _with_httpx(asked: argparse.Namespace) -> float:
-    from benchmark_runner.client.transport import AiohttpClient
+    import httpx
 
-    async with AiohttpClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+    from benchmark_runner.client.transport import AiohttpTransport
+
+    transport = AiohttpTransport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
 
         async def post(path: str, content: dict[str, str]) -> object:
             response = await client.post(asked.url + path, json=content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 import httpx
@@ -28,8 +26,6 @@ from tests.unit.client.scripted_server import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from starlette.types import Receive, Send
 
     from tests.unit.client.scripted_server import Answer
 
@@ -99,22 +95,6 @@ class TestTimeLimits:
             await client.evaluate(v1_request())
             await client.final_score({"t1": None})
         assert limits == [{"connect": 10.0, "read": None, "write": None, "pool": None}] * 3
-
-    async def test_slow_result_is_waited_for(self, script: Script, url: str) -> None:
-        """A slow result is waited for longer than the HTTP library would."""
-
-        async def slow(receive: Receive, send: Send) -> None:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            for part in (b'{"pass_percent', b'age": 1.0}'):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(receive(), 0.2)
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-
-        script.answer(slow)
-        async with BenchmarkServiceClient(url, retry=RetryPolicy(attempts=1)) as client:
-            client._http._http.timeout = httpx.Timeout(0.1)
-            assert await grade(client) == GRADE
 
 
 class TestSlowEvaluations:

@@ -13,12 +13,14 @@ from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import ArtifactError, RejectedRequestError
 from benchmark_runner.schemas import EvaluateResponseRequest, FinalScoreRequest, V1EvaluateRequest
 
-__all__ = ["Call", "Service", "post", "query", "task_list_path", "verify_paths"]
+__all__ = ["PART", "Call", "Service", "post", "query", "task_list_path", "verify_paths"]
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
 #: Bytes of a request that are kept in memory; a larger one is sent from a file.
 _IN_MEMORY = 16 * 1024**2
+#: A larger body is sent in parts of this many bytes, so that others have their turn in between.
+PART = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,20 @@ import base64
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import aiohttp
 import httpx
 from aiohttp.connector import Connection
 from yarl import URL
 
-_Certificate = str | tuple[str, str] | tuple[str, str, str]
+from benchmark_runner.client.call import PART
 
 #: Seconds after which an unused connection is closed: before the 5 s after which many a server
 #: closes it, as a request that is on its way by then is lost.
 _KEEP_ALIVE = 4.0
 #: The most bytes of a header that are read, as of httpx; aiohttp by itself reads 8,190.
 _LONGEST_HEADER = 100 * 1024
-#: A larger body is sent in parts of this size, so that others have their turn in between.
-PART = 256 * 1024
 #: The errors of httpx for those of aiohttp, the most specific first, with their messages.
 _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout, "no connection in time"),
@@ -39,7 +37,7 @@ _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ..
 )
 
 
-__all__ = ["PART", "AiohttpClient", "AiohttpTransport"]
+__all__ = ["AiohttpTransport"]
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -115,42 +113,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
-
-
-class AiohttpClient(httpx.AsyncClient):
-    """A client of httpx, proxies of the environment included, over aiohttp's connections."""
-
-    async def exchange(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return the answer, its body not read yet.
-
-        It is ``send(request, stream=True)`` without authentication, redirects, cookies, hooks
-        and logging, which cost as much as the exchange itself and are not used here.
-        """
-        response = await self._transport_for_url(request.url).handle_async_request(request)
-        response.request = request
-        return response
-
-    def _init_transport(
-        self,
-        verify: ssl.SSLContext | str | bool = True,
-        cert: _Certificate | None = None,
-        trust_env: bool = True,
-        *_: Any,
-        transport: httpx.AsyncBaseTransport | None = None,
-        **__: Any,
-    ) -> httpx.AsyncBaseTransport:
-        return transport or AiohttpTransport(httpx.create_ssl_context(verify, cert, trust_env))
-
-    def _init_proxy_transport(
-        self,
-        proxy: httpx.Proxy,
-        verify: ssl.SSLContext | str | bool = True,
-        cert: _Certificate | None = None,
-        trust_env: bool = True,
-        *_: Any,
-        **__: Any,
-    ) -> httpx.AsyncBaseTransport:
-        return AiohttpTransport(httpx.create_ssl_context(verify, cert, trust_env), proxy)
 
 
 class _Answer(aiohttp.ClientResponse):

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from cryptography import x509
 
-from benchmark_runner.client.transport import AiohttpClient
 from tests.unit.client.transport.certificates import Certificate, certify
+from tests.unit.client.transport.clients import AiohttpClient
 
 if TYPE_CHECKING:
     from tests.unit.client.transport.servers import Client

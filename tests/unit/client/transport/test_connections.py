@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.client.transport import AiohttpClient
+from tests.unit.client.transport.clients import AiohttpClient
 from tests.unit.client.transport.servers import (
     LARGE,
     OK,

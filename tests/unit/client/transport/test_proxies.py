@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from benchmark_runner.client.transport import AiohttpClient
 from tests.unit.client.transport.certificates import Certificate
+from tests.unit.client.transport.clients import AiohttpClient
 from tests.unit.client.transport.servers import (
     basic,
     free_port,
