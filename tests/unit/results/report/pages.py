@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._text import printable
 from benchmark_runner.results.report.run_figures import Grouping
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
@@ -28,7 +27,7 @@ COMMANDS = {"Resume this run": "uv run my-bench-runner run --run-id r1"}
 
 
 def texts(*secrets: str) -> SafeText:
-    return SafeText(Redactor(secrets), printable)
+    return SafeText(Redactor(secrets))
 
 
 def write_page(

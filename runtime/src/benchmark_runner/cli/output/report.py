@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark_runner._text import plural, printable
+from benchmark_runner._text import plural
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.cli.inspection import Inspection
@@ -47,7 +47,7 @@ def write_report(
     views = [inspection.open(run_id) for run_id in run_ids]
     file = _file_for(inspection, run_ids, output)
     groupings = [_grouping(inspection, view, by) for view in views]
-    texts = SafeText(inspection.redactor, printable)
+    texts = SafeText(inspection.redactor)
     listing = ("export", inspection.commands.inspect("export", run_ids[0]))
     comparisons: Sequence[Comparison] = ()
     if len(views) == 1:

@@ -1,11 +1,10 @@
 """Text of models, services and datasets, made safe for a page: masked, and all of it visible."""
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._text import INVISIBLE, number_of
+from benchmark_runner._text import INVISIBLE, number_of, printable
 
 __all__ = ["Cut", "SafeText", "visible"]
 
@@ -27,23 +26,17 @@ class Cut(NamedTuple):
 
 
 class SafeText:
-    """Makes texts safe for the page.
+    """Makes texts safe for the page, with the secrets that ``redactor`` knows masked."""
 
-    Args:
-        redactor: Masks secrets.
-        without_escapes: Removes terminal escapes, behind which a secret may hide.
-    """
-
-    def __init__(self, redactor: Redactor, without_escapes: Callable[[str], str]) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._without_escapes = without_escapes
 
     def shown(self, text: str) -> str:
         """Return ``text`` with secrets masked, and each invisible character as a visible one."""
         masked = self._redactor.clean_text(text)
         if masked.isprintable():
             return masked
-        bare = self._without_escapes(masked)
+        bare = printable(masked)  # a terminal escape may hide a secret
         if (cleaned := self._redactor.clean_text(bare)) != bare:
             masked = cleaned
         return visible(masked)
