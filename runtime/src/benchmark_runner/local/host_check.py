@@ -29,8 +29,8 @@ class HostCheck:
             self._names |= {socket.gethostname().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
-        headers: list[tuple[bytes, bytes]] = scope["headers"] if scope["type"] == "http" else []
+        """Serve one HTTP request; the server passes on nothing else."""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
         named = [
             _without_port(value.decode("latin-1")) for name, value in headers if name == b"host"
         ]
