@@ -233,7 +233,8 @@ async def test_key_for_v1_stops_a_legacy_runner(service: ScriptedService, connec
     with pytest.raises(PermissionDeniedError) as caught:
         await check_service(connect(), "t1", "validation", "legacy")
 
-    assert 'EVALUATION_API = "v1"' in (caught.value.hint or "")
+    hint = 'The key reaches only /v1. Set EVALUATION_API = "v1" in runner/benchmark.py.'
+    assert caught.value.hint == hint
     await check_service(connect(), "t1", "validation", "v1")
 
 

@@ -90,9 +90,10 @@ class TestSuccess:
         with pytest.raises(UnreadableError, match="ends in the middle"):
             await read_answer(response(Body(packed), **GZIP), 100)
 
-    async def test_zip_bomb_is_not_decompressed(self) -> None:
+    @pytest.mark.parametrize("before", [0, MIB + 1], ids=["at once", "in a later member"])
+    async def test_zip_bomb_is_not_decompressed(self, before: int) -> None:
         """A body that swells is not decompressed beyond the limit."""
-        packed = gzip.compress(b" " * (128 * MIB))
+        packed = gzip.compress(b" " * before) + gzip.compress(b" " * (128 * MIB))
         tracemalloc.start()
         try:
             with pytest.raises(UnreadableError, match="it is larger than 1 MiB"):
