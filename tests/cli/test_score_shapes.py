@@ -63,6 +63,28 @@ def test_score_is_true_whatever_is_read(
     assert written["score_api"] == api
 
 
+@pytest.mark.parametrize(
+    ("wrong", "score", "shape"),
+    [({"t3"}, 5 / 6, "result"), ({task["id"] for task in TASKS}, 0, "envelope")],
+    ids=["one", "all"],
+)
+def test_zero_of_unknown_scores_is_checked(
+    project: RunnerProject,
+    summing: SummingService,
+    run: Callable[..., Ended],
+    wrong: set[str],
+    score: float,
+    shape: str,
+) -> None:
+    """A 0 that no task's own score confirms is taken if the other shape has no score, either."""
+    summing.mode, summing.wrong = "custom", wrong
+    assert run().code == 0
+    written = project.read("r1", "final_score.json")
+    assert written["final_score"] == pytest.approx(score)
+    assert written["score_submission"] == shape
+    assert len(summing.submitted) == 2
+
+
 def test_envelopes_that_agree_are_sent_once(
     project: RunnerProject, summing: SummingService, run: Callable[..., Ended]
 ) -> None:

@@ -63,6 +63,10 @@ class Grades:
             return f"the score is {final_score:.4g}, of none of the {count} evaluated task(s)"
         return None
 
+    def leave_open(self, final_score: float) -> bool:
+        """Return True if a score may be a false 0, as the scores of some tasks are unknown."""
+        return final_score == 0 and len(self.scores) < len(self.task_ids)
+
 
 def grades_of(
     evals: Sequence[EvalResult], task_score: Callable[[JsonValue], float | None]
@@ -121,8 +125,12 @@ class ScoreRequest:
                     raise
                 answers[shape] = error
             else:
-                if self._contradiction(response) is None:
+                is_open = self.grades.leave_open(response.final_score)
+                if self._contradiction(response) is None and not is_open:
                     return self._score(shape, response)
+        for shape, answer in answers.items():  # a 0 that is 0, or an error, in the other shape
+            if not isinstance(answer, ServiceError) and self._contradiction(answer) is None:
+                return self._score(shape, answer)
         last = answers[shapes[-1]]
         if isinstance(last, ServiceError) and isinstance(answers[shapes[0]], ServiceError):
             raise last
