@@ -33,6 +33,11 @@ CIRCULAR["me"] = CIRCULAR
 DEEP: list[object] = []
 for _ in range(2000):
     DEEP = [DEEP]
+#: Deeper than JSON that is read may be, but not too deep to be written.
+NESTED: list[object] = []
+for _ in range(220):
+    NESTED = [NESTED]
+LONG = 10**5000
 
 
 def changed(result: BaseModel, field: str, value: object) -> Any:
@@ -61,6 +66,8 @@ WRONG: list[Any] = [
     ("model", object()),
     ("metadata", CIRCULAR),
     ("metadata", {"deep": DEEP}),
+    ("metadata", {"nested": NESTED}),
+    pytest.param("metadata", {"number": LONG}, id="metadata-long"),
     ("metadata", {"a": {1, 2}}),
     ("metadata", {1: 2}),
     ("metadata", None),
@@ -160,10 +167,17 @@ def test_own_class_is_kept() -> None:
     assert found.tool == {"x": 1}
 
 
-@pytest.mark.parametrize("result", [Own(answer="paid for", tool=CIRCULAR)])
+class Leaves(Own):
+    def model_dump(self, **_: Any) -> Any:
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    "result", [Own(answer="paid for", tool=CIRCULAR), Leaves(answer="paid for", tool=object())]
+)
 def test_own_class_that_is_no_json_is_named(result: GenerationResult) -> None:
     """An own field that can't be written is an error, and the answer is kept."""
-    with pytest.raises(FieldError, match="in Own") as caught:
+    with pytest.raises(FieldError, match=f"in {type(result).__name__}") as caught:
         plain(result, GenerationResult, "generate()")
     assert caught.value.usable["data"] == "paid for"
 
@@ -180,6 +194,8 @@ class TestEvaluations:
             ("result", CIRCULAR),
             ("result", object()),
             ("result", {1, 2}),
+            ("result", {"nested": NESTED}),
+            pytest.param("result", LONG, id="result-long"),
             ("result", EvalResultData.model_construct(score=object())),
             ("result.score", object()),
             ("result.score", CIRCULAR),

@@ -6,14 +6,17 @@ class may be the author's own.
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner._json import json_file
+from benchmark_runner._json import json_file, read_json
+from benchmark_runner.errors import describe
 from benchmark_runner.schemas import EvalResultData, Failure, TokenUsage
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -56,13 +59,17 @@ def plain(result: ModelT, base: type[ModelT], name: str) -> ModelT:
     try:
         found = type(result).model_validate(values)
         if type(result) is not base:  # whose fields may hold anything
-            json_file(found)
+            read_json(json_file(found))
+        for field in _json_fields(values):
+            _read_back(values[field])
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             field = str(problem["loc"][0]) if problem["loc"] else "(all)"
             problems.setdefault(field, f"{problem['msg']}{_kind(values.get(field))}")
-    except Exception as error:  # noqa: BLE001 (of the author's validators and serializers)
-        problems["(all)"] = f"{type(error).__name__} in {type(result).__name__}"
+    except BaseException as error:  # noqa: BLE001 (of the author's validators and serializers)
+        problem = f"not JSON that can be read again ({describe(error)}) in {type(result).__name__}"
+        for field in _json_fields(values) if type(result) is base else ["(all)"]:
+            problems.setdefault(field, problem)
     else:
         if not problems:
             return found
@@ -82,7 +89,19 @@ def _plain_values(model: BaseModel, problems: dict[str, str]) -> dict[str, objec
             problems[field] = f"not JSON{_kind(value)}"
         except (ValueError, RecursionError) as error:
             problems[field] = str(error)
+        except BaseException as error:  # noqa: BLE001 (of the author's class)
+            problems[field] = f"{describe(error)}{_kind(value)}"
     return values
+
+
+def _read_back(value: object) -> None:
+    """Raise an error if JSON that holds a value can't be read, such as what is nested too deep."""
+    with suppress(PydanticSerializationError):  # half a surrogate pair, which is replaced
+        read_json(to_json([value], inf_nan_mode="null"))
+
+
+def _json_fields(values: Mapping[str, object]) -> list[str]:
+    return [name for name in ("metadata", "result") if values.get(name)]
 
 
 def _plain_value(field: str, value: object) -> object:

@@ -83,5 +83,5 @@ def without_fields(task: Task, evaluator_fields: frozenset[str]) -> Task:
 def _copy_of(value: object) -> object:
     try:
         return deepcopy(value)
-    except Exception:  # noqa: BLE001 (such as a lock, or whatever an author's class raises)
+    except BaseException:  # noqa: BLE001 (such as a lock, or whatever an author's class raises)
         return value
