@@ -90,6 +90,21 @@ class HostileError(Exception):
     response = 7
 
 
+class LeavingError(Exception):
+    @property
+    def __cause__(self) -> BaseException:
+        raise SystemExit
+
+    @property
+    def code(self) -> int:
+        raise SystemExit
+
+
+class Consumed:
+    def __getitem__(self, name: str) -> object:
+        raise RuntimeError("read already")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -103,6 +118,8 @@ class HostileError(Exception):
         of_httpx(404),
         raised_while(of_httpx(429), KeyError("retry-after")),
         HostileError(),
+        LeavingError(),
+        with_fields(response=Consumed()),
     ],
     ids=lambda error: f"{type(error).__name__} {error}",
 )

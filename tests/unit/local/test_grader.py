@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+def circular_error() -> ValueError:
+    error, cause = ValueError("x"), ValueError("y")
+    error.__cause__, cause.__cause__ = cause, error
+    return error
+
+
 class TestGrading:
     async def test_grader_error_is_reported(self, wire: Wire) -> None:
         """A grader that raises is an error of that evaluation, with its line."""
@@ -85,7 +91,14 @@ class TestGrading:
                 assert fault.__name__ in (await client.evaluate(v1_request())).errors[0]
 
     @pytest.mark.parametrize(
-        "fault", [StopIteration("x"), SystemExit(3), asyncio.CancelledError(), TimeoutError()]
+        "fault",
+        [
+            StopIteration("x"),
+            SystemExit(3),
+            asyncio.CancelledError(),
+            TimeoutError(),
+            circular_error(),
+        ],
     )
     async def test_no_exception_of_a_grader_escapes(
         self, folder: Path, fault: BaseException

@@ -26,9 +26,10 @@ def provider_status(error: BaseException, description: str) -> int | None:
     It is in an attribute of the error, or of those that it was raised from, or at the beginning
     of its ``description``: ``TypeName: message``.
     """
-    for one in _chain(error):
-        if (status := _in_attributes(one)) is not None:
-            return status
+    with suppress(BaseException):  # of an author's class
+        for one in _chain(error):
+            if (status := _in_attributes(one)) is not None:
+                return status
     found = _IN_WORDS.match(description)
     return int(found[1] or found[2]) if found else None
 
@@ -52,13 +53,13 @@ def _in_attributes(error: BaseException) -> int | None:
             value = _attribute(owner, name)
             if isinstance(value, int) and value in _STATUSES:
                 return int(value)
-    with suppress(AttributeError, KeyError, TypeError):  # of the AWS libraries
+    with suppress(Exception):  # of the AWS libraries, or any object
         value = cast("dict[str, dict[str, object]]", response)["ResponseMetadata"]["HTTPStatusCode"]
         return value if isinstance(value, int) and value in _STATUSES else None
     return None
 
 
 def _attribute(owner: object, name: str) -> object:
-    with suppress(Exception):  # it may be a property of the author's
+    with suppress(BaseException):  # it may be a property of the author's
         return cast("object", getattr(owner, name, None))
     return None

@@ -10,6 +10,8 @@ from typing import NamedTuple
 #: Files and threads of the framework itself, without those of tasks.
 _FEWEST_FILES = 24
 _FEWEST_THREADS = 8
+#: Causes of an error that are looked at: they may form a circle.
+_MOST_CAUSES = 20
 
 
 class Shortage(NamedTuple):
@@ -73,7 +75,9 @@ def require_threads() -> None:
 
 def shortage_in(error: BaseException | None) -> Shortage | None:
     """Return the shortage that an error comes from; ``None`` if it is another one."""
-    while error is not None:
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            break
         if isinstance(error, MemoryError):
             return _MEMORY
         if isinstance(error, OSError) and error.errno in _BY_NUMBER:

@@ -26,6 +26,8 @@ TaskScore = Callable[[JsonValue], float | None]
 
 #: Characters of a result that an error shows.
 _SHOWN = 80
+#: Causes of an error that are looked at: they may form a circle.
+_MOST_CAUSES = 20
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
@@ -87,7 +89,9 @@ def describe_failure(grader: Grader, error: BaseException) -> str:
     except (OSError, TypeError):
         return text
     cause: BaseException | None = error
-    while cause is not None:
+    for _ in range(_MOST_CAUSES):
+        if cause is None:
+            break
         for frame in reversed(traceback.extract_tb(cause.__traceback__)):
             if Path(frame.filename).resolve() == file:
                 return f"{text} ({file.name}, line {frame.lineno})"
