@@ -42,6 +42,8 @@ EXITS = {
         "async def nest():\n    await asyncio.create_task(leave())\n"
         "await asyncio.create_task(nest())"
     ),
+    "at-once": "os._exit(0)",
+    "replaced": "os.execlp('true', 'true')",
     "generator": (
         "async def words():\n    yield await leave()\nasync for word in words():\n    pass"
     ),
@@ -169,6 +171,24 @@ def test_alarm_ends_its_own_calculation(project: RunnerProject) -> None:
     ended = run_with(project, {"t1": deed})
     assert project.read("r1", "t1", "generation.json")["data"] == "ended: alarm"
     assert "4 scored" in ended.out
+
+
+#: What would end the program or stop its event loop.
+UNHANDLED = {
+    "alarm": "signal.setitimer(signal.ITIMER_REAL, 0.01); await asyncio.sleep(0.1)",
+    "calculation": (
+        "signal.setitimer(signal.ITIMER_VIRTUAL, 0.01); end = time.process_time() + 0.1\n"
+        "while time.process_time() < end: pass"
+    ),
+    "frozen-clock": "time.monotonic = lambda: 0.0; await asyncio.sleep(0.1)",
+}
+
+
+def test_unhandled_timers_end_nothing(project: RunnerProject) -> None:
+    """A timer without a handler ends nothing, nor does a clock that was replaced."""
+    ended = run_with(project, UNHANDLED)
+    assert ended.code == 0, ended.out + ended.err
+    assert_others_are_done(project)
 
 
 UNPRINTABLE = {

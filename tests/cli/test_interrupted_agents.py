@@ -88,6 +88,29 @@ def test_leftover_threads_in_a_finished_run(
     assert "1 scored, 2 timed out" in ended.out
 
 
+def test_task_that_never_ends_does_not_hang_it(project: RunnerProject) -> None:
+    """A task that goes on after every exception does not keep a finished run alive."""
+    project.change_agent(
+        (
+            "class SampleRunner",
+            (
+                "async def go_on():\n"
+                "    while True:\n"
+                "        try:\n            await asyncio.sleep(60)\n"
+                "        except BaseException:\n            pass\n\n\nclass SampleRunner"
+            ),
+        ),
+        (
+            "        word, _, rest",
+            "        self.left = asyncio.create_task(go_on())\n        word, _, rest",
+        ),
+    )
+    project.write_tasks(FIRST_DONE[:1])
+    ended = project.end(project.start("run", "--run-id", "r1"), timeout=OUT_WITHIN)
+    assert ended.code == 0, ended.err
+    assert "1 scored" in ended.out
+
+
 def test_many_leftover_threads_do_not_hang_it(
     project: RunnerProject,
 ) -> None:

@@ -78,6 +78,14 @@ def test_answer_of_a_problem_is_kept(project: RunnerProject) -> None:
     assert project.read("r1", "t0", "generation.json")["data"] == "1"
 
 
+@pytest.mark.parametrize("harm", ["unlink()", "write_text('{')"])
+def test_config_is_written_again(project: RunnerProject, harm: str) -> None:
+    """Settings of a run that are removed or damaged while it runs are there at its end."""
+    make_agent(project, f"(run / 'run_config.json').{harm}")
+    assert project.run(*RUN).code == 0
+    assert project.read("r1", "run_config.json")["tasks"] == [task["id"] for task in TASKS]
+
+
 def test_last_tasks_leave_a_resumable_run(project: RunnerProject) -> None:
     """A folder that is removed during the last tasks leaves a run that can be resumed."""
     make_agent(project, "remove(run)")

@@ -139,6 +139,13 @@ class TestAgentsThatTouchTheStreams:
 
 
 class TestEncodings:
+    def test_error_is_shown_without_descriptors(self, project: RunnerProject) -> None:
+        """An agent that closes all descriptors ends the run, which says so."""
+        do_first(project, "os.closerange(3, 256)", "import os")
+        ended = project.execute("run", "--run-id", "r1")
+        assert ended.code == 1
+        assert "BenchmarkRunnerError: the event loop can't go on" in ended.err
+
     @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
     def test_unfit_characters_are_replaced(self, project: RunnerProject, encoding: str) -> None:
         """A character that a stream can't show is replaced, in every command."""

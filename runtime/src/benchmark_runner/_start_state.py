@@ -8,6 +8,7 @@ command from its work, nor its output from where it was to go.
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _STANDARD = (0, 1, 2)
+#: Copies of them are from here on, out of the range that some code closes to tidy up.
+_FIRST_COPY = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def _copy_of(stream: TextIO | None, number: int) -> TextIO:
     """Return a stream on a copy of a descriptor, or to nowhere if there was no such stream."""
     descriptor = number
     with suppress(OSError):  # there are no more descriptors
-        descriptor = os.open(os.devnull, os.O_WRONLY) if stream is None else os.dup(number)
+        descriptor = os.open(os.devnull, os.O_WRONLY) if stream is None else _high_copy_of(number)
     raw = _Descriptor(descriptor)
     return _Text(
         _Bytes(raw),
@@ -165,6 +168,13 @@ def _copy_of(stream: TextIO | None, number: int) -> TextIO:
         errors="replace",
         line_buffering=number == 2 or raw.isatty(),  # noqa: PLR2004 (standard error)
     )
+
+
+def _high_copy_of(number: int) -> int:
+    try:
+        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _FIRST_COPY)
+    except OSError:  # the limit is lower
+        return os.dup(number)
 
 
 def _fill_closed_descriptors() -> None:

@@ -50,6 +50,10 @@ class RunLoop(asyncio.SelectorEventLoop):
         self.set_task_factory(new_task)
         _loops.add(self)
 
+    def time(self, clock: Callable[[], float] = monotonic) -> float:
+        """Return the time of the system, also where an author's code has frozen that of Python."""
+        return clock()
+
     def run_until_complete(self, future: Awaitable[T] | Generator[Any, None, T]) -> T:
         """Run until the future is done, whatever gets out of the loop meanwhile.
 
@@ -122,7 +126,7 @@ class RunLoop(asyncio.SelectorEventLoop):
         error, author = context.get("exception"), _author_of(context)
         text = str(context.get("message"))
         if isinstance(error, BaseException):
-            text += f"\n{traceback_of(error)}"
+            text += f"\n{traceback_of(error)}" if author else f": {describe(error)}"
         self._on_stray(author, text)
 
     def abandon(self) -> None:
@@ -139,15 +143,19 @@ class RunLoop(asyncio.SelectorEventLoop):
         if task is not None:  # whoever awaits it gets the error
             if author is not None:
                 author.note_exit(task)
-        elif author is None or not author.fail_by("a callback", error):
+        elif author is None:
+            self._count(error)
+        elif not author.fail_by("a callback", error):
             self._on_stray(author, traceback_of(error))
 
     def _count(self, error: BaseException) -> None:
         """Note an error of an unknown origin, and go on unless there is one after the other."""
         if is_interrupted():  # a KeyboardInterrupt
             return
-        self._on_stray(None, traceback_of(error))
-        self._errors = [*self._errors[-_MOST_ERRORS:], monotonic()]
+        now = monotonic()
+        if not self._errors or now - self._errors[-1] > _ERRORS_WITHIN:
+            self._on_stray(None, f"An error of no task in the event loop: {describe(error)}")
+        self._errors = [*self._errors[-_MOST_ERRORS:], now]
         if len(self._errors) > _MOST_ERRORS and self._errors[-1] - self._errors[0] < _ERRORS_WITHIN:
             raise BenchmarkRunnerError(
                 f"the event loop can't go on: {describe(error)}",
@@ -156,6 +164,11 @@ class RunLoop(asyncio.SelectorEventLoop):
 
 
 _loops: WeakSet[RunLoop] = WeakSet()
+
+
+def unfinished_tasks() -> bool:
+    """Return True if tasks are left that have ignored their cancellation."""
+    return any(asyncio.all_tasks(loop) for loop in _loops)
 
 
 def _abandon_loops() -> None:

@@ -95,9 +95,12 @@ class Session:
         return config.without_hashes()
 
     def restore_config(self, frozen: RunConfig | None) -> None:
-        """Write ``run_config.json`` again, if it was removed and there is something to resume."""
+        """Write ``run_config.json`` again, if it is lost and there is something to resume."""
+        with suppress(ArtifactError):  # it is there
+            if load_run_config(self.artifacts) is not None:
+                return
         with suppress(ArtifactError):  # the disk refuses, or the tasks were known from it only
-            if self.artifacts.config_hash() is None and self.artifacts.has_generations():
+            if self.artifacts.has_generations():
                 save_run_config(self.artifacts, frozen or self.config, self.task_hashes())
 
     def is_frozen(self) -> bool:

@@ -103,7 +103,8 @@ class _RunnerGroup(TyperGroup):
             return self._main(sys.argv[1:] if args is None else list(args), *rest, **settings)
         except SystemExit as end:
             # A program that is about to end, and may have to wait for what it started.
-            if args is None and (active_count() > 1 or "multiprocessing" in sys.modules):
+            left = active_count() > 1 or not {"asyncio", "multiprocessing"}.isdisjoint(sys.modules)
+            if args is None and left:
                 from benchmark_runner.cli.process_end import leave_in_time
 
                 leave_in_time(end.code if isinstance(end.code, int) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -10,6 +11,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from benchmark_runner._concurrency.run_loop import unfinished_tasks
 from benchmark_runner._start_state import errors, flush
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def leave_in_time(code: int) -> None:
 
     Python waits for threads, pools and ``multiprocessing`` children, whatever they do.
     """
+    if unfinished_tasks():  # closed while Python ends, one may go on for ever
+        atexit.register(leave_now, code)
     if not _is_something_left():
         return
     begun = threading.Event()

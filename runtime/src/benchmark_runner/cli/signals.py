@@ -23,6 +23,7 @@ import typer
 from benchmark_runner._concurrency.author_threads import AuthorPool, watched_threads
 from benchmark_runner._concurrency.child_output import pipes_left_by_children
 from benchmark_runner._concurrency.interruption import forget_signal, note_signal
+from benchmark_runner._concurrency.kept_process import kept_process
 from benchmark_runner._concurrency.run_loop import RunLoop
 from benchmark_runner._concurrency.signal_keeper import SignalKeeper
 from benchmark_runner._start_state import errors, output
@@ -100,9 +101,12 @@ class _Watch:
         readable = select.poll()
         readable.register(pipe, select.POLLIN)
         while readable.poll(self._milliseconds_left()):
-            numbers = os.read(pipe, 64)
+            numbers = b""
+            with suppress(OSError):  # an author's code has closed it
+                numbers = os.read(pipe, 64)
             if not numbers:
-                os.close(pipe)
+                with suppress(OSError):
+                    os.close(pipe)
                 return
             for number in numbers:
                 if number in self.numbers:
@@ -157,6 +161,7 @@ def run_interruptible(
     with (
         pipes_left_by_children(_output_descriptors()),
         watched_threads(on_stray),
+        kept_process(),
         _watched(watch, on_stray, forget=forget) as keep,
     ):
         try:
@@ -253,4 +258,5 @@ def _watched(watch: _Watch, on_stray: OnStray, *, forget: bool) -> Generator[Cal
     finally:
         if forget or not watch.received:
             keeper.restore()
-            os.close(write_end)
+            with suppress(OSError):  # an author's code has closed it
+                os.close(write_end)
