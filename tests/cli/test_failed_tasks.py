@@ -112,4 +112,4 @@ class TestFailures:
         assert "Score    0.9  [local]" in ended.out
         assert "Mean     0.3333 ± 0.17 (standard error, n=3) of the tasks' scores" in ended.out
         # 0.3333 ± 4.303 · 0.1667
-        assert "Interval -0.3838 to 1.05 (95%, Student's t)" in ended.out
+        assert "Interval -0.3838 to 1.05 (95 %, Student's t)" in ended.out

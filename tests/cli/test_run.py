@@ -21,7 +21,7 @@ class TestOneRun:
         ended = project.execute("run", "--dataset-name", "validation")
         assert ended.code == 0, ended.err
         assert "Score    0.6667 ± 0.33 (standard error, n=3)  [local]" in ended.out
-        assert "Interval 0.2077 to 0.9385 (95%, Wilson)" in ended.out
+        assert "Interval 0.2077 to 0.9385 (95 %, Wilson)" in ended.out
         assert (
             "Tasks    3: 3 attempted, 3 scored, 0 timed out, 0 out of turns, 0 failed" in ended.out
         )

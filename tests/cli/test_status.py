@@ -54,7 +54,7 @@ class TestInWords:
         assert lines[5].endswith(" s ago")
         assert lines[6:] == [
             "Score    0.6667 ± 0.33 (standard error, n=3)  [local]",
-            "Interval 0.2077 to 0.9385 (95%, Wilson), for tasks like these",
+            "Interval 0.2077 to 0.9385 (95 %, Wilson), for tasks like these",
             "         One run does not show how much the model varies from run to run.",
             "Tasks    3",
             "       3 scored",

@@ -61,7 +61,7 @@ def error_text(summary: RunSummary) -> str:
 def interval_lines(summary: RunSummary) -> Iterator[str]:
     """Yield the interval of the mean, and what a single run cannot show."""
     if (interval := summary.interval) is not None:
-        how = f"{interval.level:.0%}, {phrases.METHODS[interval.method]}"
+        how = f"{100 * interval.level:.0f} %, {phrases.METHODS[interval.method]}"
         yield f"Interval {phrases.interval_text(interval)} ({how}), for tasks like these"
         yield "         One run does not show how much the model varies from run to run."
 
