@@ -185,7 +185,7 @@ class TestDatasets:
             ("d.jsonl", '{"id": "../a", "question": "?"}\n', "line 1, field id"),
             ("d.jsonl", '{"id": "a"}\n', "task 'a', field question"),
             ("d.csv", "id,question\na,?,too much\n", "line 2"),
-            ("d.txt", "?", ".txt file ending"),
+            ("d.txt", "?", "ends in .json, .jsonl or .csv"),
         ],
     )
     def test_malformed_dataset_is_named(

@@ -86,8 +86,8 @@ def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | Non
             entries = _parse_jsonl(path)
         case ".csv":
             entries = parse_csv(path, _read_text(path))
-        case other:
-            message = f"{path}: {other or 'no'} file ending; a dataset is .json, .jsonl or .csv"
+        case _:
+            message = f"{path}: no dataset, whose name ends in .json, .jsonl or .csv"
             raise DatasetError(message, hint="Rename or convert the file.")
     return declared, _with_unique_ids(path, entries, line_of)
 
