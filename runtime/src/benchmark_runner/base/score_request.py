@@ -121,7 +121,7 @@ class ScoreRequest:
             try:
                 answers[shape] = response = await self._ask(shape, retry_500=shape == shapes[-1])
             except ServiceError as error:
-                if not answers and (error.status_code != _FAILED or len(shapes) == 1):
+                if not answers and error.status_code != _FAILED:
                     raise
                 answers[shape] = error
             else:
