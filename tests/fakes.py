@@ -201,10 +201,8 @@ def spend_on_disk(artifacts: RunArtifacts, task_ids: Sequence[str]) -> Spend:
     """Sum up what the generations on disk took, earlier attempts included."""
     spend = Spend()
     for task_id in task_ids:
-        task = TaskFiles(artifacts, task_id)
-        for generation in (*task.earlier_generations, task.generation):
-            if generation is not None:
-                spend.add_generation(generation)
+        for generation in TaskFiles(artifacts, task_id).generations:
+            spend.add_generation(generation)
     return spend
 
 

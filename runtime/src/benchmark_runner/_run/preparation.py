@@ -27,6 +27,7 @@ from benchmark_runner._run.score import (
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.summary import RunSummary, Summaries, task_value
+from benchmark_runner._spend import Spend
 from benchmark_runner._stats.means import RunningMean
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -61,20 +62,19 @@ class Baseline:
         self.plan = planner.plan
         self._chosen = None if chosen is None else frozenset(chosen)
         self._digest = EvalsDigest()
-        summaries = Summaries(runner, chosen)
-        self._summaries: Summaries | None = summaries
+        self._summaries: Summaries | None = Summaries(runner, chosen)
         self.scores = RunningMean()
         self.without_score = 0
         self.timed_out = 0
-        self.spend = summaries.spend
+        self.spend = Spend()
 
     def add(self, task: TaskFiles) -> None:
         """Take one task into account."""
         reason = self._planner.add(task)
         if self.plan:  # the summaries would soon be out of date
             self._summaries = None
-        if self._summaries is None:  # else they add to it
-            self._add_spend(task)
+        for paid in task.generations:
+            self.spend.add_generation(paid)
         score = self._score_of(task, reason)
         if reason in _DONE and (self._chosen is None or task.task_id in self._chosen):
             status = task.generation.status if task.generation is not None else None
@@ -103,11 +103,6 @@ class Baseline:
         except RunnerDefinitionError:  # raised again where the summaries are needed
             self._summaries = None
         return None
-
-    def _add_spend(self, task: TaskFiles) -> None:
-        for generation in (*task.earlier_generations, task.generation):
-            if generation is not None:
-                self.spend.add_generation(generation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,14 +145,13 @@ class Summariser:
         """Add one task, and return its task score; ``None`` if unknown."""
         summary, counts, task_id = self._summary, self._summary.counts, task.task_id
         counts.total += 1
-        for paid in task.earlier_generations:
+        for paid in task.generations:
             summary.spend.add_generation(paid)
         generation = task.generation
         if generation is None:
             summary.without_generation.append(task_id)
             return None
         counts.attempted += 1
-        summary.spend.add_generation(generation)
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
             self._add_failure(Phase.GENERATE, generation, task_id)
@@ -224,11 +223,6 @@ class Summaries:
         if task.task_id in self._ids:
             self._chosen.add(task)
         return score
-
-    @property
-    def spend(self) -> Spend:
-        """The cost and tokens of all tasks so far."""
-        return self._overall.summary().spend
 
     def result(self) -> tuple[RunSummary, RunSummary]:
         """Return the summary of all tasks, and that of the chosen ones."""

@@ -74,3 +74,9 @@ class TaskFiles:
     def earlier_generations(self) -> list[GenerationResult]:
         """The generations of earlier attempts that can be read."""
         return self._artifacts.earlier_generations(self.task_id)
+
+    @property
+    def generations(self) -> list[GenerationResult]:
+        """The generations of all attempts that can be read, the current one last."""
+        current = [] if self.generation is None else [self.generation]
+        return [*self.earlier_generations, *current]
