@@ -28,3 +28,13 @@ def test_half_a_pair_of_others_costs_nothing(project: RunnerProject) -> None:
     assert project.run("run", "--run-id", "r1").code == 0
     assert len(project.calls) == 3
     assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
+
+
+def test_damaged_config_alone_does_not_stop_it(project: RunnerProject) -> None:
+    """A damaged run_config.json of a run without generations is set aside, and the run starts."""
+    folder = project.results / "r1"
+    folder.mkdir(parents=True)
+    (folder / "run_config.json").write_text("{")
+    ended = project.run("run", "--run-id", "r1")
+    assert ended.code == 0, ended.err
+    assert (folder / "run_config.json.corrupt-1").read_text() == "{"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmark_runner._progress.events import EvaluationFinished, Event
+from benchmark_runner._progress.events import EvaluationFinished, EvaluationStopped, Event
+from benchmark_runner.artifacts.locks import LOCK_FILE
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.errors import ArtifactError
+from benchmark_runner.errors import ArtifactError, AuthenticationError, RunLockedError
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -180,3 +181,36 @@ class TestEnding:
             await run(parallelism=1)
         assert "t2" in caught.value.message
         assert run.generation("t1").status is GenerationStatus.SUCCESS
+
+
+class TestStoppedEvaluations:
+    async def test_refusal_leaves_running_ones_alone(self, run: EngineRun) -> None:
+        """An evaluation that runs when another one is refused is finished and kept."""
+        begun, refused = asyncio.Event(), asyncio.Event()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, EvaluationStopped):
+                refused.set()
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            if task_id == "t1":
+                begun.set()
+                await refused.wait()
+                return await grade(task_id, generation)
+            await begun.wait()
+            raise AuthenticationError("the key was revoked")
+
+        run.script(2, evaluate=evaluate)
+        run.listen = listen
+        assert isinstance(await run(), AuthenticationError)
+        assert run.eval("t1").status is EvalStatus.EVALUATED
+        assert run.artifacts.load_eval("t2") is None
+
+    async def test_nothing_is_evaluated_without_the_lock(self, run: EngineRun) -> None:
+        """A generation on disk is not sent once the run's lock file was removed."""
+        run.script(1)
+        await run(skip_eval=True)
+        with run.artifacts.locked():
+            (run.artifacts.run_dir / LOCK_FILE).unlink()
+            assert isinstance(await run(), RunLockedError)
+        assert run.runner.evaluated == []
