@@ -5,8 +5,10 @@ from dataclasses import asdict
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.intervals import Interval
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.results.phrases import score_notes
+from benchmark_runner.schemas import ScoreResult
 
-__all__ = ["answer_facts", "config_facts", "failure_facts", "grader_facts", "interval_facts"]
+__all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "summary_facts"]
 
 
 def config_facts(config: RunConfig | None) -> dict[str, object]:
@@ -26,12 +28,22 @@ def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
     return [{name: getattr(group, name) for name in names} for group in summary.failures]
 
 
-def answer_facts(summary: RunSummary) -> dict[str, object]:
-    """Return the timeouts without a sign of an answer, and the answers that are not whole ones."""
-    stops = summary.unusual_stops.items()
+def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, object]:
+    """Return the score, what the tasks' scores say, the failures and the cost of a run."""
     return {
+        "complete": summary.complete,
+        "final_score": score.final_score if score else None,
+        "score_submission": score.score_submission if score else None,
+        "score_notes": score_notes(score, summary) if score else [],
+        "mean": summary.mean,
+        "stderr": summary.stderr,
+        "interval": interval_facts(summary.interval),
+        "counts": summary.counts.model_dump(),
+        "failures": failure_facts(summary),
         "timeouts_without_answer": len(summary.silent),
-        "stop_reasons": {reason: len(task_ids) for reason, task_ids in stops},
+        "stop_reasons": {why: len(ids) for why, ids in summary.unusual_stops.items()},
+        "cost": summary.spend.dollars,
+        "cost_unknown": summary.spend.unknown,
     }
 
 

@@ -25,8 +25,8 @@ from benchmark_runner.cli.output.totals import (
 )
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import RunPausedError
-from benchmark_runner.results.json_facts import answer_facts, failure_facts, interval_facts
-from benchmark_runner.results.phrases import dataset_label, missing_text, score_notes
+from benchmark_runner.results.json_facts import summary_facts
+from benchmark_runner.results.phrases import dataset_label, missing_text
 from benchmark_runner.schemas import ScoreResult
 
 
@@ -42,22 +42,11 @@ def as_json(
         "run_id": session.config.run_id,
         "results_dir": str(session.artifacts.results_dir),
         "local": outcome.local,
-        "complete": outcome.overall.complete,
-        "final_score": score.final_score if score else None,
-        "score_submission": score.score_submission if score else None,
-        "score_notes": score_notes(score, outcome.overall) if score else [],
-        "mean": outcome.overall.mean,
-        "stderr": outcome.overall.stderr,
-        "interval": interval_facts(outcome.overall.interval),
-        "counts": outcome.overall.counts.model_dump(),
+        **summary_facts(outcome.overall, score),
         "dataset_version": outcome.config.dataset_version,
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
-        "failures": failure_facts(outcome.overall),
-        **answer_facts(outcome.overall),
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
-        "cost": outcome.overall.spend.dollars,
-        "cost_unknown": outcome.overall.spend.unknown,
         "blocked": outcome.blocked,
         "masked": outcome.masked,
         "children": [{"pid": child.pid, "name": child.name} for child in children],

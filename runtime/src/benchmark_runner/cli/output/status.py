@@ -18,20 +18,8 @@ from benchmark_runner.cli.output.totals import (
 )
 from benchmark_runner.cli.resume_command import skips_eval
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.json_facts import (
-    answer_facts,
-    config_facts,
-    failure_facts,
-    grader_facts,
-    interval_facts,
-)
-from benchmark_runner.results.phrases import (
-    first_of,
-    missing_text,
-    score_notes,
-    token_text,
-    without_score_text,
-)
+from benchmark_runner.results.json_facts import config_facts, grader_facts, summary_facts
+from benchmark_runner.results.phrases import first_of, missing_text, token_text, without_score_text
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskState
 
@@ -117,20 +105,13 @@ def status_lines(status: RunStatus) -> Iterator[str]:
 def as_json(status: RunStatus) -> dict[str, object]:
     """Return the state of a run for ``--json``, with all ids."""
     view, scan = status.view, status.scan
-    config, summary, score = view.config, scan.summary, scan.score
+    config, summary = view.config, scan.summary
     bounds = summary.bounds
     return {
         "run_id": view.run_id,
         "results_dir": str(view.artifacts.results_dir),
         "local": view.local,
-        "complete": summary.complete,
-        "final_score": score.final_score if score else None,
-        "score_submission": score.score_submission if score else None,
-        "score_notes": score_notes(score, summary) if score else [],
-        "mean": summary.mean,
-        "stderr": summary.stderr,
-        "interval": interval_facts(summary.interval),
-        "counts": summary.counts.model_dump(),
+        **summary_facts(summary, scan.score),
         "states": {state.name.lower(): count for state, count in scan.states.items()},
         **config_facts(config),
         "started_at": view.started_at.isoformat(),
@@ -138,11 +119,7 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "first_generation_at": scan.first_started and scan.first_started.isoformat(),
         "last_generation_at": scan.last_ended and scan.last_ended.isoformat(),
         "graded_by": grader_facts(summary),
-        "failures": failure_facts(summary),
-        **answer_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
-        "cost": summary.spend.dollars,
-        "cost_unknown": summary.spend.unknown,
         "tokens": scan.tokens.model_dump(),
         "plan": groups_as_json(scan.plan.grouped()),
         "unreadable": [str(path) for path in scan.unreadable],
