@@ -189,6 +189,7 @@ async def test_forbidden_dataset_stops_the_run(
         (404, {"detail": "Not Found"}),
         (404, {"detail": "Dataset not found: validation"}),
         (405, {"detail": "Method Not Allowed"}),
+        (500, {"detail": "could not look for t1"}),
         (200, {"unexpected": True}),
         (200, {"task_ids": []}),
     ],

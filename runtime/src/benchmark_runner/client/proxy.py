@@ -47,8 +47,8 @@ def _is_exempt(url: httpx.URL, entry: str) -> bool:
         return True
     host, port = url.raw_host.decode().lower(), url.port or {"http": 80, "https": 443}[url.scheme]
     wanted = entry.rpartition("://")[2]
-    name, colon, given_port = wanted.rpartition(":")
-    if colon and given_port.isdecimal() and (":" not in name or name.endswith("]")):
+    name, _, given_port = wanted.rpartition(":")
+    if given_port.isdecimal() and (":" not in name or name.endswith("]")):
         if int(given_port) != port:
             return False
         wanted = name

@@ -159,11 +159,10 @@ def is_about_task(error: errors.ServiceError, task_id: str) -> bool:
     return error.detail != _NO_SUCH_PATH and re.search(named, error.detail or "") is not None
 
 
-def is_about_path(error: errors.ServiceError, dataset: str) -> bool:
+def is_about_path(error: errors.NotFoundError, dataset: str) -> bool:
     """Return True if the service does not know the path; a 404 may also be about the dataset."""
     said = error.detail or _NO_SUCH_PATH
-    named = is_about_dataset(error) or (said != _NO_SUCH_PATH and dataset in said)
-    return error.status_code == HTTPStatus.NOT_FOUND and not named
+    return said == _NO_SUCH_PATH or not (is_about_dataset(error) or dataset in said)
 
 
 def explain_redirect(service: Service, location: str) -> Explanation:
