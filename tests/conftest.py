@@ -65,7 +65,7 @@ WITH_A_COPY = (
     "tests/e2e/test_adoption.py",
     "tests/e2e/test_readme.py",
     "tests/template/test_generated_project.py",
-    "tests/unit/test_testing.py",
+    "tests/unit/testing/test_contract.py",
 )
 
 #: The Makefile is part of what is made, yet not every machine that tests it has make.
