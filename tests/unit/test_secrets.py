@@ -130,12 +130,33 @@ class TestKeys:
             "OPENAI_API_KEYS",
             "OPENAI_API_KEY_2",
             "HF_TOKEN1",
+            "OPENAI_API_KEY_PROD",
+            "APIKEY_OPENAI",
         ],
     )
     def test_secret_variable_names(self, name: str) -> None:
         """A variable that is named like a secret holds one."""
         assert names_a_secret(name)
         assert [*secrets_of_environment({name: self.KEY})] == [self.KEY]
+
+    @pytest.mark.parametrize(
+        "around",
+        [
+            *(
+                "other;%s",
+                "other,%s",
+                "other|%s",
+                "other\uff0c%s",
+                "\uff1b%s",
+                "'%s'",
+                "\xab%s\xbb",
+            ),
+            *('\\"%s\\"', "Bearer %s", "Authorization: Bearer %s", "\ufeff%s", "\u202a%s\u202c\r"),
+        ],
+    )
+    def test_key_is_found_in_what_is_around(self, around: str) -> None:
+        """A key is secret by itself, whatever separators, quotes or marks are around it."""
+        assert self.KEY in [*secrets_of_environment({"A_KEY": around.replace("%s", self.KEY)})]
 
     @pytest.mark.parametrize(
         "name",

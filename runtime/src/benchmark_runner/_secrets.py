@@ -25,7 +25,7 @@ _SHORTEST_KEY = 16
 _SECRET_NAME = re.compile(
     r".*(?:key|token|secret|password|passwd|passphrase|credential)s?(?:[-_.]?[0-9]+)?"
     r"|(?:.*[-_.])?(?:auth|authorization|bearer|cookie|creds|pass|pat|sig|signature)"
-    r"|.+[-_.]pwd",
+    r"|.+[-_.]pwd|(?:.*[-_.])?api[-_.]?keys?[-_.].+",
     re.IGNORECASE,
 )
 _OTHER_NAME = re.compile(
@@ -37,9 +37,12 @@ _OTHER_NAME = re.compile(
 _USER_INFO = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)@", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
 #: Between the keys of a list, and between the lines of a key, which may be escaped.
-_SEPARATORS = re.compile(r"(?:[\s;,|&]|\\[nrt])+")
+_SEPARATORS = re.compile(r"(?:[\s;,|&\uff1b\uff0c]|\\[nrt])+")
 #: What a copied key brings along: white space, quotes, brackets and invisible characters.
-_AROUND = "\"'`\u201c\u201d\u2018\u2019[](){}<>\ufeff\u200b\u200c\u200d\u2060\0 \t\r\n\v\f\xa0"
+_AROUND = (
+    "\"'`\\\u201c\u201d\u201e\u2018\u2019\xab\xbb[](){}<>\0 \t\r\n\v\f\xa0"
+    "\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff"
+)
 _SCHEME = re.compile(r"(?:bearer|basic|token|key|apikey)[\s:=]+", re.IGNORECASE)
 _ITEMS = re.compile(r"[;,&\r\n]|\s(?=[\w.-]+=)")
 _ASSIGNMENT = re.compile(r"[\"']?([A-Za-z_][\w.-]*)[\"']?[=:](.+)", re.DOTALL)
