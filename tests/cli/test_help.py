@@ -31,6 +31,13 @@ def test_command_has_a_help_text(command: str) -> None:
     assert COMMANDS[command].help
 
 
+def test_only_the_terminal_breaks_lines() -> None:
+    """A paragraph of a help text fills the width of the terminal."""
+    shown = CliRunner().invoke(APP, ["compare", "--help"], env={"COLUMNS": "60"}).output
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "lists the others with the reason. A task that ran out of" in lines
+
+
 @pytest.mark.parametrize("parameter", FLAGS)
 def test_flag_has_its_own_help_text(parameter: Parameter) -> None:
     """A flag has a help text of its own, in whole sentences."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from inspect import getdoc
 from threading import active_count
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,6 +91,10 @@ def make_cli(
     ):
         command.register(app, settings)
     app.command("keepalive", hidden=True)(_keep_alive)
+    for each in app.registered_commands:
+        # The terminal's width breaks the lines, not the source's.
+        paragraphs = (getdoc(each.callback) or "").split("\n\n")
+        each.help = "\n\n".join(text.replace("\n", " ") for text in paragraphs)
     return app
 
 
