@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark_runner._concurrency.interruption import forget_signal, note_signal
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStopped, Event
 from benchmark_runner.artifacts.locks import LOCK_FILE
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -181,6 +182,23 @@ class TestEnding:
             await run(parallelism=1)
         assert "t2" in caught.value.message
         assert run.generation("t1").status is GenerationStatus.SUCCESS
+
+    async def test_answer_after_a_signal_is_an_attempt(self, run: EngineRun) -> None:
+        """An answer that comes after a signal is kept as an attempt, and the task is owed."""
+
+        async def generate(task: Task) -> GenerationResult:
+            note_signal()
+            return await answer(task)
+
+        run.script(1, generate)
+        try:
+            await run()
+        finally:
+            forget_signal()
+        (attempt,) = run.artifacts.earlier_generations("t1")
+        assert attempt.answer == "answer to q1"
+        assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
+        assert run.runner.evaluated == []
 
 
 class TestStoppedEvaluations:
