@@ -25,6 +25,9 @@ class SampleRunner(BenchmarkRunner):
         TASKS[:] = super().load_tasks(dataset_file)
         return TASKS
 
+    async def score(self, eval_results):
+        return await super().score(eval_results)
+
     async def generate(self, task, model, llm_config=None, log_dir=None):
         done = self.__dict__.setdefault("done", asyncio.Event())
         planned = task.id
@@ -44,6 +47,7 @@ MISDEEDS = {
     "the ids of the loaded tasks": "[setattr(one, 'id', 't2') for one in TASKS]",
     "the registered tasks": "[setattr(one, 'question', 'other') for one in self.get_tasks()]",
     "the registry": "self.register_tasks([])",
+    "the number of tasks": "self.add_task(type(task)(id='t9', question='other'))",
     "the dataset": "self._dataset = 'other'",
     "the dataset's name": "self.dataset_name = 'other'",
     "the run": "self.run_id = 'other'",
@@ -73,6 +77,9 @@ def test_agent_changes_only_its_own_objects(project: RunnerProject, misdeed: str
         for task_id in ("t1", "t2", "t3")
     ]
     assert scores == [0, 1, 1]
+    score = project.read("r1", "final_score.json")
+    assert score["final_score"] == pytest.approx(2 / 3)
+    assert sorted(score["tasks_evaluated"]) == ["t1", "t2", "t3"]
     assert {path.name for path in (project.results / "r1").iterdir() if path.is_dir()} == {
         "t1",
         "t2",

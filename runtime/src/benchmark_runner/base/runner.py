@@ -150,12 +150,12 @@ class BenchmarkRunner(ABC):
             from benchmark_runner.client.scoring import evaluate_v1
 
             evaluated = await evaluate_v1(self.service, self._v1_request(task_id, generation))
-            refuse_grade_of_another(task_id, evaluated.result_json(), self._tasks)
+            refuse_grade_of_another(task_id, evaluated.result_json(), self._run_of.tasks)
             return evaluated
         result = await self.service.evaluate_response(
             task_id=task_id, response=generation.data, dataset=self.dataset_name
         )
-        refuse_grade_of_another(task_id, result, self._tasks)
+        refuse_grade_of_another(task_id, result, self._run_of.tasks)
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
@@ -175,7 +175,7 @@ class BenchmarkRunner(ABC):
             submission=self.SCORE_SUBMISSION,
             run_id=self._run_of.run_id,
             dataset=self.dataset_name,
-            evals=[(each, by_id.get(each)) for each in dict.fromkeys([*self._tasks, *by_id])],
+            evals=[(each, by_id.get(each)) for each in dict.fromkeys([*self._run_of.tasks, *by_id])],
             grades=grades_of(eval_results, self.task_score),
         ).send()
 
@@ -229,7 +229,7 @@ class BenchmarkRunner(ABC):
 
     def pin_run(self) -> None:
         """Keep the run's id, dataset and tasks, whatever the author's code sets from now on."""
-        self._pinned = self._run_of
+        self._pinned = PinnedRun(self.run_id, self._dataset, {**self._tasks})
 
     @property
     def _run_of(self) -> PinnedRun:
