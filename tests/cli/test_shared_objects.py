@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 AGENT = """
 import asyncio
 from benchmark_runner import BenchmarkRunner, GenerationResult, Task
+from pydantic import BaseModel
 
 TASKS = []
+
+
+class Options(BaseModel):
+    words: str = "say"
 
 
 class SampleRunner(BenchmarkRunner):
     NAME = "sample"
     EVALUATION_API = "v1"
+    OPTIONS_MODEL = Options
 
     def load_tasks(self, dataset_file):
         TASKS[:] = super().load_tasks(dataset_file)
@@ -35,6 +41,8 @@ class SampleRunner(BenchmarkRunner):
             {misdeed}
             done.set()
         await done.wait()
+        if planned != "t1":
+            assert self.options.words == "say"
         words = f"{{task.question}} {{llm_config.temperature}}"
         return GenerationResult(answer=words if planned != "t1" else "say t1")
 """
@@ -42,6 +50,8 @@ MISDEEDS = {
     "the id": "task.id = 't2'",
     "the question": "task.question = 'other'",
     "the settings": "llm_config.temperature = 2.0",
+    "an option": "self.options.words = 'other'",
+    "all options": "self.options = None",
     "a nested value": "task.tags.append('x')",
     "the loaded tasks": "[setattr(one, 'question', 'other') for one in TASKS]",
     "the ids of the loaded tasks": "[setattr(one, 'id', 't2') for one in TASKS]",

@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark_runner.errors import describe
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 T = TypeVar("T")
 
@@ -29,6 +32,7 @@ class AuthorCall:
     Attributes:
         failure: The error of something that the method started, which ends the call.
         is_late: True if the method returned after a signal had come.
+        copies: Its own copies of objects that all calls share, by the ``id()`` of their owner.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class AuthorCall:
         self.log_dir = log_dir
         self.failure: BaseException | None = None
         self.is_late = False
+        self.copies: dict[int, BaseModel] = {}
         self._root: asyncio.Task[Any] | None = None
         self._exits: list[asyncio.Task[Any]] = []
         self._to_cancel: list[Callable[[], object]] = []

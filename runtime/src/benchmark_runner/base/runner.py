@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
 from benchmark_runner.base.evaluation import evaluate_without_service, refuse_grade_of_another
+from benchmark_runner.base.per_call import PerCall
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
@@ -70,14 +71,15 @@ class BenchmarkRunner(ABC):
     """Fields of a dataset that only the grader may see; dropped before a task exists."""
     OPTIONS_MODEL: ClassVar[type[BaseModel]] = NoOptions
     """The model of ``--option KEY=VALUE`` settings, which become ``self.options``."""
+    # Any, as for the task of generate(): a subclass knows its own models.
+    options: Any = PerCall()
 
     def __init__(
         self, service_url: str, dataset_name: str | None = None, eval_concurrency: int = 10
     ) -> None:
         self.service_url = service_url
         self.run_id = ""
-        # Any, as for the task of generate(): a subclass knows its own models.
-        self.options: Any = NoOptions()
+        self.options = NoOptions()
         self.dataset_version: str | None = None
         """The version of the dataset, where the service lists its tasks and says it."""
         self.unused_fields: list[str] = []
@@ -175,7 +177,9 @@ class BenchmarkRunner(ABC):
             submission=self.SCORE_SUBMISSION,
             run_id=self._run_of.run_id,
             dataset=self.dataset_name,
-            evals=[(each, by_id.get(each)) for each in dict.fromkeys([*self._run_of.tasks, *by_id])],
+            evals=[
+                (each, by_id.get(each)) for each in dict.fromkeys([*self._run_of.tasks, *by_id])
+            ],
             grades=grades_of(eval_results, self.task_score),
         ).send()
 
