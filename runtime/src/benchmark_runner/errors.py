@@ -169,18 +169,7 @@ class QuotaExceededError(ServiceError):
     """The evaluation quota is used up until ``resets_at`` (``None`` if unknown)."""
 
     stops_evaluation = True
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        status_code: int | None = None,
-        detail: str | None = None,
-        resets_at: datetime | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint, status_code=status_code, detail=detail)
-        self.resets_at = resets_at
+    resets_at: datetime | None = None
 
 
 class GraderError(ServiceError):

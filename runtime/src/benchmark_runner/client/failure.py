@@ -31,13 +31,14 @@ def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | Tran
     if meaning.means_quota(retry_after.seconds):
         until = retry_after.at.isoformat() if retry_after.at else "an unknown time"
         words = f" ({detail})" if detail else ""
-        return QuotaExceededError(
+        used_up = QuotaExceededError(
             call.failed(service, f"the evaluation quota is used up until {until}{words}"),
             hint=f"Run the same command again after {until}; what was generated is kept.",
             status_code=status,
             detail=detail,
-            resets_at=retry_after.at,
         )
+        used_up.resets_at = retry_after.at
+        return used_up
     if service.local and status == HTTPStatus.INTERNAL_SERVER_ERROR:
         hint = hint_for_unavailable(call, service, status, timed_out=False)
         cause = detail or "the grader failed"
