@@ -11,6 +11,7 @@ from benchmark_runner.results.compare.verdict import Verdict, judge
 from tests.unit.results.compare.two_runs import (
     FAILED,
     MISSING,
+    NO_TASK_SCORE,
     TIMED_OUT,
     WHOLE,
     TwoRuns,
@@ -110,6 +111,35 @@ class TestObstacles:
         (obstacle,) = judged(runs).obstacles
 
         assert (obstacle.about, obstacle.task_ids) == (Concern.EVALUATOR_VERSION, ("t3",))
+
+    @pytest.mark.parametrize(
+        ("version", "is_obstacle"),
+        [("2.0.0", True), ("2026-01-02", True), ("1.3.0", False), ("v1", False)],
+    )
+    def test_other_major_version_is_an_obstacle(
+        self, runs: TwoRuns, version: str, is_obstacle: bool
+    ) -> None:
+        """Another major version of the dataset is an obstacle, a minor one a warning."""
+        runs.write("a", WHOLE, grader={"dataset_version": "1.2.0"})
+        runs.write("b", WHOLE, grader={"dataset_version": version})
+
+        judgement = judged(runs)
+        (found,) = [*judgement.obstacles, *judgement.warnings]
+
+        assert (found.about, found.is_obstacle) == (Concern.DATASET_VERSION, is_obstacle)
+        assert found.text == f"A was evaluated with dataset version 1.2.0, B with {version}"
+        assert found.task_ids == ()
+
+    def test_results_without_task_score_are_named(self, runs: TwoRuns) -> None:
+        """Results in which task_score() finds no score are an obstacle if all are such."""
+        runs.write("a", WHOLE)
+        runs.write("b", WHOLE | {"t3": NO_TASK_SCORE})
+        (some,) = judged(runs).warnings
+        runs.write("b", dict.fromkeys(WHOLE, NO_TASK_SCORE))
+
+        assert (some.about, some.task_ids) == (Concern.NO_TASK_SCORE, ("t3",))
+        obstacles = [Concern.NO_COMMON_SCORES, Concern.NO_TASK_SCORE]
+        assert about(judged(runs)) == (obstacles, [])
 
     def test_grader_of_other_tasks_is_ignored(self, runs: TwoRuns) -> None:
         """The grader of tasks that are not compared does not count."""
