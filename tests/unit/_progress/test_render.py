@@ -155,6 +155,14 @@ class TestLine:
             "0:06:10 left"
         )
 
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_mean_needs_a_score_of_each_task(self, before: int) -> None:
+        """There is no mean once an evaluated task has no score, now or before the command."""
+        counted = tally(graded("t1"), begins=started(without_score=before))
+        assert ("mean 1" in line(counted)) is (before == 0)
+        counted.count(graded("t2", score=None), 0.0)
+        assert "mean" not in line(counted)
+
     def test_line_shows_waiting_evaluations(self) -> None:
         """The line says how many evaluations wait for a retry, and the reason."""
         counted = tally(EvaluationStarted("t1"), RetryScheduled("HTTP 503: busy", 9, "t1"))
