@@ -27,11 +27,11 @@ class NextCommands:
 
     def inspect(self, command: str, *ids: str) -> str:
         """Return a command that only reads, such as ``show``."""
-        return self._typed([command, *self._where(""), *_positional(ids)])
+        return self._typed([command, *self._place_flags(""), *_positional(ids)])
 
     def on_run(self, command: str, run_id: str, service_url: str, *arguments: str) -> str:
         """Return a command on one run, with these arguments."""
-        where = self._where(service_url)
+        where = self._place_flags(service_url)
         return self._typed([command, "--run-id", run_id, *where, *arguments])
 
     def resume(
@@ -84,7 +84,7 @@ class NextCommands:
         arguments = [part for _, flag in flags for part in flag.typed(given.get(flag.key))]
         for name, value in config.options.items():
             arguments += ["--option", f"{name}={value}"]
-        where = self._where(self.service_url(config))
+        where = self._place_flags(self.service_url(config))
         return self._typed(["run", *arguments, *where, *self._repeated("run", config)])
 
     def service_url(self, config: RunConfig) -> str:
@@ -103,7 +103,7 @@ class NextCommands:
                 arguments += flag.typed(value) if value != default else []
         return arguments
 
-    def _where(self, service_url: str) -> list[str]:
+    def _place_flags(self, service_url: str) -> list[str]:
         """Return the flags that find run and service in a shell without this environment."""
         settings = self.benchmark.settings
         arguments: list[str] = []

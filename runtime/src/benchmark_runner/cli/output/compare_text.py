@@ -124,7 +124,7 @@ def _states_text(excluded: Exclusion) -> str:
 def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry]:
     comparison, difference = result.comparison, effect.difference
     yield "Means", f"A {_number(effect.mean_a)}, B {_number(effect.mean_b)}"
-    yield "B - A", _difference_text(difference, _how(result, difference))
+    yield "B - A", _difference_text(difference, _error_kind(result, difference))
     if (interval := difference.interval) is not None:
         bounds = f"{_signed(interval.low)} to {_signed(interval.high)}"
         yield "", f"95 % interval {bounds} (Student's t)"
@@ -150,7 +150,7 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
             yield "", f"{in_one_line(name)}: {means}, {ours}"
 
 
-def _how(result: ComparisonResult, difference: PairedDifference) -> str:
+def _error_kind(result: ComparisonResult, difference: PairedDifference) -> str:
     kind = "no" if difference.standard_error is None else "paired"
     count = result.comparison.clusters
     clustered = "" if count is None else f", in {plural(count, 'cluster')} by {result.cluster}"
