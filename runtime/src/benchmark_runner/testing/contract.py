@@ -1,16 +1,4 @@
-"""Contract tests for an author's runner, which a generated repository runs.
-
-.. code-block:: python
-
-    from benchmark_runner.testing import RunnerContract
-
-    from runner.benchmark import MyBenchRunner
-
-
-    class TestRunnerContract(RunnerContract):
-        runner_class = MyBenchRunner
-        dataset_file = "data/validation.json"
-"""
+"""Contract tests for an author's runner, which a generated repository runs."""
 
 from __future__ import annotations
 
