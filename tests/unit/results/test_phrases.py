@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from benchmark_runner.results.phrases import amount, number
+from benchmark_runner.results.phrases import amount, bounds_text, number
+from tests.fakes import FakeRunner, RunFolder, summarise
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -32,3 +38,22 @@ def test_a_quantity_has_its_unit(value: float, unit: str, said: str) -> None:
 def test_scores_have_four_digits() -> None:
     """Scores are shown with four digits."""
     assert [number(value) for value in (1.0, 2 / 3, 66.666_66)] == ["1", "0.6667", "66.67"]
+
+
+@pytest.mark.parametrize(
+    ("owed", "said"),
+    [
+        ([], "Bounds: none, as every task counts; there is no error that could be 0 or 1."),
+        (["t2"], "0.5 to 1: the mean of all 2 tasks with the one without a score as 0, and as 1."),
+        (
+            ["t2", "t3"],
+            "0.3333 to 1: the mean of all 3 tasks with the 2 without a score as 0, and as 1.",
+        ),
+    ],
+)
+def test_bounds_name_the_tasks_without_a_score(tmp_path: Path, owed: list[str], said: str) -> None:
+    """The bounds of a mean name how many tasks could be 0 or 1."""
+    run = RunFolder(tmp_path, durable=False)
+    run.add_evaluation("t1", 1.0)
+    text = bounds_text(summarise(FakeRunner(), run.artifacts, ["t1", *owed]))
+    assert text.removeprefix("Bounds ") == said
