@@ -114,7 +114,8 @@ class TestGrading:
         assert type(fault).__name__ in answer.errors[0]
 
     @pytest.mark.parametrize(
-        "result", [{1, 2}, object(), float("nan"), {"a": [float("inf")]}, {1: 2}, "\ud800"]
+        "result",
+        [{1, 2}, object(), float("nan"), {"score": 1.0, "a": [float("inf")]}, {1: 2}, "\ud800"],
     )
     async def test_result_that_is_no_json_is_an_error(self, folder: Path, result: object) -> None:
         """A result that is no JSON is an error of the evaluation."""
