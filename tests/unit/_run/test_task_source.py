@@ -213,6 +213,14 @@ class TestFile:
         assert runner.dataset_name == "validation"
         assert CANARY not in repr(tasks)
 
+    async def test_tasks_are_copies_of_the_authors(self) -> None:
+        """Tasks that load_tasks() returns are copied: what the author changes later is its own."""
+        held = [Task(id="t1", question="one")]
+        runner = runner_that_loads(held)
+        await load_tasks(runner, TaskSource("file"))
+        held[0].question = "another"
+        assert [task.question for task in runner.registered_tasks()] == ["one"]
+
     async def test_missing_dataset_file_is_named(self, tmp_path: Path) -> None:
         """A missing dataset file is named in the error."""
         with pytest.raises(DatasetError, match=r"nowhere\.json: no such file") as caught:
