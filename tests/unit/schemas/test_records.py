@@ -350,6 +350,20 @@ class TestWire:
         """A field of the version answer may be null."""
         assert VersionResponse.model_validate({"service_version": None}).service_version is None
 
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [("1.2", "1.2"), (1.2, "1.2"), ({"id": 2}, '{"id": 2}'), ([True], "[true]")],
+    )
+    def test_version_of_any_type_is_text(self, value: object, text: str) -> None:
+        """A version that is no text is kept as one: neither it nor the grade beside it is lost."""
+        listed = TaskListResponse.model_validate({"dataset_version": value, "tasks": []})
+        answer = {"status": "evaluated", "evaluator_version": value, "errors": [value]}
+        grade = V1EvaluateResponse.model_validate(answer)
+
+        assert VersionResponse.model_validate({"dataset_version": value}).dataset_version == text
+        assert listed.dataset_version == text
+        assert (grade.evaluator_version, grade.errors) == (text, [text])
+
     def test_unknown_fields_of_an_answer_are_accepted(self) -> None:
         """Unknown fields of an answer are accepted."""
         answer = TaskListResponse.model_validate({"tasks": [{"id": "t1"}], "next_page": None})

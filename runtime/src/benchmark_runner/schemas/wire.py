@@ -1,8 +1,17 @@
 """The shapes on the wire: requests to the benchmark service, and its answers."""
 
-from typing import Self
+import json
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 
 from benchmark_runner._scores import finite
 from benchmark_runner.schemas.records import EvalStatus
@@ -13,6 +22,14 @@ __all__ = [
     "TaskListResponse", "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest",
     "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
 ]  # fmt: skip
+
+
+def _as_text(value: object) -> object:
+    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+
+
+#: A version or a message: JSON of another type becomes text, as a grade beside it is paid for.
+_Text = Annotated[str, BeforeValidator(_as_text)]
 
 #: The words of a service that is well.
 _WELL = frozenset({"ok", "healthy", "up", "pass"})
@@ -74,9 +91,9 @@ class V1EvaluateResponse(BaseModel):
     run_id: str | None = None
     task_id: str | None = None
     status: EvalStatus
-    evaluator_version: str | None = None
+    evaluator_version: _Text | None = None
     result: JsonValue = None
-    errors: list[str] = Field(default_factory=list[str])
+    errors: list[_Text] = Field(default_factory=list[str])
 
     @field_validator("errors", mode="before")
     @classmethod
@@ -100,7 +117,7 @@ class TaskListResponse(BaseModel):
     """Answer of ``GET /v1/datasets/{dataset}/tasks``."""
 
     dataset: str | None = None
-    dataset_version: str | None = None
+    dataset_version: _Text | None = None
     tasks: list[dict[str, JsonValue]]
 
 
@@ -124,9 +141,9 @@ class HealthResponse(BaseModel):
 class VersionResponse(BaseModel):
     """Answer of ``GET /version``; any field may be null."""
 
-    framework_version: str | None = None
-    service_name: str | None = None
-    service_version: str | None = None
-    dataset_version: str | None = None
-    eval_mode: str | None = None
+    framework_version: _Text | None = None
+    service_name: _Text | None = None
+    service_version: _Text | None = None
+    dataset_version: _Text | None = None
+    eval_mode: _Text | None = None
     dataset_version_selection: bool | None = None
