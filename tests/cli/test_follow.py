@@ -204,6 +204,12 @@ def waiting(project: RunnerProject) -> Iterator[subprocess.Popen[str]]:
     process.communicate(timeout=TOO_LONG)
 
 
+def wait_for_line(followed: subprocess.Popen[str], line: str) -> None:
+    """Return when the line has been printed; the run's log may be a moment behind its agent."""
+    assert followed.stderr is not None
+    assert line in followed.stderr
+
+
 def state(root: Path) -> dict[Path, tuple[Any, ...]]:
     """All files but the log that grows."""
     return {
@@ -220,8 +226,7 @@ class TestARunInAnotherProcess:
         """Ctrl-C ends the following and not the run."""
         before = state(project.results)
         followed = project.start("status", "r1", "--follow")
-        assert followed.stderr is not None
-        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 evaluating\n"
+        wait_for_line(followed, "0/1 done, 1 generating, 0 evaluating\n")
         followed.send_signal(signal.SIGINT)
         ended = project.end(followed)
         assert ended.code == 130
@@ -258,8 +263,7 @@ class TestARunInAnotherProcess:
     ) -> None:
         """An interrupted run ends the following with its status."""
         followed = project.start("status", "r1", "--follow")
-        assert followed.stderr is not None
-        assert followed.stderr.readline() == "0/1 done, 1 generating, 0 evaluating\n"
+        wait_for_line(followed, "0/1 done, 1 generating, 0 evaluating\n")
         waiting.send_signal(signal.SIGTERM)
         ended = project.end(followed, timeout=TOO_LONG)
         assert ended.code == 0

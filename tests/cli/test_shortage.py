@@ -13,6 +13,14 @@ from benchmark_runner.cli.shortage import shortage_in
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
+#: Takes all descriptors there are, and keeps them.
+LEAK = """\
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+        with contextlib.suppress(OSError):
+            while True:
+                leaked.append(os.open(os.devnull, os.O_RDONLY))
+        word, _, rest"""
+
 ERRORS: list[tuple[BaseException, str]] = [
     (OSError(errno.EMFILE, "Too many open files"), "TooManyOpenFiles"),
     (OSError(errno.ENFILE, "Too many open files in system"), "TooManyOpenFiles"),
@@ -67,6 +75,20 @@ def test_too_few_threads_start_nothing(
     assert ended.err.startswith("TooManyThreads: ")
     assert project.calls == []
     assert not project.results.exists()
+
+
+def test_answers_are_kept_without_descriptors(project: RunnerProject) -> None:
+    """An answer is written at once, also where agents have left no descriptor for it."""
+    project.change_agent(
+        ("import signal\n", "import contextlib, resource, signal\n\nleaked = []\n"),
+        ("        word, _, rest", LEAK),
+    )
+    ended = project.execute("run", "--run-id", "r1", "--skip-eval", "--parallelism", "1")
+    assert ended.code == 1
+    assert project.calls == ["t3"]  # the agent itself can open nothing for the others
+    found = [project.read("r1", task_id, "generation.json") for task_id in ("t3", "t1", "t2")]
+    assert [one["status"] for one in found] == ["success", "error", "error"]
+    assert "Too many open files" in found[1]["error"]
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError(errno.EACCES, "no"), RuntimeError()])

@@ -25,10 +25,11 @@ def assert_done(project: RunnerProject, score: float = 2 / 3) -> None:
 
 
 def do_first(project: RunnerProject, statement: str, at_import: str = "") -> None:
-    """Have the agent do something before it answers."""
+    """Have the agent do something before it answers the first task."""
+    once = f"        if not asked:\n            {statement}\n        asked.append(task.id)\n"
     project.change_agent(
-        ("import signal\n", f"import signal\n{at_import}\n"),
-        ("        word, _, rest", f"        {statement}\n        word, _, rest"),
+        ("import signal\n", f"import signal\n{at_import}\n\nasked = []\n"),
+        ("        word, _, rest", f"{once}        word, _, rest"),
     )
 
 
