@@ -142,3 +142,8 @@ class TestPaths:
         flags = ["--run-id", "r2", "--service-url", "local"]
         assert project.run("run", *flags, SERVICE_URL=scripted.url).code == 0
         assert project.read("r2", "final_score.json")["local"] is True
+
+    def test_space_around_the_service_is_ignored(self, project: RunnerProject) -> None:
+        """White space around the service's URL is ignored, also around ``local``."""
+        assert project.run("run", "--run-id", "r1", SERVICE_URL=" local\r").code == 0
+        assert project.read("r1", "final_score.json")["local"] is True

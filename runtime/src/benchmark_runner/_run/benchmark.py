@@ -58,7 +58,8 @@ class Benchmark:
 
     def service_url(self, given: str | None) -> str:
         """Return the URL of the service: the given one, ``SERVICE_URL``, the default, or empty."""
-        return given or os.environ.get("SERVICE_URL") or self.settings.default_service_url or ""
+        url = given or os.environ.get("SERVICE_URL") or self.settings.default_service_url or ""
+        return url.strip()
 
     def runner(self, service_url: str, eval_parallelism: int) -> BenchmarkRunner:
         """Make the author's runner."""
