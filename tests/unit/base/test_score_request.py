@@ -41,7 +41,7 @@ def test_other_number_is_no_contradiction(
         (0.0, TASKS, "the score is 0, while the mean of the tasks' own scores is 0.5"),
         (0.0, None, "the score is 0"),
         (-0.0, TASKS, "the score is 0"),
-        (0.5, [], "the score is 0.5, of none of the 2 evaluated task(s)"),
+        (0.5, [], "the score is 0.5, of none of 2 evaluated tasks"),
         (0.5, ["other"], "of none of"),
     ],
 )

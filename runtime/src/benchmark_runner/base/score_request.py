@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._scores import finite
 from benchmark_runner._stats.means import mean
+from benchmark_runner._text import plural
 from benchmark_runner.client.scoring import score_evals
 from benchmark_runner.errors import BadResponseError, ServiceError, describe
 from benchmark_runner.schemas import EvalStatus, ScoreResult
@@ -59,8 +60,8 @@ class Grades:
         if final_score == 0:
             return f"the score is 0, while the mean of the tasks' own scores is {own:.4g}"
         if tasks_evaluated is not None and not {*self.task_ids}.intersection(tasks_evaluated):
-            count = len(self.task_ids)
-            return f"the score is {final_score:.4g}, of none of the {count} evaluated task(s)"
+            evaluated = plural(len(self.task_ids), "evaluated task")
+            return f"the score is {final_score:.4g}, of none of {evaluated}"
         return None
 
     def leave_open(self, final_score: float) -> bool:

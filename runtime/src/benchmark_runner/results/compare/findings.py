@@ -102,7 +102,8 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
         yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
     for name, side in {"A": comparison.a, "B": comparison.b}.items():
         if unknown := tuple(side.scan.summary.without_score):
-            text = f"task_score() in runner/benchmark.py finds no score in {len(unknown)} result(s)"
+            results = plural(len(unknown), "result")
+            text = f"task_score() in runner/benchmark.py finds no score in {results}"
             knows_none = len(unknown) == side.scan.summary.counts.scored
             yield Finding(Concern.NO_TASK_SCORE, f"{text} of {name}", knows_none, unknown)
     if _differ(a.payload_schema, b.payload_schema):
