@@ -309,13 +309,14 @@ class TestAnAuthorsOwnScore:
 def test_left_out_tasks_are_named(
     project: RunnerProject, summing: SummingService, run: Callable[..., Ended]
 ) -> None:
-    """A score that is of some of the evaluated tasks only says of which not."""
-    answer = {"tasks_evaluated": ["t0", "t1", "t2"], "final_score": 0.8}
+    """A score that is of other tasks than the evaluated ones names those."""
+    answer = {"tasks_evaluated": ["t0", "t1", "t2", "t9"], "final_score": 0.8}
     summing.answers["/final-score/"] = (200, answer)
     ended = run()
     assert ended.code == 0
     note = "The final score is of 3 of the 6 evaluated tasks, not of t3, t4, t5."
     assert note in ended.out
+    assert "The final score is also of 1 task without a grade here: t9." in ended.out
     assert note in project.run("status", "r1").out
     assert note in project.run("status", "r1", "--json").json["score_notes"]
     page = project.root / "report.html"

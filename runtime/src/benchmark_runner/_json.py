@@ -59,7 +59,7 @@ def parse_model(model: type[ModelT], content: bytes) -> ModelT:
 def problems_of(error: ValidationError) -> Iterator[tuple[str, str]]:
     """Yield the place and the message of each problem; the place of the whole is empty."""
     for problem in error.errors(include_url=False, include_input=False):
-        yield ".".join(map(str, problem["loc"])), problem["msg"]
+        yield ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
 
 
 def _valid(content: bytes | bytearray) -> bytes:

@@ -176,7 +176,10 @@ class TestBadAnswers:
         script.answer(JSONResponse(answer))
         await fails(url, BadResponseError, lambda client: client.evaluate(v1_request()))
 
-    @pytest.mark.parametrize("content", ["{}", '{"final_score": NaN}', '{"final_score": 1e999}'])
+    @pytest.mark.parametrize(
+        "content",
+        ["{}", "[]", '{"final_score": true}', '{"final_score": NaN}', '{"final_score": 1e999}'],
+    )
     async def test_score_must_be_finite(self, script: Script, url: str, content: str) -> None:
         """A score without a finite number is a bad response."""
         script.answer(Response(content))

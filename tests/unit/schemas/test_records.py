@@ -364,6 +364,31 @@ class TestWire:
         assert listed.dataset_version == text
         assert (grade.evaluator_version, grade.errors) == (text, [text])
 
+    @pytest.mark.parametrize(
+        ("errors", "texts"),
+        [
+            (["judge 2", None], ["judge 2"]),
+            ({"judge": 2}, ['{"judge": 2}']),
+            (5, ["5"]),
+            (None, []),
+        ],
+    )
+    def test_odd_errors_lose_no_grade(self, errors: object, texts: list[str]) -> None:
+        """Errors beside a grade may be anything: the grade is paid for."""
+        answer = {"status": "evaluated", "result": 1.0, "errors": errors}
+        grade = V1EvaluateResponse.model_validate(answer)
+
+        assert (grade.result, grade.errors) == (1.0, texts)
+
+    def test_ids_may_be_numbers(self) -> None:
+        """An id that a service sends as a number is the same in text."""
+        grade = V1EvaluateResponse.model_validate({"status": "error", "run_id": 7, "task_id": 5})
+        score = V1ScoreResponse.model_validate(
+            {"run_id": 7, "tasks_evaluated": [5], "final_score": 1}
+        )
+
+        assert (grade.run_id, grade.task_id) == (score.run_id, *score.tasks_evaluated) == ("7", "5")
+
     def test_unknown_fields_of_an_answer_are_accepted(self) -> None:
         """Unknown fields of an answer are accepted."""
         answer = TaskListResponse.model_validate({"tasks": [{"id": "t1"}], "next_page": None})

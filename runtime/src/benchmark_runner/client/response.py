@@ -69,10 +69,12 @@ class Answer:
     def parse(self, model: type[ModelT]) -> ModelT:
         """Return the JSON in the body as a ``model``."""
         document = self.json()
-        if isinstance(document, dict):  # a null field is one that was left out
-            document = {name: value for name, value in document.items() if value is not None}
+        if not isinstance(document, dict):
+            raise UnreadableError("it is not a JSON object")
+        # A null field is one that was left out.
+        given = {name: value for name, value in document.items() if value is not None}
         try:
-            return model.model_validate(document)
+            return model.model_validate(given)
         except ValidationError as error:
             field, message = next(problems_of(error))
             raise UnreadableError(f"field {field}: {message}" if field else message) from None

@@ -92,6 +92,12 @@ def score_notes(score: ScoreResult, summary: RunSummary) -> list[str]:
     if named and left_out:
         count = f"{len(graded) - len(left_out):,} of the {plural(len(graded), 'evaluated task')}"
         notes.append(f"The final score is of {count}, not of {some_ids(left_out)}.")
+    others = sorted(named.difference(graded))
+    if len(others) > summary.counts.total - len(graded):  # more than ran out of time or turns
+        count = plural(len(others), "task")
+        notes.append(
+            f"The final score is also of {count} without a grade here: {some_ids(others)}."
+        )
     return notes
 
 

@@ -1,7 +1,7 @@
 """The shapes on the wire: requests to the benchmark service, and its answers."""
 
 import json
-from typing import Annotated, Self
+from typing import Annotated, cast
 
 from pydantic import (
     BaseModel,
@@ -10,7 +10,6 @@ from pydantic import (
     Field,
     JsonValue,
     field_validator,
-    model_validator,
 )
 
 from benchmark_runner._scores import finite
@@ -28,7 +27,7 @@ def _as_text(value: object) -> object:
     return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
 
 
-#: A version or a message: JSON of another type becomes text, as a grade beside it is paid for.
+#: An id, a version or a message: other JSON becomes text, as a grade beside it is paid for.
 _Text = Annotated[str, BeforeValidator(_as_text)]
 
 #: The words of a service that is well.
@@ -53,16 +52,25 @@ class FinalScoreRequest(BaseModel):
 class FinalScoreResponse(BaseModel):
     """Answer of ``POST /final-score/``."""
 
-    tasks_evaluated: list[str] = Field(default_factory=list[str])
+    tasks_evaluated: list[_Text] = Field(default_factory=list[str])
     final_score: float
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
-    @model_validator(mode="after")
-    def _finite(self) -> Self:
-        if finite(self.final_score) is None:
-            msg = f"final_score is {self.final_score}, not a finite number below 1e100"
+    @field_validator("final_score", mode="before")
+    @classmethod
+    def _no_bool(cls, value: object) -> object:
+        if isinstance(value, bool):
+            msg = f"it is {json.dumps(value)}, not a number"
+            raise ValueError(msg)  # noqa: TRY004 (which pydantic lets through)
+        return value
+
+    @field_validator("final_score")
+    @classmethod
+    def _finite(cls, value: float) -> float:
+        if finite(value) is None:
+            msg = f"it is {value}, not a finite number below 1e100"
             raise ValueError(msg)
-        return self
+        return value
 
 
 class Payload(BaseModel):
@@ -88,8 +96,8 @@ class V1EvaluateRequest(BaseModel):
 class V1EvaluateResponse(BaseModel):
     """Answer of ``POST /v1/evaluate``; a trial tenant gets a reduced one."""
 
-    run_id: str | None = None
-    task_id: str | None = None
+    run_id: _Text | None = None
+    task_id: _Text | None = None
     status: EvalStatus
     evaluator_version: _Text | None = None
     result: JsonValue = None
@@ -98,7 +106,8 @@ class V1EvaluateResponse(BaseModel):
     @field_validator("errors", mode="before")
     @classmethod
     def _one_error_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
+        errors = cast("list[object]", value) if isinstance(value, list) else [value]
+        return [error for error in errors if error is not None]
 
 
 class V1ScoreRequest(FinalScoreRequest):
@@ -110,7 +119,7 @@ class V1ScoreRequest(FinalScoreRequest):
 class V1ScoreResponse(FinalScoreResponse):
     """Answer of ``POST /v1/score``."""
 
-    run_id: str | None = None
+    run_id: _Text | None = None
 
 
 class TaskListResponse(BaseModel):
