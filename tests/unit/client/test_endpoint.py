@@ -166,9 +166,12 @@ class TestAuthentication:
         assert "--service-url" in (error.hint or "")
         assert len(script.seen) == 1
 
-    async def test_a_redirect_within_the_service_says_so(self, script: Script, url: str) -> None:
-        """A redirect to another path of the same service says so."""
-        script.answer(Response(status_code=308, headers={"location": "/elsewhere"}))
+    @pytest.mark.parametrize("location", ["/elsewhere", "http://[no-address"])
+    async def test_a_redirect_within_the_service_says_so(
+        self, script: Script, url: str, location: str
+    ) -> None:
+        """A redirect to another path of the same service, or to nowhere, says so."""
+        script.answer(Response(status_code=308, headers={"location": location}))
         error = await fails(url, RejectedRequestError)
         assert "another path of its own" in error.message
 

@@ -62,7 +62,9 @@ class TestSuccess:
         with pytest.raises(UnreadableError, match=f"^it is larger than {size}$"):
             await read_answer(response(Body(*[b" " * MIB] * 33)), most)
 
-    @pytest.mark.parametrize("encoding", ["gzip", " GZIP", "x-gzip"])
+    @pytest.mark.parametrize(
+        "encoding", ["gzip", " GZIP", "x-gzip", "identity, gzip", "gzip,", "", "identity"]
+    )
     async def test_compressed_body_counts_decompressed(self, encoding: str) -> None:
         """The limit of a compressed body is for its decompressed size."""
         content = bytes(range(256)) * 8
@@ -121,10 +123,34 @@ class TestSuccess:
         with pytest.raises(UnreadableError, match=repr(encoding)):
             await read_answer(response(Body(b"1"), content_encoding=encoding), 100)
 
+    async def test_plain_body_may_be_called_compressed(self) -> None:
+        """A body that something on the way has decompressed already is read as it is."""
+        answer = await read_answer(response(Body(b"{", b"}"), **GZIP), 100)
+        assert answer.json() == {}
+
     @pytest.mark.parametrize(
-        "packed",
-        [b"no gzip at all", gzip.compress(b"1")[:-1], b""],
-        ids=["other bytes", "cut off", "empty"],
+        ("content_type", "content"),
+        [
+            ("application/json; charset=iso-8859-1", '"é"'.encode("latin-1")),
+            ('application/json; Charset="UTF-16"', '"é"'.encode("utf-16")),
+            ("application/json; charset=utf-16le", '"é"'.encode("utf-16-le")),
+        ],
+    )
+    async def test_declared_encoding_is_read(self, content_type: str, content: bytes) -> None:
+        """JSON in another encoding than UTF-8 is read if the answer names it."""
+        answer = await read_answer(response(Body(content), content_type=content_type), 100)
+        assert answer.json() == "é"
+
+    @pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=hex", "; charset=none"])
+    async def test_text_that_was_cut_is_read(self, charset: str) -> None:
+        """A character that is not whole is replaced, whatever encoding is named."""
+        content_type = f"application/json{charset}"
+        cut = response(Body('{"why": "é'.encode()[:-1], b'"}'), content_type=content_type)
+        answer = await read_answer(cut, 100)
+        assert answer.json() == {"why": "\ufffd"}
+
+    @pytest.mark.parametrize(
+        "packed", [b"\x1f\x8b no gzip", gzip.compress(b"1")[:-1]], ids=["other bytes", "cut off"]
     )
     async def test_broken_compression_is_unreadable(self, packed: bytes) -> None:
         """A body that can't be decompressed is an error."""
@@ -157,7 +183,7 @@ class TestRefusal:
             (Body(b"half", then=httpx.ReadError("reset")), {}),
             (Body(b"half", then=httpx.RemoteProtocolError("closed")), {}),
             (Body(b"half"), {"content_encoding": "br"}),
-            (Body(b"no gzip"), {"content_encoding": "gzip"}),
+            (Body(b"\x1f\x8b no gzip"), {"content_encoding": "gzip"}),
         ],
     )
     async def test_unreadable_error_body_is_empty(

@@ -360,7 +360,8 @@ class TestWire:
         answer = {"status": "evaluated", "evaluator_version": value, "errors": [value]}
         grade = V1EvaluateResponse.model_validate(answer)
 
-        assert VersionResponse.model_validate({"dataset_version": value}).dataset_version == text
+        version = {"dataset_version": value, "dataset_version_selection": "perhaps"}
+        assert VersionResponse.model_validate(version).dataset_version == text
         assert listed.dataset_version == text
         assert (grade.evaluator_version, grade.errors) == (text, [text])
 

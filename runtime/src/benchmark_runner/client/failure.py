@@ -50,8 +50,9 @@ def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | Tran
         return TransientError(
             reason, status_code=status, detail=detail, retry_after=retry_after.seconds
         )
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        explanation = explain_redirect(service, answer.headers.get("location", ""))
+    location = answer.headers.get("location", "")
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST and location:
+        explanation = explain_redirect(service, location)
     else:
         explanation = meaning.explain(call, service)
     cause = reason if explanation.cause is None else f"{explanation.cause} ({reason})"

@@ -167,8 +167,8 @@ def is_about_path(error: errors.NotFoundError, dataset: str) -> bool:
 
 def explain_redirect(service: Service, location: str) -> Explanation:
     """Explain an answer that points to ``location``."""
-    target = _origin(urljoin(service.url, location))
-    if target is not None and target != _origin(service.url):
+    target = _origin(service.url, location)
+    if target not in (None, _origin(service.url)):
         place, hint = target, f"If {target} is the service's address, set SERVICE_URL or "
         hint += "--service-url to it"
     else:
@@ -199,9 +199,9 @@ def _key(service: Service) -> str:
     return f"the key in {service.auth_name}" if service.auth_name else "a call without a key"
 
 
-def _origin(url: str) -> str | None:
+def _origin(url: str, location: str = "") -> str | None:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(url, location))
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         return None

@@ -155,4 +155,4 @@ class VersionResponse(BaseModel):
     service_version: _Text | None = None
     dataset_version: _Text | None = None
     eval_mode: _Text | None = None
-    dataset_version_selection: bool | None = None
+    dataset_version_selection: JsonValue = None
