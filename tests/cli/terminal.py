@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,6 +86,15 @@ def start(
     )
     os.close(slave)
     return process, master
+
+
+def read_until(master: int, what: str) -> str:
+    """Read until that has come."""
+    decoder = getincrementaldecoder("utf-8")()  # a part may end within a character
+    text = ""
+    while what not in text or decoder.getstate()[0]:
+        text += decoder.decode(os.read(master, 65536))
+    return text
 
 
 def read(master: int) -> str:

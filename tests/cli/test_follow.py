@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._progress import display, follow
-from tests.cli.terminal import Screen, read, start
+from tests.cli.terminal import Screen, read, read_until, start
 
 if TYPE_CHECKING:
     import subprocess
@@ -246,9 +246,7 @@ class TestARunInAnotherProcess:
     ) -> None:
         """On a terminal the cursor is shown again after a signal."""
         followed, master = start(project, "status", "r1", "--follow")
-        text = ""
-        while "1 generating" not in text:
-            text += os.read(master, 65536).decode()
+        text = read_until(master, "1 generating")
         followed.send_signal(number)
         text += read(master)
         assert followed.wait(TOO_LONG) == code

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.terminal import COLUMNS, CONTROL, Screen, read, start, watch
+from tests.cli.terminal import COLUMNS, CONTROL, Screen, read, read_until, start, watch
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
@@ -124,14 +124,10 @@ def test_narrower_terminal_gets_narrower_rows(project: RunnerProject) -> None:
         [{"id": f"t{n}-{'long' * 30}", "question": "wait", "answer": ""} for n in "12"]
     )
     process, master = start(project, "run", "--run-id", "r1")
-    text = ""
-    while "generating" not in text:
-        text += os.read(master, 65536).decode()
+    text = read_until(master, "generating")
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     process.send_signal(signal.SIGWINCH)
-    text = ""
-    while "0:00:06  t1" not in text:
-        text += os.read(master, 65536).decode()
+    text = read_until(master, "0:00:06  t1")
     process.send_signal(signal.SIGINT)
     text += read(master)
     assert process.wait(30) == 130
@@ -148,9 +144,7 @@ def test_ctrl_c_shows_the_cursor_again(
     """Ctrl-C shows the cursor again and leaves a complete last drawing."""
     project.write_tasks([{"id": f"t{n}", "question": "wait", "answer": ""} for n in range(50)])
     process, master = start(project, "run", "--run-id", "r1", "--parallelism", "50")
-    text = ""
-    while "50 generating" not in text:
-        text += os.read(master, 65536).decode()
+    text = read_until(master, "50 generating")
     os.write(master, b"\x03")
     process.send_signal(signal.SIGINT)  # the terminal is not its controlling one
     text += read(master)
