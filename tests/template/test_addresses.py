@@ -63,6 +63,17 @@ def copy_from(address: str, repo: Path, folder: Path, run: Run, *options: str) -
     assert [path.name for path, content in files.items() if TOKEN.encode() in content] == []
 
 
+def test_relative_path_is_kept_as_absolute(
+    template_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path of the template is kept as one that an update in the copy finds."""
+    monkeypatch.chdir(template_repo.parent)
+    name = template_repo.name
+    copier.run_copy(name, tmp_path / "copy", defaults=True, vcs_ref="HEAD", quiet=True)
+    answers = yaml.safe_load((tmp_path / "copy" / ".copier-answers.yml").read_text())
+    assert answers["_src_path"] == str(template_repo.resolve())
+
+
 def test_other_addresses_stay_as_they_are(template_repo: Path, tmp_path: Path) -> None:
     """A path, also one with the marks of a URL in it, stays as it is."""
     folder = tmp_path / "it@home?#1"

@@ -132,6 +132,7 @@ class TestKeys:
             "HF_TOKEN1",
             "OPENAI_API_KEY_PROD",
             "APIKEY_OPENAI",
+            "ACCESS_TOKEN_PROD",
         ],
     )
     def test_secret_variable_names(self, name: str) -> None:

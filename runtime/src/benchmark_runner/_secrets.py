@@ -25,7 +25,7 @@ _SHORTEST_KEY = 16
 _SECRET_NAME = re.compile(
     r".*(?:key|token|secret|password|passwd|passphrase|credential)s?(?:[-_.]?[0-9]+)?"
     r"|(?:.*[-_.])?(?:auth|authorization|bearer|cookie|creds|pass|pat|sig|signature)"
-    r"|.+[-_.]pwd|(?:.*[-_.])?api[-_.]?keys?[-_.].+",
+    r"|.+[-_.]pwd|(?:.*[-_.])?(?:api|access|auth|secret)[-_.]?(?:key|token)s?[-_.].+",
     re.IGNORECASE,
 )
 _OTHER_NAME = re.compile(

@@ -35,6 +35,8 @@ def missing(root: Path, files: dict[str, str], manifest: str = "") -> list[str]:
         "def generate():\n    import helpers_x",
         "try:\n    import helpers_x\nexcept ImportError:\n    pass",
         'make_cli("runner.benchmark:Mine", grader="helpers_x.grader:grade")',
+        'importlib.import_module("helpers_x.deep").run(1)',
+        '__import__("helpers_x")',
     ],
 )
 @pytest.mark.parametrize("place", ["helpers_x.py", "helpers_x/__init__.py", "helpers_x/deep.py"])
@@ -49,6 +51,7 @@ def test_used_module_is_missing(code: str, place: str, tmp_path: Path) -> None:
     [
         "",
         "from . import helpers_x",
+        'importlib.import_module(".helpers_x", __package__)',
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import helpers_x",
         "import json, pydantic, no_such_module",
         "def (",

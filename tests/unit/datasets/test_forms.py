@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,7 @@ ROWS = [{"id": "a", "question": "q"}, {"id": "b", "question": "r", "answer": "1"
         "id,question,answer, \na,q,,\nb,r,1,\n,,,\n , ,,\n",
         "id,,question,,answer\na,,q,,\nb,,r,,1\n",
         "\ufeffid,question,answer,,\r\na,q,,,\r\nb,r,1,,\r\n",
+        "\n,,\nid,question,answer\na,q,\nb,r,1\n",
     ],
 )
 def test_csv_of_a_spreadsheet_is_read(tmp_path: Path, text: str) -> None:
@@ -41,6 +43,8 @@ def test_csv_of_a_spreadsheet_is_read(tmp_path: Path, text: str) -> None:
         ("id,question\na,q,lost\n", "line 2: 3 cells, where the header has 2"),
         ("id,question,answer\na,q\n", "line 2: 2 cells, where the header has 3"),
         ("id,question,question,,\na,q,r,,\n", "the header names question twice"),
+        ("id;question\na;q\n", "line 1: the header names no column id: 'id;question'"),
+        ("sep=;\nid;question\na;q\n", "line 1: the header names no column id"),
     ],
 )
 def test_csv_that_would_lose_a_cell_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -48,6 +52,14 @@ def test_csv_that_would_lose_a_cell_is_refused(tmp_path: Path, text: str, said: 
     path = tmp_path / "data.csv"
     path.write_text(text)
     with pytest.raises(DatasetError, match=said):
+        read_dataset(path)
+
+
+def test_pipe_is_no_dataset(tmp_path: Path) -> None:
+    """A named pipe is refused: reading it could wait for ever."""
+    path = tmp_path / "data.json"
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="a pipe"):
         read_dataset(path)
 
 

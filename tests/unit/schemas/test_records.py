@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,12 @@ class TestIds:
         """A text that can't name a folder is no id."""
         with pytest.raises(ValueError, match="id"):
             safe_path_segment(value)
+
+    def test_name_outside_the_encoding_is_no_id(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A name that the locale's encoding has no bytes for is no id."""
+        monkeypatch.setattr(os, "fsencode", lambda name: name.encode("ascii"))
+        with pytest.raises(ValueError, match="PYTHONUTF8=1"):
+            safe_path_segment("frage-ü")
 
     @pytest.mark.parametrize("value", ["run_config.json", "final_score.json", "Final_Score.JSON"])
     def test_own_file_names_are_no_ids(self, value: str) -> None:

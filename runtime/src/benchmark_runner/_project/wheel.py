@@ -22,6 +22,9 @@ _TABLE = "[tool.hatch.build.targets.wheel]"
 #: A module that is named in a text, as in ``make_cli(grader="graders.exact:grade")``.
 _REFERENCE = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*:\w+")
 
+#: Functions that import the module that their first argument names.
+_IMPORTERS = frozenset({"__import__", "import_module"})
+
 
 @dataclass(frozen=True, slots=True)
 class MissingModule:
@@ -159,6 +162,12 @@ def _named_in(node: ast.AST) -> Iterator[str]:
         case ast.ImportFrom(module=str(module), level=0):
             yield module.partition(".")[0]
             return
+        case ast.Call(
+            func=ast.Name(id=called) | ast.Attribute(attr=called),
+            args=[ast.Constant(value=str(module)), *_],
+        ) if called in _IMPORTERS and not module.startswith("."):
+            yield module.partition(".")[0]
+            children = ast.iter_child_nodes(node)
         case ast.Constant():
             yield from _referenced([node.value])
             return

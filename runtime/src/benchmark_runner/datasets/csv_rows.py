@@ -16,7 +16,7 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[int, JsonValue]]:
     """Yield the rows of a CSV file, each with the number of its last line.
 
     An empty cell means a missing field. Empty columns and cells at the end, which spreadsheets
-    write beyond the table, are left out.
+    write beyond the table, are left out, and so are empty rows.
 
     Raises:
         DatasetError: the file is malformed; the message names the line.
@@ -25,9 +25,15 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[int, JsonValue]]:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(reader, None)
+        header = next((cells for cells in reader if any(cell.strip() for cell in cells)), None)
         if header is None:
             return
+        if "id" not in header:
+            raise DatasetError(
+                f"{path}, line {reader.line_num}: the header names no column id: "
+                f"{','.join(header)[:80]!r}",
+                hint="Name the columns id and question, as they are here, and separate by commas.",
+            )
         named = [name for name in header if name.strip()]
         if repeated := sorted({name for name in named if named.count(name) > 1}):
             raise DatasetError(

@@ -96,6 +96,8 @@ def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | Non
 def _read_errors(path: Path) -> Generator[None]:
     """Raise errors of reading a file as a ``DatasetError`` that names it."""
     try:
+        if path.is_fifo():  # a resume would read nothing, or wait for ever
+            raise DatasetError(f"{path}: a pipe", hint="Save the dataset as a file.")
         yield
     except FileNotFoundError:
         raise DatasetError(

@@ -1,6 +1,8 @@
 """Ids, each of which names a folder."""
 
+import os
 import re
+import sys
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -32,7 +34,7 @@ def safe_path_segment(value: str) -> str:
 
     Raises:
         ValueError: it is empty, too long, reserved, or holds a separator, a control
-            character or surrounding white space.
+            character or surrounding white space, or no file can have that name here.
     """
     if not value:
         msg = "an id can't be empty"
@@ -44,9 +46,20 @@ def safe_path_segment(value: str) -> str:
         msg = f"the id {value!r} holds a control character or surrounding white space"
     elif len(value.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
         msg = f"the id {value[:40]!r}… is longer than {MAX_ID_BYTES} bytes"
+    elif not _is_encodable(value):
+        encoding = sys.getfilesystemencoding()
+        msg = f"the id {value!r} can't name a folder in the locale's {encoding}: set PYTHONUTF8=1"
     else:
         return value
     raise ValueError(msg)
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 SafeId = Annotated[str, AfterValidator(safe_path_segment)]
