@@ -180,15 +180,33 @@ UNHANDLED = {
         "signal.setitimer(signal.ITIMER_VIRTUAL, 0.01); end = time.process_time() + 0.1\n"
         "while time.process_time() < end: pass"
     ),
+    "signal": "signal.raise_signal(signal.SIGUSR1); await asyncio.sleep(0.1)",
+    "exit-in-a-hook": (
+        "threading.excepthook = lambda _: os._exit(9)\n"
+        "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()"
+    ),
     "frozen-clock": "time.monotonic = lambda: 0.0; await asyncio.sleep(0.1)",
 }
 
 
-def test_unhandled_timers_end_nothing(project: RunnerProject) -> None:
-    """A timer without a handler ends nothing, nor does a clock that was replaced."""
+def test_unhandled_signals_end_nothing(project: RunnerProject) -> None:
+    """A signal without a handler ends nothing, nor does a thread's hook, nor a replaced clock."""
     ended = run_with(project, UNHANDLED)
     assert ended.code == 0, ended.out + ended.err
     assert_others_are_done(project)
+
+
+AT_EXIT = {
+    "exit": "import atexit; atexit.register(os._exit, 0); raise OSError('failed')",
+    "error": "import atexit; atexit.register(lambda: 1 / 0); raise OSError('failed')",
+}
+
+
+def test_code_at_exit_changes_no_exit_code(project: RunnerProject) -> None:
+    """Code that an agent leaves for the end changes no exit code, and prints nothing."""
+    ended = run_with(project, AT_EXIT)
+    assert "ZeroDivisionError" not in ended.err
+    assert_failed(project, ended, dict.fromkeys(AT_EXIT, "OSError: failed"))
 
 
 UNPRINTABLE = {

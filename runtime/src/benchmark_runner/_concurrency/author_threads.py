@@ -57,6 +57,11 @@ def watched_threads(on_stray: OnStray) -> Generator[None]:
         threading.excepthook, sys.unraisablehook = hooks_before
 
 
+def is_of_an_author() -> bool:
+    """Return True in an author's code, also in a hook that one of its threads calls."""
+    return current_call() is not None or threading.current_thread() in _authors
+
+
 def _start_in_scope(thread: threading.Thread) -> None:
     """Do as ``Thread.start()``, in the context of the author's call that starts the thread."""
     if (author := current_call()) is not None:

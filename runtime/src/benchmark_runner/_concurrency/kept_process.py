@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from benchmark_runner._concurrency.author_scope import current_call
+from benchmark_runner._concurrency.author_threads import is_of_an_author
 
 _ENDING = ("_exit", "execv", "execve")
 
@@ -23,9 +23,10 @@ def kept_process() -> Generator[None]:
     functions: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in _ENDING}
 
     def stand_in(name: str, *arguments: Any) -> Any:
-        if os.getpid() == pid and current_call() is not None:
+        if name in functions and os.getpid() == pid and is_of_an_author():
             raise SystemExit(f"os.{name}()")
-        return functions[name](*arguments)
+        function: Callable[..., Any] = functions.get(name) or getattr(os, name)
+        return function(*arguments)
 
     for name in functions:
         setattr(os, name, partial(stand_in, name))
@@ -34,3 +35,4 @@ def kept_process() -> Generator[None]:
     finally:
         for name, function in functions.items():
             setattr(os, name, function)
+        functions.clear()  # code that has kept a stand-in gets what is there now

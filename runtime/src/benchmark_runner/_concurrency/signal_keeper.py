@@ -20,12 +20,14 @@ from benchmark_runner._concurrency.interruption import note_signal
 from benchmark_runner._concurrency.run_loop import OnStray
 from benchmark_runner.errors import traceback_of
 
-#: Timers by their signal, which ends the process where the code that set one has no handler.
+#: Timers by their signal.
 _TIMERS = {
     signal.SIGALRM: signal.ITIMER_REAL,
     signal.SIGVTALRM: signal.ITIMER_VIRTUAL,
     signal.SIGPROF: signal.ITIMER_PROF,
 }
+#: Signals that end the process where the code that caused one has no handler.
+_UNHANDLED = (*_TIMERS, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 _set_handler = signal.signal
 _set_pipe = signal.set_wakeup_fd
 
@@ -53,7 +55,7 @@ class SignalKeeper:
         for number in self._numbers:
             self._handlers_before[number] = _set_handler(number, self._notice)
         self._pretended = {**self._handlers_before}
-        for number in _TIMERS:
+        for number in _UNHANDLED:
             if signal.getsignal(number) == signal.SIG_DFL:
                 _set_handler(number, self._report)
         _keepers.append(self)
@@ -72,9 +74,10 @@ class SignalKeeper:
         self._give_up_functions()
         for number, handler in self._handlers_before.items():
             _set_handler(number, handler)
-        for number, timer in _TIMERS.items():
+        for number in _UNHANDLED:
             if signal.getsignal(number) == self._report:
-                signal.setitimer(timer, 0)
+                if number in _TIMERS:
+                    signal.setitimer(_TIMERS[number], 0)
                 _set_handler(number, signal.SIG_DFL)
         _set_pipe(self._pipe_before)
 
@@ -87,7 +90,7 @@ class SignalKeeper:
     def leave_to_parent(self) -> None:
         """Set the usual handlers in a process that an author's code forked."""
         self._give_up_functions()
-        for number in (*self._numbers, *_TIMERS):
+        for number in (*self._numbers, *_UNHANDLED):
             if signal.getsignal(number) in (self._notice, self._report):
                 _set_handler(number, signal.SIG_DFL)
         _set_pipe(-1)
@@ -109,7 +112,7 @@ class SignalKeeper:
                 os.write(self._pipe, bytes([number]))
 
     def _report(self, number: int, _frame: FrameType | None) -> None:
-        """Report a timer without a handler."""
+        """Report a signal without a handler."""
         self._on_stray(current_call(), f"{signal.Signals(number).name} came, with no handler set")
 
     def _signal(self, signalnum: int, handler: Any) -> Any:

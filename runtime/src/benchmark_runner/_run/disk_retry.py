@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -21,18 +22,22 @@ _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 #: Descriptors that are held for writing: a file and its folder, with some to spare.
 _HELD = 4
+#: Limits of a process by the error of a write that they stop.
+_LIMITS = {errno.EMFILE: resource.RLIMIT_NOFILE, errno.EFBIG: resource.RLIMIT_FSIZE}
 
 
 class DiskWriter:
     """Calls functions that write, and retries them; each retry is an event.
 
-    In its context it holds descriptors for them, as agents may leave none.
+    In its context it holds descriptors for them, as agents may leave none, and takes back limits
+    that agents have set.
     """
 
     def __init__(self, listener: Listener) -> None:
         self._emit = listener
         self._held: list[int] = []
         self._lock = Lock()
+        self._limits = {limit: resource.getrlimit(limit) for limit in _LIMITS.values()}
 
     def __enter__(self) -> Self:
         self._hold()
@@ -73,8 +78,11 @@ class DiskWriter:
             return function(*arguments)
         except ArtifactError as error:
             cause = error.__cause__
-            if not (self._held and isinstance(cause, OSError) and cause.errno == errno.EMFILE):
+            limit = _LIMITS.get(cause.errno or 0) if isinstance(cause, OSError) else None
+            if limit is None or not self._held:
                 raise
+            with suppress(OSError, ValueError):  # the hard limit was lowered, too
+                resource.setrlimit(limit, self._limits[limit])
         with self._lock:
             self._release()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from benchmark_runner._concurrency.run_loop import unfinished_tasks
 from benchmark_runner._start_state import errors, flush
@@ -33,8 +34,12 @@ def leave_now(code: int) -> None:
 def leave_in_time(code: int) -> None:
     """See that the process ends soon after Python begins to exit, with ``code``.
 
-    Python waits for threads, pools and ``multiprocessing`` children, whatever they do.
+    Python waits for threads, pools and ``multiprocessing`` children, whatever they do. What an
+    author's code does at the exit changes no code, and its errors, which may tell keys, are not
+    shown: there is no log to write them to.
     """
+    _keep_code(code)
+    threading.excepthook = sys.unraisablehook = lambda _: None
     if unfinished_tasks():  # closed while Python ends, one may go on for ever
         atexit.register(leave_now, code)
     if not _is_something_left():
@@ -49,8 +54,20 @@ def leave_in_time(code: int) -> None:
     # Called first of all when Python exits; there is no public function for it.
     register = getattr(threading, "_register_atexit", None)
     if register is not None:
-        Thread(target=watch, name="process-end", daemon=True).start()
+        with suppress(RuntimeError):  # the system has no more threads
+            # Thread.start() would wait for ever for a thread that has no memory to begin.
+            _thread.start_new_thread(watch, ())
         register(begun.set)
+
+
+def _keep_code(code: int) -> None:
+    """End this process with ``code``, whatever ``os._exit()`` is given from now on."""
+    end, pid = os._exit, os.getpid()
+
+    def stand_in(status: int) -> NoReturn:
+        end(code if os.getpid() == pid else status)
+
+    os._exit = stand_in
 
 
 def call_within(seconds: float, function: Callable[[], None]) -> None:
