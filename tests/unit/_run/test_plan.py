@@ -271,6 +271,13 @@ class TestPlan:
         assert "--regrade" in str(caught.value.hint)
         check_same_grader("run-1", {first: ["t1"]}, GradedBy(first.service_url, "v1", "1.0"))
 
+    def test_unknown_facts_of_a_grader_are_left_out(self) -> None:
+        """A grader is named with what is known of it."""
+        assert f"{GradedBy('local', None, None)}" == "local"
+        assert f"{GradedBy('local', 'v1', None, None, '1.2')}" == (
+            "local (v1 API, dataset version 1.2)"
+        )
+
     def test_unevaluated_outcome_binds_to_no_grader(self, artifacts: RunArtifacts) -> None:
         """An outcome that no service evaluated does not fix the grader."""
         content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)

@@ -47,9 +47,13 @@ class GradedBy:
 
     def __str__(self) -> str:
         named = self.evaluator_version or self.service_version
-        version = f", version {named}" if named else ""
-        dataset = f", dataset version {self.dataset_version}" if self.dataset_version else ""
-        return f"{self.service_url} ({self.evaluation_api} API{version}{dataset})"
+        facts = [
+            f"{self.evaluation_api} API" if self.evaluation_api else "",
+            f"version {named}" if named else "",
+            f"dataset version {self.dataset_version}" if self.dataset_version else "",
+        ]
+        known = ", ".join(filter(None, facts))
+        return f"{self.service_url} ({known})" if known else f"{self.service_url}"
 
 
 @dataclass(frozen=True, slots=True)
