@@ -73,6 +73,9 @@ def start(
     """Start a run on a terminal; what comes is read from the descriptor that is returned."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    attributes = termios.tcgetattr(slave)
+    attributes[3] |= termios.NOFLSH  # a typed Ctrl-C discards nothing that is still to be read
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
     environment = {"TERM": "xterm"} if ready is None else {"TERM": "xterm", "READY_FD": str(ready)}
     process = subprocess.Popen(
         [sys.executable, str(project.script), *args],
