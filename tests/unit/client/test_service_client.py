@@ -185,7 +185,16 @@ class TestBadAnswers:
         script.answer(Response(content))
         await fails(url, BadResponseError, lambda client: client.final_score({"t": None}))
 
-    @pytest.mark.parametrize("answer", [{}, {"tasks": {}}, {"tasks": ["t1"]}])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {},
+            {"tasks": {}},
+            {"tasks": ["t1"]},
+            {"tasks": [], "next": "/2"},
+            {"tasks": [], "has_more": True},
+        ],
+    )
     async def test_task_list_of_wrong_shape_is_refused(
         self, script: Script, url: str, answer: object
     ) -> None:

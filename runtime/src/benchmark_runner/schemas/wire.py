@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     JsonValue,
     field_validator,
+    model_validator,
 )
 
 from benchmark_runner._scores import finite
@@ -30,6 +31,8 @@ def _as_text(value: object) -> object:
 #: An id, a version or a message: other JSON becomes text, as a grade beside it is paid for.
 _Text = Annotated[str, BeforeValidator(_as_text)]
 
+#: Fields in which a list says that it goes on elsewhere.
+_NEXT_PAGE = ("next", "next_page", "next_cursor", "next_page_token", "has_more")
 #: The words of a service that is well.
 _WELL = frozenset({"ok", "healthy", "up", "pass"})
 
@@ -128,6 +131,15 @@ class TaskListResponse(BaseModel):
     dataset: str | None = None
     dataset_version: _Text | None = None
     tasks: list[dict[str, JsonValue]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, answer: dict[str, object]) -> dict[str, object]:
+        """Refuse a part of the tasks: its score would pass for that of the dataset."""
+        if found := next(filter(answer.get, _NEXT_PAGE), None):
+            msg = f"it is one page of a longer list ({found!r}), of which the others are not read"
+            raise ValueError(msg)
+        return answer
 
 
 class VerifyTaskIdsResponse(BaseModel):
