@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 
@@ -87,7 +88,8 @@ def _create(options: _Options, passed_on: Sequence[str]) -> int:
     # As the template spells it: cyber-bench, also for Cyber_Bench.
     name = re.sub("[ _.]", "-", options.name.strip(" ").lower()).removesuffix("-runner")
     folder = Path(f"{name}-runner")
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    there = folder.exists() or folder.is_symlink()
+    if there and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(
             f"{folder} exists, and is not an empty folder.",
             hint="Choose another name, or move it out of the way.",
@@ -146,6 +148,8 @@ def _copier_copy(template: str, reference: str, arguments: Sequence[str]) -> int
     os.environ |= {"GIT_TERMINAL_PROMPT": "0", "LANGUAGE": "C"}
     for name, value in _STALLED.items():
         os.environ.setdefault(name, value)
+    if sys.stdout is cast("object", None):  # closed by the caller; copier flushes it at its end
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (for the process)
     sys.argv = ["copier", "copy", "--vcs-ref", reference, *arguments]
     try:
         runpy.run_module("copier", run_name="__main__")

@@ -69,6 +69,12 @@ class TestWhatIsMade:
         assert (create.folder / "my-bench-runner" / "Makefile").exists()
         assert not (create.folder / "my-bench-runner" / "README.md").exists()
 
+    def test_output_may_be_closed(self, create: Command) -> None:
+        """A closed standard output changes nothing about the copy."""
+        create.python[:0] = ["sh", "-c", 'exec "$@" >&-', "sh"]
+        assert create("my-bench", "--defaults").code == 0
+        assert create.made() == ["my-bench-runner"]
+
     def test_empty_folder_is_filled(self, create: Command) -> None:
         """A folder that exists and is empty is filled."""
         (create.folder / "my-bench-runner").mkdir()

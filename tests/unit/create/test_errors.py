@@ -42,21 +42,23 @@ class TestWhatIsRefused:
         assert create.made() == []
         assert not list(create.folder.parent.glob("*-runner"))
 
-    @pytest.mark.parametrize("kind", ["folder", "file"])
+    @pytest.mark.parametrize("kind", ["folder", "file", "link"])
     def test_existing_target_is_refused(self, create: Command, kind: str) -> None:
         """A target that exists and is not an empty folder is refused and kept."""
         there = create.folder / "my-bench-runner"
         if kind == "folder":
             there.mkdir()
             (there / "mine.txt").write_text("mine")
+        elif kind == "link":
+            there.symlink_to("nowhere")
         else:
             there.write_text("mine")
         ended = create("my-bench", "--defaults", "--", "--overwrite")
         assert ended.code == 2
         assert "error: my-bench-runner exists, and is not an empty folder.\n" in ended.err
         kept = there / "mine.txt" if kind == "folder" else there
-        assert kept.read_text() == "mine"
-        assert kind == "file" or [path.name for path in there.iterdir()] == ["mine.txt"]
+        assert kept.is_symlink() or kept.read_text() == "mine"
+        assert kind != "folder" or [path.name for path in there.iterdir()] == ["mine.txt"]
 
     def test_invalid_answer_is_refused(self, create: Command) -> None:
         """An answer that the template refuses ends with exit code 2."""
