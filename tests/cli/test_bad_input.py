@@ -85,10 +85,13 @@ class TestFlags:
         assert "SERVICE_URL" in message
         assert "--service-url" in message
 
-    def test_missing_model_names_the_flag(self, project: RunnerProject) -> None:
-        """Without a model the error names --model."""
+    @pytest.mark.parametrize("given", [(), ("--model", " ")])
+    def test_missing_model_names_the_flag(
+        self, project: RunnerProject, given: tuple[str, ...]
+    ) -> None:
+        """Without a model, or with a blank one, the error names --model."""
         project.write_cli(default_model=None)
-        assert "--model" in refused(project)
+        assert "no model was given Give --model" in refused(project, *given)
 
     def test_key_over_plain_http_is_refused(
         self, project: RunnerProject, monkeypatch: pytest.MonkeyPatch

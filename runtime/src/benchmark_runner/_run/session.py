@@ -118,7 +118,7 @@ def new_config(
 ) -> RunConfig:
     """Return the config of a new run, and register its tasks up to its limit."""
     model = request.model or request.default_model
-    if not model:
+    if model is None or not model.strip():
         raise UsageError(
             "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
         )
