@@ -36,7 +36,7 @@ class Spend:
 
     def add_generation(self, generation: GenerationResult) -> None:
         """Add what one generation recorded."""
-        self.add(known_cost(generation), **dict(known_tokens(generation)))
+        self.add(known_cost(generation), **known_tokens(generation))
 
     @property
     def usage(self) -> TokenUsage:
@@ -49,12 +49,11 @@ def known_cost(generation: GenerationResult) -> float | None:
     return known_amount(generation.cost)
 
 
-def known_tokens(generation: GenerationResult) -> TokenUsage:
-    """Return the tokens of a generation by class; ``None`` for what is not possible."""
-    if generation.usage is None:
-        return TokenUsage()
-    tokens: dict[str, int | None] = dict(generation.usage)
-    return TokenUsage(**{name: known_count(number) for name, number in tokens.items()})
+def known_tokens(generation: GenerationResult) -> dict[str, int]:
+    """Return the tokens of a generation by class, without what is unknown or not possible."""
+    recorded: dict[str, int | None] = dict(generation.usage or ())
+    counts = ((name, known_count(number)) for name, number in recorded.items())
+    return {name: count for name, count in counts if count is not None}
 
 
 def known_amount(amount: float | None) -> float | None:

@@ -147,8 +147,8 @@ def _finished(generation: GenerationResult, duration: float) -> GenerationFinish
         generation.status,
         generation.error,
         round(duration, 3),
-        tokens.input,
-        tokens.output,
+        tokens.get("input"),
+        tokens.get("output"),
         known_cost(generation),
     )
 

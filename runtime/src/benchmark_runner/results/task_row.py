@@ -152,7 +152,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
     phase = _FAILED_IN.get(state)
     failed = {None: None, Phase.GENERATE: generation, Phase.EVALUATE: result}[phase]
     failure = failed.failure if failed else None
-    usage = known_tokens(generation)
+    tokens = known_tokens(generation)
     graded = result is not None and result.status is EvalStatus.EVALUATED
     return TaskRow(
         task_id=task.task_id,
@@ -166,11 +166,11 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         retryable=failure.retryable if failure else None,
         hint=failure.hint if failure else None,
         total_turns=known_count(generation.total_turns),
-        input_tokens=usage.input,
-        output_tokens=usage.output,
-        reasoning_tokens=usage.reasoning,
-        cache_read_tokens=usage.cache_read,
-        cache_write_tokens=usage.cache_write,
+        input_tokens=tokens.get("input"),
+        output_tokens=tokens.get("output"),
+        reasoning_tokens=tokens.get("reasoning"),
+        cache_read_tokens=tokens.get("cache_read"),
+        cache_write_tokens=tokens.get("cache_write"),
         cost=known_cost(generation),
         cost_of_earlier_attempts=sum(costs) if costs else None,
         generation_seconds=known_amount(generation.duration),
