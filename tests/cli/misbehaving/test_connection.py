@@ -168,7 +168,7 @@ class TestNotAGrade:
                 says(b'{"task_id": "t2", "status": "evaluated", "result": 1}'),
                 "the answer is about task 't2'",
             ),
-            (says(b"not compressed", content_encoding="gzip"), "it can't be decompressed"),
+            (says(b"\x1f\x8b and no gzip", content_encoding="gzip"), "it can't be decompressed"),
             (says(compress(GRADE)[:-9], content_encoding="gzip"), "ends in the middle"),
             (says(b"1", content_encoding="br"), "it is compressed as 'br'"),
             (bomb(40 * MIB), "it is larger than 32 MiB"),
