@@ -147,7 +147,7 @@ def with_other_make_targets(repo: Path) -> None:
     makefile = source(repo, "Makefile")
     replace(makefile, "$(BIN)/python -m pytest\n", "$(BIN)/python -m unittest\n")
     makefile.write_text(makefile.read_text().replace("typecheck", "types"))
-    replace(makefile, '"$$@" update --skip-answered\n', '"$$@" update\n')
+    replace(makefile, '"$$@" update --skip-answered $(ARGS)\n', '"$$@" update\n')
 
 
 def managed(lines: list[str], start: int, step: int) -> int | None:

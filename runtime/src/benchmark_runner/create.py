@@ -5,6 +5,7 @@ copier would end in a traceback for, or does not know.
 """
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -149,7 +150,7 @@ def _copier_copy(template: str, reference: str, arguments: Sequence[str]) -> int
     for name, value in _STALLED.items():
         os.environ.setdefault(name, value)
     if sys.stdout is cast("object", None):  # closed by the caller; copier flushes it at its end
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (for the process)
+        sys.stdout = io.StringIO()
     sys.argv = ["copier", "copy", "--vcs-ref", reference, *arguments]
     try:
         runpy.run_module("copier", run_name="__main__")
