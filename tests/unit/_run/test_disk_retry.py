@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -72,19 +71,6 @@ class TestKeeping:
         assert await DiskWriter(disk.listen).write(write, b"given") == "written"
         assert disk.file.read_bytes() == b"given"
         assert writer != [threading.current_thread()]
-        assert disk.told == []
-
-    async def test_limit_of_an_agent_is_taken_back(self, disk: Disk) -> None:
-        """A file size limit that is set while a run goes on stops no result."""
-        disk.heal()
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        with DiskWriter(disk.listen) as writer:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (4, before[1]))
-            try:
-                assert await writer.write(disk.write, b"a long answer") == "written"
-                assert resource.getrlimit(resource.RLIMIT_FSIZE) == before
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert disk.told == []
 
     async def test_refused_write_is_retried(self, disk: Disk) -> None:

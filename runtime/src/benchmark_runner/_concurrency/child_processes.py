@@ -39,6 +39,8 @@ def _wait_for_ends(children: Iterable[ChildProcess]) -> None:
         left = max(0.0, give_up - time.monotonic())
         try:
             descriptor = os.pidfd_open(child.pid)
+        except ProcessLookupError:  # it has ended
+            continue
         except (AttributeError, OSError):  # only Linux has descriptors of processes
             time.sleep(left)
             continue

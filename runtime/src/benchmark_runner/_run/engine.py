@@ -91,7 +91,7 @@ class Engine:
         Raises:
             ArtifactError: a result can't be written.
         """
-        with LoopWatch(self._note_blocked) as watch, self._disk:
+        with LoopWatch(self._note_blocked) as watch, self._disk.reserve:
             shared = (self._session, self._disk, watch, self._emit)
             generation = GenerationStep(*shared)
             deadline, noted = self._service.eval_deadline, self._watch.note
