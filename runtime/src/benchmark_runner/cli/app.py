@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from benchmark_runner.base import BenchmarkRunner
 
+#: Modules whose use may leave something that holds up the end of the process.
+_LEAVE_SOMETHING = frozenset({"benchmark_runner._concurrency.run_loop", "multiprocessing"})
+
 
 def make_cli(
     runner: type[BenchmarkRunner] | str,
@@ -108,7 +111,7 @@ class _RunnerGroup(TyperGroup):
             return self._main(sys.argv[1:] if args is None else list(args), *rest, **settings)
         except SystemExit as end:
             # A program that is about to end, and may have to wait for what it started.
-            left = active_count() > 1 or not {"asyncio", "multiprocessing"}.isdisjoint(sys.modules)
+            left = active_count() > 1 or not _LEAVE_SOMETHING.isdisjoint(sys.modules)
             if args is None and left:
                 from benchmark_runner.cli.process_end import leave_in_time
 
