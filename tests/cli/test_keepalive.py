@@ -44,7 +44,7 @@ def test_keepalive_leaves_no_zombies(project: RunnerProject) -> None:
         process.stdin.close()
         deadline = time.monotonic() + 30
         while is_there(child) and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.01)  # nothing tells when a zombie is gone
         left = is_there(child)
         process.terminate()
     assert not left

@@ -22,6 +22,8 @@ class Folder:
         self.config = self.read("run_config.json")
         self.score = self.read("final_score.json")
         self.tasks: list[str] = self.config["tasks"] if self.config else []
+        # By a regrade that was interrupted: their evals count no more, put away or not.
+        self.withdrawn: list[str] = self.config["regrade"] if self.config else []
 
     def read(self, name: str) -> dict[str, Any] | None:
         """A file's content, if it is there and whole."""
@@ -40,7 +42,7 @@ class Folder:
 
     def grade(self, task_id: str) -> dict[str, Any] | None:
         """The eval of a task, if it counts."""
-        result = self.read(f"{task_id}/eval.json")
+        result = None if task_id in self.withdrawn else self.read(f"{task_id}/eval.json")
         graded = self.files.get(self.path / task_id / "generation.json")
         if result is None or graded is None:
             return None
@@ -84,7 +86,8 @@ class Folder:
     def evals_hash(self) -> str:
         digest = hashlib.sha256()
         for task_id in self.tasks:
-            result = self.files.get(self.path / task_id / "eval.json")
+            withdrawn = task_id in self.withdrawn
+            result = None if withdrawn else self.files.get(self.path / task_id / "eval.json")
             digest.update(task_id.encode() + (b"-" if result is None else result))
         return digest.hexdigest()
 

@@ -165,6 +165,7 @@ class World:
             ended.code = exit_code(ended.outcome, asked)
         except (BenchmarkRunnerError, asyncio.CancelledError, Died) as error:
             ended.error = error
+        ended.error = Died() if self._dead else ended.error  # whatever it became on its way
         self._pool.finish()
         return ended
 
