@@ -40,7 +40,7 @@ class TestStatusCodes:
         notices: list[RetryNotice] = []
         script.answer(failure(status, "trouble"), failure(status, "trouble"), GRADE)
         async with BenchmarkServiceClient(url, retry=QUICK) as client:
-            client.on_retry = notices.append
+            client.calls.on_retry = notices.append
             assert await grade(client) == GRADE
         assert len(script.seen) == 3
         assert [notice.status_code for notice in notices] == [status, status]

@@ -238,7 +238,7 @@ class Workflow:
             return None
         await self.listeners.begin(started, quiet=self._request.quiet)
         if not self._request.skip_eval:
-            session.runner.service.on_retry = self.listeners.tell_of_retry
+            session.runner.service.calls.on_retry = self.listeners.tell_of_retry
         engine = Engine(session, self._service, grader, self.listeners.tell, self._caps)
         self._blocked, self._masked = engine.blocked, engine.masked
         try:

@@ -1,18 +1,29 @@
-"""Evaluations that need no service, and grades that are of another task."""
+"""The evaluation of one generation: without the service, or by the API that the runner names."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import BadResponseError
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, GenerationStatus
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalStatus,
+    GenerationResult,
+    GenerationStatus,
+    Payload,
+    V1EvaluateRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from pydantic import JsonValue
 
-__all__ = ["evaluate_without_service", "refuse_grade_of_another"]
+    from benchmark_runner.base.tasks import PinnedRun
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
+
+__all__ = ["ServiceEvaluation", "evaluate_without_service", "refuse_grade_of_another"]
 
 #: Fields in which graders name the task.
 _NAMES = ("task_id", "instance_id", "task_name")
@@ -45,3 +56,54 @@ def refuse_grade_of_another(task_id: str, result: JsonValue, known: Container[st
                 f"could not evaluate task {task_id!r}: the answer is about task {about!r}",
                 hint="Check that the service does not mix up concurrent evaluations.",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvaluation:
+    """The way in which the service evaluates the generations of a run.
+
+    Attributes:
+        client: The client of the service.
+        api: The API to ask: ``legacy`` or ``v1``.
+        run: The run.
+        payload_type: The type of an answer.
+        payload_schema: The name of the answer's format.
+        runner_version: The version that is sent for a generation without one.
+    """
+
+    client: BenchmarkServiceClient
+    api: str
+    run: PinnedRun
+    payload_type: str
+    payload_schema: str
+    runner_version: str
+
+    async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        """Evaluate one generation that has an answer.
+
+        Raises:
+            ServiceError: the service can't evaluate it, or answers about another task.
+        """
+        evaluate = self._by_v1 if self.api == "v1" else self._by_legacy
+        evaluated = await evaluate(task_id, generation)
+        refuse_grade_of_another(task_id, evaluated.result_json(), self.run.tasks)
+        return evaluated
+
+    async def _by_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        from benchmark_runner.client.scoring import evaluate_v1
+
+        payload = Payload(type=self.payload_type, schema=self.payload_schema, data=generation.data)
+        request = V1EvaluateRequest(
+            run_id=self.run.run_id,
+            task_id=task_id,
+            dataset=self.run.dataset_name,
+            payload=payload,
+            versions={"runner": generation.generation_version or self.runner_version},
+        )
+        return await evaluate_v1(self.client, request)
+
+    async def _by_legacy(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        result = await self.client.evaluate_response(
+            task_id=task_id, response=generation.data, dataset=self.run.dataset_name
+        )
+        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)

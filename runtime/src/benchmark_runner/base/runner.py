@@ -11,20 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
-from benchmark_runner.base.evaluation import evaluate_without_service, refuse_grade_of_another
+from benchmark_runner.base.evaluation import ServiceEvaluation, evaluate_without_service
 from benchmark_runner.base.per_call import PerCall
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
-from benchmark_runner.schemas import (
-    EvalResult,
-    EvalStatus,
-    GenerationResult,
-    Payload,
-    ScoreResult,
-    Task,
-    V1EvaluateRequest,
-)
+from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -148,17 +140,14 @@ class BenchmarkRunner(ABC):
         """
         if (unsent := evaluate_without_service(task_id, generation)) is not None:
             return unsent
-        if self.EVALUATION_API == "v1":
-            from benchmark_runner.client.scoring import evaluate_v1
-
-            evaluated = await evaluate_v1(self.service, self._v1_request(task_id, generation))
-            refuse_grade_of_another(task_id, evaluated.result_json(), self._run_of.tasks)
-            return evaluated
-        result = await self.service.evaluate_response(
-            task_id=task_id, response=generation.data, dataset=self.dataset_name
-        )
-        refuse_grade_of_another(task_id, result, self._run_of.tasks)
-        return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
+        return await ServiceEvaluation(
+            client=self.service,
+            api=self.EVALUATION_API,
+            run=self._run_of,
+            payload_type=self.PAYLOAD_TYPE,
+            payload_schema=self.payload_schema,
+            runner_version=self.generation_version,
+        ).evaluate(task_id, generation)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
         """Score the evals with the benchmark service.
@@ -285,13 +274,3 @@ class BenchmarkRunner(ABC):
     _client = service
     _register_task = add_task
     _register_tasks = register_tasks
-
-    def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
-        payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
-        return V1EvaluateRequest(
-            run_id=self._run_of.run_id,
-            task_id=task_id,
-            dataset=self.dataset_name,
-            payload=payload,
-            versions={"runner": generation.generation_version or self.generation_version},
-        )

@@ -151,7 +151,7 @@ class ScoreRequest:
             raise self._contradictory({shape: response, other: answer}, line)
 
     async def _ask(self, shape: Shape, *, retry_500: bool = True) -> FinalScoreResponse:
-        retry = self.client.retry
+        retry = self.client.calls.retry
         if not retry_500:
             retry = replace(retry, final_statuses=frozenset({_FAILED}))
         return await score_evals(

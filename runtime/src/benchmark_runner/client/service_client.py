@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Self, TypeVar
+from typing import Self
 
 import httpx
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
@@ -13,20 +13,16 @@ from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.call import Call, Service, post, query, task_list_path, verify_paths
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
-from benchmark_runner.client.failure import bad_response, unavailable
+from benchmark_runner.client.failure import unavailable
 from benchmark_runner.client.http_call import HttpCalls
-from benchmark_runner.client.response import Answer, UnreadableError
+from benchmark_runner.client.response import Answer
 from benchmark_runner.client.retry import RetryNotice, RetryPolicy, TransientError
+from benchmark_runner.client.typed_calls import TypedCalls
 from benchmark_runner.errors import UsageError
 
 __all__ = ["BenchmarkServiceClient", "build_client"]
 
-T = TypeVar("T")
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
 _V1_SCORE = "/v1/score"
-#: Seconds in which a service that is up has answered what needs no work, retries included.
-_QUICK_TIMEOUT = 10.0
 #: Seconds for one attempt of ``/health``.
 _HEALTH_TIMEOUT = 5.0
 
@@ -52,6 +48,11 @@ class BenchmarkServiceClient:
         allow_insecure_http: Send keys over plain http to a host that is not this machine.
         on_retry: Called before each wait for another attempt.
         auth_name: The key's name in messages, for example its environment variable.
+
+    Attributes:
+        base_url: The service's URL without user info.
+        local: As given.
+        calls: The calls that the methods are made of.
 
     Raises:
         UsageError: the URL, a key, or the environment's proxy or certificates are not
@@ -83,14 +84,8 @@ class BenchmarkServiceClient:
             endpoint.refuse_exposed_key()
         self.base_url = endpoint.url
         self.local = local
-        self.timeout = timeout
-        self.retry = retry or RetryPolicy()
-        self.quick_retry = self.retry.within(_QUICK_TIMEOUT)
-        """The retries of calls made before anything runs, which tell at once of a service that
-        is down."""
-        self.on_retry = on_retry
         known = (key for text in secrets_of_environment(os.environ) for key in keys_in(text))
-        self._service = Service(
+        service = Service(
             url=endpoint.url,
             local=local,
             auth_name=endpoint.auth_name,
@@ -98,14 +93,17 @@ class BenchmarkServiceClient:
             # Also the author's, as a message that is cut must not end in a part of one.
             redactor=Redactor([*endpoint.secrets, *filter(looks_like_a_key, known)]),
         )
-        self._http = HttpCalls(
-            endpoint, self._service, max_connections=max_connections, transport=transport
-        )
+        http = HttpCalls(endpoint, service, max_connections=max_connections, transport=transport)
+        self.calls = TypedCalls(service, http, timeout, retry or RetryPolicy(), on_retry)
 
     @property
     def auth_name(self) -> str | None:
         """The source of the key, for example ``VALS_AUTH_KEY``; never the key itself."""
         return self._service.auth_name
+
+    @property
+    def _service(self) -> Service:
+        return self.calls.service
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,13 +113,13 @@ class BenchmarkServiceClient:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self.calls.http.aclose()
 
     async def health(self, *, retry: RetryPolicy | None = None) -> None:
         """Return if the service says that it is well; needs no key, and ends within seconds."""
         call = Call("check the health of the service", "GET", "/health")
-        answer = await self._ask_quickly(call, retry, attempt_limit=_HEALTH_TIMEOUT)
-        health = self._parsed(call, answer, schemas.HealthResponse)
+        answer = await self.calls.ask_quickly(call, retry, attempt_limit=_HEALTH_TIMEOUT)
+        health = self.calls.parsed(call, answer, schemas.HealthResponse)
         if not health.is_well:
             failure = TransientError(f"it says that it is not well: {health.status!r}")
             raise unavailable(call, self._service, failure)
@@ -132,7 +130,8 @@ class BenchmarkServiceClient:
         """Return the versions of the service and of a dataset; needs no key."""
         path = f"/version{query(dataset=dataset)}"
         call = Call("ask for the version of the service", "GET", path, dataset)
-        return self._parsed(call, await self._ask_quickly(call, retry), schemas.VersionResponse)
+        answer = await self.calls.ask_quickly(call, retry)
+        return self.calls.parsed(call, answer, schemas.VersionResponse)
 
     async def verify_task_ids(
         self,
@@ -148,8 +147,8 @@ class BenchmarkServiceClient:
         verified: list[str] = []
         for path in verify_paths(task_ids, dataset):
             call = Call("verify task ids", "GET", path, dataset)
-            answer = await self._ask_quickly(call, retry)
-            verified += self._parsed(call, answer, schemas.VerifyTaskIdsResponse).task_ids
+            answer = await self.calls.ask_quickly(call, retry)
+            verified += self.calls.parsed(call, answer, schemas.VerifyTaskIdsResponse).task_ids
         return verified
 
     async def list_tasks(
@@ -158,8 +157,8 @@ class BenchmarkServiceClient:
         """Return the tasks of a dataset, without their reference answers."""
         call = Call("list the tasks", "GET", task_list_path(dataset), dataset)
         # It may be large, and slow to make.
-        answer = await self._ask_quickly(call, retry, limit=self.timeout)
-        return self._parsed(call, answer, schemas.TaskListResponse)
+        answer = await self.calls.ask_quickly(call, retry, limit=self.calls.timeout)
+        return self.calls.parsed(call, answer, schemas.TaskListResponse)
 
     async def find_v1(self, dataset: str) -> None:
         """Return if the service has the ``/v1`` API, by its list of the dataset's tasks.
@@ -167,7 +166,7 @@ class BenchmarkServiceClient:
         The list itself is not read.
         """
         call = Call("find the /v1 API", "GET", task_list_path(dataset), dataset, reads_answer=False)
-        await self._ask_quickly(call, None)
+        await self.calls.ask_quickly(call, None)
 
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None
@@ -177,7 +176,7 @@ class BenchmarkServiceClient:
             task_id=task_id, response=response, dataset=dataset
         )
         call = post(self._service, f"evaluate task {task_id!r}", "/evaluate-response/", request)
-        return self._read(call, await self._ask(call), Answer.json)
+        return self.calls.read(call, await self.calls.ask(call), Answer.json)
 
     async def final_score(
         self, evaluation_results: Mapping[str, JsonValue], dataset: str | None = None
@@ -189,16 +188,16 @@ class BenchmarkServiceClient:
     async def evaluate(self, request: schemas.V1EvaluateRequest) -> schemas.V1EvaluateResponse:
         """Evaluate one response by ``/v1``; a grader's failure is ``status: error``."""
         call = post(self._service, f"evaluate task {request.task_id!r}", "/v1/evaluate", request)
-        answer = await self._ask(call)
-        evaluation = self._parsed(call, answer, schemas.V1EvaluateResponse)
-        self._refuse_another(call, answer, "task", evaluation.task_id, request.task_id)
-        self._refuse_another(call, answer, "run", evaluation.run_id, request.run_id)
+        answer = await self.calls.ask(call)
+        evaluation = self.calls.parsed(call, answer, schemas.V1EvaluateResponse)
+        self.calls.refuse_another(call, answer, "task", evaluation.task_id, request.task_id)
+        self.calls.refuse_another(call, answer, "run", evaluation.run_id, request.run_id)
         return evaluation
 
     async def score(self, request: schemas.V1ScoreRequest) -> schemas.V1ScoreResponse:
         """Score a run by ``/v1``; a task without an evaluation is ``None``."""
         call = post(self._service, f"score run {request.run_id!r}", _V1_SCORE, request)
-        return self._parsed_v1_score(call, await self._ask(call), request)
+        return self._parsed_v1_score(call, await self.calls.ask(call), request)
 
     async def score_each(
         self,
@@ -219,57 +218,19 @@ class BenchmarkServiceClient:
             what, path = f"score run {request.run_id!r}", _V1_SCORE
         call = await run_in_thread(post, self._service, what, path, request, results)
         try:
-            answer = await self._ask(call, retry)
+            answer = await self.calls.ask(call, retry)
         finally:
             call.close()
         if isinstance(request, schemas.V1ScoreRequest):
             return self._parsed_v1_score(call, answer, request)
-        return self._parsed(call, answer, schemas.FinalScoreResponse)
-
-    async def _ask(self, call: Call, retry: RetryPolicy | None = None) -> Answer:
-        return await self._http.ask(
-            call, retry or self.retry, self.on_retry, attempt_limit=self.timeout
-        )
+        return self.calls.parsed(call, answer, schemas.FinalScoreResponse)
 
     def _parsed_v1_score(
         self, call: Call, answer: Answer, request: schemas.V1ScoreRequest
     ) -> schemas.V1ScoreResponse:
-        score = self._parsed(call, answer, schemas.V1ScoreResponse)
-        self._refuse_another(call, answer, "run", score.run_id, request.run_id)
+        score = self.calls.parsed(call, answer, schemas.V1ScoreResponse)
+        self.calls.refuse_another(call, answer, "run", score.run_id, request.run_id)
         return score
-
-    def _refuse_another(
-        self, call: Call, answer: Answer, what: str, named: str | None, sent: str
-    ) -> None:
-        if named not in (None, sent):
-            problem = f"the answer is about {what} {named!r}, not {sent!r}"
-            raise bad_response(call, self._service, problem, answer.status)
-
-    async def _ask_quickly(
-        self,
-        call: Call,
-        retry: RetryPolicy | None,
-        *,
-        limit: float | None = None,
-        attempt_limit: float | None = None,
-    ) -> Answer:
-        return await self._http.ask(
-            call,
-            retry or self.quick_retry,
-            self.on_retry,
-            limit=_QUICK_TIMEOUT if limit is None else limit,
-            attempt_limit=attempt_limit,
-            quick=True,
-        )
-
-    def _parsed(self, call: Call, answer: Answer, model: type[ModelT]) -> ModelT:
-        return self._read(call, answer, lambda answer: answer.parse(model))
-
-    def _read(self, call: Call, answer: Answer, read: Callable[[Answer], T]) -> T:
-        try:
-            return read(answer)
-        except UnreadableError as error:
-            raise bad_response(call, self._service, str(error), answer.status) from None
 
 
 def build_client(

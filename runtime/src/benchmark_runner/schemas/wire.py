@@ -14,13 +14,14 @@ from pydantic import (
 )
 
 from benchmark_runner._scores import finite
-from benchmark_runner.schemas.records import EvalStatus
+from benchmark_runner.schemas.evaluation import EvalStatus
 
 __all__ = [
-    "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse", "HealthResponse",
-    "Payload",
-    "TaskListResponse", "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest",
-    "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
+    "DatasetVersion", "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse",
+    "HealthResponse", "Payload", "ResolveDatasetRequest", "ResolveDatasetResponse", "TaskInput",
+    "TaskInputsResponse", "TaskListResponse", "UploadUrlRequest", "UploadUrlResponse",
+    "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest", "V1ScoreResponse",
+    "VerifyTaskIdsResponse", "VersionResponse",
 ]  # fmt: skip
 
 
@@ -168,3 +169,61 @@ class VersionResponse(BaseModel):
     dataset_version: _Text | None = None
     eval_mode: _Text | None = None
     dataset_version_selection: JsonValue = None
+
+
+class UploadUrlRequest(BaseModel):
+    """Body of ``POST /v1/submissions/upload-url``."""
+
+    run_id: str
+    task_id: str
+    dataset: str | None = None
+    filename: str
+
+
+class UploadUrlResponse(BaseModel):
+    """Answer of ``POST /v1/submissions/upload-url``."""
+
+    key: str
+    """The name of the file in ``POST /v1/evaluate``."""
+    url: str
+    """The address to ``PUT`` the file to; whoever has it may write there, so it is a secret."""
+    expires_in: float | None = None
+    """Seconds for which the address is good."""
+
+
+class TaskInput(BaseModel):
+    """A file that the service has for a task."""
+
+    filename: str
+    """The name to ask the service for."""
+    dest: str
+    """The place of the file, relative to the workspace of the task."""
+
+
+class TaskInputsResponse(BaseModel):
+    """Answer of ``GET /v1/datasets/{dataset}/tasks/{id}/inputs``."""
+
+    inputs: list[TaskInput]
+
+
+class DatasetVersion(BaseModel):
+    """One version of a dataset at the service."""
+
+    id: Annotated[str, Field(pattern=r"^[ -~]{1,1024}$")]
+    """The name that the service knows it by."""
+    label: Annotated[str, Field(max_length=256)] | None = None
+    """The name that people know it by, such as ``1.2.0``."""
+
+
+class ResolveDatasetRequest(BaseModel):
+    """Body of ``POST /resolve-dataset``; without a ``version``, the default one is asked for."""
+
+    dataset: str
+    version: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class ResolveDatasetResponse(BaseModel):
+    """Answer of ``POST /resolve-dataset``."""
+
+    dataset: str | None = None
+    version: DatasetVersion
