@@ -144,7 +144,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.05)
 """
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -280,6 +280,7 @@ def test_other_methods_end_with_a_message(project: RunnerProject, method: str) -
     assert ended.err.splitlines()[-2].startswith("RunnerDefinitionError: ")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("deed", ["sys.exit()", "raise KeyboardInterrupt", "raise BadText"])
 def test_task_score_ends_no_program(project: RunnerProject, deed: str) -> None:
     """A task_score() that tries to end the program is an error of the evaluations."""
@@ -291,6 +292,7 @@ def test_task_score_ends_no_program(project: RunnerProject, deed: str) -> None:
     assert "run --run-id r1" in ended.resume_command
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "grade",
     [

@@ -284,6 +284,7 @@ class TestIdenticalEvaluationErrors:
 
     FLAGS = ("--eval-parallelism", "1")
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("api", "path", "answer"),
         [

@@ -57,6 +57,7 @@ def score(project: RunnerProject) -> float:
 
 
 class TestRefused:
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
     @pytest.mark.parametrize(
         ("tasks", "said"),

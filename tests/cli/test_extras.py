@@ -75,6 +75,7 @@ def test_base_install_imports_no_extra(base: RunnerProject) -> None:
         assert ended.code == 0, (arguments, ended)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("arguments", [("doctor",), ("serve",), ("report", "a")], ids=" ".join)
 def test_missing_extra_says_how_to_install_it(
     base: RunnerProject, arguments: tuple[str, ...]

@@ -234,6 +234,7 @@ class TestARunInAnotherProcess:
         assert waiting.poll() is None
         assert state(project.results) == before
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
     )

@@ -133,6 +133,7 @@ class TestAnotherValueOnAResume:
             scripted.answers[f"/v1/datasets/{name}/tasks"] = (200, {"tasks": tasks})
         return project
 
+    @pytest.mark.sampled(6)
     @pytest.mark.parametrize("option", options_with(Part.IDENTITY))
     def test_other_identity_changes_nothing(
         self, optioned: RunnerProject, scripted: ScriptedService, option: str
@@ -155,6 +156,7 @@ class TestAnotherValueOnAResume:
         """All identity options are tested."""
         assert sorted(OTHER_IDENTITY) == sorted(options_with(Part.IDENTITY))
 
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize("option", options_with(Part.OPERATIONAL))
     def test_operational_setting_is_recorded(self, project: RunnerProject, option: str) -> None:
         """Another operational setting is accepted and recorded."""
@@ -175,6 +177,7 @@ class TestAnotherValueOnAResume:
         noted = {f"--{name.replace('_', '-')}" for name in config(project)["operational"]}
         assert noted == set(options_with(Part.OPERATIONAL))
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
     @pytest.mark.parametrize(
         ("name", "said"), [('"another"', "'another'"), ("null", "one without a name")]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.fakes import ScriptedService
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
@@ -121,6 +122,7 @@ class TestProblem:
         flags = ["--run-id", "r1", "--problem", "p.txt", *args]
         return project.start("run", *flags, "t1", ready=pipe.write_end)
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("blocked", [False, True], ids=["awaiting", "blocking"])
     def test_stopped_problem_says_so_and_is_redone(
         self, project: RunnerProject, pipe: Pipe, *, blocked: bool
@@ -182,6 +184,7 @@ def test_signal_ends_the_wait_for_a_retry(
     assert not (project.results / "r1" / "t1" / "eval.json").exists()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("score", "wait"),
     [("async def", "await asyncio.Event().wait()"), ("def", BLOCK)],

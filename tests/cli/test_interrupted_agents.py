@@ -179,6 +179,7 @@ class TestAnAgentThatBlocksTheLoop:
         assert project.read("r1", "t1", "eval.json")["status"] == "evaluated"
         assert_first_is_kept_and_rest_resumed(project, ended)
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("how", "number"),
         [(SLEEP, signal.SIGINT), (SPIN, signal.SIGTERM)],

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("in_env_file", [False, True])
 def test_unwritable_key_log_ends_nothing(project: RunnerProject, in_env_file: bool) -> None:
     """A log that can't be written ends no run, although libraries of the agent read it."""

@@ -66,6 +66,7 @@ LEFT = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
 def test_threads_left_do_not_keep_it_alive(project: RunnerProject, flags: list[str]) -> None:
     """Threads, pools and tasks that are left behind do not keep a finished run alive."""
@@ -115,6 +116,7 @@ def test_forked_output_goes_into_a_log(project: RunnerProject) -> None:
     assert log.read_text() == "from the child\nraw"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("child", [STAYS, CHILDREN["process"]], ids=["fork", "process"])
 def test_lock_goes_with_the_runner(
     project: RunnerProject, pipe: Pipe, pids: list[int], child: str
@@ -159,7 +161,7 @@ def test_forked_process_ends_where_it_comes_back(project: RunnerProject) -> None
     assert events.count('"evaluation_finished"') == len(BACK) + len(OTHERS)
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("method", ["generate", "evaluate", "score", "load_tasks", "task_score"])
 def test_fork_in_a_plain_method_ends(project: RunnerProject, method: str) -> None:
     """A process that is forked in a plain method ends where the method returns."""
@@ -227,7 +229,7 @@ HANDLERS = {
 }
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("deed", HANDLERS.values(), ids=HANDLERS)
 def test_signals_end_it_whatever_is_replaced(
@@ -294,6 +296,7 @@ return 'partial'
 """
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "deed",
     [WITH_CHILD, "try:\n    announce('t1'); await asyncio.sleep(600)\nfinally:\n    return 'late'"],

@@ -27,6 +27,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 @pytest.mark.parametrize("result", CASES)
 def test_grade_without_a_score_is_an_error(project: RunnerProject, result: str, api: str) -> None:

@@ -56,6 +56,7 @@ def problem(project: RunnerProject, text: str, task_id: str) -> list[str]:
     return ["--run-id", "r1", "--skip-eval", "--problem", file.name, task_id]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("command", ["run", "evaluate", "score"])
 def test_second_process_ends_at_once(project: RunnerProject, waiting: Busy, command: str) -> None:
     """A second process on a run ends at once and names the first."""

@@ -51,7 +51,7 @@ def show_everything(project: RunnerProject) -> dict[str, Ended]:
     return shown
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("score", HUGE)
 def test_huge_score_is_said_to_be_unknown(
     project: RunnerProject, scripted: ScriptedService, score: float
@@ -72,7 +72,7 @@ def test_huge_score_is_said_to_be_unknown(
     assert "task_score() in runner/benchmark.py" in shown["compare r1 r2"].out
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("fields", OF_GENERATIONS, ids=str)
 def test_huge_facts_are_unknown(project: RunnerProject, fields: dict[str, Any]) -> None:
     """Costs, tokens, turns and times beyond reason count as unknown, and nothing fails."""
@@ -104,6 +104,7 @@ def test_huge_final_score_is_refused(
     assert not (project.results / "r1" / "final_score.json").exists()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("change", [{"final_score": 1e999}, {"mean": 1e308, "stderr": 1e308}])
 def test_huge_score_on_disk_is_no_score(project: RunnerProject, change: dict[str, float]) -> None:
     """A final_score.json with numbers beyond reason ends no command."""

@@ -93,6 +93,7 @@ def test_timeout_tells_where_the_agent_waited(project: RunnerProject, first: str
     assert log.index("await ask()\n") < log.index("await asyncio.Event().wait()\n")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("reason", ["content_filter", "length", "refusal", "tool_calls", "empty"])
 def test_answers_that_are_not_whole_are_counted(project: RunnerProject, reason: str) -> None:
     """More than a few answers that are not whole ones are counted by their reason."""

@@ -31,7 +31,7 @@ def make_agent(project: RunnerProject, removes: str) -> None:
     project.change_agent(("        match word:\n", REMOVES.format(removes=removes)))
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "removes",
     [

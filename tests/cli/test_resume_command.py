@@ -169,6 +169,7 @@ class TestResumeCommand:
         self.go_on(project, ended.resume_command)
         assert project.calls == ["-x", "-x"]
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("by_file", [True, False])
     def test_finished_tasks_give_the_whole_run(self, project: RunnerProject, by_file: bool) -> None:
         """For chosen tasks that are done the command runs the whole run."""

@@ -62,6 +62,7 @@ def resumed(project: RunnerProject) -> Ended:
     return ended
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("line", "field"),
     [

@@ -287,6 +287,7 @@ class TestRunnersOfTheEarlierFramework:
         )
         return project
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("by_name", [True, False])
     def test_earlier_runner_runs_as_it_is(self, legacy: RunnerProject, by_name: bool) -> None:
         """A runner of the earlier framework runs unchanged."""

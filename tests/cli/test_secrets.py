@@ -103,6 +103,7 @@ class TestFiles:
 
 
 class TestRefusals:
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 429, 500, 501, 503])
     def test_error_of_an_evaluation_shows_no_secret(self, planted: Planted, status: int) -> None:
         """An error that the service answers to an evaluation shows no secret."""
@@ -113,6 +114,7 @@ class TestRefusals:
         assert "heard" in ended.out + ended.err
         assert "***" in ended.out + ended.err
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("name", ["VALS_AUTH_KEY", "--option"])
     def test_reason_of_a_retry_is_masked(self, planted: Planted, name: str) -> None:
         """The reason of a retry is shown without its secret."""

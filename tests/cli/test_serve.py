@@ -76,6 +76,7 @@ def test_right_key_evaluates_by_both_apis(project: RunnerProject, api: str) -> N
     assert f"evals    by {serving.url}" in ended.out
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 def test_other_keys_generate_nothing(project: RunnerProject, serving: Serving, api: str) -> None:
     """Other keys are refused before anything is generated."""

@@ -136,6 +136,7 @@ class TestRefusals:
 
 
 class TestDown:
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("source", [[], ["--dataset-name", "validation"]])
     def test_down_service_is_reported_in_seconds(
         self, project: RunnerProject, source: list[str]

@@ -64,6 +64,7 @@ MISDEEDS = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("misdeed", MISDEEDS.values(), ids=MISDEEDS)
 def test_agent_changes_only_its_own_objects(project: RunnerProject, misdeed: str) -> None:
     """Each task is generated and evaluated as planned, whatever one of them changes."""

@@ -64,7 +64,7 @@ def start(project: RunnerProject, words: list[str], *args: str | bytes) -> str:
     return next(line for line in lines if line.startswith("Resume ")).removeprefix("Resume").strip()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", STARTS)
 def test_printed_command_works(failing: RunnerProject, name: str) -> None:
     """However the program was started, the command that it prints works in a fresh shell."""

@@ -34,7 +34,7 @@ def do_first(project: RunnerProject, statement: str, at_import: str = "") -> Non
 
 
 class TestStreamsThatTakeNothing:
-    @pytest.mark.sampled
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         "redirection",
         [
@@ -69,6 +69,7 @@ class TestStreamsThatTakeNothing:
         project.shell(f"{RUN} | head -1")
         assert_done(project)
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         "command",
         ["runs >&-", "status r1 >&-", "export r1 | true", "runs --json | true", "--help | true"],
@@ -103,7 +104,7 @@ class TestStreamsThatTakeNothing:
 
 
 class TestAgentsThatTouchTheStreams:
-    @pytest.mark.sampled
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         "misdeed",
         [
@@ -147,6 +148,7 @@ class TestEncodings:
         assert ended.code == 1
         assert "BenchmarkRunnerError: the event loop can't go on" in ended.err
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
     def test_unfit_characters_are_replaced(self, project: RunnerProject, encoding: str) -> None:
         """A character that a stream can't show is replaced, in every command."""

@@ -98,7 +98,7 @@ BREAK = {
 }
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("command", BREAK.values(), ids=BREAK)
 def test_broken_folder_is_readable(project: RunnerProject, outside: Path, command: str) -> None:
     """No command that reads hangs or ends in a traceback, whatever is in a run's folder."""

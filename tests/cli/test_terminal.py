@@ -193,6 +193,7 @@ def test_plain_lines_come_without_events(project: RunnerProject) -> None:
     assert max(map(len, lines)) <= 100
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("orderly_within", "signals"),
     [(0.5, [signal.SIGINT]), (1000, [signal.SIGINT, signal.SIGTERM])],

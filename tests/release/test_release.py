@@ -217,7 +217,7 @@ class TestArchives:
         (fault,) = release.check_archives(ROOT, built[:1], VERSION)
         assert fault.endswith(f"vals_benchmark_runner-{VERSION}.tar.gz, not {built[0].name}.")
 
-    @pytest.mark.sampled(2)
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("name", "content", "fault"),
         [

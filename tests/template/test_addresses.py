@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TOKEN = "glpat-Secret1234567890"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("address", "kept"),
     [

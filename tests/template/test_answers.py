@@ -99,7 +99,7 @@ def test_sample_covers_every_choice() -> None:
     assert {name for name in asked if QUESTIONS[name].get("when") is not False} == answered
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
@@ -127,7 +127,7 @@ def test_unusable_answer_is_refused(
     assert not (tmp_path / "my-bench").exists()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [("yes", True), ("True", True), ("no", False), ("off", False), ("0", False)],

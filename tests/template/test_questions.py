@@ -28,7 +28,7 @@ def metadata_of(project: Path) -> dict[str, Any]:
     return tomllib.loads((project / "pyproject.toml").read_text())
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["my-bench", "x", "swe-2-hard", "a1", "benchmark-of-mine"])
 def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Path) -> None:
     """A valid name is taken as it is."""
@@ -37,7 +37,7 @@ def test_valid_name_is_kept(name: str, copy_template: CopyTemplate, tmp_path: Pa
     assert list(metadata_of(project)["project"]["scripts"]) == [f"{name}-runner"]
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("name", "slug", "class_name"),
     [
@@ -98,7 +98,7 @@ def test_invalid_name_is_refused(
     assert not (tmp_path / "folder").exists()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
@@ -147,7 +147,7 @@ def test_name_is_spelled_for_each_place(copy_template: CopyTemplate, tmp_path: P
     assert "MY_BENCH_GENERATION_VERSION=" in (project / "Dockerfile").read_text()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "description",
     [
@@ -170,6 +170,7 @@ def test_description_is_kept_as_written(
     assert f"\n{description}\n" in (project / "README.md").read_text()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("description", ["", "   ", "two\nlines", "a bell \a"])
 def test_description_must_be_one_line(
     description: str, copy_template: CopyTemplate, tmp_path: Path
@@ -179,6 +180,7 @@ def test_description_must_be_one_line(
         copy_template(tmp_path / "my-bench", description=description)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "url", ["local", "http://localhost:8000", "https://my-bench.example.com/a/b", "http://[::1]:80"]
 )
@@ -188,6 +190,7 @@ def test_service_url_is_the_default(url: str, copy_template: CopyTemplate, tmp_p
     assert f'default_service_url="{url}"' in (project / "runner" / "cli.py").read_text()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("url", ["", "example.com", "ftp://x", 'http://x"', "http://x y"])
 def test_invalid_service_url_is_refused(
     url: str, copy_template: CopyTemplate, tmp_path: Path
@@ -282,6 +285,7 @@ def ask_with_source(source: str, tmp_path: Path) -> dict[str, Any]:
     return yaml.safe_load((tmp_path / "copy" / "answers.yml").read_text())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("version", "requirement"),
     [

@@ -171,7 +171,7 @@ def project(tmp_path: Path) -> Path:
 
 
 class TestTheCommandLine:
-    @pytest.mark.sampled
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("arguments", HELP, ids=" ".join)
     def test_help_imports_only_commands_and_typer(
         self, project: Path, arguments: list[str]
@@ -194,6 +194,7 @@ class TestTheCommandLine:
         assert third_parties(ours.modules) <= bare.modules
         assert _not_of_others(ours.modules) == COMMAND_LINE | THE_AUTHORS
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("shell", COMPLETIONS)
     def test_completion_imports_no_agent(self, project: Path, shell: str) -> None:
         """Completion imports no agent and nothing foreign beyond what Typer imports."""
@@ -215,6 +216,7 @@ class TestTheCommandLine:
 
 
 class TestTheReaders:
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("arguments", [*READERS, ["export", "r1", "--output", "table.csv"]])
     def test_reading_commands_need_no_network(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

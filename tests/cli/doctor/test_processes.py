@@ -91,6 +91,7 @@ def test_foreign_message_hides_user_info(
     assert str(caught.value) == "no access to https://example.com/x"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("flags", [["--json"], []])
 def test_secrets_of_addresses_are_not_shown(healthy: RunnerProject, flags: list[str]) -> None:
     """No secret of an address or the environment is shown."""

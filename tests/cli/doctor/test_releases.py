@@ -21,6 +21,7 @@ class TestTemplate:
         write_answers(project, _src_path=source, _commit=commit_name)
         return checks(project.run("doctor", "--json"))["template"]
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("commit_name", ["v0.9.0", "v0.9.0-4-gabcdef0", "abcdef0"])
     def test_newer_release_is_reported(
         self,
@@ -36,6 +37,7 @@ class TestTemplate:
         assert found["message"] == f"v0.10.0 is out; this is {commit_name}"
         assert "update" in found["remedy"]
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("commit_name", ["v0.10.0", "v0.10.0-4-gabcdef0", "v1.0.0rc1"])
     def test_newest_release_is_recognised(
         self,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 class TestRunner:
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("broken", "said"),
         [

@@ -154,6 +154,7 @@ class TestOddGrade:
 class TestNotAGrade:
     """A 200 that holds no grade: the error of that task, which no second try heals."""
 
+    @pytest.mark.sampled(8)
     @pytest.mark.parametrize(
         ("fault", "reason"),
         [

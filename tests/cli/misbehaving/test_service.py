@@ -31,6 +31,7 @@ LONG = [{"loc": ["body", "response"], "msg": "m" * 600, "type": "missing"}]
 class TestRefusedForGood:
     """400, 404, 413, 422 and their like: asked once, and the service's words are the reason."""
 
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize(
         ("status", "kind"),
         [
@@ -163,6 +164,7 @@ class TestBusy:
         assert_only_t1_failed(project, service, ended, reason, asked=1)
         assert_resumes(project, service)
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         "headers",
         [
@@ -203,6 +205,7 @@ class TestBusy:
 class TestTrouble:
     """408, 425, 500, 502, 503, 504: asked again a few times, and then that task's error."""
 
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
     def test_lasting_server_error_is_the_tasks_error(
         self, benchmark: RunnerProject, service: MisbehavingService, status: int

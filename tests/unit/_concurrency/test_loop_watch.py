@@ -92,6 +92,7 @@ async def in_a_task_of_a_task() -> None:
 
 
 class TestReporting:
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("agent", [stall, in_a_task, gathered, in_a_group, in_a_task_of_a_task])
     async def test_blocking_code_is_reported_once(self, agent: Agent) -> None:
         """Code that does not yield is reported once, with its task and its stack."""
@@ -218,6 +219,7 @@ async def start_one_that_stalls() -> None:
 
 
 class TestTimeLimits:
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
     async def test_stall_does_not_count_for_others(self, agent: Agent) -> None:
         """A stall does not count against the time limits of other tasks."""
@@ -253,6 +255,7 @@ class TestTimeLimits:
                 async with asyncio.timeout(TOO_LONG):
                     await waiting
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("agent", [stall_for_longer_than_the_limit, start_one_that_stalls])
     async def test_own_stall_counts(self, agent: Agent) -> None:
         """A task's own stall counts against its limit."""

@@ -42,7 +42,7 @@ def made(value: object) -> Task:
     return Task.model_validate({"id": "t1", "question": "q", "image": value})
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("value", STABLE.values(), ids=STABLE)
 def test_hash_is_the_same_in_every_process(value: str) -> None:
     """The hash and the JSON of a value that is no JSON are the same in every process."""

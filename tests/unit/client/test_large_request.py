@@ -29,6 +29,7 @@ def results(count: int, size: int) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"t{number}", {"text": chr(97 + number % 26) * size}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("count", [1, 30])
 async def test_large_request_arrives_whole(script: Script, url: str, count: int) -> None:
     """A request from a file arrives whole, with its length, in each attempt."""

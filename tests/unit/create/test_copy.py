@@ -43,6 +43,7 @@ class TestWhatIsMade:
         assert "my-bench-runner is ready. Next:" in ended.err
         assert "cd my-bench-runner\n" in ended.err
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("name", ["my-bench-runner", "My_Bench"])
     def test_name_is_normalized_and_ends_once(self, name: str, create: Command) -> None:
         """A name gets lower-case letters and hyphens, and the ending -runner once."""

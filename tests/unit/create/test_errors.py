@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 class TestWhatIsRefused:
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
