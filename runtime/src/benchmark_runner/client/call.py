@@ -11,12 +11,19 @@ from pydantic_core import PydanticSerializationError, to_json
 from benchmark_runner._json import fill
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.errors import ArtifactError, RejectedRequestError
-from benchmark_runner.schemas import EvaluateResponseRequest, FinalScoreRequest, V1EvaluateRequest
+from benchmark_runner.schemas import (
+    EvaluateResponseRequest,
+    FinalScoreRequest,
+    ResolveDatasetRequest,
+    V1EvaluateRequest,
+)
 
 __all__ = ["PART", "Call", "Service", "post", "query", "task_list_path", "verify_paths"]
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
+#: Legacy paths whose answers depend on the version of the dataset.
+_OF_VERSION = ("/verify-task-ids", "/evaluate-response/", "/final-score/")
 #: Bytes of a request that are kept in memory; a larger one is sent from a file.
 _IN_MEMORY = 16 * 1024**2
 #: A larger body is sent in parts of this many bytes, so that others have their turn in between.
@@ -74,6 +81,11 @@ class Call:
         return self.path in ("/evaluate-response/", "/v1/evaluate")
 
     @property
+    def is_of_version(self) -> bool:
+        """True if the answer depends on the version of the dataset."""
+        return self.is_v1 or self.path.startswith(_OF_VERSION)
+
+    @property
     def is_v1(self) -> bool:
         """True if it uses the API that takes no bearer key."""
         return self.path.startswith("/v1/")
@@ -93,7 +105,9 @@ def post(
     service: Service,
     what: str,
     path: str,
-    request: EvaluateResponseRequest | FinalScoreRequest | V1EvaluateRequest,
+    request: (
+        EvaluateResponseRequest | FinalScoreRequest | ResolveDatasetRequest | V1EvaluateRequest
+    ),
     results: Iterable[tuple[str, JsonValue]] = (),
 ) -> Call:
     """Return the call that sends a request, with one of the ``results`` in memory at a time.

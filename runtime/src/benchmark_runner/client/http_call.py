@@ -26,7 +26,9 @@ from benchmark_runner.client.retry import (
     TransientError,
     call_with_retries,
 )
+from benchmark_runner.client.version_header import VERSION_HEADER, refuse_other_version
 from benchmark_runner.errors import UsageError, describe
+from benchmark_runner.schemas import DatasetVersion
 
 __all__ = ["HttpCalls"]
 
@@ -38,7 +40,10 @@ _LARGEST_TASK_LIST = 1024**3
 
 
 class HttpCalls:
-    """The calls to one service, at most ``max_connections`` at a time."""
+    """The calls to one service, at most ``max_connections`` at a time.
+
+    ``pinned`` is the version of the dataset that every answer has to be of.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class HttpCalls:
         self._headers_of_json = httpx.Headers(self._headers)
         self._headers_of_json["host"] = httpx.URL(endpoint.url).netloc.decode("ascii")
         self._headers_of_json["content-type"] = "application/json"
+        self.pinned: DatasetVersion | None = None
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -147,6 +153,8 @@ class HttpCalls:
                 response = await self._transport.handle_async_request(request)
                 response.request = request
                 async with aclosing(response):
+                    if response.is_success and self.pinned is not None and call.is_of_version:
+                        refuse_other_version(call, self._service, self.pinned, response)
                     if response.is_success and not call.reads_answer:
                         return Answer(response.status_code, response.headers, b"")
                     return await read_answer(response, most)
@@ -174,7 +182,9 @@ class HttpCalls:
         url = _url(self._service.url + call.path)
         extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
         if call.body is None:
-            return httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
+            return self._of_version(
+                call, httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
+            )
         if isinstance(call.body, bytes):
             body, length = httpx.ByteStream(call.body), len(call.body)
         else:
@@ -183,6 +193,11 @@ class HttpCalls:
             call.method, url, headers=self._headers_of_json, stream=body, extensions=extensions
         )
         request.headers["content-length"] = f"{length}"
+        return self._of_version(call, request)
+
+    def _of_version(self, call: Call, request: httpx.Request) -> httpx.Request:
+        if self.pinned is not None and call.is_of_version:
+            request.headers[VERSION_HEADER] = self.pinned.id
         return request
 
 

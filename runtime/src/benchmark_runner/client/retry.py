@@ -1,7 +1,7 @@
 """Retries of a call to the service: how often, for how long, and with which waits."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
@@ -58,6 +58,10 @@ class RetryPolicy:
             first_wait=min(self.first_wait, 0.25),
             max_wait=min(self.max_wait, 1.0),
         )
+
+    def ending_at(self, statuses: frozenset[int]) -> "RetryPolicy":
+        """Return the policy that does not retry after these HTTP statuses."""
+        return replace(self, final_statuses=statuses)
 
     def __post_init__(self) -> None:
         if self.attempts < 1:

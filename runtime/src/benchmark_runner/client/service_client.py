@@ -12,6 +12,7 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.call import Call, Service, post, query, task_list_path, verify_paths
+from benchmark_runner.client.dataset_version import resolve_dataset
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import unavailable
 from benchmark_runner.client.http_call import HttpCalls
@@ -132,6 +133,21 @@ class BenchmarkServiceClient:
         call = Call("ask for the version of the service", "GET", path, dataset)
         answer = await self.calls.ask_quickly(call, retry)
         return self.calls.parsed(call, answer, schemas.VersionResponse)
+
+    def pin(self, version: schemas.DatasetVersion) -> None:
+        """Ask for this version of the dataset from now on, and refuse answers of another one."""
+        self.calls.http.pinned = version
+
+    @property
+    def pinned(self) -> schemas.DatasetVersion | None:
+        """The version of the dataset that the client is pinned to."""
+        return self.calls.http.pinned
+
+    async def resolve_dataset(
+        self, dataset: str | None = None, selector: str | None = None
+    ) -> schemas.DatasetVersion:
+        """Return the version of a dataset that ``selector`` means; the default one without."""
+        return await resolve_dataset(self.calls, dataset, selector)
 
     async def verify_task_ids(
         self,

@@ -169,6 +169,14 @@ class VersionResponse(BaseModel):
     dataset_version: _Text | None = None
     eval_mode: _Text | None = None
     dataset_version_selection: JsonValue = None
+    """True if the service keeps versions of the dataset, of which a run may choose one."""
+    dataset_version_pinning: JsonValue = None
+    """The older name of ``dataset_version_selection``."""
+
+    @property
+    def keeps_versions(self) -> bool:
+        """True if a run may choose a version of the dataset."""
+        return self.dataset_version_selection is True or self.dataset_version_pinning is True
 
 
 class UploadUrlRequest(BaseModel):
@@ -213,6 +221,11 @@ class DatasetVersion(BaseModel):
     """The name that the service knows it by."""
     label: Annotated[str, Field(max_length=256)] | None = None
     """The name that people know it by, such as ``1.2.0``."""
+
+    @property
+    def name(self) -> str:
+        """The label, or the id of a version without one."""
+        return self.label or self.id
 
 
 class ResolveDatasetRequest(BaseModel):

@@ -1,0 +1,53 @@
+"""The request for the version of a dataset that a selector means."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from benchmark_runner.client.call import post
+from benchmark_runner.client.failure import bad_response
+from benchmark_runner.errors import ServiceError
+from benchmark_runner.schemas import ResolveDatasetRequest, ResolveDatasetResponse
+
+if TYPE_CHECKING:
+    from benchmark_runner.client.typed_calls import TypedCalls
+    from benchmark_runner.schemas import DatasetVersion
+
+__all__ = ["resolve_dataset"]
+
+#: A conflict about the version, which does not pass.
+_FINAL = frozenset({HTTPStatus.CONFLICT})
+#: Answers about what was asked for.
+_ABOUT_SELECTOR = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+
+async def resolve_dataset(
+    calls: TypedCalls, dataset: str | None, selector: str | None
+) -> DatasetVersion:
+    """Ask for the version of a dataset that a selector means; the default one without.
+
+    Args:
+        calls: The calls to the service.
+        dataset: The service's name of the dataset; ``None`` for the one named ``default``.
+        selector: A version, or a part of one, as a person gave it.
+
+    Raises:
+        ServiceError: the service does not name a version.
+    """
+    name = "default" if dataset is None else dataset
+    version = "default version" if selector is None else f"version {selector!r}"
+    request = ResolveDatasetRequest(dataset=name, version=selector)
+    call = post(calls.service, f"find the {version}", "/resolve-dataset", request)
+    try:
+        answer = await calls.ask_quickly(call, calls.quick_retry.ending_at(_FINAL))
+    except ServiceError as error:
+        if selector is not None and error.status_code in _ABOUT_SELECTOR:
+            error.hint = "Give --dataset-version a version that the service has, or leave it out."
+        raise
+    resolved = calls.parsed(call, answer, ResolveDatasetResponse)
+    calls.refuse_another(call, answer, "dataset", resolved.dataset, name)
+    if resolved.version.id != resolved.version.id.strip():
+        problem = f"no header can carry the version's id {resolved.version.id!r}"
+        raise bad_response(call, calls.service, problem, answer.status)
+    return resolved.version
