@@ -32,6 +32,9 @@ KNOWN = {
     ("cli/doctor/drift.py", "write_bytes"),
     ("cli/doctor/drift.py", "write_text"),
     ("local/grader.py", "copy"),
+    ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
+    ("local/submissions.py", "rmtree"),
+    ("local/submissions.py", "unlink"),
     ("results/run_view.py", "copy"),  # of a runner, in memory
 }
 

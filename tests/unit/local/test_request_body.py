@@ -112,4 +112,4 @@ class TestPathsAndBodies:
         body = {"run_id": "r", "task_id": "1", "dataset": "validation", "payload": payload}
         answer = wire("POST", "/v1/evaluate", json=body)
         assert answer.status_code == 400
-        assert "not accepted" in answer.json()["detail"]
+        assert "accept" in answer.json()["detail"]

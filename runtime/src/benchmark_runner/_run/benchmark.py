@@ -93,6 +93,7 @@ class Benchmark:
             self._grader(),
             key=key,
             default_dataset=default_dataset,
+            payload_type=self.runner_class.PAYLOAD_TYPE,
             task_score=runner.task_score,
             scores_elsewhere=self.runner_class.score is not BenchmarkRunner.score,
             redactor=redactor,
@@ -118,7 +119,7 @@ class Benchmark:
             raise RunnerDefinitionError(
                 f"the grader {grader!r} is not a function", hint="Correct runner/cli.py."
             )
-        return cast("Grader", found)
+        return found
 
 
 def open_benchmark(settings: CliSettings, *, use_env_file: bool = True) -> Benchmark:

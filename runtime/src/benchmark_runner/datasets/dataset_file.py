@@ -24,6 +24,7 @@ DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
 
 #: The fields of a JSON dataset beside its tasks that are read.
 _NAME = "dataset_name"
+_VERSION = "dataset_version"
 _LISTS = ("tests", "tasks")
 
 _Row = dict[str, JsonValue]
@@ -42,12 +43,14 @@ class DatasetFile:
         path: The file.
         name: ``declared_name``, else the file's name without its ending.
         declared_name: The file's ``dataset_name``; only JSON objects have one.
+        declared_version: The file's ``dataset_version``, likewise.
         rows: The raw tasks in the file's order; each has a unique, safe ``id``.
     """
 
     path: Path
     name: str
     declared_name: str | None
+    declared_version: str | None
     rows: list[_Row]
 
 
@@ -58,8 +61,8 @@ def read_dataset(path: Path) -> DatasetFile:
         DatasetError: the file is missing, malformed, empty, or a task in it has no usable
             or unique ``id``; the message names the file and the line.
     """
-    declared, rows = open_dataset(path)
-    return DatasetFile(path, declared or path.stem, declared, list(rows))
+    declared, version, rows = _open(path, None)
+    return DatasetFile(path, declared or path.stem, declared, version, list(rows))
 
 
 def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | None, Iterator[_Row]]:
@@ -76,12 +79,18 @@ def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | Non
     Raises:
         DatasetError: as :func:`read_dataset`, in part during the iteration.
     """
-    declared, line_of = None, int
+    declared, _, rows = _open(path, unused)
+    return declared, rows
+
+
+def _open(path: Path, unused: list[str] | None) -> tuple[str | None, str | None, Iterator[_Row]]:
+    """Return the name and the version that a file declares, and its raw tasks."""
+    declared, version, line_of = None, None, int
     if unused is not None:
         unused.clear()
     match path.suffix.lower():
         case ".json":
-            declared, line_of, entries = _parse_json(path, _read_text(path), unused)
+            declared, version, line_of, entries = _parse_json(path, _read_text(path), unused)
         case ".jsonl":
             entries = _parse_jsonl(path)
         case ".csv":
@@ -89,7 +98,7 @@ def open_dataset(path: Path, unused: list[str] | None = None) -> tuple[str | Non
         case _:
             message = f"{path}: no dataset, whose name ends in .json, .jsonl or .csv"
             raise DatasetError(message, hint="Rename or convert the file.")
-    return declared, _with_unique_ids(path, entries, line_of)
+    return declared, version, _with_unique_ids(path, entries, line_of)
 
 
 @contextmanager
@@ -119,23 +128,25 @@ def _read_text(path: Path) -> str:
 
 def _parse_json(
     path: Path, text: str, unused: list[str] | None
-) -> tuple[str | None, _LineOf, Iterator[_Entry]]:
-    declared, key = None, None
+) -> tuple[str | None, str | None, _LineOf, Iterator[_Entry]]:
+    declared, version, key = None, None, None
     rows = document = _from_json(path, text, "")
     if isinstance(document, dict):
         declared = document.get(_NAME)
         if declared is not None and (not isinstance(declared, str) or not declared.strip()):
             raise DatasetError(f"{path}, field dataset_name: must be a non-empty text")
+        given = document.get(_VERSION)
+        version = str(given) if isinstance(given, (str, int, float)) and given else None
         key = next((name for name in _LISTS if document.get(name) is not None), _LISTS[-1])
         rows = document.get(key)
         if unused is not None:
-            unused += [name for name in document if name not in (_NAME, key)]
+            unused += [name for name in document if name not in (_NAME, _VERSION, key)]
     if not isinstance(rows, list):
         raise DatasetError(
             f"{path}, field tests: missing, or not a list",
             hint='Use {"dataset_name": "…", "tests": [{"id": "…", "question": "…"}]}.',
         )
-    return declared, partial(_json_line, text, key), iter(enumerate(rows))
+    return declared, version, partial(_json_line, text, key), iter(enumerate(rows))
 
 
 def _json_line(text: str, key: str | None, index: int) -> int:

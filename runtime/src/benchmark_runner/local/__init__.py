@@ -21,7 +21,18 @@ def local_client(service: LocalService, timeout: float = 300.0) -> BenchmarkServ
         headers={DESCOPE_HEADER: service.key} if service.key is not None else None,
         timeout=timeout,
         retry=RetryPolicy(attempts=1),
-        transport=httpx.ASGITransport(app=service, raise_app_exceptions=False),
+        transport=_Transport(service),
         max_connections=1000,
         local=True,
     )
+
+
+class _Transport(httpx.ASGITransport):
+    """The way to a service in this process, which ends with its client."""
+
+    def __init__(self, service: LocalService) -> None:
+        super().__init__(app=service, raise_app_exceptions=False)
+        self._service = service
+
+    async def aclose(self) -> None:
+        self._service.close()

@@ -4,12 +4,9 @@ The same client talks to it as to a deployed service, in-process or on a port, a
 as that would: authentication first, then the path, then the body.
 """
 
-import asyncio
 import contextlib
-import hmac
-from collections.abc import Generator
-from functools import partial
-from typing import cast
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 from starlette.applications import Starlette
@@ -23,20 +20,25 @@ from benchmark_runner import schemas
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
-from benchmark_runner.errors import DatasetError, UsageError, describe
-from benchmark_runner.local.datasets import LocalDataset, LocalDatasets, fingerprint
-from benchmark_runner.local.grader import Grader, TaskScore, describe_failure, grade, source_hash
-from benchmark_runner.local.request_body import InvalidBodyError, check_payload, read_body
+from benchmark_runner.errors import DatasetError, describe
+from benchmark_runner.local.auth import Authentication
+from benchmark_runner.local.catalog import Catalog, VersionNotFoundError, echo_version
+from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
+from benchmark_runner.local.evaluator import EvaluationError, Evaluator
+from benchmark_runner.local.grader import Grader, TaskScore
+from benchmark_runner.local.request_body import (
+    NO_ARTIFACTS,
+    InvalidBodyError,
+    check_payload,
+    read_body,
+)
+from benchmark_runner.local.submissions import UPLOADS, SubmissionRequest, Submissions
 from benchmark_runner.local.sum_up import sum_up
 from benchmark_runner.schemas import EvalStatus
 
 __all__ = ["LocalService"]
 
-_DEFAULT_DATASET = "default"
-_OPEN_PATHS = frozenset({"/health", "/version"})
-_BEARER_ON_V1 = (
-    "The /v1/ surface requires Descope authentication; legacy bearer auth is not accepted."
-)
+_ARTIFACTS_ONLY = "This benchmark accepts artifact submissions only, by POST /v1/evaluate"
 
 
 class LocalService:
@@ -49,11 +51,14 @@ class LocalService:
         key: The key that clients must send as ``x-descope-api-key`` (a bearer key on the legacy
             paths only); ``None`` lets everyone in.
         default_dataset: The dataset of a request without one, where none is named ``default``.
+        payload_type: What is evaluated: a ``text``, or an ``artifact``, of which the grader gets
+            the path.
         task_score: Returns the task score of a grader's result; ``None`` is an error of the
             evaluation, and of the score request.
         scores_elsewhere: Accept results of which ``task_score`` makes no number, as the runner's
             own ``score()`` reads them.
         redactor: Masks secrets in results and errors, for clients in other processes.
+        submissions: Keeps the artifacts that are uploaded.
 
     Raises:
         UsageError: no client could send that key.
@@ -67,37 +72,41 @@ class LocalService:
         *,
         key: str | None = None,
         default_dataset: str | None = None,
+        payload_type: str = "text",
         task_score: TaskScore = default_task_score,
         scores_elsewhere: bool = False,
         redactor: Redactor | None = None,
+        submissions: Submissions | None = None,
     ) -> None:
-        # An empty key would be "sent" by everyone.
-        if key is not None and not (key.strip() == key != "" and key.isascii()):
-            raise UsageError(
-                "the key is empty, or holds characters that no header can carry",
-                hint="Give --key letters and digits, or leave it out to let everyone in.",
-            )
+        self._authentication = Authentication(key, open_prefix=UPLOADS)
         self.name = name
         self.datasets = datasets
         self.key = key
-        self._grader = grader
-        self._default_dataset = default_dataset
+        self._catalog = Catalog(datasets, default_dataset)
         self._task_score = task_score
-        self._grade = partial(grade, grader, task_score=None if scores_elsewhere else task_score)
         self._redactor = redactor or Redactor()
-        self._grader_version = source_hash(grader)
-        self._found: dict[str | None, LocalDataset] = {}
+        required_score = None if scores_elsewhere else task_score
+        self._evaluator = Evaluator(grader, required_score, self._redactor, payload_type)
+        self._submissions = submissions or Submissions()
         self._in_progress: set[tuple[str, str, str]] = set()
         self._app = Starlette(
             routes=[
                 Route("/health", self._health),
                 Route("/version", self._version),
-                Route("/verify-task-ids", self._verify_task_ids),
-                Route("/v1/datasets/{dataset:path}/tasks", self._list_tasks),
-                Route("/evaluate-response/", self._evaluate_response, methods=["POST"]),
-                Route("/final-score/", self._final_score, methods=["POST"]),
-                Route("/v1/evaluate", self._evaluate, methods=["POST"]),
-                Route("/v1/score", self._score, methods=["POST"]),
+                Route("/resolve-dataset", self._resolve_dataset, methods=["POST"]),
+                Route(UPLOADS + "{key:path}", self._submissions.put, methods=["PUT"]),
+                *(
+                    Route(path, echo_version(endpoint), methods=[method])
+                    for method, path, endpoint in (
+                        ("GET", "/verify-task-ids", self._verify_task_ids),
+                        ("GET", "/v1/datasets/{dataset:path}/tasks", self._list_tasks),
+                        ("POST", "/evaluate-response/", self._evaluate_response),
+                        ("POST", "/final-score/", self._final_score),
+                        ("POST", "/v1/submissions/upload-url", self._upload_url),
+                        ("POST", "/v1/evaluate", self._evaluate),
+                        ("POST", "/v1/score", self._score),
+                    )
+                ),
             ],
             exception_handlers=dict.fromkeys(
                 (HTTPException, InvalidBodyError, DatasetError, Exception), self._answer_error
@@ -106,51 +115,43 @@ class LocalService:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        app = self._app if scope["type"] != "http" else self._refusal(scope) or self._app
+        app = self._app
+        if scope["type"] == "http" and (refused := self._authentication.refusal(scope)):
+            app = JSONResponse({"detail": refused[1]}, status_code=refused[0])
         await app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        path: str = scope["path"]
-        if self.key is None or path in _OPEN_PATHS:
-            return None
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        sent = dict(headers)
-        # Both are always compared, so that the time taken tells nothing.
-        by_header = self._is_key(sent.get(b"x-descope-api-key", b""))
-        scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
-        by_bearer = self._is_key(token.strip()) and scheme.lower() == b"bearer"
-        if by_header:
-            return None
-        if b"x-descope-api-key" in sent or not by_bearer:
-            return JSONResponse({"detail": "Unauthorized"}, status_code=401)
-        if path.startswith("/v1/"):
-            return JSONResponse({"detail": _BEARER_ON_V1}, status_code=403)
-        return None
-
-    def _is_key(self, sent: bytes) -> bool:
-        return hmac.compare_digest(sent, (self.key or "").encode())
+    def close(self) -> None:
+        """Remove the artifacts that were uploaded."""
+        self._submissions.close()
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def _version(self, request: Request) -> Response:
         # Unknown versions are null, also when the dataset is unknown or malformed.
-        dataset: LocalDataset | None = None
+        versions: list[LocalDataset] = []
         with contextlib.suppress(HTTPException, DatasetError):
-            dataset = await self._dataset(request.query_params.get("dataset"))
+            versions = await self._catalog.versions(request.query_params.get("dataset"))
+        dataset = versions[0] if versions else None
         return _json(
             schemas.VersionResponse(
                 framework_version=installed_version(RUNTIME_DISTRIBUTION),
                 service_name=f"{self.name} (local)",
-                service_version=self._evaluator_version(dataset) if dataset else None,
-                dataset_version=dataset.version if dataset else None,
+                service_version=self._evaluator.version(dataset) if dataset else None,
+                dataset_version=dataset.label or dataset.version if dataset else None,
                 eval_mode="local",
-                dataset_version_selection=False,
+                dataset_version_selection=any(each.label for each in versions),
             )
         )
 
+    async def _resolve_dataset(self, request: Request) -> Response:
+        body = await read_body(request, schemas.ResolveDatasetRequest)
+        found = await self._catalog.resolve(body.dataset, body.version, request.headers)
+        version = schemas.DatasetVersion(id=found.version_id, label=found.label)
+        return _json(schemas.ResolveDatasetResponse(dataset=found.name, version=version))
+
     async def _verify_task_ids(self, request: Request) -> Response:
-        dataset = await self._dataset(request.query_params.get("dataset"))
+        dataset = await self._dataset(request, request.query_params.get("dataset"))
         asked = request.query_params.getlist("task_ids")
         for task_id in asked:
             _row(dataset, task_id)
@@ -158,58 +159,79 @@ class LocalService:
         return _json(schemas.VerifyTaskIdsResponse(task_ids=chosen))
 
     async def _list_tasks(self, request: Request) -> Response:
-        dataset = await self._dataset(request.path_params["dataset"])
+        dataset = await self._dataset(request, request.path_params["dataset"])
         return _json(
             schemas.TaskListResponse(
-                dataset=dataset.name, dataset_version=dataset.version, tasks=dataset.tasks
+                dataset=dataset.name,
+                dataset_version=dataset.label or dataset.version,
+                tasks=dataset.tasks,
             )
         )
 
     async def _evaluate_response(self, request: Request) -> Response:
         body = await read_body(request, schemas.EvaluateResponseRequest)
-        row = _row(await self._dataset(body.dataset), body.task_id)
+        row = _row(await self._dataset(request, body.dataset), body.task_id)
+        if self._evaluator.payload_type != "text":
+            raise HTTPException(400, _ARTIFACTS_ONLY)
         try:
-            result = await self._grade(row, body.response)
-        except Exception as error:  # noqa: BLE001 (the author's code)
-            raise HTTPException(500, describe_failure(self._grader, error)) from None
-        return JSONResponse(self._redactor.clean_value(result))
+            return JSONResponse(await self._evaluator.evaluate(row, body.response))
+        except EvaluationError as error:
+            raise HTTPException(500, str(error)) from None
 
     async def _final_score(self, request: Request) -> Response:
         body = await read_body(request, schemas.FinalScoreRequest)
-        return _json(await self._sum_up(body))
+        return _json(await self._sum_up(request, body))
 
     async def _evaluate(self, request: Request) -> Response:
         body = await read_body(request, schemas.V1EvaluateRequest)
-        check_payload(body.payload)
+        check_payload(body.payload, self._evaluator.payload_type)
         answer = schemas.V1EvaluateResponse(
             run_id=body.run_id, task_id=body.task_id, status=EvalStatus.ERROR
         )
         try:
-            dataset = await self._dataset(body.dataset)
+            dataset = await self._dataset(request, body.dataset)
             row = _row(dataset, body.task_id)
+        except VersionNotFoundError:
+            raise
         except (HTTPException, DatasetError) as error:
             reason = error.detail if isinstance(error, HTTPException) else describe(error)
-            reason = self._redactor.clean_text(reason)
-            return _json(answer.model_copy(update={"errors": [reason]}))
-        answer.evaluator_version = self._evaluator_version(dataset)
+            answer.errors = [self._redactor.clean_text(reason)]
+            return _json(answer)
+        answer.evaluator_version = self._evaluator.version(dataset)
         with self._exclusive(body.run_id, dataset.name, body.task_id):
-            try:
-                result = await self._grade(row, body.payload.data)
-            except Exception as error:  # noqa: BLE001 (the author's code)
-                failure = describe_failure(self._grader, error)
-                answer.errors = [self._redactor.clean_text(failure)]
-            else:
-                answer.result = cast("JsonValue", self._redactor.clean_value(result))
-                answer.status = EvalStatus.EVALUATED
+            async with self._response(body) as response:
+                try:
+                    answer.result = await self._evaluator.evaluate(row, response)
+                    answer.status = EvalStatus.EVALUATED
+                except EvaluationError as error:
+                    answer.errors = [str(error)]
         return _json(answer)
+
+    @contextlib.asynccontextmanager
+    async def _response(self, body: schemas.V1EvaluateRequest) -> AsyncGenerator[str | Path]:
+        """Give the text to evaluate, or the file."""
+        if body.payload.type == "text":
+            yield body.payload.data
+            return
+        async with self._submissions.copy_of(body.run_id, body.task_id, body.payload.data) as path:
+            yield path
+
+    async def _upload_url(self, request: Request) -> Response:
+        body = await read_body(request, SubmissionRequest)
+        _row(await self._dataset(request, body.dataset), body.task_id)
+        if self._evaluator.payload_type != "artifact":
+            raise HTTPException(400, NO_ARTIFACTS)
+        return _json(self._submissions.address(body, request))
 
     async def _score(self, request: Request) -> Response:
         body = await read_body(request, schemas.V1ScoreRequest)
-        score = await self._sum_up(body)
+        score = await self._sum_up(request, body)
         return _json(schemas.V1ScoreResponse(run_id=body.run_id, **score.model_dump()))
 
-    async def _sum_up(self, body: schemas.FinalScoreRequest) -> schemas.FinalScoreResponse:
-        dataset = await self._dataset(body.dataset)
+    async def _sum_up(
+        self, request: Request, body: schemas.FinalScoreRequest
+    ) -> schemas.FinalScoreResponse:
+        dataset = await self._dataset(request, body.dataset)
         for task_id in body.evaluation_results:
             _row(dataset, task_id)
         return sum_up(
@@ -219,25 +241,8 @@ class LocalService:
             bare_results=not isinstance(body, schemas.V1ScoreRequest),
         )
 
-    async def _dataset(self, name: str | None) -> LocalDataset:
-        if name not in self._found:
-            found = await asyncio.to_thread(self._find, name)
-            if found is None:
-                missing = name if name is not None else self._default_dataset or _DEFAULT_DATASET
-                raise HTTPException(404, f"Dataset not found: {missing}")
-            self._found[name] = found
-        return self._found[name]
-
-    def _find(self, name: str | None) -> LocalDataset | None:
-        if name is not None:
-            return self.datasets.get(name)
-        if (named_default := self.datasets.get(_DEFAULT_DATASET)) is not None:
-            return named_default
-        name = self._default_dataset
-        return self.datasets.only() if name is None else self.datasets.get(name)
-
-    def _evaluator_version(self, dataset: LocalDataset) -> str:
-        return fingerprint([self._grader_version, dataset.reference_version])
+    async def _dataset(self, request: Request, name: str | None) -> LocalDataset:
+        return await self._catalog.dataset(name, request.headers)
 
     def _answer_error(self, _request: Request, error: Exception) -> Response:
         if isinstance(error, InvalidBodyError):

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +18,11 @@ from benchmark_runner.errors import DatasetError
 
 __all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
 
+#: A version in the sense of semver, of which the later numbers may be missing.
+_LABEL = re.compile(
+    r"v?(?P<numbers>[0-9]+(\.[0-9]+){0,2})(-(?P<before>[0-9A-Za-z.-]+))?(\+[0-9A-Za-z.-]+)?"
+)
+
 
 @dataclass(frozen=True)
 class LocalDataset:
@@ -24,6 +31,13 @@ class LocalDataset:
     name: str
     rows: dict[str, dict[str, JsonValue]]
     tasks: list[dict[str, JsonValue]]
+    label: str | None = None
+    """The name of this version of the dataset."""
+
+    @property
+    def version_id(self) -> str:
+        """The name of this version for programs, which is that of its content, too."""
+        return self.version if self.label is None else fingerprint([self.label, self.version])
 
     @cached_property
     def version(self) -> str:
@@ -40,7 +54,8 @@ class LocalDatasets:
     """The datasets in a folder, in one file, or given in memory (:meth:`from_rows`).
 
     Each file is read once, when it is needed. A dataset's name is its file's
-    ``dataset_name``, else the file's stem. Safe to be used from several threads.
+    ``dataset_name``, else the file's stem. ``validation@1.2.json`` is version 1.2 of the dataset
+    ``validation``. Safe to be used from several threads.
     Only the grader sees the ``evaluator_fields`` of a task.
     """
 
@@ -68,40 +83,59 @@ class LocalDatasets:
         return made
 
     def get(self, name: str) -> LocalDataset | None:
-        """Return the dataset of that name; ``None`` if there is none.
-
-        A file whose stem is the name is read first, so that most files stay unread.
+        """Return the dataset of that name, in its default version; ``None`` if there is none.
 
         Raises:
-            DatasetError: its file is malformed, or two files claim the name.
+            DatasetError: as :meth:`versions`.
+        """
+        return next(iter(self.versions(name)), None)
+
+    def versions(self, name: str) -> list[LocalDataset]:
+        """Return the versions of a dataset: that of the file without a version, the highest first.
+
+        Files whose stem is the name are read first, so that most files stay unread.
+
+        Raises:
+            DatasetError: a file of it is malformed, or two files claim the name and version.
         """
         if self._given is not None:
-            return self._given if self._given.name == name else None
+            return [self._given] if self._given.name == name else []
         with self._lock:
             files = self._files()
-            by_stem = [path for path in files if path.stem == name]
-            others = [path for path in files if path.stem != name]
+            by_stem = [path for path in files if _name_and_label(path)[0] == name]
+            others = [path for path in files if path not in by_stem]
             # A broken file matters if it is the one that was asked for.
             for paths, skip_broken in ((by_stem, False), (others, len(files) > 1)):
                 loaded = self._load_all(paths, skip_broken=skip_broken)
-                named = [path for path, dataset in loaded if dataset.name == name]
-                if len(named) > 1:
-                    raise DatasetError(
-                        f"{' and '.join(path.name for path in named)} in {self._path} "
-                        f"are both the dataset {name!r}",
-                        hint="Rename one of the files, or change its dataset_name.",
-                    )
-                if named:
-                    return self._load(named[0])
-            return None
+                if named := [path for path, dataset in loaded if dataset.name == name]:
+                    return self._in_order(named)
+            return []
 
     def only(self) -> LocalDataset | None:
-        """Return the dataset if there is exactly one."""
+        """Return the dataset if there is exactly one, in its default version."""
         if self._given is not None:
             return self._given
         with self._lock:
             files = self._files()
-            return self._load(files[0]) if len(files) == 1 else None
+            one = len({_name_and_label(path)[0] for path in files}) == 1
+            return self._in_order(files)[0] if one else None
+
+    def _in_order(self, files: list[Path]) -> list[LocalDataset]:
+        """Return the versions in the files, the default one first; two of one label are refused."""
+        loaded = {path: self._load(path) for path in files}
+        for one, other in combinations(files, 2):
+            label = loaded[one].label
+            is_same = label == loaded[other].label
+            if is_same or (_name_and_label(one)[1] is _name_and_label(other)[1] is None):
+                version = f" in version {label}" if is_same and label is not None else ""
+                raise DatasetError(
+                    f"{one.name} and {other.name} in {self._path} "
+                    f"are both the dataset {loaded[one].name!r}{version}",
+                    hint="Rename one of the files, or change its dataset_name.",
+                )
+        by_label = sorted(files, key=lambda path: _order_of(loaded[path].label), reverse=True)
+        default_first = sorted(by_label, key=lambda path: _name_and_label(path)[1] is not None)
+        return [loaded[path] for path in default_first]
 
     def _files(self) -> list[Path]:
         if not self._path.is_dir():
@@ -126,16 +160,35 @@ class LocalDatasets:
         if path not in self._read:
             file = read_dataset(path)
             rows = {str(row["id"]): row for row in file.rows}
-            self._read[path] = self._dataset(file.name, rows)
+            stem, label = _name_and_label(path)
+            name = file.declared_name or stem
+            self._read[path] = self._dataset(name, rows, label or file.declared_version)
         return self._read[path]
 
-    def _dataset(self, name: str, rows: dict[str, dict[str, JsonValue]]) -> LocalDataset:
+    def _dataset(
+        self, name: str, rows: dict[str, dict[str, JsonValue]], label: str | None = None
+    ) -> LocalDataset:
         hidden = self._evaluator_fields
         tasks: list[dict[str, JsonValue]] = [
             {"timeout": None, **{field: row[field] for field in row if field not in hidden}}
             for row in rows.values()
         ]
-        return LocalDataset(name, rows, tasks)
+        return LocalDataset(name, rows, tasks, label)
+
+
+def _order_of(label: str | None) -> tuple[list[int], bool, str]:
+    """Return what labels are sorted by: their numbers, then releases after what precedes them."""
+    found = _LABEL.fullmatch(label or "")
+    if found is None:
+        return [], False, label or ""
+    numbers = [int(number) for number in found["numbers"].split(".")]
+    return numbers, found["before"] is None, found["before"] or ""
+
+
+def _name_and_label(path: Path) -> tuple[str, str | None]:
+    """Return the dataset that a file's name tells, and its version, if it tells one."""
+    name, at, label = path.stem.rpartition("@")
+    return (name, label) if at and name and _LABEL.fullmatch(label) else (path.stem, None)
 
 
 def fingerprint(value: JsonValue | list[dict[str, JsonValue]]) -> str:

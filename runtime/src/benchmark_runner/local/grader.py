@@ -5,21 +5,24 @@ import functools
 import hashlib
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner._concurrency.author_calls import call_either, call_plain
+from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._scores import finite, is_finite
 from benchmark_runner.errors import describe
+from benchmark_runner.local.grader_steps import GraderState, OnStep, call_grader, ignore_step
 
 __all__ = ["Grader", "TaskScore", "describe_failure", "grade", "score_of", "source_hash"]
 
-#: Gets the whole raw task, references included, and the response; returns any JSON.
-Grader = Callable[[dict[str, JsonValue], str], JsonValue | Awaitable[JsonValue]]
+#: Gets the whole raw task, references included, and the response (the path of its file, if it is
+#: an artifact), and a ``state``, if it has such a parameter. Returns any JSON, or yields its
+#: progress, states and the result.
+Grader = Callable[..., object]
 
 #: Returns the task score of a grader's result; ``None`` if it has none.
 TaskScore = Callable[[JsonValue], float | None]
@@ -35,19 +38,38 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 async def grade(
     grader: Grader,
     task: dict[str, JsonValue],
-    response: str,
+    response: str | Path,
     task_score: TaskScore | None = None,
+    *,
+    state: JsonValue = None,
+    on_step: OnStep = ignore_step,
 ) -> JsonValue:
     """Return the grader's result for a response, which must be JSON; its errors pass through.
 
-    Where ``task_score`` finds no number in it, that is an error, too, and not a 0.
+    Where ``task_score`` finds no number in it, that is an error, too, and not a 0. ``on_step``
+    gets what the grader yields before it; ``state`` is what it has yielded earlier, to go on from.
     """
+
+    async def check_step(step: str | GraderState) -> None:
+        if isinstance(step, GraderState):
+            step = GraderState(_checked(step.value, "yielded a state with"))
+        await on_step(step)
+
     # A grader that changes the task must not change the dataset.
-    call = functools.partial(grader, copy.deepcopy(task), response)
-    result = _checked(await call_either(grader, call, "the grader"))
+    arguments = {"state": state} if _takes_state(grader) else {}
+    call = functools.partial(grader, copy.deepcopy(task), response, **arguments)
+    result = _checked(await call_grader(grader, call, check_step))
     if task_score is not None:
         score_of(copy.deepcopy(result), task_score)
     return result
+
+
+def _takes_state(grader: Grader) -> bool:
+    """Return True if the grader has a parameter ``state``."""
+    try:
+        return "state" in inspect.signature(grader).parameters
+    except (TypeError, ValueError):  # built in
+        return False
 
 
 def score_of(result: JsonValue, task_score: TaskScore) -> float:
@@ -109,15 +131,15 @@ def _definition(grader: Grader) -> Callable[..., object]:
     return cast("Callable[..., object]", target)
 
 
-def _checked(result: object) -> JsonValue:
+def _checked(result: object, verb: str = "returned") -> JsonValue:
     try:
         value = _JSON.validate_python(result)
         to_json(value)  # fails on text that is not valid Unicode
     except (ValidationError, PydanticSerializationError, RecursionError):
-        message = f"the grader returned {type(result).__name__}, which is not plain JSON"
+        message = f"the grader {verb} {type(result).__name__}, which is not plain JSON"
         raise TypeError(message) from None
     if not is_finite(value):
-        message = "the grader returned a number that is not finite, which JSON can't hold"
+        message = f"the grader {verb} a number that is not finite, which JSON can't hold"
         raise TypeError(message)
     return value
 

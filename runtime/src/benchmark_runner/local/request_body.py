@@ -10,13 +10,13 @@ from starlette.requests import Request
 
 from benchmark_runner.schemas import Payload
 
-__all__ = ["MAX_BODY", "InvalidBodyError", "check_payload", "read_body"]
+__all__ = ["MAX_BODY", "NO_ARTIFACTS", "InvalidBodyError", "check_payload", "read_body"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_TEXT_SCHEMA = re.compile(r".+\.text\.v[0-9]+")
 #: Bytes; a larger body is refused with a 413.
 MAX_BODY = 64 * 1024 * 1024
+NO_ARTIFACTS = "This benchmark does not accept artifact submissions"
 
 
 class InvalidBodyError(Exception):
@@ -62,11 +62,13 @@ def _problem(kind: str, message: str, given: JsonValue, *place: str | int) -> di
     return {"type": kind, "loc": ["body", *place], "msg": message, "input": given}
 
 
-def check_payload(payload: Payload) -> None:
-    """Raise an ``HTTPException`` (400) unless the payload is a text."""
-    if payload.type != "text":
-        raise HTTPException(400, f"Payload type not accepted: {payload.type}")
-    if not _TEXT_SCHEMA.fullmatch(payload.schema_id):
+def check_payload(payload: Payload, accepted: str) -> None:
+    """Raise an ``HTTPException`` (400) unless the payload is of the accepted type."""
+    if payload.type != accepted:
+        is_artifact = payload.type == "artifact"
+        detail = NO_ARTIFACTS if is_artifact else f"Payload type not accepted: {payload.type}"
+        raise HTTPException(400, detail)
+    if not re.fullmatch(rf".+\.{re.escape(accepted)}\.v[0-9]+", payload.schema_id):
         raise HTTPException(400, f"Payload schema not accepted: {payload.schema_id}")
 
 

@@ -17,13 +17,14 @@ from benchmark_runner._concurrency.run_loop import OnStray, RunLoop
 from benchmark_runner.errors import UsageError
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.host_check import HostCheck
+from benchmark_runner.local.submissions import UPLOADS
 
 __all__ = ["Server", "serve"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that running evaluations get to finish after a signal.
 _GRACE = 5
-#: Seconds in which a request must have arrived, its body included.
+#: Seconds in which a request must have arrived, its body included; of an upload, each part.
 REQUEST_WITHIN = 60.0
 
 
@@ -53,6 +54,7 @@ def serve(
             loop.run_until_complete(server.serve(sockets=[listener]))
         finally:
             loop.end()
+            service.close()
         return server.ended_by
 
 
@@ -115,6 +117,9 @@ class _BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and cycle.scope["path"].startswith(UPLOADS):
+            self._set_timer(None)
         self._bound()
 
     def connection_lost(self, exc: Exception | None) -> None:

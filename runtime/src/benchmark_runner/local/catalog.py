@@ -1,0 +1,105 @@
+"""The datasets of the embedded service as requests name them: by name, and by version."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
+
+__all__ = ["Catalog", "Endpoint", "echo_version"]
+
+_DEFAULT_DATASET = "default"
+_HEADER = "x-benchmark-dataset-version"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Catalog:
+    """The datasets that clients can name.
+
+    Args:
+        datasets: The datasets.
+        default: The dataset of a request without one, where none is named ``default``.
+    """
+
+    def __init__(self, datasets: LocalDatasets, default: str | None) -> None:
+        self._datasets = datasets
+        self._default = default
+        self._found: dict[str | None, list[LocalDataset]] = {}
+
+    async def dataset(self, name: str | None, headers: Headers) -> LocalDataset:
+        """Return a dataset, in the version that the headers name, else in the default one.
+
+        Raises:
+            HTTPException: there is no such dataset or version.
+        """
+        versions = await self.versions(name)
+        sent = headers.getlist(_HEADER)
+        if len(sent) > 1:
+            raise HTTPException(400, f"{len(sent)} dataset versions were sent")
+        wanted = [dataset for dataset in versions if dataset.version_id in sent]
+        if sent and not wanted:
+            raise VersionNotFoundError(versions[0], sent[0])
+        return (wanted or versions)[0]
+
+    async def resolve(self, name: str, selector: str | None, headers: Headers) -> LocalDataset:
+        """Return the version of a dataset that has this label or id; by default the default one.
+
+        Raises:
+            HTTPException: there is no such dataset or version, or the headers name one, too.
+        """
+        if _HEADER in headers:
+            raise HTTPException(400, "A request to resolve a version can't name one in its header")
+        versions = await self.versions(name)
+        if selector is None:
+            return versions[0]
+        for dataset in versions:
+            if selector in (dataset.label, dataset.version_id):
+                return dataset
+        raise VersionNotFoundError(versions[0], selector)
+
+    async def versions(self, name: str | None) -> list[LocalDataset]:
+        """Return the versions of a dataset, the default one first.
+
+        Raises:
+            HTTPException: there is no such dataset.
+        """
+        if name not in self._found:
+            found = await asyncio.to_thread(self._find, name)
+            if not found:
+                missing = name if name is not None else self._default or _DEFAULT_DATASET
+                raise HTTPException(404, f"Dataset not found: {missing}")
+            self._found[name] = found
+        return self._found[name]
+
+    def _find(self, name: str | None) -> list[LocalDataset]:
+        if name is not None:
+            return self._datasets.versions(name)
+        if named_default := self._datasets.versions(_DEFAULT_DATASET):
+            return named_default
+        only = self._datasets.only() if self._default is None else None
+        name = only.name if only is not None else self._default
+        return [] if name is None else self._datasets.versions(name)
+
+
+class VersionNotFoundError(HTTPException):
+    """An error about a version that a dataset does not have."""
+
+    def __init__(self, dataset: LocalDataset, version: str) -> None:
+        super().__init__(404, f"Dataset version not found: {dataset.name} {version}")
+
+
+def echo_version(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose answers name the version that the request has named."""
+
+    async def respond(request: Request) -> Response:
+        response = await endpoint(request)
+        if _HEADER in request.headers:
+            response.headers[_HEADER] = request.headers[_HEADER]
+        return response
+
+    return respond
