@@ -320,6 +320,7 @@ class ScriptedService:
         asked: The method and the path of each request.
         requests: The same as text, with the query: ``GET /path?key=value``.
         bodies: The path and the JSON body of each request.
+        headers: The path and the headers of each request.
         url: Where it is served.
     """
 
@@ -327,6 +328,7 @@ class ScriptedService:
     asked: list[tuple[str, str]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     bodies: list[tuple[str, Any]] = field(default_factory=list)
+    headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 
     def app(self) -> ASGIApp:
@@ -339,13 +341,14 @@ class ScriptedService:
 
     def forget(self) -> None:
         """Forget the requests."""
-        for record in (self.asked, self.requests, self.bodies):
+        for record in (self.asked, self.requests, self.bodies, self.headers):
             record.clear()
 
     async def _answer(self, request: Request) -> JSONResponse:
         method, path = request.method, request.url.path
         self.asked.append((method, path))
         self.requests.append(f"{method} {path}?{request.url.query}".rstrip("?"))
+        self.headers.append((path, {**request.headers}))
         body = json.loads(await request.body() or b"null")
         self.bodies.append((path, body))
         scripted = self.answers.get(path)
@@ -354,7 +357,11 @@ class ScriptedService:
         if scripted is not None:
             status, content, *rest = scripted
             return JSONResponse(content, status, headers=rest[0] if rest else None)
-        return JSONResponse(self.usual(path, body))
+        return JSONResponse(self.usual(path, body), headers=self.echo(path, {**request.headers}))
+
+    def echo(self, path: str, sent: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a usual answer to a request with the headers ``sent``."""
+        return {}
 
     def usual(self, path: str, body: Any) -> Any:
         """Return what a service that works answers."""

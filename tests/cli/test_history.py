@@ -60,6 +60,9 @@ OTHER_IDENTITY = {
         ["--dataset-name", "other"],
         ["service's dataset 'validation'", "service's dataset 'other'"],
     ),
+    "--dataset-version": Other(
+        [], ["--dataset-version", "1.2"], ["without a choice of one, not with version '1.2'"]
+    ),
     "--problem": Other([], ["--problem", "p.txt"], ["from a file, not from --problem"]),
     "--limit": Other(["--limit", "2"], ["--limit", "3"], ["--limit 2, not with --limit 3"]),
     "--option": Other(

@@ -120,7 +120,8 @@ class TestRefusals:
         project.run("run", "--service-url", scripted.url, "--skip-eval")
         assert scripted.asked == []
         project.run("run", "--service-url", scripted.url)
-        assert scripted.asked[:2] == [("GET", "/health"), ("GET", "/verify-task-ids")]
+        before = [("GET", "/version"), ("GET", "/health"), ("GET", "/verify-task-ids")]
+        assert scripted.asked[:3] == before
 
     def test_bearer_key_is_refused_for_v1(
         self, project: RunnerProject, scripted: ScriptedService

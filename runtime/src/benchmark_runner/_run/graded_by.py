@@ -97,8 +97,7 @@ async def ask_who_grades(
         url,
         runner.EVALUATION_API,
         version.service_version,
-        # That of an embedded service is a hash of tasks, which are in its own version, too.
-        dataset_version=None if is_local else version.dataset_version or runner.dataset_version,
+        dataset_version=_dataset_version(runner, version, is_local=is_local),
     )
     return CommandGrader(by, is_local)
 
@@ -108,7 +107,19 @@ async def versions_now(
 ) -> VersionResponse:
     """Return the versions of the service and of the run's dataset, as far as they are known."""
     found = await fetch_version(runner.service, runner.dataset_name, retry=retry)
-    return found or VersionResponse()
+    found = found or VersionResponse()
+    if (pinned := runner.service.pinned) is not None:  # which is not asked about
+        found.dataset_version = pinned.name
+    return found
+
+
+def _dataset_version(
+    runner: BenchmarkRunner, version: VersionResponse, *, is_local: bool
+) -> str | None:
+    if (pinned := runner.service.pinned) is not None:
+        return pinned.name
+    # That of an embedded service is a hash of tasks, which are in its own version, too.
+    return None if is_local else version.dataset_version or runner.dataset_version
 
 
 def check_same_grader(

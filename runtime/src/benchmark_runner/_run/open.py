@@ -18,6 +18,12 @@ from benchmark_runner._run.author_options import (
     secrets_of,
     split_options,
 )
+from benchmark_runner._run.dataset_version import (
+    choose_version,
+    pin_to_recorded,
+    record_version,
+    refuse_late_choice,
+)
 from benchmark_runner._run.identity import (
     TaskChanges,
     check_same_code,
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from benchmark_runner._run.task_source import Connect
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.schemas import DatasetVersion
 
 
 async def open_run(
@@ -63,13 +70,14 @@ async def open_run(
         sampling = frozen.sampling | sampling
     source = choose_source(frozen, request)
     runner.run_id = artifacts.run_id
-    if source.kind == "service":
-        runner.service = await connect(runner, source)
+    version = await _connect_and_pin(runner, source, frozen, request, connect)
     tasks = await load_tasks(runner, source, request.task_ids)
     hashes, changes = partial(_hashes_of, runner), TaskChanges()
     if frozen is None:
         config = new_config(runner, request, source, tasks)
         config.sampling, config.options = sampling, public_options(runner, options)
+        if version is not None:
+            record_version(config, version, request.dataset_version)
     else:
         accept = request.accept_changed_tasks
         config, changes = resumed_config(frozen, runner, source, tasks, accept_changes=accept)
@@ -122,8 +130,7 @@ async def open_existing_run(
     source = TaskSource("problem") if of_problem else choose_source(frozen, request)
     runner.run_id = artifacts.run_id
     runner.options = options_on_disk(runner, frozen)
-    if source.kind == "service":
-        runner.service = await connect(runner, source)
+    await _connect_and_pin(runner, source, frozen, request, connect)
     has_file = source.file is not None and source.file.is_file()
     wants_file = needs_file or request.dataset_file is not None or has_file
     if source.kind == "service" or (source.kind == "file" and wants_file):
@@ -145,6 +152,29 @@ async def open_existing_run(
         resumed=True,
         facts=_versions(runner),
     )
+
+
+async def _connect_and_pin(
+    runner: BenchmarkRunner,
+    source: TaskSource,
+    frozen: RunConfig | None,
+    request: RunRequest,
+    connect: Connect,
+) -> DatasetVersion | None:
+    """Connect to a service that lists the tasks, and pin it to the version of the run.
+
+    Returns the version that a new run is to be of. Tasks of other sources are known without the
+    service.
+    """
+    selector = request.dataset_version
+    if source.kind == "service":
+        runner.service = await connect(runner, source)
+        if frozen is None:
+            return await choose_version(runner.service, source.dataset_name, selector)
+        await pin_to_recorded(runner.service, frozen, selector)
+    else:
+        refuse_late_choice(frozen, selector, skip_eval=request.skip_eval)
+    return None
 
 
 def _check_same_run(

@@ -73,6 +73,13 @@ class RunRequest:
     dataset_name: str | None = flag(
         "--dataset-name", "N", "Use this dataset of the benchmark service.", Part.IDENTITY
     )
+    dataset_version: str | None = flag(
+        "--dataset-version",
+        "SELECTOR",
+        "Use this version of the service's dataset, such as 1.2; the run stays on it.",
+        Part.IDENTITY,
+        default_text="the service's default, where it keeps versions",
+    )
     problem: Path | None = flag(
         "--problem",
         "PATH",

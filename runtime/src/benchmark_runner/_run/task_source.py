@@ -87,6 +87,8 @@ async def load_tasks(
             tasks = _task_of_problem(runner, source.file, checked_id(task_ids[0], "task id"))
         case "service":
             tasks = await runner.load_tasks_from_service(source.dataset_name or "")
+            if (pinned := runner.service.pinned) is not None:
+                runner.dataset_version = pinned.name
         case "file":
             file = source.file
             tasks = await call_load_tasks(runner, None if file is None else _existing(file))

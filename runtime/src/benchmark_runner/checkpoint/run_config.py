@@ -20,7 +20,12 @@ from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError, RunIdentityError
-from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
+from benchmark_runner.schemas import (
+    DATASET_VERSION_ID,
+    EvalResult,
+    GenerationResult,
+    ScoreResult,
+)
 
 __all__ = [
     "Invocation", "RunConfig", "TaskSourceKind", "field_words", "fields_with", "load_run_config",
@@ -79,7 +84,14 @@ class RunConfig(BaseModel):
     service_version: Annotated[str | None, Part.GRADER] = None
     """The service's version in its last answer."""
     dataset_version: Annotated[str | None, Part.GRADER] = None
-    """The version of the dataset at the service, in its last answer."""
+    """The version of the dataset at the service, in its last answer or that the run is of."""
+    dataset_version_id: Annotated[str | None, Part.IDENTITY, Field(pattern=DATASET_VERSION_ID)] = (
+        None
+    )
+    """The service's id of the version that the run is of; without one it is of none in particular,
+    whatever the service says."""
+    dataset_version_selector: Annotated[str | None, Part.IDENTITY] = None
+    """``--dataset-version``, from which the service made that version."""
     local: Annotated[bool | None, Part.GRADER] = None
     """True if the embedded service evaluates this run."""
     generation_version: Annotated[str | None, Part.CODE] = None

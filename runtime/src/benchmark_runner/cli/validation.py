@@ -84,6 +84,12 @@ def _check_source(request: RunRequest) -> None:
         )
     if request.problem is not None and request.limit is not None:
         raise UsageError("--problem and --limit exclude each other", hint="Omit --limit.")
+    if request.problem is not None and request.dataset_version is not None:
+        raise UsageError(
+            "--problem and --dataset-version exclude each other", hint="Omit --dataset-version."
+        )
+    if request.dataset_version is not None and not request.dataset_version.strip():
+        raise UsageError("--dataset-version is empty", hint="Give a version, or leave it out.")
     if request.dataset_name is not None and not request.dataset_name.strip():
         raise UsageError("--dataset-name is empty", hint="Give the name of a dataset.")
 

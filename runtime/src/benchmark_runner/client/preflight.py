@@ -14,6 +14,7 @@ from benchmark_runner.client.status import (
     is_about_dataset,
     is_about_path,
     is_about_task,
+    is_about_version,
     leaves_only_v1,
 )
 from benchmark_runner.errors import (
@@ -67,6 +68,7 @@ async def check_service(
         PermissionDeniedError: the key may not use this dataset, or not this API.
         NotFoundError: the service does not know the task, or has no ``/v1``.
         RejectedRequestError: the service does not know the task.
+        BadResponseError: an answer is not of the version that the client is pinned to.
         UnsupportedError: the API can't serve the way in which the service evaluates.
     """
     await client.health()
@@ -80,6 +82,8 @@ async def check_service(
         await client.verify_task_ids([task_id], dataset=dataset_name)
     except ServiceError as error:
         _refuse_key(error, uses_v1=uses_v1)
+        if client.pinned is not None and is_about_version(error) and not own_evaluate:
+            raise
         if is_about_task(error, task_id) and not own_evaluate:
             error.hint = _unknown_task(client, dataset_name)
             raise
@@ -118,6 +122,8 @@ async def _check_v1(
             raise
     except ServiceError as error:
         _refuse_key(error, uses_v1=True)
+        if client.pinned is not None and is_about_version(error) and not own_evaluate:
+            raise
 
 
 def _refuse_key(error: ServiceError, *, uses_v1: bool) -> None:

@@ -11,9 +11,12 @@ from benchmark_runner.client.call import Call, Service
 
 __all__ = [
     "StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_about_dataset",
-    "is_about_path", "is_about_task", "is_final", "leaves_only_v1", "meaning_of",
+    "is_about_path", "is_about_task", "is_about_version", "is_final", "leaves_only_v1",
+    "meaning_of",
 ]  # fmt: skip
 
+#: Refusals of a version that a service does not have.
+_ABOUT_VERSION = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 #: The words of a 404 for a path that a service does not have.
 _NO_SUCH_PATH = HTTPStatus.NOT_FOUND.phrase
 #: A longer ``Retry-After`` (seconds) on a 429 means a used-up quota.
@@ -157,6 +160,14 @@ def is_about_task(error: errors.ServiceError, task_id: str) -> bool:
         return False
     named = rf"(?<![\w.-]){re.escape(task_id)}(?![\w-])"
     return error.detail != _NO_SUCH_PATH and re.search(named, error.detail or "") is not None
+
+
+def is_about_version(error: errors.ServiceError) -> bool:
+    """Return True if a service does not have, or keep to, the version of its dataset."""
+    said = (error.detail or "").lower()
+    return isinstance(error, errors.BadResponseError) or (
+        error.status_code in _ABOUT_VERSION and "version" in said
+    )
 
 
 def is_about_path(error: errors.NotFoundError, dataset: str) -> bool:

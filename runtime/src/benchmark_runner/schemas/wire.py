@@ -17,11 +17,11 @@ from benchmark_runner._scores import finite
 from benchmark_runner.schemas.evaluation import EvalStatus
 
 __all__ = [
-    "DatasetVersion", "EvaluateResponseRequest", "FinalScoreRequest", "FinalScoreResponse",
-    "HealthResponse", "Payload", "ResolveDatasetRequest", "ResolveDatasetResponse", "TaskInput",
-    "TaskInputsResponse", "TaskListResponse", "UploadUrlRequest", "UploadUrlResponse",
-    "V1EvaluateRequest", "V1EvaluateResponse", "V1ScoreRequest", "V1ScoreResponse",
-    "VerifyTaskIdsResponse", "VersionResponse",
+    "DATASET_VERSION_ID", "DatasetVersion", "EvaluateResponseRequest", "FinalScoreRequest",
+    "FinalScoreResponse", "HealthResponse", "Payload", "ResolveDatasetRequest",
+    "ResolveDatasetResponse", "TaskInput", "TaskInputsResponse", "TaskListResponse",
+    "UploadUrlRequest", "UploadUrlResponse", "V1EvaluateRequest", "V1EvaluateResponse",
+    "V1ScoreRequest", "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
 ]  # fmt: skip
 
 
@@ -32,6 +32,8 @@ def _as_text(value: object) -> object:
 #: An id, a version or a message: other JSON becomes text, as a grade beside it is paid for.
 _Text = Annotated[str, BeforeValidator(_as_text)]
 
+#: The id of a version of a dataset, which a header carries.
+DATASET_VERSION_ID = r"^[ -~]{1,1024}$"
 #: Fields in which a list says that it goes on elsewhere.
 _NEXT_PAGE = ("next", "next_page", "next_cursor", "next_page_token", "has_more")
 #: The words of a service that is well.
@@ -217,7 +219,7 @@ class TaskInputsResponse(BaseModel):
 class DatasetVersion(BaseModel):
     """One version of a dataset at the service."""
 
-    id: Annotated[str, Field(pattern=r"^[ -~]{1,1024}$")]
+    id: Annotated[str, Field(pattern=DATASET_VERSION_ID)]
     """The name that the service knows it by."""
     label: Annotated[str, Field(max_length=256)] | None = None
     """The name that people know it by, such as ``1.2.0``."""

@@ -109,7 +109,8 @@ def end_lines(
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
         yield from _submission_lines(outcome.score, session.runner)
-    if outcome.config.dataset_version and not outcome.local:  # there it is a hash
+    is_hash = outcome.local and outcome.config.dataset_version_id is None
+    if outcome.config.dataset_version and not is_hash:
         yield f"Dataset  {dataset_label(outcome.config)}"
     yield f"Tasks    {counts_text(summary.counts, session.config)}"
     yield from failure_lines(summary, session.artifacts)

@@ -1,0 +1,115 @@
+"""The version of a service's dataset that a run is of, for its whole life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner.client.preflight import fetch_version
+from benchmark_runner.errors import (
+    RunIdentityError,
+    UnsupportedError,
+    UsageError,
+)
+from benchmark_runner.schemas import DatasetVersion
+
+if TYPE_CHECKING:
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.client.service_client import BenchmarkServiceClient
+
+_WITHOUT_CHOICE = "Leave out --dataset-version"
+
+
+def recorded_version(config: RunConfig) -> DatasetVersion | None:
+    """Return the version that a run is of; ``None`` if it is of none in particular."""
+    if config.dataset_version_id is None:
+        return None
+    version = config.dataset_version
+    label = None if version == config.dataset_version_id else version
+    return DatasetVersion.model_construct(id=config.dataset_version_id, label=label)
+
+
+def record_version(config: RunConfig, version: DatasetVersion, selector: str | None) -> None:
+    """Record the version that a run is of, and how it was chosen."""
+    config.dataset_version_id, config.dataset_version = version.id, version.name
+    config.dataset_version_selector = selector
+
+
+async def choose_version(
+    client: BenchmarkServiceClient, dataset: str | None, selector: str | None
+) -> DatasetVersion | None:
+    """Return the version that a run is to be of, and pin the client to it.
+
+    Without a selector, it is the service's default one; ``None`` where the service keeps none.
+
+    Raises:
+        UnsupportedError: a version was asked for, and the service keeps none.
+        ServiceError: the service does not name the version.
+    """
+    if selector is None:
+        known = await fetch_version(client, dataset)
+    else:
+        known = await client.version(dataset)
+    if known is not None and known.keeps_versions:
+        version = await client.resolve_dataset(dataset, selector)
+        client.pin(version)
+        return version
+    if selector is None:
+        return None
+    named = "the default dataset" if dataset is None else f"dataset {dataset!r}"
+    raise UnsupportedError(
+        f"the service {client.calls.service} offers no choice of versions of {named}",
+        hint=f"{_WITHOUT_CHOICE}, or name a service that keeps versions.",
+    )
+
+
+async def pin_to_recorded(
+    client: BenchmarkServiceClient, config: RunConfig, selector: str | None
+) -> None:
+    """Pin the client to the version that a run is of, if it is of one.
+
+    Raises:
+        RunIdentityError: the selector means another one.
+    """
+    version = recorded_version(config)
+    if not is_same_choice(config, selector):
+        asked = version and await client.resolve_dataset(config.dataset_name, selector)
+        if version is None or asked is None or asked.id != version.id:
+            raise other_version(config, asked.name if asked is not None else f"{selector!r}")
+    if version is not None:
+        client.pin(version)
+
+
+def is_same_choice(config: RunConfig, selector: str | None) -> bool:
+    """Return True if a selector is none, or the one of the run, or names the run's version."""
+    same = (config.dataset_version_selector, config.dataset_version_id)
+    known = (*same, config.dataset_version) if config.dataset_version_id is not None else same
+    return selector is None or selector in known
+
+
+def other_version(config: RunConfig, asked: str) -> RunIdentityError:
+    """Return the error of a run that is to be resumed with another version of its dataset."""
+    version = recorded_version(config)
+    was = "without a choice of one" if version is None else f"with {version.name}"
+    return RunIdentityError(
+        f"run {config.run_id!r} was started {was}, not with version {asked} of its dataset",
+        hint=f"{_WITHOUT_CHOICE} to resume it, or use another --run-id for a new run.",
+    )
+
+
+def refuse_late_choice(config: RunConfig | None, selector: str | None, *, skip_eval: bool) -> None:
+    """Refuse a choice for a run of a file that comes too late, or that no service is asked about.
+
+    Raises:
+        RunIdentityError: the run is of none, or of another one as far as is known.
+        UsageError: nothing is known of versions.
+    """
+    if config is not None:
+        if not is_same_choice(config, selector) and (skip_eval or not config.dataset_version_id):
+            raise other_version(config, f"{selector!r}")
+    elif skip_eval and selector is not None:
+        raise UsageError(
+            "--dataset-version needs the service, which --skip-eval does not ask about the tasks "
+            "of a file",
+            hint=f"{_WITHOUT_CHOICE} or --skip-eval, or take the tasks from the service with "
+            "--dataset-name.",
+        )

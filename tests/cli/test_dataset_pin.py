@@ -1,0 +1,262 @@
+"""A run stays on one version of the service's dataset, where the service keeps several."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.versioned_service import HEADER, UNVERSIONED, VersionedService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from tests.cli.conftest import Ended, RunnerProject
+
+LISTED = ("--dataset-name", "validation")
+
+
+@pytest.fixture(params=["legacy", "v1"])
+def service(
+    project: RunnerProject, serve_app: Callable[[ASGIApp], str], request: pytest.FixtureRequest
+) -> VersionedService:
+    """A service with three versions of its dataset, asked by either API."""
+    service = VersionedService(reads="envelope")
+    service.url = serve_app(service.app())
+    project.set_in_class(f'EVALUATION_API = "{request.param}"')
+    project.write_tasks([{"id": f"t{number}", "question": f"say {number}"} for number in range(6)])
+    return service
+
+
+@pytest.fixture
+def run(project: RunnerProject, service: VersionedService) -> Callable[..., Ended]:
+    def run_command(command: str = "run", *flags: str, run_id: str = "r1") -> Ended:
+        return project.run(command, "--run-id", run_id, "--service-url", service.url, *flags)
+
+    return run_command
+
+
+def recorded(project: RunnerProject) -> tuple[str, str]:
+    config = project.read("r1", "run_config.json")
+    return config["dataset_version_id"], config["dataset_version"]
+
+
+@pytest.mark.parametrize("source", [LISTED, ()])
+class TestPinned:
+    def test_default_is_pinned(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A run is of the service's default version, which all its requests name."""
+        ended = run("run", *source)
+        assert ended.code == 0, ended.err
+        assert recorded(project) == ("v-12", "1.2.0")
+        assert service.asked_for == {"v-12"}
+        assert service.selectors == [None]
+        assert all(HEADER not in sent for path, sent in service.headers if path in UNVERSIONED)
+        assert project.read("r1", "t0", "eval.json")["dataset_version"] == "1.2.0"
+        assert project.read("r1", "final_score.json")["dataset_version"] == "1.2.0"
+
+    def test_choice_is_kept(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A chosen version stays that of the run, when the service moves and in all commands."""
+        service.failing = {"t3"}
+        assert run("run", *source, "--dataset-version", "1").code == 1
+        assert recorded(project) == ("v-12", "1.2.0")
+        service.failing, service.default = set(), "2.0.0"
+        service.versions["1.3.0"] = "v-13"
+        for command in (
+            ["run"],
+            ["run", "--dataset-version", "1"],  # as it was typed before
+            ["run", "--dataset-version", "1.2.0"],
+            ["run", "--dataset-version", "v-12"],
+            ["run", "--dataset-version", "1.2"],
+            ["evaluate", "--regrade"],
+            ["score", "--force"],
+        ):
+            ended = run(*command)
+            assert ended.code == 0, (command, ended.err)
+            assert service.asked_for == {"v-12"}, command
+            assert recorded(project) == ("v-12", "1.2.0")
+        assert service.selectors == ["1", "1.2"]
+        assert len(project.calls) == 6
+
+    def test_other_choice_is_refused(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """Another version is refused on a resume, before anything is evaluated."""
+        service.failing = {"t3"}
+        run("run", *source)
+        service.failing = set()
+        service.forget()
+        ended = run("run", "--dataset-version", "1.1")
+        assert ended.code == 2
+        assert "was started with 1.2.0, not with version 1.1.0 of its dataset" in ended.err
+        assert "--dataset-version" in ended.err
+        assert service.asked_for <= {None}
+        assert not {"/evaluate-response/", "/v1/evaluate"}.intersection(service.paths())
+
+    @pytest.mark.parametrize("status", [400, 404, 409, 503])
+    def test_unresolved_version_stops(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+        status: int,
+    ) -> None:
+        """A version that the service does not name stops the run before anything is generated."""
+        service.answers["/resolve-dataset"] = (status, {"detail": "no version today"})
+        for flags in ((), ("--dataset-version", "1.2")):
+            ended = run("run", *source, *flags, "--service-attempts", "1")
+            assert ended.code == 1
+            assert "no version today" in ended.err
+        assert project.calls == []
+        assert not project.results.exists()
+
+    def test_choice_needs_a_service_with_versions(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A choice that the service can't offer is refused; without one, the run is of none."""
+        service.answers["/version"] = (200, {"dataset_version": "1.2.0"})
+        ended = run("run", *source, "--dataset-version", "1.2")
+        assert ended.code == 1
+        assert "offers no choice of versions of dataset 'validation'" in ended.err
+        assert project.calls == []
+        assert run("run", *source).code == 0
+        assert project.read("r1", "run_config.json")["dataset_version_id"] is None
+        assert service.asked_for == {None}
+
+    def test_lost_echo_stops_before_generations(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A service whose answers do not name their version is refused at once."""
+        service.echoes = False
+        ended = run("run", *source)
+        assert ended.code == 1
+        assert "does not say which version of the dataset" in ended.err
+        assert project.calls == []
+
+    def test_removed_version_stops_a_resume(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A resume stops at once where the service no longer has the version."""
+        service.failing = {"t3"}
+        run("run", *source)
+        service.failing = set()
+        del service.versions["1.2.0"]
+        service.default = "2.0.0"
+        ended = run("run")
+        assert ended.code == 1
+        assert "Dataset version not found: v-12" in ended.err
+        assert "v-20" not in service.asked_for
+
+
+def test_run_without_version_stays_so(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """A run that has grades of no version in particular goes on like that, and can't choose."""
+    service.failing = {"t3"}
+    run("run", *LISTED)
+    file = project.results / "r1" / "run_config.json"
+    config = json.loads(file.read_text())
+    config |= {"dataset_version_id": None, "dataset_version_selector": None}
+    file.write_text(json.dumps(config))
+    service.failing = set()
+    service.forget()
+    ended = run("run", "--dataset-version", "1.2")
+    assert ended.code == 2
+    assert "was started without a choice of one" in ended.err
+    assert run("run").code == 0
+    assert service.asked_for == {None}
+
+
+def test_evaluation_later_pins(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """A run of a file without evaluations is pinned when it is evaluated first."""
+    assert run("run", "--skip-eval").code == 0
+    assert service.asked == []
+    ended = run("run", "--skip-eval", "--dataset-version", "1.2", run_id="r2")
+    assert ended.code == 2
+    assert "--skip-eval" in ended.err
+    assert len(project.calls) == 6
+    assert run("evaluate").code == 0
+    assert recorded(project) == ("v-12", "1.2.0")
+    assert service.asked_for == {"v-12"}
+
+
+def test_listed_tasks_are_pinned_without_evaluations(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """With --skip-eval, the tasks that the service lists are those of the version."""
+    assert run("run", *LISTED, "--skip-eval", "--dataset-version", "1.1").code == 0
+    assert recorded(project) == ("v-11", "1.1.0")
+    service.default = "2.0.0"
+    assert run("evaluate").code == 0
+    assert service.asked_for == {"v-11"}
+
+
+def test_version_without_label_is_shown_by_its_id(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """A version without a label is shown by its id."""
+    service.answers["/resolve-dataset"] = (200, {"version": {"id": "v-12", "label": None}})
+    ended = run("run", *LISTED)
+    assert ended.code == 0
+    assert "Dataset  validation v-12\n" in ended.out
+    assert run("run", "--dataset-version", "v-12").code == 0
+
+
+def test_dry_run_names_the_version(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """A plan is made for the version that the run would be of, and nothing is written."""
+    assert run("run", *LISTED, "--dry-run", "--dataset-version", "1.1").code == 0
+    assert service.asked_for == {"v-11"}
+    assert not project.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--problem", "q.txt", "t1"), "--problem and --dataset-version exclude each other"),
+        (("--service-url", "local"), "offers no choice of versions"),
+        (("--dataset-version", " "), "--dataset-version is empty"),
+    ],
+)
+def test_impossible_choice_is_refused(
+    project: RunnerProject, flags: tuple[str, ...], message: str
+) -> None:
+    """A choice that can't be made is refused before anything is generated."""
+    ended = project.run("run", "--dataset-version", "1.2", *flags)
+    assert ended.code in (1, 2)
+    assert message in ended.err
+    assert project.calls == []
