@@ -263,7 +263,7 @@ class TestDefinitions:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ('PAYLOAD_TYPE = "artifact"', "not supported yet"),
+            ('PAYLOAD_TYPE = "artifact"', 'set EVALUATION_API = "v1"'),
             ('EVALUATION_API = "v2"', "'v2'"),
             ('NAME = ""', "no NAME"),
         ],

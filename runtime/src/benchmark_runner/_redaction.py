@@ -54,6 +54,7 @@ class Redactor:
         self._secrets: set[str] = set()
         self._spared: set[str] = set()
         self._forms: list[bytes] = []
+        self._digits: list[bytes] = []
         self._numbers: re.Pattern[bytes] | None = None
         self.hide(secrets)
 
@@ -77,6 +78,31 @@ class Redactor:
         for form in self._forms:
             data = data.replace(form, _MASK.encode())
         return self._numbers.sub(_MASK.encode(), data) if self._numbers else data
+
+    def clean_pieces(self, pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the pieces of a large file, each before and after it is masked.
+
+        A secret may span two of those that are given; none spans two of those that are yielded.
+        """
+        longest = max(map(len, [*self._forms, *self._digits]), default=0)
+        rest = b""
+        for piece in pieces:
+            if not longest:
+                yield piece, piece
+                continue
+            rest += piece
+            end = len(rest) - longest
+            while end > 0 and self._is_within_secret(rest, end, longest):
+                end -= 1
+            if end > 0:
+                yield rest[:end], self.clean(rest[:end])
+                rest = rest[end:]
+        if rest:
+            yield rest, self.clean(rest)
+
+    def _is_within_secret(self, data: bytes, place: int, longest: int) -> bool:
+        before, after = data[max(place - longest, 0) : place], data[place : place + longest]
+        return self.clean(before) + self.clean(after) != self.clean(before + after)
 
     def clean_text(self, text: str) -> str:
         """Return ``text`` with every secret in it masked."""
@@ -121,7 +147,7 @@ class Redactor:
         secrets = {secret for secret in self._secrets - self._spared if secret not in own}
         forms = [form.encode("utf-8", "surrogatepass") for form in forms_of(secrets)]
         # Digits may be part of a longer number, and masking a part of it would spoil the file.
-        numbers = [form for form in forms if form.isdigit()]
+        self._digits = numbers = [form for form in forms if form.isdigit()]
         self._forms = [form for form in forms if not form.isdigit()]
         self._numbers = (
             re.compile(rb"(?<![0-9])(?<![0-9]\.)(?:%b)(?!\.?[0-9])" % b"|".join(numbers))

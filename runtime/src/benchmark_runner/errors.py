@@ -11,6 +11,7 @@
     ├── RunPausedError              a cap was reached; the run can be resumed
     ├── ArtifactError               the results folder can't be read or written
     │   └── RunLockedError          another process uses the run, or the task
+    ├── UnusableArtifactError       the file that is an answer can't be kept or sent
     └── ServiceError                the benchmark service can't do what was asked
         ├── ServiceUnavailableError   no connection, time-out, 409, 429 or 5xx after all retries
         ├── AuthenticationError       401
@@ -43,7 +44,8 @@ __all__ = [
     "DatasetError", "GraderError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
     "QuotaExceededError", "RejectedRequestError", "RunIdentityError", "RunLockedError",
     "RunPausedError", "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError",
-    "UnsupportedError", "UsageError", "describe", "own_frame", "place_of", "traceback_of",
+    "UnsupportedError", "UnusableArtifactError", "UsageError", "describe", "own_frame",
+    "place_of", "traceback_of",
 ]  # fmt: skip
 
 
@@ -111,6 +113,10 @@ class ArtifactError(BenchmarkRunnerError):
 
 class RunLockedError(ArtifactError):
     """Another process uses the same run, or the same task of it."""
+
+
+class UnusableArtifactError(BenchmarkRunnerError):
+    """The file that is the answer of a task can't be kept, or is not as it was kept any more."""
 
 
 class ServiceError(BenchmarkRunnerError):

@@ -111,10 +111,27 @@ class TestDefinition:
         with pytest.raises(RunnerDefinitionError, match="has no NAME"):
             check_definition(altered(NAME=""))
 
-    def test_artifact_payload_is_refused(self) -> None:
-        """An artifact payload is refused as not supported yet."""
-        with pytest.raises(RunnerDefinitionError, match='"artifact", which is not supported yet'):
-            check_definition(altered(PAYLOAD_TYPE="artifact"))
+    def test_legacy_api_takes_no_artifacts(self) -> None:
+        """An artifact payload needs the v1 API, or an evaluate() of the author's own."""
+        with pytest.raises(RunnerDefinitionError, match='set EVALUATION_API = "v1"'):
+            check_definition(altered(PAYLOAD_TYPE="artifact", evaluate=BenchmarkRunner.evaluate))
+        check_definition(altered(PAYLOAD_TYPE="artifact"))
+        check_definition(
+            altered(PAYLOAD_TYPE="artifact", EVALUATION_API="v1", evaluate=BenchmarkRunner.evaluate)
+        )
+
+    @pytest.mark.parametrize(
+        ("names", "said"),
+        [
+            ({"PAYLOAD_TYPE": "image"}, '\'image\'; use "text" or "artifact"'),
+            ({"ARTIFACT_MAX_BYTES": 0}, "ARTIFACT_MAX_BYTES is 0"),
+            ({"ARTIFACT_MAX_BYTES": "64 MiB"}, "ARTIFACT_MAX_BYTES is '64 MiB'"),
+        ],
+    )
+    def test_unknown_payload_is_refused(self, names: dict[str, object], said: str) -> None:
+        """An unknown payload type, or a limit that is none, is refused."""
+        with pytest.raises(RunnerDefinitionError, match=said):
+            check_definition(altered(**names))
 
     def test_unknown_evaluation_api_is_refused(self) -> None:
         """An unknown evaluation API is refused with the valid ones."""

@@ -138,6 +138,7 @@ class TestAKillWhileAnAttemptIsPutAway:
         for number in (1, 2):
             logs, _ = artifacts.prepare_task("t1")
             (logs / "trace.txt").write_text(f"log {number}")
+            artifacts.keep_submission("t1", b"file", f"{number}.patch", 100)
             artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
             artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED))
         return artifacts
@@ -161,7 +162,7 @@ class TestAKillWhileAnAttemptIsPutAway:
             with pytest.raises(Killed):
                 attempted.keep_attempt("t1")
 
-    @pytest.mark.parametrize("step", range(4))
+    @pytest.mark.parametrize("step", range(5))
     def test_killed_move_is_completed(
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch, step: int
     ) -> None:
@@ -178,7 +179,10 @@ class TestAKillWhileAnAttemptIsPutAway:
         assert files_below(task_dir) == [
             f"attempts/{kept}/{name}"
             for kept in (1, 2)
-            for name in ("agent_logs/trace.txt", "eval.json", "generation.json")
+            for name in (
+                *("agent_logs/trace.txt", "eval.json", "generation.json"),
+                f"submission/{kept}.patch",
+            )
         ]
         for kept in (1, 2):
             folder = task_dir / "attempts" / str(kept)
@@ -190,7 +194,7 @@ class TestAKillWhileAnAttemptIsPutAway:
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Moving an attempt has no steps but those that the kill test covers."""
-        self.kill_at(monkeypatch, 4)
+        self.kill_at(monkeypatch, 5)
         attempted.keep_attempt("t1")  # else the test above would have to try more of them
         assert not (attempted.task_dir("t1") / "attempts" / MOVING_FOLDER).exists()
 

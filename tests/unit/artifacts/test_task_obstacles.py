@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner.artifacts import storage
+from benchmark_runner.artifacts import file_reader
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
@@ -63,7 +63,7 @@ def leave_broken_link(path: Path) -> None:
 
 def leave_large_file(path: Path) -> None:
     path.touch()
-    os.truncate(path, storage.LARGEST_FILE + 1)
+    os.truncate(path, file_reader.LARGEST_FILE + 1)
 
 
 def clear(path: Path) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchmark_runner.local.datasets import LocalDatasets
     from benchmark_runner.local.grader import Grader
 
+_PAYLOAD_TYPES = ("text", "artifact")
 _EVALUATION_APIS = ("legacy", "v1")
 
 
@@ -230,6 +231,9 @@ def _wrong_type(runner_class: type[BenchmarkRunner]) -> str | None:
         model: object = getattr(runner_class, attribute)
         if not isinstance(model, type) or not issubclass(model, base):
             return f".{attribute} is {model!r}, not a subclass of {base.__name__}"
+    most = cast("object", runner_class.ARTIFACT_MAX_BYTES)
+    if not isinstance(most, int) or most < 1:
+        return f".ARTIFACT_MAX_BYTES is {most!r}, not a number of bytes"
     fields = cast("object", runner_class.EVALUATOR_FIELDS)
     if not isinstance(fields, (set, frozenset)):
         return f'.EVALUATOR_FIELDS is {fields!r}, not a set such as frozenset({{"answer"}})'
@@ -237,11 +241,17 @@ def _wrong_type(runner_class: type[BenchmarkRunner]) -> str | None:
 
 
 def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
-    if (payload_type := runner_class.PAYLOAD_TYPE) != "text":
-        return f'.PAYLOAD_TYPE is "{payload_type}", which is not supported yet; use "text"'
+    if (payload_type := runner_class.PAYLOAD_TYPE) not in _PAYLOAD_TYPES:
+        return f'.PAYLOAD_TYPE is {payload_type!r}; use "text" or "artifact"'
     if runner_class.EVALUATION_API not in _EVALUATION_APIS:
         known = " or ".join(f'"{api}"' for api in _EVALUATION_APIS)
         return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
+    own_evaluate = runner_class.evaluate is not BenchmarkRunner.evaluate
+    if payload_type == "artifact" and runner_class.EVALUATION_API != "v1" and not own_evaluate:
+        return (
+            f'.PAYLOAD_TYPE is "artifact", which only the v1 API takes, yet EVALUATION_API is '
+            f'"{runner_class.EVALUATION_API}"; set EVALUATION_API = "v1"'
+        )
     if (submission := runner_class.SCORE_SUBMISSION) not in SUBMISSIONS:
         known = ", ".join(f'"{shape}"' for shape in SUBMISSIONS)
         return f".SCORE_SUBMISSION is {submission!r}; use one of {known}"

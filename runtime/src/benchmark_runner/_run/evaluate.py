@@ -16,7 +16,13 @@ from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base.evaluation import evaluate_without_service
-from benchmark_runner.errors import BadResponseError, RunnerDefinitionError, ServiceError, describe
+from benchmark_runner.errors import (
+    BadResponseError,
+    RunnerDefinitionError,
+    ServiceError,
+    UnusableArtifactError,
+    describe,
+)
 from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
 
 
@@ -72,6 +78,8 @@ class EvaluationStep(Step):
             case ServiceError():
                 if error.stops_evaluation:
                     raise error
+            case UnusableArtifactError():
+                pass
             case DeadlineExceeded():
                 error = TimeoutError(f"not evaluated within {self.deadline:g} s")
             case _:

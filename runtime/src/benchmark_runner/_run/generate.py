@@ -14,6 +14,7 @@ from benchmark_runner._progress.events import AnswerMasked, GenerationFinished, 
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
+from benchmark_runner._run.submission import with_kept_artifact
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
@@ -63,6 +64,9 @@ class GenerationStep(Step):
             if not isinstance(error.result, GenerationResult):
                 raise
             result, cancelled = await self._checked(task_id, error.result), error
+        result, masked_file = await with_kept_artifact(
+            runner, artifacts, self.disk, task_id, result
+        )
         text = valid_text(result.data)
         answer = artifacts.redactor.clean_text(text)
         duration, code = perf_counter() - clock, self.session.request.code or Code()
@@ -89,7 +93,7 @@ class GenerationStep(Step):
             raise asyncio.CancelledError
         content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
         self.emit(_finished(generation, duration))
-        if masked := answer != text:
+        if masked := masked_file or answer != text:
             self.emit(AnswerMasked(task_id))
         if cancelled is not None:
             raise asyncio.CancelledError

@@ -137,6 +137,7 @@ class Preparation:
                 runner.EVALUATION_API,
                 own_evaluate=grades_itself(runner),
                 listed=session.source.kind == "service",
+                uploads_for=session.config.run_id if runner.PAYLOAD_TYPE == "artifact" else None,
             )
         # Where nothing is left to do, it is not worth a request.
         ask = local or score is None

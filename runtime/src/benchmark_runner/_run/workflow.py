@@ -212,7 +212,7 @@ class Workflow:
     async def _carry_out(
         self, session: Session, announce: Callable[[Session, Plan, bool], None]
     ) -> Outcome:
-        self._runner.pin_run()
+        self._runner.pin_run(self.artifacts)
         plan, grader, started, summaries = await self._prepare(session)
         announce(session, plan, grader.local)
         with attributed_to(Phase.EVALUATE):

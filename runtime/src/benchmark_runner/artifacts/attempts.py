@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from benchmark_runner._json import parse_model
 from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.submission import SUBMISSION_FOLDER
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 
@@ -16,7 +17,7 @@ __all__ = ["MOVING_FOLDER", "Attempts"]
 
 #: In ``attempts/``: an attempt on its way there.
 MOVING_FOLDER = ".moving"
-_PARTS = ("generation.json", "eval.json", "agent_logs")
+_PARTS = ("generation.json", "eval.json", "agent_logs", SUBMISSION_FOLDER)
 
 
 class Attempts:
@@ -53,7 +54,7 @@ class Attempts:
         return logs, number
 
     def add(self, generation: bytes) -> None:
-        """Write ``attempts/N/`` with this ``generation.json`` and the task's current logs.
+        """Write ``attempts/N/`` with this ``generation.json`` and the task's current other parts.
 
         The task never has the generation itself, also after a kill in between.
         """

@@ -10,6 +10,7 @@
             generation.json
             eval.json
             agent_logs/        the author's logs, and tracebacks of errors
+            submission/        the file that is the answer, if it is one
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier results of a generation that was evaluated again
 """
@@ -33,9 +34,10 @@ from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.submission import Submission
 from benchmark_runner.artifacts.task_obstacles import RESULT_FILES, clear_way
 from benchmark_runner.errors import ArtifactError, traceback_of
-from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
+from benchmark_runner.schemas import Artifact, EvalResult, GenerationResult, ScoreResult
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -132,6 +134,23 @@ class RunArtifacts(ConfigFile):
         """Read the score; ``None`` if there is none that can be read, or its number is none."""
         score = self.load(self.final_score_path, ScoreResult)
         return score if score is None or isfinite(score.final_score) else None
+
+    def keep_submission(
+        self, task_id: str, source: Artifact | Path | bytes, filename: str | None, most: int
+    ) -> tuple[Artifact, bool]:
+        """Copy the file that is a task's answer, of at most ``most`` bytes, into its folder.
+
+        Returns the record of the file, and whether a key in it was masked.
+
+        Raises:
+            UnusableArtifactError: the file can't be an answer.
+        """
+        keep = partial(self.submission(task_id).keep, source, filename, most)
+        return self._in_task(task_id, keep)
+
+    def submission(self, task_id: str) -> Submission:
+        """Return the folder of the file that is a task's answer."""
+        return Submission(self._storage, self.task_dir(task_id), self.redactor)
 
     def save_generation(self, task_id: str, generation: GenerationResult) -> str:
         """Write a task's generation and return the hash of the file."""

@@ -8,19 +8,21 @@ every write path, and the trade-offs.
 import errno
 import os
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark_runner.artifacts.atomic_file import flush, write_errors, write_new
+from benchmark_runner.artifacts.file_reader import (
+    content_of,
+    is_ours,
+    link_error,
+    opened_to_read,
+)
 from benchmark_runner.errors import ArtifactError
 
 #: Errors of network file systems that do not flush folders.
 _NO_FLUSH_OF_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP})
-#: Bytes read at a time of a file that is longer than its size.
-_PIECE = 1024**2
-#: Bytes of a file that is read; a larger one is none of ours.
-LARGEST_FILE = 1024**3
 _GROWING_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 __all__ = ["Storage"]
 
@@ -45,12 +47,12 @@ class Storage:
     def read(self, path: Path) -> bytes | None:
         """Return a file's content; ``None`` without one."""
         self._refuse_links(path.parent)
-        return _content(str(path))
+        return content_of(str(path))
 
     def read_from(self, folder: str, *names: str) -> tuple[bytes | None, ...]:
         """Return the contents of several files of one folder; ``None`` for a missing one."""
         self._refuse_links(folder)
-        return tuple(_content(f"{folder}/{name}") for name in names)
+        return tuple(content_of(f"{folder}/{name}") for name in names)
 
     def write(
         self,
@@ -77,13 +79,24 @@ class Storage:
             try:
                 write_new(temporary, data, durable=self.durable)
                 os.replace(temporary, path)  # noqa: PTH105 (the system call that is meant)
-            except OSError:
+            except BaseException:  # also of what makes the pieces
                 with suppress(OSError):
                     os.unlink(temporary)  # noqa: PTH108 (likewise)
                 raise
             self._flush_folder(folder)
             if with_folder:
                 self._flush_folder(_above(folder))
+
+    @contextmanager
+    def opened(self, path: Path) -> Generator[int]:
+        """Open a file to read it.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        self._refuse_links(path.parent)
+        with opened_to_read(str(path)) as descriptor:
+            yield descriptor
 
     def append_to(self, path: Path, lines: bytes) -> None:
         """Append whole lines to a file, in one piece if possible, without flushing them.
@@ -100,7 +113,7 @@ class Storage:
                 descriptor = os.open(path, _GROWING_FILE, 0o666)
             except OSError as error:
                 if error.errno == errno.ELOOP:
-                    raise _outside(os.fspath(path)) from None
+                    raise link_error(os.fspath(path)) from None
                 raise
             try:
                 found = os.fstat(descriptor)
@@ -171,7 +184,7 @@ class Storage:
                 found = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            fits = stat.S_ISDIR(found.st_mode) if folder else _is_readable(found)
+            fits = stat.S_ISDIR(found.st_mode) if folder else is_ours(found)
             if not fits:
                 return self.put_aside(path)
             wanted = stat.S_IRWXU if folder else stat.S_IRUSR | stat.S_IWUSR
@@ -218,55 +231,12 @@ class Storage:
             except (FileNotFoundError, NotADirectoryError):
                 mode = 0
             if stat.S_ISLNK(mode):
-                raise _outside(folder)
+                raise link_error(folder)
             if not stat.S_ISDIR(mode):
                 missing.append(folder)
             folder = above
         return missing
 
 
-def _content(path: str) -> bytes | None:
-    try:
-        # A pipe in the place of a file would be waited for.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
-        try:
-            return _all_of(descriptor)
-        finally:
-            os.close(descriptor)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if os.path.islink(path):  # noqa: PTH114 (of text)
-            raise _outside(path) from None
-        raise ArtifactError(f"{path}: can't be read: {error.strerror or error}") from error
-
-
-def _all_of(descriptor: int) -> bytes:
-    # By hand: the further system calls of open() take as long as the read.
-    found = os.fstat(descriptor)
-    if not _is_readable(found):
-        raise OSError(errno.EINVAL, "not a regular file, or larger than 1 GiB")
-    size = found.st_size
-    content = os.read(descriptor, size + 1)
-    if len(content) == size:
-        return content
-    parts = [content]  # it grew meanwhile, or was read in part
-    while part := os.read(descriptor, _PIECE):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _is_readable(found: os.stat_result) -> bool:
-    return stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE
-
-
 def _above(path: str) -> str:
     return os.path.dirname(path) or os.curdir  # noqa: PTH120 (of text)
-
-
-def _outside(path: str) -> ArtifactError:
-    return ArtifactError(
-        f"{path}: is a symbolic link, which may lead out of the results folder",
-        hint="Replace it by its target; only the results folder itself may be a link.",
-    )

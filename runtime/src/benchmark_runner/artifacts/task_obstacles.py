@@ -4,13 +4,20 @@ from pathlib import Path
 
 from benchmark_runner.artifacts.attempts import MOVING_FOLDER
 from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.submission import SUBMISSION_FOLDER
 
 __all__ = ["RESULT_FILES", "clear_way"]
 
 #: The files with the results of a task.
 RESULT_FILES = ("generation.json", "eval.json")
 _FILES = (*RESULT_FILES, *(f".{name}.tmp" for name in RESULT_FILES))
-_FOLDERS = ("agent_logs", "attempts", f"attempts/{MOVING_FOLDER}", "attempts/evals")
+_FOLDERS = (
+    "agent_logs",
+    "attempts",
+    f"attempts/{MOVING_FOLDER}",
+    "attempts/evals",
+    SUBMISSION_FOLDER,
+)
 
 
 def clear_way(storage: Storage, task_dir: Path) -> list[Path]:
@@ -25,5 +32,10 @@ def clear_way(storage: Storage, task_dir: Path) -> list[Path]:
     if aside := storage.make_usable(task_dir, folder=True):
         return [aside]
     found = [storage.make_usable(task_dir / name, folder=True) for name in _FOLDERS]
-    found += [storage.make_usable(task_dir / name, folder=False) for name in _FILES]
+    files = [*_FILES, *(f"{SUBMISSION_FOLDER}/{name}" for name in _submitted(storage, task_dir))]
+    found += [storage.make_usable(task_dir / name, folder=False) for name in files]
     return [path for path in found if path is not None]
+
+
+def _submitted(storage: Storage, task_dir: Path) -> list[str]:
+    return storage.names(task_dir / SUBMISSION_FOLDER)

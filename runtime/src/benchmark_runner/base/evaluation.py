@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import BadResponseError
@@ -85,6 +86,8 @@ class ServiceEvaluation:
             ServiceError: the service can't evaluate it, or answers about another task.
         """
         evaluate = self._by_v1 if self.api == "v1" else self._by_legacy
+        if self.payload_type == "artifact":
+            evaluate = self._by_artifact
         evaluated = await evaluate(task_id, generation)
         refuse_grade_of_another(task_id, evaluated.result_json(), self.run.tasks)
         return evaluated
@@ -92,15 +95,25 @@ class ServiceEvaluation:
     async def _by_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
         from benchmark_runner.client.scoring import evaluate_v1
 
+        return await evaluate_v1(self.client, self._v1_request(task_id, generation))
+
+    async def _by_artifact(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        from benchmark_runner.client.artifact_evaluation import evaluate_artifact
+
+        open_file = partial(self.run.open_artifact, task_id, generation)
+        return await evaluate_artifact(
+            self.client, self._v1_request(task_id, generation), open_file
+        )
+
+    def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
         payload = Payload(type=self.payload_type, schema=self.payload_schema, data=generation.data)
-        request = V1EvaluateRequest(
+        return V1EvaluateRequest(
             run_id=self.run.run_id,
             task_id=task_id,
             dataset=self.run.dataset_name,
             payload=payload,
             versions={"runner": generation.generation_version or self.runner_version},
         )
-        return await evaluate_v1(self.client, request)
 
     async def _by_legacy(self, task_id: str, generation: GenerationResult) -> EvalResult:
         result = await self.client.evaluate_response(

@@ -21,6 +21,7 @@ from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base.score_request import Submission
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
@@ -49,6 +50,9 @@ class BenchmarkRunner(ABC):
     NAME: ClassVar[str]
     """The benchmark's name, for example ``my-bench``."""
     PAYLOAD_TYPE: ClassVar[str] = "text"
+    """``text``, or ``artifact`` where an answer is a file."""
+    ARTIFACT_MAX_BYTES: ClassVar[int] = 64 * 1024**2
+    """The largest artifact; a service may take less."""
     PAYLOAD_SCHEMA_VERSION: ClassVar[int] = 1
     GENERATION_VERSION_ENV: ClassVar[str] = ""
     """The environment variable that stamps generations with a version."""
@@ -220,9 +224,18 @@ class BenchmarkRunner(ABC):
         """Yield the registered tasks themselves, which are not to be changed."""
         yield from self._tasks.values()
 
-    def pin_run(self) -> None:
+    def pin_run(self, artifacts: RunArtifacts | None = None) -> None:
         """Keep the run's id, dataset and tasks, whatever the author's code sets from now on."""
-        self._pinned = PinnedRun(self.run_id, self._dataset, {**self._tasks})
+        self._pinned = PinnedRun(self.run_id, self._dataset, {**self._tasks}, artifacts)
+
+    def artifact_path(self, task_id: str) -> Path:
+        """Return the file that is the answer of a task, for an ``evaluate()`` of the author's own.
+
+        Raises:
+            UnusableArtifactError: the answer is no file.
+            UsageError: there is no run.
+        """
+        return self._run_of.artifact_path(task_id)
 
     @property
     def _run_of(self) -> PinnedRun:

@@ -8,12 +8,21 @@ from unicodedata import normalize
 
 from pydantic import BaseModel
 
-from benchmark_runner.errors import DatasetError, RunnerDefinitionError
+from benchmark_runner.errors import (
+    DatasetError,
+    RunnerDefinitionError,
+    UnusableArtifactError,
+    UsageError,
+)
+from benchmark_runner.schemas import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from benchmark_runner.schemas import Task
+    from benchmark_runner.artifacts import RunArtifacts
+    from benchmark_runner.artifacts.kept_file import KeptFile
+    from benchmark_runner.schemas import GenerationResult, Task
 
 __all__ = ["PinnedRun", "claim_folder", "own_copy", "without_fields"]
 
@@ -23,11 +32,32 @@ _UNCHANGEABLE = (str, int, float, bool, bytes, type(None))
 
 
 class PinnedRun(NamedTuple):
-    """The id, the dataset and the tasks of a run, whatever the author's code sets meanwhile."""
+    """The id, the dataset and the tasks of a run, whatever the author's code sets meanwhile.
+
+    Outside a run, there are no ``artifacts``.
+    """
 
     run_id: str
     dataset_name: str | None
     tasks: Mapping[str, Task]
+    artifacts: RunArtifacts | None = None
+
+    def artifact_path(self, task_id: str) -> Path:
+        """Return the kept file of a task."""
+        if self.artifacts is None:
+            raise UsageError("artifact_path() needs a run, in which artifacts are kept")
+        generation = self.artifacts.load_generation(task_id)
+        if generation is None or not isinstance(generation.artifact, Artifact):
+            raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
+        return self.artifacts.submission(task_id).path(generation.artifact.filename)
+
+    def open_artifact(self, task_id: str, generation: GenerationResult) -> KeptFile:
+        """Open the kept file of a generation, checking that it is as it was kept."""
+        if self.artifacts is None:
+            raise UsageError("an artifact is evaluated within a run, in which it is kept")
+        if not isinstance(generation.artifact, Artifact):
+            raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
+        return self.artifacts.submission(task_id).open(generation.artifact)
 
 
 def own_copy(model: ModelT) -> ModelT:

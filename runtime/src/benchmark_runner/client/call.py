@@ -15,6 +15,7 @@ from benchmark_runner.schemas import (
     EvaluateResponseRequest,
     FinalScoreRequest,
     ResolveDatasetRequest,
+    UploadUrlRequest,
     V1EvaluateRequest,
 )
 
@@ -106,7 +107,11 @@ def post(
     what: str,
     path: str,
     request: (
-        EvaluateResponseRequest | FinalScoreRequest | ResolveDatasetRequest | V1EvaluateRequest
+        EvaluateResponseRequest
+        | FinalScoreRequest
+        | ResolveDatasetRequest
+        | UploadUrlRequest
+        | V1EvaluateRequest
     ),
     results: Iterable[tuple[str, JsonValue]] = (),
 ) -> Call:

@@ -18,7 +18,9 @@ from benchmark_runner._secrets import (
 )
 from benchmark_runner.errors import UsageError
 
-__all__ = ["DESCOPE_HEADER", "Endpoint", "auth_headers", "headers_from_environment"]
+__all__ = [
+    "DESCOPE_HEADER", "Endpoint", "auth_headers", "headers_from_environment", "is_loopback_host",
+]  # fmt: skip
 
 DESCOPE_HEADER = "x-descope-api-key"
 _PORTS = range(1, 65536)
@@ -62,7 +64,7 @@ class Endpoint:
         for value in sent.values():
             _refuse_illegal(value, auth_name)
             secrets |= {value, value.partition(" ")[2]}
-        loopback = _is_loopback(url.host)
+        loopback = is_loopback_host(url.host)
         return cls(
             url=str(url.copy_with(username=None, password=None)).rstrip("/"),
             host=f"[{url.host}]" if ":" in url.host else url.host,
@@ -136,7 +138,8 @@ def _refuse_illegal(value: str, auth_name: str | None) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
+    """Return True if a host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

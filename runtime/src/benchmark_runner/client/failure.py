@@ -8,7 +8,12 @@ from benchmark_runner.client.call import Call, Service
 from benchmark_runner.client.response import Answer
 from benchmark_runner.client.retry import TransientError
 from benchmark_runner.client.retry_after import read_retry_after
-from benchmark_runner.client.status import explain_redirect, hint_for_unavailable, meaning_of
+from benchmark_runner.client.status import (
+    explain_redirect,
+    hint_for_unavailable,
+    is_settled,
+    meaning_of,
+)
 from benchmark_runner.errors import (
     BadResponseError,
     GraderError,
@@ -17,7 +22,7 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
 )
 
-__all__ = ["bad_response", "detail_of", "refusal", "unavailable"]
+__all__ = ["bad_response", "detail_of", "refusal", "status_line", "unavailable"]
 
 _DETAIL_LIMIT = 500
 
@@ -45,8 +50,8 @@ def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | Tran
         return GraderError(
             call.failed(service, cause), hint=hint, status_code=status, detail=detail
         )
-    reason = _status_line(status, detail)
-    if meaning.is_retried:
+    reason = status_line(status, detail)
+    if meaning.is_retried and not is_settled(status, detail):
         return TransientError(
             reason, status_code=status, detail=detail, retry_after=retry_after.seconds
         )
@@ -109,7 +114,8 @@ def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = Fal
     return text or None
 
 
-def _status_line(status: int, detail: str | None) -> str:
+def status_line(status: int, detail: str | None) -> str:
+    """Return a status in words: the service's own, or the usual ones."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:

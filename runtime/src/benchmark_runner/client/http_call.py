@@ -15,7 +15,7 @@ import httpx
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.call import PART, Call, Service
-from benchmark_runner.client.endpoint import Endpoint
+from benchmark_runner.client.endpoint import Endpoint, is_loopback_host
 from benchmark_runner.client.failure import bad_response, refusal, unavailable
 from benchmark_runner.client.proxy import proxy_for
 from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
@@ -57,7 +57,10 @@ class HttpCalls:
         # The connections have no bound of their own: waiting for one would be part of a
         # request's time.
         self._limit = AdaptiveLimit(max_connections)
-        self._transport = transport or _network(endpoint)
+        self._origin = httpx.URL(endpoint.url).netloc
+        self._transport = transport or _network(httpx.URL(endpoint.url))
+        self._in_process = transport is not None
+        self._elsewhere: dict[str, httpx.AsyncBaseTransport] = {}
         self._headers = httpx.Headers(
             {
                 "accept": "*/*",
@@ -74,7 +77,18 @@ class HttpCalls:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._transport.aclose()
+        for transport in (self._transport, *self._elsewhere.values()):
+            await transport.aclose()
+
+    def transport_to(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        """Return what reaches an address that may be another server's, with no header of ours."""
+        if self._in_process and url.netloc == self._origin:
+            return self._transport
+        proxy = _proxy_to(url)
+        by = f"{url.scheme} {proxy.url if proxy else ''}"
+        if by not in self._elsewhere:
+            self._elsewhere[by] = _network(url)
+        return self._elsewhere[by]
 
     async def ask(
         self,
@@ -213,13 +227,16 @@ class _FileStream(httpx.AsyncByteStream):
             yield part
 
 
-def _network(endpoint: Endpoint) -> httpx.AsyncBaseTransport:
+def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
+    # Requests to this machine do not go through a proxy.
+    return None if is_loopback_host(url.host) else proxy_for(url)
+
+
+def _network(url: httpx.URL) -> httpx.AsyncBaseTransport:
     # aiohttp takes long to import, and a grader in this process needs none.
     from benchmark_runner.client.transport import AiohttpTransport
 
-    url = httpx.URL(endpoint.url)
-    # Requests to this machine do not go through a proxy.
-    proxy = None if endpoint.is_loopback else proxy_for(url)
+    proxy = _proxy_to(url)
     speaks_tls = "https" in (url.scheme, proxy.url.scheme if proxy else "")
     # Loading the trusted certificates costs more than all else here.
     verify = _certificates() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

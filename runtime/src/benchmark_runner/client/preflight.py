@@ -15,16 +15,18 @@ from benchmark_runner.client.status import (
     is_about_path,
     is_about_task,
     is_about_version,
+    is_settled,
     leaves_only_v1,
 )
 from benchmark_runner.errors import (
     AuthenticationError,
     NotFoundError,
     PermissionDeniedError,
+    RejectedRequestError,
     ServiceError,
     UnsupportedError,
 )
-from benchmark_runner.schemas import VersionResponse
+from benchmark_runner.schemas import UploadUrlRequest, VersionResponse
 
 if TYPE_CHECKING:
     from benchmark_runner.client.retry import RetryPolicy
@@ -47,6 +49,7 @@ async def check_service(
     *,
     own_evaluate: bool = False,
     listed: bool = False,
+    uploads_for: str | None = None,
 ) -> VersionResponse:
     """Stop a run whose evaluations could not count, by asking about any one of its tasks.
 
@@ -58,6 +61,7 @@ async def check_service(
         own_evaluate: Whether the author's ``evaluate()`` may grade elsewhere: then only a refused
             key stops the run.
         listed: Whether the tasks are from the service's own list, a ``/v1`` path.
+        uploads_for: The run whose answers are files; ``None`` where they are text.
 
     Returns:
         The service's versions, as far as they are known.
@@ -89,6 +93,8 @@ async def check_service(
             raise
     if uses_v1 and not listed:
         await _check_v1(client, dataset_name, own_evaluate=own_evaluate)
+    if uploads_for is not None and not own_evaluate:
+        await _check_uploads(client, uploads_for, task_id, dataset_name)
     version = await fetch_version(client, dataset_name) or VersionResponse()
     mode = version.eval_mode
     if mode in _MODES_OF_V1 and not uses_v1 and not own_evaluate:
@@ -123,6 +129,31 @@ async def _check_v1(
     except ServiceError as error:
         _refuse_key(error, uses_v1=True)
         if client.pinned is not None and is_about_version(error) and not own_evaluate:
+            raise
+
+
+async def _check_uploads(
+    client: BenchmarkServiceClient, run_id: str, task_id: str, dataset_name: str | None
+) -> None:
+    """Ask for an upload, which costs no quota, and make none."""
+    from benchmark_runner.client.upload import ask_upload_url
+
+    request = UploadUrlRequest(
+        run_id=run_id, task_id=task_id, dataset=dataset_name, filename="artifact"
+    )
+    try:
+        await ask_upload_url(client, request, retry=client.calls.quick_retry)
+    except (AuthenticationError, PermissionDeniedError):
+        raise
+    except NotFoundError as error:
+        if is_about_path(error, "default" if dataset_name is None else dataset_name):
+            raise
+    except ServiceError as error:
+        if error.status_code is None:
+            is_clear = isinstance(error, RejectedRequestError)  # an id can't be part of a key
+        else:
+            is_clear = is_settled(error.status_code, error.detail)
+        if is_clear:
             raise
 
 

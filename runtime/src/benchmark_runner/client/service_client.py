@@ -95,7 +95,9 @@ class BenchmarkServiceClient:
             redactor=Redactor([*endpoint.secrets, *filter(looks_like_a_key, known)]),
         )
         http = HttpCalls(endpoint, service, max_connections=max_connections, transport=transport)
-        self.calls = TypedCalls(service, http, timeout, retry or RetryPolicy(), on_retry)
+        self.calls = TypedCalls(
+            service, http, timeout, retry or RetryPolicy(), on_retry, allow_insecure_http
+        )
 
     @property
     def auth_name(self) -> str | None:

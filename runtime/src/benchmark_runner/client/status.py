@@ -11,14 +11,20 @@ from benchmark_runner.client.call import Call, Service
 
 __all__ = [
     "StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_about_dataset",
-    "is_about_path", "is_about_task", "is_about_version", "is_final", "leaves_only_v1",
-    "meaning_of",
+    "is_about_path", "is_about_task", "is_about_version", "is_final", "is_settled",
+    "leaves_only_v1", "meaning_of", "wants_another_upload",
 ]  # fmt: skip
 
 #: Refusals of a version that a service does not have.
 _ABOUT_VERSION = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 #: The words of a 404 for a path that a service does not have.
 _NO_SUCH_PATH = HTTPStatus.NOT_FOUND.phrase
+#: The words of a 409 for an artifact that is not what was uploaded any more.
+_HAS_CHANGED = re.compile(r"\b(?:changed|modified|overwritten|replaced)\b", re.IGNORECASE)
+#: The words of a 503 that a retry does not change.
+_NOT_CONFIGURED = re.compile(
+    r"\bnot\s(?:\w+\s)?configured|\bno\s.*\bconfigured|\bno\sgrading\sprovider", re.IGNORECASE
+)
 #: A longer ``Retry-After`` (seconds) on a 429 means a used-up quota.
 _LONGEST_RETRY_AFTER = 120.0
 
@@ -137,6 +143,22 @@ def meaning_of(status_code: int | None) -> StatusMeaning:
 def is_final(error: errors.ServiceError) -> bool:
     """Return True if the service would answer the same request like this again."""
     return isinstance(error, _FINAL_ERRORS)
+
+
+def is_settled(status_code: int, detail: str | None) -> bool:
+    """Return True if the words of a status that is retried tell that this would be in vain."""
+    if status_code == HTTPStatus.CONFLICT:  # or the same task is being evaluated
+        return _HAS_CHANGED.search(detail or "") is not None
+    is_unavailable = status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return is_unavailable and _NOT_CONFIGURED.search(detail or "") is not None
+
+
+def wants_another_upload(error: errors.ServiceError, task_id: str) -> bool:
+    """Return True if an evaluation failed as the service does not have the artifact any more."""
+    detail = error.detail or ""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return not (is_about_task(error, task_id) or detail.lower().startswith("dataset"))
+    return error.status_code == HTTPStatus.CONFLICT and is_settled(error.status_code, detail)
 
 
 _FINAL_ERRORS = tuple(

@@ -31,6 +31,7 @@ class TypedCalls:
         timeout: Seconds for one attempt of a call that evaluates or scores.
         retry: How often and how long to retry.
         on_retry: Called before each wait for another attempt.
+        allow_insecure_http: Whether what is secret may go to another machine over plain http.
     """
 
     service: Service
@@ -38,6 +39,7 @@ class TypedCalls:
     timeout: float
     retry: RetryPolicy
     on_retry: Callable[[RetryNotice], None] | None = None
+    allow_insecure_http: bool = False
 
     @property
     def quick_retry(self) -> RetryPolicy:

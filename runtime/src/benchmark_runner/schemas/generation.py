@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
 from benchmark_runner.schemas.failure import Failure
 
-__all__ = ["GenerationResult", "GenerationStatus", "TokenUsage"]
+__all__ = ["Artifact", "GenerationResult", "GenerationStatus", "TokenUsage"]
 
 
 class GenerationStatus(StrEnum):
@@ -32,6 +42,19 @@ class TokenUsage(BaseModel):
     cache_write: int | None = None
 
 
+class Artifact(BaseModel):
+    """The record of a file that is an answer, which is kept in the task's ``submission/``."""
+
+    filename: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+def _is_no_record(artifact: object) -> bool:
+    return not isinstance(artifact, Artifact)
+
+
 class GenerationResult(BaseModel):
     """The result of ``generate()`` for one task: the content of ``generation.json``.
 
@@ -44,6 +67,11 @@ class GenerationResult(BaseModel):
     status: GenerationStatus = GenerationStatus.SUCCESS
     data: str = ""
     """The response to evaluate; ``answer`` is another name for it on input."""
+    # On disk it is a record, and not there at all where an answer is text.
+    artifact: Artifact | Path | bytes | None = Field(default=None, exclude_if=_is_no_record)
+    """The file to evaluate, where ``PAYLOAD_TYPE`` is ``artifact``: its path or its content."""
+    filename: str | None = Field(default=None, exclude=True)
+    """The name to keep the file under; that of its path if left out."""
     question: str | None = None
     model: str | None = None
     total_turns: int | None = None
@@ -77,6 +105,8 @@ class GenerationResult(BaseModel):
             *,
             answer: str = "",
             data: str = "",
+            artifact: Artifact | Path | bytes | None = None,
+            filename: str | None = None,
             task_id: str = "",
             status: GenerationStatus | str = GenerationStatus.SUCCESS,
             question: str | None = None,
@@ -106,6 +136,16 @@ class GenerationResult(BaseModel):
             del fields["answer"]
             return fields
         return value  # pyright: ignore[reportUnknownVariableType]
+
+    @field_validator("artifact", mode="before")
+    @classmethod
+    def _refuse_what_is_no_file(cls, value: object) -> object:
+        if isinstance(value, PathLike):
+            return Path(cast("PathLike[str]", value))
+        if value is None or isinstance(value, (Artifact, bytes, dict)):
+            return value  # pyright: ignore[reportUnknownVariableType]
+        msg = f"an artifact is a Path or bytes, not {type(value).__name__}"
+        raise ValueError(msg)
 
     @computed_field
     @property

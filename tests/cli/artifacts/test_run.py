@@ -1,0 +1,32 @@
+"""A run whose answers are files, from the agent to the score."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.artifact_service import ArtifactService
+    from tests.cli.conftest import RunnerProject
+
+KEY = "s3cret-key-17"
+
+
+class TestRun:
+    def test_it_ends_with_a_score(self, patches: RunnerProject, service: ArtifactService) -> None:
+        """Each file is kept, uploaded, evaluated by its key, and scored."""
+        ended = patches.run("run", "--run-id", "r1", VALS_AUTH_KEY=KEY)
+        assert ended.code == 0, ended.out + ended.err
+        generation = patches.read("r1", "t1", "generation.json")
+        kept = patches.results / "r1" / "t1" / "submission" / "fix.patch"
+        assert kept.read_text() == "patch of say one\n"
+        assert generation["artifact"] == {
+            "filename": "fix.patch",
+            "size": 17,
+            "sha256": hashlib.sha256(kept.read_bytes()).hexdigest(),
+        }
+        assert "filename" not in generation
+        graded = {task_id: sha256 for task_id, _, sha256 in service.graded}
+        assert graded["t1"] == generation["artifact"]["sha256"]
+        assert sorted(graded) == ["t1", "t2", "t3"]
+        assert patches.read("r1", "final_score.json")["final_score"] == 1.0
