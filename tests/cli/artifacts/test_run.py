@@ -30,3 +30,18 @@ class TestRun:
         assert graded["t1"] == generation["artifact"]["sha256"]
         assert sorted(graded) == ["t1", "t2", "t3"]
         assert patches.read("r1", "final_score.json")["final_score"] == 1.0
+
+    def test_embedded_service_grades_files(
+        self, patches: RunnerProject, service: ArtifactService
+    ) -> None:
+        """The embedded service gets the files over the same requests, as a path."""
+        patches.write_grader(
+            "def grade(task, response):\n"
+            "    return {'pass_percentage': float(response.read_text() == 'patch of say one\\n')}\n"
+        )
+        patches.write_cli()
+        ended = patches.run("run", "--run-id", "r1")
+        assert ended.code == 0, ended.out + ended.err
+        assert patches.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 1.0}
+        assert patches.read("r1", "t2", "eval.json")["result"] == {"pass_percentage": 0.0}
+        assert service.asked == []
