@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from tests.template.conftest import CopyTemplate
 
 #: What the extras bring, which an image has no need of.
-DEVELOPERS = {"jinja2", "packaging", "pyyaml", "uvicorn", "vl-convert-python", "pytest", "ruff"}
+DEVELOPERS = {
+    "jinja2",
+    "packaging",
+    "pyyaml",
+    "uvicorn",
+    "wsproto",
+    "vl-convert-python",
+    "pytest",
+    "ruff",
+}
 
 
 class Image:

@@ -15,7 +15,7 @@ MODULES = {
     "create": ("copier",),
     "doctor": ("packaging", "yaml"),
     "report": ("jinja2", "vl_convert"),
-    "serve": ("uvicorn",),
+    "serve": ("uvicorn", "wsproto"),
 }
 
 

@@ -62,7 +62,7 @@ async def _dataset_of_file(
     benchmark: Benchmark, runner: BenchmarkRunner, file: Path | None
 ) -> tuple[LocalDatasets, str]:
     """Return the tasks that ``runner`` has loaded, with the references that it does not keep."""
-    from benchmark_runner.local.datasets import LocalDatasets
+    from benchmark_runner.local.datasets import INPUTS, LocalDatasets
 
     file = file and absolute(file)  # the author's code may have changed the working directory
     name = runner.dataset_name or (file.stem if file else "default")
@@ -72,7 +72,8 @@ async def _dataset_of_file(
         tasks = await call_load_tasks(fresh, str(file) if file else None)
         rows = [*map(json_row, tasks)]
     fields = benchmark.runner_class.EVALUATOR_FIELDS
-    return LocalDatasets.from_rows(name, rows, evaluator_fields=fields), name
+    inputs = (file.parent if file else benchmark.data_dir) / INPUTS
+    return LocalDatasets.from_rows(name, rows, evaluator_fields=fields, inputs=inputs), name
 
 
 def _rows_of_file(file: Path | None, task_ids: set[str]) -> list[dict[str, JsonValue]] | None:

@@ -37,8 +37,9 @@ class Authentication:
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return the status and the reason for which a connection is refused, if it is."""
-        path: str = scope["path"]
-        if self.key is None or path in _OPEN_PATHS or path.startswith(self._open_prefix):
+        path: str = scope.get("path", "")
+        is_open = path in _OPEN_PATHS or path.startswith(self._open_prefix)
+        if self.key is None or is_open or scope["type"] not in {"http", "websocket"}:
             return None
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         sent = dict(headers)

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
 
-__all__ = ["Catalog", "Endpoint", "echo_version"]
+__all__ = ["VERSION_HEADER", "Catalog", "Endpoint", "VersionNotFoundError", "echo_version"]
 
 _DEFAULT_DATASET = "default"
-_HEADER = "x-benchmark-dataset-version"
+VERSION_HEADER = "x-benchmark-dataset-version"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,7 +38,7 @@ class Catalog:
             HTTPException: there is no such dataset or version.
         """
         versions = await self.versions(name)
-        sent = headers.getlist(_HEADER)
+        sent = headers.getlist(VERSION_HEADER)
         if len(sent) > 1:
             raise HTTPException(400, f"{len(sent)} dataset versions were sent")
         wanted = [dataset for dataset in versions if dataset.version_id in sent]
@@ -52,7 +52,7 @@ class Catalog:
         Raises:
             HTTPException: there is no such dataset or version, or the headers name one, too.
         """
-        if _HEADER in headers:
+        if VERSION_HEADER in headers:
             raise HTTPException(400, "A request to resolve a version can't name one in its header")
         versions = await self.versions(name)
         if selector is None:
@@ -98,8 +98,8 @@ def echo_version(endpoint: Endpoint) -> Endpoint:
 
     async def respond(request: Request) -> Response:
         response = await endpoint(request)
-        if _HEADER in request.headers:
-            response.headers[_HEADER] = request.headers[_HEADER]
+        if VERSION_HEADER in request.headers:
+            response.headers[VERSION_HEADER] = request.headers[VERSION_HEADER]
         return response
 
     return respond

@@ -16,7 +16,10 @@ from pydantic import JsonValue
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
 from benchmark_runner.errors import DatasetError
 
-__all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
+__all__ = ["INPUTS", "LocalDataset", "LocalDatasets", "fingerprint"]
+
+#: The folder beside the datasets with a folder of input files for each task.
+INPUTS = "inputs"
 
 #: A version in the sense of semver, of which the later numbers may be missing.
 _LABEL = re.compile(
@@ -56,11 +59,15 @@ class LocalDatasets:
     Each file is read once, when it is needed. A dataset's name is its file's
     ``dataset_name``, else the file's stem. ``validation@1.2.json`` is version 1.2 of the dataset
     ``validation``. Safe to be used from several threads.
-    Only the grader sees the ``evaluator_fields`` of a task.
+    Only the grader sees the ``evaluator_fields`` of a task. The input files of tasks are in
+    ``inputs``, by default beside the datasets.
     """
 
-    def __init__(self, path: Path, *, evaluator_fields: frozenset[str]) -> None:
+    def __init__(
+        self, path: Path, *, evaluator_fields: frozenset[str], inputs: Path | None = None
+    ) -> None:
         self._path = path
+        self.inputs = inputs or (path if path.is_dir() else path.parent) / INPUTS
         self._evaluator_fields = evaluator_fields
         self._given: LocalDataset | None = None
         self._read: dict[Path, LocalDataset] = {}
@@ -68,10 +75,15 @@ class LocalDatasets:
 
     @classmethod
     def from_rows(
-        cls, name: str, rows: Iterable[Mapping[str, JsonValue]], *, evaluator_fields: frozenset[str]
+        cls,
+        name: str,
+        rows: Iterable[Mapping[str, JsonValue]],
+        *,
+        evaluator_fields: frozenset[str],
+        inputs: Path | None = None,
     ) -> Self:
         """Return one dataset of raw tasks in memory, each with an ``id`` of its own."""
-        made = cls(Path(name), evaluator_fields=evaluator_fields)
+        made = cls(Path(name), evaluator_fields=evaluator_fields, inputs=inputs)
         tasks: dict[str, dict[str, JsonValue]] = {}
         for number, row in enumerate(rows, start=1):
             task_id = str(row["id"]) if row.get("id") is not None else ""
@@ -182,7 +194,7 @@ def _order_of(label: str | None) -> tuple[list[int], bool, str]:
     if found is None:
         return [], False, label or ""
     numbers = [int(number) for number in found["numbers"].split(".")]
-    return numbers, found["before"] is None, found["before"] or ""
+    return [*numbers, 0, 0][:3], found["before"] is None, found["before"] or ""
 
 
 def _name_and_label(path: Path) -> tuple[str, str | None]:

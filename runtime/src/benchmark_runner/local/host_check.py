@@ -29,13 +29,16 @@ class HostCheck:
             self._names |= {socket.gethostname().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request; the server passes on nothing else."""
+        """Serve one HTTP request or WebSocket; the server passes on nothing else."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         named = [
             _without_port(value.decode("latin-1")) for name, value in headers if name == b"host"
         ]
         refused = [host for host in named if not self._is_allowed(host)]
         app: ASGIApp = self._app
+        if scope["type"] == "websocket" and not _is_same_origin(headers):
+            # Browsers let any page open one, and read it, under the name of its own.
+            app = JSONResponse({"detail": "Origin not allowed"}, status_code=403)
         if refused:
             detail = f"Host not allowed: {refused[0]}; serve takes it with --allow-host"
             app = JSONResponse({"detail": detail}, status_code=400)
@@ -49,6 +52,12 @@ class HostCheck:
         except ValueError:
             return not self._is_local and "." not in host
         return address.is_loopback or not self._is_local
+
+
+def _is_same_origin(headers: list[tuple[bytes, bytes]]) -> bool:
+    sent = dict(headers)
+    origin = sent.get(b"origin")
+    return origin is None or origin.partition(b"://")[2] == sent.get(b"host")
 
 
 def _without_port(host: str) -> str:

@@ -10,13 +10,21 @@ from starlette.requests import Request
 
 from benchmark_runner.schemas import Payload
 
-__all__ = ["MAX_BODY", "NO_ARTIFACTS", "InvalidBodyError", "check_payload", "read_body"]
+__all__ = [
+    "ARTIFACTS_ONLY",
+    "MAX_BODY",
+    "NO_ARTIFACTS",
+    "InvalidBodyError",
+    "check_payload",
+    "read_body",
+]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 #: Bytes; a larger body is refused with a 413.
 MAX_BODY = 64 * 1024 * 1024
 NO_ARTIFACTS = "This benchmark does not accept artifact submissions"
+ARTIFACTS_ONLY = "This benchmark accepts artifact submissions only, by POST /v1/evaluate"
 
 
 class InvalidBodyError(Exception):

@@ -17,6 +17,7 @@ from benchmark_runner._concurrency.run_loop import OnStray, RunLoop
 from benchmark_runner.errors import UsageError
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.host_check import HostCheck
+from benchmark_runner.local.request_body import MAX_BODY
 from benchmark_runner.local.submissions import UPLOADS
 
 __all__ = ["Server", "serve"]
@@ -72,7 +73,8 @@ class Server(uvicorn.Server):
                 log_level="critical",
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws="auto",
+                ws_max_size=MAX_BODY,
                 timeout_graceful_shutdown=_GRACE,
             )
         )
@@ -128,7 +130,9 @@ class _BoundedProtocol(H11Protocol):
 
     def _bound(self) -> None:
         cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None or cycle.response_complete or cycle.more_body:
+        if self.transport.get_protocol() is not self:  # it has become a WebSocket
+            self._set_timer(None)
+        elif cycle is None or cycle.response_complete or cycle.more_body:
             if self._timer is None:
                 self._set_timer(self.loop.call_later(REQUEST_WITHIN, self.transport.abort))
         else:

@@ -1,0 +1,41 @@
+"""The input files of tasks, which lie in a folder for each task."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["input_files"]
+
+#: A name that stands in a path of the service as it is.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+#: Characters that a name keeps after the hash that makes it unique.
+_KEPT = 80
+
+
+def input_files(folder: Path, task_id: str) -> dict[str, str]:
+    """Return the files of a task, relative to its folder, by the names that clients ask for.
+
+    Links that lead out of the task's folder are left out: they may lead to reference answers.
+    """
+    own = folder / task_id
+    if own.resolve().parent != folder.resolve():  # a link, or an id that is no name
+        return {}
+    return {_name_of(path): path for path in _files_in(own)}
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    root = folder.resolve()
+    for base, _, names in os.walk(folder):
+        for path in (Path(base, name) for name in sorted(names)):
+            if path.is_file() and path.resolve().is_relative_to(root):
+                yield path.relative_to(folder).as_posix()
+
+
+def _name_of(relative: str) -> str:
+    """Return a name without separators, from which no other file's follows."""
+    if _PLAIN.fullmatch(relative):
+        return relative
+    readable = re.sub(r"[^A-Za-z0-9._-]", "_", relative.rpartition("/")[2])[-_KEPT:]
+    return f"{hashlib.sha256(os.fsencode(relative)).hexdigest()[:12]}-{readable}"
