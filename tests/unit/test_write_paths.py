@@ -31,6 +31,9 @@ KNOWN = {
     ("cli/doctor/drift.py", "mkdir"),
     ("cli/doctor/drift.py", "write_bytes"),
     ("cli/doctor/drift.py", "write_text"),
+    ("client/workspace.py", "mkdir"),  # in a folder of the author's
+    ("client/workspace.py", "rename"),
+    ("client/workspace.py", "unlink"),
     ("local/grader.py", "copy"),
     ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
     ("local/submissions.py", "rmtree"),

@@ -8,6 +8,7 @@
     │   ├── InvalidIdError          a run id or task id can't name a folder; also a ValueError
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
+    ├── InputError                  an input of a task can't be put where it belongs
     ├── RunPausedError              a cap was reached; the run can be resumed
     ├── ArtifactError               the results folder can't be read or written
     │   └── RunLockedError          another process uses the run, or the task
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
-    "DatasetError", "GraderError", "InvalidIdError", "NotFoundError", "PermissionDeniedError",
-    "QuotaExceededError", "RejectedRequestError", "RunIdentityError", "RunLockedError",
-    "RunPausedError", "RunnerDefinitionError", "ServiceError", "ServiceUnavailableError",
-    "UnsupportedError", "UnusableArtifactError", "UsageError", "describe", "own_frame",
-    "place_of", "traceback_of",
+    "DatasetError", "GraderError", "InputError", "InvalidIdError", "NotFoundError",
+    "PermissionDeniedError", "QuotaExceededError", "RejectedRequestError", "RunIdentityError",
+    "RunLockedError", "RunPausedError", "RunnerDefinitionError", "ServiceError",
+    "ServiceUnavailableError", "UnsupportedError", "UnusableArtifactError", "UsageError",
+    "describe", "own_frame", "place_of", "traceback_of",
 ]  # fmt: skip
 
 
@@ -94,6 +95,10 @@ class RunnerDefinitionError(UsageError):
 
 class RunIdentityError(UsageError):
     """A run id was used again with settings or tasks of another run."""
+
+
+class InputError(BenchmarkRunnerError):
+    """An input of a task can't be put where it belongs; nothing elsewhere was touched."""
 
 
 class RunPausedError(BenchmarkRunnerError):

@@ -11,11 +11,6 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner._run.caps import Caps
-from benchmark_runner._run.dataset_version import (
-    choose_version,
-    pin_to_recorded,
-    record_version,
-)
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.generate import note_interruption
@@ -28,6 +23,7 @@ from benchmark_runner._run.graded_by import (
 from benchmark_runner._run.open import open_existing_run, open_run
 from benchmark_runner._run.outcome import Outcome
 from benchmark_runner._run.preparation import Baseline, Preparation, make_planner, plan_of_command
+from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -74,6 +70,7 @@ class Workflow:
         self._request = request
         self._service = service
         self._connect = connect
+        self._service_of_run = RunService(connect)
         self._caps = Caps(request.max_cost, request.max_errors)
         self._blocked: list[str] = []
         self._masked: list[str] = []
@@ -127,7 +124,7 @@ class Workflow:
             plan = plan_of_command(session, planner.plan)
             if self._request.skip_eval or not self._runner.service_url:
                 return session, plan, None
-            await self._connect_to_evaluate(session, has_grades=bool(planner.plan.graded))
+            await self._service_of_run.open(session, has_grades=bool(planner.plan.graded))
             once = RetryPolicy(attempts=1)
             grader = await ask_who_grades(session.runner, local=self._service.local, retry=once)
             return session, plan, grader.by
@@ -179,23 +176,6 @@ class Workflow:
             return await open_run(*arguments)
         return await open_existing_run(*arguments, needs_file=self._service.local)
 
-    async def _connect_to_evaluate(self, session: Session, *, has_grades: bool) -> None:
-        """Connect to the service that evaluates, and pin it to the version of the run.
-
-        A run that has no version is given one as long as it has no grade; a plan needs none.
-        """
-        runner, config, kind = session.runner, session.config, session.source.kind
-        if kind == "service":  # which is connected
-            return
-        runner.service = await self._connect(runner, session.source)
-        selector = self._request.dataset_version
-        if kind == "problem" or config.dataset_version_id is not None or has_grades:
-            await pin_to_recorded(runner.service, config, selector)
-        elif self._request.dry_run and selector is None:
-            return
-        elif version := await choose_version(runner.service, runner.dataset_name, selector):
-            record_version(config, version, selector)
-
     async def _close(self) -> None:
         with suppress(TimeoutError):  # a connection that does not close is left to the system
             async with asyncio.timeout(_CLOSE_WITHIN):
@@ -213,6 +193,7 @@ class Workflow:
         self, session: Session, announce: Callable[[Session, Plan, bool], None]
     ) -> Outcome:
         self._runner.pin_run(self.artifacts)
+        self._runner.input_source = self._service_of_run.inputs(session)
         plan, grader, started, summaries = await self._prepare(session)
         announce(session, plan, grader.local)
         with attributed_to(Phase.EVALUATE):
@@ -240,7 +221,7 @@ class Workflow:
         preparation = Preparation(session, service, plan, baseline)
         with attributed_to(Phase.EVALUATE):
             if not request.skip_eval:
-                await self._connect_to_evaluate(session, has_grades=bool(plan.graded))
+                await self._service_of_run.open(session, has_grades=bool(plan.graded))
             grader = await preparation.find_grader()
         self.session = session
         self._frozen = await run_in_thread(preparation.freeze, grader)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
 from benchmark_runner.base.evaluation import ServiceEvaluation, evaluate_without_service
+from benchmark_runner.base.inputs import InputSource
 from benchmark_runner.base.per_call import PerCall
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
@@ -85,6 +86,8 @@ class BenchmarkRunner(ABC):
         self._folders: dict[str, str] = {}
         self._pinned: PinnedRun | None = None
         self._service_client: BenchmarkServiceClient | None = None
+        self.input_source = InputSource(self._connected)
+        """The service of the inputs; a run sets another one."""
         self._eval_concurrency = eval_concurrency
         # For evaluate() methods of the earlier framework, which acquire it.
         self._eval_sem = asyncio.Semaphore(eval_concurrency)
@@ -133,6 +136,19 @@ class BenchmarkRunner(ABC):
         tasks = build_tasks(rows, self.TASK_MODEL, self.EVALUATOR_FIELDS, dataset_file)
         self._dataset = declared_name or self._dataset
         return tasks
+
+    async def fetch_inputs(self, task: Task, folder: Path) -> list[Path]:
+        """Put the files that the service has for a task into a folder, and return their paths.
+
+        Args:
+            task: The task.
+            folder: The folder that they belong below, such as the agent's workspace.
+
+        Raises:
+            InputError: a file belongs elsewhere, or can't be written; nothing outside is touched.
+            ServiceError: the service can't send them.
+        """
+        return await self.input_source.fetch(self.dataset_name, task.id, folder)
 
     async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         """Evaluate one generation with the benchmark service.
@@ -277,6 +293,9 @@ class BenchmarkRunner(ABC):
     @service.setter
     def service(self, client: BenchmarkServiceClient) -> None:
         self._service_client = client
+
+    async def _connected(self) -> BenchmarkServiceClient:
+        return self.service
 
     async def aclose(self) -> None:
         """Close the connections to the benchmark service."""

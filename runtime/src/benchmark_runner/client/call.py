@@ -1,8 +1,10 @@
 """A call to the benchmark service: its path, its body, and its place in messages."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from tempfile import SpooledTemporaryFile, gettempdir
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from pydantic import JsonValue
@@ -19,10 +21,16 @@ from benchmark_runner.schemas import (
     V1EvaluateRequest,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
 __all__ = ["PART", "Call", "Service", "post", "query", "task_list_path", "verify_paths"]
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
+_TASK_LIST = re.compile(r"/v1/datasets/[^/]*/tasks")
 #: Legacy paths whose answers depend on the version of the dataset.
 _OF_VERSION = ("/verify-task-ids", "/evaluate-response/", "/final-score/")
 #: Bytes of a request that are kept in memory; a larger one is sent from a file.
@@ -56,7 +64,8 @@ class Call:
     """One request to the service, retries included.
 
     ``what`` is to follow "could not": ``evaluate task 't1'``. The path is below the base URL.
-    Without ``reads_answer``, only the status of a success matters.
+    Without ``reads_answer``, only the status of a success matters. The body of one that is to be
+    saved goes to ``save``, which does not keep it in memory.
     """
 
     what: str
@@ -65,11 +74,12 @@ class Call:
     dataset: str | None = None
     body: bytes | SpooledTemporaryFile[bytes] | None = None
     reads_answer: bool = True
+    save: "Callable[[httpx.Response], Awaitable[None]] | None" = None
 
     @property
     def is_task_list(self) -> bool:
         """True if it asks for the tasks of a dataset."""
-        return self.path.startswith("/v1/datasets/")
+        return _TASK_LIST.fullmatch(self.path) is not None
 
     @property
     def is_work(self) -> bool:

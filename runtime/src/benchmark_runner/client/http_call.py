@@ -34,6 +34,8 @@ __all__ = ["HttpCalls"]
 
 _CONNECT_TIMEOUT = 10.0
 _QUICK_CONNECT_TIMEOUT = 5.0
+#: Seconds without a part of a file.
+_LONGEST_SILENCE = 60.0
 #: Bytes of an answer, decompressed: no evaluation is that large, but a task list may be.
 _LARGEST_ANSWER = 32 * 1024**2
 _LARGEST_TASK_LIST = 1024**3
@@ -169,9 +171,11 @@ class HttpCalls:
                 async with aclosing(response):
                     if response.is_success and self.pinned is not None and call.is_of_version:
                         refuse_other_version(call, self._service, self.pinned, response)
-                    if response.is_success and not call.reads_answer:
-                        return Answer(response.status_code, response.headers, b"")
-                    return await read_answer(response, most)
+                    if response.is_success and call.save is not None:
+                        await call.save(response)
+                    elif not response.is_success or call.reads_answer:
+                        return await read_answer(response, most)
+                    return Answer(response.status_code, response.headers, b"")
         except httpx.ConnectTimeout:
             failure = TransientError(f"no connection within {connect:g} s")
             # If quick, the system has retried by itself all that time.
@@ -194,9 +198,10 @@ class HttpCalls:
     def _request(self, call: Call, connect: float) -> httpx.Request:
         # As the client itself would build it, without finding out each time what never differs.
         url = _url(self._service.url + call.path)
-        extensions = {"timeout": {"connect": connect, "read": None, "write": None, "pool": None}}
+        silence = None if call.save is None else _LONGEST_SILENCE
+        extensions = {"timeout": {"connect": connect, "read": silence, "write": None, "pool": None}}
         if call.body is None:
-            return self._of_version(
+            return self._with_headers_of(
                 call, httpx.Request(call.method, url, headers=self._headers, extensions=extensions)
             )
         if isinstance(call.body, bytes):
@@ -207,11 +212,13 @@ class HttpCalls:
             call.method, url, headers=self._headers_of_json, stream=body, extensions=extensions
         )
         request.headers["content-length"] = f"{length}"
-        return self._of_version(call, request)
+        return self._with_headers_of(call, request)
 
-    def _of_version(self, call: Call, request: httpx.Request) -> httpx.Request:
+    def _with_headers_of(self, call: Call, request: httpx.Request) -> httpx.Request:
         if self.pinned is not None and call.is_of_version:
             request.headers[VERSION_HEADER] = self.pinned.id
+        if call.save is not None:  # as it is: it may be compressed already
+            request.headers["accept-encoding"] = "identity"
         return request
 
 
