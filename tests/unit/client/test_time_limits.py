@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from benchmark_runner.client import service_client as client_module
+from benchmark_runner.client import typed_calls
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ServiceUnavailableError
@@ -37,9 +38,9 @@ class TestTimeLimits:
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A service that never answers quick requests is noticed within seconds."""
-        assert client_module._HEALTH_TIMEOUT * 2 <= client_module._QUICK_TIMEOUT <= 10
+        assert client_module._HEALTH_TIMEOUT * 2 <= typed_calls._QUICK_TIMEOUT <= 10
         monkeypatch.setattr(client_module, "_HEALTH_TIMEOUT", 0.1)
-        monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.3)
+        monkeypatch.setattr(typed_calls, "_QUICK_TIMEOUT", 0.3)
         script.answer(never_answers)
         for ask, tries in (
             (BenchmarkServiceClient.health, 2),
@@ -57,7 +58,7 @@ class TestTimeLimits:
         self, script: Script, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A task list may take as long as an evaluation."""
-        monkeypatch.setattr(client_module, "_QUICK_TIMEOUT", 0.01)
+        monkeypatch.setattr(typed_calls, "_QUICK_TIMEOUT", 0.01)
         script.answer(answers_after(0.1, {"dataset": "d", "tasks": []}))
         async with BenchmarkServiceClient(url, timeout=10) as client:
             assert (await client.list_tasks("d")).tasks == []

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from benchmark_runner._scores import default_task_score
 from benchmark_runner.base.evaluation import ServiceEvaluation, evaluate_without_service
-from benchmark_runner.base.inputs import InputSource
 from benchmark_runner.base.per_call import PerCall
+from benchmark_runner.base.service_user import ServiceUser
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.base.score_request import Submission
-    from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.llm import LLMConfig
 
 __all__ = ["BenchmarkRunner", "NoOptions"]
@@ -36,7 +35,7 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class BenchmarkRunner(ABC):
+class BenchmarkRunner(ServiceUser, ABC):
     """A benchmark: subclass it, set the names below and write ``generate()``.
 
     The other methods have defaults for a dataset file and a benchmark service.
@@ -74,7 +73,7 @@ class BenchmarkRunner(ABC):
     def __init__(
         self, service_url: str, dataset_name: str | None = None, eval_concurrency: int = 10
     ) -> None:
-        self.service_url = service_url
+        super().__init__(service_url, eval_concurrency)
         self.run_id = ""
         self.options = NoOptions()
         self.dataset_version: str | None = None
@@ -85,10 +84,6 @@ class BenchmarkRunner(ABC):
         self._tasks: dict[str, Task] = {}
         self._folders: dict[str, str] = {}
         self._pinned: PinnedRun | None = None
-        self._service_client: BenchmarkServiceClient | None = None
-        self.input_source = InputSource(self._connected)
-        """The service of the inputs; a run sets another one."""
-        self._eval_concurrency = eval_concurrency
         # For evaluate() methods of the earlier framework, which acquire it.
         self._eval_sem = asyncio.Semaphore(eval_concurrency)
 
@@ -279,30 +274,6 @@ class BenchmarkRunner(ABC):
         """The version that generations are stamped with: an environment variable, else ``dev``."""
         return os.environ.get(self.GENERATION_VERSION_ENV) or "dev"
 
-    @property
-    def service(self) -> BenchmarkServiceClient:
-        """The client of the benchmark service; settable."""
-        if self._service_client is None:
-            from benchmark_runner.client.service_client import build_client
-
-            self._service_client = build_client(
-                self.service_url, max_connections=self._eval_concurrency
-            )
-        return self._service_client
-
-    @service.setter
-    def service(self, client: BenchmarkServiceClient) -> None:
-        self._service_client = client
-
-    async def _connected(self) -> BenchmarkServiceClient:
-        return self.service
-
-    async def aclose(self) -> None:
-        """Close the connections to the benchmark service."""
-        if self._service_client is not None:
-            await self._service_client.aclose()
-
     # Runners of the earlier framework, and their tests, use these names.
-    _client = service
     _register_task = add_task
     _register_tasks = register_tasks
