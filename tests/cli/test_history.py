@@ -110,6 +110,7 @@ OTHER_OPERATION = {
     "--no-durable": (False, ["--no-durable"], True),
     "--eval-parallelism": (10, ["--eval-parallelism", "2"], 2),
     "--eval-timeout": (300.0, ["--eval-timeout", "60"], 60.0),
+    "--eval-total-timeout": (43200.0, ["--eval-total-timeout", "90"], 90.0),
     "--service-attempts": (8, ["--service-attempts", "2"], 2),
     "--service-retry-time": (300.0, ["--service-retry-time", "30"], 30.0),
     "--allow-insecure-http": (False, ["--allow-insecure-http"], True),

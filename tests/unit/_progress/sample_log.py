@@ -10,6 +10,7 @@ from benchmark_runner._progress.event_reader import EventReader
 from benchmark_runner._progress.events import (
     AnswerMasked,
     EvaluationFinished,
+    EvaluationProgress,
     EvaluationResumed,
     EvaluationStarted,
     EvaluationStopped,
@@ -35,6 +36,7 @@ EVENTS: list[Event] = [
     RetryScheduled("HTTP 503: busy", 2.5, "t1"),
     RetryScheduled("the disk is full", 1),
     EvaluationResumed("t1"),
+    EvaluationProgress("t1", "test 3 of 7"),
     EvaluationFinished("t1", EvalStatus.EVALUATED, None, 0.5, 0.1),
     EvaluationFinished("t2", EvalStatus.GENERATION_ERROR, "ValueError: no", None, 0.1),
     EvaluationStopped("t3", "QuotaExceededError: used up"),

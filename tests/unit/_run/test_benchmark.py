@@ -135,7 +135,7 @@ class TestDefinition:
 
     def test_unknown_evaluation_api_is_refused(self) -> None:
         """An unknown evaluation API is refused with the valid ones."""
-        with pytest.raises(RunnerDefinitionError, match='\'v2\'; use "legacy" or "v1"'):
+        with pytest.raises(RunnerDefinitionError, match="'v2'; use one of \"legacy\""):
             check_definition(altered(EVALUATION_API="v2"))
 
     def test_task_model_must_not_declare_references(self) -> None:

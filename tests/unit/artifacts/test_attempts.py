@@ -141,6 +141,7 @@ class TestAKillWhileAnAttemptIsPutAway:
             artifacts.keep_submission("t1", b"file", f"{number}.patch", 100)
             artifacts.save_generation("t1", GenerationResult(data=f"answer {number}"))
             artifacts.save_eval("t1", EvalResult(task_id="t1", status=EvalStatus.EVALUATED))
+            (artifacts.task_dir("t1") / "eval_state.json").touch()
         return artifacts
 
     def kill_at(self, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -162,7 +163,7 @@ class TestAKillWhileAnAttemptIsPutAway:
             with pytest.raises(Killed):
                 attempted.keep_attempt("t1")
 
-    @pytest.mark.parametrize("step", range(5))
+    @pytest.mark.parametrize("step", range(6))
     def test_killed_move_is_completed(
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch, step: int
     ) -> None:
@@ -180,7 +181,7 @@ class TestAKillWhileAnAttemptIsPutAway:
             f"attempts/{kept}/{name}"
             for kept in (1, 2)
             for name in (
-                *("agent_logs/trace.txt", "eval.json", "generation.json"),
+                *("agent_logs/trace.txt", "eval.json", "eval_state.json", "generation.json"),
                 f"submission/{kept}.patch",
             )
         ]
@@ -194,7 +195,7 @@ class TestAKillWhileAnAttemptIsPutAway:
         self, attempted: RunArtifacts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Moving an attempt has no steps but those that the kill test covers."""
-        self.kill_at(monkeypatch, 5)
+        self.kill_at(monkeypatch, 6)
         attempted.keep_attempt("t1")  # else the test above would have to try more of them
         assert not (attempted.task_dir("t1") / "attempts" / MOVING_FOLDER).exists()
 

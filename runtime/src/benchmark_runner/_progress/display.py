@@ -18,6 +18,7 @@ from benchmark_runner._progress.render import (
     count_cells,
     cut,
     format_counts,
+    format_progress,
     render_line,
     render_rows,
     render_summary,
@@ -126,6 +127,7 @@ class PlainDisplay(_TallyDisplay):
         # What only time changes is nothing new.
         tally = self._tally
         said = f"{format_counts(tally)} {tally.waiting} {tally.note(now)}"
+        said += format_progress(tally, self._mask)
         if said != self._written:
             self._written = said
             print(render_line(tally, now, self._mask), file=self._stream, flush=True)

@@ -99,7 +99,7 @@ class EventLog:
             value = getattr(event, name)
             if name == "status":
                 value = value.value  # which is written faster
-            elif name in {"error", "reason"} and value is not None:
+            elif name in {"error", "reason", "text"} and value is not None:
                 value = self._shorten(value)
             content[name] = value
         return self._json(at, kind, content)

@@ -109,6 +109,14 @@ class EvaluationResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluationProgress:
+    """The service tells how far an evaluation is; of many such texts, one now and then."""
+
+    task_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationFinished:
     """A task's evaluation is on disk; ``score`` is its task score, where that is known."""
 
@@ -160,6 +168,7 @@ Event = (
     | AnswerMasked
     | EvaluationStarted
     | EvaluationResumed
+    | EvaluationProgress
     | EvaluationFinished
     | RetryScheduled
     | EvaluationStopped

@@ -50,6 +50,8 @@ def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
     line = ", ".join([format_counts(tally), *_format_waiting(tally, now, mask)])
     if (note := tally.note(now)) is not None:
         line += f"; {in_one_line(mask(note))}"
+    elif told := format_progress(tally, mask):
+        line += f"; {told}"
     for fact in (*_format_mean(tally), *_format_spend(tally)[:1], *_format_pace(tally, now)):
         if count_cells(line) + len(fact) + 2 <= LONGEST_LINE:
             line += f", {fact}"
@@ -60,6 +62,14 @@ def format_counts(tally: Tally) -> str:
     """Return the part of a line that does not change by itself: the counts of tasks."""
     parts = [f"{tally.done}/{tally.total} done", *_format_active(tally), *_format_outcomes(tally)]
     return ", ".join(parts)
+
+
+def format_progress(tally: Tally, mask: Callable[[str], str]) -> str:
+    """Return the newest progress of an evaluation that is under way; empty without any."""
+    task = tally.last_told
+    if task is None or task.progress is None:
+        return ""
+    return f"{in_one_line(mask(task.task_id))}: {in_one_line(mask(task.progress))}"
 
 
 def count_cells(text: str) -> int:
@@ -136,6 +146,8 @@ def _format_oldest(
 
 
 def _format_activity(task: ActiveTask, now: float, mask: Callable[[str], str]) -> str:
+    if task.reason is None and task.progress is not None:
+        return f"evaluating: {in_one_line(mask(task.progress))}"
     if task.reason is None:
         return "evaluating" if task.is_evaluation else "generating"
     due = max(task.until - now, 0.0)

@@ -21,11 +21,16 @@ _SHOWN_FOR = 10.0
 
 @dataclass(slots=True)
 class ActiveTask:
-    """A task that is generated or evaluated since a time; after a failure, it waits for a retry."""
+    """A task that is generated or evaluated since a time; after a failure, it waits for a retry.
+
+    ``progress`` is the newest text in which a service told how far its evaluation is.
+    """
 
     task_id: str
     since: float
     is_evaluation: bool = False
+    progress: str | None = None
+    told_at: float = 0.0
     reason: str | None = None
     until: float = 0.0
 
@@ -48,6 +53,7 @@ class Tally:
             events.AnswerMasked: self._answer_masked,
             events.EvaluationStarted: self._evaluation_started,
             events.EvaluationResumed: self._evaluation_resumed,
+            events.EvaluationProgress: self._evaluation_progress,
             events.EvaluationFinished: self._evaluation_finished,
             events.EvaluationStopped: self._evaluation_stopped,
             events.RetryScheduled: self._retry_scheduled,
@@ -102,6 +108,12 @@ class Tally:
         """The evaluation whose retry is due first; ``None`` if none waits for one."""
         waiting = (task for task in self.active.values() if task.reason is not None)
         return min(waiting, key=lambda task: task.until, default=None)
+
+    @property
+    def last_told(self) -> ActiveTask | None:
+        """The evaluation whose progress is the newest; ``None`` if none has told of any."""
+        told = (task for task in self.active.values() if task.progress is not None)
+        return max(told, key=lambda task: task.told_at, default=None)
 
     def oldest(self, most: int) -> list[ActiveTask]:
         """Return the tasks that have been active for the longest time, the oldest first."""
@@ -164,6 +176,11 @@ class Tally:
     def _evaluation_resumed(self, event: events.EvaluationResumed, _at: float) -> None:
         if event.task_id in self.active:
             self.active[event.task_id].reason = None
+
+    def _evaluation_progress(self, event: events.EvaluationProgress, at: float) -> None:
+        if event.task_id in self.active:
+            task = self.active[event.task_id]
+            task.progress, task.told_at = event.text, at
 
     def _evaluation_finished(self, event: events.EvaluationFinished, at: float) -> None:
         self.active.pop(event.task_id, None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmark_runner.local.grader import Grader
 
 _PAYLOAD_TYPES = ("text", "artifact")
-_EVALUATION_APIS = ("legacy", "v1")
+_EVALUATION_APIS = ("legacy", "v1", "websocket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +244,8 @@ def _conflict(runner_class: type[BenchmarkRunner]) -> str | None:
     if (payload_type := runner_class.PAYLOAD_TYPE) not in _PAYLOAD_TYPES:
         return f'.PAYLOAD_TYPE is {payload_type!r}; use "text" or "artifact"'
     if runner_class.EVALUATION_API not in _EVALUATION_APIS:
-        known = " or ".join(f'"{api}"' for api in _EVALUATION_APIS)
-        return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use {known}"
+        known = ", ".join(f'"{api}"' for api in _EVALUATION_APIS)
+        return f".EVALUATION_API is {runner_class.EVALUATION_API!r}; use one of {known}"
     own_evaluate = runner_class.evaluate is not BenchmarkRunner.evaluate
     if payload_type == "artifact" and runner_class.EVALUATION_API != "v1" and not own_evaluate:
         return (

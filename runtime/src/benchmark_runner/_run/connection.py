@@ -34,13 +34,15 @@ async def connect_to_service(
         return await _connect_to_embedded(service, benchmark, runner, source)
     from benchmark_runner.client.service_client import build_client
 
-    return build_client(
+    client = build_client(
         service.url,
-        timeout=service.eval_timeout,
+        timeout=service.attempt_timeout,
         retry=service.retry,
         allow_insecure_http=service.allow_insecure_http,
         max_connections=service.eval_parallelism + 1,
     )
+    client.calls.silence = service.attempt_timeout
+    return client
 
 
 async def _connect_to_embedded(
@@ -55,7 +57,9 @@ async def _connect_to_embedded(
     embedded = benchmark.local_service(runner, *datasets)
     if source.kind != "file" and source.dataset_name is not None:
         embedded.datasets.get(source.dataset_name)  # fails early if it is damaged
-    return local_client(embedded, timeout=service.eval_timeout)
+    client = local_client(embedded, timeout=service.attempt_timeout)
+    client.calls.silence = service.attempt_timeout
+    return client
 
 
 async def _dataset_of_file(

@@ -94,7 +94,8 @@ class Engine:
         with LoopWatch(self._note_blocked) as watch, self._disk.reserve:
             shared = (self._session, self._disk, watch, self._emit)
             generation = GenerationStep(*shared)
-            deadline, noted = self._service.eval_deadline, self._watch.note
+            deadline = self._service.eval_deadline(self._session.runner.EVALUATION_API)
+            noted = self._watch.note
             evaluation = EvaluationStep(*shared, deadline, self._grader, noted)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()

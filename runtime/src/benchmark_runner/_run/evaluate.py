@@ -1,12 +1,15 @@
 """The evaluation of one generation: call the service, and save the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
 from benchmark_runner._concurrency.deadline import DeadlineExceeded
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStarted
+from benchmark_runner._run.eval_journal import EvalJournal, Progress
 from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
 from benchmark_runner._run.graded_by import CommandGrader
@@ -15,6 +18,7 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
+from benchmark_runner.base.current_journal import use_journal
 from benchmark_runner.base.evaluation import evaluate_without_service
 from benchmark_runner.errors import (
     BadResponseError,
@@ -23,7 +27,14 @@ from benchmark_runner.errors import (
     UnusableArtifactError,
     describe,
 )
-from benchmark_runner.schemas import EvalResult, EvalResultData, EvalStatus, GenerationResult, Phase
+from benchmark_runner.schemas import (
+    EvalResult,
+    EvalResultData,
+    EvalState,
+    EvalStatus,
+    GenerationResult,
+    Phase,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,8 @@ class EvaluationStep(Step):
         self.emit(EvaluationStarted(task_id))
         clock = perf_counter()
         result = evaluate_without_service(task_id, saved.generation)
-        result = result or await self._evaluate(task_id, saved.generation)
+        with self._journal(task_id, saved):
+            result = result or await self._evaluate(task_id, saved.generation)
         result = result.model_copy(
             update={
                 "task_id": task_id,
@@ -63,10 +75,37 @@ class EvaluationStep(Step):
         )
         await self.disk.write(self.session.artifacts.save_eval, task_id, result)
         if result.status is EvalStatus.EVALUATED:
+            if self._has_state:
+                await self.disk.try_write(self.session.artifacts.remove_eval_state, task_id)
             self.note_grade(task_id)
         score = self._score_of(result)
         self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
         return result
+
+    @property
+    def _has_state(self) -> bool:
+        return self.session.runner.EVALUATION_API == "websocket"
+
+    @contextmanager
+    def _journal(self, task_id: str, saved: SavedGeneration) -> Generator[None]:
+        if not self._has_state:
+            yield
+            return
+        pinned = self.session.runner.service.pinned
+        like = EvalState(
+            generation_hash=saved.content_hash,
+            service_url=self.grader.by.service_url,
+            dataset_version=pinned.id if pinned is not None else None,
+            received_at=datetime.now(UTC),
+            state={},
+        )
+        progress = Progress(task_id, self.emit)
+        journal = EvalJournal(task_id, like, self.session.artifacts, self.disk, progress)
+        use_journal(task_id, saved.generation.data, journal)
+        try:
+            yield
+        finally:
+            progress.end()
 
     async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         evaluate = self.session.runner.evaluate

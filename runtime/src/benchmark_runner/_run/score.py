@@ -20,7 +20,7 @@ from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.base.score_request import ScoreRequest
+from benchmark_runner.base.score_request import ScoreRequest, scoring_api
 from benchmark_runner.errors import (
     BadResponseError,
     BenchmarkRunnerError,
@@ -65,8 +65,9 @@ def is_asked_as_set(score: ScoreResult, runner: BenchmarkRunner) -> bool:
     if has_own_score(runner):
         return True
     shape = score.score_submission or "envelope"
-    is_api = score.score_api in (None, runner.EVALUATION_API)
-    is_shape = runner.EVALUATION_API != "legacy" or runner.SCORE_SUBMISSION in ("auto", shape)
+    api = scoring_api(runner.EVALUATION_API)
+    is_api = score.score_api in (None, api)
+    is_shape = api != "legacy" or runner.SCORE_SUBMISSION in ("auto", shape)
     return is_api and is_shape
 
 
@@ -135,7 +136,7 @@ async def _call_score(
     else:
         call = ScoreRequest(
             client=runner.service,
-            api=runner.EVALUATION_API,
+            api=scoring_api(runner.EVALUATION_API),
             submission=runner.SCORE_SUBMISSION,
             run_id=runner.run_id,
             dataset=runner.dataset_name,

@@ -1,8 +1,8 @@
 """The settings of the benchmark service, with the flags that give them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from benchmark_runner._part import Part
 from benchmark_runner._run.flags import ALL_COMMANDS, WITH_EVALUATION, flag, switch
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 #: The URL that means the embedded service.
 LOCAL = "local"
+
+#: Seconds for a request, and for the silence between two messages over the WebSocket.
+_REQUEST, _SILENCE = 300.0, 3600.0
+_WEBSOCKET = "websocket"
 
 _SERVICE = "Service settings"
 _service_flag = partial(flag, part=Part.OPERATIONAL, commands=ALL_COMMANDS, panel=_SERVICE)
@@ -43,8 +47,18 @@ class ServiceSettings:
         panel=_SERVICE,
     )
     # Judges are slow: several minutes per evaluation are normal.
-    eval_timeout: float = _service_flag(
-        "--eval-timeout", "SECONDS", "Time limit of one request to evaluate.", default=300
+    eval_timeout: float | None = _service_flag(
+        "--eval-timeout",
+        "SECONDS",
+        "Time limit of one request to evaluate; over the WebSocket, of the silence between two "
+        "messages, after which the service is asked if it is well.",
+        default_text=f"{_REQUEST:g}; {_SILENCE:g} over the WebSocket",
+    )
+    eval_total_timeout: float = _service_flag(
+        "--eval-total-timeout",
+        "SECONDS",
+        "Time limit of one whole evaluation over the WebSocket.",
+        default=43200.0,
     )
     service_attempts: int = _service_flag(
         "--service-attempts",
@@ -73,14 +87,31 @@ class ServiceSettings:
         """True if the embedded service is meant."""
         return self.url == LOCAL
 
+    def for_api(self, evaluation_api: str) -> Self:
+        """Return the settings for evaluations by an API, whose defaults may differ."""
+        if self.eval_timeout is not None:
+            return self
+        timeout = _SILENCE if evaluation_api == _WEBSOCKET else _REQUEST
+        return replace(self, eval_timeout=timeout)
+
     @property
-    def eval_deadline(self) -> float:
-        """Seconds after which an evaluation is given up, its retries included."""
+    def attempt_timeout(self) -> float:
+        """Seconds for one attempt of a request."""
+        return _REQUEST if self.eval_timeout is None else self.eval_timeout
+
+    @property
+    def request_deadline(self) -> float:
+        """Seconds after which a request is given up, its retries included."""
         from benchmark_runner.client.retry import LONGER
 
         # The first request, waiting for what it began (409), and a longer one.
-        waits = max(self.service_retry_time, self.eval_timeout)
-        return self.eval_timeout + waits + LONGER * self.eval_timeout
+        waits = max(self.service_retry_time, self.attempt_timeout)
+        return self.attempt_timeout + waits + LONGER * self.attempt_timeout
+
+    def eval_deadline(self, evaluation_api: str) -> float:
+        """Return the seconds after which an evaluation is given up, its retries included."""
+        is_long = evaluation_api == _WEBSOCKET
+        return self.eval_total_timeout if is_long else self.request_deadline
 
     @property
     def retry(self) -> "RetryPolicy":

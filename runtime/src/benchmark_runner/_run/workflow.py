@@ -256,7 +256,7 @@ class Workflow:
             try:
                 with attributed_to(Phase.SCORE):
                     check_same_grader(self.artifacts.run_id, overall.graded)
-                    tasks, deadline = session.config.tasks, self._service.eval_deadline
+                    tasks, deadline = session.config.tasks, self._service.request_deadline
                     outcome.score = await make_score(
                         session.runner, self.artifacts, tasks, overall, grader, deadline
                     )

@@ -13,11 +13,13 @@ from benchmark_runner.artifacts.submission import SUBMISSION_FOLDER
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import GenerationResult
 
-__all__ = ["MOVING_FOLDER", "Attempts"]
+__all__ = ["EVAL_STATE", "MOVING_FOLDER", "Attempts"]
 
+#: The state of an evaluation that is under way.
+EVAL_STATE = "eval_state.json"
 #: In ``attempts/``: an attempt on its way there.
 MOVING_FOLDER = ".moving"
-_PARTS = ("generation.json", "eval.json", "agent_logs", SUBMISSION_FOLDER)
+_PARTS = ("generation.json", "eval.json", EVAL_STATE, "agent_logs", SUBMISSION_FOLDER)
 
 
 class Attempts:
@@ -80,7 +82,11 @@ class Attempts:
         self._storage.move(moving, self._folder / str(number))
 
     def keep_eval(self) -> None:
-        """Move the task's ``eval.json`` to ``attempts/evals/N.json``, if there is one."""
+        """Move the task's ``eval.json`` to ``attempts/evals/N.json``, if there is one.
+
+        The next evaluation starts from the beginning, not from a state of that one.
+        """
+        self._storage.remove(self._task_dir / EVAL_STATE)
         current, evals = self._task_dir / "eval.json", self._folder / "evals"
         if current.exists():
             self._storage.make_folder(evals)

@@ -9,6 +9,7 @@
         <task_id>/
             generation.json
             eval.json
+            eval_state.json    the state from which the service continues an evaluation
             agent_logs/        the author's logs, and tracebacks of errors
             submission/        the file that is the answer, if it is one
             attempts/N/        earlier attempts, whole
@@ -31,6 +32,7 @@ from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import Attempts
 from benchmark_runner.artifacts.config_file import ConfigFile
 from benchmark_runner.artifacts.eval_rules import EvalRules
+from benchmark_runner.artifacts.eval_state import EvalStateFile
 from benchmark_runner.artifacts.ids import checked_id
 from benchmark_runner.artifacts.locks import RunLocks
 from benchmark_runner.artifacts.storage import Storage
@@ -55,7 +57,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class RunArtifacts(ConfigFile):
+class RunArtifacts(ConfigFile, EvalStateFile):
     """The files of one run.
 
     Args:

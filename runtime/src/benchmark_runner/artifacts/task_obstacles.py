@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmark_runner.artifacts.attempts import MOVING_FOLDER
+from benchmark_runner.artifacts.attempts import EVAL_STATE, MOVING_FOLDER
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.artifacts.submission import SUBMISSION_FOLDER
 
@@ -10,7 +10,7 @@ __all__ = ["RESULT_FILES", "clear_way"]
 
 #: The files with the results of a task.
 RESULT_FILES = ("generation.json", "eval.json")
-_FILES = (*RESULT_FILES, *(f".{name}.tmp" for name in RESULT_FILES))
+_FILES = tuple(file for name in (*RESULT_FILES, EVAL_STATE) for file in (name, f".{name}.tmp"))
 _FOLDERS = (
     "agent_logs",
     "attempts",

@@ -65,7 +65,7 @@ class ServiceEvaluation:
 
     Attributes:
         client: The client of the service.
-        api: The API to ask: ``legacy`` or ``v1``.
+        api: The API to ask: ``legacy``, ``v1`` or ``websocket``.
         run: The run.
         payload_type: The type of an answer.
         payload_schema: The name of the answer's format.
@@ -85,7 +85,8 @@ class ServiceEvaluation:
         Raises:
             ServiceError: the service can't evaluate it, or answers about another task.
         """
-        evaluate = self._by_v1 if self.api == "v1" else self._by_legacy
+        by_api = {"v1": self._by_v1, "websocket": self._by_websocket}
+        evaluate = by_api.get(self.api, self._by_legacy)
         if self.payload_type == "artifact":
             evaluate = self._by_artifact
         evaluated = await evaluate(task_id, generation)
@@ -120,3 +121,12 @@ class ServiceEvaluation:
             task_id=task_id, response=generation.data, dataset=self.run.dataset_name
         )
         return EvalResult(task_id=task_id, status=EvalStatus.EVALUATED, result=result)
+
+    async def _by_websocket(self, task_id: str, generation: GenerationResult) -> EvalResult:
+        from benchmark_runner.base.current_journal import journal_for
+        from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation
+
+        journal = journal_for(task_id, generation.data)
+        dataset = self.run.dataset_name
+        evaluation = WebSocketEvaluation(self.client, task_id, generation.data, dataset, journal)
+        return await evaluation.run()

@@ -59,7 +59,8 @@ class BenchmarkRunner(ServiceUser, ABC):
     TASK_MODEL: ClassVar[type[Task]] = Task
     """The model that validates tasks."""
     EVALUATION_API: ClassVar[str] = "legacy"
-    """``legacy`` (``/evaluate-response/``) or ``v1`` (``/v1/evaluate``)."""
+    """``legacy`` (``/evaluate-response/``), ``v1`` (``/v1/evaluate``) or ``websocket``
+    (``/ws/evaluate-response``, for evaluations that take long)."""
     SCORE_SUBMISSION: ClassVar[Submission] = "auto"
     """The shape that the legacy service sums up: each task's ``envelope``, or its bare ``result``;
     with ``auto``, the first of these whose score does not contradict the grades."""
@@ -172,12 +173,12 @@ class BenchmarkRunner(ServiceUser, ABC):
         Raises:
             ServiceError: the service can't score them.
         """
-        from benchmark_runner.base.score_request import ScoreRequest, grades_of
+        from benchmark_runner.base.score_request import ScoreRequest, grades_of, scoring_api
 
         by_id = {result.task_id: result for result in eval_results}
         return await ScoreRequest(
             client=self.service,
-            api=self.EVALUATION_API,
+            api=scoring_api(self.EVALUATION_API),
             submission=self.SCORE_SUBMISSION,
             run_id=self._run_of.run_id,
             dataset=self.dataset_name,

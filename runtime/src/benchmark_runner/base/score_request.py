@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import EvalResult, FinalScoreResponse
 
-__all__ = ["SUBMISSIONS", "Grades", "ScoreRequest", "Submission", "grades_of"]
+__all__ = ["SUBMISSIONS", "Grades", "ScoreRequest", "Submission", "grades_of", "scoring_api"]
 
 #: Values of ``BenchmarkRunner.SCORE_SUBMISSION``.
 Submission = Literal["auto", "envelope", "result"]
@@ -67,6 +67,11 @@ class Grades:
     def leave_open(self, final_score: float) -> bool:
         """Return True if a score may be a false 0, as the scores of some tasks are unknown."""
         return final_score == 0 and len(self.scores) < len(self.task_ids)
+
+
+def scoring_api(evaluation_api: str) -> str:
+    """Return the API that sums up what was evaluated by another: ``legacy``, or ``v1``."""
+    return "v1" if evaluation_api == "v1" else "legacy"
 
 
 def grades_of(

@@ -101,7 +101,9 @@ def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettin
     request = replace(request, task_ids=named_tasks(request.task_ids, request.task_file))
     check_flags(request, service)
     benchmark = open_benchmark(settings, use_env_file=request.problem is None)
-    service = replace(service, url=benchmark.service_url(service.url))
+    service = replace(service, url=benchmark.service_url(service.url)).for_api(
+        benchmark.runner_class.EVALUATION_API
+    )
     if request.command == "run":
         request = replace(
             request,

@@ -96,9 +96,11 @@ class NextCommands:
     def _repeated(self, command: Command, config: RunConfig) -> list[str]:
         """Return the flags of the run's last invocation that are not frozen with the run."""
         arguments: list[str] = []
+        service = ServiceSettings().for_api(self.benchmark.runner_class.EVALUATION_API)
         for declared, flag in flags_of(command, RunRequest, ServiceSettings):
             if flag.part is Part.OPERATIONAL:
                 default = default_of(declared, flag, self.benchmark.settings)
+                default = getattr(service, declared.name, default)
                 value = config.operational.get(flag.key, default)
                 arguments += flag.typed(value) if value != default else []
         return arguments

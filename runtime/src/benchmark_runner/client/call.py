@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["PART", "Call", "Service", "post", "query", "task_list_path", "verify_paths"]
+__all__ = [
+    "PART", "WEBSOCKET_PATH", "Call", "Service", "post", "query", "task_list_path", "verify_paths",
+]  # fmt: skip
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
 _MAX_PATH_LENGTH = 4000
 _TASK_LIST = re.compile(r"/v1/datasets/[^/]*/tasks")
 #: Legacy paths whose answers depend on the version of the dataset.
 _OF_VERSION = ("/verify-task-ids", "/evaluate-response/", "/final-score/")
+#: The path of an evaluation over the WebSocket.
+WEBSOCKET_PATH = "/ws/evaluate-response"
 #: Bytes of a request that are kept in memory; a larger one is sent from a file.
 _IN_MEMORY = 16 * 1024**2
 #: A larger body is sent in parts of this many bytes, so that others have their turn in between.
@@ -82,14 +86,19 @@ class Call:
         return _TASK_LIST.fullmatch(self.path) is not None
 
     @property
+    def is_health(self) -> bool:
+        """True if it asks whether the service is well."""
+        return self.path == "/health"
+
+    @property
     def is_work(self) -> bool:
         """True if something is to be evaluated or scored, which may take long."""
-        return self.method == "POST"
+        return self.method == "POST" or self.is_evaluation
 
     @property
     def is_evaluation(self) -> bool:
         """True if a grade is asked for, which is paid whether or not it is received."""
-        return self.path in ("/evaluate-response/", "/v1/evaluate")
+        return self.path in ("/evaluate-response/", "/v1/evaluate", WEBSOCKET_PATH)
 
     @property
     def is_of_version(self) -> bool:

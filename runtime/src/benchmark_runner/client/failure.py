@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from typing import cast
 
 from benchmark_runner._json import read_json
 from benchmark_runner.client.call import Call, Service
@@ -20,15 +21,26 @@ from benchmark_runner.errors import (
     QuotaExceededError,
     ServiceError,
     ServiceUnavailableError,
+    describe,
 )
 
-__all__ = ["bad_response", "detail_of", "refusal", "status_line", "unavailable"]
+__all__ = [
+    "bad_response", "connection_failure", "detail_of", "refusal", "shorten", "status_line",
+    "unavailable",
+]  # fmt: skip
 
 _DETAIL_LIMIT = 500
+#: Characters of a text that are looked at, where only its beginning is shown.
+_READ = 16 * 1024
 
 
-def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | TransientError:
-    """Return the error of an answer other than 2xx: a :class:`TransientError` if it is retried."""
+def refusal(
+    call: Call, service: Service, answer: Answer, *, source: str | None = None
+) -> ServiceError | TransientError:
+    """Return the error of an answer other than 2xx: a :class:`TransientError` if it is retried.
+
+    ``source`` is where its status was read, if it is not that of an HTTP answer.
+    """
     status = answer.status
     meaning = meaning_of(status)
     detail = detail_of(answer.content, service, whole=status == HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -50,7 +62,7 @@ def refusal(call: Call, service: Service, answer: Answer) -> ServiceError | Tran
         return GraderError(
             call.failed(service, cause), hint=hint, status_code=status, detail=detail
         )
-    reason = status_line(status, detail)
+    reason = status_line(status, detail, source)
     if meaning.is_retried and not is_settled(status, detail):
         return TransientError(
             reason, status_code=status, detail=detail, retry_after=retry_after.seconds
@@ -80,6 +92,13 @@ def unavailable(call: Call, service: Service, failure: TransientError) -> Servic
     return error
 
 
+def connection_failure(service: Service, error: BaseException) -> TransientError:
+    """Return the failure of an attempt whose connection raised an error."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return TransientError(service.redactor.clean_text(describe(error)))
+
+
 def bad_response(call: Call, service: Service, problem: str, status: int) -> BadResponseError:
     """Return the error of an answer that the service contract does not allow."""
     hint = (
@@ -106,18 +125,31 @@ def detail_of(content: bytes | bytearray, service: Service, *, whole: bool = Fal
             if isinstance(said, str)
             else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
         )
-    text = " ".join(service.redactor.clean_text(text).split())
-    if not whole and len(text) > _DETAIL_LIMIT:
+    if whole:
+        return _in_one_line(text, service) or None
+    return shorten(text, service) or None
+
+
+def shorten(text: str, service: Service, most: int = _DETAIL_LIMIT) -> str:
+    """Return the beginning of a service's text, on one line and without secrets."""
+    if len(text) > _READ:  # the last word may be half a key
+        text = text[:_READ].rpartition(" ")[0] or text[:_READ]
+    text = _in_one_line(text, service)
+    if len(text) > most:
         # Between two words: half a key that only others know of could not be masked any more.
-        space = text.rfind(" ", _DETAIL_LIMIT // 2, _DETAIL_LIMIT + 1)
-        text = f"{text[: space if space > 0 else _DETAIL_LIMIT]}…"
-    return text or None
+        space = text.rfind(" ", most // 2, most + 1)
+        text = f"{text[: space if space > 0 else most]}…"
+    return text
 
 
-def status_line(status: int, detail: str | None) -> str:
+def _in_one_line(text: str, service: Service) -> str:
+    return " ".join(service.redactor.clean_text(text).split())
+
+
+def status_line(status: int, detail: str | None, source: str | None = None) -> str:
     """Return a status in words: the service's own, or the usual ones."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    return f"HTTP {status}: {detail or phrase}".removesuffix(": ")
+    return f"{source or f'HTTP {status}'}: {detail or phrase}".removesuffix(": ")

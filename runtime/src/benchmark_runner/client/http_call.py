@@ -8,15 +8,21 @@ from contextlib import aclosing
 from functools import lru_cache
 from http import HTTPStatus
 from os import SEEK_END
-from typing import IO, cast
+from typing import IO
 
 import httpx
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.client.adaptive_limit import AdaptiveLimit
 from benchmark_runner.client.call import PART, Call, Service
+from benchmark_runner.client.channel_opener import ChannelOpener
 from benchmark_runner.client.endpoint import Endpoint, is_loopback_host
-from benchmark_runner.client.failure import bad_response, refusal, unavailable
+from benchmark_runner.client.failure import (
+    bad_response,
+    connection_failure,
+    refusal,
+    unavailable,
+)
 from benchmark_runner.client.proxy import proxy_for
 from benchmark_runner.client.response import ACCEPTED_ENCODING, Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import (
@@ -27,7 +33,7 @@ from benchmark_runner.client.retry import (
     call_with_retries,
 )
 from benchmark_runner.client.version_header import VERSION_HEADER, refuse_other_version
-from benchmark_runner.errors import UsageError, describe
+from benchmark_runner.errors import UsageError
 from benchmark_runner.schemas import DatasetVersion
 
 __all__ = ["HttpCalls"]
@@ -63,13 +69,14 @@ class HttpCalls:
         self._transport = transport or _network(httpx.URL(endpoint.url))
         self._in_process = transport is not None
         self._elsewhere: dict[str, httpx.AsyncBaseTransport] = {}
+        own = {"user-agent": f"python-httpx/{httpx.__version__}", **endpoint.headers}
+        self.channels = ChannelOpener(service, self._limit, self._transport, own)
         self._headers = httpx.Headers(
             {
                 "accept": "*/*",
                 "accept-encoding": ACCEPTED_ENCODING,
                 "connection": "keep-alive",
-                "user-agent": f"python-httpx/{httpx.__version__}",
-                **endpoint.headers,
+                **own,
             }
         )
         self._headers_of_json = httpx.Headers(self._headers)
@@ -146,6 +153,11 @@ class HttpCalls:
         return await call_with_retries(attempt, policy, on_retry, in_progress_time=limit)
 
     async def _attempt(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
+        if call.is_health:  # asked about what holds the places, too
+            answer = await self._send(call, limit, quick=quick)
+            if answer.is_success:
+                return answer
+            raise refusal(call, self._service, answer)
         # The place is free again while a retry waits.
         async with self._limit as began:
             answer = await self._send(call, limit, quick=quick)
@@ -183,17 +195,14 @@ class HttpCalls:
         except (httpx.TransportError, OSError) as error:
             if deadline.expired():
                 raise TransientError(f"no answer within {limit:g} s", timed_out=True) from None
-            raise self._failure(error) from None
+            raise connection_failure(self._service, error) from None
         except UnreadableError as error:
             raise bad_response(call, self._service, str(error), HTTPStatus.OK) from None
         except (ValueError, ArithmeticError, httpx.InvalidURL, ExceptionGroup) as error:
             # The libraries below can't use the address; retrying will not help.
-            raise unavailable(call, self._service, self._failure(error)) from None
-
-    def _failure(self, error: BaseException) -> TransientError:
-        while isinstance(error, BaseExceptionGroup):
-            error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-        return TransientError(self._service.redactor.clean_text(describe(error)))
+            raise unavailable(
+                call, self._service, connection_failure(self._service, error)
+            ) from None
 
     def _request(self, call: Call, connect: float) -> httpx.Request:
         # As the client itself would build it, without finding out each time what never differs.

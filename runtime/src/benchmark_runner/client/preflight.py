@@ -1,8 +1,9 @@
 """Checks of the service before anything is paid for.
 
 First ``/health``, then one authenticated call that costs no quota, for a ``/v1`` runner one of its
-paths, and ``/version``. Only a clear "no" stops the run: other answers are inconclusive, as trial
-tenants and older services lack some of these paths.
+paths, for one that evaluates over the WebSocket an unused connection, and ``/version``. Only a
+clear "no" stops the run: other answers are inconclusive, as trial tenants and older services lack
+some of these paths.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ async def check_service(
         client: The client of the service.
         task_id: A task that is to be evaluated.
         dataset_name: The service's name of the dataset; ``None`` for its default one.
-        evaluation_api: ``legacy`` or ``v1``.
+        evaluation_api: ``legacy``, ``v1`` or ``websocket``.
         own_evaluate: Whether the author's ``evaluate()`` may grade elsewhere: then only a refused
             key stops the run.
         listed: Whether the tasks are from the service's own list, a ``/v1`` path.
@@ -70,7 +71,7 @@ async def check_service(
         ServiceUnavailableError: the service does not answer, or says that it is not well.
         AuthenticationError: the key is not accepted, or one is required.
         PermissionDeniedError: the key may not use this dataset, or not this API.
-        NotFoundError: the service does not know the task, or has no ``/v1``.
+        NotFoundError: the service does not know the task, or has no ``/v1`` or no WebSocket.
         RejectedRequestError: the service does not know the task.
         BadResponseError: an answer is not of the version that the client is pinned to.
         UnsupportedError: the API can't serve the way in which the service evaluates.
@@ -91,13 +92,16 @@ async def check_service(
         if is_about_task(error, task_id) and not own_evaluate:
             error.hint = _unknown_task(client, dataset_name)
             raise
+    uses_websocket = evaluation_api == "websocket"
+    if uses_websocket and not own_evaluate:
+        await _check_websocket(client, dataset_name)
     if uses_v1 and not listed:
         await _check_v1(client, dataset_name, own_evaluate=own_evaluate)
     if uploads_for is not None and not own_evaluate:
         await _check_uploads(client, uploads_for, task_id, dataset_name)
     version = await fetch_version(client, dataset_name) or VersionResponse()
     mode = version.eval_mode
-    if mode in _MODES_OF_V1 and not uses_v1 and not own_evaluate:
+    if mode in _MODES_OF_V1 and not (uses_v1 or uses_websocket or own_evaluate):
         raise UnsupportedError(
             f"the service at {client.base_url} evaluates in the mode {mode!r}, which its legacy "
             "API does not offer",
@@ -114,6 +118,19 @@ async def fetch_version(
         return await client.version(dataset_name, retry=retry)
     except ServiceError:
         return None
+
+
+async def _check_websocket(client: BenchmarkServiceClient, dataset_name: str | None) -> None:
+    from benchmark_runner.client.websocket_evaluation import find_websocket
+
+    try:
+        await find_websocket(client, dataset_name)
+    except (AuthenticationError, PermissionDeniedError, NotFoundError, UnsupportedError) as error:
+        if leaves_only_v1(error):
+            error.hint = f"The key reaches only /v1. {_USE_V1}"
+        raise
+    except ServiceError:
+        pass
 
 
 async def _check_v1(

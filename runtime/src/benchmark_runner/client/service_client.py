@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Self
 
 import httpx
@@ -12,6 +13,7 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
 from benchmark_runner.client.call import Call, Service, post, query, task_list_path, verify_paths
+from benchmark_runner.client.channel import Channel
 from benchmark_runner.client.dataset_version import resolve_dataset
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import unavailable
@@ -185,6 +187,10 @@ class BenchmarkServiceClient:
         """
         call = Call("find the /v1 API", "GET", task_list_path(dataset), dataset, reads_answer=False)
         await self.calls.ask_quickly(call, None)
+
+    def open_channel(self, call: Call) -> AbstractAsyncContextManager[Channel]:
+        """Open a WebSocket connection for a call, and close it at the end of the block."""
+        return self.calls.http.channels.open(call, self.pinned)
 
     async def evaluate_response(
         self, *, task_id: str, response: str, dataset: str | None = None

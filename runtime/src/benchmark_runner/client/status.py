@@ -7,7 +7,7 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 from benchmark_runner import errors
-from benchmark_runner.client.call import Call, Service
+from benchmark_runner.client.call import WEBSOCKET_PATH, Call, Service
 
 __all__ = [
     "StatusMeaning", "explain_redirect", "hint_for_unavailable", "is_about_dataset",
@@ -27,6 +27,10 @@ _NOT_CONFIGURED = re.compile(
 )
 #: A longer ``Retry-After`` (seconds) on a 429 means a used-up quota.
 _LONGEST_RETRY_AFTER = 120.0
+_NO_WEBSOCKET = (
+    'If the service has no WebSocket, set EVALUATION_API to "legacy" or "v1" in '
+    "runner/benchmark.py."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,23 @@ def _explain_forbidden(call: Call, service: Service) -> Explanation:
     hint = "Ask for access to the dataset, or choose another one with --dataset-name."
     if not call.is_v1:
         hint += ' A trial key reaches only /v1: set EVALUATION_API = "v1".'
+    if call.path == WEBSOCKET_PATH:  # a path that an ASGI server does not know is a 403
+        hint += f" {_NO_WEBSOCKET}"
     return Explanation(f"it does not allow this to {_key(service)}", hint)
 
 
 def _explain_not_found(call: Call, _service: Service) -> Explanation:
+    if call.path == WEBSOCKET_PATH:
+        return Explanation(hint=_NO_WEBSOCKET)
     if call.dataset is None:
         return Explanation(hint="Check SERVICE_URL or --service-url, and the dataset's name.")
     return Explanation(hint="Check the name in --dataset-name, or give a file with --dataset-file.")
 
 
 def _explain_not_implemented(call: Call, _service: Service) -> Explanation:
+    if call.path == "/evaluate-response/":
+        hint = 'If the service evaluates over the WebSocket, set EVALUATION_API = "websocket".'
+        return Explanation(hint=hint)
     if not call.is_task_list:
         return Explanation()
     return Explanation(

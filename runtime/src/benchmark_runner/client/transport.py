@@ -5,7 +5,8 @@
 
 import base64
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import cast
 
@@ -15,6 +16,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from benchmark_runner.client.call import PART
+from benchmark_runner.client.channel import Channel
 
 #: Seconds after which an unused connection is closed: before the 5 s after which many a server
 #: closes it, as a request that is on its way by then is lost.
@@ -50,6 +52,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._proxy = None if proxy is None else URL(str(proxy.url))
         self._proxy_headers = {} if proxy is None else _headers_for(proxy)
         self._session: aiohttp.ClientSession | None = None
+        self._websockets: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the answer, its body not read yet.
@@ -95,20 +98,38 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             },
         )
 
+    @asynccontextmanager
+    async def open_channel(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[Channel]:
+        """Open a WebSocket connection, and close it at the end of the block."""
+        from benchmark_runner.client.websocket import Handshake, open_websocket
+
+        session = self._websockets = self._websockets or self._new_session(Handshake)
+        if url.startswith("http:"):
+            headers = {**headers, **self._proxy_headers}
+        async with AsyncExitStack() as stack:
+            with _httpx_errors:
+                opened = open_websocket(session, url, headers, self._proxy, self._proxy_headers)
+                channel = await stack.enter_async_context(opened)
+            yield channel
+
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._websockets):
+            if session is not None:
+                await session.close()
 
-    def _new_session(self) -> aiohttp.ClientSession:
+    def _new_session(
+        self, response_class: type[aiohttp.ClientResponse] | None = None
+    ) -> aiohttp.ClientSession:
         # Not before the first request: it belongs to the loop that runs then.
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._verify
             ),
+            timeout=aiohttp.ClientTimeout(),  # none but that of a request
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            response_class=_Answer,
+            response_class=response_class or _Answer,
             skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,

@@ -32,6 +32,8 @@ class TypedCalls:
         retry: How often and how long to retry.
         on_retry: Called before each wait for another attempt.
         allow_insecure_http: Whether what is secret may go to another machine over plain http.
+        silence: Seconds without a message over the WebSocket, after which the service is asked
+            if it is well.
     """
 
     service: Service
@@ -40,6 +42,7 @@ class TypedCalls:
     retry: RetryPolicy
     on_retry: Callable[[RetryNotice], None] | None = None
     allow_insecure_http: bool = False
+    silence: float = 3600.0
 
     @property
     def quick_retry(self) -> RetryPolicy:

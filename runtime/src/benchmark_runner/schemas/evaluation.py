@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializeAsAny
 
 from benchmark_runner.schemas.failure import Failure
 
-__all__ = ["EvalResult", "EvalResultData", "EvalStatus"]
+__all__ = ["EvalResult", "EvalResultData", "EvalState", "EvalStatus"]
 
 
 class EvalStatus(StrEnum):
@@ -84,3 +85,24 @@ class EvalResult(BaseModel):
         if isinstance(self.result, EvalResultData):
             return self.result.model_dump(mode="json")
         return self.result
+
+
+class EvalState(BaseModel):
+    """The state of an evaluation that is under way: the content of ``eval_state.json``."""
+
+    generation_hash: str
+    """SHA-256 of the ``generation.json`` that is evaluated; the state counts for no other."""
+    service_url: str | None
+    dataset_version: str | None = None
+    """The id of the dataset's version, where the run is pinned to one."""
+    received_at: datetime
+    state: dict[str, JsonValue]
+    """The content that the service has sent."""
+
+    def continues(self, other: EvalState) -> bool:
+        """Return True if both are of one generation, service and version of the dataset."""
+        return (self.generation_hash, self.service_url, self.dataset_version) == (
+            other.generation_hash,
+            other.service_url,
+            other.dataset_version,
+        )

@@ -1,0 +1,64 @@
+"""The state of an evaluation that is under way, from which a service can continue."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark_runner._json import parse_model
+from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.attempts import EVAL_STATE
+from benchmark_runner.artifacts.ids import checked_id
+from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.task_obstacles import clear_way
+from benchmark_runner.errors import ArtifactError
+from benchmark_runner.schemas import EvalState
+
+__all__ = ["EvalStateFile"]
+
+
+class EvalStateFile:
+    """The part of a run's folder that is each task's ``eval_state.json``."""
+
+    run_dir: Path
+    redactor: Redactor
+    set_aside: list[Path]
+    _storage: Storage
+
+    def eval_state_path(self, task_id: str) -> Path:
+        """Return the path of the state of a task's evaluation."""
+        return self.run_dir / checked_id(task_id, "task id") / EVAL_STATE
+
+    def load_eval_state(self, task_id: str) -> EvalState | None:
+        """Read the state of a task's evaluation; ``None`` if there is none that can be read."""
+        path = self.eval_state_path(task_id)
+        with suppress(ArtifactError):  # something else in its place: the next write clears it
+            content = self._storage.read(path)
+            if content is None:
+                return None
+            with suppress(ValidationError):
+                return parse_model(EvalState, content)
+            self.set_aside.append(self._storage.put_aside(path))
+        return None
+
+    def save_eval_state(self, task_id: str, state: EvalState) -> bool:
+        """Write the state of a task's evaluation instead of the one before.
+
+        One that holds a secret is not written, and False is returned: the service could not use
+        it with that masked.
+        """
+        data = state.model_dump_json().encode() + b"\n"
+        is_clean = self.redactor.clean(data) == data
+        if not is_clean and self.redactor.clean_value(state.state) != state.state:
+            return False
+        path = self.eval_state_path(task_id)
+        try:
+            self._storage.write(path, data)
+        except ArtifactError:
+            self.set_aside += clear_way(self._storage, path.parent)
+            self._storage.write(path, data)
+        return True
+
+    def remove_eval_state(self, task_id: str) -> None:
+        """Remove the state of a task's evaluation, if there is one."""
+        self._storage.remove(self.eval_state_path(task_id))

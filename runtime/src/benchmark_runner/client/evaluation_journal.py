@@ -1,0 +1,49 @@
+"""The journal of an evaluation that takes long: the service's newest state, and its progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+__all__ = ["EvaluationJournal", "MemoryJournal", "State"]
+
+State = dict[str, "JsonValue"]
+
+
+class EvaluationJournal(Protocol):
+    """The keeper of one evaluation's state and progress."""
+
+    async def load(self) -> State | None:
+        """Return the newest state; ``None`` without one."""
+
+    async def save(self, state: State) -> None:
+        """Keep a state instead of the one before; it is safe when this returns."""
+
+    async def forget(self) -> None:
+        """Drop the state."""
+
+    def tell(self, text: str) -> None:
+        """Pass on a text on the progress."""
+
+
+class MemoryJournal:
+    """A journal for as long as the process lives."""
+
+    _state: State | None = None
+
+    async def load(self) -> State | None:
+        """Return the newest state."""
+        return self._state
+
+    async def save(self, state: State) -> None:
+        """Keep a state."""
+        self._state = state
+
+    async def forget(self) -> None:
+        """Drop the state."""
+        self._state = None
+
+    def tell(self, text: str) -> None:
+        """Pass nothing on."""

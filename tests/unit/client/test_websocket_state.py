@@ -1,0 +1,193 @@
+"""Evaluations over the WebSocket that take long: silence, states, and the check before a run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner import errors
+from benchmark_runner.client import websocket
+from benchmark_runner.client.websocket_evaluation import find_websocket
+from benchmark_runner.schemas import DatasetVersion, EvalStatus
+from tests.unit.client.websocket_service import (
+    QUICK,
+    RESULT,
+    Notes,
+    breaks_off,
+    closes,
+    error,
+    is_silent,
+    message,
+    serving,
+    state,
+)
+
+if TYPE_CHECKING:
+    from tests.unit.client.websocket_service import Service, Step
+
+pytestmark = pytest.mark.anyio
+
+GRADE = {"pass_percentage": 1.0}
+
+
+async def fails(service: Service, **settings: Any) -> errors.ServiceError:
+    with pytest.raises(errors.ServiceError) as failed:
+        await service.graded(**settings)
+    return failed.value
+
+
+class TestSilence:
+    async def test_well_service_is_waited_for(self) -> None:
+        """A silent service that is well is waited for, also if it holds every place."""
+        released = asyncio.Event()
+
+        async def waits(_: object) -> None:
+            await released.wait()
+
+        async with serving([waits, RESULT]) as service:
+            grading = asyncio.create_task(service.graded(silence=0.05, max_connections=1))
+            async with asyncio.timeout(10):
+                await service.until(lambda: service.asked_for_health >= 3)
+            released.set()
+            assert (await grading).result_json() == GRADE
+        assert service.opened == 1
+
+    async def test_unwell_service_is_given_up(self) -> None:
+        """A silent service that is not well is an error after the retries."""
+        async with serving([is_silent], health="down") as service:
+            failed = await fails(service, silence=0.05)
+        assert type(failed) is errors.ServiceUnavailableError
+        assert "no message within 0.05 s" in failed.message
+        assert "not well" in failed.message
+        assert service.opened == QUICK.attempts
+
+    async def test_connection_is_kept_alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Pings are sent while nothing is said, and no pong is insisted on."""
+        monkeypatch.setattr(websocket, "_PING_EVERY", 0.02)
+        async with serving([]) as service:
+            grading = asyncio.create_task(service.graded())
+            await service.until(lambda: service.pings >= 3)
+            assert not grading.done()
+            grading.cancel()
+            await asyncio.wait({grading})
+        assert service.opened == 1
+
+
+class TestStates:
+    async def test_newest_state_is_sent_instead_of_the_response(self) -> None:
+        """Another connection begins with the newest state, and not with the response."""
+        notes = Notes()
+        first = [state(step=1), state(step=2), breaks_off]
+        async with serving(first, [state(step=3), breaks_off], [RESULT]) as service:
+            await service.graded(notes)
+        assert notes.saved == [{"step": 1}, {"step": 2}, {"step": 3}]
+        assert service.firsts[1:] == [
+            {"task_id": "t1", "eval_resume_state": {"step": 2}, "dataset": "d"},
+            {"task_id": "t1", "eval_resume_state": {"step": 3}, "dataset": "d"},
+        ]
+
+    async def test_state_is_kept_before_the_next_message(self) -> None:
+        """The next message is not read before the state is safe."""
+        notes, order = Notes(), list[str]()
+
+        async def save(kept: dict[str, Any]) -> None:
+            await asyncio.sleep(0.05)
+            order.append(f"saved {kept['step']}")
+
+        notes.save = save  # type: ignore[method-assign]
+        notes.tell = order.append  # type: ignore[method-assign]
+        script = [state(step=1), message("one"), state(step=2), message("two"), RESULT]
+        async with serving(script) as service:
+            await service.graded(notes)
+        assert order == ["saved 1", "one", "saved 2", "two"]
+
+    async def test_attempts_with_a_new_state_do_not_count(self) -> None:
+        """Only attempts without a new state in between count towards the limit."""
+        steps = [[state(step=number), breaks_off] for number in range(10)]
+        async with serving(*steps, [RESULT]) as service:
+            assert (await service.graded()).result_json() == GRADE
+        assert service.opened == 11
+
+    async def test_same_state_again_is_no_progress(self) -> None:
+        """A service that sends the same state and breaks off is given up after the attempts."""
+        async with serving([state(step=1), breaks_off]) as service:
+            failed = await fails(service)
+        assert type(failed) is errors.ServiceUnavailableError
+        assert service.opened == 1 + QUICK.attempts
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            [error("unknown eval_resume_state"), closes()],
+            [error("Field required", status_code=422), closes()],
+            [closes(1007, "ValidationError")],
+            [error("the state of job 7 has expired"), closes(1011)],
+        ],
+    )
+    async def test_refused_state_restarts_once(self, refusal: list[Step]) -> None:
+        """A service that refuses its own state gets the response once more."""
+        notes = Notes()
+        async with serving([state(step=1), breaks_off], refusal, [RESULT]) as service:
+            assert (await service.graded(notes)).result_json() == GRADE
+        assert [*service.firsts[2]] == ["task_id", "response", "dataset"]
+        assert notes.forgotten == 1
+        assert "refused" in notes.told[0]
+
+    async def test_restart_happens_only_once(self) -> None:
+        """A service that refuses each of its states is not paid again and again."""
+        refusal = [error("stale resume state"), closes()]
+        script = [[state(step=1), breaks_off], refusal, [state(step=2), breaks_off], refusal]
+        async with serving(*script) as service:
+            graded = await service.graded(Notes())
+        assert graded.status is EvalStatus.ERROR
+        assert service.opened == 4
+
+
+class TestPreflight:
+    @pytest.mark.parametrize(
+        ("script", "raised"),
+        [
+            ([closes(1008, "Unauthorized")], errors.AuthenticationError),
+            ([closes(1008, "Trial tenants may only access /v1/*")], errors.PermissionDeniedError),
+            ([is_silent], None),
+        ],
+    )
+    async def test_refusal_is_found_without_a_message(
+        self, script: list[Step], raised: type[Exception] | None
+    ) -> None:
+        """A refusal is found by opening a connection, before a message costs quota."""
+        async with serving(script, greets=True) as service, service.client() as client:
+            if raised is None:
+                await find_websocket(client, "d")
+            else:
+                with pytest.raises(raised):
+                    await find_websocket(client, "d")
+        assert service.firsts == []
+        assert service.opened == 1
+
+
+class TestVersions:
+    @pytest.mark.parametrize(
+        ("said", "is_right"),
+        [
+            ([{"type": "dataset_version", "data": {"id": "v-1", "label": "1.0"}}], True),
+            ([{"type": "dataset_version", "data": {"id": "v-2", "label": "2.0"}}], False),
+            ([{"type": "dataset_version", "data": None}], False),
+            ([], False),
+        ],
+    )
+    async def test_pinned_client_refuses_another_version(
+        self, said: list[Step], is_right: bool
+    ) -> None:
+        """A pinned client asks for its version, and refuses the grade of another or of none."""
+        async with serving([*said, RESULT]) as service:
+            pinned = DatasetVersion(id="v-1", label="1.0")
+            if is_right:
+                assert (await service.graded(pinned=pinned)).result_json() == GRADE
+            else:
+                failed = await fails(service, pinned=pinned)
+                assert type(failed) is errors.BadResponseError
+                assert "1.0" in failed.message
+        assert service.headers[0]["x-benchmark-dataset-version"] == "v-1"
