@@ -24,7 +24,7 @@ _HANDSHAKE_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChannelOpener:
-    """What opens WebSocket connections to one service.
+    """The opener of WebSocket connections to one service.
 
     Attributes:
         service: The service.
