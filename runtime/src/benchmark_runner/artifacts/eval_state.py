@@ -18,16 +18,20 @@ __all__ = ["EvalStateFile"]
 
 
 class EvalStateFile:
-    """The part of a run's folder that is each task's ``eval_state.json``."""
+    """The folders of a run's tasks, and ``eval_state.json`` in each."""
 
     run_dir: Path
     redactor: Redactor
     set_aside: list[Path]
     _storage: Storage
 
+    def task_dir(self, task_id: str) -> Path:
+        """Return the folder of one task."""
+        return self.run_dir / checked_id(task_id, "task id")
+
     def eval_state_path(self, task_id: str) -> Path:
         """Return the path of the state of a task's evaluation."""
-        return self.run_dir / checked_id(task_id, "task id") / EVAL_STATE
+        return self.task_dir(task_id) / EVAL_STATE
 
     def load_eval_state(self, task_id: str) -> EvalState | None:
         """Read the state of a task's evaluation; ``None`` if there is none that can be read."""

@@ -108,10 +108,6 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         """The log of events."""
         return self.run_dir / "events.jsonl"
 
-    def task_dir(self, task_id: str) -> Path:
-        """Return the folder of one task."""
-        return self.run_dir / checked_id(task_id, "task id")
-
     def generation_path(self, task_id: str) -> Path:
         """Return the path of a task's generation."""
         return self.task_dir(task_id) / "generation.json"
