@@ -15,6 +15,8 @@ from starlette.routing import Route
 from tests.fakes import usual_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
@@ -81,6 +83,10 @@ class ArtifactService:
         self.signatures.append(signature)
         return f"{self.storage_url}/bucket/{key}?X-Expires=3600&X-Signature={signature}"
 
+    def reset(self) -> None:
+        """Become as new."""
+        vars(self).update(vars(ArtifactService(url=self.url, storage_url=self.storage_url)))
+
     async def _answer(self, request: Request) -> Response:
         path, body = request.url.path, json.loads(await request.body() or b"null")
         self.asked.append((path, body))
@@ -118,6 +124,13 @@ class ArtifactService:
         if not self.lost:
             self.objects[key] = digest.hexdigest()
         return Response()
+
+
+def start(serve_app: Callable[[ASGIApp], str]) -> ArtifactService:
+    """Return a service that is served, and its storage beside it."""
+    service = ArtifactService()
+    service.url, service.storage_url = serve_app(service.service()), serve_app(service.storage())
+    return service
 
 
 def xml(status: int, code: str, message: str, more: str = "") -> Response:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import Scheduling
 
+    from tests.artifact_service import ArtifactService
+
 ROOT = Path(__file__).parents[1]
 
 GIT_CONFIG = """\
@@ -170,6 +172,20 @@ def serve_app() -> Iterator[Callable[[ASGIApp], str]]:
         server.should_exit = True
     for _, thread in running:
         thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def served_artifacts(serve_app: Callable[[ASGIApp], str]) -> ArtifactService:
+    from tests import artifact_service
+
+    return artifact_service.start(serve_app)
+
+
+@pytest.fixture
+def artifact_service(served_artifacts: ArtifactService) -> ArtifactService:
+    """A service that takes artifacts, and its storage, on loopback ports."""
+    served_artifacts.reset()
+    return served_artifacts
 
 
 @pytest.hookimpl(tryfirst=True)

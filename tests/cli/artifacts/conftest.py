@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.artifact_service import ArtifactService
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
+    from tests.artifact_service import ArtifactService
     from tests.cli.conftest import RunnerProject
 
 AGENT = """\
@@ -39,24 +34,9 @@ class SampleRunner(BenchmarkRunner):
 """
 
 
-@pytest.fixture(scope="session")
-def artifact_service(serve_app: Callable[[ASGIApp], str]) -> ArtifactService:
-    service = ArtifactService()
-    service.url, service.storage_url = serve_app(service.service()), serve_app(service.storage())
-    return service
-
-
 @pytest.fixture
-def service(artifact_service: ArtifactService) -> ArtifactService:
-    """The service, as if it was new."""
-    fresh = ArtifactService(url=artifact_service.url, storage_url=artifact_service.storage_url)
-    vars(artifact_service).update(vars(fresh))
-    return artifact_service
-
-
-@pytest.fixture
-def patches(project: RunnerProject, service: ArtifactService) -> RunnerProject:
+def patches(project: RunnerProject, artifact_service: ArtifactService) -> RunnerProject:
     """A project whose agent answers each task with a patch, which the service grades."""
     project.write_agent(AGENT)
-    project.write_cli(default_service_url=service.url, grader=None)
+    project.write_cli(default_service_url=artifact_service.url, grader=None)
     return project

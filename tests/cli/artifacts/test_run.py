@@ -13,7 +13,9 @@ KEY = "s3cret-key-17"
 
 
 class TestRun:
-    def test_it_ends_with_a_score(self, patches: RunnerProject, service: ArtifactService) -> None:
+    def test_it_ends_with_a_score(
+        self, patches: RunnerProject, artifact_service: ArtifactService
+    ) -> None:
         """Each file is kept, uploaded, evaluated by its key, and scored."""
         ended = patches.run("run", "--run-id", "r1", VALS_AUTH_KEY=KEY)
         assert ended.code == 0, ended.out + ended.err
@@ -26,13 +28,13 @@ class TestRun:
             "sha256": hashlib.sha256(kept.read_bytes()).hexdigest(),
         }
         assert "filename" not in generation
-        graded = {task_id: sha256 for task_id, _, sha256 in service.graded}
+        graded = {task_id: sha256 for task_id, _, sha256 in artifact_service.graded}
         assert graded["t1"] == generation["artifact"]["sha256"]
         assert sorted(graded) == ["t1", "t2", "t3"]
         assert patches.read("r1", "final_score.json")["final_score"] == 1.0
 
     def test_embedded_service_grades_files(
-        self, patches: RunnerProject, service: ArtifactService
+        self, patches: RunnerProject, artifact_service: ArtifactService
     ) -> None:
         """The embedded service gets the files over the same requests, as a path."""
         patches.write_grader(
@@ -44,4 +46,4 @@ class TestRun:
         assert ended.code == 0, ended.out + ended.err
         assert patches.read("r1", "t1", "eval.json")["result"] == {"pass_percentage": 1.0}
         assert patches.read("r1", "t2", "eval.json")["result"] == {"pass_percentage": 0.0}
-        assert service.asked == []
+        assert artifact_service.asked == []

@@ -18,6 +18,7 @@ from benchmark_runner.errors import (
     RunnerDefinitionError,
     ServiceError,
     ServiceUnavailableError,
+    UnusableArtifactError,
     describe,
 )
 from benchmark_runner.schemas import (
@@ -60,6 +61,8 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             retryable = (error.detail or "").partition(":")[0] not in _PROGRAMMING_ERROR_NAMES
         case ServiceError():
             kind, retryable = FailureKind.BAD_RESPONSE, not is_final(error)
+        case UnusableArtifactError():  # another attempt of the agent makes another file
+            retryable = phase is Phase.GENERATE
         case BenchmarkRunnerError():
             retryable = False
         case asyncio.CancelledError():
