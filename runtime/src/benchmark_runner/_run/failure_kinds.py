@@ -61,10 +61,9 @@ def classify(error: BaseException, phase: Phase) -> Failure:
             retryable = (error.detail or "").partition(":")[0] not in _PROGRAMMING_ERROR_NAMES
         case ServiceError():
             kind, retryable = FailureKind.BAD_RESPONSE, not is_final(error)
-        case UnusableArtifactError():  # another attempt of the agent makes another file
-            retryable = phase is Phase.GENERATE
-        case BenchmarkRunnerError():
-            retryable = False
+        case BenchmarkRunnerError():  # another attempt of the agent makes another file
+            is_of_agent = isinstance(error, UnusableArtifactError)
+            retryable = is_of_agent and phase is Phase.GENERATE
         case asyncio.CancelledError():
             kind = FailureKind.CANCELLED
         # HTTP libraries have classes of their own for it.

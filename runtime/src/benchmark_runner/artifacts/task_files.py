@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
+from benchmark_runner.errors import UnusableArtifactError
+from benchmark_runner.schemas import Artifact, EvalResult, EvalStatus, GenerationResult
 
 __all__ = ["TaskFiles"]
 
@@ -28,6 +31,22 @@ class TaskFiles:
     def generation(self) -> GenerationResult | None:
         """The generation; ``None`` if there is none that can be read."""
         return self._artifacts.parse_generation(self.task_id, self._generation)
+
+    @property
+    def artifact(self) -> Artifact | None:
+        """The record of the file that is the answer; ``None`` if the answer is no file."""
+        found = self.generation.artifact if self.generation is not None else None
+        return found if isinstance(found, Artifact) else None
+
+    @property
+    def artifact_path(self) -> Path | None:
+        """The place of that file, where there is one."""
+        if self.artifact is None:
+            return None
+        with suppress(UnusableArtifactError):  # somebody has changed the name in generation.json
+            path = self._artifacts.submission(self.task_id).path(self.artifact.filename)
+            return path if path.is_file() and not path.is_symlink() else None
+        return None
 
     @property
     def is_unreadable(self) -> bool:

@@ -162,11 +162,13 @@ async def _check_uploads(
         await ask_upload_url(client, request, retry=client.calls.quick_retry)
     except (AuthenticationError, PermissionDeniedError):
         raise
-    except NotFoundError as error:
-        if is_about_path(error, "default" if dataset_name is None else dataset_name):
-            raise
     except ServiceError as error:
-        if error.status_code is None:
+        if is_about_task(error, task_id):
+            error.hint = _unknown_task(client, dataset_name)
+            is_clear = True
+        elif isinstance(error, NotFoundError):
+            is_clear = is_about_path(error, "default" if dataset_name is None else dataset_name)
+        elif error.status_code is None:
             is_clear = isinstance(error, RejectedRequestError)  # an id can't be part of a key
         else:
             is_clear = is_settled(error.status_code, error.detail)

@@ -10,10 +10,10 @@ from benchmark_runner._stats.intervals import Interval, IntervalMethod
 from benchmark_runner._text import dollars, duration, plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.task_row import TaskRow
-from benchmark_runner.schemas import FailureKind, Phase, ScoreResult, TokenUsage
+from benchmark_runner.schemas import Artifact, FailureKind, Phase, ScoreResult, TokenUsage
 
 __all__ = [
-    "METHODS", "amount", "bounds_text", "cost_text", "dataset_label", "duration",
+    "METHODS", "amount", "artifact_text", "bounds_text", "cost_text", "dataset_label", "duration",
     "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
     "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes", "token_text",
     "tokens_of", "without_score_text",
@@ -139,6 +139,13 @@ def failure_heading(group: FailureGroup) -> str:
     """Return ``Evaluation failed for 2 tasks``."""
     step = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Evaluation"}[group.phase]
     return f"{step} failed for {plural(len(group.task_ids), 'task')}"
+
+
+def artifact_text(artifact: Artifact | None) -> str:
+    """Return the name, the size and the hash of a file that is an answer; empty of none."""
+    if artifact is None:
+        return ""
+    return f"{artifact.filename}, {plural(artifact.size, 'byte')}, SHA-256 {artifact.sha256}"
 
 
 def failure_text(kind: FailureKind | None, retryable: bool | None) -> str:

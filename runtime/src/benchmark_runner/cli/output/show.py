@@ -15,6 +15,7 @@ from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import (
+    artifact_text,
     cost_text,
     failure_text,
     pretty_json,
@@ -67,6 +68,8 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
         "Answer": generation.data if generation else None,
         "Result": pretty_json(details.task.result_text),
     }
+    if details.task.artifact and not texts["Answer"]:
+        del texts["Answer"]  # it is the file
     for name, text in texts.items():
         yield ""
         if text:
@@ -90,6 +93,7 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         **row_as_json(details.row),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
+        "artifact": _artifact_as_json(details.task),
         "grade": json.loads(details.task.result_text) if details.task.result_text else None,
         "grading_errors": result.errors if result else [],
         "metadata": generation.metadata if generation else {},
@@ -109,6 +113,13 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         ],
         "files": [str(path) for path in details.files],
     }
+
+
+def _artifact_as_json(task: TaskFiles) -> dict[str, object] | None:
+    if task.artifact is None:
+        return None
+    path = task.artifact_path
+    return {**task.artifact.model_dump(), "path": None if path is None else str(path)}
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -138,6 +149,10 @@ def _facts(details: TaskDetails) -> dict[str, str]:
         "evals": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
         "failure": failure_text(row.kind, row.retryable),
     }
+    if (artifact := details.task.artifact) is not None:
+        path = details.task.artifact_path
+        place = in_one_line(short_path(path)) if path else "the file is missing"
+        facts["artifact"] = f"{in_one_line(artifact_text(artifact))}, {place}"
     for number, earlier in _earlier(details):
         facts[f"attempt {number}"] = _outcome(earlier)
     return facts

@@ -99,6 +99,9 @@ def _entry(
     }
     folder = view.artifacts.task_dir(row.task_id)
     folders = {"Logs": view.artifacts.agent_logs_dir(row.task_id), "Files": folder}
+    links = [link_to(name, path, file) for name, path in folders.items() if path.is_dir()]
+    if (artifact := task.artifact_path) is not None:
+        links.insert(0, link_to("Artifact", artifact, file, end=""))
     return Entry(
         task_id=row.task_id,
         preview=question or "",
@@ -112,18 +115,19 @@ def _entry(
             row.input_tokens,
             row.output_tokens,
         ],
-        facts=_facts(row) | ({grouping.by: group[0]} if grouping else {}),
+        facts=_facts(row, task) | ({grouping.by: group[0]} if grouping else {}),
         texts={name: text for name, text in long.items() if text is not None},
-        links=[link_to(name, path, file) for name, path in folders.items() if path.is_dir()],
+        links=links,
         whole=f"{row.task_id}/",
     )
 
 
-def _facts(row: TaskRow) -> dict[str, str]:
+def _facts(row: TaskRow, task: TaskFiles) -> dict[str, str]:
     seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
     took = (f"{phrases.duration(n)} {what}" for what, n in seconds.items() if n is not None)
     return {
         "Counts": "" if row.score is None else phrases.number(row.score),
+        "Artifact": phrases.artifact_text(task.artifact),
         "Took": ", ".join(took),
         "Tokens": phrases.token_text(phrases.tokens_of(row)),
         "Cost": phrases.cost_text(row),

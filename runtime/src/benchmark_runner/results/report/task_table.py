@@ -44,13 +44,15 @@ class Link(NamedTuple):
     text: str
 
 
-def link_to(name: str, folder: Path, page: Path) -> Link:
-    """Return a link from the file ``page`` to a folder, which holds if both are moved together.
+def link_to(name: str, place: Path, page: Path, *, end: str = "/") -> Link:
+    """Return a link from the file ``page`` to a place, which holds if both are moved together.
+
+    The ``end`` is that of a folder; a file has none.
 
     It begins with a dot and has no colon, so that no name makes it an address of another kind.
     """
-    there = Path(os.path.relpath(folder, page.parent)).as_posix()
-    return Link(name, f"./{quote(os.fsencode(there))}/", there)
+    there = Path(os.path.relpath(place, page.parent)).as_posix()
+    return Link(name, f"./{quote(os.fsencode(there))}{end}", there)
 
 
 @dataclass(frozen=True, slots=True)
