@@ -38,6 +38,8 @@ PLANTED = {
     "--service-url": "service/flag-hidden-12",
     "SERVICE_URL": "service-variable-hidden-13",
     "HTTPS_PROXY": "proxy-hidden-14",
+    "SERVICE_HEADERS": "header-variable-hidden-15",
+    "--header": "header-flag-hidden-16",
 }
 #: Those that stand in the project's .env, not in the environment.
 IN_ENV_FILE = ("ANTHROPIC_API_KEY",)
@@ -191,6 +193,7 @@ class Planted:
         }
         for name, place in (("CUSTOM_ENDPOINT", "models.invalid"), ("HTTPS_PROXY", "127.0.0.1:9")):
             self.environment[name] = f"http://{USER}:{PLANTED[name]}@{place}"
+        self.environment["SERVICE_HEADERS"] = f"\nx-gateway = {PLANTED['SERVICE_HEADERS']}\n"
         self.environment["SERVICE_URL"] = service.with_password(PLANTED["SERVICE_URL"])
         endpoint = f"https://{USER}:{PLANTED['--custom-endpoint']}@models.invalid/v1"
         self.model_flags = [
@@ -198,7 +201,10 @@ class Planted:
             *("--custom-endpoint", endpoint),
             *("--option", f"token={PLANTED['--option']}"),
         ]
-        self.service_flag = ["--service-url", service.with_password(PLANTED["--service-url"])]
+        self.service_flag = [
+            *("--service-url", service.with_password(PLANTED["--service-url"])),
+            *("--header", f"X-Tenant=Bearer {PLANTED['--header']}"),
+        ]
 
     def ask(self, *questions: str) -> None:
         """Make these the tasks."""

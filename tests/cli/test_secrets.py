@@ -83,7 +83,10 @@ class TestFiles:
         pair = b64encode(f"{USER}:{PLANTED['--service-url']}".encode()).decode()
         assert f"x-descope-api-key: {PLANTED['VALS_AUTH_KEY']}" in sent
         assert f"authorization: Basic {pair}" in sent
-        others = [name for name in PLANTED if name not in {"VALS_AUTH_KEY", "--service-url"}]
+        assert f"x-gateway: {PLANTED['SERVICE_HEADERS']}" in sent
+        assert f"x-tenant: Bearer {PLANTED['--header']}" in sent
+        meant = {"VALS_AUTH_KEY", "--service-url", "SERVICE_HEADERS", "--header"}
+        others = [name for name in PLANTED if name not in meant]
         assert not [name for name in others if any(form in sent for form in forms(PLANTED[name]))]
         assert "answered <***> <" in sent
 

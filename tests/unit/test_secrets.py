@@ -268,6 +268,22 @@ class TestKeys:
         arguments = [part.replace("%s", "https://me:word@example.com") for part in flag]
         assert {*secrets_of_arguments(arguments)} == {"me", "word", "me:word"}
 
+    @pytest.mark.parametrize("flag", [["--header=x-a=a-word"], ["--header", "x-a=a-word"]])
+    def test_values_of_headers_are_secret(self, flag: list[str]) -> None:
+        """The value of each header is secret, whatever its name is."""
+        assert "a-word" in secrets_of_arguments(flag)
+        environment = {"SERVICE_HEADERS": "x-a=a-word\nx-b = other=word\nno-name"}
+        assert [*secrets_of_environment(environment)] == ["a-word", "other=word", "no-name"]
+
+    @pytest.mark.parametrize("between", [";", " ; ", ",", ", ", " ", "\n", "|"])
+    @pytest.mark.parametrize("variable", ["VALS_AUTH_KEY", "CUSTOM_API_KEY", "OTHER_API_KEYS"])
+    def test_each_key_of_a_list_is_secret(self, variable: str, between: str) -> None:
+        """Each of several keys in one variable is masked by itself."""
+        keys = [f"sk-{name}-0123456789ab" for name in ("one", "two", "three")]
+        redactor = Redactor(secrets_of_environment({variable: between.join(keys)}))
+        for key in keys:
+            assert redactor.clean_text(f"it said {key}!") == "it said ***!"
+
     @pytest.mark.parametrize(
         "arguments",
         [[], ["run"], ["run", "--key"], ["score", "a=b"], ["run", "my-key", "other-task"]],

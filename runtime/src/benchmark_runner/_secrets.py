@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -12,6 +12,10 @@ BEARER_VARIABLE = "BENCHMARK_API_KEY"
 SERVICE_KEY_VARIABLES = ("VALS_AUTH_KEY", "VALS_API_KEY", BEARER_VARIABLE)
 #: Keys of what the framework connects to: secret whatever they look like.
 KEY_VARIABLES = (*SERVICE_KEY_VARIABLES, "CUSTOM_API_KEY")
+
+#: Holds headers of a deployment's own, a ``NAME=VALUE`` a line: all values are secret.
+HEADERS_VARIABLE = "SERVICE_HEADERS"
+_HEADER_FLAG = "--header"
 
 #: URLs that the framework connects to: all of their user info is secret.
 _URL_VARIABLES = frozenset({"SERVICE_URL", "CUSTOM_ENDPOINT"})
@@ -76,6 +80,8 @@ def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if name in KEY_VARIABLES:
             yield value
+        elif name == HEADERS_VARIABLE:
+            yield from values_of_headers(value.splitlines())
         elif names_a_secret(name):
             yield from filter(looks_like_a_key, keys_in(value))
         else:  # such as the headers of a request, or the settings of a connection
@@ -93,9 +99,18 @@ def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
     """Yield the values of flags and options with a secret's name, and the secrets in URLs."""
     for argument, following in pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
+        if name == _HEADER_FLAG:
+            yield from values_of_headers([value if equals else following])
         if names_a_secret(name) and (equals or name.startswith("-")):
             yield value if equals else following
         yield from user_info(value if name.startswith("--") else argument)
+
+
+def values_of_headers(headers: Iterable[str]) -> Iterator[str]:
+    """Yield the values of headers that are given as ``NAME=VALUE``; all of what is not."""
+    for header in headers:
+        name, equals, value = header.partition("=")
+        yield value.strip() if equals else name.strip()
 
 
 def keys_in(value: str) -> list[str]:

@@ -34,5 +34,5 @@ def url(server: tuple[Script, str]) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY"):
+    for name in ("VALS_AUTH_KEY", "VALS_API_KEY", "BENCHMARK_API_KEY", "SERVICE_HEADERS"):
         monkeypatch.delenv(name, raising=False)

@@ -40,6 +40,7 @@ async def connect_to_service(
         retry=service.retry,
         allow_insecure_http=service.allow_insecure_http,
         max_connections=service.eval_parallelism + 1,
+        header_flags=service.headers,
     )
     client.calls.silence = service.attempt_timeout
     return client

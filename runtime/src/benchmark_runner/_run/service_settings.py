@@ -74,6 +74,18 @@ class ServiceSettings:
         default=300,
         minimum=0,
     )
+    headers: list[str] = flag(
+        "--header",
+        "NAME=VALUE",
+        "Send this header of the deployment's own to the service, and nowhere else; safer in the "
+        "environment, one a line. May be repeated.",
+        Part.INVOCATION,
+        default=list,
+        commands=ALL_COMMANDS,
+        env="SERVICE_HEADERS",
+        panel=_SERVICE,
+        secret=True,
+    )
     allow_insecure_http: bool = switch(
         "--allow-insecure-http",
         "Send the key to another machine over plain http, too.",

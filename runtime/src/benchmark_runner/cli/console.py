@@ -14,7 +14,7 @@ from benchmark_runner._start_state import errors, flush, keep_start_state, outpu
 from benchmark_runner.cli.shortage import Shortage, require_descriptors, shortage_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from typing import TextIO
 
     from benchmark_runner._redaction import Redactor
@@ -30,13 +30,15 @@ _WORKING = frozenset({"run", "evaluate", "score"})
 _redactors: list[Redactor] = []
 
 
-def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redactor:
+def mask_secrets(
+    service_url: str, llm_config: LLMConfig | None = None, headers: Sequence[str] = ()
+) -> Redactor:
     """Mask in all output the keys of the environment, the flags and the URLs.
 
     What the returned redactor is told to hide later is masked, too.
     """
     from benchmark_runner._redaction import Redactor
-    from benchmark_runner._secrets import secrets_of_environment, user_info
+    from benchmark_runner._secrets import secrets_of_environment, user_info, values_of_headers
 
     endpoint = llm_config.custom_endpoint if llm_config else None
     key = llm_config.custom_api_key if llm_config else None
@@ -45,6 +47,7 @@ def mask_secrets(service_url: str, llm_config: LLMConfig | None = None) -> Redac
             *secrets_of_environment(os.environ),
             key.get_secret_value() if key else None,
             *user_info(service_url),
+            *values_of_headers(headers),
             *user_info(endpoint or ""),
         ],
         reserved=_field_words,

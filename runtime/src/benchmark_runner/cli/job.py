@@ -116,7 +116,7 @@ def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettin
     artifacts = RunArtifacts(
         benchmark.results_dir(request.results_dir),
         _new_run_id() if request.run_id is None else request.run_id,
-        mask_secrets(service.url, request.llm_config),
+        mask_secrets(service.url, request.llm_config, service.headers),
         durable=not request.no_durable,
         read_only=request.dry_run,
     )
@@ -216,5 +216,7 @@ class _Reporter:
         if signal:
             note(f"Stopped by {signal}. What was finished is kept.")
         say(*end_lines(outcome, job.request, resume_command, children))
+        if job.service.headers:
+            note("To resume, give --header again, or set SERVICE_HEADERS: its values are secret.")
         if outcome.stopped_by is not None:
             print_error(job.request.command, outcome.stopped_by, as_json=False)

@@ -46,6 +46,7 @@ RunArgument = Annotated[
 ]
 ResultsDir = Annotated[Path | None, _shared("results_dir")]
 ServiceUrl = Annotated[str | None, _shared("url")]
+Headers = Annotated[list[str] | None, _shared("headers")]
 AllowInsecureHttp = Annotated[bool, _shared("allow_insecure_http")]
 AsJson = Annotated[bool, _shared("json")]
 

@@ -11,6 +11,7 @@ from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._text import plural, some_ids
+from benchmark_runner.client.own_headers import read_headers
 from benchmark_runner.errors import UsageError
 
 
@@ -53,6 +54,7 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     ``task_ids`` must include those of ``--task-file``.
     """
     _check_source(request)
+    read_headers(service.headers, "--header")
     if request.command == "run":  # the others ask no model
         _check_endpoint(request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"))
     for container in (request, service):

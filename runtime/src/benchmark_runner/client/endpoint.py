@@ -12,6 +12,7 @@ import httpx
 from benchmark_runner._redaction import without_user_info
 from benchmark_runner._secrets import (
     BEARER_VARIABLE,
+    HEADERS_VARIABLE,
     SERVICE_KEY_VARIABLES,
     SHORTEST_SECRET,
     user_info,
@@ -23,6 +24,8 @@ __all__ = [
 ]  # fmt: skip
 
 DESCOPE_HEADER = "x-descope-api-key"
+#: The source of the deployment's own headers, in messages.
+_OWN = f"--header or {HEADERS_VARIABLE}"
 _PORTS = range(1, 65536)
 
 
@@ -43,15 +46,32 @@ class Endpoint:
 
     @classmethod
     def of(
-        cls, base_url: str, headers: Mapping[str, str], auth_name: str | None, *, trusted: bool
+        cls,
+        base_url: str,
+        headers: Mapping[str, str],
+        auth_name: str | None,
+        *,
+        trusted: bool,
+        own_headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Check a service URL and the headers, whose values are secrets.
 
         User info in the URL becomes basic authentication, unless a header says otherwise.
-        The requests to a ``trusted`` service never leave this process.
+        The requests to a ``trusted`` service never leave this process. ``own_headers`` are those
+        of the deployment, which hold no key for the service; an ``authorization`` among them is
+        for a gateway, or takes the place of a key.
         """
         url = _parse(base_url)
         sent = {name.lower(): value for name, value in headers.items()}
+        own = {name.lower(): value for name, value in (own_headers or {}).items()}
+        if both := sorted(sent.keys() & own.keys()):
+            raise UsageError(
+                f"{_OWN} has {both[0]}, which is sent for the key in {auth_name}",
+                hint=f"Leave it out of {_OWN}, or unset {auth_name}.",
+            )
+        if "authorization" in own:
+            sent["authorization"] = own.pop("authorization")
+            auth_name = auth_name or f"the authorization of {_OWN}"
         secrets = {*user_info(base_url)}
         if url.userinfo:
             secrets |= {url.username, url.password, url.userinfo.decode()}
@@ -61,6 +81,9 @@ class Endpoint:
                 auth_name = auth_name or "the service URL"
         if sent and auth_name is None:
             auth_name = f"the {', '.join(sent)} header"
+        for name, value in own.items():
+            _refuse_illegal(value, f"{name} of {_OWN}")
+            secrets |= {value, value.partition(" ")[2]}
         for value in sent.values():
             _refuse_illegal(value, auth_name)
             secrets |= {value, value.partition(" ")[2]}
@@ -68,7 +91,7 @@ class Endpoint:
         return cls(
             url=str(url.copy_with(username=None, password=None)).rstrip("/"),
             host=f"[{url.host}]" if ":" in url.host else url.host,
-            headers=sent,
+            headers=sent | own,
             auth_name=auth_name,
             secrets=frozenset(text for text in secrets if len(text) >= SHORTEST_SECRET),
             is_loopback=loopback,
@@ -85,7 +108,7 @@ class Endpoint:
         """Raise a ``UsageError`` if a key would cross a network unencrypted."""
         if self.headers and not self.is_private:
             raise UsageError(
-                f"the key in {self.auth_name} would go unencrypted to {self.url}",
+                f"the key in {self.auth_name or _OWN} would go unencrypted to {self.url}",
                 hint="Use an https URL, or allow this with --allow-insecure-http.",
             )
 

@@ -18,6 +18,7 @@ from benchmark_runner.client.dataset_version import resolve_dataset
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import unavailable
 from benchmark_runner.client.http_call import HttpCalls
+from benchmark_runner.client.own_headers import own_headers
 from benchmark_runner.client.response import Answer
 from benchmark_runner.client.retry import RetryNotice, RetryPolicy, TransientError
 from benchmark_runner.client.typed_calls import TypedCalls
@@ -40,6 +41,7 @@ class BenchmarkServiceClient:
         base_url: The service's URL; user info in it is sent as basic authentication and shown
             nowhere.
         headers: Sent with every request; their values are secrets.
+        own_headers: Likewise, for the deployment's own use: none of them is the service's key.
         timeout: Seconds for one attempt of an evaluation or scoring call, all phases together,
             and for the task list with its retries.
         retry: How often and how long to retry.
@@ -67,6 +69,7 @@ class BenchmarkServiceClient:
         base_url: str,
         *,
         headers: Mapping[str, str] | None = None,
+        own_headers: Mapping[str, str] | None = None,
         timeout: float = 300.0,
         retry: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -82,7 +85,9 @@ class BenchmarkServiceClient:
         if max_connections < 1:
             message = f"the service needs at least 1 connection, not {max_connections}"
             raise UsageError(message, hint="Give --eval-parallelism 1 or more.")
-        endpoint = Endpoint.of(base_url, headers or {}, auth_name, trusted=local)
+        endpoint = Endpoint.of(
+            base_url, headers or {}, auth_name, trusted=local, own_headers=own_headers
+        )
         if not allow_insecure_http:
             endpoint.refuse_exposed_key()
         self.base_url = endpoint.url
@@ -265,17 +270,20 @@ def build_client(
     allow_insecure_http: bool = False,
     max_connections: int = 20,
     on_retry: Callable[[RetryNotice], None] | None = None,
+    header_flags: Sequence[str] = (),
 ) -> BenchmarkServiceClient:
-    """Make a client with the key that the environment holds.
+    """Make a client with the key and the headers that the environment holds.
 
     ``VALS_AUTH_KEY`` (or ``VALS_API_KEY``, its other name) wins; then no bearer key is sent.
-    ``BENCHMARK_API_KEY`` is the legacy bearer key. Without any, no key is sent. The arguments and
-    errors are those of :class:`BenchmarkServiceClient`.
+    ``BENCHMARK_API_KEY`` is the legacy bearer key. Without any, no key is sent. ``SERVICE_HEADERS``
+    holds headers of the deployment's own, over which those in ``header_flags`` go: ``NAME=VALUE``.
+    The other arguments, and the errors, are those of :class:`BenchmarkServiceClient`.
     """
     headers, variable = headers_from_environment()
     return BenchmarkServiceClient(
         service_url,
         headers=headers,
+        own_headers=own_headers(header_flags),
         timeout=timeout,
         retry=retry,
         allow_insecure_http=allow_insecure_http,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark_runner.cli.console import failures_as_messages, note, print_failure
-from benchmark_runner.cli.options import AllowInsecureHttp, AsJson, ServiceUrl
+from benchmark_runner.cli.options import AllowInsecureHttp, AsJson, Headers, ServiceUrl
 
 if TYPE_CHECKING:
     from benchmark_runner._run.defaults import CliSettings
@@ -23,6 +23,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             bool, typer.Option("--offline", help="Leave out checks that need the network.")
         ] = False,
         service_url: ServiceUrl = None,
+        header: Headers = None,
         allow_insecure_http: AllowInsecureHttp = False,
         json: AsJson = False,
     ) -> None:
@@ -40,10 +41,12 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.output.doctor import print_findings
             from benchmark_runner.cli.signals import Interrupted, run_interruptible
 
-            opened = open_runner(settings, service_url, allow_insecure_http=allow_insecure_http)
+            opened = open_runner(
+                settings, service_url, header or [], allow_insecure_http=allow_insecure_http
+            )
             package = package_of(settings.runner)
             checks = Checks(find_root(settings.runner), package, opened, offline)
-            checks.mask(service_url)
+            checks.mask(service_url, header or [])
 
             def interrupted(signal: Interrupted) -> None:
                 message = f"stopped by {signal}"

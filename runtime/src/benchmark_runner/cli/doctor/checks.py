@@ -1,6 +1,6 @@
 """All checks, in their order."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,10 +39,11 @@ class Checks:
     offline: bool
     _runner: BenchmarkRunner | None = None
 
-    def mask(self, service_url: str | None) -> None:
+    def mask(self, service_url: str | None, headers: Sequence[str]) -> None:
         """Mask the keys, and the passwords in the project's addresses, in what is printed."""
         opened = self.opened
-        redactor = mask_secrets(opened[1].url if isinstance(opened, tuple) else service_url or "")
+        url = opened[1].url if isinstance(opened, tuple) else service_url or ""
+        redactor = mask_secrets(url, headers=headers)
         with suppress(AnswersError):
             for address in (read_answers(self.root) if self.root else {}).values():
                 redactor.hide(user_info(address))

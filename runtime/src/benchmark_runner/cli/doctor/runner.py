@@ -45,7 +45,11 @@ def find_root(runner: type[BenchmarkRunner] | str) -> Path | None:
 
 
 def open_runner(
-    settings: CliSettings, service_url: str | None, *, allow_insecure_http: bool
+    settings: CliSettings,
+    service_url: str | None,
+    headers: list[str],
+    *,
+    allow_insecure_http: bool,
 ) -> Opened:
     """Return the author's benchmark and its service, or the error of opening them."""
     try:
@@ -56,6 +60,7 @@ def open_runner(
         url=benchmark.service_url(service_url),
         eval_parallelism=1,
         service_attempts=3,
+        headers=headers,
         allow_insecure_http=allow_insecure_http,
     )
     return benchmark, service
