@@ -93,7 +93,7 @@ async def check_service(
             error.hint = _unknown_task(client, dataset_name)
             raise
     uses_websocket = evaluation_api == "websocket"
-    if uses_websocket and not own_evaluate:
+    if uses_websocket and not (own_evaluate or client.local):
         await _check_websocket(client, dataset_name)
     if uses_v1 and not listed:
         await _check_v1(client, dataset_name, own_evaluate=own_evaluate)

@@ -1,11 +1,10 @@
 """The embedded benchmark service: evaluates on this machine, in-process or on a port."""
 
-import httpx
-
 from benchmark_runner.client.endpoint import DESCOPE_HEADER
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.asgi_transport import AsgiTransport
 
 __all__ = ["local_client"]
 
@@ -27,11 +26,11 @@ def local_client(service: LocalService, timeout: float = 300.0) -> BenchmarkServ
     )
 
 
-class _Transport(httpx.ASGITransport):
+class _Transport(AsgiTransport):
     """The way to a service in this process, which ends with its client."""
 
     def __init__(self, service: LocalService) -> None:
-        super().__init__(app=service, raise_app_exceptions=False)
+        super().__init__(service)
         self._service = service
 
     async def aclose(self) -> None:
