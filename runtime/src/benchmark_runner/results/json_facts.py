@@ -6,6 +6,7 @@ from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.intervals import Interval
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import score_notes
+from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.schemas import ScoreResult
 
 __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "summary_facts"]
@@ -35,6 +36,7 @@ def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, o
         "final_score": score.final_score if score else None,
         "score_submission": score.score_submission if score else None,
         "score_notes": score_notes(score, summary) if score else [],
+        "service_figures": service_figures(score).facts(),
         "mean": summary.mean,
         "stderr": summary.stderr,
         "interval": interval_facts(summary.interval),

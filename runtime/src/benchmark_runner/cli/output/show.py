@@ -23,6 +23,7 @@ from benchmark_runner.results.phrases import (
     tokens_of,
 )
 from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.service_figures import weighted_score
 from benchmark_runner.results.task_row import TaskRow, make_row, row_as_json
 from benchmark_runner.schemas import GenerationResult, Phase
 
@@ -95,6 +96,7 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         "answer": generation.data if generation else None,
         "artifact": _artifact_as_json(details.task),
         "grade": json.loads(details.task.result_text) if details.task.result_text else None,
+        "weighted_score": weighted_score(result),
         "grading_errors": result.errors if result else [],
         "metadata": generation.metadata if generation else {},
         "stop_reason": generation.stop_reason if generation else None,
@@ -149,6 +151,8 @@ def _facts(details: TaskDetails) -> dict[str, str]:
         "evals": f"by {in_one_line(str(row.graded_by))}" if row.graded_by else "",
         "failure": failure_text(row.kind, row.retryable),
     }
+    if (weighted := weighted_score(details.task.evaluation)) is not None:
+        facts["weighted"] = f"{weighted:.4g}"
     if (artifact := details.task.artifact) is not None:
         path = details.task.artifact_path
         place = in_one_line(short_path(path)) if path else "the file is missing"

@@ -14,6 +14,7 @@ from benchmark_runner.cli.output.totals import (
     failure_lines,
     interval_lines,
     score_lines,
+    service_lines,
     tasks_text,
 )
 from benchmark_runner.cli.resume_command import skips_eval
@@ -134,6 +135,7 @@ def _score_lines(status: RunStatus) -> Iterator[str]:
     summary = scan.summary
     if (score := scan.score) is not None:
         yield from score_lines(score, summary)
+        yield from service_lines(score)
         return
     why = missing_text(summary, errors=True)
     if view.score_on_disk is not None:

@@ -17,6 +17,7 @@ from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results import phrases
+from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult
 
 _MAX_GROUPS = 5
@@ -49,6 +50,22 @@ def score_lines(
     if not score.complete and (bounds := score.bounds) is not None:
         low_to_high = phrases.range_text(bounds.errors_as_0, bounds.errors_as_1)
         yield f"Bounds   {low_to_high}: the mean with what has no score as 0, and as 1"
+
+
+def service_lines(score: ScoreResult) -> Iterator[str]:
+    """Yield what the service says beside the score, by category."""
+    figures = service_figures(score)
+    if figures.weighted_mean is not None:
+        yield f"Weighted {phrases.number(figures.weighted_mean)}, the service's weighted mean"
+    if figures.populations:
+        yield "The service's scores by category"
+        width = max(len(each.name) for each in figures.populations)
+        for each in figures.populations:
+            yield f"  {each.name:{width}}  {each.text}"
+        if figures.left_out_text:
+            yield f"  {figures.left_out_text}"
+    if figures.categories:
+        yield f"Category {figures.categories_text}"
 
 
 def error_text(summary: RunSummary) -> str:

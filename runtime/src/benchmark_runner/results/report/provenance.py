@@ -44,6 +44,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
         "Options": _settings(config.options),
         "Tasks": [_tasks(config)],
         "Dataset file": _known(config.dataset_file),
+        "Id of the dataset's version": _known(config.dataset_version_id),
         "Hash of the tasks": _known(figures.tasks_hash, "sha256 {}"),
         "Evaluated by": [f"{by}: {plural(len(task_ids), 'task')}" for by, task_ids in graders],
         "Service": _service(figures),

@@ -12,6 +12,7 @@ from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunF
 from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.service_figures import service_figures, weighted_score
 from benchmark_runner.results.task_row import TaskRow
 
 __all__ = ["MOST_GROUPS", "make_run_page"]
@@ -54,6 +55,7 @@ def make_run_page(
         "head": head_facts(figures),
         "bounds": phrases.bounds_text(figures.summary),
         "missing": phrases.missing_text(figures.summary),
+        "service": service_figures(figures.score),
         "without_score": phrases.without_score_text(figures.summary),
         "spent": _spent_text(figures),
         "histograms": [(each, draw_histogram(each)) for each in figures.distributions],
@@ -123,10 +125,12 @@ def _entry(
 
 
 def _facts(row: TaskRow, task: TaskFiles) -> dict[str, str]:
+    weighted = weighted_score(task.evaluation)
     seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
     took = (f"{phrases.duration(n)} {what}" for what, n in seconds.items() if n is not None)
     return {
         "Counts": "" if row.score is None else phrases.number(row.score),
+        "Weighted": "" if weighted is None else phrases.number(weighted),
         "Artifact": phrases.artifact_text(task.artifact),
         "Took": ", ".join(took),
         "Tokens": phrases.token_text(phrases.tokens_of(row)),
