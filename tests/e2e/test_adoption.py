@@ -268,12 +268,13 @@ def test_templates_grader_works_locally(adopted: Adopted, run: Run, tmp_path: Pa
     assert 'give `make_cli()` a `grader="runner.grader:grade"`' in GUIDE.read_text()
     project = tmp_path / "roman-bench-runner"
     shutil.copytree(adopted.root, project, ignore=shutil.ignore_patterns(".venv", "results"))
-    shutil.copy(ROOT / "template" / "runner" / "grader.py", project / "runner")
+    grader = ROOT / "template" / "runner" / "{% if payload == 'text' %}grader.py{% endif %}"
+    shutil.copy(grader, project / "runner" / "grader.py")
     cli = project / "runner" / "cli.py"
     options = "    default_parallelism=4,\n"
     assert options in cli.read_text()
-    grader = '    grader="runner.grader:grade",\n'
-    cli.write_text(cli.read_text().replace(options, options + grader))
+    argument = '    grader="runner.grader:grade",\n'
+    cli.write_text(cli.read_text().replace(options, options + argument))
     run(
         adopted.root / ".venv/bin/python", "-m", "runner.cli",
         "run", "--model", "baseline", "--run-id", "r", "--service-url", "local",

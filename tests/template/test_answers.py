@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -85,6 +86,33 @@ def test_a_copy_is_clean_whatever_is_answered(
     check_statically(project, run)
 
 
+@pytest.mark.sampled(1)
+@pytest.mark.parametrize("agent", ["baseline", "blank"])
+def test_artifact_copy_is_clean(
+    agent: str, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> None:
+    """A copy whose answers are files is clean, and has the input files of each task."""
+    answers = {"sample_agent": agent, "payload": "artifact"}
+    project = copy_template(tmp_path / "my-bench", **answers, **OTHERS)
+    code = (project / "runner/benchmark.py").read_text()
+    assert 'PAYLOAD_TYPE = "artifact"' in code
+    assert "fetch_inputs" in code
+    tasks = json.loads((project / "data/validation.json").read_text())["tests"]
+    folders = {path.name for path in (project / "data/inputs").iterdir()}
+    assert folders == {task["id"] for task in tasks}
+    check_statically(project, run)
+
+
+@pytest.mark.parametrize("agent", ["baseline", "chat"])
+def test_text_is_the_default(agent: str, copy_template: CopyTemplate, tmp_path: Path) -> None:
+    """Without an answer a copy's answers are texts, and there is no trace of files."""
+    project = copy_template(tmp_path / "my-bench", sample_agent=agent)
+    assert 'PAYLOAD_TYPE = "text"' in (project / "runner/benchmark.py").read_text()
+    assert not (project / "data/inputs").exists()
+    for path in project.rglob("*.*"):
+        assert not path.is_file() or "artifact" not in path.read_text(), path
+
+
 def test_sample_covers_every_choice() -> None:
     """The sample has each choice and both values of each flag."""
     assert [set(values) for values in zip(*SAMPLE, strict=True)] == [
@@ -95,7 +123,7 @@ def test_sample_covers_every_choice() -> None:
     ]
     asked = {name for name in QUESTIONS if not name.startswith("_")}
     places = {"clone_path", "runtime_git_url"}
-    answered = {"sample_agent", "runtime_source", "docker", "ci", *OTHERS, *places}
+    answered = {"sample_agent", "runtime_source", "docker", "ci", "payload", *OTHERS, *places}
     assert {name for name in asked if QUESTIONS[name].get("when") is not False} == answered
 
 
@@ -106,6 +134,8 @@ def test_sample_covers_every_choice() -> None:
         ({"sample_agent": "clever"}, "Invalid choice"),
         ({"sample_agent": ""}, "Invalid choice"),
         ({"runtime_source": "the moon"}, "Invalid choice"),
+        ({"sample_agent": "chat", "payload": "artifact"}, "with the baseline or the blank agent"),
+        ({"payload": "song"}, "Invalid choice"),
         ({"docker": "flase"}, "Answer yes or no"),
         ({"ci": "flase"}, "Answer yes or no"),
         ({"clone_path": "a/relative/path"}, "Give an absolute path"),

@@ -167,6 +167,28 @@ def test_documented_agent_works(
     assert generation["answer"] == "baseline knows nothing of anything."
 
 
+def test_artifact_copy_works_untouched(
+    copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
+) -> None:
+    """A copy whose answers are files passes its checks, runs to a score and keeps the files."""
+    project = copy_template(tmp_path / "my-bench", payload="artifact")
+    tools, env = installed / ".venv/bin", {"PYTHONPATH": str(project)}
+    assert "0 errors" in run(tools / "pyright", "--pythonpath", tools / "python", cwd=project)
+    assert re.search(r"\d+ passed", run(tools / "python", "-m", "pytest", cwd=project))
+    runner = tools / "my-bench-runner"
+    run(runner, "run", "--dataset-name", "validation", "--run-id", "r", cwd=project, env=env)
+    score = run_result(project / "results")
+    assert score["complete"] is True
+    assert 0.2 < float(str(score["final_score"])) < 0.9
+    answer = project / "results/r/sales-by-product/submission/answer.csv"
+    assert answer.read_text().startswith("product,amount\n")
+    run(runner, "evaluate", "--run-id", "r", "--regrade", cwd=project, env=env)
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, ".", cwd=project)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "runner/data/inputs/guest-list/guests.csv" in archive.namelist()
+
+
 def test_contract_tests_load_the_named_dataset(
     copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
 ) -> None:

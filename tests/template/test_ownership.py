@@ -58,7 +58,8 @@ def release(template: Path, run: Run) -> Callable[[], None]:
         replace(template / "template/Makefile.jinja", "-m pytest\n", "-m pytest --quiet\n")
         replace(template / "template/pyproject.toml.jinja", '"pytest>=8.3"', '"pytest>=9"')
         replace(template / "template/README.md.jinja", "## Run it", "## Run it now")
-        replace(template / "template/data/validation.json", '"Fe"', '"FE"')
+        data = template / "template/data"
+        replace(data / "{% if payload == 'text' %}validation.json{% endif %}", '"Fe"', '"FE"')
         replace(template / "runtime/pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"')
         (template / "template/.env.example.jinja").unlink()
         commit(template, run)

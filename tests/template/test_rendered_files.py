@@ -104,6 +104,7 @@ def test_only_the_answers_are_kept(
         "description": "Measures it.",
         "service_url": "https://example.com",
         "sample_agent": "blank",
+        "payload": "artifact",
         "docker": False,
         "ci": False,
         "runtime_source": "index",

@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from benchmark_runner.client.version_header import VERSION_HEADER
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
 
-__all__ = ["VERSION_HEADER", "Catalog", "Endpoint", "VersionNotFoundError", "echo_version"]
+__all__ = ["Catalog", "Endpoint", "VersionNotFoundError", "echo_version"]
 
 _DEFAULT_DATASET = "default"
-VERSION_HEADER = "x-benchmark-dataset-version"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -23,7 +23,8 @@ class Catalog:
 
     Args:
         datasets: The datasets.
-        default: The dataset of a request without one, where none is named ``default``.
+        default: The dataset of a request without one, or for ``default``, where none has that
+            name.
     """
 
     def __init__(self, datasets: LocalDatasets, default: str | None) -> None:
@@ -77,7 +78,7 @@ class Catalog:
         return self._found[name]
 
     def _find(self, name: str | None) -> list[LocalDataset]:
-        if name is not None:
+        if name not in (None, _DEFAULT_DATASET):
             return self._datasets.versions(name)
         if named_default := self._datasets.versions(_DEFAULT_DATASET):
             return named_default

@@ -10,8 +10,9 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from benchmark_runner.client.version_header import VERSION_HEADER
 from benchmark_runner.errors import DatasetError, describe
-from benchmark_runner.local.catalog import VERSION_HEADER, Catalog, VersionNotFoundError
+from benchmark_runner.local.catalog import Catalog, VersionNotFoundError
 from benchmark_runner.local.evaluator import EvaluationError, Evaluator
 from benchmark_runner.local.grader_steps import GraderState
 from benchmark_runner.local.request_body import ARTIFACTS_ONLY
