@@ -1,6 +1,7 @@
 """Every goal, in one table: ``python -m tests.benchmarks [--quick]``."""
 
 from tests.benchmarks import (
+    artifacts,
     copying,
     coverage,
     latency,
@@ -22,5 +23,6 @@ main(
     resume.measure,
     stalls.measure,
     copying.measure,
+    artifacts.measure,
     coverage.measure,
 )

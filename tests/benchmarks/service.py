@@ -41,6 +41,31 @@ def _application(delay: float) -> web.Application:
     async def verify(request: web.Request) -> web.Response:
         return web.json_response({"task_ids": request.query.getall("task_ids")})
 
+    async def upload_url(request: web.Request) -> web.Response:
+        asked = await request.json()
+        key = f"{asked['run_id']}/{asked['task_id']}/{asked['filename']}"
+        url = f"http://{request.host}/storage/{key}"
+        return web.json_response({"key": key, "url": url, "expires_in": 3600})
+
+    async def store(request: web.Request) -> web.Response:
+        async for _ in request.content.iter_any():
+            pass
+        return web.Response()
+
+    async def evaluate_v1(request: web.Request) -> web.Response:
+        asked = await request.json()
+        return web.json_response(
+            {
+                "run_id": asked["run_id"],
+                "task_id": asked["task_id"],
+                "status": "evaluated",
+                "result": {"pass_percentage": 1.0},
+            }
+        )
+
+    async def tasks(_: web.Request) -> web.Response:
+        return web.json_response({"tasks": []})
+
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
@@ -55,6 +80,11 @@ def _application(delay: float) -> web.Application:
             web.get("/verify-task-ids", verify),
             web.post("/evaluate-response/", evaluate),
             web.post("/final-score/", score),
+            web.get("/v1/datasets/{dataset}/tasks", tasks),
+            web.post("/v1/submissions/upload-url", upload_url),
+            web.put("/storage/{key:.*}", store),
+            web.post("/v1/evaluate", evaluate_v1),
+            web.post("/v1/score", score),
         ]
     )
     return application

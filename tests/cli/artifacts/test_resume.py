@@ -51,7 +51,7 @@ class TestResume:
         path: str,
         answer: JSONResponse,
     ) -> None:
-        """What could not be uploaded or evaluated is owed, and a resume does it."""
+        """A resume uploads and evaluates the files for which that failed."""
         first = refused(200, "inconclusive") if path == UPLOAD_URL else None
         artifact_service.script(path, *([first] if first else []), *[answer] * 99)
         ended = run(patches)

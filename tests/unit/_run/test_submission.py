@@ -269,7 +269,7 @@ class TestGoodArtifacts:
     async def test_unfinished_one_is_kept_but_not_evaluated(
         self, patches: Patches, status: str
     ) -> None:
-        """What an agent leaves without success is kept if usable, and not evaluated."""
+        """A usable file of an agent without success is kept, and not evaluated."""
         found = await patches.generate(
             lambda f: GenerationResult(status=status, error="E: e", artifact=written(f))
         )
@@ -287,7 +287,7 @@ class TestGoodArtifacts:
         assert "does not exist" in (found.error or "")
 
     async def test_text_runs_have_no_line_of_it(self, run: EngineRun) -> None:
-        """Where answers are text, generation.json has no artifact."""
+        """The generation.json of a text benchmark has no artifact."""
         run.script(1)
         await run()
         assert "artifact" not in json.loads(run.artifacts.generation_path("t1").read_bytes())

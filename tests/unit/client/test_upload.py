@@ -188,7 +188,7 @@ class TestStorage:
     @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
     @pytest.mark.parametrize("row", PUT_ROWS)
     async def test_refusal_ends_it_at_once(self, upload: Upload, row: str, content: bytes) -> None:
-        """What the storage refuses is not sent again, and never evaluated."""
+        """A file that the storage refuses is not sent again, and never evaluated."""
         answer, said = PUT_ROWS[row]
         upload.service.script(PUT, *[answer] * 9)
         error = await upload.fails(RejectedRequestError, content)
@@ -291,7 +291,7 @@ class TestEvaluation:
     async def test_refusal_is_final(
         self, upload: Upload, answer: Response, kind: type[ServiceError], hint: str
     ) -> None:
-        """What another upload does not change is an error at once."""
+        """A refusal that another upload does not change is an error at once."""
         upload.service.script(EVALUATE, *[answer] * 9)
         error = await upload.fails(kind)
         assert hint in (error.hint or "")

@@ -10,7 +10,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmark_runner.artifacts.kept_file import read_pieces
+from benchmark_runner.artifacts.kept_file import read_pieces, state_of
 from benchmark_runner.errors import ArtifactError, UnusableArtifactError
 from benchmark_runner.schemas import Artifact
 
@@ -71,14 +71,14 @@ class ArtifactCopy:
 
     def pieces_of(self, descriptor: int) -> Iterator[bytes]:
         """Yield the content of a file, which must not change meanwhile."""
-        before, size = _state(descriptor), 0
+        before, size = state_of(descriptor), 0
         with self._read_errors():
             for piece in read_pieces(descriptor):
                 size += len(piece)
                 if size > before[0]:
                     break
                 yield piece
-            after = _state(descriptor)
+            after = state_of(descriptor)
         if size != before[0] or after != before:
             raise UnusableArtifactError(
                 f"the artifact {self.name!r} changed while it was copied",
@@ -135,11 +135,6 @@ def _refuse_special(name: str, mode: int) -> None:
             f"the artifact {name!r} is {kind}, not a file",
             hint="Return one file; put several into an archive.",
         )
-
-
-def _state(descriptor: int) -> tuple[int, int]:
-    found = os.fstat(descriptor)
-    return found.st_size, found.st_mtime_ns
 
 
 def _size(count: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import UnusableArtifactError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.schemas import Artifact
 
-__all__ = ["PIECE", "KeptFile", "changed_file", "read_pieces"]
+__all__ = ["PIECE", "KeptFile", "changed_file", "read_pieces", "state_of"]
 
 #: Bytes that are read at a time.
 PIECE = 256 * 1024
@@ -23,37 +23,35 @@ PIECE = 256 * 1024
 class KeptFile:
     """A kept file that is as it was kept; the content of a small one is in memory."""
 
-    def __init__(self, path: Path, artifact: Artifact, descriptor: int, content: bytes) -> None:
-        self._path = path
-        self._descriptor = descriptor
+    def __init__(self, path: Path, artifact: Artifact, descriptor: int) -> None:
+        """Check the file behind a descriptor, of which this one keeps a copy if it is large."""
         self.artifact = artifact
-        self.content: bytes | None = content or None
-
-    @classmethod
-    def of(cls, path: Path, artifact: Artifact, descriptor: int) -> Self:
-        """Check the file behind a descriptor, of which this one keeps a copy."""
-        content = b""
-        if os.fstat(descriptor).st_size != artifact.size:
+        self.content: bytes | None = None
+        self._path = path
+        self._descriptor = -1
+        self._state = state_of(descriptor)
+        if self._state[0] != artifact.size:
             raise changed_file(path, "it has another size")
+        digest = hashlib.sha256()
         if artifact.size <= PIECE:
-            content = os.pread(descriptor, PIECE + 1, 0)
-        digest = hashlib.sha256(content)
-        if not content:
+            self.content = os.pread(descriptor, PIECE + 1, 0)
+            digest.update(self.content)
+        else:
             for piece in read_pieces(descriptor):
                 digest.update(piece)
         if digest.hexdigest() != artifact.sha256:
             raise changed_file(path, "it has another SHA-256")
-        return cls(path, artifact, -1 if content else os.dup(descriptor), content)
+        if self.content is None:
+            self._descriptor = os.dup(descriptor)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the content; the last piece only if all of it is still as it was kept."""
-        digest, sent, held = hashlib.sha256(), 0, b""
+        sent, held = 0, b""
         for piece in read_pieces(self._descriptor):
             if held:
                 yield held
-            digest.update(piece)
             sent, held = sent + len(piece), piece
-        if sent != self.artifact.size or digest.hexdigest() != self.artifact.sha256:
+        if sent != self.artifact.size or state_of(self._descriptor) != self._state:
             raise changed_file(self._path, "it was changed while it was sent")
         yield held
 
@@ -70,6 +68,12 @@ def changed_file(path: Path, problem: str) -> UnusableArtifactError:
         f"{path}: is not the artifact that was generated: {problem}, so it is not evaluated",
         hint="Restore the file, or generate the task again with --rerun TASK.",
     )
+
+
+def state_of(descriptor: int) -> tuple[int, int, int]:
+    """Return the size and the times of an open file, which differ once it was written to."""
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_pieces(descriptor: int) -> Iterator[bytes]:

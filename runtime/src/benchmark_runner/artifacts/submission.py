@@ -77,7 +77,7 @@ class Submission:
         path = self.path(artifact.filename)
         try:
             with self._storage.opened(path) as descriptor:
-                return KeptFile.of(path, artifact, descriptor)
+                return KeptFile(path, artifact, descriptor)
         except FileNotFoundError:
             raise changed_file(path, "it is missing") from None
 

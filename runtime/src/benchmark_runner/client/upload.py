@@ -71,7 +71,13 @@ class _Target:
     url: httpx.URL
     origin: str
     good_until: float
-    redactor: Redactor
+
+    def clean(self, text: str) -> str:
+        """Return a text without what is secret in the URL."""
+        query = self.url.query.decode("ascii", "replace")
+        values = [value for _, value in parse_qsl(query)]
+        values += [item.partition("=")[2] for item in query.split("&")]
+        return Redactor([str(self.url), self.url.path, query, *values]).clean_text(text)
 
 
 async def upload(client: BenchmarkServiceClient, request: UploadUrlRequest, file: KeptFile) -> str:
@@ -180,12 +186,8 @@ async def _target(client: BenchmarkServiceClient, call: Call) -> _Target:
             call.failed(service, f"the artifact would go unencrypted to {origin}"),
             hint="Have the service give https URLs, or allow this with --allow-insecure-http.",
         )
-    query = url.query.decode("ascii", "replace")
-    values = [value for _, value in parse_qsl(query)]
-    raw = [item.partition("=")[2] for item in query.split("&")]
-    redactor = Redactor([found.url, str(url), url.path, query, *values, *raw])
     lasts = found.expires_in if found.expires_in and found.expires_in > 0 else float("inf")
-    return _Target(found.key, url, origin, asked_at + lasts, redactor)
+    return _Target(found.key, url, origin, asked_at + lasts)
 
 
 class _Expired(Exception):  # noqa: N818 (it is returned)
@@ -274,9 +276,9 @@ def _refusal(
 def _words_of(client: BenchmarkServiceClient, target: _Target, answer: Answer) -> str | None:
     text = answer.content.decode("utf-8", "replace")
     found = [words for _, words in _XML_WORDS.findall(text)]
-    content = ": ".join(found).encode() if found else answer.content
-    return detail_of(target.redactor.clean(bytes(content)), client.calls.service)
+    words = target.clean(": ".join(found) if found else text)
+    return detail_of(words.encode(), client.calls.service)
 
 
 def _masked(client: BenchmarkServiceClient, target: _Target, text: str) -> str:
-    return client.calls.service.redactor.clean_text(target.redactor.clean_text(text))
+    return client.calls.service.redactor.clean_text(target.clean(text))
