@@ -81,7 +81,8 @@ def measure(quick: bool) -> Iterator[Figure]:
                 other=bare,
                 other_is="a bare aiohttp loop",
                 unit="uploads/s",
-                at_least=0.9,
+                # Of small ones, the request for the URL is most; goal 2 is about those.
+                at_least=0.9 if kib == _KIB else None,
             )
 
 

@@ -41,6 +41,28 @@ def _application(delay: float) -> web.Application:
     async def verify(request: web.Request) -> web.Response:
         return web.json_response({"task_ids": request.query.getall("task_ids")})
 
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def version(_: web.Request) -> web.Response:
+        return web.json_response({"service_name": "benchmarks", "service_version": "1"})
+
+    application = web.Application(client_max_size=1024**3)
+    application.add_routes(
+        [
+            web.get("/health", health),
+            web.get("/version", version),
+            web.get("/verify-task-ids", verify),
+            web.post("/evaluate-response/", evaluate),
+            web.post("/final-score/", score),
+            web.post("/v1/score", score),
+            *_routes_of_artifacts(),
+        ]
+    )
+    return application
+
+
+def _routes_of_artifacts() -> list[web.RouteDef]:
     async def upload_url(request: web.Request) -> web.Response:
         asked = await request.json()
         key = f"{asked['run_id']}/{asked['task_id']}/{asked['filename']}"
@@ -66,28 +88,12 @@ def _application(delay: float) -> web.Application:
     async def tasks(_: web.Request) -> web.Response:
         return web.json_response({"tasks": []})
 
-    async def health(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    async def version(_: web.Request) -> web.Response:
-        return web.json_response({"service_name": "benchmarks", "service_version": "1"})
-
-    application = web.Application(client_max_size=1024**3)
-    application.add_routes(
-        [
-            web.get("/health", health),
-            web.get("/version", version),
-            web.get("/verify-task-ids", verify),
-            web.post("/evaluate-response/", evaluate),
-            web.post("/final-score/", score),
-            web.get("/v1/datasets/{dataset}/tasks", tasks),
-            web.post("/v1/submissions/upload-url", upload_url),
-            web.put("/storage/{key:.*}", store),
-            web.post("/v1/evaluate", evaluate_v1),
-            web.post("/v1/score", score),
-        ]
-    )
-    return application
+    return [
+        web.get("/v1/datasets/{dataset}/tasks", tasks),
+        web.post("/v1/submissions/upload-url", upload_url),
+        web.put("/storage/{key:.*}", store),
+        web.post("/v1/evaluate", evaluate_v1),
+    ]
 
 
 async def _serve(delay: float) -> None:

@@ -46,14 +46,15 @@ class KeptFile:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the content; the last piece only if all of it is still as it was kept."""
-        sent, held = 0, b""
+        left, piece = self.artifact.size, b""
         for piece in read_pieces(self._descriptor):
-            if held:
-                yield held
-            sent, held = sent + len(piece), piece
-        if sent != self.artifact.size or state_of(self._descriptor) != self._state:
+            left -= len(piece)
+            if left <= 0:
+                break
+            yield piece
+        if left or state_of(self._descriptor) != self._state:
             raise changed_file(self._path, "it was changed while it was sent")
-        yield held
+        yield piece
 
     def close(self) -> None:
         """Close the file."""

@@ -5,6 +5,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 import httpx
@@ -161,6 +162,7 @@ def _refuse_illegal(value: str, auth_name: str | None) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def is_loopback_host(host: str) -> bool:
     """Return True if a host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -93,11 +93,10 @@ class HttpCalls:
         """Return what reaches an address that may be another server's, with no header of ours."""
         if self._in_process and url.netloc == self._origin:
             return self._transport
-        proxy = _proxy_to(url)
-        by = f"{url.scheme} {proxy.url if proxy else ''}"
-        if by not in self._elsewhere:
-            self._elsewhere[by] = _network(url)
-        return self._elsewhere[by]
+        origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+        if origin not in self._elsewhere:
+            self._elsewhere[origin] = _network(url)
+        return self._elsewhere[origin]
 
     async def ask(
         self,
