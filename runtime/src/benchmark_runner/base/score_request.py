@@ -28,15 +28,18 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import EvalResult, FinalScoreResponse
 
-__all__ = ["SUBMISSIONS", "Grades", "ScoreRequest", "Submission", "grades_of", "scoring_api"]
+__all__ = [
+    "BOTH_SHAPES", "FAILED", "SUBMISSIONS", "Grades", "ScoreRequest", "Submission", "grades_of",
+    "scoring_api",
+]  # fmt: skip
 
 #: Values of ``BenchmarkRunner.SCORE_SUBMISSION``.
 Submission = Literal["auto", "envelope", "result"]
 SUBMISSIONS: tuple[Submission, ...] = ("auto", "envelope", "result")
 
 #: The answer of a service that can't read what was submitted.
-_FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
-_BOTH_SHAPES: tuple[Shape, Shape] = ("envelope", "result")
+FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
+BOTH_SHAPES: tuple[Shape, Shape] = ("envelope", "result")
 _IN_WORDS: dict[Shape, str] = {"envelope": "envelopes", "result": "bare results"}
 
 
@@ -121,13 +124,13 @@ class ScoreRequest:
         return self._score(self.submission, response)
 
     async def _in_any_shape(self) -> ScoreResult:
-        shapes = _BOTH_SHAPES if self.api == "legacy" else _BOTH_SHAPES[:1]
+        shapes = BOTH_SHAPES if self.api == "legacy" else BOTH_SHAPES[:1]
         answers: dict[Shape, FinalScoreResponse | ServiceError] = {}
         for shape in shapes:
             try:
                 answers[shape] = response = await self._ask(shape, retry_500=shape == shapes[-1])
             except ServiceError as error:
-                if not answers and error.status_code != _FAILED:
+                if not answers and error.status_code != FAILED:
                     raise
                 answers[shape] = error
             else:
@@ -158,7 +161,7 @@ class ScoreRequest:
     async def _ask(self, shape: Shape, *, retry_500: bool = True) -> FinalScoreResponse:
         retry = self.client.calls.retry
         if not retry_500:
-            retry = replace(retry, final_statuses=frozenset({_FAILED}))
+            retry = replace(retry, final_statuses=frozenset({FAILED}))
         return await score_evals(
             self.client, self.api, self.run_id, self.dataset, self.evals, shape=shape, retry=retry
         )

@@ -16,6 +16,7 @@ from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.doctor.findings import Finding, fault, not_checked, ok
+from benchmark_runner.cli.doctor.score_shape import advice_on_score_shape
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import BenchmarkRunnerError
 
@@ -119,10 +120,12 @@ async def check_reachable(
         return ok("local: this machine grades")
     tasks = runner.get_tasks()
     async with await connect_to_service(service, benchmark, runner, _source(benchmark)) as client:
+        results_dir = benchmark.results_dir(None)
         if not tasks:
             await client.health()
             return not_checked(
-                f"{client.base_url} is up; without a default dataset the key is not tried"
+                f"{client.base_url} is up; without a default dataset the key is not tried",
+                advice=await advice_on_score_shape(client, results_dir, runner),
             )
         await check_service(
             client,
@@ -134,7 +137,10 @@ async def check_reachable(
         key = (
             f"does not refuse the key in {client.auth_name}" if client.auth_name else "wants no key"
         )
-        return ok(f"{client.base_url} is up and {key}")
+        return ok(
+            f"{client.base_url} is up and {key}",
+            advice=await advice_on_score_shape(client, results_dir, runner),
+        )
 
 
 def _source(benchmark: Benchmark) -> TaskSource:

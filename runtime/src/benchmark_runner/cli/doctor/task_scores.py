@@ -8,14 +8,14 @@ from benchmark_runner._run.summary import task_value
 from benchmark_runner._text import in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
-from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
+from benchmark_runner.cli.doctor.newest_runs import newest_runs
+from benchmark_runner.results.run_view import RunView
 from benchmark_runner.schemas import EvalStatus
 
 __all__ = ["advice_on_task_scores"]
 
-#: The newest runs that are looked at, and the tasks of each.
-_RUNS, _TASKS = 5, 100
+#: The tasks of each run that are looked at.
+_TASKS = 100
 #: Characters of a result that is quoted.
 _SHOWN = 60
 
@@ -26,19 +26,10 @@ def advice_on_task_scores(results_dir: Path, runner: BenchmarkRunner) -> str | N
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
-    try:
-        ids = run_ids(results_dir)
-    except ArtifactError:
-        return None
-    newest = sorted(ids, key=lambda run_id: modified_at(results_dir / run_id), reverse=True)
-    for run_id in newest[:_RUNS]:
-        try:
-            view = open_view(results_dir, run_id, runner)
-        except (ArtifactError, RunIdentityError, UsageError):
-            continue
+    for view in newest_runs(results_dir, runner):
         for result, score in islice(_results(view), _TASKS):
             if score is None:
-                return _advice(run_id, in_one_line(result))
+                return _advice(view.run_id, in_one_line(result))
         if any(_results(view)):
             return None
     return None
