@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._progress.events import (
+    EvaluationProgress,
     EvaluationStarted,
     GenerationStarted,
     LoopBlocked,
@@ -169,6 +170,32 @@ class TestLine:
         assert line(counted) == (
             "0/10 done, 0 generating, 0 evaluating, 1 to retry, the next in 9 s: HTTP 503: busy"
         )
+
+    def test_line_shows_the_newest_progress(self) -> None:
+        """A line shows the newest progress of an evaluation that is under way, and no other."""
+        counted = tally(EvaluationStarted("t1"), EvaluationStarted("t2"))
+        for at, event in enumerate(
+            (EvaluationProgress("t2", "old"), EvaluationProgress("t1", "step\x1b[1m 3\nof 7"))
+        ):
+            counted.count(event, float(at))
+        assert "; t1: step 3 of 7" in line(counted)
+        counted.count(graded("t1"), 2.0)
+        assert "; t2: old" in line(counted)
+        counted.count(graded("t2"), 2.0)
+        assert "old" not in line(counted)
+
+    def test_rows_show_the_progress_of_each(self) -> None:
+        """The rows of tasks that take long show their progress, within the terminal's width."""
+        counted = tally(
+            EvaluationStarted("t1"),
+            EvaluationProgress("t1", "test 12 of 300 " * 20),
+            EvaluationProgress("gone", "of a task that is done"),
+        )
+        rows = drawn(counted, 60.0)
+        assert rows[-1].startswith(" 0:01:00  t1")
+        assert "evaluating: test 12 of 300" in rows[-1]
+        assert max(map(count_cells, rows)) <= WIDEST
+        assert "gone" not in "".join(rows)
 
     def test_a_long_reason_is_cut(self) -> None:
         """A long reason is cut to the length of a line."""

@@ -97,7 +97,7 @@ class TestStates:
             order.append(f"saved {kept['step']}")
 
         notes.save = save  # type: ignore[method-assign]
-        notes.tell = order.append  # type: ignore[method-assign]
+        notes.told = order
         script = [state(step=1), message("one"), state(step=2), message("two"), RESULT]
         async with serving(script) as service:
             await service.graded(notes)

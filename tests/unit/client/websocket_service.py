@@ -180,7 +180,7 @@ class Notes(MemoryJournal):
         self.forgotten += 1
         await super().forget()
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, at_once: bool = False) -> None:
         self.told.append(text)
 
 

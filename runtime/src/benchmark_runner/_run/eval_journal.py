@@ -67,9 +67,9 @@ class EvalJournal:
         self._unwritten = None
         await self.disk.try_write(self.artifacts.remove_eval_state, self.task_id)
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, at_once: bool = False) -> None:
         """Emit an event with a text on the progress."""
-        self.progress.tell(text)
+        self.progress.tell(text, at_once=at_once)
 
 
 @dataclass(slots=True)
@@ -83,11 +83,14 @@ class Progress:
     _newest: str = ""
     _timer: asyncio.TimerHandle | None = None
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, at_once: bool = False) -> None:
         """Tell of a text at once if the last one was a while ago, else when that is so."""
         self._newest = text
         wait = self._told_at + _EVERY - monotonic()
-        if self._timer is None and wait > 0:
+        if at_once:
+            self.end()
+            self._emit()
+        elif self._timer is None and wait > 0:
             self._timer = asyncio.get_running_loop().call_later(wait, self._emit)
         elif self._timer is None:
             self._emit()

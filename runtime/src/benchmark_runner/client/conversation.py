@@ -20,6 +20,8 @@ from benchmark_runner.errors import GraderError, ServiceError, describe
 from benchmark_runner.schemas import EvalResult, EvalStatus, Failure, FailureKind, Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from pydantic import JsonValue
 
     from benchmark_runner.client.call import Call
@@ -60,20 +62,27 @@ class Conversation:
     _version: JsonValue = None
     _reported: ReportedError | None = None
 
-    async def converse(self, channel: Channel, first: str) -> EvalResult:
+    async def converse(
+        self, channel: Channel, first_message: Callable[[Conversation], Awaitable[str]]
+    ) -> EvalResult:
         """Send the first message, and read what follows until there is a result."""
         try:
-            await channel.send(first)
-            del first
-            while True:
-                chunk = await read_chunk(await self._next_message(channel))
-                if chunk.get("type") == "result":
-                    return self._result(chunk)
-                await self._take(chunk)
+            await channel.send(await first_message(self))
+            while (result := await self._read_from(channel)) is None:
+                pass
         except ChannelClosedError as closed:
             return self._end(closed)
         except UnreadableError as error:
             raise self._bad(str(error)) from None
+        return result
+
+    async def _read_from(self, channel: Channel) -> EvalResult | None:
+        """Read one message, which is not in memory any more while the next one is awaited."""
+        chunk = await read_chunk(await self._next_message(channel))
+        if chunk.get("type") == "result":
+            return self._result(chunk)
+        await self._take(chunk)
+        return None
 
     async def _next_message(self, channel: Channel) -> str:
         silence = self.client.calls.silence

@@ -24,8 +24,8 @@ class EvaluationJournal(Protocol):
     async def forget(self) -> None:
         """Drop the state."""
 
-    def tell(self, text: str) -> None:
-        """Pass on a text on the progress."""
+    def tell(self, text: str, *, at_once: bool = False) -> None:
+        """Pass on a text on the progress; of many, only the newest ones unless ``at_once``."""
 
 
 class MemoryJournal:
@@ -45,5 +45,5 @@ class MemoryJournal:
         """Drop the state."""
         self._state = None
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, *, at_once: bool = False) -> None:
         """Pass nothing on."""

@@ -79,7 +79,8 @@ class WebSocketEvaluation:
             except StateRefusedError as refused:
                 await self.journal.forget()
                 self._is_restarted = True
-                self.journal.tell(f"starts from the beginning, as its state is refused: {refused}")
+                text = f"starts from the beginning, as its state is refused: {refused}"
+                self.journal.tell(text, at_once=True)
             except _LostError as lost:
                 losses += 1
                 await self._wait(lost.failure, losses)
@@ -95,25 +96,24 @@ class WebSocketEvaluation:
         await sleep_without_slot(wait)
 
     async def _attempt(self) -> EvalResult:
-        connection = Conversation(self.client, self._call, self.task_id, self.journal)
-        first = await self._first_message(connection)
+        conversation = Conversation(self.client, self._call, self.task_id, self.journal)
         try:
             async with self.client.open_channel(self._call) as channel:
-                return await connection.converse(channel, first)
+                return await conversation.converse(channel, self._first_message)
         except TransientError as failure:
-            if connection.has_advanced and self.client.calls.retry.attempts > 1:
+            if conversation.has_advanced and self.client.calls.retry.attempts > 1:
                 raise _LostError(failure) from None
             raise
 
-    async def _first_message(self, connection: Conversation) -> str:
+    async def _first_message(self, conversation: Conversation) -> str:
         state = await self.journal.load()
         content: dict[str, object] = {"task_id": self.task_id}
         if state is None:
             content["response"] = self.response
         else:
             content["eval_resume_state"] = state
-            connection.sent = await hash_of(state)
-            connection.may_refuse_state = not self._is_restarted
+            conversation.sent = await hash_of(state)
+            conversation.may_refuse_state = not self._is_restarted
         if self.dataset is not None:
             content["dataset"] = self.dataset
         try:
