@@ -244,6 +244,42 @@ def test_dry_run_names_the_version(
     assert not project.results.exists()
 
 
+def test_other_major_is_not_compared(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """Runs of another major version are not comparable, for good; a minor one is told of."""
+    for run_id, version in (("r1", "1.1"), ("r2", "1.2"), ("r3", "2.0")):
+        run("run", *LISTED, "--dataset-version", version, run_id=run_id)
+    other = project.run("compare", "r1", "r3", "--json").json
+    assert other["verdict"] == "not_comparable"
+    (obstacle,) = other["obstacles"]
+    assert obstacle["text"] == "A was evaluated with dataset version 1.1.0, B with 2.0.0"
+    assert obstacle["way_out"] is None
+    near = project.run("compare", "r1", "r2", "--json").json
+    assert near["verdict"] != "not_comparable"
+    texts = [each["text"] for each in near["warnings"]]
+    assert "A was evaluated with dataset version 1.1.0, B with 1.2.0" in texts
+    assert service.asked_for == {"v-11", "v-12", "v-20"}
+
+
+def test_label_is_shown(
+    project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
+) -> None:
+    """Whatever shows a run shows the label of its version."""
+    run("run", "--dataset-version", "1.1", run_id="r2")
+    ended = run("run", "--dataset-version", "1.1")
+    assert "Dataset  validation 1.1.0\n" in ended.out
+    page = project.root / "report.html"
+    assert project.run("report", "r1", "--output", page).code == 0
+    assert "1.1.0" in page.read_text()
+    assert "v-11" in page.read_text()
+    for command in (["status", "r1"], ["show", "r1", "t0"], ["runs"], ["compare", "r1", "r2"]):
+        assert "1.1.0" in project.run(*command).out, command
+    for command in (["runs", "--json"], ["status", "r1", "--json"], ["export", "r1"]):
+        assert "1.1.0" in project.run(*command).out, command
+    assert run("run", "--json").json["dataset_version"] == "1.1.0"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -76,6 +76,7 @@ class NextCommands:
             "model": config.model,
             "dataset_file": short_path(Path(file)) if source == "file" and file else None,
             "dataset_name": config.dataset_name if source == "service" else None,
+            "dataset_version": config.dataset_version if config.dataset_version_id else None,
             "limit": config.limit,
             "chat_completions": sampling.get("native") is False,
             "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},

@@ -165,8 +165,9 @@ def _ways_out(inspection: Inspection, a: RunView, b: RunView) -> dict[Concern, s
     ways = {Concern.SCORES_MISSING_IN_B: inspection.commands.resume(b.config)}
     if a.config.service_url == b.config.service_url:
         regrade = f"{inspection.commands.evaluate(older.config)} --regrade"
-        of_grader = (Concern.EVALUATOR_VERSION, Concern.SERVICE, Concern.DATASET_VERSION)
-        ways |= dict.fromkeys(of_grader, regrade)
+        ways |= dict.fromkeys((Concern.EVALUATOR_VERSION, Concern.SERVICE), regrade)
+        if older.config.dataset_version_id is None:  # else it stays on its version
+            ways[Concern.DATASET_VERSION] = regrade
     sources = [
         (view.config.task_source, view.config.dataset_name, view.config.dataset_file)
         for view in (a, b)
