@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tests.crash.finished_work import (
     EVENTS,
     check_attempts_are_kept,
+    check_files_are_kept,
+    check_graded_files,
     check_grades_belong_to_generations,
     check_nothing_is_torn,
     finished_work_of,
@@ -92,6 +94,12 @@ class Bench:
         self._resume(scenario, known, finished)
         again = Counter(self.project.calls) - known.calls
         assert again <= under_way, f"generated more than once: {again}"
+
+    def check_kill_of_files(self, point: Point) -> None:
+        """Kill the command; what is graded is the file that the generation names."""
+        self.check_kill(point)
+        check_files_are_kept(self.project.results)
+        check_graded_files(self.project.results / "r1", self.service.graded_files)
 
     def check_fault(self, point: Point) -> None:
         """Have the disk refuse: that is told, and the next command completes the run."""
@@ -178,6 +186,7 @@ class Bench:
             shutil.rmtree(project.results)
         if any(before.iterdir()):
             shutil.copytree(before, project.results)
+        project.write_agent(scenario.agent)
         project.write_tasks(scenario.tasks)
         project.heal()
         project.forget_calls()
@@ -191,6 +200,7 @@ class Bench:
         arguments, command = scenario.arguments, scenario.command
         child = self._command(scenario, *arguments, command=command, broken=point)
         check_nothing_is_torn(self.project.results)
+        check_files_are_kept(self.project.results)
         return child
 
     def _resume(self, scenario: Scenario, known: Uninterrupted, finished: FinishedWork) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 #: Not the same twice.
@@ -56,6 +57,33 @@ def check_nothing_is_torn(results: Path) -> None:
             raise AssertionError(f"{path.relative_to(results)} is torn") from None
 
 
+def check_files_are_kept(results: Path) -> None:
+    """Each generation that names a file has it beside it, as it names it."""
+    for path in results.rglob("generation.json"):
+        artifact = json.loads(path.read_bytes()).get("artifact")
+        if artifact is None or path.parent.name == ".moving":  # the file is yet to be moved
+            continue
+        file = path.parent / "submission" / artifact["filename"]
+        where = file.relative_to(results)
+        assert file.is_file(), f"{where} is missing"
+        content = file.read_bytes()
+        assert (artifact["size"], artifact["sha256"]) == (len(content), _hash(content)), where
+
+
+def check_graded_files(run: Path, graded: Mapping[str, Sequence[str]]) -> None:
+    """Each eval is of the file that the generation names; no unknown file was ever graded."""
+    for path in run.glob("*/eval.json"):
+        if json.loads(path.read_bytes())["status"] != "evaluated":
+            continue
+        generations = [path.with_name("generation.json")]
+        generations += path.parent.glob("attempts/*/generation.json")
+        known = [json.loads(each.read_bytes())["artifact"]["sha256"] for each in generations]
+        hashes = graded.get(path.parent.name, [])
+        assert set(hashes) <= {*known}, f"{path.parent.name}: another file was graded"
+        if hashes:
+            assert hashes[-1] == known[0], f"{path.parent.name}: the grade is of an earlier file"
+
+
 def finished_work_of(run: Path) -> FinishedWork:
     generations: Files = {}
     evals: Files = {}
@@ -85,8 +113,11 @@ def outcome_of(run: Path) -> dict[str, Any]:
         if name == "run_config.json":
             config = json.loads(content)
             outcome[name] = {field: config[field] for field in _IDENTITY}
+        elif "submission" in parts:  # the agent writes another file each time
+            outcome[name] = content.split(b"\n")[0]
         elif parts[-1] in _MEASURED:
             fields = json.loads(content)
+            fields.get("artifact", {}).pop("sha256", None)
             outcome[name] = {
                 field: value for field, value in fields.items() if field not in _MEASURED[parts[-1]]
             }

@@ -37,6 +37,25 @@ class SampleRunner(BenchmarkRunner):
         return GenerationResult(status=status, answer=rest)
 """
 
+# Each file is another one, so that none passes for that of another attempt.
+AGENT_OF_FILES = (
+    AGENT.replace("import os\n", "import os\nimport uuid\n")
+    .replace(
+        '    NAME = "sample"\n',
+        '    NAME = "sample"\n    PAYLOAD_TYPE = "artifact"\n    EVALUATION_API = "v1"\n',
+    )
+    .replace(
+        "        return GenerationResult(status=status, answer=rest)\n",
+        """\
+        content = f"{rest}\\n{uuid.uuid4()}\\n".encode()
+        if word == "wander":
+            return GenerationResult(status=status, artifact=content, filename="fix.patch")
+        (ROOT / "fix.patch").write_bytes(content)
+        return GenerationResult(status=status, artifact=ROOT / "fix.patch")
+""",
+    )
+)
+
 TASKS = (
     {"id": "right", "question": "say yes", "answer": "yes"},
     {"id": "wrong", "question": "say no", "answer": "yes"},
@@ -76,6 +95,7 @@ class Scenario:
         corrected: References that are corrected before it, without another version.
         tasks: The dataset.
         parallelism: The most generations, and the most gradings, at a time.
+        agent: The module of the runner.
     """
 
     name: str
@@ -87,6 +107,7 @@ class Scenario:
     corrected: dict[str, str] = field(default_factory=dict)
     tasks: tuple[dict[str, str], ...] = TASKS
     parallelism: int = 1
+    agent: str = AGENT
 
     def __str__(self) -> str:
         return self.name
@@ -97,6 +118,10 @@ SCENARIOS = [
     Scenario("two failed attempts", before=(("right", "shaky"), ("shaky",)), stumbles=True),
     Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
     Scenario("rerun", before=((),), arguments=("--rerun", "right")),
+]
+OF_FILES = [
+    Scenario("fresh run of files", agent=AGENT_OF_FILES),
+    Scenario("rerun of files", before=((),), arguments=("--rerun", "right"), agent=AGENT_OF_FILES),
 ]
 # Each grade becomes another one.
 REGRADE = Scenario(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections import Counter
@@ -9,11 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
 from benchmark_runner.local.server import Server
 from tests.fakes import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+_GRADING = ("/evaluate-response/", "/v1/evaluate")
 
 
 @dataclass
@@ -22,11 +32,25 @@ class CountingService(ScriptedService):
 
     references: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    stored: dict[str, bytes] = field(default_factory=dict)
+    graded_files: dict[str, list[str]] = field(default_factory=dict)
+    """The SHA-256 of each file that was graded, by its task."""
+
+    def app(self) -> ASGIApp:
+        """Return the service, and the storage of files beside it."""
+        storage = Route("/storage/{key:path}", self._store, methods=["PUT"])
+        return Starlette(routes=[storage, Mount("/", super().app())])
+
+    def forget(self) -> None:
+        """Forget the requests."""
+        super().forget()
+        self.stored.clear()
+        self.graded_files.clear()
 
     @property
     def gradings(self) -> Counter[str]:
         """How often each task was graded since :meth:`forget`."""
-        graded = (body for path, body in self.bodies if path == "/evaluate-response/")
+        graded = (body for path, body in self.bodies if path in _GRADING)
         return Counter(body["task_id"] for body in graded)
 
     @contextmanager
@@ -54,10 +78,24 @@ class CountingService(ScriptedService):
             case "/evaluate-response/":
                 right = body["response"] == self.references[body["task_id"]]
                 return {"pass_percentage": float(right)}
-            case "/final-score/":
+            case "/v1/submissions/upload-url":
+                key = f"{body['run_id']}/{body['task_id']}/{body['filename']}"
+                return {"key": key, "url": f"{self.url}/storage/{key}"}
+            case "/v1/evaluate":
+                content, task_id = self.stored[body["payload"]["data"]], body["task_id"]
+                digest = hashlib.sha256(content).hexdigest()
+                self.graded_files.setdefault(task_id, []).append(digest)
+                right = content.split(b"\n")[0].decode() == self.references[task_id]
+                task = {"run_id": body["run_id"], "task_id": task_id}
+                return {**task, "status": "evaluated", "result": {"pass_percentage": float(right)}}
+            case "/final-score/" | "/v1/score":
                 results = body["evaluation_results"]
                 grades = [graded["result"] for graded in results.values()]
                 points = sum(grade["pass_percentage"] for grade in grades if grade)
                 return {"tasks_evaluated": [*results], "final_score": points / len(results)}
             case _:
                 return super().usual(path, body)
+
+    async def _store(self, request: Request) -> Response:
+        self.stored[request.path_params["key"]] = await request.body()
+        return Response()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.crash.points import sample
-from tests.crash.scenarios import PARALLEL, REGRADE, SCENARIOS, Scenario
+from tests.crash.scenarios import OF_FILES, PARALLEL, REGRADE, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
@@ -31,6 +31,27 @@ def test_kill_at_any_step_costs_running_work(
 ) -> None:
     """A kill at any step costs only the work that was running."""
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
+
+
+def test_kill_at_sample_steps_keeps_files(bench: Bench, try_all: TryAll) -> None:
+    """A kill around the file that is an answer has just that file graded."""
+    points = [
+        point
+        for scenario in OF_FILES
+        for point in bench.kills(scenario)
+        if "submission" in point.step or "/storage" in point.step or "/v1/" in point.step
+    ]
+    try_all(sample(points, 10), bench.check_kill_of_files)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("scenario", OF_FILES, ids=str)
+def test_kill_at_any_step_keeps_files(
+    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+) -> None:
+    """A kill at any step has just the file that the generation names graded."""
+    try_all(bench.kills(scenario)[part::PARTS], bench.check_kill_of_files)
 
 
 def test_killed_regrade_mixes_no_grades(bench: Bench, try_all: TryAll) -> None:
