@@ -247,7 +247,7 @@ def test_dry_run_names_the_version(
 def test_other_major_is_not_compared(
     project: RunnerProject, service: VersionedService, run: Callable[..., Ended]
 ) -> None:
-    """Runs of another major version are not comparable, for good; a minor one is told of."""
+    """Runs of another major version are not comparable; another minor one is a warning."""
     for run_id, version in (("r1", "1.1"), ("r2", "1.2"), ("r3", "2.0")):
         run("run", *LISTED, "--dataset-version", version, run_id=run_id)
     other = project.run("compare", "r1", "r3", "--json").json
@@ -273,6 +273,7 @@ def test_label_is_shown(
     assert project.run("report", "r1", "--output", page).code == 0
     assert "1.1.0" in page.read_text()
     assert "v-11" in page.read_text()
+    assert "--dataset-version 1.1.0" in page.read_text()  # to reproduce it
     for command in (["status", "r1"], ["show", "r1", "t0"], ["runs"], ["compare", "r1", "r2"]):
         assert "1.1.0" in project.run(*command).out, command
     for command in (["runs", "--json"], ["status", "r1", "--json"], ["export", "r1"]):

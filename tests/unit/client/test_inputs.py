@@ -21,7 +21,14 @@ from benchmark_runner.errors import (
 )
 from benchmark_runner.schemas import DatasetVersion
 from tests.fakes import contents
-from tests.unit.client.scripted_server import QUICK, Script, fails, failure
+from tests.unit.client.scripted_server import (
+    QUICK,
+    Script,
+    fails,
+    failure,
+    grade,
+    never_answers,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,3 +232,21 @@ async def test_cancelled_transfer_leaves_nothing(script: Script, url: str, tmp_p
     with pytest.raises(asyncio.CancelledError):
         await fetching
     assert contents(tmp_path) == {}
+
+
+async def test_inputs_do_not_wait_for_evaluations(script: Script, url: str, tmp_path: Path) -> None:
+    """Inputs have places of their own: an evaluation that takes long keeps no agent waiting."""
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def takes_long(receive: Receive, send: Send) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        await never_answers(receive, send)
+
+    script.answer(takes_long, listed("a"), Response(b"one"))
+    async with BenchmarkServiceClient(url, retry=QUICK, max_connections=1) as client:
+        evaluation = asyncio.create_task(grade(client))
+        await begun.wait()
+        async with asyncio.timeout(5):
+            await fetch_inputs(client.calls, "d", "t/1", tmp_path)
+        evaluation.cancel()
+    assert contents(tmp_path) == {tmp_path / "a": b"one"}

@@ -91,6 +91,11 @@ class Call:
         return self.path == "/health"
 
     @property
+    def is_input(self) -> bool:
+        """True if it asks for a file that belongs to a task, or which there are."""
+        return self.save is not None or self.path.endswith("/inputs")
+
+    @property
     def is_work(self) -> bool:
         """True if something is to be evaluated or scored, which may take long."""
         return self.method == "POST" or self.is_evaluation

@@ -40,6 +40,8 @@ __all__ = ["HttpCalls"]
 
 _CONNECT_TIMEOUT = 10.0
 _QUICK_CONNECT_TIMEOUT = 5.0
+#: Requests for inputs of tasks at a time.
+_INPUTS_AT_ONCE = 8
 #: Seconds without a part of a file.
 _LONGEST_SILENCE = 60.0
 #: Bytes of an answer, decompressed: no evaluation is that large, but a task list may be.
@@ -65,6 +67,8 @@ class HttpCalls:
         # The connections have no bound of their own: waiting for one would be part of a
         # request's time.
         self._limit = AdaptiveLimit(max_connections)
+        # A large file must not keep an evaluation waiting, nor a long evaluation an agent.
+        self._limit_of_inputs = AdaptiveLimit(_INPUTS_AT_ONCE)
         self._origin = httpx.URL(endpoint.url).netloc
         self._transport = transport or _network(httpx.URL(endpoint.url))
         self._in_process = transport is not None
@@ -158,14 +162,15 @@ class HttpCalls:
                 return answer
             raise refusal(call, self._service, answer)
         # The place is free again while a retry waits.
-        async with self._limit as began:
+        places = self._limit_of_inputs if call.is_input else self._limit
+        async with places as began:
             answer = await self._send(call, limit, quick=quick)
             if answer.is_success:
-                self._limit.grow()
+                places.grow()
                 return answer
             failure = refusal(call, self._service, answer)
             if isinstance(failure, TransientError) and failure.lacks_capacity:
-                self._limit.cut(began)
+                places.cut(began)
             raise failure
 
     async def _send(self, call: Call, limit: float | None, *, quick: bool) -> Answer:

@@ -53,7 +53,7 @@ async def fetch_inputs(
     places = _places(inputs, task_id)
     if not inputs:
         return []
-    workspace = await run_in_thread(Workspace, folder)
+    workspace = Workspace(folder)
     try:
         for each, parts in zip(inputs, places, strict=True):
             what = f"fetch the input {each.filename!r} of task {task_id!r}"
@@ -71,7 +71,7 @@ async def _declared(
 ) -> Sequence[TaskInput]:
     call = Call(f"list the inputs of task {task_id!r}", "GET", path, dataset)
     try:
-        answer = await calls.ask_quickly(call, None)
+        answer = await calls.ask_quickly(call, None, limit=calls.timeout)
     except NotFoundError as error:
         if _is_without_inputs(error.detail or "", dataset, task_id):
             return ()
@@ -107,7 +107,7 @@ def _places(inputs: Sequence[TaskInput], task_id: str) -> list[tuple[str, ...]]:
 async def _save(workspace: Workspace, parts: tuple[str, ...], response: httpx.Response) -> None:
     if (encoding := response.headers.get("content-encoding", "identity")) != "identity":
         raise UnreadableError(f"it is compressed as {encoding!r}, which nobody asked for")
-    file = await run_in_thread(workspace.new_file, parts)
+    file = workspace.new_file(parts)
     try:
         size, piece = 0, bytearray()
         # Not response.aiter_raw(), which refuses what a transport without a network has ready.
