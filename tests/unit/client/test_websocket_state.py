@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner import errors
-from benchmark_runner.client import websocket
+from benchmark_runner.client import channel_opener, websocket
 from benchmark_runner.client.websocket_evaluation import find_websocket
 from benchmark_runner.schemas import DatasetVersion, EvalStatus
 from tests.unit.client.websocket_service import (
@@ -25,7 +25,7 @@ from tests.unit.client.websocket_service import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.client.websocket_service import Service, Step
+    from tests.unit.client.websocket_service import Connection, Service, Step
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +73,31 @@ class TestSilence:
             grading.cancel()
             await asyncio.wait({grading})
         assert service.opened == 1
+
+    async def test_talkative_service_holds_nobody_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A service that goes on talking after its result, or a cancellation, is left."""
+        monkeypatch.setattr(websocket, "_CLOSE_WITHIN", 0.1)
+
+        async def talks(connection: Connection) -> None:
+            while True:
+                await connection.say(message("more"))
+                await asyncio.sleep(0.01)
+
+        notes = Notes()
+        async with serving([RESULT, talks], [talks]) as service, asyncio.timeout(5):
+            assert (await service.graded()).result_json() == GRADE
+            grading = asyncio.create_task(service.graded(notes))
+            await service.until(lambda: service.opened == 2)
+            grading.cancel()
+            await asyncio.wait({grading})
+
+    async def test_handshake_has_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A service that never answers the request for a WebSocket is an error in time."""
+        monkeypatch.setattr(channel_opener, "_HANDSHAKE_TIMEOUT", 0.05)
+        async with serving([RESULT], delay=10.0) as service:
+            failed = await fails(service)
+        assert type(failed) is errors.ServiceUnavailableError
+        assert "no connection within 0.05 s" in failed.message
 
 
 class TestStates:

@@ -89,6 +89,7 @@ class Service:
         headers: The headers of each request for one.
         health: The word of ``/health``.
         greets: Whether a script begins before the first message.
+        delay: Seconds until a request is answered.
     """
 
     scripts: list[list[Step]] = field(default_factory=list)
@@ -99,6 +100,7 @@ class Service:
     asked_for_health: int = 0
     health: str = "ok"
     greets: bool = False
+    delay: float = 0.0
     url: str = ""
     opened: int = 0
     most_at_once: int = 0
@@ -115,11 +117,13 @@ class Service:
 
     async def evaluate(self, request: web.Request) -> web.StreamResponse:
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        await asyncio.sleep(self.delay)
         if self.refusals:
             return self.refusals.pop(0)
         socket = web.WebSocketResponse(autoping=False, max_msg_size=0)
         await socket.prepare(request)
         self.opened += 1
+        await self._note()
         self._now += 1
         self.most_at_once = max(self._now, self.most_at_once)
         try:

@@ -57,7 +57,7 @@ class ServiceSettings:
     eval_total_timeout: float = _service_flag(
         "--eval-total-timeout",
         "SECONDS",
-        "Time limit of one whole evaluation over the WebSocket.",
+        "Time limit of one whole evaluation over the WebSocket; 0 means none.",
         default=43200.0,
     )
     service_attempts: int = _service_flag(

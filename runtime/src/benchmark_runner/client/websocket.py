@@ -22,8 +22,9 @@ __all__ = ["Handshake", "open_websocket"]
 #: Seconds between two pings, which keep a proxy from closing a silent connection. aiohttp's own
 #: heartbeat closes it where a pong does not come, as while a grader blocks the service's loop.
 _PING_EVERY = 30.0
-#: No limit to read a message, and seconds for the service to close its side.
-_TIMEOUT = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=1.0)  # pyright: ignore[reportCallIssue]
+#: Seconds for the service to close its side.
+_CLOSE_WITHIN = 1.0
+_TIMEOUT = aiohttp.ClientWSTimeout(ws_receive=None, ws_close=_CLOSE_WITHIN)  # pyright: ignore[reportCallIssue]
 #: Bytes that are read of an answer that refuses the connection, and the seconds for it.
 _WORDS_LIMIT = 56 * 1024
 _WORDS_WITHIN = 5.0
@@ -74,7 +75,10 @@ async def open_websocket(
         yield _NetworkChannel(socket)
     finally:
         pings.cancel()
-        await socket.close()
+        # As a whole: within close(), each message that still comes would begin the time again.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await socket.close()
 
 
 class _NetworkChannel:
