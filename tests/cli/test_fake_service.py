@@ -11,6 +11,20 @@ from benchmark_runner.testing import FakeService
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
+READER = """\
+from benchmark_runner import BenchmarkRunner, GenerationResult
+
+
+class SampleRunner(BenchmarkRunner):
+    NAME = "sample"
+    PAYLOAD_TYPE = "artifact"
+    EVALUATION_API = "v1"
+
+    async def generate(self, task, model, llm_config=None, log_dir=None):
+        inputs = await self.fetch_inputs(task, log_dir / "workspace")
+        content = b"".join(path.read_bytes() for path in inputs)
+        return GenerationResult(artifact=content or b"none", filename="answer.txt")
+"""
 RESULTS = {"t1": {"pass_percentage": 1.0}, "t2": {"score": 0.5}, "t3": False}
 
 
@@ -55,3 +69,15 @@ def test_tasks_and_refusals_are_given(project: RunnerProject) -> None:
         ended = project.run("run", "--service-url", service.url)
     assert ended.code == 1
     assert "VALS_AUTH_KEY" in ended.err
+
+
+def test_files_are_taken_and_inputs_given(project: RunnerProject) -> None:
+    """The service gives input files to the agent, and takes the files that it answers with."""
+    project.write_agent(READER)
+    inputs = {"t1": {"a.txt": b"some ", "b.bin": b"input\xff"}}
+    with FakeService(RESULTS, inputs=inputs) as service:
+        ended = project.run("run", "--run-id", "r1", "--service-url", service.url)
+    assert ended.code == 0, ended.err
+    assert service.files == {"t1": b"some input\xff", "t2": b"none", "t3": b"none"}
+    assert service.answers["t1"] == "some input\ufffd"
+    assert ("PUT", "/uploads/r1/t1/answer.txt", None) in service.requests

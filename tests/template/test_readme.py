@@ -89,6 +89,8 @@ class Reader:
         if "def test_" in text:
             (self.project / "tests/test_cli.py").write_text(text)
             return
+        if "import " not in text:  # a part of a module, to look at
+            return
         (self.project / "runner/benchmark.py").write_text(text)
         (self.project / "tests/test_benchmark.py").unlink()
         self.has_own_agent = True

@@ -11,6 +11,7 @@ import pytest
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.local import websocket as module
 from benchmark_runner.local.host_check import HostCheck
+from tests.pages import DOCS, blocks
 from tests.unit.local.sample_service import CANARY, KEY, Wire, exact_match, make, write
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 pytest.importorskip("wsproto")
 pytestmark = pytest.mark.anyio
 
+GUIDE = DOCS / "authoring.md"
 HEADER = "x-benchmark-dataset-version"
 ASKED = {"task_id": "1", "response": "yes", "dataset": "validation"}
 SECRET = "a-secret-of-the-service"
@@ -162,6 +164,28 @@ class TestResume:
         chunks = await Talk(serve_app(make(folder, steps)))({**ASKED, "response": "x" * 100})
         assert {chunk["type"] for chunk in chunks} == {"message", "result"}
         assert "too large" in str(chunks[1]["data"])
+
+    async def test_documented_grader_continues(self, folder: Path, serve_app: ServeApp) -> None:
+        """The grader of the documentation reports, and continues after the tests that have run."""
+        example = next(text for text in blocks(GUIDE.read_text(), "python") if "yield" in text)
+        ran: list[str] = []
+
+        async def run_test(test: str, _response: str) -> bool:
+            ran.append(test)
+            return test != "b"
+
+        names: dict[str, object] = {"run_test": run_test}
+        exec(example, names)
+        rows = [{"id": "1", "question": "?", "tests": ["a", "b", "c"]}]
+        write(folder / "main.json", {"dataset_name": "validation", "tests": rows})
+        talk = Talk(serve_app(make(folder, names["grade"])))
+        chunks = await talk(ASKED)
+        assert chunks[0]["data"] == "running a"
+        assert chunks[-1]["data"] == {"score": 2 / 3}
+        ran.clear()
+        asked = {"task_id": "1", "dataset": "validation", "eval_resume_state": chunks[3]["data"]}
+        assert (await talk(asked))[-1]["data"] == {"score": 2 / 3}
+        assert ran == ["c"]
 
 
 class TestErrors:

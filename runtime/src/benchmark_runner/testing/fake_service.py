@@ -16,7 +16,7 @@ from benchmark_runner._scores import default_task_score
 __all__ = ["FakeService"]
 
 _Results = Mapping[str, JsonValue] | Callable[[str, str], JsonValue]
-_Answer = tuple[int, JsonValue]
+_Answer = tuple[int, JsonValue | bytes]
 
 
 class FakeService:
@@ -35,11 +35,14 @@ class FakeService:
         tasks: The tasks that ``--dataset-name`` loads.
         final_score: The score of a run; by default the mean of the results' scores.
         statuses: By path, the HTTP status and the JSON that every request for it gets.
+        inputs: By task id, the content of the task's input files, by their places.
 
     Attributes:
         url: Where it is, for ``--service-url``.
-        answers: The answers that it was sent, by task id.
-        requests: The method, the path and the body of each request.
+        answers: The answers that it was sent, by task id; of a file, its text.
+        files: The files that were uploaded, by task id.
+        requests: The method, the path and the body of each request; the body of a file is
+            ``None``.
     """
 
     def __init__(
@@ -48,15 +51,18 @@ class FakeService:
         *,
         tasks: Sequence[Mapping[str, JsonValue]] = (),
         final_score: float | None = None,
-        statuses: Mapping[str, _Answer] | None = None,
+        statuses: Mapping[str, tuple[int, JsonValue]] | None = None,
+        inputs: Mapping[str, Mapping[str, bytes]] | None = None,
     ) -> None:
         self._results = results
         self._tasks = [dict(task) for task in tasks]
         self._final_score = final_score
         self._statuses = statuses or {}
+        self._inputs = inputs or {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.answers: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, JsonValue]] = []
 
     def __enter__(self) -> Self:
@@ -82,17 +88,45 @@ class FakeService:
             "/verify-task-ids": {"task_ids": [*parse_qs(url.query).get("task_ids", [])]},
         }
         if path.startswith("/v1/datasets/"):
-            return 200, {"dataset": path.split("/")[3], "tasks": [*self._tasks]}
+            return self._answer_about_tasks(*path.split("/", 7)[3:])
         return (200, fixed[path]) if path in fixed else (404, {"detail": "Not Found"})
+
+    def put(self, target: str, content: bytes) -> _Answer:
+        """Keep a file for the task that its address names."""
+        path = unquote(urlsplit(target).path)
+        self.requests.append(("PUT", path, None))
+        if path not in self._statuses:
+            self.files[path.split("/")[3]] = content
+        return self._statuses.get(path, (200, b""))
+
+    def _answer_about_tasks(self, dataset: str, *rest: str) -> _Answer:
+        match rest:
+            case ("tasks",):
+                return 200, {"dataset": dataset, "tasks": [*self._tasks]}
+            case ("tasks", task_id, "inputs"):
+                names = self._inputs.get(task_id, {})
+                return 200, {"inputs": [{"filename": name, "dest": name} for name in names]}
+            case ("tasks", task_id, "inputs", name) if name in self._inputs.get(task_id, {}):
+                return 200, self._inputs[task_id][name]
+            case _:
+                return 404, {"detail": "Not Found"}
 
     def _answer_post(self, path: str, sent: dict[str, JsonValue]) -> _Answer:
         if path in ("/final-score/", "/v1/score"):
             return 200, self._score(cast("dict[str, JsonValue]", sent["evaluation_results"]))
         task_id, is_v1 = str(sent.get("task_id")), path == "/v1/evaluate"
+        if path == "/v1/submissions/upload-url":
+            key = f"{sent['run_id']}/{task_id}/{sent['filename']}"
+            return 200, {"key": key, "url": f"{self.url}/uploads/{key}", "expires_in": 3600}
         if not (is_v1 or path == "/evaluate-response/"):
             return 404, {"detail": "Not Found"}
         payload = cast("dict[str, JsonValue]", sent.get("payload"))
-        answer = self.answers[task_id] = str(payload["data"] if is_v1 else sent["response"])
+        answer = str(payload["data"] if is_v1 else sent["response"])
+        if is_v1 and payload.get("type") == "artifact":
+            if answer.split("/")[1] not in self.files:
+                return 404, {"detail": f"Artifact not found: {answer}"}
+            answer = self.files[task_id].decode(errors="replace")
+        self.answers[task_id] = answer
         if not callable(self._results) and task_id not in self._results:
             return 400, {"detail": f"Task ID not found: {task_id}"}
         known = self._results
@@ -122,18 +156,23 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._respond()
 
+        def do_PUT(self) -> None:
+            self._respond()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base)
             pass
 
         def _respond(self) -> None:
             received = self.rfile.read(int(self.headers.get("content-length") or 0))
             try:
-                status, content = service.answer(
-                    self.command, self.path, json.loads(received or b"null")
-                )
+                if self.command == "PUT":
+                    status, content = service.put(self.path, received)
+                else:
+                    sent = json.loads(received or b"null")
+                    status, content = service.answer(self.command, self.path, sent)
             except Exception as error:  # noqa: BLE001 (the test's own function)
                 status, content = 500, {"detail": f"{type(error).__name__}: {error}"}
-            data = json.dumps(content).encode()
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
