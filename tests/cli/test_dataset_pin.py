@@ -260,6 +260,10 @@ def test_other_major_is_not_compared(
     texts = [each["text"] for each in near["warnings"]]
     assert "A was evaluated with dataset version 1.1.0, B with 1.2.0" in texts
     assert service.asked_for == {"v-11", "v-12", "v-20"}
+    service.versions["1.2.0"] = "v-12-again"
+    run("run", *LISTED, "--dataset-version", "1.2", run_id="r4")
+    texts = project.run("compare", "r2", "r4").out
+    assert "two versions called 1.2.0" in texts
 
 
 def test_label_is_shown(
@@ -278,7 +282,8 @@ def test_label_is_shown(
         assert "1.1.0" in project.run(*command).out, command
     for command in (["runs", "--json"], ["status", "r1", "--json"], ["export", "r1"]):
         assert "1.1.0" in project.run(*command).out, command
-    assert run("run", "--json").json["dataset_version"] == "1.1.0"
+    shown = run("run", "--json").json
+    assert (shown["dataset_version"], shown["dataset_version_id"]) == ("1.1.0", "v-11")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,15 @@ from benchmark_runner.schemas import ScoreResult
 
 __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "summary_facts"]
 
+_OF_A_CONFIG = (
+    *("model", "task_source", "dataset_name", "dataset_version", "dataset_version_id"),
+    *("dataset_file", "limit", "dataset_size"),
+)
+
 
 def config_facts(config: RunConfig | None) -> dict[str, object]:
     """Return the model and the source of the tasks; each ``None`` without a config."""
-    names = ("model", "task_source", "dataset_name", "dataset_version", "dataset_file")
-    return {name: getattr(config, name, None) for name in (*names, "limit", "dataset_size")}
+    return {name: getattr(config, name, None) for name in _OF_A_CONFIG}
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:

@@ -44,6 +44,7 @@ def as_json(
         "local": outcome.local,
         **summary_facts(outcome.overall, score),
         "dataset_version": outcome.config.dataset_version,
+        "dataset_version_id": outcome.config.dataset_version_id,
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
         "bounds": score.bounds.model_dump() if score and score.bounds else None,

@@ -12,7 +12,8 @@ concern                  obstacle                                     warning
 ``payload_schema``       something else is graded
 ``task_content``         tasks of one id have other content           content is not recorded
 ``dataset_name``         other name, and content not recorded         other name, same content
-``dataset_version``      another major one, or one without numbers    another minor one or patch
+``dataset_version``      another major one, or one without numbers    another minor one or patch,
+                                                                      two of one label
 ``local``                local grades beside deployed ones            not recorded
 ``evaluation_api``       another API may rate answers otherwise
 ``evaluator_version``    the grader or its references have changed    not recorded
@@ -119,6 +120,10 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     if _differ(a.dataset_name, b.dataset_name):
         text = f"A is of dataset {a.dataset_name}, B of {b.dataset_name}"
         yield Finding(Concern.DATASET_NAME, text, is_obstacle=bool(unverified))
+    ids = a.dataset_version_id, b.dataset_version_id
+    if a.dataset_version == b.dataset_version and _differ(*ids):
+        text = f"the service has two versions called {a.dataset_version}, of which A is of one"
+        yield Finding(Concern.DATASET_VERSION, f"{text} and B of the other")
 
 
 def _of_grading(comparison: Comparison) -> Iterator[Finding]:
