@@ -106,7 +106,7 @@ class TestPinned:
         service.forget()
         ended = run("run", "--dataset-version", "1.1")
         assert ended.code == 2
-        assert "was started with 1.2.0, not with version 1.1.0 of its dataset" in ended.err
+        assert "was started with version 1.2.0 of its dataset, not with version 1.1.0" in ended.err
         assert "--dataset-version" in ended.err
         assert service.asked_for <= {None}
         assert not {"/evaluate-response/", "/v1/evaluate"}.intersection(service.paths())
@@ -193,7 +193,7 @@ def test_run_without_version_stays_so(
     service.forget()
     ended = run("run", "--dataset-version", "1.2")
     assert ended.code == 2
-    assert "was started without a choice of one" in ended.err
+    assert "was started without a choice of a version of its dataset" in ended.err
     assert run("run").code == 0
     assert service.asked_for == {None}
 

@@ -61,7 +61,7 @@ OTHER_IDENTITY = {
         ["service's dataset 'validation'", "service's dataset 'other'"],
     ),
     "--dataset-version": Other(
-        [], ["--dataset-version", "1.2"], ["without a choice of one, not with version '1.2'"]
+        [], ["--dataset-version", "1.2"], ["without a choice of a version", "version '1.2'"]
     ),
     "--problem": Other([], ["--problem", "p.txt"], ["from a file, not from --problem"]),
     "--limit": Other(["--limit", "2"], ["--limit", "3"], ["--limit 2, not with --limit 3"]),

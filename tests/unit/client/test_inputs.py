@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -250,3 +251,24 @@ async def test_inputs_do_not_wait_for_evaluations(script: Script, url: str, tmp_
             await fetch_inputs(client.calls, "d", "t/1", tmp_path)
         evaluation.cancel()
     assert contents(tmp_path) == {tmp_path / "a": b"one"}
+
+
+async def test_large_file_is_never_in_memory(script: Script, url: str, tmp_path: Path) -> None:
+    """A large file is written as it arrives."""
+    part = bytes(64 * 1024)
+
+    async def sends_much(receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1024):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    script.answer(listed("a"), sends_much)
+    tracemalloc.start()
+    try:
+        await fetch(url, tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "a").stat().st_size == 64 * 1024**2
+    assert peak < 8 * 1024**2

@@ -89,9 +89,9 @@ def is_same_choice(config: RunConfig, selector: str | None) -> bool:
 def other_version(config: RunConfig, asked: str) -> RunIdentityError:
     """Return the error of a run that is to be resumed with another version of its dataset."""
     version = recorded_version(config)
-    was = "without a choice of one" if version is None else f"with {version.name}"
+    was = "without a choice of a version" if version is None else f"with version {version.name}"
     return RunIdentityError(
-        f"run {config.run_id!r} was started {was}, not with version {asked} of its dataset",
+        f"run {config.run_id!r} was started {was} of its dataset, not with version {asked}",
         hint=f"{_WITHOUT_CHOICE} to resume it, or use another --run-id for a new run.",
     )
 
