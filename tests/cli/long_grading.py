@@ -23,6 +23,7 @@ class LongGrading:
         firsts: The first message of each connection.
         sent: The newest step of each task whose state was sent.
         has_websocket: Whether there is a WebSocket.
+        fails_at: The step at which the grader fails.
     """
 
     steps: int = 3
@@ -30,6 +31,7 @@ class LongGrading:
     firsts: list[dict[str, Any]] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
     has_websocket: bool = True
+    fails_at: int | None = None
     url: str = ""
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -60,6 +62,9 @@ class LongGrading:
             for step in range(begun.get("eval_resume_state", {"step": 0})["step"] + 1, self.steps):
                 await asyncio.sleep(self.between)
                 await socket.send_json({"type": "message", "data": f"step {step}"})
+                if step == self.fails_at:
+                    await socket.send_json({"type": "error", "data": "the grader failed"})
+                    return socket
                 await socket.send_json({"type": "eval_resume_state", "data": {"step": step}})
                 self.sent[task_id] = step
                 self._note()

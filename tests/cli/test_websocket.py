@@ -77,6 +77,38 @@ def test_service_without_it_is_refused_before_costs(long_project: RunnerProject)
     assert long_project.calls == []
 
 
+def test_time_limit_keeps_the_state(long_project: RunnerProject, service: LongGrading) -> None:
+    """An evaluation that is out of time is an error, and the next command continues it."""
+    service.steps, service.between = 100, 0.01
+    command = ["run", "--run-id", "r1", "--service-url", service.url]
+    ended = long_project.run(*command, "--eval-total-timeout", "0.5", "t1")
+    assert ended.code == 1
+    assert "not evaluated within 0.5 s" in ended.out
+    assert long_project.read("r1", "t1", "eval.json")["status"] == "error"
+
+    assert long_project.run(*command, "t1").code == 0
+    assert service.payments == ["t1"]
+    assert long_project.read("r1", "t1", "eval.json")["status"] == "evaluated"
+
+
+def test_only_a_resume_uses_the_state(long_project: RunnerProject, service: LongGrading) -> None:
+    """A regrade, and the evaluation of another generation, begin with the response."""
+    service.fails_at = 2
+    flags = ["--run-id", "r1", "--service-url", service.url]
+    assert long_project.run("run", *flags).code == 1
+    for task_id in ("t1", "t2"):
+        assert long_project.read("r1", task_id, "eval_state.json")["state"] == {"step": 1}
+
+    assert long_project.run("run", *flags, "--rerun", "t1").code == 1
+    assert sorted(service.payments) == ["t1", "t1", "t2", "t3"]
+    assert "r1/t1/attempts/1/eval_state.json" in long_project.files()
+
+    service.fails_at = None
+    assert long_project.run("evaluate", *flags, "--regrade").code == 0
+    assert sorted(service.payments) == ["t1", "t1", "t1", "t2", "t2", "t3", "t3"]
+    assert not [name for name in long_project.files() if name.endswith("t1/eval_state.json")]
+
+
 @pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.full)])
 def test_killed_evaluation_continues(
     long_project: RunnerProject, service: LongGrading, kills: int

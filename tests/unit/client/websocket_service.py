@@ -16,6 +16,7 @@ from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from benchmark_runner.schemas import EvalResult
@@ -102,6 +103,7 @@ class Service:
     greets: bool = False
     delay: float = 0.0
     url: str = ""
+    port: int = 0
     opened: int = 0
     most_at_once: int = 0
     _now: int = 0
@@ -189,16 +191,19 @@ class Notes(MemoryJournal):
 
 
 @asynccontextmanager
-async def serving(*scripts: list[Step], **settings: Any) -> AsyncIterator[Service]:
+async def serving(
+    *scripts: list[Step], tls: ssl.SSLContext | None = None, **settings: Any
+) -> AsyncIterator[Service]:
     service = Service([*scripts] or [[RESULT]], **settings)
     app = web.Application()
     app.router.add_get("/ws/evaluate-response", service.evaluate)
     app.router.add_get("/health", service.tell_health)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    service.port = runner.addresses[0][1]
+    service.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield service
     finally:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from benchmark_runner._json import parse_model
 from benchmark_runner._redaction import Redactor
@@ -51,16 +52,16 @@ class EvalStateFile:
         One that holds a secret is not written, and False is returned: the service could not use
         it with that masked.
         """
-        data = state.model_dump_json().encode() + b"\n"
+        data = to_json(state)
         is_clean = self.redactor.clean(data) == data
         if not is_clean and self.redactor.clean_value(state.state) != state.state:
             return False
         path = self.eval_state_path(task_id)
         try:
-            self._storage.write(path, data)
+            self._storage.write(path, (data, b"\n"))
         except ArtifactError:
             self.set_aside += clear_way(self._storage, path.parent)
-            self._storage.write(path, data)
+            self._storage.write(path, (data, b"\n"))
         return True
 
     def remove_eval_state(self, task_id: str) -> None:
