@@ -57,6 +57,7 @@ class Upload:
         async with BenchmarkServiceClient(
             url or self.service.url,
             headers={"x-descope-api-key": KEY},
+            own_headers={"x-tenant": KEY},
             on_retry=self.notices.append,
             **{"retry": QUICK, **settings},
         ) as client:
