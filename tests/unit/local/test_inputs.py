@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from benchmark_runner.local.transport import EmbeddedTransport
 from tests.unit.local.sample_service import CANARY, Wire, make
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     ServeApp = Callable[[ASGIApp], str]
+
+pytestmark = pytest.mark.anyio
 
 OF_TASK_1 = "/v1/datasets/validation/tasks/1/inputs"
 
@@ -74,6 +78,18 @@ class TestInputs:
         assert listed(wire, OF_TASK_1.replace("/1/", "/3/")) == {}
         for unknown in ("/v1/datasets/validation/tasks/zzz", "/v1/datasets/none/tasks/1"):
             assert wire("GET", f"{unknown}/inputs").status_code == 404
+
+    async def test_files_are_read_in_pieces_in_process(self, inputs: Path, folder: Path) -> None:
+        """In this process, too, a file is read in pieces, and whole when it is saved."""
+        (inputs / "large.bin").write_bytes(bytes(range(256)) * 100_000)
+        transport = EmbeddedTransport(make(folder))
+        async with httpx.AsyncClient(base_url="http://local", transport=transport) as client:
+            async with client.stream("GET", f"{OF_TASK_1}/large.bin") as answer:
+                pieces = [piece async for piece in answer.aiter_raw()]
+            assert (await client.get(f"{OF_TASK_1}/nothing")).status_code == 404
+            assert len((await client.get(OF_TASK_1)).json()["inputs"]) == 6
+        assert max(map(len, pieces)) <= 256 * 1024
+        assert b"".join(pieces) == (inputs / "large.bin").read_bytes()
 
     def test_file_has_inputs_beside_it(self, folder: Path, serve_app: ServeApp) -> None:
         """The inputs of a single dataset file are in the folder beside it."""

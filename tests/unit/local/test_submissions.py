@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pytest
 
+from benchmark_runner.local import server as server_module
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.submissions import Submissions
 from tests.unit.local.sample_service import KEY, Wire, make
@@ -270,6 +271,34 @@ class TestEvaluation:
                 await upload(client, b"changed")
                 go_on.set()
         assert answers[0].status_code == 409
+
+
+class TestSlowUpload:
+    @pytest.fixture(autouse=True)
+    def short_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server_module, "REQUEST_WITHIN", 0.4)
+
+    async def send(self, folder: Path, serve_app: ServeApp, pause: float) -> httpx.Response:
+        """Upload three bytes with a pause before each."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                await anyio.sleep(pause)
+                yield b"x"
+
+        async with httpx.AsyncClient(base_url=serve_app(service_of(folder))) as client:
+            address = (await client.post("/v1/submissions/upload-url", json=ASKED)).json()
+            length = {"content-length": "3"}
+            return await client.put(address["url"], content=pieces(), headers=length)
+
+    async def test_slow_upload_is_waited_for(self, folder: Path, serve_app: ServeApp) -> None:
+        """An upload may take longer than a request, as long as its parts arrive."""
+        assert (await self.send(folder, serve_app, pause=0.2)).status_code == 200
+
+    async def test_silent_upload_is_dropped(self, folder: Path, serve_app: ServeApp) -> None:
+        """An upload of which nothing arrives any more is dropped."""
+        with pytest.raises(httpx.TransportError):
+            await self.send(folder, serve_app, pause=5)
 
 
 class TestFolder:

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner.local import server as server_module
 from benchmark_runner.local import websocket as module
 from benchmark_runner.local.host_check import HostCheck
 from tests.pages import DOCS, blocks
@@ -271,6 +272,21 @@ class TestConnection:
         talk = Talk(wire.url)
         assert await talk(None) == []
         assert talk.close[0] == 1008
+
+    async def test_open_connection_has_no_time_limit(
+        self, folder: Path, serve_app: ServeApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A grade may take longer than a request has to arrive."""
+        monkeypatch.setattr(server_module, "REQUEST_WITHIN", 0.1)
+
+        async def slow(_task: Row, _response: str) -> AsyncIterator[object]:
+            for _ in range(3):
+                await asyncio.sleep(0.1)
+                yield "waiting"
+            yield 1.0
+
+        chunks = await Talk(serve_app(make(folder, slow)))(ASKED)
+        assert chunks[-1] == {"type": "result", "data": 1.0}
 
     async def test_end_of_a_connection_ends_the_grade(
         self, folder: Path, serve_app: ServeApp

@@ -4,7 +4,7 @@ from benchmark_runner.client.endpoint import DESCOPE_HEADER
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.local.app import LocalService
-from benchmark_runner.local.asgi_transport import AsgiTransport
+from benchmark_runner.local.transport import EmbeddedTransport
 
 __all__ = ["local_client"]
 
@@ -20,18 +20,7 @@ def local_client(service: LocalService, timeout: float = 300.0) -> BenchmarkServ
         headers={DESCOPE_HEADER: service.key} if service.key is not None else None,
         timeout=timeout,
         retry=RetryPolicy(attempts=1),
-        transport=_Transport(service),
+        transport=EmbeddedTransport(service),
         max_connections=1000,
         local=True,
     )
-
-
-class _Transport(AsgiTransport):
-    """The way to a service in this process, which ends with its client."""
-
-    def __init__(self, service: LocalService) -> None:
-        super().__init__(service)
-        self._service = service
-
-    async def aclose(self) -> None:
-        self._service.close()
