@@ -146,6 +146,21 @@ class TestPinned:
         assert project.read("r1", "run_config.json")["dataset_version_id"] is None
         assert service.asked_for == {None}
 
+    @pytest.mark.parametrize("status", [503, 500, 404])
+    def test_service_that_is_down_may_keep_versions(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+        status: int,
+    ) -> None:
+        """A run begins without a version only where the service has none to tell of."""
+        service.answers["/version"] = (status, {"detail": "not now"})
+        ended = run("run", *source, "--service-attempts", "1")
+        assert ended.code == (1 if status == 503 else 0), ended.err
+        assert (project.calls == []) is (status == 503)
+
     def test_lost_echo_stops_before_generations(
         self,
         project: RunnerProject,

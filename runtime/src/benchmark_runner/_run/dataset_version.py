@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.errors import (
     RunIdentityError,
+    ServiceError,
+    ServiceUnavailableError,
     UnsupportedError,
     UsageError,
 )
@@ -15,7 +17,9 @@ from benchmark_runner.schemas import DatasetVersion
 if TYPE_CHECKING:
     from benchmark_runner.checkpoint import RunConfig
     from benchmark_runner.client.service_client import BenchmarkServiceClient
+    from benchmark_runner.schemas import VersionResponse
 
+_FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
 _WITHOUT_CHOICE = "Leave out --dataset-version"
 
 
@@ -45,10 +49,7 @@ async def choose_version(
         UnsupportedError: a version was asked for, and the service keeps none.
         ServiceError: the service does not name the version.
     """
-    if selector is None:
-        known = await fetch_version(client, dataset)
-    else:
-        known = await client.version(dataset)
+    known = await _versions(client, dataset, is_needed=selector is not None)
     if known is not None and known.keeps_versions:
         version = await client.resolve_dataset(dataset, selector)
         client.pin(version)
@@ -60,6 +61,19 @@ async def choose_version(
         f"the service {client.calls.service} offers no choice of versions of {named}",
         hint=f"{_WITHOUT_CHOICE}, or name a service that keeps versions.",
     )
+
+
+async def _versions(
+    client: BenchmarkServiceClient, dataset: str | None, *, is_needed: bool
+) -> VersionResponse | None:
+    try:
+        return await client.version(dataset)
+    except ServiceError as error:
+        # One that is down or busy may keep versions; one that fails at this path has none.
+        is_down = isinstance(error, ServiceUnavailableError) and error.status_code != _FAILED
+        if is_needed or is_down:
+            raise
+        return None
 
 
 async def pin_to_recorded(

@@ -217,6 +217,9 @@ class _Reporter:
             note(f"Stopped by {signal}. What was finished is kept.")
         say(*end_lines(outcome, job.request, resume_command, children))
         if job.service.headers:
-            note("To resume, give --header again, or set SERVICE_HEADERS: its values are secret.")
+            note(
+                "The resume command has no --header, whose values are secret: give it again, or set"
+            )
+            note("SERVICE_HEADERS.")
         if outcome.stopped_by is not None:
             print_error(job.request.command, outcome.stopped_by, as_json=False)
