@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.scenarios import OF_FILES, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES], ids=str)
 def test_file_is_flushed_before_its_name(bench: Bench, scenario: Scenario) -> None:
     """A file is flushed before it gets its name, and its folder after."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
@@ -29,7 +29,7 @@ def test_file_is_flushed_before_its_name(bench: Bench, scenario: Scenario) -> No
         assert ["fsync", str(path.parent)] in after, f"the folder of {path} is not flushed"
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES], ids=str)
 def test_generation_is_flushed_before_evaluation(bench: Bench, scenario: Scenario) -> None:
     """The folder of a generation is flushed before its evaluation is written."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
@@ -40,3 +40,16 @@ def test_generation_is_flushed_before_evaluation(bench: Bench, scenario: Scenari
             grade = ["replace", str(path.with_name("eval.json"))]
             until = after.index(grade) if grade in after else len(after)
             assert ["fsync", str(path.parent.parent)] in after[:until], path
+
+
+@pytest.mark.parametrize("scenario", OF_FILES, ids=str)
+def test_file_is_flushed_before_its_generation(bench: Bench, scenario: Scenario) -> None:
+    """A file that is an answer is on the disk before the generation that names it."""
+    taken = [step.partition(" #")[0] for step in bench.uninterrupted(scenario).steps]
+    named = [step for step in taken if step.startswith("replace") and "/submission/" in step]
+    assert named
+    for step in named:
+        folder = PurePosixPath(step.removeprefix("replace ")).parent
+        after = taken[taken.index(step) :]
+        until = after.index(f"replace {folder.parent}/generation.json")
+        assert f"fsync {folder}" in after[:until], step
