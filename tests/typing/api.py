@@ -7,11 +7,13 @@ A line with ``# pyright: ignore[rule]`` must be an error: pyright reports one th
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, assert_type
 
 from pydantic import BaseModel, JsonValue, SecretStr
 
 from benchmark_runner import (
+    Artifact,
     BenchmarkRunner,
     BenchmarkServiceClient,
     EvalResult,
@@ -35,8 +37,6 @@ from benchmark_runner.errors import BenchmarkRunnerError, ServiceUnavailableErro
 from benchmark_runner.testing import RunnerContract
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import typer
 
 
@@ -130,6 +130,7 @@ def runners() -> None:
     assert_type(runner.get_tasks(), list[Task])
     assert_type(runner.payload_schema, str)
     assert_type(runner.generation_version, str)
+    assert_type(runner.artifact_path("t1"), Path)
     assert_type(runner.service, BenchmarkServiceClient)
     runner.add_task(OwnTask(id="t1", question="?", docker_image="python"))
     SyncRunner("local")
@@ -149,6 +150,10 @@ def generations() -> None:
     )
     assert_type(GenerationResult().status, GenerationStatus)
     assert_type(GenerationResult().cost, float | None)
+    GenerationResult(artifact=Path("fix.patch"))
+    GenerationResult(artifact=b"42", filename="fix.patch")
+    assert_type(GenerationResult().artifact, Artifact | Path | bytes | None)
+    GenerationResult(artifact="fix.patch")  # pyright: ignore[reportArgumentType]
     GenerationResult("42")  # pyright: ignore[reportCallIssue]
     GenerationResult(answer=42)  # pyright: ignore[reportArgumentType]
     GenerationResult(response="42")  # pyright: ignore[reportCallIssue]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
     from benchmark_runner.llm import LLMConfig, build_llm_config
     from benchmark_runner.schemas import (
+        Artifact,
         EvalResult,
         EvalResultData,
         EvalStatus,
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "BenchmarkRunner", "BenchmarkServiceClient", "EvalResult", "EvalResultData", "EvalStatus",
-    "EvaluateResponseRequest", "FinalScoreResponse", "GenerationResult", "GenerationStatus",
-    "LLMConfig", "RunArtifacts", "ScoreResult", "Task", "TokenUsage", "build_client",
-    "build_llm_config", "make_cli",
+    "Artifact", "BenchmarkRunner", "BenchmarkServiceClient", "EvalResult", "EvalResultData",
+    "EvalStatus", "EvaluateResponseRequest", "FinalScoreResponse", "GenerationResult",
+    "GenerationStatus", "LLMConfig", "RunArtifacts", "ScoreResult", "Task", "TokenUsage",
+    "build_client", "build_llm_config", "make_cli",
 ]  # fmt: skip
 
 _HOME_OF = {
