@@ -29,6 +29,7 @@ CALLABLE = "test_generate_takes_what_the_framework_passes"
 LOADS = "test_the_dataset_loads"
 SAME_AGAIN = "test_loading_again_gives_the_same_tasks"
 REFERENCES = "test_the_dataset_holds_references_for_the_grader"
+INPUTS = "test_each_input_folder_is_that_of_a_task"
 WHEEL = "test_the_wheel_holds_what_is_imported"
 OPTIONS = "test_options_have_defaults"
 
@@ -47,6 +48,7 @@ class Case:
     before: str = ""
     dataset: str | None = "data/validation.json"
     manifest: str = ""
+    inputs: tuple[str, ...] = ()
 
     def source(self) -> str:
         method = f"    {self.generate}:\n        return GenerationResult()\n"
@@ -121,6 +123,8 @@ CASES = {
         before="from itertools import count\ncounter = count()\n",
     ),
     "no_reference": Case(REFERENCES, rows=[*ROWS, {"id": "t3", "question": "4+4?"}]),
+    "inputs_of_tasks": Case(None, inputs=("t1", "t2")),
+    "inputs_of_no_task": Case(INPUTS, inputs=("t1", "t3")),
     "graded_by_a_service": Case(None, rows=[{"id": "t1", "question": "q"}]),
     "own_json": Case(
         None, names=OWN_LOADER, rows=["q1", "q2"], before="import json\nfrom pathlib import Path\n"
@@ -211,6 +215,8 @@ def write_repository(root: Path, name: str, case: Case) -> None:
         "    runner_class = MyBenchRunner\n"
         f"    dataset_file = {case.dataset!r}\n"
     )
+    for task_id in case.inputs:
+        (root / "data" / "inputs" / task_id).mkdir(parents=True)
     if case.rows is not None:
         data = {"dataset_name": "validation", "tests": case.rows}
         (root / "data" / "validation.json").write_text(json.dumps(data))
@@ -224,6 +230,7 @@ def test_only_the_authors_class_is_collected(endings: Endings) -> None:
         LOADS,
         SAME_AGAIN,
         REFERENCES,
+        INPUTS,
         WHEEL,
         OPTIONS,
     }
@@ -249,6 +256,7 @@ def test_broken_runner_fails_the_matching_test(endings: Endings, name: str) -> N
     [
         "other_tasks_each_time",
         "no_reference",
+        "inputs_of_no_task",
         "required_option",
         "without_log_dir",
         "module_in_no_wheel",

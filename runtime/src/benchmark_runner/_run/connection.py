@@ -67,7 +67,8 @@ async def _dataset_of_file(
     benchmark: Benchmark, runner: BenchmarkRunner, file: Path | None
 ) -> tuple[LocalDatasets, str]:
     """Return the tasks that ``runner`` has loaded, with the references that it does not keep."""
-    from benchmark_runner.local.datasets import INPUTS, LocalDatasets
+    from benchmark_runner.datasets.dataset_file import INPUTS
+    from benchmark_runner.local.datasets import LocalDatasets
 
     file = file and absolute(file)  # the author's code may have changed the working directory
     name = runner.dataset_name or (file.stem if file else "default")

@@ -17,10 +17,13 @@ from benchmark_runner.datasets.csv_rows import parse_csv
 from benchmark_runner.errors import DatasetError
 from benchmark_runner.schemas import safe_path_segment
 
-__all__ = ["DATASET_SUFFIXES", "DatasetFile", "open_dataset", "read_dataset"]
+__all__ = ["DATASET_SUFFIXES", "INPUTS", "DatasetFile", "open_dataset", "read_dataset"]
 
 #: File name endings that :func:`read_dataset` understands.
 DATASET_SUFFIXES = (".json", ".jsonl", ".csv")
+
+#: The folder beside datasets that has the input files of their tasks, in a folder for each.
+INPUTS = "inputs"
 
 #: The fields of a JSON dataset beside its tasks that are read.
 _NAME = "dataset_name"

@@ -14,12 +14,11 @@ from typing import Self
 from pydantic import JsonValue
 
 from benchmark_runner.datasets import DATASET_SUFFIXES, read_dataset
+from benchmark_runner.datasets.dataset_file import INPUTS
 from benchmark_runner.errors import DatasetError
 
-__all__ = ["INPUTS", "LocalDataset", "LocalDatasets", "fingerprint"]
+__all__ = ["LocalDataset", "LocalDatasets", "fingerprint"]
 
-#: The folder beside the datasets with a folder of input files for each task.
-INPUTS = "inputs"
 
 #: A version in the sense of semver, of which the later numbers may be missing.
 _LABEL = re.compile(

@@ -14,7 +14,8 @@ from benchmark_runner._run.benchmark import check_definition
 from benchmark_runner._run.task_source import TaskSource, load_tasks
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.datasets import read_dataset
-from benchmark_runner.errors import UsageError
+from benchmark_runner.datasets.dataset_file import INPUTS
+from benchmark_runner.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,19 @@ class RunnerContract:
         assert len(bare) in (0, len(rows)), (
             f"without {', '.join(sorted(hidden))}, which other tasks have: {', '.join(bare)}"
         )
+
+    def test_each_input_folder_is_that_of_a_task(self) -> None:
+        """The folders of ``inputs/`` beside the dataset have the ids of tasks there."""
+        path = self._dataset_path()
+        if path is None or not (path.parent / INPUTS).is_dir():
+            return
+        named = {folder.name for folder in (path.parent / INPUTS).iterdir() if folder.is_dir()}
+        known = {task.id for task in self._tasks()}
+        for file in path.parent.iterdir():
+            with suppress(DatasetError):
+                known |= {str(row["id"]) for row in read_dataset(file).rows}
+        unknown = ", ".join(sorted(named - known))
+        assert not unknown, f"{path.parent / INPUTS} has folders that belong to no task: {unknown}"
 
     def test_the_wheel_holds_what_is_imported(self) -> None:
         """Modules of the author's beside ``runner/`` are in the wheel, which an image installs."""
