@@ -157,13 +157,14 @@ class TestBadMessages:
             (b'{"type": "result", "data": 1}', "binary"),
             ("no json", "not valid JSON"),
             ("[1]", "not a JSON object"),
+            ({"type": "result"}, "no data"),
             ('{"type": "result", "data": NaN}', "not valid JSON"),
             ('{"type": "result", "data": 1e999}', "not"),
             (json.dumps({"type": "result", "data": 1, "task_id": "t2"}), "'t2'"),
             (message("x" * 11 * MIB), "larger than 10 MiB"),
             (state(content="x" * 50 * MIB), "larger than 10 MiB"),
         ],
-        ids=["binary", "text", "list", "nan", "infinite", "another", "11 MB", "50 MB"],
+        ids=["binary", "text", "list", "no data", "nan", "infinite", "another", "11 MB", "50 MB"],
     )
     async def test_bad_message_is_an_error(self, step: Step, said: str) -> None:
         """A message that the contract does not allow is an error with a reason, and no score."""

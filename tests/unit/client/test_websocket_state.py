@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from benchmark_runner import errors
-from benchmark_runner.client import channel_opener, websocket
+from benchmark_runner.client import channel_opener, websocket, websocket_evaluation
+from benchmark_runner.client.preflight import check_service
 from benchmark_runner.client.websocket_evaluation import find_websocket
 from benchmark_runner.schemas import DatasetVersion, EvalStatus
 from tests.unit.client.websocket_service import (
@@ -149,6 +151,7 @@ class TestStates:
             [error("Field required", status_code=422), closes()],
             [closes(1007, "ValidationError")],
             [error("the state of job 7 has expired"), closes(1011)],
+            [error("gone", status_code=410), closes()],
         ],
     )
     async def test_refused_state_restarts_once(self, refusal: list[Step]) -> None:
@@ -159,6 +162,15 @@ class TestStates:
         assert [*service.firsts[2]] == ["task_id", "response", "dataset"]
         assert notes.forgotten == 1
         assert "refused" in notes.told[0]
+
+    async def test_task_in_progress_is_waited_for(self) -> None:
+        """A service that is still at work on the state, after a kill, is asked again with it."""
+        busy = [error("is being evaluated right now", status_code=409), closes()]
+        notes = Notes()
+        await notes.save({"step": 1})
+        async with serving(busy, busy, busy, busy, [RESULT]) as service:
+            assert (await service.graded(notes)).result_json() == GRADE
+        assert {str(first.get("eval_resume_state")) for first in service.firsts} == {"{'step': 1}"}
 
     async def test_restart_happens_only_once(self) -> None:
         """A service that refuses each of its states is not paid again and again."""
@@ -191,6 +203,32 @@ class TestPreflight:
                     await find_websocket(client, "d")
         assert service.firsts == []
         assert service.opened == 1
+
+    @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 426, 501])
+    async def test_missing_websocket_stops_the_run(self, status: int) -> None:
+        """A service that opens no WebSocket stops the run, with the line to set."""
+        refusal = web.json_response({"detail": "no"}, status=status)
+        async with serving(refusals=[refusal]) as service, service.client() as client:
+            with pytest.raises(errors.ServiceError) as refused:
+                await check_service(client, "t1", "d", "websocket")
+        assert service.opened == 0
+        assert refused.value.status_code == status
+        assert "EVALUATION_API" in (refused.value.hint or "") or status == 401
+
+    async def test_trouble_stops_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Trouble with the WebSocket before a run stops nothing, and costs seconds at most."""
+        monkeypatch.setattr(websocket_evaluation, "_FOUND_WITHIN", 0.1)
+        async with serving(delay=10.0) as service, service.client() as client:
+            await check_service(client, "t1", "d", "websocket")
+        busy = [web.Response(status=503) for _ in range(QUICK.attempts)]
+        async with serving(refusals=busy) as service, service.client() as client:
+            await check_service(client, "t1", "d", "websocket")
+
+    async def test_own_evaluate_needs_none(self) -> None:
+        """A runner that evaluates in its own way needs no WebSocket."""
+        refusal = web.Response(status=404)
+        async with serving(refusals=[refusal]) as service, service.client() as client:
+            await check_service(client, "t1", "d", "websocket", own_evaluate=True)
 
 
 class TestVersions:

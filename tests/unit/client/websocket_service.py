@@ -170,6 +170,10 @@ class Service:
             return await WebSocketEvaluation(client, "t1", "the answer", "d", kept).run()
 
 
+async def tell_nothing(_request: web.Request) -> web.Response:
+    return web.json_response({"task_ids": ["t1"]})
+
+
 class Notes(MemoryJournal):
     """A journal that remembers all it was told."""
 
@@ -198,6 +202,8 @@ async def serving(
     app = web.Application()
     app.router.add_get("/ws/evaluate-response", service.evaluate)
     app.router.add_get("/health", service.tell_health)
+    app.router.add_get("/verify-task-ids", tell_nothing)
+    app.router.add_get("/version", tell_nothing)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

@@ -19,12 +19,12 @@ Chunk = dict[str, JsonValue]
 
 #: Characters of a message that is parsed in a thread, as others would have to wait for it.
 _LARGE = 128 * 1024
-#: Statuses with which a service refuses a state that it does not know, or not any more.
+#: Statuses with which a service refuses a state that it does not know, or not any more. A 409 is
+#: none of them: it is at work on it.
 _REFUSALS = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
         HTTPStatus.GONE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }

@@ -108,7 +108,8 @@ class Conversation:
         match chunk.get("type"):
             case "message" if data is not None:
                 text = shorten(text_of(data), self.client.calls.service, _LONGEST_PROGRESS)
-                self.journal.tell(text)
+                if text:
+                    self.journal.tell(text)
             case "eval_resume_state" if isinstance(data, dict):
                 await self.journal.save(data)
                 self.has_advanced = self.has_advanced or await hash_of(data) != self.sent
@@ -126,13 +127,13 @@ class Conversation:
                 pass
 
     def _result(self, chunk: Chunk) -> EvalResult:
+        if "data" not in chunk:
+            raise self._bad("a message with a result has no data")
         about = chunk.get("task_id")
         if about not in (None, self.task_id):
             raise self._bad(f"the result is about task {about!r}, not {self.task_id!r}")
         self._refuse_other_version()
-        return EvalResult(
-            task_id=self.task_id, status=EvalStatus.EVALUATED, result=chunk.get("data")
-        )
+        return EvalResult(task_id=self.task_id, status=EvalStatus.EVALUATED, result=chunk["data"])
 
     def _refuse_other_version(self) -> None:
         pinned = self.client.pinned

@@ -16,6 +16,7 @@ from benchmark_runner.client.status import (
     is_about_path,
     is_about_task,
     is_about_version,
+    is_final,
     is_settled,
     leaves_only_v1,
 )
@@ -125,12 +126,13 @@ async def _check_websocket(client: BenchmarkServiceClient, dataset_name: str | N
 
     try:
         await find_websocket(client, dataset_name)
-    except (AuthenticationError, PermissionDeniedError, NotFoundError, UnsupportedError) as error:
+    except ServiceError as error:
+        if not is_final(error):
+            return
         if leaves_only_v1(error):
             error.hint = f"The key reaches only /v1. {_USE_V1}"
+        error.hint = error.hint or f"The service opens no WebSocket. {_USE_LEGACY}"
         raise
-    except ServiceError:
-        pass
 
 
 async def _check_v1(

@@ -33,6 +33,8 @@ __all__ = ["WebSocketEvaluation", "find_websocket"]
 
 #: Seconds for which an opened connection is watched for a refusal, before anything is sent.
 _REFUSED_WITHIN = 0.5
+#: Seconds in which it is opened, retries included.
+_FOUND_WITHIN = 10.0
 
 
 class _LostError(Exception):
@@ -150,6 +152,12 @@ async def find_websocket(client: BenchmarkServiceClient, dataset: str | None) ->
                 return
 
     try:
-        await call_with_retries(attempt, calls.quick_retry, calls.on_retry)
+        async with asyncio.timeout(_FOUND_WITHIN):
+            await call_with_retries(attempt, calls.quick_retry, calls.on_retry)
+    except TimeoutError:
+        failure = TransientError(f"no connection within {_FOUND_WITHIN:g} s")
     except TransientError as last:
-        raise unavailable(call, service, last) from None
+        failure = last
+    else:
+        return
+    raise unavailable(call, service, failure)
