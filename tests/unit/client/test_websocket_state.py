@@ -232,6 +232,13 @@ class TestPreflight:
 
 
 class TestVersions:
+    async def test_version_is_noted(self) -> None:
+        """The version that a service names is noted with the result, by its label."""
+        said = {"type": "dataset_version", "data": {"id": "v-1", "label": "1.0"}}
+        async with serving([said, RESULT], [RESULT]) as service:
+            assert (await service.graded()).dataset_version == "1.0"
+            assert (await service.graded()).dataset_version is None
+
     @pytest.mark.parametrize(
         ("said", "is_right"),
         [

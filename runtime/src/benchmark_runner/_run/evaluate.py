@@ -60,6 +60,7 @@ class EvaluationStep(Step):
         result = evaluate_without_service(task_id, saved.generation)
         with self._journal(task_id, saved):
             result = result or await self._evaluate(task_id, saved.generation)
+        noted = result.dataset_version if self._has_state else None
         result = result.model_copy(
             update={
                 "task_id": task_id,
@@ -68,7 +69,7 @@ class EvaluationStep(Step):
                 "service_url": self.grader.by.service_url,
                 "evaluation_api": self.grader.by.evaluation_api,
                 "service_version": self.grader.by.service_version,
-                "dataset_version": self.grader.by.dataset_version,
+                "dataset_version": self.grader.by.dataset_version or noted,
                 "local": self.grader.local,
                 "duration": perf_counter() - clock,
             }

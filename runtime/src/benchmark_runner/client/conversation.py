@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
@@ -17,12 +19,17 @@ from benchmark_runner.client.failure import bad_response, refusal, shorten
 from benchmark_runner.client.response import Answer, UnreadableError
 from benchmark_runner.client.retry import TransientError
 from benchmark_runner.errors import GraderError, ServiceError, describe
-from benchmark_runner.schemas import EvalResult, EvalStatus, Failure, FailureKind, Phase
+from benchmark_runner.schemas import (
+    DatasetVersion,
+    EvalResult,
+    EvalStatus,
+    Failure,
+    FailureKind,
+    Phase,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from pydantic import JsonValue
 
     from benchmark_runner.client.call import Call
     from benchmark_runner.client.channel import Channel
@@ -59,7 +66,7 @@ class Conversation:
     sent: bytes | None = None
     may_refuse_state: bool = False
     has_advanced: bool = False
-    _version: JsonValue = None
+    _version: DatasetVersion | None = None
     _reported: ReportedError | None = None
 
     async def converse(
@@ -116,7 +123,9 @@ class Conversation:
             case "eval_resume_state":
                 self.journal.tell("a state that is not a JSON object is not kept")
             case "dataset_version":
-                self._version = data.get("id") if isinstance(data, dict) else None
+                self._version = None
+                with suppress(ValidationError):
+                    self._version = DatasetVersion.model_validate(data)
                 self._refuse_other_version()
             case "error":
                 self._reported = ReportedError.of(chunk, self.client.calls.service)
@@ -133,13 +142,18 @@ class Conversation:
         if about not in (None, self.task_id):
             raise self._bad(f"the result is about task {about!r}, not {self.task_id!r}")
         self._refuse_other_version()
-        return EvalResult(task_id=self.task_id, status=EvalStatus.EVALUATED, result=chunk["data"])
+        return EvalResult(
+            task_id=self.task_id,
+            status=EvalStatus.EVALUATED,
+            result=chunk["data"],
+            dataset_version=self._version.name if self._version is not None else None,
+        )
 
     def _refuse_other_version(self) -> None:
-        pinned = self.client.pinned
-        if pinned is None or self._version == pinned.id:
+        pinned, version = self.client.pinned, self._version
+        if pinned is None or (version is not None and version.id == pinned.id):
             return
-        said = "does not say its version" if self._version is None else f"is of {self._version!r}"
+        said = "does not say its version" if version is None else f"is of {version.name!r}"
         raise self._bad(f"the dataset {said}, and the run is of {pinned.name!r}")
 
     def _end(self, closed: ChannelClosedError) -> EvalResult:
