@@ -140,7 +140,7 @@ class TestPinned:
         service.answers["/version"] = (200, {"dataset_version": "1.2.0"})
         ended = run("run", *source, "--dataset-version", "1.2")
         assert ended.code == 1
-        assert "offers no choice of versions of dataset 'validation'" in ended.err
+        assert "of dataset 'validation' at " in ended.err
         assert project.calls == []
         assert run("run", *source).code == 0
         assert project.read("r1", "run_config.json")["dataset_version_id"] is None
@@ -305,7 +305,7 @@ def test_label_is_shown(
     ("flags", "message"),
     [
         (("--problem", "q.txt", "t1"), "--problem and --dataset-version exclude each other"),
-        (("--service-url", "local"), "offers no choice of versions"),
+        (("--service-url", "local"), "it keeps no versions of it"),
         (("--dataset-version", " "), "--dataset-version is empty"),
     ],
 )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Chunks = list[dict[str, object]]
     ServeApp = Callable[[ASGIApp], str]
 
-pytest.importorskip("wsproto")
 pytestmark = pytest.mark.anyio
 
 GUIDE = DOCS / "authoring.md"

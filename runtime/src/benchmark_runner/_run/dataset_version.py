@@ -57,8 +57,9 @@ async def choose_version(
     if selector is None:
         return None
     named = "the default dataset" if dataset is None else f"dataset {dataset!r}"
+    service = client.calls.service
     raise UnsupportedError(
-        f"the service {client.calls.service} offers no choice of versions of {named}",
+        f"could not choose version {selector!r} of {named} {service}: it keeps no versions of it",
         hint=f"{_WITHOUT_CHOICE}, or name a service that keeps versions.",
     )
 

@@ -142,10 +142,8 @@ def failure_heading(group: FailureGroup) -> str:
 
 
 def artifact_text(artifact: Artifact | None) -> str:
-    """Return the name, the size and the hash of a file that is an answer; empty of none."""
-    if artifact is None:
-        return ""
-    return f"{artifact.filename}, {plural(artifact.size, 'byte')}, SHA-256 {artifact.sha256}"
+    """Return the name and the size of a file that is an answer; empty of none."""
+    return "" if artifact is None else f"{artifact.filename}, {plural(artifact.size, 'byte')}"
 
 
 def failure_text(kind: FailureKind | None, retryable: bool | None) -> str:

@@ -4,6 +4,7 @@ import json
 from typing import Annotated, cast
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -170,15 +171,16 @@ class VersionResponse(BaseModel):
     service_version: _Text | None = None
     dataset_version: _Text | None = None
     eval_mode: _Text | None = None
-    dataset_version_selection: JsonValue = None
+    dataset_version_selection: JsonValue = Field(
+        default=None,
+        validation_alias=AliasChoices("dataset_version_selection", "dataset_version_pinning"),
+    )
     """True if the service keeps versions of the dataset, of which a run may choose one."""
-    dataset_version_pinning: JsonValue = None
-    """The older name of ``dataset_version_selection``."""
 
     @property
     def keeps_versions(self) -> bool:
         """True if a run may choose a version of the dataset."""
-        return self.dataset_version_selection is True or self.dataset_version_pinning is True
+        return self.dataset_version_selection is True
 
 
 class UploadUrlRequest(BaseModel):

@@ -154,9 +154,9 @@ def _facts(details: TaskDetails) -> dict[str, str]:
     if (weighted := weighted_score(details.task.evaluation)) is not None:
         facts["weighted"] = f"{weighted:.4g}"
     if (artifact := details.task.artifact) is not None:
-        path = details.task.artifact_path
-        place = in_one_line(short_path(path)) if path else "the file is missing"
-        facts["artifact"] = f"{in_one_line(artifact_text(artifact))}, {place}"
+        missing = "" if details.task.artifact_path else ", the file is missing"
+        facts["artifact"] = f"{in_one_line(artifact_text(artifact))}{missing}"
+        facts["sha256"] = in_one_line(artifact.sha256)
     for number, earlier in _earlier(details):
         facts[f"attempt {number}"] = _outcome(earlier)
     return facts

@@ -132,6 +132,7 @@ def _facts(row: TaskRow, task: TaskFiles) -> dict[str, str]:
         "Counts": "" if row.score is None else phrases.number(row.score),
         "Weighted": "" if weighted is None else phrases.number(weighted),
         "Artifact": phrases.artifact_text(task.artifact),
+        "SHA-256": "" if task.artifact is None else task.artifact.sha256,
         "Took": ", ".join(took),
         "Tokens": phrases.token_text(phrases.tokens_of(row)),
         "Cost": phrases.cost_text(row),
