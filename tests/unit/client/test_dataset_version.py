@@ -9,11 +9,14 @@ from starlette.responses import JSONResponse, Response
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import (
+    AuthenticationError,
     BadResponseError,
     NotFoundError,
+    PermissionDeniedError,
     RejectedRequestError,
     ServiceError,
     ServiceUnavailableError,
+    UnsupportedError,
 )
 from benchmark_runner.schemas import DatasetVersion, V1ScoreRequest, VersionResponse
 from tests.unit.client.scripted_server import GRADE, QUICK, Script, fails, failure, v1_request
@@ -141,20 +144,26 @@ class TestResolve:
         ("status", "error", "requests"),
         [
             (400, RejectedRequestError, 1),
+            (401, AuthenticationError, 1),
+            (403, PermissionDeniedError, 1),
             (404, NotFoundError, 1),
             (409, ServiceUnavailableError, 1),
+            (422, RejectedRequestError, 1),
+            (429, ServiceUnavailableError, 5),
+            (500, ServiceUnavailableError, 5),
+            (501, UnsupportedError, 1),
             (503, ServiceUnavailableError, 5),
         ],
     )
     async def test_refusal_is_an_error(
         self, script: Script, url: str, status: int, error: type[ServiceError], requests: int
     ) -> None:
-        """A refusal is an error that says what was asked for; only a 503 is retried."""
+        """A refusal is an error that says what was asked for; one that may pass is retried."""
         script.answer(failure(status, "no such version"))
         found = await fails(url, error, lambda client: client.resolve_dataset("d", "7"))
         assert "could not find the version '7' of dataset 'd'" in found.message
         assert "no such version" in found.message
-        assert ("--dataset-version" in (found.hint or "")) is (status != 503)
+        assert ("--dataset-version" in (found.hint or "")) is (status in (400, 404, 409))
         assert len(script.seen) == requests
 
     @pytest.mark.parametrize(

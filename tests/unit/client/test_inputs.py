@@ -13,12 +13,15 @@ from benchmark_runner.client import inputs as inputs_module
 from benchmark_runner.client.inputs import fetch_inputs
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import (
+    AuthenticationError,
     BadResponseError,
     InputError,
     NotFoundError,
     PermissionDeniedError,
+    RejectedRequestError,
     ServiceError,
     ServiceUnavailableError,
+    UnsupportedError,
 )
 from benchmark_runner.schemas import DatasetVersion
 from tests.fakes import contents
@@ -128,10 +131,37 @@ async def test_missing_file_is_an_error(script: Script, url: str, tmp_path: Path
     assert contents(tmp_path) == {}
 
 
-async def test_refused_key_is_an_error(script: Script, url: str, tmp_path: Path) -> None:
-    """A key that may not read inputs is an error."""
-    script.answer(failure(403, "Dataset not allowed"))
-    await refused(url, tmp_path, PermissionDeniedError)
+@pytest.mark.parametrize("before", [(), (listed("a"),)], ids=["list", "file"])
+@pytest.mark.parametrize(
+    ("status", "error", "attempts"),
+    [
+        (307, RejectedRequestError, 1),
+        (400, RejectedRequestError, 1),
+        (401, AuthenticationError, 1),
+        (403, PermissionDeniedError, 1),
+        (413, RejectedRequestError, 1),
+        (422, RejectedRequestError, 1),
+        (429, ServiceUnavailableError, 8),
+        (500, ServiceUnavailableError, 8),
+        (501, UnsupportedError, 1),
+        (502, ServiceUnavailableError, 8),
+        (503, ServiceUnavailableError, 8),
+    ],
+)
+async def test_each_status_is_an_error(
+    script: Script,
+    url: str,
+    tmp_path: Path,
+    before: tuple[object, ...],
+    status: int,
+    error: type[ServiceError],
+    attempts: int,
+) -> None:
+    """Each status is the error that it is elsewhere, and those that may pass are retried."""
+    script.answer(*before, failure(status, "no"))
+    await refused(url, tmp_path / "w", error)
+    assert contents(tmp_path) == {}
+    assert len(script.seen) - len(before) == (attempts if before else min(attempts, 5))
 
 
 async def test_trouble_is_retried(script: Script, url: str, tmp_path: Path) -> None:
