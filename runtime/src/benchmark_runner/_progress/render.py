@@ -50,11 +50,11 @@ def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
     line = ", ".join([format_counts(tally), *_format_waiting(tally, now, mask)])
     if (note := tally.note(now)) is not None:
         line += f"; {in_one_line(mask(note))}"
-    elif told := format_progress(tally, mask):
-        line += f"; {told}"
     for fact in (*_format_mean(tally), *_format_spend(tally)[:1], *_format_pace(tally, now)):
         if count_cells(line) + len(fact) + 2 <= LONGEST_LINE:
             line += f", {fact}"
+    if note is None and (told := format_progress(tally, mask)):
+        line += f"; {told}"
     return cut(line, LONGEST_LINE)
 
 
