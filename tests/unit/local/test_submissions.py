@@ -323,6 +323,19 @@ class TestFolder:
             gc.collect()
             assert not [*place.iterdir()]
 
+    async def test_old_files_are_removed(self, folder: Path) -> None:
+        """A file that was not replaced for long is removed, and its key is a 404."""
+        submissions = Submissions(kept_for=0)
+        async with httpx.AsyncClient(
+            base_url="http://local",
+            transport=httpx.ASGITransport(app=service_of(folder, submissions=submissions)),
+        ) as client:
+            key = await upload(client)
+            await upload(client, filename="other.patch")
+            answer = await client.post("/v1/evaluate", json=evaluate_request(key))
+        assert answer.status_code == 404
+        submissions.close()
+
     async def test_broken_upload_leaves_nothing(
         self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

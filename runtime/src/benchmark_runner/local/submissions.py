@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -43,24 +44,38 @@ class SubmissionRequest(UploadUrlRequest):
     filename: _Segment
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Upload:
+    """One upload to a key, which another one replaces."""
+
+    at: float = field(default_factory=time.monotonic)
+
+
 class Submissions:
     """The files that clients have uploaded, each for a task of a run.
 
     Args:
         expires_in: Seconds for which an address is good.
         max_bytes: The largest file.
+        kept_for: Seconds for which a file is kept; clients upload what is gone again.
     """
 
-    def __init__(self, expires_in: float = 3600, max_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        expires_in: float = 3600,
+        max_bytes: int = 64 * 1024 * 1024,
+        kept_for: float = 24 * 3600,
+    ) -> None:
         self._expires_in = expires_in
         self._max_bytes = max_bytes
+        self._kept_for = kept_for
         self._secret = secrets.token_bytes(32)
         self._folder: Path | None = None
-        self._uploads: dict[str, int] = {}
-        """The number of times that each key was uploaded."""
+        self._uploads: dict[str, _Upload] = {}
 
     def address(self, body: SubmissionRequest, request: Request) -> UploadUrlResponse:
         """Return the key of a file, and an address to put it to, at the host of the request."""
+        self._remove_old()
         key = f"{_prefix(body.run_id, body.task_id)}{body.filename}"
         expires = str(time.time() + self._expires_in)
         query = f"expires={expires}&signature={self._signature(key, expires)}"
@@ -82,7 +97,7 @@ class Submissions:
             if received != int(request.headers["content-length"]):
                 return _xml(400, "IncompleteBody", "The body is shorter than its Content-Length.")
             await finish_in_thread(part.replace, self._stored(key))
-            self._uploads[key] = self._uploads.get(key, 0) + 1
+            self._uploads[key] = _Upload()
         except ClientDisconnect:
             return _xml(400, "RequestTimeout", "The body did not arrive.")
         finally:
@@ -106,7 +121,7 @@ class Submissions:
             yield path
         finally:
             await finish_in_thread(shutil.rmtree, folder, True)
-        if self._uploads[key] != upload:
+        if self._uploads.get(key, upload) is not upload:
             raise HTTPException(409, f"Artifact changed while it was evaluated: {key}")
 
     def close(self) -> None:
@@ -115,6 +130,12 @@ class Submissions:
             _remove(self._folder, os.getpid())
         self._folder = None
         self._uploads.clear()
+
+    def _remove_old(self) -> None:
+        before = time.monotonic() - self._kept_for
+        for key in [key for key, upload in self._uploads.items() if upload.at < before]:
+            self._stored(key).unlink(missing_ok=True)
+            del self._uploads[key]
 
     def _refusal(self, key: str, request: Request) -> Response | None:
         if any(name in request.headers for name in _KEY_HEADERS):
