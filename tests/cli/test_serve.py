@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
 KEY = "hidden-key-1"
+ARTIFACT_AGENT = """
+from benchmark_runner import BenchmarkRunner, GenerationResult
+
+
+class SampleRunner(BenchmarkRunner):
+    NAME = "sample"
+    PAYLOAD_TYPE = "artifact"
+    EVALUATION_API = "v1"
+
+    async def generate(self, task, model, llm_config=None, log_dir=None):
+        return GenerationResult(artifact=f"patch of {task.id}".encode(), filename="fix.patch")
+"""
 LEAVING_GRADER = """
 import asyncio
 import sys
@@ -59,9 +71,11 @@ def serving(project: RunnerProject) -> Iterator[Serving]:
         assert KEY not in said
 
 
-@pytest.mark.parametrize("api", ["legacy", "v1"])
-def test_right_key_evaluates_by_both_apis(project: RunnerProject, api: str) -> None:
-    """With the right key both APIs evaluate."""
+@pytest.mark.parametrize("api", ["legacy", "v1", "websocket"])
+def test_right_key_evaluates_by_each_api(project: RunnerProject, api: str) -> None:
+    """With the right key each API evaluates."""
+    if api == "websocket":
+        pytest.importorskip("wsproto")
     project.set_in_class(f'EVALUATION_API = "{api}"')
     serving = Serving(project, "--key", KEY)
     ended = project.run(
@@ -74,6 +88,20 @@ def test_right_key_evaluates_by_both_apis(project: RunnerProject, api: str) -> N
     assert score["final_score"] == pytest.approx(2 / 3)
     assert (score["local"], score["service_url"]) == (True, serving.url)
     assert f"evals    by {serving.url}" in ended.out
+
+
+def test_artifacts_are_uploaded_and_removed(project: RunnerProject, tmp_path: Path) -> None:
+    """Files are uploaded to its own address, evaluated, and gone once it has ended."""
+    project.write_agent(ARTIFACT_AGENT)
+    project.write_grader("def grade(task, response):\n    return len(response.read_bytes())\n")
+    serving = Serving(project, "--key", KEY, TMPDIR=str(tmp_path))
+    ended = project.run("run", "--run-id", "r1", "--service-url", serving.url, VALS_AUTH_KEY=KEY)
+    assert ended.code == 0, ended.err
+    assert project.read("r1", "t1", "eval.json")["result"] == len("patch of t1")
+    uploaded = [*tmp_path.glob("benchmark-submissions-*/*")]
+    assert sorted(file.read_text() for file in uploaded) == [f"patch of t{n}" for n in (1, 2, 3)]
+    assert serving.stop(signal.SIGINT)[0] == 130
+    assert not [*tmp_path.glob("benchmark-submissions-*")]
 
 
 @pytest.mark.sampled(1)
