@@ -317,3 +317,51 @@ def test_impossible_choice_is_refused(
     assert ended.code in (1, 2)
     assert message in ended.err
     assert project.calls == []
+
+
+class TestAnotherService:
+    @pytest.fixture
+    def other(self, serve_app: Callable[[ASGIApp], str]) -> VersionedService:
+        """Another service, with ids of its own for the same versions."""
+        other = VersionedService(reads="envelope", default="2.0.0")
+        other.versions = {"1.2.0": "w-12", "2.0.0": "w-20"}
+        other.url = serve_app(other.app())
+        return other
+
+    @pytest.mark.parametrize("source", [LISTED, ()])
+    def test_version_of_the_same_label_is_used(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        other: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """At another service, a run is evaluated again in the version of the same label."""
+        assert run("run", *source).code == 0
+        flags = ("evaluate", "--run-id", "r1", "--service-url", other.url)
+        assert project.run(*flags).code == 2  # one score can't mix both
+        assert recorded(project) == ("v-12", "1.2.0")
+        ended = project.run(*flags, "--regrade")
+        assert ended.code == 0, ended.err
+        assert other.asked_for == {"w-12"}
+        assert recorded(project) == ("w-12", "1.2.0")
+        assert len(project.calls) == 6
+
+    @pytest.mark.parametrize("source", [LISTED, ()])
+    def test_missing_label_is_an_error(
+        self,
+        project: RunnerProject,
+        service: VersionedService,
+        other: VersionedService,
+        run: Callable[..., Ended],
+        source: tuple[str, ...],
+    ) -> None:
+        """A service without the version of that label evaluates nothing of the run."""
+        run("run", *source)
+        del other.versions["1.2.0"]
+        ended = project.run("evaluate", "--regrade", "--run-id", "r1", "--service-url", other.url)
+        assert ended.code == 1
+        assert "Dataset version not found: 1.2.0" in ended.err
+        assert recorded(project) == ("v-12", "1.2.0")
+        assert other.asked_for == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner.errors import (
     RunIdentityError,
     ServiceError,
@@ -82,16 +83,31 @@ async def pin_to_recorded(
 ) -> None:
     """Pin the client to the version that a run is of, if it is of one.
 
+    Another service has an id of its own for the version of the same label.
+
     Raises:
         RunIdentityError: the selector means another one.
+        ServiceError: another service has no version of that label.
     """
     version = recorded_version(config)
+    if version is not None and version.label is not None and _is_elsewhere(client, config):
+        found = await client.resolve_dataset(config.dataset_name, version.label)
+        if found.label != version.label:
+            raise other_version(config, found.name)
+        record_version(config, found, config.dataset_version_selector)
+        version = found
     if not is_same_choice(config, selector):
         asked = version and await client.resolve_dataset(config.dataset_name, selector)
         if version is None or asked is None or asked.id != version.id:
             raise other_version(config, asked.name if asked is not None else f"{selector!r}")
     if version is not None:
         client.pin(version)
+
+
+def _is_elsewhere(client: BenchmarkServiceClient, config: RunConfig) -> bool:
+    url = LOCAL if client.local else client.base_url
+    before = (config.service_url or url).rstrip("/")
+    return url.casefold() != before.casefold()
 
 
 def is_same_choice(config: RunConfig, selector: str | None) -> bool:
