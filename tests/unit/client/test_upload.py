@@ -187,6 +187,21 @@ class TestStorage:
         assert upload.service.paths() == [UPLOAD_URL, PUT, *ONCE]
         assert len(set(upload.service.signatures)) == 2
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Response(bytes(100_000)),
+            Response(headers={"content-encoding": "br"}),
+            Response(b"\x1f\x8bcut"),
+        ],
+        ids=["long", "compressed", "cut"],
+    )
+    async def test_words_of_a_success_do_not_matter(self, upload: Upload, answer: Response) -> None:
+        """A file that the storage has taken is evaluated, whatever else the answer says."""
+        upload.service.script(PUT, answer)
+        await upload()  # again, as a scripted answer stores nothing
+        assert upload.service.paths() == [*ONCE, *ONCE]
+
     async def test_lasting_trouble_is_an_error(self, upload: Upload) -> None:
         """A storage in lasting trouble is an error after the allowed attempts."""
         upload.service.script(PUT, *[xml(503, "SlowDown", "busy")] * 99)
@@ -223,7 +238,8 @@ class TestEvaluation:
     async def test_artifact_that_is_always_lost_is_an_error(self, upload: Upload) -> None:
         """An artifact that is lost each time is an error after three uploads."""
         upload.service.lost = True
-        await upload.fails(NotFoundError)
+        error = await upload.fails(NotFoundError)
+        assert "does not find" in (error.hint or "")
         assert upload.service.paths() == ONCE * 3
 
     async def test_grading_of_the_same_is_waited_for(self, upload: Upload) -> None:

@@ -23,6 +23,10 @@ __all__ = ["evaluate_artifact"]
 
 #: Uploads of one evaluation, each followed by a request that is paid.
 _UPLOADS = 3
+_LOST = (
+    "The service does not find, or keep, what was uploaded: run the same command again later, or "
+    "tell those who run the service."
+)
 
 
 async def evaluate_artifact(
@@ -48,8 +52,11 @@ async def evaluate_artifact(
         try:
             return await evaluate_v1(client, request.model_copy(update={"payload": payload}))
         except ServiceError as error:
-            if not left or not wants_another_upload(error, request.task_id):
+            if not wants_another_upload(error, request.task_id):
                 _explain(error)
+                raise
+            if not left:
+                error.hint = _LOST
                 raise
 
 

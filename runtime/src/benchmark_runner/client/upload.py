@@ -18,7 +18,7 @@ from benchmark_runner._redaction import Redactor
 from benchmark_runner.client.call import post
 from benchmark_runner.client.endpoint import is_loopback_host
 from benchmark_runner.client.failure import bad_response, detail_of, status_line, unavailable
-from benchmark_runner.client.response import Answer, read_answer
+from benchmark_runner.client.response import Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
 from benchmark_runner.client.status import meaning_of
 from benchmark_runner.errors import (
@@ -211,6 +211,8 @@ async def _put(
             response = await transport.handle_async_request(request)
             async with aclosing(response):
                 answer = await read_answer(response, _LARGEST_ANSWER)
+    except UnreadableError:  # of a success, of which only the status matters
+        return None
     except TimeoutError:
         if not deadline.expired():
             raise
