@@ -139,7 +139,8 @@ class Service:
     async def _follow(self, connection: Connection) -> None:
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         if not self.greets:
-            first = await connection.socket.receive()
+            while (first := await connection.socket.receive()).type is WSMsgType.PING:
+                self.pings += 1
             if first.type is not WSMsgType.TEXT:
                 return
             self.firsts.append(json.loads(first.data))
