@@ -11,7 +11,8 @@ from aiohttp import web
 from benchmark_runner import errors
 from benchmark_runner.client import channel_opener, websocket, websocket_evaluation
 from benchmark_runner.client.preflight import check_service
-from benchmark_runner.client.websocket_evaluation import find_websocket
+from benchmark_runner.client.retry import RetryPolicy
+from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation, find_websocket
 from benchmark_runner.schemas import DatasetVersion, EvalStatus
 from tests.unit.client.websocket_service import (
     QUICK,
@@ -92,6 +93,23 @@ class TestSilence:
             await service.until(lambda: service.opened == 2)
             grading.cancel()
             await asyncio.wait({grading})
+
+    async def test_first_message_has_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A service that does not take the first message is an error in time."""
+        monkeypatch.setattr(websocket, "_CLOSE_WITHIN", 0.05)
+        once = RetryPolicy(attempts=1)
+
+        async def waits(_: object) -> None:
+            await asyncio.sleep(1)
+
+        async with (
+            serving([waits], greets=True) as service,
+            service.client(silence=0.1, retry=once) as client,
+        ):
+            evaluation = WebSocketEvaluation(client, "t1", "x" * 32 * 1024**2, "d", Notes())
+            with pytest.raises(errors.ServiceUnavailableError, match=r"not taken within 0\.1 s"):
+                async with asyncio.timeout(10):
+                    await evaluation.run()
 
     async def test_handshake_has_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A service that never answers the request for a WebSocket is an error in time."""

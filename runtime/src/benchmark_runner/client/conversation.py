@@ -74,7 +74,7 @@ class Conversation:
     ) -> EvalResult:
         """Send the first message, and read what follows until there is a result."""
         try:
-            await channel.send(await first_message(self))
+            await self._send(channel, await first_message(self))
             while (result := await self._read_from(channel)) is None:
                 pass
         except ChannelClosedError as closed:
@@ -82,6 +82,15 @@ class Conversation:
         except UnreadableError as error:
             raise self._bad(str(error)) from None
         return result
+
+    async def _send(self, channel: Channel, text: str) -> None:
+        silence = self.client.calls.silence
+        try:
+            async with asyncio.timeout(silence):
+                await channel.send(text)
+        except TimeoutError:
+            reason = f"the first message was not taken within {silence:g} s"
+            raise TransientError(reason, timed_out=True) from None
 
     async def _read_from(self, channel: Channel) -> EvalResult | None:
         """Read one message, which is not in memory any more while the next one is awaited."""
