@@ -157,6 +157,16 @@ class TestPreflight:
         assert artifact_service.paths() == []
 
 
+class TestDoctor:
+    def test_service_without_uploads_is_found(
+        self, patches: RunnerProject, artifact_service: ArtifactService
+    ) -> None:
+        """The doctor finds a service that takes no files, and nothing wrong with one that does."""
+        for answers, expected in (([refused(404, "Not Found")], True), ([], False)):
+            artifact_service.script(UPLOAD_URL, *answers)
+            assert ("takes no artifacts" in patches.run("doctor").out) is expected
+
+
 class TestOwnEvaluate:
     def test_author_gets_the_path(
         self, patches: RunnerProject, artifact_service: ArtifactService

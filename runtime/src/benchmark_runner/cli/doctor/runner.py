@@ -133,6 +133,7 @@ async def check_reachable(
             runner.dataset_name,
             runner.EVALUATION_API,
             own_evaluate=grades_itself(runner),
+            uploads_for="doctor" if runner.PAYLOAD_TYPE == "artifact" else None,
         )
         key = (
             f"does not refuse the key in {client.auth_name}" if client.auth_name else "wants no key"
