@@ -188,6 +188,15 @@ class TestAddress:
             url = (await client.post("/v1/submissions/upload-url", json=ASKED)).json()["url"]
             assert await self.error_of(client, url) == (403, "AccessDenied")
 
+    async def test_address_has_the_host_of_the_request(
+        self, folder: Path, serve_app: ServeApp
+    ) -> None:
+        """The address names the host that the client has used, where it can be reached."""
+        wire = Wire(serve_app(service_of(folder)))
+        ask = ("POST", "/v1/submissions/upload-url")
+        answer = wire(*ask, json=ASKED, headers={"host": "box:8123"}).json()
+        assert answer["url"].startswith("http://box:8123/uploads/local/r1/1/fix.patch?")
+
     async def test_another_service_signs_otherwise(
         self, client: httpx.AsyncClient, folder: Path, serve_app: ServeApp
     ) -> None:

@@ -9,7 +9,14 @@ from pydantic import JsonValue
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.local.datasets import LocalDataset, fingerprint
-from benchmark_runner.local.grader import Grader, TaskScore, describe_failure, grade, source_hash
+from benchmark_runner.local.grader import (
+    Grader,
+    TaskScore,
+    describe_failure,
+    grade,
+    source_hash,
+    takes_state,
+)
 from benchmark_runner.local.grader_steps import OnStep, ignore_step
 
 __all__ = ["EvaluationError", "Evaluator"]
@@ -50,8 +57,9 @@ class Evaluator:
             EvaluationError: the grader failed.
         """
         try:
+            more = {"state": state} if self._takes_state else {}
             result = await grade(
-                self.grader, row, response, self.task_score, state=state, on_step=on_step
+                self.grader, row, response, self.task_score, more=more, on_step=on_step
             )
         except Exception as error:  # noqa: BLE001 (the author's code)
             failure = describe_failure(self.grader, error)
@@ -61,6 +69,10 @@ class Evaluator:
     def version(self, dataset: LocalDataset) -> str:
         """Return the version of the grader and of the references that it compares with."""
         return fingerprint([self._source, dataset.reference_version])
+
+    @cached_property
+    def _takes_state(self) -> bool:
+        return takes_state(self.grader)
 
     @cached_property
     def _source(self) -> str:

@@ -5,8 +5,9 @@ import functools
 import hashlib
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -17,7 +18,15 @@ from benchmark_runner._scores import finite, is_finite
 from benchmark_runner.errors import describe
 from benchmark_runner.local.grader_steps import GraderState, OnStep, call_grader, ignore_step
 
-__all__ = ["Grader", "TaskScore", "describe_failure", "grade", "score_of", "source_hash"]
+__all__ = [
+    "Grader",
+    "TaskScore",
+    "describe_failure",
+    "grade",
+    "score_of",
+    "source_hash",
+    "takes_state",
+]
 
 #: Gets the whole raw task, references included, and the response (the path of its file, if it is
 #: an artifact), and a ``state``, if it has such a parameter. Returns any JSON, or yields its
@@ -41,13 +50,13 @@ async def grade(
     response: str | Path,
     task_score: TaskScore | None = None,
     *,
-    state: JsonValue = None,
+    more: Mapping[str, JsonValue] = MappingProxyType({}),
     on_step: OnStep = ignore_step,
 ) -> JsonValue:
     """Return the grader's result for a response, which must be JSON; its errors pass through.
 
     Where ``task_score`` finds no number in it, that is an error, too, and not a 0. ``on_step``
-    gets what the grader yields before it; ``state`` is what it has yielded earlier, to go on from.
+    gets what the grader yields before it; ``more`` are further arguments for the grader.
     """
 
     async def check_step(step: str | GraderState) -> None:
@@ -56,15 +65,14 @@ async def grade(
         await on_step(step)
 
     # A grader that changes the task must not change the dataset.
-    arguments = {"state": state} if _takes_state(grader) else {}
-    call = functools.partial(grader, copy.deepcopy(task), response, **arguments)
+    call = functools.partial(grader, copy.deepcopy(task), response, **more)
     result = _checked(await call_grader(grader, call, check_step))
     if task_score is not None:
         score_of(copy.deepcopy(result), task_score)
     return result
 
 
-def _takes_state(grader: Grader) -> bool:
+def takes_state(grader: Grader) -> bool:
     """Return True if the grader has a parameter ``state``."""
     try:
         return "state" in inspect.signature(grader).parameters
