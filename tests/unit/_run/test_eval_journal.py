@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tracemalloc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -127,15 +129,18 @@ class TestStates:
         assert await journal.load() == {"step": 1}
         assert texts(told) == ["the state is in memory only: the disk is full"]
 
-    async def test_forgotten_state_is_gone(
+    async def test_huge_state_is_not_read(
         self, journal: EvalJournal, artifacts: RunArtifacts
     ) -> None:
-        """A forgotten state is neither on disk nor in memory."""
-        await journal.save({"key": SECRET})
+        """A file larger than any state is set aside, and does not fill the memory."""
         await journal.save({"step": 1})
-        await journal.forget()
+        os.truncate(artifacts.eval_state_path("t1"), 1024**3)
+        tracemalloc.start()
         assert await journal.load() is None
-        assert not artifacts.eval_state_path("t1").exists()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1024**2
+        assert [path.name for path in artifacts.set_aside] == ["eval_state.json.corrupt-1"]
 
     async def test_regrade_starts_from_the_beginning(
         self, journal: EvalJournal, artifacts: RunArtifacts

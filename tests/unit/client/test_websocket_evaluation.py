@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from benchmark_runner import errors
+from benchmark_runner.client import conversation
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation
 from benchmark_runner.schemas import EvalStatus
@@ -115,11 +116,13 @@ class TestErrorsOfTheGrader:
         assert graded.error.startswith("*** word")
         assert len(graded.error) < 600
 
-    async def test_silence_after_an_error_ends_it(self) -> None:
+    async def test_silence_after_an_error_ends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A service that reports an error and then says nothing does not hold the task up."""
-        async with serving([error("broken"), is_silent]) as service:
-            graded = await service.graded(silence=0.1)
-        assert graded.error == "broken"
+        for patience, silence in ((30.0, 0.1), (0.1, 30.0)):
+            monkeypatch.setattr(conversation, "_AFTER_ERROR", patience)
+            async with serving([error("broken"), is_silent]) as service:
+                graded = await service.graded(silence=silence)
+            assert graded.error == "broken"
 
     @pytest.mark.parametrize(
         ("chunk", "raised"),

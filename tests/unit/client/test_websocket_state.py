@@ -178,8 +178,16 @@ class TestStates:
         async with serving([state(step=1), breaks_off], refusal, [RESULT]) as service:
             assert (await service.graded(notes)).result_json() == GRADE
         assert [*service.firsts[2]] == ["task_id", "response", "dataset"]
-        assert notes.forgotten == 1
         assert "refused" in notes.told[0]
+
+    async def test_refused_state_is_kept_for_another_time(self) -> None:
+        """A refused state is still there for the next run if starting again fails, too."""
+        notes, refusal = Notes(), [error("Dataset not found", status_code=404), closes()]
+        async with serving([state(step=1), breaks_off], refusal, refusal, [RESULT]) as service:
+            await fails(service, journal=notes)
+            assert (await service.graded(notes)).result_json() == GRADE
+        assert "response" in service.firsts[2]
+        assert service.firsts[3]["eval_resume_state"] == {"step": 1}
 
     async def test_task_in_progress_is_waited_for(self) -> None:
         """A service that is still at work on the state, after a kill, is asked again with it."""

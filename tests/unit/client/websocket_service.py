@@ -181,15 +181,10 @@ class Notes(MemoryJournal):
     def __init__(self) -> None:
         self.told: list[str] = []
         self.saved: list[dict[str, Any]] = []
-        self.forgotten = 0
 
     async def save(self, state: dict[str, Any]) -> None:
         self.saved.append(state)
         await super().save(state)
-
-    async def forget(self) -> None:
-        self.forgotten += 1
-        await super().forget()
 
     def tell(self, text: str, *, at_once: bool = False) -> None:
         self.told.append(text)

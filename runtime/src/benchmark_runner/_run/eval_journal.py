@@ -62,11 +62,6 @@ class EvalJournal:
                 self._unwritten = state
                 self.tell("the state is in memory only, as it holds a key")
 
-    async def forget(self) -> None:
-        """Remove the state."""
-        self._unwritten = None
-        await self.disk.try_write(self.artifacts.remove_eval_state, self.task_id)
-
     def tell(self, text: str, *, at_once: bool = False) -> None:
         """Emit an event with a text on the progress."""
         self.progress.tell(text, at_once=at_once)

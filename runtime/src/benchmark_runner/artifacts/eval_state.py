@@ -17,6 +17,9 @@ from benchmark_runner.schemas import EvalState
 
 __all__ = ["EvalStateFile"]
 
+#: Bytes of a state that is read; what a service may send is smaller.
+_LARGEST = 64 * 1024**2
+
 
 class EvalStateFile:
     """The folders of a run's tasks, and ``eval_state.json`` in each."""
@@ -38,11 +41,12 @@ class EvalStateFile:
         """Read the state of a task's evaluation; ``None`` if there is none that can be read."""
         path = self.eval_state_path(task_id)
         with suppress(ArtifactError):  # something else in its place: the next write clears it
-            content = self._storage.read(path)
-            if content is None:
-                return None
-            with suppress(ValidationError):
-                return parse_model(EvalState, content)
+            if not _is_too_large(path):
+                content = self._storage.read(path)
+                if content is None:
+                    return None
+                with suppress(ValidationError):
+                    return parse_model(EvalState, content)
             self.set_aside.append(self._storage.put_aside(path))
         return None
 
@@ -67,3 +71,9 @@ class EvalStateFile:
     def remove_eval_state(self, task_id: str) -> None:
         """Remove the state of a task's evaluation, if there is one."""
         self._storage.remove(self.eval_state_path(task_id))
+
+
+def _is_too_large(path: Path) -> bool:
+    with suppress(OSError):
+        return path.lstat().st_size > _LARGEST
+    return False

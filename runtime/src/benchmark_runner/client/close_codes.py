@@ -42,8 +42,8 @@ def closed_early(
         return refusal(call, service, answer, source=f"close code {closed.code}")
     if closed.code is None:
         return TransientError("the connection broke off before the result")
-    reason = shorten(closed.reason, service)
-    said = f"code {closed.code}: {reason}" if reason else f"code {closed.code}"
+    reason, code = shorten(closed.reason, service), f"code {closed.code or 'none'}"
+    said = f"{code}: {reason}" if reason else code
     return TransientError(f"the service closed the connection before the result ({said})")
 
 

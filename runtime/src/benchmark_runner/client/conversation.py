@@ -42,10 +42,16 @@ __all__ = ["Conversation", "StateRefusedError", "hash_of"]
 _OPEN = 101
 #: Characters of a progress message.
 _LONGEST_PROGRESS = 200
+#: Seconds for which the result is awaited that may follow an error.
+_AFTER_ERROR = 300.0
 
 
 class StateRefusedError(Exception):
-    """The service does not take the state that it was sent."""
+    """The service does not take the state that it was sent, of which this has the hash."""
+
+    def __init__(self, reason: str, state: bytes) -> None:
+        super().__init__(reason)
+        self.state = state
 
 
 @dataclass(slots=True)
@@ -101,13 +107,13 @@ class Conversation:
         return None
 
     async def _next_message(self, channel: Channel) -> str:
-        silence = self.client.calls.silence
+        silence, has_failed = self.client.calls.silence, self._reported is not None
         while True:
             try:
-                async with asyncio.timeout(silence):
+                async with asyncio.timeout(min(silence, _AFTER_ERROR) if has_failed else silence):
                     return await channel.receive()
             except TimeoutError:
-                if self._reported is not None:
+                if has_failed:
                     raise ChannelClosedError(None) from None
                 await self._check_health(silence)
 
@@ -148,7 +154,7 @@ class Conversation:
         if "data" not in chunk:
             raise self._bad("a message with a result has no data")
         about = chunk.get("task_id")
-        if about not in (None, self.task_id):
+        if about is not None and text_of(about) != self.task_id:
             raise self._bad(f"the result is about task {about!r}, not {self.task_id!r}")
         self._refuse_other_version()
         return EvalResult(
@@ -185,13 +191,13 @@ class Conversation:
         )
 
     def _refuse_state(self, closed: ChannelClosedError) -> None:
-        if not self.may_refuse_state or self.has_advanced:
+        if self.sent is None or not self.may_refuse_state or self.has_advanced:
             return
         said = self._reported or ReportedError.of(
             {"data": closed.reason}, self.client.calls.service
         )
         if said.refuses_state or closed.code in REFUSED_DATA:
-            raise StateRefusedError(said.text) from None
+            raise StateRefusedError(said.text, self.sent) from None
 
     def _bad(self, problem: str) -> ServiceError:
         return bad_response(self.call, self.client.calls.service, problem, _OPEN)

@@ -21,9 +21,6 @@ class EvaluationJournal(Protocol):
     async def save(self, state: State) -> None:
         """Keep a state instead of the one before; it is safe when this returns."""
 
-    async def forget(self) -> None:
-        """Drop the state."""
-
     def tell(self, text: str, *, at_once: bool = False) -> None:
         """Pass on a text on the progress; of many, only the newest ones unless ``at_once``."""
 
@@ -40,10 +37,6 @@ class MemoryJournal:
     async def save(self, state: State) -> None:
         """Keep a state."""
         self._state = state
-
-    async def forget(self) -> None:
-        """Drop the state."""
-        self._state = None
 
     def tell(self, text: str, *, at_once: bool = False) -> None:
         """Pass nothing on."""

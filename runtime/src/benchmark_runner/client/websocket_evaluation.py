@@ -62,7 +62,7 @@ class WebSocketEvaluation:
     response: str
     dataset: str | None
     journal: EvaluationJournal
-    _is_restarted: bool = False
+    _refused: bytes | None = None
 
     async def run(self) -> EvalResult:
         """Evaluate, over as many connections as the client's retries allow.
@@ -79,8 +79,7 @@ class WebSocketEvaluation:
                     self._attempt, calls.retry, calls.on_retry, in_progress_time=calls.silence
                 )
             except StateRefusedError as refused:
-                await self.journal.forget()
-                self._is_restarted = True
+                self._refused = refused.state
                 text = f"starts from the beginning, as its state is refused: {refused}"
                 self.journal.tell(text, at_once=True)
             except _LostError as lost:
@@ -109,13 +108,16 @@ class WebSocketEvaluation:
 
     async def _first_message(self, conversation: Conversation) -> str:
         state = await self.journal.load()
+        kept = None if state is None else await hash_of(state)
         content: dict[str, object] = {"task_id": self.task_id}
-        if state is None:
+        # A state that is refused stays until there is a newer one or a grade: the service may only
+        # be unable to use it for now.
+        if kept is None or kept == self._refused:
             content["response"] = self.response
         else:
             content["eval_resume_state"] = state
-            conversation.sent = await hash_of(state)
-            conversation.may_refuse_state = not self._is_restarted
+            conversation.sent = kept
+            conversation.may_refuse_state = self._refused is None
         if self.dataset is not None:
             content["dataset"] = self.dataset
         try:
