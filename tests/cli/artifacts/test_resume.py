@@ -156,6 +156,19 @@ class TestPreflight:
         assert patches.calls == []
         assert artifact_service.paths() == []
 
+    def test_task_id_that_no_key_takes_is_refused(
+        self, patches: RunnerProject, artifact_service: ArtifactService
+    ) -> None:
+        """A task whose id can't be part of an upload's key stops the run at its start."""
+        tasks = [{"id": each, "question": "q"} for each in ("t1", "t 2", "t3")]
+        patches.write_tasks(tasks)
+        ended = patches.run("run", "--run-id", "r1")
+        assert ended.code == 1
+        assert "the task id 't 2' can't be part of an upload's key" in ended.out + ended.err
+        assert patches.calls == []
+        assert artifact_service.paths() == []
+        assert patches.run("run", "--run-id", "r2", "t1", "t3").code == 0
+
 
 class TestDoctor:
     def test_service_without_uploads_is_found(

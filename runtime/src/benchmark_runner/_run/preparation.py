@@ -33,6 +33,7 @@ from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.client.call import is_key_part
 from benchmark_runner.client.preflight import check_service
 from benchmark_runner.errors import RunIdentityError, RunnerDefinitionError
 from benchmark_runner.schemas import GenerationStatus, ScoreResult
@@ -132,7 +133,7 @@ class Preparation:
         if self.plan:
             version = await check_service(
                 runner.service,
-                (self.plan.generate or self.plan.evaluate)[0],
+                self._asked_about,
                 runner.dataset_name,
                 runner.EVALUATION_API,
                 own_evaluate=grades_itself(runner),
@@ -210,6 +211,14 @@ class Preparation:
             input_tokens=spend.tokens.get("input", 0),
             output_tokens=spend.tokens.get("output", 0),
         )
+
+    @property
+    def _asked_about(self) -> str:
+        """The task that the service is asked about: if there is one, a task that it can't take."""
+        tasks = self.plan.generate or self.plan.evaluate
+        if self.session.runner.PAYLOAD_TYPE == "artifact":
+            return next((each for each in tasks if not is_key_part(each)), tasks[0])
+        return tasks[0]
 
     @property
     def _is_unchanged(self) -> bool:

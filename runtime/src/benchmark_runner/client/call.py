@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = [
-    "PART", "WEBSOCKET_PATH", "Call", "Service", "post", "query", "task_list_path", "verify_paths",
+    "PART", "WEBSOCKET_PATH", "Call", "Service", "is_key_part", "post", "query", "task_list_path",
+    "verify_paths",
 ]  # fmt: skip
 
 #: Some gateways refuse request lines of more than 4,094 bytes.
@@ -37,6 +38,8 @@ _TASK_LIST = re.compile(r"/v1/datasets/[^/]*/tasks")
 _OF_VERSION = ("/verify-task-ids", "/evaluate-response/", "/final-score/")
 #: The path of an evaluation over the WebSocket.
 WEBSOCKET_PATH = "/ws/evaluate-response"
+#: The service allows these in the parts of an upload's key; the ``+`` only in some versions.
+_KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 #: Bytes of a request that are kept in memory; a larger one is sent from a file.
 _IN_MEMORY = 16 * 1024**2
 #: A larger body is sent in parts of this many bytes, so that others have their turn in between.
@@ -161,6 +164,11 @@ def post(
             hint="Remove lone surrogates from the response.",
         ) from None
     return replace(call, body=body)
+
+
+def is_key_part(name: str) -> bool:
+    """Return True if the id of a run or a task may be part of the key of an upload."""
+    return _KEY_PART.fullmatch(name) is not None
 
 
 def query(**fields: str | None) -> str:

@@ -15,7 +15,7 @@ import httpx
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.client.call import post
+from benchmark_runner.client.call import is_key_part, post
 from benchmark_runner.client.endpoint import is_loopback_host
 from benchmark_runner.client.failure import bad_response, detail_of, status_line, unavailable
 from benchmark_runner.client.response import Answer, UnreadableError, read_answer
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["ask_upload_url", "upload"]
 
 UPLOAD_URL_PATH = "/v1/submissions/upload-url"
-#: The service allows these in the parts of a key; the ``+`` only in some versions.
-_KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 #: Times that a fresh URL is asked for at once, as the one before has expired.
 _FRESH_URLS = 2
 #: Seconds for a connection, for any upload, and for each byte of it: 128 KiB a second.
@@ -127,7 +125,7 @@ def _call(client: BenchmarkServiceClient, request: UploadUrlRequest) -> Call:
     what = f"upload the artifact of task {request.task_id!r}"
     call = post(service, what, UPLOAD_URL_PATH, request)
     for name, part in (("run", request.run_id), ("task", request.task_id)):
-        if not _KEY_PART.fullmatch(part):
+        if not is_key_part(part):
             raise RejectedRequestError(
                 call.failed(service, f"the {name} id {part!r} can't be part of an upload's key"),
                 hint=f"A {name} whose answers are files needs an id of letters, digits, '.', '_' "
