@@ -122,6 +122,19 @@ class TestInWords:
         assert lines[-1] == "  … and 12 more in results/r1/t1"
         assert len(project.run("show", "r1", "t1", "--json").json["files"]) == 32
 
+    def test_deep_folders_are_looked_through(self, project: RunnerProject) -> None:
+        """Folders within folders of an agent are looked through, however many there are."""
+        project.run("run", "--run-id", "r1", "t1")
+        made = [project.results / "r1" / "t1" / "agent_logs"]
+        try:
+            for _ in range(1100):
+                made.append(made[-1] / "d")
+                made[-1].mkdir()
+            assert project.run("show", "r1", "t1").code == 0
+        finally:  # what removes the folder of a test calls itself for each
+            for folder in reversed(made[1:]):
+                folder.rmdir()
+
 
 class TestAsJson:
     def test_json_has_everything(self, project: RunnerProject) -> None:

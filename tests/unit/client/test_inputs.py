@@ -128,6 +128,7 @@ async def test_missing_file_is_an_error(script: Script, url: str, tmp_path: Path
     script.answer(listed("a"), failure(404, "Not Found"))
     error = await refused(url, tmp_path, NotFoundError)
     assert "could not fetch the input 'f0' of task 't/1'" in error.message
+    assert error.hint == "Correct the inputs of the task at the service."
     assert contents(tmp_path) == {}
 
 
@@ -227,6 +228,7 @@ async def test_too_many_files_are_refused(
     [
         (Response(b"12345"), "it is larger than"),
         (Response(b"1", headers={"content-encoding": "br"}), "it is compressed as 'br'"),
+        (Response(b"1", 206), "it is not the whole file (HTTP 206)"),
     ],
 )
 async def test_unusable_file_is_refused(
@@ -237,7 +239,7 @@ async def test_unusable_file_is_refused(
     answer: Response,
     problem: str,
 ) -> None:
-    """A file that is too large, or compressed on the way, is refused and leaves nothing."""
+    """A file that is too large, a part, or compressed is refused and leaves nothing."""
     monkeypatch.setattr(inputs_module, "_LARGEST", 4)
     script.answer(listed("a"), answer)
     error = await refused(url, tmp_path, BadResponseError)

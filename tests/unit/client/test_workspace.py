@@ -51,6 +51,7 @@ def test_place_below_the_folder(dest: str, parts: tuple[str, ...]) -> None:
         ("a\nb", "does not belong"),
         ("a\ud800b", "does not belong"),
         ("a\u202eb", "does not belong"),
+        ("a/" * 500 + "a", "is longer than 1,000"),
     ],
 )
 def test_place_elsewhere_is_refused(dest: str, problem: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -105,6 +106,8 @@ def _places(inputs: Sequence[TaskInput], task_id: str) -> list[tuple[str, ...]]:
 
 
 async def _save(workspace: Workspace, parts: tuple[str, ...], response: httpx.Response) -> None:
+    if response.status_code != HTTPStatus.OK:
+        raise UnreadableError(f"it is not the whole file (HTTP {response.status_code})")
     if (encoding := response.headers.get("content-encoding", "identity")) != "identity":
         raise UnreadableError(f"it is compressed as {encoding!r}, which nobody asked for")
     file = workspace.new_file(parts)

@@ -105,6 +105,8 @@ def _explain_forbidden(call: Call, service: Service) -> Explanation:
 def _explain_not_found(call: Call, _service: Service) -> Explanation:
     if call.path == WEBSOCKET_PATH:
         return Explanation(hint=_NO_WEBSOCKET)
+    if call.save is not None:
+        return Explanation(hint="Correct the inputs of the task at the service.")
     if call.dataset is None:
         return Explanation(hint="Check SERVICE_URL or --service-url, and the dataset's name.")
     return Explanation(hint="Check the name in --dataset-name, or give a file with --dataset-file.")

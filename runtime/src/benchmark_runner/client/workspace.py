@@ -19,6 +19,10 @@ __all__ = ["Workspace", "parts_of"]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: A file, and a link, where a folder is to be opened.
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
+#: Characters of the place of a file: what has longer paths can't be read by every program.
+_LONGEST = 1000
+#: Characters of it in a message.
+_SHOWN = 200
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -30,7 +34,7 @@ def parts_of(dest: str) -> tuple[str, ...]:
     """
     if (problem := _problem_of(dest)) is not None:
         raise InputError(
-            f"the service names {dest!r} as the place of an input, which {problem}",
+            f"the service names {dest[:_SHOWN]!r} as the place of an input, which {problem}",
             hint="Correct the inputs of the task at the service.",
         )
     return PurePosixPath(dest).parts
@@ -130,6 +134,8 @@ class NewFile:
 
 
 def _problem_of(dest: str) -> str | None:
+    if len(dest) > _LONGEST:
+        return f"is longer than {_LONGEST:,} characters"
     windows, parts = PureWindowsPath(dest), dest.split("/")
     if windows.drive or windows.root:
         return "is not relative"

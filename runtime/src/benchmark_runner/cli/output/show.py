@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -128,13 +127,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder, whatever else an agent has put there."""
     if folder.is_symlink():
         return
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            # What begins with a dot is ours: locks, and what is being written.
-            with suppress(OSError):
-                path = Path(inside, name)
-                if not name.startswith(".") and stat.S_ISREG(path.lstat().st_mode):
-                    yield path
+    folders = [folder]  # os.walk() calls itself for each folder within a folder
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                # What begins with a dot is ours: locks, and what is being written.
+                elif not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
 
 
 def _facts(details: TaskDetails) -> dict[str, str]:
