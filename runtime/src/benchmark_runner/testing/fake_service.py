@@ -29,6 +29,8 @@ class FakeService:
             assert CliRunner().invoke(cli, args).exit_code == 0
         assert service.answers == {"t1": "42"}
 
+    It has no WebSocket: the embedded service (``--service-url local``) evaluates over one.
+
     Args:
         results: The result of each task, or a function that returns it for a task id and an
             answer; what that raises becomes an error of the service.
