@@ -45,6 +45,7 @@ class ArtifactService:
         objects: The SHA-256 of what is stored, by its key.
         graded: The task, the key and the SHA-256 of each artifact that was evaluated.
         lost: Whether the storage loses what it is sent.
+        echoes: Whether the storage refuses, and names the URL.
         url: The service.
         storage_url: The storage.
         signatures: Those of the URLs that are good.
@@ -57,6 +58,7 @@ class ArtifactService:
     headers: list[dict[str, str]] = field(default_factory=list)
     puts: list[Put] = field(default_factory=list)
     lost: bool = False
+    echoes: bool = False
     url: str = ""
     storage_url: str = ""
     signatures: list[str] = field(default_factory=list)
@@ -119,6 +121,8 @@ class ArtifactService:
         self.puts.append(Put(key, dict(request.headers), digest.hexdigest(), size))
         if self.answers.get(PUT):
             return self.answers[PUT].pop(0)
+        if self.echoes:
+            return xml(403, "AccessDenied", f"no: {request.url}")
         if request.query_params.get("X-Signature") not in self.signatures:
             return xml(403, "SignatureDoesNotMatch", "The signature is not ours")
         if not self.lost:

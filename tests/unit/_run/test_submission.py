@@ -171,7 +171,7 @@ class TestBadArtifacts:
         found = await patches.fails(lambda f: GenerationResult(artifact=written(f)))
         assert "can't be read: Permission denied" in (found.error or "")
 
-    @pytest.mark.parametrize("change", [b"", b"less", b"x" * 900])
+    @pytest.mark.parametrize("change", [b"", b"less", b"x" * len(PATCH), b"x" * 900])
     async def test_file_that_changes_meanwhile_is_an_error(
         self, patches: Patches, monkeypatch: pytest.MonkeyPatch, change: bytes
     ) -> None:

@@ -202,6 +202,13 @@ class TestStorage:
         await upload()  # again, as a scripted answer stores nothing
         assert upload.service.paths() == [*ONCE, *ONCE]
 
+    async def test_url_in_the_words_is_masked(self, upload: Upload) -> None:
+        """A storage that names the URL in its refusal gives nothing of it away."""
+        upload.service.echoes = True
+        error = await upload.fails(RejectedRequestError)
+        assert "AccessDenied: no: " in error.message
+        assert "fix.patch" not in error.message
+
     async def test_lasting_trouble_is_an_error(self, upload: Upload) -> None:
         """A storage in lasting trouble is an error after the allowed attempts."""
         upload.service.script(PUT, *[xml(503, "SlowDown", "busy")] * 99)
