@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LISTED = ("--dataset-name", "validation")
 
 
+pytestmark = pytest.mark.sampled(2)
+
+
 @pytest.fixture(params=["legacy", "v1"])
 def service(
     project: RunnerProject, serve_app: Callable[[ASGIApp], str], request: pytest.FixtureRequest
@@ -111,6 +114,7 @@ class TestPinned:
         assert service.asked_for <= {None}
         assert not {"/evaluate-response/", "/v1/evaluate"}.intersection(service.paths())
 
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize("status", [400, 404, 409, 503])
     def test_unresolved_version_stops(
         self,
@@ -146,6 +150,7 @@ class TestPinned:
         assert project.read("r1", "run_config.json")["dataset_version_id"] is None
         assert service.asked_for == {None}
 
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize("status", [503, 500, 404])
     def test_service_that_is_down_may_keep_versions(
         self,
@@ -328,6 +333,7 @@ class TestAnotherService:
         other.url = serve_app(other.app())
         return other
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("source", [LISTED, ()])
     def test_version_of_the_same_label_is_used(
         self,
@@ -348,6 +354,7 @@ class TestAnotherService:
         assert recorded(project) == ("w-12", "1.2.0")
         assert len(project.calls) == 6
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("source", [LISTED, ()])
     def test_missing_label_is_an_error(
         self,

@@ -71,6 +71,7 @@ class TestExport:
 
 
 class TestReport:
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("output", [None, "elsewhere/deep/page.html"])
     def test_it_links_the_file(
         self,

@@ -35,6 +35,7 @@ def assert_graded(project: RunnerProject, service: ArtifactService, times: int =
 
 
 class TestResume:
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("path", "answer"),
         [

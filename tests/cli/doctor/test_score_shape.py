@@ -41,6 +41,7 @@ def remedy(project: RunnerProject, *flags: str) -> str:
     return check["remedy"] or ""
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", ["result", "envelope"])
 @pytest.mark.parametrize("line", ["auto", "other", "same"])
 def test_line_to_set_is_named(
@@ -61,6 +62,7 @@ def test_line_to_set_is_named(
     assert not asked.intersection({"/evaluate-response/", "/v1/evaluate"})
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "answer",
     [

@@ -307,7 +307,7 @@ class TestSlowUpload:
     async def test_silent_upload_is_dropped(self, folder: Path, serve_app: ServeApp) -> None:
         """An upload of which nothing arrives any more is dropped."""
         with pytest.raises(httpx.TransportError):
-            await self.send(folder, serve_app, pause=5)
+            await self.send(folder, serve_app, pause=0.8)
 
 
 class TestFolder:
