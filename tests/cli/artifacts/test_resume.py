@@ -200,3 +200,9 @@ class TestOwnEvaluate:
         run(patches)
         assert patches.read("r1", "t1", "eval.json")["result"] == 17
         assert artifact_service.paths() == []
+        # It gets no other file, either.
+        (patches.results / "r1" / "t1" / "submission" / "fix.patch").write_text("another")
+        assert (
+            "is not the artifact that was generated"
+            in run(patches, "--regrade", command="evaluate").out
+        )

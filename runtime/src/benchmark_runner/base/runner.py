@@ -244,7 +244,7 @@ class BenchmarkRunner(ServiceUser, ABC):
         """Return the file that is the answer of a task, for an ``evaluate()`` of the author's own.
 
         Raises:
-            UnusableArtifactError: the answer is no file.
+            UnusableArtifactError: the answer is no file, or not the one that was kept.
             UsageError: there is no run.
         """
         return self._run_of.artifact_path(task_id)

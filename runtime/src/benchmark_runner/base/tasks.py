@@ -14,7 +14,7 @@ from benchmark_runner.errors import (
     UnusableArtifactError,
     UsageError,
 )
-from benchmark_runner.schemas import Artifact
+from benchmark_runner.schemas import Artifact, GenerationResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.artifacts import RunArtifacts
     from benchmark_runner.artifacts.kept_file import KeptFile
-    from benchmark_runner.schemas import GenerationResult, Task
+    from benchmark_runner.schemas import Task
 
 __all__ = ["PinnedRun", "claim_folder", "own_copy", "without_fields"]
 
@@ -43,13 +43,13 @@ class PinnedRun(NamedTuple):
     artifacts: RunArtifacts | None = None
 
     def artifact_path(self, task_id: str) -> Path:
-        """Return the kept file of a task."""
+        """Return the kept file of a task, which is as it was kept."""
         if self.artifacts is None:
             raise UsageError("artifact_path() needs a run, in which artifacts are kept")
-        generation = self.artifacts.load_generation(task_id)
-        if generation is None or not isinstance(generation.artifact, Artifact):
-            raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
-        return self.artifacts.submission(task_id).path(generation.artifact.filename)
+        generation = self.artifacts.load_generation(task_id) or GenerationResult()
+        file = self.open_artifact(task_id, generation)
+        file.close()
+        return self.artifacts.submission(task_id).path(file.artifact.filename)
 
     def open_artifact(self, task_id: str, generation: GenerationResult) -> KeptFile:
         """Open the kept file of a generation, checking that it is as it was kept."""
