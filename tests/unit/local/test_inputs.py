@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,7 +12,6 @@ from tests.unit.local.sample_service import CANARY, Wire, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from starlette.types import ASGIApp
 
@@ -68,6 +69,23 @@ class TestInputs:
         answer = wire("GET", f"{OF_TASK_1}/{name}")
         assert answer.status_code == 404
         assert CANARY not in answer.text
+
+    def test_files_of_the_finder_are_none(self, wire: Wire, inputs: Path) -> None:
+        """What the Finder leaves in a folder that it shows is no input."""
+        before = listed(wire)
+        for folder in (inputs, inputs / "sub"):
+            (folder / ".DS_Store").write_bytes(b"Bud1")
+        assert listed(wire) == before
+
+    def test_name_that_is_not_utf8_is_an_error(self, wire: Wire, inputs: Path) -> None:
+        """A name that is not UTF-8 is an error that shows it."""
+        try:
+            Path(os.fsdecode(os.fsencode(inputs / "bad-") + b"\xff")).touch()
+        except OSError:
+            pytest.skip("the file system takes UTF-8 only")
+        answer = wire("GET", OF_TASK_1)
+        assert answer.status_code == 500
+        assert "rename the input file" in answer.json()["detail"]
 
     def test_link_in_place_of_a_folder_is_not_served(self, wire: Wire) -> None:
         """A task's folder that is a link to elsewhere holds no inputs."""

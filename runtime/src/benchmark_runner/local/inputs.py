@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark_runner._json import valid_text
+from benchmark_runner.errors import DatasetError
+
 __all__ = ["input_files"]
 
 #: A name that stands in a path of the service as it is.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+#: What the Mac's Finder leaves in each folder that it shows.
+_NO_INPUT = ".DS_Store"
 #: Characters that a name keeps after the hash that makes it unique.
 _KEPT = 80
 
@@ -18,6 +23,9 @@ def input_files(folder: Path, task_id: str) -> dict[str, str]:
     """Return the files of a task, relative to its folder, by the names that clients ask for.
 
     Links that lead out of the task's folder are left out: they may lead to reference answers.
+
+    Raises:
+        DatasetError: a name is not UTF-8, so that JSON can't hold it.
     """
     own = folder / task_id
     if own.resolve().parent != folder.resolve():  # a link, or an id that is no name
@@ -28,9 +36,13 @@ def input_files(folder: Path, task_id: str) -> dict[str, str]:
 def _files_in(folder: Path) -> Iterator[str]:
     root = folder.resolve()
     for base, _, names in os.walk(folder):
-        for path in (Path(base, name) for name in sorted(names)):
+        for path in (Path(base, name) for name in sorted(names) if name != _NO_INPUT):
             if path.is_file() and path.resolve().is_relative_to(root):
-                yield path.relative_to(folder).as_posix()
+                relative = path.relative_to(folder).as_posix()
+                if valid_text(relative) != relative:
+                    message = f"rename the input file {os.fspath(path)!r}: its name is not UTF-8"
+                    raise DatasetError(message)
+                yield relative
 
 
 def _name_of(relative: str) -> str:
