@@ -157,6 +157,17 @@ class TestPreflight:
         assert patches.calls == []
         assert artifact_service.paths() == []
 
+    def test_run_id_that_this_service_refuses_is_refused(
+        self, patches: RunnerProject, artifact_service: ArtifactService
+    ) -> None:
+        """A run id that is no part of a key in each version stops the run where it is none."""
+        artifact_service.script(UPLOAD_URL, refused(422, "run_id"))
+        ended = patches.run("run", "--run-id", "a+b")
+        assert ended.code == 1
+        assert "takes no '+'" in ended.out + ended.err
+        assert patches.calls == []
+        assert patches.run("run", "--run-id", "a+b").code == 0
+
     def test_task_id_that_no_key_takes_is_refused(
         self, patches: RunnerProject, artifact_service: ArtifactService
     ) -> None:
@@ -169,6 +180,22 @@ class TestPreflight:
         assert patches.calls == []
         assert artifact_service.paths() == []
         assert patches.run("run", "--run-id", "r2", "t1", "t3").code == 0
+
+
+class TestPayload:
+    def test_files_are_not_evaluated_as_texts(self, patches: RunnerProject) -> None:
+        """A runner that has come to answer with text evaluates no files, nor scores them."""
+        run(patches)
+        agent = (patches.root / "runner" / "benchmark.py").read_text()
+        patches.change_agent(('    PAYLOAD_TYPE = "artifact"\n', ""))
+        before = patches.files()
+        for command, *flags in (("run",), ("evaluate", "--regrade"), ("score",)):
+            ended = run(patches, *flags, command=command)
+            assert ended.code == 2
+            assert "RunIdentityError" in ended.err
+        assert patches.files() == before
+        patches.write_agent(agent)
+        assert run(patches).code == 0
 
 
 class TestDoctor:

@@ -55,6 +55,16 @@ def check_same_settings(
     )
 
 
+def check_same_payload(frozen: RunConfig, payload_type: str) -> None:
+    """Refuse to evaluate files as texts, or texts as files."""
+    if "artifact" in (frozen.payload_type, payload_type) and frozen.payload_type != payload_type:
+        raise RunIdentityError(
+            f"the answers of run {frozen.run_id!r} are of PAYLOAD_TYPE "
+            f"{frozen.payload_type or 'text'!r}, not {payload_type!r}",
+            hint="Use the runner/benchmark.py that the run was made with.",
+        )
+
+
 def check_same_source(frozen: RunConfig, kind: TaskSourceKind, dataset_name: str | None) -> None:
     """Refuse tasks from another source."""
     before = _source_in_words(frozen.task_source, frozen.dataset_name)

@@ -28,6 +28,7 @@ from benchmark_runner._run.identity import (
     TaskChanges,
     check_same_code,
     check_same_limit,
+    check_same_payload,
     check_same_settings,
 )
 from benchmark_runner._run.plan import Reason
@@ -126,6 +127,7 @@ async def open_existing_run(
             f"there is no run {artifacts.run_id!r} in {artifacts.results_dir}",
             hint="Check --run-id and --results-dir.",
         )
+    check_same_payload(frozen, runner.PAYLOAD_TYPE)
     of_problem = frozen.task_source == "problem" and request.dataset_file is None
     source = TaskSource("problem") if of_problem else choose_source(frozen, request)
     runner.run_id = artifacts.run_id

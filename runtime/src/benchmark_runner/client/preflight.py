@@ -8,6 +8,7 @@ some of these paths.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from benchmark_runner._secrets import BEARER_VARIABLE
@@ -172,6 +173,9 @@ async def _check_uploads(
             is_clear = is_about_path(error, "default" if dataset_name is None else dataset_name)
         elif error.status_code is None:
             is_clear = isinstance(error, RejectedRequestError)  # an id can't be part of a key
+        elif error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and "+" in run_id + task_id:
+            error.hint = "The service takes no '+' in the ids of runs and tasks: use other ids."
+            is_clear = True
         else:
             is_clear = is_settled(error.status_code, error.detail)
         if is_clear:
