@@ -71,7 +71,7 @@ class TestInputs:
         assert CANARY not in answer.text
 
     def test_files_of_the_finder_are_none(self, wire: Wire, inputs: Path) -> None:
-        """What the Finder leaves in a folder that it shows is no input."""
+        """A file that the Finder leaves in a folder that it shows is no input."""
         before = listed(wire)
         for folder in (inputs, inputs / "sub"):
             (folder / ".DS_Store").write_bytes(b"Bud1")
