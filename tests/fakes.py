@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -386,17 +385,3 @@ _FIXED_ANSWERS = {
     "/verify-task-ids": {"task_ids": []},
     "/evaluate-response/": {"pass_percentage": 1.0},
 }
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    """Return the bytes of all files below a folder."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def state(folder: Path) -> dict[Path, tuple[bytes, int]]:
-    """Return the bytes and the times of all files and folders that can be read in a folder."""
-    return {
-        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
-        for path in folder.rglob("*")
-        if os.access(path, os.R_OK)
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes import state
+from tests.files import state
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
-from tests.fakes import contents
+from tests.files import contents
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes import contents
+from tests.files import contents
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._run.plan import Reason
-from tests.fakes import state
+from tests.files import state
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.outcomes import TASKS, run_to_all_ends
-from tests.fakes import state
+from tests.files import state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import copier
 import pytest
 import yaml
 
-from tests.fakes import contents
+from tests.files import contents
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ import pytest
 from benchmark_runner._progress.events import AnswerMasked
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.schemas import Artifact, GenerationResult, GenerationStatus, Task
-from tests.fakes import EngineRun, FakeRunner, contents, grade
+from tests.fakes import EngineRun, FakeRunner, grade
+from tests.files import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable

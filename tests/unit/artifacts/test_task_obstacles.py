@@ -13,7 +13,7 @@ from benchmark_runner.artifacts import file_reader
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult
-from tests.fakes import contents
+from tests.files import contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from benchmark_runner.errors import (
     UnsupportedError,
 )
 from benchmark_runner.schemas import DatasetVersion
-from tests.fakes import contents
+from tests.files import contents
 from tests.unit.client.scripted_server import (
     QUICK,
     Script,

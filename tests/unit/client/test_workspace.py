@@ -8,7 +8,7 @@ import pytest
 
 from benchmark_runner.client.workspace import Workspace, parts_of
 from benchmark_runner.errors import InputError
-from tests.fakes import contents
+from tests.files import contents
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ from benchmark_runner.schemas import (
     GenerationResult,
     ScoreResult,
 )
-from tests.fakes import FakeRunner, hash_of_evals, state, summarise
+from tests.fakes import FakeRunner, hash_of_evals, summarise
+from tests.files import state
 
 if TYPE_CHECKING:
     from pathlib import Path
