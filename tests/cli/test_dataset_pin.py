@@ -196,6 +196,7 @@ class TestPinned:
         ended = run("run")
         assert ended.code == 1
         assert "Dataset version not found: v-12" in ended.err
+        assert "Restore version 1.2.0 of the dataset" in ended.err
         assert "v-20" not in service.asked_for
 
 

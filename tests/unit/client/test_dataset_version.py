@@ -17,6 +17,7 @@ from benchmark_runner.errors import (
     ServiceError,
     ServiceUnavailableError,
     UnsupportedError,
+    UsageError,
 )
 from benchmark_runner.schemas import DatasetVersion, V1ScoreRequest, VersionResponse
 from tests.unit.client.scripted_server import GRADE, QUICK, Script, fails, failure, v1_request
@@ -209,3 +210,12 @@ class TestResolve:
 def test_service_says_that_it_keeps_versions(answered: dict[str, object], keeps: bool) -> None:
     """Only a true, under either name, says that a run may choose a version."""
     assert VersionResponse.model_validate(answered).keeps_versions is keeps
+
+
+async def test_longest_selector(script: Script, url: str) -> None:
+    """A selector is sent if a service takes one of its length, and refused otherwise."""
+    script.answer({"version": {"id": "v-17"}})
+    async with BenchmarkServiceClient(url) as client:
+        await client.resolve_dataset("d", "1" * 1024)
+        with pytest.raises(UsageError, match="longer than 1,024"):
+            await client.resolve_dataset("d", "1" * 1025)

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner.client.call import post
 from benchmark_runner.client.failure import bad_response
-from benchmark_runner.errors import ServiceError
-from benchmark_runner.schemas import ResolveDatasetRequest, ResolveDatasetResponse
+from benchmark_runner.errors import ServiceError, UsageError
+from benchmark_runner.schemas import (
+    LONGEST_SELECTOR,
+    ResolveDatasetRequest,
+    ResolveDatasetResponse,
+)
 
 if TYPE_CHECKING:
     from benchmark_runner.client.typed_calls import TypedCalls
@@ -33,8 +37,14 @@ async def resolve_dataset(
         selector: A version, or a part of one, as a person gave it.
 
     Raises:
+        UsageError: the selector is longer than a service takes.
         ServiceError: the service does not name a version.
     """
+    if selector is not None and len(selector) > LONGEST_SELECTOR:
+        raise UsageError(
+            f"--dataset-version is longer than {LONGEST_SELECTOR:,} characters",
+            hint="Give a version that the service has, or leave it out.",
+        )
     name = "default" if dataset is None else dataset
     version = "default version" if selector is None else f"version {selector!r}"
     request = ResolveDatasetRequest(dataset=name, version=selector)

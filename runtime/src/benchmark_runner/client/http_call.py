@@ -32,7 +32,12 @@ from benchmark_runner.client.retry import (
     TransientError,
     call_with_retries,
 )
-from benchmark_runner.client.version_header import VERSION_HEADER, refuse_other_version
+from benchmark_runner.client.status import is_about_version
+from benchmark_runner.client.version_header import (
+    VERSION_HEADER,
+    lost_version_hint,
+    refuse_other_version,
+)
 from benchmark_runner.errors import UsageError
 from benchmark_runner.schemas import DatasetVersion
 
@@ -169,8 +174,11 @@ class HttpCalls:
                 places.grow()
                 return answer
             failure = refusal(call, self._service, answer)
-            if isinstance(failure, TransientError) and failure.lacks_capacity:
-                places.cut(began)
+            if isinstance(failure, TransientError):
+                if failure.lacks_capacity:
+                    places.cut(began)
+            elif self.pinned is not None and call.is_of_version and is_about_version(failure):
+                failure.hint = lost_version_hint(self.pinned)
             raise failure
 
     async def _send(self, call: Call, limit: float | None, *, quick: bool) -> Answer:

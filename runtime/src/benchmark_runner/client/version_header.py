@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from benchmark_runner.client.call import Call, Service
     from benchmark_runner.schemas import DatasetVersion
 
-__all__ = ["VERSION_HEADER", "refuse_other_version"]
+__all__ = ["VERSION_HEADER", "lost_version_hint", "refuse_other_version"]
 
 #: The header with the id of the version, in requests and answers.
 VERSION_HEADER = "x-benchmark-dataset-version"
+
+
+def lost_version_hint(pinned: DatasetVersion) -> str:
+    """Return the way out of a run whose version the service does not have any more."""
+    return (
+        f"Restore version {pinned.name} of the dataset at the service, or use another --run-id for "
+        "a new run."
+    )
 
 
 def refuse_other_version(

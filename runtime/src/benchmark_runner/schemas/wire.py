@@ -18,11 +18,12 @@ from benchmark_runner._scores import finite
 from benchmark_runner.schemas.evaluation import EvalStatus
 
 __all__ = [
-    "DATASET_VERSION_ID", "DatasetVersion", "EvaluateResponseRequest", "FinalScoreRequest",
-    "FinalScoreResponse", "HealthResponse", "Payload", "ResolveDatasetRequest",
-    "ResolveDatasetResponse", "TaskInput", "TaskInputsResponse", "TaskListResponse",
-    "UploadUrlRequest", "UploadUrlResponse", "V1EvaluateRequest", "V1EvaluateResponse",
-    "V1ScoreRequest", "V1ScoreResponse", "VerifyTaskIdsResponse", "VersionResponse",
+    "DATASET_VERSION_ID", "LONGEST_SELECTOR", "DatasetVersion", "EvaluateResponseRequest",
+    "FinalScoreRequest", "FinalScoreResponse", "HealthResponse", "Payload",
+    "ResolveDatasetRequest", "ResolveDatasetResponse", "TaskInput", "TaskInputsResponse",
+    "TaskListResponse", "UploadUrlRequest", "UploadUrlResponse", "V1EvaluateRequest",
+    "V1EvaluateResponse", "V1ScoreRequest", "V1ScoreResponse", "VerifyTaskIdsResponse",
+    "VersionResponse",
 ]  # fmt: skip
 
 
@@ -35,6 +36,8 @@ _Text = Annotated[str, BeforeValidator(_as_text)]
 
 #: The id of a version of a dataset, which a header carries.
 DATASET_VERSION_ID = r"^[ -~]{1,1024}$"
+#: Characters of what names a version to be found.
+LONGEST_SELECTOR = 1024
 #: Fields in which a list says that it goes on elsewhere.
 _NEXT_PAGE = ("next", "next_page", "next_cursor", "next_page_token", "has_more")
 #: The words of a service that is well.
@@ -236,7 +239,7 @@ class ResolveDatasetRequest(BaseModel):
     """Body of ``POST /resolve-dataset``; without a ``version``, the default one is asked for."""
 
     dataset: str
-    version: Annotated[str, Field(max_length=1024)] | None = None
+    version: Annotated[str, Field(max_length=LONGEST_SELECTOR)] | None = None
 
 
 class ResolveDatasetResponse(BaseModel):
