@@ -177,6 +177,24 @@ class TestTimeLimits:
         assert run.eval("free").status is EvalStatus.EVALUATED
         assert not make_plan(run.artifacts, [task.id for task in run.tasks])
 
+    async def test_upload_has_time_of_its_own(self, run: EngineRun) -> None:
+        """An evaluation that uploads a file may take longer than one of a text."""
+
+        async def make_file(task: Task) -> GenerationResult:
+            return GenerationResult(artifact=b"--- a", filename=f"{task.id}.patch")
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            await asyncio.sleep(3 * SOON)
+            return await grade(task_id, generation)
+
+        class PatchRunner(FakeRunner):
+            PAYLOAD_TYPE = "artifact"
+
+        run.script(1)
+        run.use(PatchRunner(generate=make_file, evaluate=evaluate))
+        await run(eval_deadline=SOON)
+        assert run.eval("t1").status is EvalStatus.EVALUATED
+
     async def test_hanging_evaluation_is_the_tasks_error(self, run: EngineRun) -> None:
         """An evaluation that never ends is that task's error."""
 

@@ -28,6 +28,7 @@ from benchmark_runner.errors import (
     describe,
 )
 from benchmark_runner.schemas import (
+    Artifact,
     EvalResult,
     EvalResultData,
     EvalState,
@@ -41,7 +42,8 @@ from benchmark_runner.schemas import (
 class EvaluationStep(Step):
     """Evaluates generations of a run, one at a time, each within ``deadline`` seconds.
 
-    ``note_grade`` is called with each task that has a grade.
+    A file that is uploaded has time of its own besides. ``note_grade`` is called with each
+    task that has a grade.
     """
 
     deadline: float
@@ -111,7 +113,8 @@ class EvaluationStep(Step):
     async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         evaluate = self.session.runner.evaluate
         call = partial(evaluate, task_id, generation)
-        result, error = await self.call(task_id, evaluate, call, self.deadline)
+        limit = self._limit_of(generation)
+        result, error = await self.call(task_id, evaluate, call, limit)
         match error:
             case None:
                 return _check(task_id, result)
@@ -121,10 +124,18 @@ class EvaluationStep(Step):
             case UnusableArtifactError():
                 pass
             case DeadlineExceeded():
-                error = TimeoutError(f"not evaluated within {self.deadline:g} s")
+                error = TimeoutError(f"not evaluated within {limit:g} s")
             case _:
                 await self.log_traceback(task_id, EVAL_TRACEBACK_LOG, error)
         return _error(task_id, error)
+
+    def _limit_of(self, generation: GenerationResult) -> float:
+        """Return the deadline, with the time that the upload of a file may take."""
+        if not isinstance(generation.artifact, Artifact) or self.deadline <= 0:
+            return self.deadline
+        from benchmark_runner.client.upload import time_limit
+
+        return self.deadline + time_limit(generation.artifact.size)
 
     def _score_of(self, result: EvalResult) -> float | None:
         try:

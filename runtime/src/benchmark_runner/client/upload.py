@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.schemas import UploadUrlRequest
 
-__all__ = ["ask_upload_url", "upload"]
+__all__ = ["ask_upload_url", "time_limit", "upload"]
 
 UPLOAD_URL_PATH = "/v1/submissions/upload-url"
 #: Times that a fresh URL is asked for at once, as the one before has expired.
@@ -120,6 +120,11 @@ async def ask_upload_url(
     await _ask(client, _call(client, request), retry)
 
 
+def time_limit(size: int) -> float:
+    """Return the seconds that an upload of so many bytes may take."""
+    return _LEAST_TIME + size * _TIME_PER_BYTE
+
+
 def _call(client: BenchmarkServiceClient, request: UploadUrlRequest) -> Call:
     service = client.calls.service
     what = f"upload the artifact of task {request.task_id!r}"
@@ -200,7 +205,7 @@ async def _put(
     client: BenchmarkServiceClient, call: Call, target: _Target, file: KeptFile
 ) -> ServiceError | TransientError | _Expired | None:
     """Send the file; return what failed, or ``None``."""
-    limit = _LEAST_TIME + file.artifact.size * _TIME_PER_BYTE
+    limit = time_limit(file.artifact.size)
     request = _request(target.url, file)
     deadline = asyncio.timeout(limit)
     try:
