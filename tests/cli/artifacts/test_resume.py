@@ -85,6 +85,22 @@ class TestResume:
         assert run(patches, command="evaluate").code == 0
         assert_graded(patches, artifact_service)
 
+    @pytest.mark.parametrize("place", ["submission/fix.patch", "submission"])
+    def test_link_in_its_place_is_not_sent(
+        self, patches: RunnerProject, artifact_service: ArtifactService, place: str
+    ) -> None:
+        """A link in the place of a file or its folder is not followed, also to the same file."""
+        run(patches, "--skip-eval")
+        kept = patches.results / "r1" / "t1" / place
+        kept.rename(patches.root / "elsewhere")
+        kept.symlink_to(patches.root / "elsewhere")
+        ended = run(patches)
+        assert ended.code == 1
+        assert "is a symbolic link" in ended.out
+        assert "t1" not in [task for task, _, _ in artifact_service.graded]
+        assert not (patches.results / "r1" / "t1" / "agent_logs" / "eval-traceback.log").exists()
+        assert "the file is missing" in patches.run("show", "r1", "t1").out
+
     def test_changed_file_is_not_sent(
         self, patches: RunnerProject, artifact_service: ArtifactService
     ) -> None:

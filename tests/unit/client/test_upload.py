@@ -233,6 +233,9 @@ class TestEvaluation:
         [
             refused(404, "No object for this key"),
             refused(404, "Not Found"),
+            refused(404, "Artifact not found: sub/r1/t1/fix.patch"),
+            refused(404, "Not found: sub/r1/t1/fix.patch"),
+            refused(404, "There is no submission of task t1"),
             refused(409, "The artifact was changed meanwhile"),
         ],
     )

@@ -21,6 +21,7 @@ from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base.current_journal import use_journal
 from benchmark_runner.base.evaluation import evaluate_without_service
 from benchmark_runner.errors import (
+    ArtifactError,
     BadResponseError,
     RunnerDefinitionError,
     ServiceError,
@@ -121,7 +122,7 @@ class EvaluationStep(Step):
             case ServiceError():
                 if error.stops_evaluation:
                     raise error
-            case UnusableArtifactError():
+            case UnusableArtifactError() | ArtifactError():
                 pass
             case DeadlineExceeded():
                 error = TimeoutError(f"not evaluated within {limit:g} s")

@@ -45,7 +45,8 @@ class TaskFiles:
             return None
         with suppress(UnusableArtifactError):  # somebody has changed the name in generation.json
             path = self._artifacts.submission(self.task_id).path(self.artifact.filename)
-            return path if path.is_file() and not path.is_symlink() else None
+            is_link = path.is_symlink() or path.parent.is_symlink()
+            return path if path.is_file() and not is_link else None
         return None
 
     @property

@@ -52,7 +52,7 @@ async def evaluate_artifact(
         try:
             return await evaluate_v1(client, request.model_copy(update={"payload": payload}))
         except ServiceError as error:
-            if not wants_another_upload(error, request.task_id):
+            if not wants_another_upload(error, request.task_id, payload.data):
                 _explain(error)
                 raise
             if not left:

@@ -21,6 +21,8 @@ _ABOUT_VERSION = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFL
 _NO_SUCH_PATH = HTTPStatus.NOT_FOUND.phrase
 #: The words of a 409 for an artifact that is not what was uploaded any more.
 _HAS_CHANGED = re.compile(r"\b(?:changed|modified|overwritten|replaced)\b", re.IGNORECASE)
+#: The words of a 404 for an artifact, not for its task.
+_ABOUT_FILE = re.compile(r"\b(?:artifacts?|objects?|submissions?|uploads?)\b", re.IGNORECASE)
 #: The words of a 503 that a retry does not change.
 _NOT_CONFIGURED = re.compile(
     r"\bnot\s(?:\w+\s)?configured|\bno\s.*\bconfigured|\bno\sgrading\sprovider", re.IGNORECASE
@@ -166,11 +168,14 @@ def is_settled(status_code: int, detail: str | None) -> bool:
     return is_unavailable and _NOT_CONFIGURED.search(detail or "") is not None
 
 
-def wants_another_upload(error: errors.ServiceError, task_id: str) -> bool:
-    """Return True if an evaluation failed as the service does not have the artifact any more."""
+def wants_another_upload(error: errors.ServiceError, task_id: str, key: str) -> bool:
+    """Return True if an evaluation failed as the service has nothing of this key any more."""
     detail = error.detail or ""
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return not (is_about_task(error, task_id) or detail.lower().startswith("dataset"))
+        # The key holds the id of the task.
+        about_file = key in detail or _ABOUT_FILE.search(_named(task_id).sub("", detail))
+        is_about_other = is_about_task(error, task_id) and not about_file
+        return not (is_about_other or detail.lower().startswith("dataset"))
     return error.status_code == HTTPStatus.CONFLICT and is_settled(error.status_code, detail)
 
 
@@ -193,8 +198,12 @@ def is_about_task(error: errors.ServiceError, task_id: str) -> bool:
     """Return True if the service does not know a task, which its refusal names."""
     if error.status_code not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
         return False
-    named = rf"(?<![\w.-]){re.escape(task_id)}(?![\w-])"
-    return error.detail != _NO_SUCH_PATH and re.search(named, error.detail or "") is not None
+    said = error.detail or ""
+    return said != _NO_SUCH_PATH and _named(task_id).search(said) is not None
+
+
+def _named(task_id: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.-]){re.escape(task_id)}(?![\w-])")
 
 
 def is_about_version(error: errors.ServiceError) -> bool:
