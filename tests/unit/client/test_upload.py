@@ -252,9 +252,10 @@ class TestEvaluation:
         assert "does not find" in (error.hint or "")
         assert upload.service.paths() == ONCE * 3
 
-    async def test_grading_of_the_same_is_waited_for(self, upload: Upload) -> None:
+    @pytest.mark.parametrize("name", ["t1", "t1-changed", "modified.t1", "replaced_t1"])
+    async def test_grading_of_the_same_is_waited_for(self, upload: Upload, name: str) -> None:
         """While the same task is being graded, it is asked for again without another upload."""
-        upload.service.script(EVALUATE, *[refused(409, "t1 is being graded already")] * 2)
+        upload.service.script(EVALUATE, *[refused(409, f"{name} is being graded already")] * 2)
         await upload()
         assert upload.service.paths() == [UPLOAD_URL, PUT, EVALUATE, EVALUATE, EVALUATE]
 

@@ -19,8 +19,10 @@ __all__ = [
 _ABOUT_VERSION = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 #: The words of a 404 for a path that a service does not have.
 _NO_SUCH_PATH = HTTPStatus.NOT_FOUND.phrase
-#: The words of a 409 for an artifact that is not what was uploaded any more.
-_HAS_CHANGED = re.compile(r"\b(?:changed|modified|overwritten|replaced)\b", re.IGNORECASE)
+#: The words of a 409 for an artifact that is not what was uploaded any more; not parts of an id.
+_HAS_CHANGED = re.compile(
+    r"(?<![\w.-])(?:changed|modified|overwritten|replaced)(?![\w-]|\.\w)", re.IGNORECASE
+)
 #: The words of a 404 for an artifact, not for its task.
 _ABOUT_FILE = re.compile(r"\b(?:artifacts?|objects?|submissions?|uploads?)\b", re.IGNORECASE)
 #: The words of a 503 that a retry does not change.
