@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner.cli.doctor import score_shape
 from tests.cli.summing_service import TASKS, SummingService
 
 if TYPE_CHECKING:
@@ -78,6 +79,14 @@ def test_other_answers_show_nothing(
 ) -> None:
     """Answers that are the same for both shapes, or no score, are no reason for advice."""
     service.answers[SCORE] = answer
+    assert "SCORE_SUBMISSION" not in remedy(evaluated, "--service-url", service.url)
+
+
+def test_slow_score_holds_nobody_up(
+    evaluated: RunnerProject, service: SummingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that takes too long to score shows nothing."""
+    monkeypatch.setattr(score_shape, "_ANSWERED_WITHIN", 0.0)
     assert "SCORE_SUBMISSION" not in remedy(evaluated, "--service-url", service.url)
 
 

@@ -1,5 +1,6 @@
 """The shape of a score request that the service wants, as its answer to one known grade shows."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = ["advice_on_score_shape"]
 
 #: The tasks of each run that are looked at.
 _TASKS = 100
+#: Seconds for the scores of both shapes; a service that takes longer shows nothing.
+_ANSWERED_WITHIN = 20.0
 
 
 async def advice_on_score_shape(
@@ -40,13 +43,7 @@ async def advice_on_score_shape(
     if known is None:
         return None
     view, result, score = known
-    agreeing: list[Shape] = []
-    for shape in BOTH_SHAPES:
-        agrees = await _agrees(client, view, result, score, shape)
-        if agrees is None:
-            return None
-        if agrees:
-            agreeing.append(shape)
+    agreeing = await _agreeing_shapes(client, view, result, score)
     if len(agreeing) != 1 or agreeing[0] == runner.SCORE_SUBMISSION:
         return None
     (shape,) = agreeing
@@ -55,6 +52,24 @@ async def advice_on_score_shape(
         f'only, and SCORE_SUBMISSION is "{runner.SCORE_SUBMISSION}": '
         f'set SCORE_SUBMISSION = "{shape}" in runner/benchmark.py.'
     )
+
+
+async def _agreeing_shapes(
+    client: BenchmarkServiceClient, view: RunView, result: EvalResult, score: float
+) -> list[Shape]:
+    """Return the shapes whose score agrees with the grade; none if that is not known of each."""
+    agreeing: list[Shape] = []
+    try:
+        async with asyncio.timeout(_ANSWERED_WITHIN):
+            for shape in BOTH_SHAPES:
+                agrees = await _agrees(client, view, result, score, shape)
+                if agrees is None:
+                    return []
+                if agrees:
+                    agreeing.append(shape)
+    except TimeoutError:
+        return []
+    return agreeing
 
 
 async def _agrees(
