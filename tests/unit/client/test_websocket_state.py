@@ -241,6 +241,15 @@ class TestPreflight:
         assert refused.value.status_code == status
         assert "EVALUATION_API" in (refused.value.hint or "") or status == 401
 
+    async def test_proxy_that_wants_a_password(self) -> None:
+        """A proxy that wants a password does not tell that there is no WebSocket."""
+        refusal = web.Response(status=407)
+        async with serving(refusals=[refusal]) as service, service.client() as client:
+            with pytest.raises(errors.RejectedRequestError) as refused:
+                await check_service(client, "t1", "d", "websocket")
+        assert "HTTP_PROXY" in (refused.value.hint or "")
+        assert "EVALUATION_API" not in (refused.value.hint or "")
+
     async def test_trouble_stops_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Trouble with the WebSocket before a run stops nothing, and costs seconds at most."""
         monkeypatch.setattr(websocket_evaluation, "_FOUND_WITHIN", 0.1)

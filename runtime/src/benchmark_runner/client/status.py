@@ -131,6 +131,10 @@ _MEANINGS: dict[int, StatusMeaning] = {
     HTTPStatus.UNAUTHORIZED: StatusMeaning(errors.AuthenticationError, _explain_unauthorized),
     HTTPStatus.FORBIDDEN: StatusMeaning(errors.PermissionDeniedError, _explain_forbidden),
     HTTPStatus.NOT_FOUND: StatusMeaning(errors.NotFoundError, _explain_not_found),
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: StatusMeaning(
+        errors.RejectedRequestError,
+        Explanation(hint="Check the user name and the password in HTTP_PROXY or HTTPS_PROXY."),
+    ),
     HTTPStatus.REQUEST_TIMEOUT: StatusMeaning(errors.ServiceUnavailableError),
     HTTPStatus.CONFLICT: StatusMeaning(errors.ServiceUnavailableError, is_in_progress=True),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: StatusMeaning(
