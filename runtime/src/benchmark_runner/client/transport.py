@@ -1,6 +1,6 @@
 """The transport of requests: the API of httpx over the connections of aiohttp.
 
-``docs/transport.md`` in the runtime's sources says why, and what depends on the inside of httpx.
+``docs/transport.md`` in the runtime's sources says why, and what depends on httpx.
 """
 
 import base64
