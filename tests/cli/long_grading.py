@@ -21,7 +21,7 @@ class LongGrading:
     Attributes:
         between: Seconds between two steps.
         firsts: The first message of each connection.
-        sent: The newest step of each task whose state was sent.
+        kept: The newest step of each task whose state a client has kept, as it has read on.
         has_websocket: Whether there is a WebSocket.
         fails_at: The step at which the grader fails.
     """
@@ -29,7 +29,7 @@ class LongGrading:
     steps: int = 3
     between: float = 0.0
     firsts: list[dict[str, Any]] = field(default_factory=list)
-    sent: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
     has_websocket: bool = True
     fails_at: int | None = None
     url: str = ""
@@ -50,7 +50,7 @@ class LongGrading:
             self._changed.notify_all()
 
     async def _evaluate(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         first = await socket.receive()
         if first.type is not web.WSMsgType.TEXT:
@@ -66,7 +66,8 @@ class LongGrading:
                     await socket.send_json({"type": "error", "data": "the grader failed"})
                     return socket
                 await socket.send_json({"type": "eval_resume_state", "data": {"step": step}})
-                self.sent[task_id] = step
+                await _until_read(socket)
+                self.kept[task_id] = step
                 self._note()
             await socket.send_json({"type": "result", "data": {"pass_percentage": 1.0}})
         except ConnectionError:
@@ -115,6 +116,16 @@ class LongGrading:
             loop.call_soon_threadsafe(stop.set)
             thread.join(30)
             loop.close()
+
+
+async def _until_read(socket: web.WebSocketResponse) -> None:
+    """Wait until the client has read what was sent: a pong comes only when it reads on."""
+    await socket.ping()
+    while (message := await socket.receive()).type is not web.WSMsgType.PONG:
+        if message.type is web.WSMsgType.PING:
+            await socket.pong(message.data)
+        else:
+            raise ConnectionResetError(message)
 
 
 def _always(answer: dict[str, Any]) -> Callable[[web.Request], Any]:

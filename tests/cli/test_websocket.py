@@ -119,14 +119,14 @@ def test_killed_evaluation_continues(
     random, kept = Random(7), 0
     for killed in range(kills):
         process = long_project.start(*command)
-        wanted = service.sent.get("t1", 0) + random.randint(1, 4)
-        service.until(lambda wanted=wanted: service.sent.get("t1", 0) >= wanted)
+        wanted = kept + random.randint(1, 4)
+        service.until(lambda wanted=wanted: service.kept.get("t1", 0) >= wanted)
         process.kill()
         process.communicate()
         if killed:
             assert service.firsts[-1]["eval_resume_state"] == {"step": kept}
         state = long_project.read("r1", "t1", "eval_state.json")["state"]
-        assert kept < state["step"] <= service.sent["t1"]
+        assert wanted <= state["step"] <= service.kept["t1"] + 1
         kept = state["step"]
 
     ended = long_project.execute(*command)
