@@ -5,7 +5,6 @@ reported, and the time that other tasks lose does not count against their time l
 """
 
 import asyncio
-import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from time import monotonic
 from typing import Self
 
 from benchmark_runner._concurrency.author_scope import AuthorTask, new_task
+from benchmark_runner._concurrency.thread_frames import frame_of
 
 #: Seconds after which a task that blocks the loop is reported.
 BLOCKED_AFTER = 5.0
@@ -108,5 +108,4 @@ class LoopWatch:
             self._on_stall(stall)
 
     def _stack(self) -> str:
-        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        return "".join(traceback.format_stack(frames.get(self._loop_thread)))
+        return "".join(traceback.format_stack(frame_of(self._loop_thread)))

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from traceback import StackSummary, walk_stack
 from types import CoroutineType, FrameType, GeneratorType
 from typing import Any, cast
 
+from benchmark_runner._concurrency.thread_frames import frame_of
 from benchmark_runner.errors import own_frame
 
 #: Frames of a stack, and tasks, that are looked at.
@@ -69,7 +69,7 @@ def _frames_of_thread(frame: FrameType) -> Iterator[FrameType]:
     """Yield the frames of the thread that a coroutine has started and waits for, if any."""
     thread = frame.f_locals.get("thread")
     if isinstance(thread, threading.Thread):
-        running = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        running = frame_of(thread.ident)
         yield from reversed([each for each, _ in walk_stack(running)] if running else [])
 
 
