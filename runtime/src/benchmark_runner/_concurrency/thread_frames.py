@@ -11,8 +11,8 @@ _lock = threading.Lock()
 def frame_of(thread_id: int | None) -> FrameType | None:
     """Return the frame that a thread runs; ``None`` of one that has ended.
 
-    No garbage is collected meanwhile. In older releases of Python 3.11 and 3.12, a collection that
-    ends a ``threading.local`` there waits for a lock that the call itself holds, for ever
+    No garbage is collected meanwhile. In older releases of Python 3.11, a collection that ends a
+    ``threading.local`` there waits for ever for a lock that the call itself holds
     (python/cpython#106883).
     """
     with _lock:  # another thread must not find the collector off, and leave it so
