@@ -284,6 +284,7 @@ def test_templates_grader_works_locally(adopted: Adopted, run: Run, tmp_path: Pa
     assert (score["local"], score["final_score"]) == (True, 3 / 4)
 
 
+@pytest.mark.full
 def test_next_template_version_merges(
     adopted: Adopted, template: Path, run: Run, tmp_path: Path
 ) -> None:

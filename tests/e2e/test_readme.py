@@ -143,6 +143,7 @@ def serve(command: str, folder: Path) -> str:
     return first
 
 
+@pytest.mark.full
 def test_demo_ends_in_a_score(clone: Path, tmp_path: Path) -> None:
     """The demo makes a runner, ends in a score and can be resumed."""
     command, _ = commands(*SET_UP)

@@ -347,6 +347,7 @@ class TestTheWhole:
         assert run("git", "status", "--porcelain", cwd=clone) == ""
         assert run("git", "tag", cwd=clone) == ""
 
+    @pytest.mark.full
     def test_all_problems_are_listed(self, clone: Path, run: Run) -> None:
         """All problems are listed at once."""
         (clone / "CHANGELOG.md").write_text(CHANGELOG.replace("2026-01-31", "not released"))

@@ -337,7 +337,7 @@ def live(examples: int, steps: int, number: int | None = None) -> None:
 
 def test_run_keeps_paid_work_and_true_scores() -> None:
     """A run keeps what was paid for and scores only that, whatever happens to it."""
-    live(20, 12)
+    live(15, 12)
 
 
 @pytest.mark.full

@@ -117,13 +117,8 @@ class Reader:
         self.done.append(command)
 
 
-@pytest.mark.parametrize(
-    "agent",
-    [
-        "baseline",
-        *(pytest.param(agent, marks=pytest.mark.full) for agent in ("blank", *ASK_A_MODEL)),
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("agent", ["baseline", "blank", *ASK_A_MODEL])
 def test_readme_commands_work(agent: str, releases: Releases, run: Run, tmp_path: Path) -> None:
     """Each command of the README and of the pages does what it says."""
     # Skips where there is no make, before anything is installed.

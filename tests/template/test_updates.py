@@ -47,7 +47,7 @@ def assert_no_conflict(project: Path, run: Run) -> None:
     run("git", "grep", "--no-index", "-E", "^(<{7}|>{7}) ", cwd=project, code=1)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("older", [*SYNTHETIC, *released()], ids=lambda older: older.name)
 def test_update_brings_news_and_keeps_edits(
     older: Older, releases: Releases, run: Run, tmp_path: Path
@@ -126,6 +126,7 @@ def test_update_works_in_any_place(
     assert_updated(project, before, expected)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("source", ["git", "index"])
 def test_update_moves_the_runtime(
     source: str, releases: Releases, run: Run, tmp_path: Path

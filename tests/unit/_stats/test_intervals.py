@@ -212,6 +212,7 @@ class TestCoverage:
         # 1.96 standard errors hold it in 81%, 88% and 92% for 3, 5 and 10.
         assert held / self.SAMPLES == pytest.approx(0.95, abs=self.SLACK)
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("count", [20, 40])
     def test_mean_of_clusters_is_covered(self, count: int) -> None:
         """The interval of clustered scores holds the mean nearly at its level."""
