@@ -21,16 +21,15 @@ from benchmark_runner._scores import default_task_score
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.errors import DatasetError, describe
 from benchmark_runner.local.auth import Authentication
-from benchmark_runner.local.catalog import Catalog, echo_version
+from benchmark_runner.local.bodies import InvalidBodyError, json_response, read_body
+from benchmark_runner.local.catalog import Catalog, echo_version, task_row
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
-from benchmark_runner.local.evaluations import EvaluationRequests
+from benchmark_runner.local.evaluation_requests import EvaluationRequests
 from benchmark_runner.local.evaluator import Evaluator
 from benchmark_runner.local.grader import Grader, TaskScore
-from benchmark_runner.local.request_body import InvalidBodyError, read_body
-from benchmark_runner.local.responses import json_response
 from benchmark_runner.local.submissions import UPLOADS, Submissions
 from benchmark_runner.local.sum_up import sum_up
-from benchmark_runner.local.tasks import TaskRequests, task_row
+from benchmark_runner.local.task_requests import TaskRequests
 from benchmark_runner.local.websocket import EvaluationSocket, refuse_socket
 
 __all__ = ["LocalService"]

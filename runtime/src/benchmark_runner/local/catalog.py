@@ -1,8 +1,9 @@
-"""The datasets of the embedded service as requests name them: by name, and by version."""
+"""The datasets of the embedded service, and their tasks, as requests name them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,11 +12,11 @@ from starlette.responses import Response
 from benchmark_runner.client.version_header import VERSION_HEADER
 from benchmark_runner.local.datasets import LocalDataset, LocalDatasets
 
-__all__ = ["Catalog", "Endpoint", "VersionNotFoundError", "echo_version"]
+__all__ = ["Catalog", "VersionNotFoundError", "echo_version", "task_row"]
 
 _DEFAULT_DATASET = "default"
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Catalog:
@@ -94,7 +95,19 @@ class VersionNotFoundError(HTTPException):
         super().__init__(404, f"Dataset version not found: {dataset.name} {version}")
 
 
-def echo_version(endpoint: Endpoint) -> Endpoint:
+def task_row(dataset: LocalDataset, task_id: str) -> dict[str, JsonValue]:
+    """Return the raw task of that id.
+
+    Raises:
+        HTTPException: there is none.
+    """
+    row = dataset.rows.get(task_id)
+    if row is None:
+        raise HTTPException(400, f"Task ID not found: {task_id}")
+    return row
+
+
+def echo_version(endpoint: _Endpoint) -> _Endpoint:
     """Return an endpoint whose answers name the version that the request has named."""
 
     async def respond(request: Request) -> Response:

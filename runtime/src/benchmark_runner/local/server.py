@@ -16,8 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from benchmark_runner._concurrency.run_loop import OnStray, RunLoop
 from benchmark_runner.errors import UsageError
 from benchmark_runner.local.app import LocalService
+from benchmark_runner.local.bodies import MAX_BODY
 from benchmark_runner.local.host_check import HostCheck
-from benchmark_runner.local.request_body import MAX_BODY
 from benchmark_runner.local.submissions import UPLOADS
 
 __all__ = ["Server", "serve"]

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 
 from benchmark_runner._stats.means import mean
 from benchmark_runner.errors import describe
+from benchmark_runner.local.bodies import InvalidBodyError
 from benchmark_runner.local.grader import TaskScore, score_of
-from benchmark_runner.local.request_body import InvalidBodyError
 from benchmark_runner.schemas import EvalStatus, FinalScoreResponse
 
 __all__ = ["sum_up"]

@@ -1,14 +1,16 @@
-"""The way to the embedded service in this process."""
+"""The transport to the embedded service in this process: requests, and WebSockets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx
 from starlette.types import Message, Receive, Scope, Send
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner.client.channel import Channel
 from benchmark_runner.local.app import LocalService
-from benchmark_runner.local.asgi_transport import AsgiTransport
+from benchmark_runner.local.app_channel import open_app_channel
 
 __all__ = ["EmbeddedTransport"]
 
@@ -18,11 +20,11 @@ _FILE = "http.response.pathsend"
 _PIECE = 256 * 1024
 
 
-class EmbeddedTransport(AsgiTransport):
-    """The way to a service in this process, which ends with its client."""
+class EmbeddedTransport(httpx.ASGITransport):
+    """The transport to a service in this process, which ends with its client."""
 
     def __init__(self, service: LocalService) -> None:
-        super().__init__(service)
+        super().__init__(service, raise_app_exceptions=False)
         self._service = service
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,6 +47,12 @@ class EmbeddedTransport(AsgiTransport):
         if files:
             response.stream = _FileStream(Path(files[0]))
         return response
+
+    def open_channel(
+        self, url: str, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Channel]:
+        """Open a WebSocket connection, and close it at the end of the block."""
+        return open_app_channel(self._service, url, headers)
 
     async def aclose(self) -> None:
         """Remove what the service keeps for its client."""

@@ -12,11 +12,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from benchmark_runner.client.version_header import VERSION_HEADER
 from benchmark_runner.errors import DatasetError, describe
-from benchmark_runner.local.catalog import Catalog, VersionNotFoundError
+from benchmark_runner.local.bodies import ARTIFACTS_ONLY
+from benchmark_runner.local.catalog import Catalog, VersionNotFoundError, task_row
 from benchmark_runner.local.evaluator import EvaluationError, Evaluator
 from benchmark_runner.local.grader_steps import GraderState
-from benchmark_runner.local.request_body import ARTIFACTS_ONLY
-from benchmark_runner.local.tasks import task_row
 from benchmark_runner.schemas import DatasetVersion
 
 __all__ = ["EvaluationSocket", "refuse_socket"]

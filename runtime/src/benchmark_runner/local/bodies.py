@@ -1,4 +1,4 @@
-"""Request bodies: read, validated, and refused in the form that FastAPI uses."""
+"""JSON bodies: requests' are validated, and refused in the form that FastAPI uses."""
 
 import re
 from typing import Self, TypeVar
@@ -7,6 +7,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from benchmark_runner.schemas import Payload
 
@@ -16,6 +17,7 @@ __all__ = [
     "NO_ARTIFACTS",
     "InvalidBodyError",
     "check_payload",
+    "json_response",
     "read_body",
 ]
 
@@ -64,6 +66,11 @@ async def read_body(request: Request, model: type[ModelT]) -> ModelT:
         return model.model_validate(document)
     except ValidationError as error:
         raise InvalidBodyError.of(error) from None
+
+
+def json_response(answer: BaseModel) -> Response:
+    """Return a response that holds a model, in the names of the wire."""
+    return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 
 
 def _problem(kind: str, message: str, given: JsonValue, *place: str | int) -> dict[str, JsonValue]:

@@ -12,7 +12,7 @@ from starlette.routing import WebSocketRoute
 
 from benchmark_runner.client.channel import ChannelClosedError, HandshakeRefusedError
 from benchmark_runner.client.response import UnreadableError
-from benchmark_runner.local.asgi_transport import AsgiTransport
+from benchmark_runner.local.app_channel import open_app_channel
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -76,8 +76,7 @@ APPS = (echo, close, refuse, deny, fail, end, send_bytes, send_much, flood)
 
 def opened(name: str) -> AbstractAsyncContextManager[Channel]:
     routes = [WebSocketRoute(f"/{app.__name__}", app) for app in APPS]
-    transport = AsgiTransport(Starlette(routes=routes))
-    return transport.open_channel(f"http://local/{name}", {"X-Key": "k"})
+    return open_app_channel(Starlette(routes=routes), f"http://local/{name}", {"X-Key": "k"})
 
 
 async def test_messages_go_both_ways() -> None:

@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
-from benchmark_runner.local.catalog import Catalog
-from benchmark_runner.local.datasets import LocalDataset
+from benchmark_runner.local.bodies import json_response, read_body
+from benchmark_runner.local.catalog import Catalog, task_row
 from benchmark_runner.local.inputs import input_files
-from benchmark_runner.local.request_body import read_body
-from benchmark_runner.local.responses import json_response
 
-__all__ = ["TaskRequests", "task_row"]
+__all__ = ["TaskRequests"]
 
 
 class TaskRequests:
@@ -74,18 +71,6 @@ class TaskRequests:
         if task_id not in dataset.rows:
             raise HTTPException(404, f"Task not found: {task_id}")
         return self._inputs / task_id, await run_in_thread(input_files, self._inputs, task_id)
-
-
-def task_row(dataset: LocalDataset, task_id: str) -> dict[str, JsonValue]:
-    """Return the raw task of that id.
-
-    Raises:
-        HTTPException: there is none.
-    """
-    row = dataset.rows.get(task_id)
-    if row is None:
-        raise HTTPException(400, f"Task ID not found: {task_id}")
-    return row
 
 
 def _slice(task_ids: list[str], text: str | None) -> list[str]:

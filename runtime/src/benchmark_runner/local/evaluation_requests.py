@@ -11,17 +11,16 @@ from starlette.responses import JSONResponse, Response
 
 from benchmark_runner import schemas
 from benchmark_runner.errors import DatasetError, describe
-from benchmark_runner.local.catalog import Catalog, VersionNotFoundError
-from benchmark_runner.local.evaluator import EvaluationError, Evaluator
-from benchmark_runner.local.request_body import (
+from benchmark_runner.local.bodies import (
     ARTIFACTS_ONLY,
     NO_ARTIFACTS,
     check_payload,
+    json_response,
     read_body,
 )
-from benchmark_runner.local.responses import json_response
+from benchmark_runner.local.catalog import Catalog, VersionNotFoundError, task_row
+from benchmark_runner.local.evaluator import EvaluationError, Evaluator
 from benchmark_runner.local.submissions import SubmissionRequest, Submissions
-from benchmark_runner.local.tasks import task_row
 
 __all__ = ["EvaluationRequests"]
 

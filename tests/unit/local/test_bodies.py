@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from benchmark_runner.local import request_body
+from benchmark_runner.local import bodies
 
 if TYPE_CHECKING:
     from tests.unit.local.sample_service import Wire
@@ -61,11 +61,11 @@ class TestPathsAndBodies:
 
     def test_too_large_body_is_a_413(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body that is too large is a 413."""
-        monkeypatch.setattr(request_body, "MAX_BODY", 1000)
+        monkeypatch.setattr(bodies, "MAX_BODY", 1000)
         body = {"task_id": "1", "response": "x" * 1000, "dataset": "validation"}
         assert wire("POST", "/evaluate-response/", json=body).status_code == 413
 
-    @pytest.mark.parametrize("size", [request_body.MAX_BODY + 1, 10**15])
+    @pytest.mark.parametrize("size", [bodies.MAX_BODY + 1, 10**15])
     def test_declared_size_is_refused_unread(self, wire: Wire, size: int) -> None:
         """A body that declares too large a size is refused before it is read."""
         # Nothing of it is ever sent.
@@ -73,26 +73,26 @@ class TestPathsAndBodies:
 
     def test_largest_body_is_waited_for(self, wire: Wire) -> None:
         """A body of the largest size is waited for."""
-        headers = f"content-length: {request_body.MAX_BODY}\r\nexpect: 100-continue\r\n\r\n"
+        headers = f"content-length: {bodies.MAX_BODY}\r\nexpect: 100-continue\r\n\r\n"
         assert wire.answer_to(headers).startswith("HTTP/1.1 100 ")
 
     def test_endless_body_is_refused_at_the_limit(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A body without a declared end is refused at the limit."""
-        monkeypatch.setattr(request_body, "MAX_BODY", 1000)
+        monkeypatch.setattr(bodies, "MAX_BODY", 1000)
         chunk = f"3e9\r\n{'x' * 1001}\r\n"
         answer = wire.answer_to(f"transfer-encoding: chunked\r\n\r\n{chunk}")
         assert answer.startswith("HTTP/1.1 413 ")
 
     def test_no_body_is_read_without_the_key(self, locked: Wire) -> None:
         """Without the key no body is read."""
-        answer = locked.answer_to(f"content-length: {request_body.MAX_BODY}\r\n\r\n")
+        answer = locked.answer_to(f"content-length: {bodies.MAX_BODY}\r\n\r\n")
         assert answer.startswith("HTTP/1.1 401 ")
 
     def test_largest_body_is_64_mib(self) -> None:
         """The largest body has 64 MiB."""
-        assert request_body.MAX_BODY == 64 * 1024 * 1024
+        assert bodies.MAX_BODY == 64 * 1024 * 1024
 
     def test_extra_fields_and_empty_response(self, wire: Wire) -> None:
         """Extra fields and an empty response are accepted."""

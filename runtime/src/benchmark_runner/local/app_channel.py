@@ -1,4 +1,4 @@
-"""Requests and WebSocket connections to an ASGI app in this process."""
+"""A WebSocket connection to an ASGI app in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
-import httpx
 from starlette.types import ASGIApp, Message, Scope
 
 from benchmark_runner.client.channel import (
@@ -17,7 +16,7 @@ from benchmark_runner.client.channel import (
 )
 from benchmark_runner.client.response import Answer, UnreadableError
 
-__all__ = ["AsgiTransport"]
+__all__ = ["open_app_channel"]
 
 #: Close codes: of an end as intended, and of an app that fails.
 _NORMAL, _FAILED = 1000, 1011
@@ -25,25 +24,20 @@ _NORMAL, _FAILED = 1000, 1011
 _END_WITHIN = 1.0
 
 
-class AsgiTransport(httpx.ASGITransport):
-    """The transport of httpx to an app in this process, with WebSocket connections."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, raise_app_exceptions=False)
-        self._served = app
-
-    @asynccontextmanager
-    async def open_channel(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[Channel]:
-        """Open a WebSocket connection, and close it at the end of the block."""
-        channel = _AppChannel()
-        serving = asyncio.create_task(channel.serve(self._served, _scope(url, headers)))
-        try:
-            await channel.handshake()
-            yield channel
-        finally:
-            channel.leave()
-            await asyncio.wait({serving}, timeout=_END_WITHIN)
-            serving.cancel()
+@asynccontextmanager
+async def open_app_channel(
+    app: ASGIApp, url: str, headers: Mapping[str, str]
+) -> AsyncGenerator[Channel]:
+    """Open a connection to an app, and close it at the end of the block."""
+    channel = _AppChannel()
+    serving = asyncio.create_task(channel.serve(app, _scope(url, headers)))
+    try:
+        await channel.handshake()
+        yield channel
+    finally:
+        channel.leave()
+        await asyncio.wait({serving}, timeout=_END_WITHIN)
+        serving.cancel()
 
 
 class _AppChannel:
