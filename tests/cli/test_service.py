@@ -116,12 +116,12 @@ class TestRefusals:
     def test_service_is_asked_first(
         self, project: RunnerProject, scripted: ScriptedService
     ) -> None:
-        """The service is asked before the first generation, unless --skip-eval is given."""
+        """It is asked once each before the first generation, and not with --skip-eval."""
         project.run("run", "--service-url", scripted.url, "--skip-eval")
         assert scripted.asked == []
         project.run("run", "--service-url", scripted.url)
         before = [("GET", "/version"), ("GET", "/health"), ("GET", "/verify-task-ids")]
-        assert scripted.asked[:3] == before
+        assert scripted.asked[:4] == [*before, ("POST", "/evaluate-response/")]
 
     def test_bearer_key_is_refused_for_v1(
         self, project: RunnerProject, scripted: ScriptedService

@@ -1,9 +1,9 @@
 """Checks of the service before anything is paid for.
 
 First ``/health``, then one authenticated call that costs no quota, for a ``/v1`` runner one of its
-paths, for one that evaluates over the WebSocket an unused connection, and ``/version``. Only a
-clear "no" stops the run: other answers are inconclusive, as trial tenants and older services lack
-some of these paths.
+paths, for one that evaluates over the WebSocket an unused connection, and ``/version``, if it was
+not asked before for the version of the dataset. Only a clear "no" stops the run: other answers are
+inconclusive, as trial tenants and older services lack some of these paths.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ async def check_service(
         await _check_v1(client, dataset_name, own_evaluate=own_evaluate)
     if uploads_for is not None and not own_evaluate:
         await _check_uploads(client, uploads_for, task_id, dataset_name)
-    version = await fetch_version(client, dataset_name) or VersionResponse()
+    version = client.versions or await fetch_version(client, dataset_name) or VersionResponse()
     mode = version.eval_mode
     if mode in _MODES_OF_V1 and not (uses_v1 or uses_websocket or own_evaluate):
         raise UnsupportedError(

@@ -58,6 +58,7 @@ class BenchmarkServiceClient:
         base_url: The service's URL without user info.
         local: As given.
         calls: The calls that the methods are made of.
+        versions: What the service has last said of its versions; ``None`` if it was not asked.
 
     Raises:
         UsageError: the URL, a key, or the environment's proxy or certificates are not
@@ -92,6 +93,7 @@ class BenchmarkServiceClient:
             endpoint.refuse_exposed_key()
         self.base_url = endpoint.url
         self.local = local
+        self.versions: schemas.VersionResponse | None = None
         known = (key for text in secrets_of_environment(os.environ) for key in keys_in(text))
         service = Service(
             url=endpoint.url,
@@ -141,7 +143,8 @@ class BenchmarkServiceClient:
         path = f"/version{query(dataset=dataset)}"
         call = Call("ask for the version of the service", "GET", path, dataset)
         answer = await self.calls.ask_quickly(call, retry)
-        return self.calls.parsed(call, answer, schemas.VersionResponse)
+        self.versions = self.calls.parsed(call, answer, schemas.VersionResponse)
+        return self.versions
 
     def pin(self, version: schemas.DatasetVersion) -> None:
         """Ask for this version of the dataset from now on, and refuse answers of another one."""
