@@ -46,6 +46,7 @@ class TestTimeLimits:
             (BenchmarkServiceClient.health, 2),
             (BenchmarkServiceClient.version, 1),
             (lambda client: client.verify_task_ids(["t1"]), 1),
+            (BenchmarkServiceClient.resolve_dataset, 1),
         ):
             script.seen.clear()
             error = await fails(url, ServiceUnavailableError, ask)

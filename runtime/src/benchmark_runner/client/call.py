@@ -36,6 +36,8 @@ _MAX_PATH_LENGTH = 4000
 _TASK_LIST = re.compile(r"/v1/datasets/[^/]*/tasks")
 #: Legacy paths whose answers depend on the version of the dataset.
 _OF_VERSION = ("/verify-task-ids", "/evaluate-response/", "/final-score/")
+#: The paths of a run's score.
+_SCORING = ("/final-score/", "/v1/score")
 #: The path of an evaluation over the WebSocket.
 WEBSOCKET_PATH = "/ws/evaluate-response"
 #: The service allows these in the parts of an upload's key; the ``+`` only in some versions.
@@ -101,7 +103,7 @@ class Call:
     @property
     def is_work(self) -> bool:
         """True if something is to be evaluated or scored, which may take long."""
-        return self.method == "POST" or self.is_evaluation
+        return self.is_evaluation or self.path in _SCORING
 
     @property
     def is_evaluation(self) -> bool:
