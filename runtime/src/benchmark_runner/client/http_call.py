@@ -74,6 +74,8 @@ class HttpCalls:
         self._limit = AdaptiveLimit(max_connections)
         # A large file must not keep an evaluation waiting, nor a long evaluation an agent.
         self._limit_of_inputs = AdaptiveLimit(_INPUTS_AT_ONCE)
+        # It is asked about what holds the places, too.
+        self._limit_of_health = AdaptiveLimit(max_connections)
         self._origin = httpx.URL(endpoint.url).netloc
         self._transport = transport or _network(httpx.URL(endpoint.url))
         self._in_process = transport is not None
@@ -161,14 +163,8 @@ class HttpCalls:
         return await call_with_retries(attempt, policy, on_retry, in_progress_time=limit)
 
     async def _attempt(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
-        if call.is_health:  # asked about what holds the places, too
-            answer = await self._send(call, limit, quick=quick)
-            if answer.is_success:
-                return answer
-            raise refusal(call, self._service, answer)
-        # The place is free again while a retry waits.
-        places = self._limit_of_inputs if call.is_input else self._limit
-        async with places as began:
+        places = self._limit_of(call)
+        async with places as began:  # which is free again while a retry waits
             answer = await self._send(call, limit, quick=quick)
             if answer.is_success:
                 places.grow()
@@ -180,6 +176,11 @@ class HttpCalls:
             elif self.pinned is not None and call.is_of_version and is_about_version(failure):
                 failure.hint = lost_version_hint(self.pinned)
             raise failure
+
+    def _limit_of(self, call: Call) -> AdaptiveLimit:
+        if call.is_health:
+            return self._limit_of_health
+        return self._limit_of_inputs if call.is_input else self._limit
 
     async def _send(self, call: Call, limit: float | None, *, quick: bool) -> Answer:
         connect = _QUICK_CONNECT_TIMEOUT if quick else _CONNECT_TIMEOUT
