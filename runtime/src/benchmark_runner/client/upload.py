@@ -20,7 +20,7 @@ from benchmark_runner.client.endpoint import is_loopback_host
 from benchmark_runner.client.failure import bad_response, detail_of, status_line, unavailable
 from benchmark_runner.client.response import Answer, UnreadableError, read_answer
 from benchmark_runner.client.retry import RetryPolicy, TransientError, call_with_retries
-from benchmark_runner.client.status import meaning_of
+from benchmark_runner.client.status import is_about_dataset, meaning_of
 from benchmark_runner.errors import (
     RejectedRequestError,
     ServiceError,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_upload_url", "time_limit", "upload"]
 
-UPLOAD_URL_PATH = "/v1/submissions/upload-url"
+_UPLOAD_URL_PATH = "/v1/submissions/upload-url"
 #: Times that a fresh URL is asked for at once, as the one before has expired.
 _FRESH_URLS = 2
 #: Seconds for a connection, for any upload, and for each byte of it: 128 KiB a second.
@@ -128,7 +128,7 @@ def time_limit(size: int) -> float:
 def _call(client: BenchmarkServiceClient, request: UploadUrlRequest) -> Call:
     service = client.calls.service
     what = f"upload the artifact of task {request.task_id!r}"
-    call = post(service, what, UPLOAD_URL_PATH, request)
+    call = post(service, what, _UPLOAD_URL_PATH, request)
     for name, part in (("run", request.run_id), ("task", request.task_id)):
         if not is_key_part(part):
             raise RejectedRequestError(
@@ -151,8 +151,7 @@ async def _ask(
 
 
 def _explain(error: ServiceError, *, bearer: bool) -> None:
-    about_dataset = "dataset" in (error.detail or "").lower()
-    if error.status_code == HTTPStatus.FORBIDDEN and not (about_dataset or bearer):
+    if error.status_code == HTTPStatus.FORBIDDEN and not (is_about_dataset(error) or bearer):
         error.hint = (
             "The key may not upload files, as those of trial tenants may not: ask for a full key."
         )
@@ -216,10 +215,6 @@ async def _put(
                 answer = await read_answer(response, _LARGEST_ANSWER)
     except UnreadableError:  # of a success, of which only the status matters
         return None
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        return TransientError(f"{target.origin} did not take it within {limit:g} s")
     except (httpx.TransportError, OSError) as error:
         if isinstance(request.stream, _Pieces) and request.stream.changed is not None:
             raise request.stream.changed from None
