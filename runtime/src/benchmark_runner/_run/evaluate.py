@@ -1,7 +1,6 @@
 """The evaluation of one generation: call the service, and save the result."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -61,8 +60,9 @@ class EvaluationStep(Step):
         self.emit(EvaluationStarted(task_id))
         clock = perf_counter()
         result = evaluate_without_service(task_id, saved.generation)
-        with self._journal(task_id, saved):
-            result = result or await self._evaluate(task_id, saved.generation)
+        if result is None:
+            evaluate = self._continue if self._has_state else self._evaluate
+            result = await evaluate(task_id, saved)
         noted = result.dataset_version if self._has_state else None
         result = result.model_copy(
             update={
@@ -90,11 +90,8 @@ class EvaluationStep(Step):
     def _has_state(self) -> bool:
         return self.session.runner.EVALUATION_API == "websocket"
 
-    @contextmanager
-    def _journal(self, task_id: str, saved: SavedGeneration) -> Generator[None]:
-        if not self._has_state:
-            yield
-            return
+    async def _continue(self, task_id: str, saved: SavedGeneration) -> EvalResult:
+        """Evaluate from the state of an earlier evaluation, if there is one."""
         pinned = self.session.runner.service.pinned
         like = EvalState(
             generation_hash=saved.content_hash,
@@ -107,12 +104,12 @@ class EvaluationStep(Step):
         journal = EvalJournal(task_id, like, self.session.artifacts, self.disk, progress)
         use_journal(task_id, saved.generation.data, journal)
         try:
-            yield
+            return await self._evaluate(task_id, saved)
         finally:
             progress.end()
 
-    async def _evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
-        evaluate = self.session.runner.evaluate
+    async def _evaluate(self, task_id: str, saved: SavedGeneration) -> EvalResult:
+        generation, evaluate = saved.generation, self.session.runner.evaluate
         call = partial(evaluate, task_id, generation)
         limit = self._limit_of(generation)
         result, error = await self.call(task_id, evaluate, call, limit)
