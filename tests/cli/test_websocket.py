@@ -61,6 +61,7 @@ def test_run_by_a_service_is_complete(long_project: RunnerProject, service: Long
     assert sorted(service.payments) == ["t1", "t2", "t3"]
     score = long_project.read("r1", "final_score.json")
     assert (score["final_score"], score["score_api"]) == (1.0, "legacy")
+    assert long_project.read("r1", "run_config.json")["operational"]["eval_timeout"] == 3600.0
 
     again = long_project.run("run", *flags)
     assert again.code == 0, again.err

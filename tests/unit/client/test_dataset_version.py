@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from benchmark_runner.client.service_client import BenchmarkServiceClient
+from benchmark_runner.client.upload import ask_upload_url
 from benchmark_runner.errors import (
     AuthenticationError,
     BadResponseError,
@@ -19,7 +20,12 @@ from benchmark_runner.errors import (
     UnsupportedError,
     UsageError,
 )
-from benchmark_runner.schemas import DatasetVersion, V1ScoreRequest, VersionResponse
+from benchmark_runner.schemas import (
+    DatasetVersion,
+    UploadUrlRequest,
+    V1ScoreRequest,
+    VersionResponse,
+)
 from tests.unit.client.scripted_server import GRADE, QUICK, Script, fails, failure, v1_request
 
 if TYPE_CHECKING:
@@ -44,6 +50,12 @@ VERSIONED: dict[str, tuple[Ask, object]] = {
     "score v1": (
         lambda client: client.score(V1ScoreRequest(run_id="r1", evaluation_results={})),
         SCORE,
+    ),
+    "upload": (
+        lambda client: ask_upload_url(
+            client, UploadUrlRequest(run_id="r1", task_id="t1", filename="f")
+        ),
+        {"key": "k", "url": "https://bucket.test/k"},
     ),
 }
 OTHERS: dict[str, tuple[Ask, object]] = {

@@ -50,10 +50,11 @@ class TestMessages:
     async def test_first_message_is_of_the_contract(self) -> None:
         """The first message has the task, the response and the dataset, and the key is sent."""
         async with serving([RESULT]) as service:
-            graded = await service.graded()
+            graded = await service.graded(own_headers={"x-tenant": "acme"})
         assert (graded.status, graded.result_json()) == (EvalStatus.EVALUATED, GRADE)
         assert service.firsts == [{"task_id": "t1", "response": "the answer", "dataset": "d"}]
         assert service.headers[0]["x-descope-api-key"] == KEY
+        assert service.headers[0]["x-tenant"] == "acme"
         assert service.headers[0]["user-agent"].startswith("python-httpx/")
 
     @pytest.mark.parametrize("data", [0.5, None, "text", [1], True])

@@ -161,6 +161,17 @@ class TestPinnedRequests:
         listed = wire("GET", "/v1/datasets/qa/tasks", headers={HEADER: version}).json()
         assert (listed["dataset_version"], len(listed["tasks"])) == ("1.2", 2)
 
+    def test_upload_is_of_the_version(self, tmp_path: Path, serve_app: ServeApp) -> None:
+        """An upload is for a task of the version that is named, and its address echoes that."""
+        write_versions(tmp_path, "qa", "qa@1.2")
+        wire = Wire(serve_app(make(tmp_path, payload_type="artifact")))
+        version = resolve(wire, "1.2")["id"]
+        asked = {"run_id": "r", "task_id": "2", "dataset": "qa", "filename": "f"}
+        path = "/v1/submissions/upload-url"
+        answer = wire("POST", path, json=asked, headers={HEADER: version})
+        assert (answer.status_code, answer.headers.get_list(HEADER)) == (200, [version])
+        assert wire("POST", path, json=asked).status_code == 400
+
     def test_doubled_header_is_a_400(self, wire: Wire) -> None:
         """Two versions in one request are a 400."""
         version = resolve(wire)["id"]
