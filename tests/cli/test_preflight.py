@@ -37,6 +37,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {"/version": (200, {"eval_mode": "sandbox"})},
         'Set EVALUATION_API = "v1" in runner/benchmark.py',
     ),
+    "no WebSocket": (
+        "websocket",
+        {},
+        'set EVALUATION_API to "legacy" or "v1" in runner/benchmark.py',
+    ),
     "ill": ("legacy", {"/health": (200, {"status": "down"})}, "the service is up"),
 }
 #: What the service answers where the run goes on.
