@@ -16,6 +16,7 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation
 from benchmark_runner.schemas import EvalStatus
 from tests.unit.client.websocket_service import (
+    GRADE,
     KEY,
     QUICK,
     RESULT,
@@ -30,20 +31,11 @@ from tests.unit.client.websocket_service import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.client.websocket_service import Service, Step
+    from tests.unit.client.websocket_service import Step
 
 pytestmark = pytest.mark.anyio
 
 MIB = 1024**2
-GRADE = {"pass_percentage": 1.0}
-
-
-async def fails(service: Service, **settings: Any) -> errors.ServiceError:
-    with pytest.raises(errors.ServiceError) as failed:
-        await service.graded(**settings)
-    assert "task 't1'" in failed.value.message
-    assert KEY not in failed.value.message
-    return failed.value
 
 
 class TestMessages:
@@ -149,7 +141,7 @@ class TestErrorsOfTheGrader:
         """An error with a status means what it does as an HTTP answer."""
         async with serving([chunk, closes()]) as service:
             policy = RetryPolicy(attempts=2, total_time=0.2, first_wait=0.001, max_wait=0.002)
-            failed = await fails(service, retry=policy, silence=0.1)
+            failed = await service.fails(retry=policy, silence=0.1)
         assert type(failed) is raised
         assert service.opened == 1 or raised is errors.ServiceUnavailableError
 
@@ -173,7 +165,7 @@ class TestBadMessages:
     async def test_bad_message_is_an_error(self, step: Step, said: str) -> None:
         """A message that the contract does not allow is an error with a reason, and no score."""
         async with serving([step, RESULT]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is errors.BadResponseError
         assert said in failed.message
         assert service.opened == 1
@@ -207,7 +199,7 @@ class TestEnds:
             assert (await service.graded()).result_json() == GRADE
             assert service.opened == 3
             service.scripts = [[end]]
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is errors.ServiceUnavailableError
         assert said in failed.message
         assert service.opened == 3 + QUICK.attempts
@@ -228,7 +220,7 @@ class TestEnds:
     ) -> None:
         """A close code that refuses means what the HTTP status does, and is not retried."""
         async with serving([closes(code, reason)]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is raised
         assert said in f"{failed.message} {failed.hint}"
         assert service.opened == 1
@@ -238,7 +230,7 @@ class TestEnds:
         reset = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
         reason = f"Evaluation quota reached; retry after {reset:%Y-%m-%dT%H:%M:%SZ}."
         async with serving([closes(1008, reason)]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert isinstance(failed, errors.QuotaExceededError)
         assert failed.resets_at == reset
         assert service.opened == 1
@@ -269,7 +261,7 @@ class TestHandshakes:
         headers = {"location": "http://127.0.0.1:9/elsewhere"} if status == 307 else None
         refusal = web.json_response({"detail": "no"}, status=status, headers=headers)
         async with serving(refusals=[refusal]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is raised
         assert said in f"{failed.message} {failed.hint}"
         assert len(service.headers) == 1
@@ -286,14 +278,14 @@ class TestHandshakes:
         """A 429 with a long Retry-After is a used-up quota."""
         refusal = web.Response(status=429, headers={"retry-after": "90000"})
         async with serving(refusals=[refusal]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert isinstance(failed, errors.QuotaExceededError)
 
     async def test_down_service_is_reported(self) -> None:
         """A service that is down is an error that names its address."""
         async with serving() as service:
             pass
-        failed = await fails(service)
+        failed = await service.fails()
         assert type(failed) is errors.ServiceUnavailableError
         assert service.url in failed.message
 

@@ -15,6 +15,7 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation, find_websocket
 from benchmark_runner.schemas import DatasetVersion, EvalStatus
 from tests.unit.client.websocket_service import (
+    GRADE,
     QUICK,
     RESULT,
     Notes,
@@ -28,17 +29,9 @@ from tests.unit.client.websocket_service import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.client.websocket_service import Connection, Service, Step
+    from tests.unit.client.websocket_service import Connection, Step
 
 pytestmark = pytest.mark.anyio
-
-GRADE = {"pass_percentage": 1.0}
-
-
-async def fails(service: Service, **settings: Any) -> errors.ServiceError:
-    with pytest.raises(errors.ServiceError) as failed:
-        await service.graded(**settings)
-    return failed.value
 
 
 class TestSilence:
@@ -60,7 +53,7 @@ class TestSilence:
     async def test_unwell_service_is_given_up(self) -> None:
         """A silent service that is not well is an error after the retries."""
         async with serving([is_silent], health="down") as service:
-            failed = await fails(service, silence=0.05)
+            failed = await service.fails(silence=0.05)
         assert type(failed) is errors.ServiceUnavailableError
         assert "no message within 0.05 s" in failed.message
         assert "not well" in failed.message
@@ -100,7 +93,7 @@ class TestSilence:
         once = RetryPolicy(attempts=1)
 
         async def waits(_: object) -> None:
-            await asyncio.sleep(1)
+            await asyncio.Event().wait()
 
         async with (
             serving([waits], greets=True) as service,
@@ -115,7 +108,7 @@ class TestSilence:
         """A service that never answers the request for a WebSocket is an error in time."""
         monkeypatch.setattr(channel_opener, "_HANDSHAKE_TIMEOUT", 0.05)
         async with serving([RESULT], delay=10.0) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is errors.ServiceUnavailableError
         assert "no connection within 0.05 s" in failed.message
 
@@ -158,7 +151,7 @@ class TestStates:
     async def test_same_state_again_is_no_progress(self) -> None:
         """A service that sends the same state and breaks off is given up after the attempts."""
         async with serving([state(step=1), breaks_off]) as service:
-            failed = await fails(service)
+            failed = await service.fails()
         assert type(failed) is errors.ServiceUnavailableError
         assert service.opened == 1 + QUICK.attempts
 
@@ -184,7 +177,7 @@ class TestStates:
         """A refused state is still there for the next run if starting again fails, too."""
         notes, refusal = Notes(), [error("Dataset not found", status_code=404), closes()]
         async with serving([state(step=1), breaks_off], refusal, refusal, [RESULT]) as service:
-            await fails(service, journal=notes)
+            await service.fails(journal=notes)
             assert (await service.graded(notes)).result_json() == GRADE
         assert "response" in service.firsts[2]
         assert service.firsts[3]["eval_resume_state"] == {"step": 1}
@@ -292,7 +285,7 @@ class TestVersions:
             if is_right:
                 assert (await service.graded(pinned=pinned)).result_json() == GRADE
             else:
-                failed = await fails(service, pinned=pinned)
+                failed = await service.fails(pinned=pinned)
                 assert type(failed) is errors.BadResponseError
                 assert "1.0" in failed.message
         assert service.headers[0]["x-benchmark-dataset-version"] == "v-1"

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from aiohttp import WSMsgType, web
 
 from benchmark_runner.client.evaluation_journal import MemoryJournal
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.client.websocket_evaluation import WebSocketEvaluation
+from benchmark_runner.errors import ServiceError
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 KEY = "a-key-of-the-service-4711"
 #: Quick retries, as many as a test needs.
 QUICK = RetryPolicy(attempts=3, total_time=30, first_wait=0.001, max_wait=0.002)
-RESULT = {"type": "result", "data": {"pass_percentage": 1.0}}
+GRADE = {"pass_percentage": 1.0}
+RESULT = {"type": "result", "data": GRADE}
 
 
 def message(text: object) -> dict[str, Any]:
@@ -169,6 +172,14 @@ class Service:
         async with self.client(**settings) as client, asyncio.timeout(20):
             kept = journal or MemoryJournal()
             return await WebSocketEvaluation(client, "t1", "the answer", "d", kept).run()
+
+    async def fails(self, **settings: Any) -> ServiceError:
+        """Have a response evaluated that can't be; return the error, which names the task."""
+        with pytest.raises(ServiceError) as failed:
+            await self.graded(**settings)
+        assert "task 't1'" in failed.value.message
+        assert KEY not in failed.value.message
+        return failed.value
 
 
 async def tell_nothing(_request: web.Request) -> web.Response:
