@@ -165,13 +165,19 @@ class TestProgress:
     ) -> None:
         """Of many texts the newest is told now and then."""
         monkeypatch.setattr(eval_journal, "_EVERY", 0.05)
-        progress = Progress("t1", told.append)
+        told_again = asyncio.Event()
+
+        def note(event: Event) -> None:
+            told.append(event)
+            if len(told) == 2:
+                told_again.set()
+
+        progress = Progress("t1", note)
         for number in range(10_000):
             progress.tell(f"step {number}")
         assert texts(told) == ["step 0"]
         async with asyncio.timeout(10):
-            while len(told) < 2:  # noqa: ASYNC110 (what is awaited tells nobody)
-                await asyncio.sleep(0.01)
+            await told_again.wait()
         assert texts(told) == ["step 0", "step 9999"]
 
     async def test_urgent_text_is_told_at_once(self, told: list[Event]) -> None:
