@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner import BenchmarkRunner, GenerationResult, Task
+from tests.conftest import HAS_MAKE
 from tests.pages import DOCS, README, ROOT, blocks, commands, sections
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Run
 
-HAS_MAKE = shutil.which("make") is not None
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 

@@ -204,7 +204,7 @@ def drip(content: bytes, pause: float) -> Fault:
     def fault(exchange: Exchange) -> None:
         exchange.answer(200, b"", length=len(content))
         for byte in content:
-            time.sleep(pause)
+            time.sleep(pause)  # it is this slowness that a client meets
             exchange.connection.sendall(bytes([byte]))
 
     return fault
