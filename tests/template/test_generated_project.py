@@ -140,10 +140,12 @@ def test_make_run_passes_its_arguments(installed: Path, run: Run, tmp_path: Path
 def test_documented_agent_works(
     copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
 ) -> None:
-    """The agent of the documentation passes the checks and runs with its option."""
+    """The agent of the documentation, and the test, pass the checks and run."""
     project = copy_template(tmp_path / "my-bench")
-    example = blocks((DOCS / "authoring.md").read_text(), "python")[0]
+    example, *others = blocks((DOCS / "authoring.md").read_text(), "python")
     (project / "runner/benchmark.py").write_text(example)
+    (test,) = [other for other in others if "def test_" in other]
+    (project / "tests/test_cli.py").write_text(test)
     # It tests the sample agent, and goes with it.
     (project / "tests/test_benchmark.py").unlink()
     # The environment of the other copy, with the code of this one.
@@ -152,6 +154,8 @@ def test_documented_agent_works(
     run(tools / "ruff", "check", ".", cwd=project)
     python = ("--pythonpath", tools / "python")
     assert "0 errors" in run(tools / "pyright", *python, cwd=project)
+    tested = run(tools / "python", "-m", "pytest", "tests/test_cli.py", cwd=project, env=env)
+    assert "1 passed" in tested
     run_first_task = (
         tools / "my-bench-runner", "run", "--dataset-name", "validation", "sum-of-products"
     )  # fmt: skip

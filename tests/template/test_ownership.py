@@ -115,6 +115,14 @@ def test_update_restores_no_deleted_file(
     assert [name for name in deleted if (author_project / name).exists()] == []
 
 
+def test_update_changes_an_answer(author_project: Path, run: Run) -> None:
+    """An update with another answer changes what depends on it."""
+    assert (author_project / "Dockerfile").is_file()
+    run("sh", "-c", 'make update ARGS="--data docker=false"', cwd=author_project)
+    assert_merged(author_project, run)
+    assert not (author_project / "Dockerfile").exists()
+
+
 def test_update_prints_the_next_steps(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
