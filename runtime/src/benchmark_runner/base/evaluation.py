@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING
 from benchmark_runner.errors import BadResponseError
 from benchmark_runner.schemas import (
     EvalResult,
+    EvalResultData,
     EvalStatus,
     GenerationResult,
     GenerationStatus,
-    Payload,
-    V1EvaluateRequest,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
-    from pydantic import JsonValue
+    from collections.abc import Callable, Container
 
     from benchmark_runner.base.tasks import PinnedRun
     from benchmark_runner.client.service_client import BenchmarkServiceClient
+    from benchmark_runner.schemas import V1EvaluateRequest
 
 __all__ = ["ServiceEvaluation", "evaluate_without_service", "refuse_grade_of_another"]
 
@@ -41,15 +39,16 @@ def evaluate_without_service(task_id: str, generation: GenerationResult) -> Eval
     return EvalResult(task_id=task_id, status=EvalStatus.DID_NOT_COMPLETE)
 
 
-def refuse_grade_of_another(task_id: str, result: JsonValue, known: Container[str]) -> None:
-    """Refuse a result that names another one of the ``known`` tasks.
+def refuse_grade_of_another(evaluated: EvalResult, known: Container[str]) -> None:
+    """Refuse a service's result that names another one of the ``known`` tasks.
 
     A result may be any JSON, so that other names in it mean nothing.
 
     Raises:
         BadResponseError: it is the grade of another task.
     """
-    fields = result if isinstance(result, dict) else {}
+    task_id, result = evaluated.task_id, evaluated.result
+    fields = (isinstance(result, EvalResultData) and result.model_extra) or {}
     for named in map(fields.get, _NAMES):
         about = str(named) if isinstance(named, (str, int)) else task_id
         if about != task_id and about in known:
@@ -59,25 +58,21 @@ def refuse_grade_of_another(task_id: str, result: JsonValue, known: Container[st
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServiceEvaluation:
     """The way in which the service evaluates the generations of a run.
 
     Attributes:
         client: The client of the service.
-        api: The API to ask: ``legacy``, ``v1`` or ``websocket``.
+        api: The API to ask: ``legacy``, ``v1`` or ``websocket``; ``artifact`` for files by ``v1``.
         run: The run.
-        payload_type: The type of an answer.
-        payload_schema: The name of the answer's format.
-        runner_version: The version that is sent for a generation without one.
+        v1_request: Returns the request of a generation by ``v1``.
     """
 
     client: BenchmarkServiceClient
     api: str
     run: PinnedRun
-    payload_type: str
-    payload_schema: str
-    runner_version: str
+    v1_request: Callable[[str, GenerationResult], V1EvaluateRequest]
 
     async def evaluate(self, task_id: str, generation: GenerationResult) -> EvalResult:
         """Evaluate one generation that has an answer.
@@ -85,36 +80,26 @@ class ServiceEvaluation:
         Raises:
             ServiceError: the service can't evaluate it, or answers about another task.
         """
-        by_api = {"v1": self._by_v1, "websocket": self._by_websocket}
-        evaluate = by_api.get(self.api, self._by_legacy)
-        if self.payload_type == "artifact":
-            evaluate = self._by_artifact
-        evaluated = await evaluate(task_id, generation)
-        refuse_grade_of_another(task_id, evaluated.result_json(), self.run.tasks)
+        by_api = {
+            "artifact": self._by_artifact,
+            "v1": self._by_v1,
+            "websocket": self._by_websocket,
+        }
+        evaluated = await by_api.get(self.api, self._by_legacy)(task_id, generation)
+        refuse_grade_of_another(evaluated, self.run.tasks)
         return evaluated
 
     async def _by_v1(self, task_id: str, generation: GenerationResult) -> EvalResult:
         from benchmark_runner.client.scoring import evaluate_v1
 
-        return await evaluate_v1(self.client, self._v1_request(task_id, generation))
+        return await evaluate_v1(self.client, self.v1_request(task_id, generation))
 
     async def _by_artifact(self, task_id: str, generation: GenerationResult) -> EvalResult:
         from benchmark_runner.client.artifact_evaluation import evaluate_artifact
 
         open_file = partial(self.run.open_artifact, task_id, generation)
-        return await evaluate_artifact(
-            self.client, self._v1_request(task_id, generation), open_file
-        )
-
-    def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
-        payload = Payload(type=self.payload_type, schema=self.payload_schema, data=generation.data)
-        return V1EvaluateRequest(
-            run_id=self.run.run_id,
-            task_id=task_id,
-            dataset=self.run.dataset_name,
-            payload=payload,
-            versions={"runner": generation.generation_version or self.runner_version},
-        )
+        request = self.v1_request(task_id, generation)
+        return await evaluate_artifact(self.client, request, open_file)
 
     async def _by_legacy(self, task_id: str, generation: GenerationResult) -> EvalResult:
         result = await self.client.evaluate_response(

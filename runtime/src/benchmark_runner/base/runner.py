@@ -17,7 +17,14 @@ from benchmark_runner.base.service_user import ServiceUser
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
-from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult, Task
+from benchmark_runner.schemas import (
+    EvalResult,
+    GenerationResult,
+    Payload,
+    ScoreResult,
+    Task,
+    V1EvaluateRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,11 +165,9 @@ class BenchmarkRunner(ServiceUser, ABC):
             return unsent
         return await ServiceEvaluation(
             client=self.service,
-            api=self.EVALUATION_API,
+            api="artifact" if self.PAYLOAD_TYPE == "artifact" else self.EVALUATION_API,
             run=self._run_of,
-            payload_type=self.PAYLOAD_TYPE,
-            payload_schema=self.payload_schema,
-            runner_version=self.generation_version,
+            v1_request=self._v1_request,
         ).evaluate(task_id, generation)
 
     async def score(self, eval_results: list[EvalResult]) -> ScoreResult:
@@ -274,6 +279,16 @@ class BenchmarkRunner(ServiceUser, ABC):
     def generation_version(self) -> str:
         """The version that generations are stamped with: an environment variable, else ``dev``."""
         return os.environ.get(self.GENERATION_VERSION_ENV) or "dev"
+
+    def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
+        payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
+        return V1EvaluateRequest(
+            run_id=self._run_of.run_id,
+            task_id=task_id,
+            dataset=self.dataset_name,
+            payload=payload,
+            versions={"runner": generation.generation_version or self.generation_version},
+        )
 
     # Runners of the earlier framework, and their tests, use these names.
     _register_task = add_task
