@@ -42,7 +42,6 @@ class Endpoint:
     headers: dict[str, str] = field(repr=False)
     auth_name: str | None
     secrets: frozenset[str] = field(repr=False)
-    is_loopback: bool
     is_private: bool
 
     @classmethod
@@ -88,15 +87,13 @@ class Endpoint:
         for value in sent.values():
             _refuse_illegal(value, auth_name)
             secrets |= {value, value.partition(" ")[2]}
-        loopback = is_loopback_host(url.host)
         return cls(
             url=str(url.copy_with(username=None, password=None)).rstrip("/"),
             host=f"[{url.host}]" if ":" in url.host else url.host,
             headers=sent | own,
             auth_name=auth_name,
             secrets=frozenset(text for text in secrets if len(text) >= SHORTEST_SECRET),
-            is_loopback=loopback,
-            is_private=trusted or loopback or url.scheme == "https",
+            is_private=trusted or is_loopback_host(url.host) or url.scheme == "https",
         )
 
     @property

@@ -256,16 +256,12 @@ class _FileStream(httpx.AsyncByteStream):
             yield part
 
 
-def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
-    # Requests to this machine do not go through a proxy.
-    return None if is_loopback_host(url.host) else proxy_for(url)
-
-
 def _network(url: httpx.URL) -> httpx.AsyncBaseTransport:
     # aiohttp takes long to import, and a grader in this process needs none.
     from benchmark_runner.client.transport import AiohttpTransport
 
-    proxy = _proxy_to(url)
+    # Requests to this machine do not go through a proxy.
+    proxy = None if is_loopback_host(url.host) else proxy_for(url)
     speaks_tls = "https" in (url.scheme, proxy.url.scheme if proxy else "")
     # Loading the trusted certificates costs more than all else here.
     verify = _certificates() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
