@@ -10,6 +10,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from benchmark_runner.artifacts.file_reader import READ_ONLY
 from benchmark_runner.artifacts.kept_file import read_pieces, state_of
 from benchmark_runner.errors import ArtifactError, UnusableArtifactError
 from benchmark_runner.schemas import Artifact
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArtifactCopy"]
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Errors of this process, which may have what it lacks later.
 _LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _MIB = 1024**2
@@ -60,7 +60,7 @@ class ArtifactCopy:
         """Open a regular file of a usable size; reading it can't block."""
         with self._read_errors():
             _refuse_special(self.name, os.lstat(path).st_mode)
-            descriptor = os.open(path, _READ)
+            descriptor = os.open(path, READ_ONLY)
         try:
             found = os.fstat(descriptor)
             _refuse_special(self.name, found.st_mode)

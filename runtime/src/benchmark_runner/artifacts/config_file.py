@@ -7,19 +7,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.run_files import RunFiles
 from benchmark_runner.errors import ArtifactError
 
 __all__ = ["ConfigFile"]
 
 
-class ConfigFile:
+class ConfigFile(RunFiles):
     """The part of a run's folder that is ``run_config.json``."""
-
-    run_dir: Path
-    redactor: Redactor
-    _storage: Storage
 
     @property
     def run_config_path(self) -> Path:

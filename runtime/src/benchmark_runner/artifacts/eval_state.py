@@ -3,15 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
-from benchmark_runner._json import parse_model
-from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.attempts import EVAL_STATE
-from benchmark_runner.artifacts.ids import checked_id
-from benchmark_runner.artifacts.storage import Storage
-from benchmark_runner.artifacts.task_obstacles import clear_way
+from benchmark_runner.artifacts.run_files import RunFiles
 from benchmark_runner.errors import ArtifactError
 from benchmark_runner.schemas import EvalState
 
@@ -21,17 +16,8 @@ __all__ = ["EvalStateFile"]
 _LARGEST = 64 * 1024**2
 
 
-class EvalStateFile:
-    """The folders of a run's tasks, and ``eval_state.json`` in each."""
-
-    run_dir: Path
-    redactor: Redactor
-    set_aside: list[Path]
-    _storage: Storage
-
-    def task_dir(self, task_id: str) -> Path:
-        """Return the folder of one task."""
-        return self.run_dir / checked_id(task_id, "task id")
+class EvalStateFile(RunFiles):
+    """The part of a run's folder that is ``eval_state.json`` in the folder of each task."""
 
     def eval_state_path(self, task_id: str) -> Path:
         """Return the path of the state of a task's evaluation."""
@@ -42,12 +28,8 @@ class EvalStateFile:
         path = self.eval_state_path(task_id)
         with suppress(ArtifactError):  # something else in its place: the next write clears it
             if not _is_too_large(path):
-                content = self._storage.read(path)
-                if content is None:
-                    return None
-                with suppress(ValidationError):
-                    return parse_model(EvalState, content)
-            self.set_aside.append(self._storage.put_aside(path))
+                return self.load(path, EvalState)
+            self.set_file_aside(path)
         return None
 
     def save_eval_state(self, task_id: str, state: EvalState) -> bool:
@@ -61,11 +43,7 @@ class EvalStateFile:
         if not is_clean and self.redactor.clean_value(state.state) != state.state:
             return False
         path = self.eval_state_path(task_id)
-        try:
-            self._storage.write(path, (data, b"\n"))
-        except ArtifactError:
-            self.set_aside += clear_way(self._storage, path.parent)
-            self._storage.write(path, (data, b"\n"))
+        self._in_task(task_id, lambda: self._storage.write(path, (data, b"\n")))
         return True
 
     def remove_eval_state(self, task_id: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from benchmark_runner.errors import ArtifactError
 
-__all__ = ["LARGEST_FILE", "content_of", "is_ours", "link_error", "opened_to_read"]
+__all__ = ["LARGEST_FILE", "READ_ONLY", "content_of", "is_ours", "link_error", "opened_to_read"]
 
 #: Bytes read at a time of a file that is longer than its size.
 _PIECE = 1024**2
@@ -16,14 +16,14 @@ _PIECE = 1024**2
 LARGEST_FILE = 1024**3
 _NOT_OURS = "not a regular file, or larger than 1 GiB"
 #: A pipe in the place of a file would be waited for.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
 def opened_to_read(path: str) -> Generator[int]:
     """Open a file of ours; a missing one is a ``FileNotFoundError``."""
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ_ONLY)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -39,7 +39,7 @@ def opened_to_read(path: str) -> Generator[int]:
 def content_of(path: str) -> bytes | None:
     """Return the content of a file of ours; ``None`` without one."""
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ_ONLY)
         try:
             return _all_of(descriptor)
         finally:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from benchmark_runner.artifacts.atomic_file import write_errors
+from benchmark_runner.artifacts.file_reader import READ_ONLY
 from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.errors import ArtifactError, RunLockedError
 
@@ -18,8 +19,7 @@ __all__ = ["CONFIG_LOCK_FILE", "LOCK_FILE", "RunLocks", "hold_lock", "holder_of"
 LOCK_FILE = ".lock"
 CONFIG_LOCK_FILE = ".config.lock"
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Seconds to wait for a lock that others hold for moments only, and between two attempts: the
-#: system can wait for one, but not for a limited time.
+#: Seconds to wait for a lock that others hold for moments only, and between two attempts.
 LONGEST_WAIT = 30.0
 _POLL = 0.01
 
@@ -145,7 +145,7 @@ def wait_for_lock(path: Path, what: str) -> Generator[None]:
                     f"{what} was not released within {LONGEST_WAIT:g} s by another process",
                     hint="See whether a process of the same run is stopped, then try again.",
                 )
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # flock() itself can wait, but not for a limited time
         yield
 
 
@@ -156,8 +156,7 @@ def holder_of(path: Path) -> str | None:
     keep others from the lock only in the moment after a kill.
     """
     try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, READ_ONLY)
     except OSError:
         return None
     name = ""

@@ -19,7 +19,8 @@ from benchmark_runner._run.plan import Plan, Planner
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, plural, some_ids
-from benchmark_runner.artifacts.run_folder import ModelT, RunArtifacts
+from benchmark_runner.artifacts.run_files import ModelT
+from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig, load_run_config
