@@ -4,15 +4,20 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from benchmark_runner._project.folders import Project
 from benchmark_runner._run.benchmark import (
+    Benchmark,
     check_definition,
     import_object,
     resolve_runner,
 )
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
+from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.schemas import Task
 from tests.fakes import FakeRunner
 
@@ -171,3 +176,31 @@ class TestDefinition:
 
         with pytest.raises(RunnerDefinitionError, match=name):
             check_definition(altered(**names))
+
+
+class TestLocalService:
+    @pytest.mark.anyio
+    async def test_it_takes_files_as_large_as_the_runner(self, tmp_path: Path) -> None:
+        """The embedded service takes files up to the runner's own limit."""
+        runner = altered(PAYLOAD_TYPE="artifact", EVALUATION_API="v1", ARTIFACT_MAX_BYTES=10)
+        settings = CliSettings(
+            runner=runner,
+            grader=lambda _task, _response: 1.0,
+            default_dataset_file=None,
+            default_results_dir="results",
+            default_parallelism=1,
+            default_timeout=60.0,
+            default_model=None,
+            default_service_url=None,
+            data_dir="data",
+        )
+        benchmark = Benchmark(settings, Project(None, tmp_path), runner)
+        datasets = LocalDatasets.from_rows("qa", [{"id": "t1"}], evaluator_fields=frozenset())
+        service = benchmark.local_service(runner(), datasets, "qa")
+        transport = httpx.ASGITransport(service)
+        asked = {"run_id": "r1", "task_id": "t1", "dataset": "qa", "filename": "fix.patch"}
+        async with httpx.AsyncClient(base_url="http://local", transport=transport) as client:
+            url = (await client.post("/v1/submissions/upload-url", json=asked)).json()["url"]
+            sent = [await client.put(url, content=bytes(size)) for size in (10, 11)]
+        service.close()
+        assert [answer.status_code for answer in sent] == [200, 413]

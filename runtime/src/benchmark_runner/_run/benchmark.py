@@ -87,6 +87,7 @@ class Benchmark:
         processes, which do not know this one's secrets.
         """
         from benchmark_runner.local.app import LocalService
+        from benchmark_runner.local.submissions import Submissions
 
         return LocalService(
             self.runner_class.NAME,
@@ -98,6 +99,7 @@ class Benchmark:
             task_score=runner.task_score,
             scores_elsewhere=self.runner_class.score is not BenchmarkRunner.score,
             redactor=redactor,
+            submissions=Submissions(max_bytes=self.runner_class.ARTIFACT_MAX_BYTES),
         )
 
     def datasets_in(self, folder: Path) -> tuple[LocalDatasets, str | None]:
