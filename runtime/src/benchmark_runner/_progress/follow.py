@@ -10,7 +10,7 @@ from benchmark_runner._progress.display import Display, make_display
 from benchmark_runner._progress.event_reader import EventReader, Logged
 from benchmark_runner._progress.events import InvocationEnded, InvocationStarted
 
-#: Seconds between two reads: disks of other machines do not tell that a file has grown.
+#: Seconds between two reads.
 POLL = 0.25
 #: Seconds without a line, not even a heartbeat, after which a command counts as gone.
 SILENCE = 30.0
@@ -33,7 +33,7 @@ def follow(path: Path, mask: Callable[[str], str]) -> bool | None:
         with _signals_held():  # the first frame is drawn in this thread
             display.__enter__()
         while log.heard_at:
-            time.sleep(POLL)
+            time.sleep(POLL)  # network disks do not tell that a file has grown
             log.read()
             log.show_on(display)
     return not log.has_lost

@@ -48,7 +48,7 @@ def leave_in_time(code: int) -> None:
 
     def watch() -> None:
         begun.wait()
-        time.sleep(_END_WITHIN)  # the usual end of the process also ends this thread
+        time.sleep(_END_WITHIN)  # nothing tells of the end: it just ends this thread, too
         leave_now(code)
 
     # Called first of all when Python exits; there is no public function for it.

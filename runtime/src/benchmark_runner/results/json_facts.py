@@ -12,9 +12,9 @@ from benchmark_runner.schemas import ScoreResult
 __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "summary_facts"]
 
 _OF_A_CONFIG = (
-    *("model", "task_source", "dataset_name", "dataset_version", "dataset_version_id"),
-    *("dataset_file", "limit", "dataset_size"),
-)
+    "model", "task_source", "dataset_name", "dataset_version", "dataset_version_id",
+    "dataset_file", "limit", "dataset_size",
+)  # fmt: skip
 
 
 def config_facts(config: RunConfig | None) -> dict[str, object]:

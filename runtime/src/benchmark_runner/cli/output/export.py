@@ -19,11 +19,12 @@ from benchmark_runner.results.task_row import TaskRow, row_as_json
 
 Write = Callable[[bytes], object]
 
+_OF_ARTIFACTS = ("artifact_filename", "artifact_size", "artifact_sha256")
 _TEXTS = ("question", "answer", "grade")
 #: In the order in which they are written. What a later version adds comes before the texts.
 COLUMNS = ("run_id", *COLUMNS_OF_TASKS, *_TEXTS)
 #: Of a run whose answers are files.
-COLUMNS_OF_ARTIFACTS = ("artifact_filename", "artifact_size", "artifact_sha256")
+COLUMNS_WITH_ARTIFACTS = ("run_id", *COLUMNS_OF_TASKS, *_OF_ARTIFACTS, *_TEXTS)
 
 #: What spreadsheets take for the start of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,8 +43,7 @@ def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
     """Write a row for each task, one at a time, and return their number."""
     mask = view.artifacts.redactor.clean_text
     if as_csv:
-        of_artifacts = COLUMNS_OF_ARTIFACTS if _has_artifacts(view) else ()
-        write(_csv_line(("run_id", *COLUMNS_OF_TASKS, *of_artifacts, *_TEXTS)))
+        write(_csv_line(COLUMNS_WITH_ARTIFACTS if _has_artifacts(view) else COLUMNS))
     count = 0
     for row, task in view.scan().with_files():
         cells = _cells(view, row, task)
@@ -75,7 +75,7 @@ def _has_artifacts(view: RunView) -> bool:
 def _artifact_cells(task: TaskFiles) -> dict[str, JsonValue]:
     artifact = task.artifact
     cells = (artifact.filename, artifact.size, artifact.sha256) if artifact else (None,) * 3
-    return dict(zip(COLUMNS_OF_ARTIFACTS, cells, strict=True))
+    return dict(zip(_OF_ARTIFACTS, cells, strict=True))
 
 
 def _csv_line(cells: Iterable[str]) -> bytes:
