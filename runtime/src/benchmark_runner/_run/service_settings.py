@@ -54,11 +54,15 @@ class ServiceSettings:
         "messages, after which the service is asked if it is well.",
         default_text=f"{_REQUEST:g}; {_SILENCE:g} over the WebSocket",
     )
-    eval_total_timeout: float = _service_flag(
+    eval_total_timeout: float = flag(
         "--eval-total-timeout",
         "SECONDS",
         "Time limit of one whole evaluation over the WebSocket; 0 means none.",
-        default=43200.0,
+        Part.OPERATIONAL,
+        default=43200,
+        commands=WITH_EVALUATION,
+        minimum=0,
+        panel=_SERVICE,
     )
     service_attempts: int = _service_flag(
         "--service-attempts",

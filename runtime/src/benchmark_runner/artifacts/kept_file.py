@@ -66,7 +66,7 @@ class KeptFile:
 def changed_file(path: Path, problem: str) -> UnusableArtifactError:
     """Return the error about a file that is not as it was kept."""
     return UnusableArtifactError(
-        f"{path}: is not the artifact that was generated: {problem}, so it is not evaluated",
+        f"{path} is not the artifact that was generated: {problem}",
         hint="Restore the file, or generate the task again with --rerun TASK.",
     )
 

@@ -141,7 +141,7 @@ class BenchmarkServiceClient:
     ) -> schemas.VersionResponse:
         """Return the versions of the service and of a dataset; needs no key."""
         path = f"/version{query(dataset=dataset)}"
-        call = Call("ask for the version of the service", "GET", path, dataset)
+        call = Call("ask for the versions", "GET", path, dataset)
         answer = await self.calls.ask_quickly(call, retry)
         self.versions = self.calls.parsed(call, answer, schemas.VersionResponse)
         return self.versions
