@@ -12,9 +12,9 @@ from benchmark_runner._concurrency.deadline import CancelledWithResult, Deadline
 from benchmark_runner._json import valid_text
 from benchmark_runner._progress.events import AnswerMasked, GenerationFinished, GenerationStarted
 from benchmark_runner._run.failure_kinds import classify, failure_of
+from benchmark_runner._run.kept_artifact import with_kept_artifact
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
-from benchmark_runner._run.submission import with_kept_artifact
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
