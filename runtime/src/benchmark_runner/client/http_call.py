@@ -57,6 +57,7 @@ _LARGEST_TASK_LIST = 1024**3
 class HttpCalls:
     """The calls to one service, at most ``max_connections`` at a time.
 
+    Those for inputs of tasks, and whether the service is well, do not count towards these.
     ``pinned`` is the version of the dataset that every answer has to be of.
     """
 
