@@ -16,6 +16,7 @@ from tests.unit.client.scripted_server import QUICK
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark_runner.artifacts.kept_file import KeptFile
     from benchmark_runner.client.retry import RetryNotice
     from benchmark_runner.schemas import EvalResult
     from tests.artifact_service import ArtifactService
@@ -32,6 +33,7 @@ class Upload:
         self.service = service
         self.artifacts = RunArtifacts(results, "r1")
         self.notices: list[RetryNotice] = []
+        self.opened: list[KeptFile] = []
 
     async def __call__(
         self, content: bytes = SMALL, *, url: str | None = None, **settings: Any
@@ -39,6 +41,11 @@ class Upload:
         record, _ = self.artifacts.keep_submission("t1", content, "fix.patch", 64 * 1024**2)
         payload = Payload(type="artifact", schema="b.artifact.v1", data="")
         request = V1EvaluateRequest(run_id="r1", task_id="t1", dataset="d", payload=payload)
+
+        def open_kept() -> KeptFile:
+            self.opened.append(self.artifacts.submission("t1").open(record))
+            return self.opened[-1]
+
         async with BenchmarkServiceClient(
             url or self.service.url,
             headers={"x-descope-api-key": KEY},
@@ -46,9 +53,10 @@ class Upload:
             on_retry=self.notices.append,
             **{"retry": QUICK, **settings},
         ) as client:
-            return await evaluate_artifact(
-                client, request, lambda: self.artifacts.submission("t1").open(record)
-            )
+            try:
+                return await evaluate_artifact(client, request, open_kept)
+            finally:
+                assert all(file._descriptor < 0 for file in self.opened)
 
     async def lost(self, content: bytes = SMALL, **settings: Any) -> None:
         """Upload to a storage that is not the service's own, which knows nothing of it."""

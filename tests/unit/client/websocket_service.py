@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +108,6 @@ class Service:
     url: str = ""
     port: int = 0
     opened: int = 0
-    most_at_once: int = 0
-    _now: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -129,14 +127,8 @@ class Service:
         await socket.prepare(request)
         self.opened += 1
         await self._note()
-        self._now += 1
-        self.most_at_once = max(self._now, self.most_at_once)
-        try:
+        with suppress(ConnectionError):  # the client has hung up
             await self._follow(Connection(socket, request))
-        except ConnectionError:
-            pass  # the client has hung up
-        finally:
-            self._now -= 1
         return socket
 
     async def _follow(self, connection: Connection) -> None:

@@ -27,10 +27,16 @@ pytestmark = pytest.mark.anyio
 TOO_LONG = 10.0
 
 
+#: Whether the app ``echo`` has heard of the end of its last connection.
+HEARD = [False]
+
+
 async def echo(socket: WebSocket) -> None:
+    HEARD[0] = False
     await socket.accept()
     async for text in socket.iter_text():
         await socket.send_text(f"{socket.headers['x-key']} {text}")
+    HEARD[0] = True
 
 
 async def close(socket: WebSocket) -> None:
@@ -85,6 +91,7 @@ async def test_messages_go_both_ways() -> None:
         for text in ("one", "two"):
             await channel.send(text)
             assert await channel.receive() == f"k {text}"
+    assert HEARD == [True]
 
 
 async def test_cancelled_wait_loses_no_message() -> None:
