@@ -255,6 +255,7 @@ def test_label_is_shown(run: VersionedRun) -> None:
     assert "1.1.0" in page.read_text()
     assert "v-11" in page.read_text()
     assert "--dataset-version 1.1.0" in page.read_text()  # to reproduce it
+    assert "dataset  validation 1.1.0\n" in run("run", "--dry-run").out
     for command in (["status", "r1"], ["show", "r1", "t0"], ["runs"], ["compare", "r1", "r2"]):
         assert "1.1.0" in run.project.run(*command).out, command
     for command in (["runs", "--json"], ["status", "r1", "--json"], ["export", "r1"]):
@@ -267,7 +268,7 @@ def test_label_is_shown(run: VersionedRun) -> None:
     ("flags", "message"),
     [
         (("--problem", "q.txt", "t1"), "--problem and --dataset-version exclude each other"),
-        (("--service-url", "local"), "it keeps no versions of it"),
+        (("--service-url", "local"), "or use --dataset-name with a dataset"),
         (("--dataset-version", " "), "--dataset-version is empty"),
     ],
 )
@@ -317,5 +318,6 @@ class TestAnotherService:
         )
         assert ended.code == 1
         assert "Dataset version not found: 1.2.0" in ended.err
+        assert "Restore version 1.2.0 of the dataset at the service, as it was" in ended.err
         assert run.recorded == ("v-12", "1.2.0")
         assert other.asked_for == set()

@@ -84,7 +84,7 @@ def test_time_limit_keeps_the_state(long_project: RunnerProject, service: LongGr
     command = ["run", "--run-id", "r1", "--service-url", service.url]
     ended = long_project.run(*command, "--eval-total-timeout", "0.5", "t1")
     assert ended.code == 1
-    assert "not evaluated within 0.5 s" in ended.out
+    assert "not evaluated within 0.5 s; --eval-total-timeout" in ended.out
     assert long_project.read("r1", "t1", "eval.json")["status"] == "error"
 
     assert long_project.run(*command, "t1").code == 0

@@ -46,6 +46,17 @@ class TestStatusCodes:
         assert [notice.status_code for notice in notices] == [status, status]
         assert "trouble" in notices[0].reason
 
+    @pytest.mark.parametrize(
+        ("status", "error"), [(500, ServiceUnavailableError), (501, UnsupportedError)]
+    )
+    async def test_service_with_a_websocket_only(
+        self, script: Script, url: str, status: int, error: type[ServiceError]
+    ) -> None:
+        """A service that may evaluate over the WebSocket only is told of with the line to set."""
+        script.answer(failure(status, "not implemented"))
+        failed = await fails(url, error)
+        assert 'EVALUATION_API = "websocket"' in (failed.hint or "")
+
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
     async def test_lasting_error_ends_after_the_attempts(
         self, script: Script, url: str, status: int

@@ -189,3 +189,11 @@ class TestPinnedRequests:
             write(file, rows)
             ids.append(resolve(Wire(serve_app(make(tmp_path))))["id"])
         assert ids[0] == ids[1] != ids[2]
+
+    def test_service_version_is_of_one_version(self, wire: Wire, tmp_path: Path) -> None:
+        """The service's own version is that of the references of the version asked about."""
+        asked = [None, resolve(wire, "1.2")["id"], "other"]
+        params = [{"dataset": "qa"} | ({"version": each} if each else {}) for each in asked]
+        answers = [wire("GET", "/version", params=each).json() for each in params]
+        default, pinned, unknown = (answer["service_version"] for answer in answers)
+        assert default == unknown != pinned

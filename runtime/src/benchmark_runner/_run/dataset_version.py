@@ -6,7 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.service_settings import LOCAL
+from benchmark_runner.client.version_header import lost_version_hint
 from benchmark_runner.errors import (
+    NotFoundError,
     RunIdentityError,
     ServiceError,
     ServiceUnavailableError,
@@ -59,9 +61,12 @@ async def choose_version(
         return None
     named = "the default dataset" if dataset is None else f"dataset {dataset!r}"
     service = client.calls.service
+    way = "name a service that keeps versions"
+    if client.local:
+        way = "use --dataset-name with a dataset that has files such as data/NAME@1.2.json"
     raise UnsupportedError(
         f"could not choose version {selector!r} of {named} {service}: it keeps no versions of it",
-        hint=f"{_WITHOUT_CHOICE}, or name a service that keeps versions.",
+        hint=f"{_WITHOUT_CHOICE}, or {way}.",
     )
 
 
@@ -91,7 +96,11 @@ async def pin_to_recorded(
     """
     version = recorded_version(config)
     if version is not None and version.label is not None and _is_elsewhere(client, config):
-        found = await client.resolve_dataset(config.dataset_name, version.label)
+        try:
+            found = await client.resolve_dataset(config.dataset_name, version.label)
+        except NotFoundError as error:
+            error.hint = lost_version_hint(version)  # the run chose it, not this command
+            raise
         if found.label != version.label:
             raise other_version(config, found.name)
         record_version(config, found, config.dataset_version_selector)

@@ -122,7 +122,8 @@ class EvaluationStep(Step):
             case UnusableArtifactError() | ArtifactError():
                 pass
             case DeadlineExceeded():
-                error = TimeoutError(f"not evaluated within {limit:g} s")
+                longer = "; --eval-total-timeout gives it longer" if self._has_state else ""
+                error = TimeoutError(f"not evaluated within {limit:g} s{longer}")
             case _:
                 await self.log_traceback(task_id, EVAL_TRACEBACK_LOG, error)
         return _error(task_id, error)

@@ -35,6 +35,12 @@ _NO_WEBSOCKET = (
     'If the service has no WebSocket, set EVALUATION_API to "legacy" or "v1" in '
     "runner/benchmark.py."
 )
+#: A path that services which evaluate over the WebSocket only answer with a 500 or 501.
+_LEGACY_PATH = "/evaluate-response/"
+_ONLY_WEBSOCKET = (
+    'If the service evaluates over the WebSocket only, set EVALUATION_API = "websocket" in '
+    "runner/benchmark.py."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +123,8 @@ def _explain_not_found(call: Call, _service: Service) -> Explanation:
 
 
 def _explain_not_implemented(call: Call, _service: Service) -> Explanation:
-    if call.path == "/evaluate-response/":
-        hint = 'If the service evaluates over the WebSocket, set EVALUATION_API = "websocket".'
-        return Explanation(hint=hint)
+    if call.path == _LEGACY_PATH:
+        return Explanation(hint=_ONLY_WEBSOCKET)
     if not call.is_task_list:
         return Explanation()
     return Explanation(
@@ -252,7 +257,9 @@ def hint_for_unavailable(
     if status_code is None:
         return "Check SERVICE_URL or --service-url, and that the service is up."
     if status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "The service is in trouble: run the same command again later."
+        hint = "The service is in trouble: run the same command again later."
+        is_unknown = (call.path, status_code) == (_LEGACY_PATH, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return f"{hint} {_ONLY_WEBSOCKET}" if is_unknown else hint
     return "The service is busy: run the same command again later, or lower --eval-parallelism."
 
 

@@ -21,8 +21,8 @@ VERSION_HEADER = "x-benchmark-dataset-version"
 def lost_version_hint(pinned: DatasetVersion) -> str:
     """Return the way out of a run whose version the service does not have any more."""
     return (
-        f"Restore version {pinned.name} of the dataset at the service, or use another --run-id for "
-        "a new run."
+        f"Restore version {pinned.name} of the dataset at the service, as it was, or use another "
+        "--run-id for a new run."
     )
 
 

@@ -134,7 +134,10 @@ class LocalService:
         versions: list[LocalDataset] = []
         with contextlib.suppress(HTTPException, DatasetError):
             versions = await self._catalog.versions(request.query_params.get("dataset"))
-        dataset = versions[0] if versions else None
+        wanted = [
+            each for each in versions if each.version_id == request.query_params.get("version")
+        ]
+        dataset = next(iter(wanted or versions), None)
         return json_response(
             schemas.VersionResponse(
                 framework_version=installed_version(RUNTIME_DISTRIBUTION),

@@ -19,10 +19,11 @@ _NO_INPUT = ".DS_Store"
 _KEPT = 80
 
 
-def input_files(folder: Path, task_id: str) -> dict[str, str]:
+def input_files(folder: Path, task_id: str, wanted: str | None = None) -> dict[str, str]:
     """Return the files of a task, relative to its folder, by the names that clients ask for.
 
-    Links that lead out of the task's folder are left out: they may lead to reference answers.
+    All of them, or only the one that is ``wanted``. Links that lead out of the task's folder are
+    left out: they may lead to reference answers.
 
     Raises:
         DatasetError: a name is not UTF-8, so that JSON can't hold it.
@@ -30,19 +31,26 @@ def input_files(folder: Path, task_id: str) -> dict[str, str]:
     own = folder / task_id
     if own.resolve().parent != folder.resolve():  # a link, or an id that is no name
         return {}
-    return {_name_of(path): path for path in _files_in(own)}
+    named = ((_name_of(path), path) for path in _paths_in(own))
+    return {name: path for name, path in named if wanted in (None, name) and _is_input(own, path)}
 
 
-def _files_in(folder: Path) -> Iterator[str]:
-    root = folder.resolve()
+def _paths_in(folder: Path) -> Iterator[str]:
+    start = len(os.fspath(folder)) + 1
     for base, _, names in os.walk(folder):
-        for path in (Path(base, name) for name in sorted(names) if name != _NO_INPUT):
-            if path.is_file() and path.resolve().is_relative_to(root):
-                relative = path.relative_to(folder).as_posix()
-                if valid_text(relative) != relative:
-                    message = f"rename the input file {os.fspath(path)!r}: its name is not UTF-8"
-                    raise DatasetError(message)
-                yield relative
+        for name in sorted(names):
+            if name != _NO_INPUT:
+                yield f"{base}/{name}"[start:]
+
+
+def _is_input(folder: Path, relative: str) -> bool:
+    path = folder / relative
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        return False
+    if valid_text(relative) != relative:
+        message = f"rename the input file {os.fspath(path)!r}: its name is not UTF-8"
+        raise DatasetError(message)
+    return True
 
 
 def _name_of(relative: str) -> str:

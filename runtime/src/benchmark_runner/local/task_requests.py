@@ -58,19 +58,22 @@ class TaskRequests:
 
     async def send_input(self, request: Request) -> Response:
         """Send an input file."""
-        folder, files = await self._input_files(request)
         name: str = request.path_params["filename"]
+        folder, files = await self._input_files(request, name)
         if name not in files:
             raise HTTPException(404, f"Input not found: {name}")
         return FileResponse(folder / files[name], media_type="application/octet-stream")
 
-    async def _input_files(self, request: Request) -> tuple[Path, dict[str, str]]:
-        """Return the folder of a task's input files, and those by their names."""
+    async def _input_files(
+        self, request: Request, wanted: str | None = None
+    ) -> tuple[Path, dict[str, str]]:
+        """Return the folder of a task's input files, and those, or one of them, by their names."""
         dataset = await self._catalog.dataset(request.path_params["dataset"], request.headers)
         task_id: str = request.path_params["task_id"]
         if task_id not in dataset.rows:
             raise HTTPException(404, f"Task not found: {task_id}")
-        return self._inputs / task_id, await run_in_thread(input_files, self._inputs, task_id)
+        files = await run_in_thread(input_files, self._inputs, task_id, wanted)
+        return self._inputs / task_id, files
 
 
 def _slice(task_ids: list[str], text: str | None) -> list[str]:

@@ -104,6 +104,14 @@ class TestObstacles:
         assert same == ([], [Concern.SERVICE])
         assert about(judged(runs)) == ([Concern.SERVICE], [])
 
+    def test_embedded_service_has_other_references(self, runs: TwoRuns) -> None:
+        """Another version of the dataset has references of its own, which is no obstacle."""
+        for name, version in {"a": "1.2", "b": "1.3"}.items():
+            of = {"service_version": f"hash of {version}", "dataset_version": version}
+            runs.write(name, WHOLE, local=True, grader=NO_VERSION | of)
+
+        assert about(judged(runs)) == ([], [Concern.DATASET_VERSION, Concern.SERVICE])
+
     def test_grader_change_names_the_tasks(self, runs: TwoRuns) -> None:
         """A grader that changed for some tasks is an obstacle that names them."""
         runs.write("a", WHOLE)

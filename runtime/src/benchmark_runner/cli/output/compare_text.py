@@ -181,9 +181,10 @@ def _verdict_entries(result: ComparisonResult) -> Iterator[_Entry]:
     for finding in judgement.obstacles:
         named = f": {some_ids(finding.task_ids)}" if finding.task_ids else ""
         yield "", f"- {in_one_line(finding.text)}{named}"
-    for way_out in dict.fromkeys(ways_out.get(each.about) for each in judgement.obstacles):
-        if way_out is not None:
-            yield _WAY_OUT, way_out
+    ways = dict.fromkeys(ways_out.get(each.about) for each in judgement.obstacles)
+    if None not in ways:  # else they stay not comparable whatever is done
+        for way_out in ways:
+            yield _WAY_OUT, f"{way_out}"
 
 
 def _setting(value: JsonValue) -> str:

@@ -6,6 +6,7 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.cli.shell import short_path
+from benchmark_runner.results.phrases import dataset_label
 
 Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
 
@@ -18,6 +19,8 @@ def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
     kind = "an existing run" if session.resumed else "a new run"
     yield f"Plan of run {session.config.run_id}, {kind}; nothing is done"
     yield f"  model    {session.config.model}"
+    if session.config.dataset_version_id is not None:
+        yield f"  dataset  {dataset_label(session.config)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     yield from group_lines(groups)
     if removed := session.changes.removed:
