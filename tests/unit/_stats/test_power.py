@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmark_runner._stats.paired_difference import minimum_detectable_effect
+from benchmark_runner._stats.power import StudyVariance
+
+VARIANCES = st.floats(1e-3, 0.5)
+
+
+def power_by_scipy(study: StudyVariance, difference: float, tasks: int, repeats: int) -> float:
+    """Return the power of a paired t-test, from the noncentral distribution."""
+    error = math.sqrt((study.differences + study.within / repeats) / tasks)
+    critical = stats.t.ppf(0.975, tasks - 1)
+    return float(stats.nct.sf(critical, tasks - 1, difference / error))
+
+
+class TestTheLeastDifference:
+    def test_many_tasks_give_the_detectable_effect(self) -> None:
+        """With many tasks it is the minimum detectable effect of the error, 2.8 times it."""
+        study = StudyVariance(differences=0.2, within=0.1)
+        error = math.sqrt((0.2 + 0.1 / 4) / 20_000)
+
+        found = study.least_difference(20_000, 4, power=0.9)
+
+        assert found == pytest.approx(minimum_detectable_effect(error, power=0.9))
+        assert study.least_difference(10_000, 4, power=0.9) == pytest.approx(
+            found * math.sqrt(2), rel=1e-3
+        )
+
+    @pytest.mark.parametrize("tasks", [5, 10, 30, 200])
+    def test_few_tasks_have_the_power_asked_for(self, tasks: int) -> None:
+        """With few tasks the power is that of the exact distribution, too."""
+        study = StudyVariance(differences=0.1, within=0.1)
+        difference = study.least_difference(tasks, 2)
+
+        assert power_by_scipy(study, difference, tasks, 2) == pytest.approx(0.8, abs=0.03)
+
+    def test_difference_is_above_the_noise_floor(self) -> None:
+        """However many repeats there are, two single runs must not differ as much."""
+        study = StudyVariance(differences=0.0, within=0.2)
+
+        assert study.least_difference(400, 10_000) > 1.96 * math.sqrt(0.2 / 400)
+
+
+class TestWhatIsNeeded:
+    @given(VARIANCES, VARIANCES, st.floats(0.02, 0.5), st.integers(1, 9))
+    def test_numbers_are_the_smallest(
+        self, differences: float, within: float, difference: float, repeats: int
+    ) -> None:
+        """The number of tasks shows the difference, and one task less does not."""
+        study = StudyVariance(differences, within)
+
+        tasks = study.tasks_needed(difference, repeats)
+
+        assert tasks is not None
+        assert study.least_difference(tasks, repeats) <= difference
+        assert tasks == 2 or study.least_difference(tasks - 1, repeats) > difference
+
+    def test_repeats_stand_in_for_tasks(self) -> None:
+        """The number of repeats shows the difference, and one repeat less does not."""
+        study = StudyVariance(differences=0.05, within=0.3)
+        tasks = (study.tasks_needed(0.05, 1) or 0) * 2 // 3
+
+        repeats = study.repeats_needed(0.05, tasks)
+
+        assert repeats is not None
+        assert repeats > 1
+        assert study.least_difference(tasks, repeats) <= 0.05
+        assert study.least_difference(tasks, repeats - 1) > 0.05
+
+    def test_repeats_do_not_replace_tasks(self) -> None:
+        """If tasks differ too much, no number of repeats shows the difference."""
+        assert StudyVariance(differences=0.3, within=0.1).repeats_needed(0.03, 400) is None
+
+    def test_no_dataset_is_large_enough(self) -> None:
+        """A difference that needs more than a thousand million tasks has no number of them."""
+        assert StudyVariance(differences=0.3, within=0.1).tasks_needed(1e-9, 1) is None
