@@ -119,6 +119,23 @@ def test_first_run_has_a_partial_score(installed: Path, run: Run, tmp_path: Path
     assert 0.2 < float(str(score["final_score"])) < 0.8
 
 
+def test_noise_makes_answers_wrong(installed: Path, run: Run, tmp_path: Path) -> None:
+    """The sample agent's option noise makes answers wrong, and none by default."""
+    runner = installed / ".venv/bin/my-bench-runner"
+    results = ("--results-dir", tmp_path)
+    for run_id, noise in (("all", "1"), ("some", "0.9"), ("none", "0"), ("default", None)):
+        option = () if noise is None else ("--option", f"noise={noise}")
+        run(runner, "run", "--run-id", run_id, *option, *results, cwd=installed)
+    scores = {
+        path.parent.name: json.loads(path.read_text())["final_score"]
+        for path in tmp_path.glob("*/final_score.json")
+    }
+    assert scores["all"] == 0
+    assert scores["some"] < scores["none"] == scores["default"]
+    refused = run(runner, "run", "--option", "noise=1.1", *results, cwd=installed, code=2)
+    assert "noise" in refused
+
+
 def test_the_run_works_from_any_folder(installed: Path, run: Run, tmp_path: Path) -> None:
     """A run works from any folder and reads no .env there."""
     (tmp_path / ".env").write_text("SERVICE_URL=http://127.0.0.1:1\n")
@@ -187,6 +204,9 @@ def test_artifact_copy_works_untouched(
     answer = project / "results/r/sales-by-product/submission/answer.csv"
     assert answer.read_text().startswith("product,amount\n")
     run(runner, "evaluate", "--run-id", "r", "--regrade", cwd=project, env=env)
+    noise = ("--option", "noise=1", "--results-dir", tmp_path / "noise")
+    run(runner, "run", *noise, cwd=project, env=env)
+    assert run_result(tmp_path / "noise")["final_score"] == 0
     run("uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, ".", cwd=project)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
