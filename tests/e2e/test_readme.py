@@ -38,6 +38,9 @@ RUN_COMMANDS = (DOCS / "cli.md", "Run a benchmark")
 ORCHESTRATE = (DOCS / "cli.md", "One task in one container")
 SERVE = (DOCS / "cli.md", "A deployed benchmark service")
 RESUME = (DOCS / "resuming.md", "See what a resume would do, and steer it")
+REPEATS = (DOCS / "repeats.md", "Run repeats")
+PLAN = (DOCS / "repeats.md", "Plan a study")
+SETTLE = (DOCS / "repeats.md", "Stop when the question is settled")
 COMPARE = (DOCS / "compare.md", "In CI")
 REPORT = (DOCS / "report.md", "Reports")
 EXPORT = (DOCS / "export.md", "Exporting results")
@@ -47,8 +50,8 @@ CREATE = (DOCS / "versioning.md", "Make a runner from a release")
 FROM_A_CLONE = (DOCS / "versioning.md", "Make a runner from a clone")
 ON_THE_INDEX = (ROOT / "runtime" / "README.md", "vals-benchmark-runner")
 TESTED_HERE = [
-    QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, SERVE, RESUME, COMPARE, REPORT,
-    EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE, ON_THE_INDEX,
+    QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, SERVE, RESUME, REPEATS, PLAN,
+    SETTLE, COMPARE, REPORT, EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE, ON_THE_INDEX,
 ]  # fmt: skip
 
 
