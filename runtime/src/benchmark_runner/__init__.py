@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
-    from benchmark_runner.base import BenchmarkRunner
+    from benchmark_runner.base import BenchmarkRunner, current_generation
     from benchmark_runner.cli import make_cli
     from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
     from benchmark_runner.llm import LLMConfig, build_llm_config
@@ -31,7 +31,7 @@ __all__ = [
     "Artifact", "BenchmarkRunner", "BenchmarkServiceClient", "EvalResult", "EvalResultData",
     "EvalStatus", "EvaluateResponseRequest", "FinalScoreResponse", "GenerationResult",
     "GenerationStatus", "LLMConfig", "RunArtifacts", "ScoreResult", "Task", "TokenUsage",
-    "build_client", "build_llm_config", "make_cli",
+    "build_client", "build_llm_config", "current_generation", "make_cli",
 ]  # fmt: skip
 
 _HOME_OF = {
@@ -41,6 +41,7 @@ _HOME_OF = {
     "RunArtifacts": "artifacts",
     "build_client": "client",
     "build_llm_config": "llm",
+    "current_generation": "base",
     "make_cli": "cli",
 }
 

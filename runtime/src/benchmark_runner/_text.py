@@ -85,9 +85,9 @@ def _shell_word(word: str, encoding: str) -> str:
     return f"\"$(printf '{octal}')\""
 
 
-def some_ids(ids: Sequence[str]) -> str:
+def some_ids(ids: Sequence[object]) -> str:
     """Name a few of many ids, in about half a line: at least one, and none of them cut."""
-    shown = list(ids[:_SHOWN_IDS])
+    shown = [str(each) for each in ids[:_SHOWN_IDS]]
     while len(shown) > 1 and len(", ".join(shown)) > _SHOWN_WIDTH:
         shown.pop()
     return ", ".join(shown) + (", …" if len(ids) > len(shown) else "")

@@ -52,7 +52,7 @@ class TestStatusCodes:
     async def test_service_with_a_websocket_only(
         self, script: Script, url: str, status: int, error: type[ServiceError]
     ) -> None:
-        """A service that may evaluate over the WebSocket only is told of with the line to set."""
+        """The error of a service that may have a WebSocket only names the line to set."""
         script.answer(failure(status, "not implemented"))
         failed = await fails(url, error)
         assert 'EVALUATION_API = "websocket"' in (failed.hint or "")

@@ -6,6 +6,7 @@ A context variable carries it into all that the method starts.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: The id of a task, and the number of the repeat that a call is for.
+Owner = tuple[str, int]
+
 #: Seconds in which the error of a task is taken by whoever awaits it.
 _AWAITED_WITHIN = 0.1
 
@@ -25,22 +29,25 @@ _current: ContextVar[AuthorCall | None] = ContextVar("author_call", default=None
 
 
 class AuthorCall:
-    """One call of an author's method ``name``, for a task of the run if there is a ``task_id``.
+    """One call of an author's method ``name``, for a repeat of a task if there is an ``owner``.
 
-    ``log_dir`` returns the task's folder of logs.
+    ``log_dir`` returns its folder of logs.
 
     Attributes:
+        deadline: The moment on the monotonic clock when the call's time is up; infinite without
+            a time limit. It is later once other calls have blocked the loop.
         failure: The error of something that the method started, which ends the call.
         is_late: True if the method returned after a signal had come.
         copies: Its own copies of objects that all calls share, by the ``id()`` of their owner.
     """
 
     def __init__(
-        self, name: str, task_id: str | None = None, log_dir: Callable[[], Path] | None = None
+        self, name: str, owner: Owner | None = None, log_dir: Callable[[], Path] | None = None
     ) -> None:
         self.name = name
-        self.task_id = task_id
+        self.owner = owner
         self.log_dir = log_dir
+        self.deadline = math.inf
         self.failure: BaseException | None = None
         self.is_late = False
         self.copies: dict[int, BaseModel] = {}
@@ -188,7 +195,7 @@ def call_in(context: Context) -> AuthorCall | None:
     return context.get(_current)
 
 
-def current_owner() -> str | None:
-    """Return the id of the task that the current code belongs to; ``None`` if to none."""
+def current_owner() -> Owner | None:
+    """Return the repeat of a task that the current code belongs to; ``None`` if to none."""
     author = _current.get()
-    return None if author is None else author.task_id
+    return None if author is None else author.owner

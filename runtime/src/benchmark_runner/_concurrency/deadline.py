@@ -1,12 +1,14 @@
 """Calls of an author's methods under a time limit of the framework."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from benchmark_runner._concurrency.author_calls import call_either
-from benchmark_runner._concurrency.author_scope import AuthorCall
+from benchmark_runner._concurrency.author_scope import AuthorCall, Owner
 from benchmark_runner._concurrency.stacks import Wait, wait_of
 
 ResultT = TypeVar("ResultT")
@@ -43,7 +45,7 @@ async def call_within(
     seconds: float | None,
     not_counted: Callable[[], float] = lambda: 0.0,
     *,
-    task_id: str | None = None,
+    owner: Owner | None = None,
     log_dir: Callable[[], Path] | None = None,
 ) -> ResultT:
     """Call an author's method in a scope of its own; in a thread if it is not a coroutine function.
@@ -54,7 +56,7 @@ async def call_within(
         seconds: The time limit; ``None`` or 0 or less means none.
         not_counted: Returns the seconds for which other tasks have blocked the event loop so
             far; those during the call do not count.
-        task_id: The task of the run that the call is for, if any.
+        owner: The repeat of a task that the call is for, if any.
         log_dir: Returns its folder of logs.
 
     Raises:
@@ -62,7 +64,7 @@ async def call_within(
         CancelledWithResult: the call returned when the caller was cancelled, or a signal had come.
     """
     name = f"{getattr(function, '__name__', type(function).__name__)}()"
-    author = AuthorCall(name, task_id, log_dir)
+    author = AuthorCall(name, owner, log_dir)
     running = author.start(call_either(function, call, name))
     try:
         return await _outcome(author, running, seconds, not_counted)
@@ -78,7 +80,7 @@ async def _outcome(
 ) -> ResultT:
     limit = seconds if seconds is not None and seconds > 0 else None
     try:
-        done = await _done_within(running, limit, not_counted)
+        done = await _done_within(author, running, limit, not_counted)
     except asyncio.CancelledError:
         await _cancel(running)
         if running.done() and not running.cancelled() and running.exception() is None:
@@ -109,10 +111,14 @@ def is_cancelled() -> bool:
 
 
 async def _done_within(
-    running: asyncio.Future[ResultT], limit: float | None, not_counted: Callable[[], float]
+    author: AuthorCall,
+    running: asyncio.Future[ResultT],
+    limit: float | None,
+    not_counted: Callable[[], float],
 ) -> bool:
     lost_before = not_counted()
     while True:
+        author.deadline = math.inf if limit is None else monotonic() + limit
         done = await _ended_within(running, limit)
         lost = not_counted()
         if done or lost <= lost_before:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Self
 
-from benchmark_runner._concurrency.author_scope import AuthorTask, new_task
+from benchmark_runner._concurrency.author_scope import AuthorTask, Owner, new_task
 from benchmark_runner._concurrency.thread_frames import frame_of
 
 #: Seconds after which a task that blocks the loop is reported.
@@ -26,7 +26,7 @@ _IN_TIME = 0.05
 class Stall:
     """A time in which the event loop did not run, and the stack of the code that blocks it."""
 
-    task_id: str | None
+    owner: Owner | None
     seconds: float
     stack: str
 
@@ -46,8 +46,8 @@ class LoopWatch:
         self._lock = threading.Lock()
         self._due = self._charged_until = monotonic()
         self._lost = 0.0
-        self._lost_by: dict[str, float] = {}
-        self._suspect: str | None = None
+        self._lost_by: dict[Owner, float] = {}
+        self._suspect: Owner | None = None
         self._reported = False
 
     def __enter__(self) -> Self:
@@ -62,12 +62,12 @@ class LoopWatch:
         self._beats.cancel()
         self._loop.set_task_factory(self._factory_before)
 
-    def lost_by_others(self, task_id: str) -> float:
-        """Return the seconds for which other tasks than this one have blocked the loop so far."""
+    def lost_by_others(self, owner: Owner) -> float:
+        """Return the seconds for which calls of other owners have blocked the loop so far."""
         with self._lock:
-            lost = self._lost - self._lost_by.get(task_id, 0.0)
+            lost = self._lost - self._lost_by.get(owner, 0.0)
             stalled = monotonic() - self._charged_until
-            if stalled > _IN_TIME and self._suspect != task_id:
+            if stalled > _IN_TIME and self._suspect != owner:
                 lost += stalled
             return lost
 
@@ -82,7 +82,7 @@ class LoopWatch:
         self._due = self._charged_until = monotonic() + _BEAT
         self._beats = self._loop.call_later(_BEAT, self._beat)
 
-    def _charge(self, owner: str | None) -> None:
+    def _charge(self, owner: Owner | None) -> None:
         """Add the time since the last charge to the lost time, and to that by its owner."""
         now = monotonic()
         seconds, self._charged_until = now - self._charged_until, now
@@ -99,7 +99,7 @@ class LoopWatch:
                 # Another task may follow without a beat between them: look each time.
                 running = asyncio.current_task(self._loop)
                 author = running.author if isinstance(running, AuthorTask) else None
-                self._suspect = None if author is None else author.task_id
+                self._suspect = None if author is None else author.owner
                 self._charge(self._suspect)
                 if late < BLOCKED_AFTER or self._reported:
                     continue

@@ -16,7 +16,7 @@ class InvocationStarted:
 
     Attributes:
         problem: Whether it is about the one task of ``--problem``; others may run beside it.
-        total: The chosen tasks.
+        total: The generations of the chosen tasks: ``repeats`` of each.
         done: The ones of them that need nothing more; of these ``timed_out`` ran out of time and
             ``scored`` have a score, with this ``mean`` and its ``stderr``, and ``without_score``
             are evaluated, but have none.
@@ -41,6 +41,7 @@ class InvocationStarted:
     timed_out: int = 0
     scored: int = 0
     without_score: int = 0
+    repeats: int = 1
     mean: float | None = None
     stderr: float | None = None
     cost: float = 0.0
@@ -68,10 +69,11 @@ class InvocationEnded:
 
 @dataclass(frozen=True, slots=True)
 class GenerationStarted:
-    """``generate()`` was called for a task, for the ``attempt``-th time."""
+    """``generate()`` was called for a repeat of a task, for the ``attempt``-th time."""
 
     task_id: str
     attempt: int = 1
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class GenerationFinished:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost: float | None = None
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class AnswerMasked:
     """A task's answer held a key: it is on disk, and graded, without that key."""
 
     task_id: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class EvaluationStarted:
     """The evaluation of a generation began."""
 
     task_id: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class EvaluationResumed:
     """An evaluation that waited for a retry has a place again, and is retried."""
 
     task_id: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ class EvaluationProgress:
 
     task_id: str
     text: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class EvaluationFinished:
     error: str | None
     score: float | None
     duration: float | None = None
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,7 @@ class RetryScheduled:
     reason: str
     wait: float
     task_id: str | None = None
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ class EvaluationStopped:
 
     task_id: str
     error: str
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,7 @@ class LoopBlocked:
 
     task_id: str | None
     seconds: float
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class Listeners:
 
     def tell_of_retry(self, notice: RetryNotice) -> None:
         """Pass on that a call to the service will be retried."""
-        self.tell(RetryScheduled(notice.reason, notice.wait, current_owner()))
+        task_id, repeat = current_owner() or (None, 1)
+        self.tell(RetryScheduled(notice.reason, notice.wait, task_id, repeat))
 
     def end(self) -> None:
         """End the display and the log; from any thread, and only once."""

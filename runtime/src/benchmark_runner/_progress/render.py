@@ -69,7 +69,7 @@ def format_progress(tally: Tally, mask: Callable[[str], str]) -> str:
     task = tally.last_told
     if task is None or task.progress is None:
         return ""
-    return f"{in_one_line(mask(task.task_id))}: {in_one_line(mask(task.progress))}"
+    return f"{in_one_line(mask(task.name))}: {in_one_line(mask(task.progress))}"
 
 
 def count_cells(text: str) -> int:
@@ -110,7 +110,9 @@ def _format_mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     scores = tally.scores
     if not scores.count or tally.without_score:
         return []
-    error = f" ± {scores.stderr:.2g}" if scores.stderr is not None else ""
+    # Over tasks and their repeats, the error would be too small.
+    has_error = scores.stderr is not None and tally.repeats == 1
+    error = f" ± {scores.stderr:.2g}" if has_error else ""
     return [f"mean {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]
 
 
@@ -142,7 +144,7 @@ def _format_oldest(
         if age >= _NAMED_AFTER:
             doing = _format_activity(task, now, mask)
             room = max(width - 11 - min(len(doing), width // 2), 8)
-            yield f"{clock(age):>8}  {cut(mask(in_one_line(task.task_id)), room)}  {doing}"
+            yield f"{clock(age):>8}  {cut(mask(in_one_line(task.name)), room)}  {doing}"
 
 
 def _format_activity(task: ActiveTask, now: float, mask: Callable[[str], str]) -> str:

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Any
+from typing import Any, Protocol
 
 from benchmark_runner._progress import events
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.means import RunningMean
-from benchmark_runner.schemas import EvalStatus, GenerationStatus
+from benchmark_runner.schemas import EvalStatus, GenerationStatus, TaskRepeat
 
 #: Seconds between two samples of how many are done, and how many of these make the rate.
 _SAMPLE_EVERY = 1.0
@@ -21,12 +21,13 @@ _SHOWN_FOR = 10.0
 
 @dataclass(slots=True)
 class ActiveTask:
-    """A task that is generated or evaluated since a time; after a failure, it waits for a retry.
+    """A repeat of a task that is generated or evaluated since a time, or waits for a retry.
 
-    ``progress`` is the newest text in which a service told how far its evaluation is.
+    ``name`` is the task's id, with the number of the repeat; ``progress`` the newest text in
+    which a service told how far its evaluation is.
     """
 
-    task_id: str
+    name: str
     since: float
     is_evaluation: bool = False
     progress: str | None = None
@@ -38,7 +39,8 @@ class ActiveTask:
 class Tally:
     """The counts of a run, for a display to show, used by one thread at a time.
 
-    All times are seconds of one clock, whichever it is. Tasks that have failed are done, too.
+    Counted are generations: each repeat of each task. All times are seconds of one clock,
+    whichever it is. What has failed is done, too.
     ``to_evaluate`` are the generations whose evaluation has not begun; ``without_score`` is the
     number of evaluated tasks without a task score, with which there is no mean.
     """
@@ -66,7 +68,8 @@ class Tally:
         self.total = self.done = self.to_evaluate = self.failed = self.timed_out = 0
         self.scores, self.spend = RunningMean(), Spend()
         self.without_score = 0
-        self.active: dict[str, ActiveTask] = {}
+        self.active: dict[TaskRepeat, ActiveTask] = {}
+        self.repeats = 1
         self.started_at = at
         self.is_scoring = False
         self._skip_eval = False
@@ -139,6 +142,7 @@ class Tally:
             self._begin(at)
         self._invocations += 1
         self._skip_eval = started.skip_eval
+        self.repeats = max(self.repeats, started.repeats)
         self.total += started.total
         self.done += started.done
         self.to_evaluate += started.to_evaluate
@@ -154,10 +158,11 @@ class Tally:
         self.is_scoring = False
 
     def _generation_started(self, event: events.GenerationStarted, at: float) -> None:
-        self.active[event.task_id] = ActiveTask(event.task_id, at)
+        key = _key_of(event)
+        self.active[key] = ActiveTask(str(key), at)
 
     def _generation_finished(self, event: events.GenerationFinished, at: float) -> None:
-        self.active.pop(event.task_id, None)
+        self.active.pop(_key_of(event), None)
         self.failed += event.status is GenerationStatus.ERROR
         self.timed_out += event.status is GenerationStatus.MAX_TIME
         self.spend.add(event.cost, input=event.input_tokens, output=event.output_tokens)
@@ -167,23 +172,23 @@ class Tally:
             self.to_evaluate += 1
 
     def _answer_masked(self, event: events.AnswerMasked, at: float) -> None:
-        self._note = (f"the answer of task {event.task_id} held a key, masked", at + _SHOWN_FOR)
+        self._note = (f"the answer of task {_key_of(event)} held a key, masked", at + _SHOWN_FOR)
 
     def _evaluation_started(self, event: events.EvaluationStarted, at: float) -> None:
         self.to_evaluate -= self.to_evaluate > 0
-        self.active[event.task_id] = ActiveTask(event.task_id, at, is_evaluation=True)
+        key = _key_of(event)
+        self.active[key] = ActiveTask(str(key), at, is_evaluation=True)
 
     def _evaluation_resumed(self, event: events.EvaluationResumed, _at: float) -> None:
-        if event.task_id in self.active:
-            self.active[event.task_id].reason = None
+        if (task := self.active.get(_key_of(event))) is not None:
+            task.reason = None
 
     def _evaluation_progress(self, event: events.EvaluationProgress, at: float) -> None:
-        if event.task_id in self.active:
-            task = self.active[event.task_id]
+        if (task := self.active.get(_key_of(event))) is not None:
             task.progress, task.told_at = event.text, at
 
     def _evaluation_finished(self, event: events.EvaluationFinished, at: float) -> None:
-        self.active.pop(event.task_id, None)
+        self.active.pop(_key_of(event), None)
         self.failed += event.status is EvalStatus.ERROR
         if event.score is not None:
             self.scores.add(event.score)
@@ -191,19 +196,19 @@ class Tally:
         self._count_done(at)
 
     def _evaluation_stopped(self, event: events.EvaluationStopped, _at: float) -> None:
-        self.active.pop(event.task_id, None)
+        self.active.pop(_key_of(event), None)
         self._stopped = event.error
 
     def _retry_scheduled(self, event: events.RetryScheduled, at: float) -> None:
         until = at + event.wait
-        waits = self.active.get(event.task_id) if event.task_id is not None else None
+        waits = self.active.get(_key_of(event))
         if waits is None or not waits.is_evaluation:
             self._note = (f"a retry follows: {event.reason}", until)
             return
         waits.reason, waits.until = event.reason, until
 
     def _loop_blocked(self, event: events.LoopBlocked, _at: float) -> None:
-        whose = f"task {event.task_id}" if event.task_id else "some code"
+        whose = f"task {_key_of(event)}" if event.task_id else "some code"
         self._note = (f"{whose} has not yielded for {event.seconds:.0f} s", math.inf)
 
     def _scoring_started(self, _event: events.ScoringStarted, _at: float) -> None:
@@ -213,3 +218,14 @@ class Tally:
         self.done += 1
         if not self._samples or at - self._samples[-1][0] >= _SAMPLE_EVERY:
             self._samples.append((at, self.done))
+
+
+class _OfRepeat(Protocol):
+    @property
+    def task_id(self) -> str | None: ...
+    @property
+    def repeat(self) -> int: ...
+
+
+def _key_of(event: _OfRepeat) -> TaskRepeat:
+    return TaskRepeat(event.task_id or "", event.repeat)

@@ -37,7 +37,7 @@ from benchmark_runner.errors import (
     ServiceError,
     describe,
 )
-from benchmark_runner.schemas import Phase
+from benchmark_runner.schemas import Phase, TaskRepeat
 
 #: Number of evaluations that may wait for a retry, for each one that may run.
 _WAITING_PER_SLOT = 4
@@ -67,8 +67,8 @@ class Engine:
         self._emit = listener
         self._caps = caps
         self._disk = DiskWriter(listener)
-        self.blocked: list[str] = []
-        self.masked: list[str] = []
+        self.blocked: list[TaskRepeat] = []
+        self.masked: list[TaskRepeat] = []
         self._watch = GraderWatch(session, grader.by)
         self._refused_by: ServiceError | RunIdentityError | None = None
         self._paused_by: RunPausedError | None = None
@@ -79,7 +79,7 @@ class Engine:
         self._under_way: dict[asyncio.Task[None], Slot] = {}
         # New generations are handed on in memory, up to a limit; the others are read from disk
         # again, so that slow evaluations cost no memory.
-        self._fresh: dict[str, SavedGeneration] = {}
+        self._fresh: dict[TaskRepeat, SavedGeneration] = {}
         self._fresh_limit = 2 * (session.request.parallelism + service.eval_parallelism)
 
     async def carry_out(self, plan: Plan) -> BenchmarkRunnerError | None:
@@ -98,10 +98,10 @@ class Engine:
             noted = self._watch.note
             evaluation = EvaluationStep(*shared, deadline, self._grader, noted)
             to_generate = iter(plan.generate)
-            to_evaluate: asyncio.Queue[str | None] = asyncio.Queue()
+            to_evaluate: asyncio.Queue[TaskRepeat | None] = asyncio.Queue()
             if not self._request.skip_eval:
-                for task_id in plan.evaluate:
-                    to_evaluate.put_nowait(task_id)
+                for key in plan.evaluate:
+                    to_evaluate.put_nowait(key)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._evaluate_from(to_evaluate, evaluation, group))
@@ -123,23 +123,26 @@ class Engine:
         return await self._watch.check()
 
     async def _generate_from(
-        self, task_ids: Iterator[str], step: GenerationStep, to_evaluate: asyncio.Queue[str | None]
+        self,
+        keys: Iterator[TaskRepeat],
+        step: GenerationStep,
+        to_evaluate: asyncio.Queue[TaskRepeat | None],
     ) -> None:
-        for task_id in task_ids:
+        for key in keys:
             if self._is_stopped():  # asked only if a task is left
                 return
             try:
-                saved = await step.generate(task_id)
+                saved = await step.generate(key)
             except ArtifactError as error:
                 self._disk_error = self._disk_error or error
                 return
-            self._caps.count(task_id, saved.generation)
+            self._caps.count(key.task_id, saved.generation)
             if saved.masked:
-                self.masked.append(task_id)
+                self.masked.append(key)
             if not self._request.skip_eval:
                 if len(self._fresh) < self._fresh_limit:
-                    self._fresh[task_id] = saved
-                to_evaluate.put_nowait(task_id)
+                    self._fresh[key] = saved
+                to_evaluate.put_nowait(key)
 
     def _is_stopped(self) -> bool:
         self._paused_by = self._paused_by or self._caps.reached()
@@ -151,10 +154,13 @@ class Engine:
         return bool(self._refused_by or self._disk_error or paused_by)
 
     async def _evaluate_from(
-        self, task_ids: asyncio.Queue[str | None], step: EvaluationStep, group: asyncio.TaskGroup
+        self,
+        keys: asyncio.Queue[TaskRepeat | None],
+        step: EvaluationStep,
+        group: asyncio.TaskGroup,
     ) -> None:
-        while (task_id := await task_ids.get()) is not None:
-            saved = self._fresh.pop(task_id, None)
+        while (key := await keys.get()) is not None:
+            saved = self._fresh.pop(key, None)
             await self._room.acquire()
             slot = await self._slots.take()
             if (changed := await self._watch.check_if_due()) is not None:
@@ -163,27 +169,28 @@ class Engine:
                 slot.end()
                 self._room.release()
                 continue
-            evaluation = group.create_task(self._evaluate(task_id, saved, step, slot))
+            evaluation = group.create_task(self._evaluate(key, saved, step, slot))
             self._under_way[evaluation] = slot
             evaluation.add_done_callback(self._evaluated)
 
     async def _evaluate(
-        self, task_id: str, saved: SavedGeneration | None, step: EvaluationStep, slot: Slot
+        self, key: TaskRepeat, saved: SavedGeneration | None, step: EvaluationStep, slot: Slot
     ) -> None:
-        slot.make_current(lambda: self._emit(EvaluationResumed(task_id)))
+        task_id, repeat = key
+        slot.make_current(lambda: self._emit(EvaluationResumed(task_id, repeat)))
         try:
-            saved = saved or await run_in_thread(self._read_generation, task_id)
+            saved = saved or await run_in_thread(self._read_generation, key)
             if saved is not None:
-                self._caps.count_evaluation(task_id, await step.evaluate(task_id, saved))
+                self._caps.count_evaluation(task_id, await step.evaluate(key, saved))
         except ServiceError as error:
             error.phase = error.phase or Phase.EVALUATE
-            self._emit(EvaluationStopped(task_id, describe(error)))
+            self._emit(EvaluationStopped(task_id, describe(error), repeat))
             self._refuse(error)
         except ArtifactError as error:
             self._disk_error = self._disk_error or error
         except asyncio.CancelledError:
             if self._refused_by is not None:
-                self._emit(EvaluationStopped(task_id, describe(self._refused_by)))
+                self._emit(EvaluationStopped(task_id, describe(self._refused_by), repeat))
             raise
 
     def _refuse(self, error: ServiceError | RunIdentityError) -> None:
@@ -196,19 +203,24 @@ class Engine:
         self._under_way.pop(evaluation).end()
         self._room.release()
 
-    def _read_generation(self, task_id: str) -> SavedGeneration | None:
+    def _read_generation(self, key: TaskRepeat) -> SavedGeneration | None:
         self._artifacts.locks.check()
-        generation, content_hash = self._artifacts.load_generation_and_hash(task_id)
+        artifacts = self._artifacts.of_repeat(key.repeat)
+        generation, content_hash = artifacts.load_generation_and_hash(key.task_id)
         if generation is None or content_hash is None:
             return None
         return SavedGeneration(generation, content_hash)
 
     def _note_blocked(self, blocked: Stall) -> None:
-        if blocked.task_id is not None:
-            self.blocked.append(blocked.task_id)
-            with suppress(ArtifactError):  # not a result
-                self._artifacts.write_log(blocked.task_id, BLOCKED_LOG, blocked.stack)
-        self._emit(LoopBlocked(blocked.task_id, blocked.seconds))
+        if blocked.owner is None:
+            self._emit(LoopBlocked(None, blocked.seconds))
+            return
+        key = TaskRepeat(*blocked.owner)
+        self.blocked.append(key)
+        with suppress(ArtifactError):  # not a result
+            artifacts = self._artifacts.of_repeat(key.repeat)
+            artifacts.write_log(key.task_id, BLOCKED_LOG, blocked.stack)
+        self._emit(LoopBlocked(key.task_id, blocked.seconds, key.repeat))
 
 
 def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:

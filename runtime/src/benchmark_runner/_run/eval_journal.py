@@ -13,7 +13,7 @@ from benchmark_runner._progress.events import EvaluationProgress, Listener
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError, RunLockedError
-from benchmark_runner.schemas import EvalState
+from benchmark_runner.schemas import EvalState, TaskRepeat
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -71,7 +71,7 @@ class EvalJournal:
 class Progress:
     """The events of one evaluation's progress: now and then, with the newest text."""
 
-    task_id: str
+    key: TaskRepeat
     emit: Listener
     _told_at: float = field(default_factory=lambda: monotonic() - _EVERY)
     _told: str = ""
@@ -99,4 +99,4 @@ class Progress:
         self._timer = None
         if self._newest != self._told:
             self._told_at, self._told = monotonic(), self._newest
-            self.emit(EvaluationProgress(self.task_id, self._newest))
+            self.emit(EvaluationProgress(self.key.task_id, self._newest, self.key.repeat))

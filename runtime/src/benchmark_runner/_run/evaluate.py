@@ -35,6 +35,7 @@ from benchmark_runner.schemas import (
     EvalStatus,
     GenerationResult,
     Phase,
+    TaskRepeat,
 )
 
 
@@ -42,27 +43,29 @@ from benchmark_runner.schemas import (
 class EvaluationStep(Step):
     """Evaluates generations of a run, one at a time, each within ``deadline`` seconds.
 
-    A file that is uploaded has time of its own besides. ``note_grade`` is called with each
-    task that has a grade.
+    A file that is uploaded has time of its own besides. ``note_grade`` is called with what has a
+    grade.
     """
 
     deadline: float
     grader: CommandGrader
-    note_grade: Callable[[str], None]
+    note_grade: Callable[[TaskRepeat], None]
 
-    async def evaluate(self, task_id: str, saved: SavedGeneration) -> EvalResult:
+    async def evaluate(self, key: TaskRepeat, saved: SavedGeneration) -> EvalResult:
         """Evaluate one generation and save the result, which may be an error.
 
         Raises:
             ServiceError: every other evaluation would fail in the same way.
             ArtifactError: the result can't be written.
         """
-        self.emit(EvaluationStarted(task_id))
+        task_id, repeat = key
+        artifacts = self.files_of(key)
+        self.emit(EvaluationStarted(task_id, repeat))
         clock = perf_counter()
         result = evaluate_without_service(task_id, saved.generation)
         if result is None:
             evaluate = self._continue if self._has_state else self._evaluate
-            result = await evaluate(task_id, saved)
+            result = await evaluate(key, saved)
         noted = result.dataset_version if self._has_state else None
         result = result.model_copy(
             update={
@@ -77,20 +80,22 @@ class EvaluationStep(Step):
                 "duration": perf_counter() - clock,
             }
         )
-        await self.disk.write(self.session.artifacts.save_eval, task_id, result)
+        await self.disk.write(artifacts.save_eval, task_id, result)
         if result.status is EvalStatus.EVALUATED:
             if self._has_state:
-                await self.disk.try_write(self.session.artifacts.remove_eval_state, task_id)
-            self.note_grade(task_id)
+                await self.disk.try_write(artifacts.remove_eval_state, task_id)
+            self.note_grade(key)
         score = self._score_of(result)
-        self.emit(EvaluationFinished(task_id, result.status, result.error, score, result.duration))
+        self.emit(
+            EvaluationFinished(task_id, result.status, result.error, score, result.duration, repeat)
+        )
         return result
 
     @property
     def _has_state(self) -> bool:
         return self.session.runner.EVALUATION_API == "websocket"
 
-    async def _continue(self, task_id: str, saved: SavedGeneration) -> EvalResult:
+    async def _continue(self, key: TaskRepeat, saved: SavedGeneration) -> EvalResult:
         """Evaluate from the state of an earlier evaluation, if there is one."""
         pinned = self.session.runner.service.pinned
         like = EvalState(
@@ -100,19 +105,20 @@ class EvaluationStep(Step):
             received_at=datetime.now(UTC),
             state={},
         )
-        progress = Progress(task_id, self.emit)
-        journal = EvalJournal(task_id, like, self.session.artifacts, self.disk, progress)
-        use_journal(task_id, saved.generation.data, journal)
+        progress = Progress(key, self.emit)
+        journal = EvalJournal(key.task_id, like, self.files_of(key), self.disk, progress)
+        use_journal(key.task_id, saved.generation.data, journal)
         try:
-            return await self._evaluate(task_id, saved)
+            return await self._evaluate(key, saved)
         finally:
             progress.end()
 
-    async def _evaluate(self, task_id: str, saved: SavedGeneration) -> EvalResult:
+    async def _evaluate(self, key: TaskRepeat, saved: SavedGeneration) -> EvalResult:
+        task_id = key.task_id
         generation, evaluate = saved.generation, self.session.runner.evaluate
         call = partial(evaluate, task_id, generation)
         limit = self._limit_of(generation)
-        result, error = await self.call(task_id, evaluate, call, limit)
+        result, error = await self.call(key, evaluate, call, limit)
         match error:
             case None:
                 return _check(task_id, result)
@@ -125,7 +131,7 @@ class EvaluationStep(Step):
                 longer = "; --eval-total-timeout gives it longer" if self._has_state else ""
                 error = TimeoutError(f"not evaluated within {limit:g} s{longer}")
             case _:
-                await self.log_traceback(task_id, EVAL_TRACEBACK_LOG, error)
+                await self.log_traceback(key, EVAL_TRACEBACK_LOG, error)
         return _error(task_id, error)
 
     def _limit_of(self, generation: GenerationResult) -> float:

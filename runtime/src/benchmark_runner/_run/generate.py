@@ -1,4 +1,4 @@
-"""The generation of one task: call the author's agent, and save the result."""
+"""The generation of one repeat of a task: call the author's agent, and save the result."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
+from benchmark_runner.base.current_generation import use_generation
 from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
@@ -27,6 +28,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Phase,
     Task,
+    TaskRepeat,
 )
 
 
@@ -41,29 +43,31 @@ class SavedGeneration:
 
 
 class GenerationStep(Step):
-    """Generates tasks of a run, one at a time."""
+    """Generates repeats of tasks, one at a time."""
 
-    async def generate(self, task_id: str) -> SavedGeneration:
-        """Generate one task and save the result, which may be an error.
+    async def generate(self, key: TaskRepeat) -> SavedGeneration:
+        """Generate one repeat of a task and save the result, which may be an error.
 
         The agent gets copies of the task and of the settings.
 
         Raises:
             ArtifactError: it can't be written.
         """
-        runner, artifacts = self.session.runner, self.session.artifacts
+        runner, artifacts = self.session.runner, self.files_of(key)
+        task_id, repeat = key
         task = runner.registered_task(task_id)
         question = task.question
         log_dir, attempt = await self.disk.write(artifacts.prepare_task, task_id)
-        self.emit(GenerationStarted(task_id, attempt))
+        self.emit(GenerationStarted(task_id, attempt, repeat))
+        use_generation(task_id, repeat, attempt)
         started_at, clock = datetime.now(UTC), perf_counter()
         cancelled: CancelledWithResult | None = None
         try:
-            result = await self._generate(task_id, task, log_dir)
+            result = await self._generate(key, task, log_dir)
         except CancelledWithResult as error:
             if not isinstance(error.result, GenerationResult):
                 raise
-            result, cancelled = await self._checked(task_id, error.result), error
+            result, cancelled = await self._checked(key, error.result), error
         result, masked_file = await with_kept_artifact(
             runner, artifacts, self.disk, task_id, result
         )
@@ -92,33 +96,33 @@ class GenerationStep(Step):
             await self.disk.write(artifacts.keep_late_generation, task_id, generation)
             raise asyncio.CancelledError
         content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
-        self.emit(_finished(generation, duration))
+        self.emit(_finished(generation, repeat, duration))
         if masked := masked_file or answer != text:
-            self.emit(AnswerMasked(task_id))
+            self.emit(AnswerMasked(task_id, repeat))
         if cancelled is not None:
             raise asyncio.CancelledError
         return SavedGeneration(generation, content_hash, masked)
 
-    async def _generate(self, task_id: str, task: Task, log_dir: Path) -> GenerationResult:
+    async def _generate(self, key: TaskRepeat, task: Task, log_dir: Path) -> GenerationResult:
         limit = self.session.request.timeout if task.timeout is None else task.timeout
         generate, session = self.session.runner.generate, self.session
         settings = own_copy(session.llm_config)
         call = partial(generate, task, session.config.model, llm_config=settings, log_dir=log_dir)
-        result, error = await self.call(task_id, generate, call, limit)
+        result, error = await self.call(key, generate, call, limit)
         if isinstance(error, DeadlineExceeded):
-            wait, write = error.wait, self.session.artifacts.write_log
-            await self.disk.try_write(write, task_id, TIMEOUT_LOG, wait.stack)
+            wait, write = error.wait, self.files_of(key).write_log
+            await self.disk.try_write(write, key.task_id, TIMEOUT_LOG, wait.stack)
             place = f"; it waited in {wait.place}" if wait.place else ""
             return GenerationResult(
-                task_id=task_id,
+                task_id=key.task_id,
                 status=GenerationStatus.MAX_TIME,
                 error=f"no answer within {limit:g} s{place}",
                 stop_reason="max_time",
             )
-        return await self._checked(task_id, result, error)
+        return await self._checked(key, result, error)
 
     async def _checked(
-        self, task_id: str, result: object, error: BaseException | None = None
+        self, key: TaskRepeat, result: object, error: BaseException | None = None
     ) -> GenerationResult:
         """Return the result as plain data, or as an error that keeps what is usable of it."""
         usable: dict[str, object] = {}
@@ -131,11 +135,11 @@ class GenerationStep(Step):
             except FieldError as unusable:
                 error, usable = unusable, unusable.usable
             else:
-                if found.task_id in ("", task_id):
+                if found.task_id in ("", key.task_id):
                     return found
                 error = ValueError(f"generate() answered for task {found.task_id!r}")
                 usable = dict(found)
-        await self.log_traceback(task_id, TRACEBACK_LOG, error)
+        await self.log_traceback(key, TRACEBACK_LOG, error)
         about: dict[str, object] = {
             "status": GenerationStatus.ERROR,
             "error": describe(error),
@@ -144,7 +148,7 @@ class GenerationStep(Step):
         return GenerationResult.model_validate(usable | about)
 
 
-def _finished(generation: GenerationResult, duration: float) -> GenerationFinished:
+def _finished(generation: GenerationResult, repeat: int, duration: float) -> GenerationFinished:
     tokens = known_tokens(generation)
     return GenerationFinished(
         generation.task_id,
@@ -154,6 +158,7 @@ def _finished(generation: GenerationResult, duration: float) -> GenerationFinish
         tokens.get("input"),
         tokens.get("output"),
         known_cost(generation),
+        repeat,
     )
 
 

@@ -11,7 +11,7 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.client.preflight import fetch_version
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import RunIdentityError
-from benchmark_runner.schemas import EvalResult, ScoreResult, VersionResponse
+from benchmark_runner.schemas import EvalResult, ScoreResult, TaskRepeat, VersionResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +123,20 @@ def _dataset_version(
 
 
 def check_same_grader(
-    run_id: str, graded: Mapping[GradedBy, Sequence[str]], now: GradedBy | None = None
+    run_id: str, graded: Mapping[GradedBy, Sequence[TaskRepeat]], now: GradedBy | None = None
 ) -> None:
     """Refuse to mix the grades of one grader with those of another.
 
-    ``graded`` has the tasks with a grade, and ``now`` is the grader of the rest; without it, only
+    ``graded`` has what has a grade, and ``now`` is the grader of the rest; without it, only
     the grades on disk are compared.
 
     Raises:
         RunIdentityError: the graders are known to be different.
     """
-    for before, task_ids in graded.items():
+    for before, keys in graded.items():
         for other in graded if now is None else (now,):
             if other.differs_from(before):
+                task_ids = [*dict.fromkeys(key.task_id for key in keys)]
                 raise _mixed_graders(run_id, task_ids, before, other)
 
 

@@ -15,6 +15,7 @@ from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.session import Session
 from benchmark_runner._text import plural
 from benchmark_runner.errors import RunIdentityError
+from benchmark_runner.schemas import TaskRepeat
 
 #: Seconds between two requests for the version while evaluations go on.
 _EVERY = 60.0
@@ -26,12 +27,12 @@ class GraderWatch:
 
     session: Session
     by: GradedBy
-    _unconfirmed: list[str] = field(default_factory=list[str])
+    _unconfirmed: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
     _asked_at: float = field(default_factory=monotonic)
 
-    def note(self, task_id: str) -> None:
-        """Note that a task was evaluated just now."""
-        self._unconfirmed.append(task_id)
+    def note(self, key: TaskRepeat) -> None:
+        """Note that a repeat of a task was evaluated just now."""
+        self._unconfirmed.append(key)
 
     async def check_if_due(self) -> RunIdentityError | None:
         """Do as :meth:`check`, if that is a while ago."""
@@ -66,6 +67,6 @@ class GraderWatch:
             "evaluate --regrade.",
         )
 
-    def _put_away(self, task_ids: list[str]) -> None:
-        for task_id in task_ids:
-            self.session.artifacts.keep_eval(task_id)
+    def _put_away(self, keys: list[TaskRepeat]) -> None:
+        for task_id, repeat in keys:
+            self.session.artifacts.of_repeat(repeat).keep_eval(task_id)

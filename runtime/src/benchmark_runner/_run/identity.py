@@ -165,6 +165,15 @@ def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
         )
 
 
+def check_repeats(frozen: RunConfig, repeats: int | None) -> None:
+    """Refuse a number of repeats below that of the run."""
+    if repeats is not None and repeats < frozen.repeats:
+        raise RunIdentityError(
+            f"run {frozen.run_id!r} has {frozen.repeats} repeats of each task, not {repeats}",
+            hint="Leave out --repeats to resume it; only more can be added.",
+        )
+
+
 def _source_in_words(kind: TaskSourceKind, dataset_name: str | None) -> str:
     words = {"file": "a file", "service": f"the service's dataset {dataset_name!r}"}
     return words.get(kind, "--problem")

@@ -26,6 +26,7 @@ from benchmark_runner._run.dataset_version import (
 )
 from benchmark_runner._run.identity import (
     TaskChanges,
+    check_repeats,
     check_same_code,
     check_same_limit,
     check_same_payload,
@@ -40,7 +41,7 @@ from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_ver
 from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, RunIdentityError, UsageError
 from benchmark_runner.llm import LLMConfig
-from benchmark_runner.schemas import Task
+from benchmark_runner.schemas import Task, TaskRepeat
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -84,6 +85,7 @@ async def open_run(
         config, changes = resumed_config(frozen, runner, source, tasks, accept_changes=accept)
         if source.kind == "problem":  # of other --problem runs only the ids are known
             hashes = partial(_hashes_of, runner, tasks)
+    config.repeats = request.repeats or config.repeats
     refuse_keys_in(config.options, artifacts.redactor)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, hashes(), artifacts))
@@ -189,6 +191,7 @@ def _check_same_run(
     changed = changed_options(runner, frozen, options)
     check_same_settings(frozen, request.model, sampling, changed, runner.payload_schema)
     check_same_limit(frozen, request.limit)
+    check_repeats(frozen, request.repeats)
     if not request.accept_code_change:
         commit = request.code.commit if request.code else None
         check_same_code(frozen, runner.generation_version, commit)
@@ -226,12 +229,23 @@ def _named_tasks(request: RunRequest) -> Sequence[str]:
 
 def _tasks_to_redo(
     config: RunConfig, request: RunRequest, changes: TaskChanges
-) -> dict[str, Reason]:
+) -> dict[TaskRepeat, Reason]:
     available = config.tasks if request.problem is None else request.task_ids
     rerun = _choose_tasks(available, request.rerun) if request.rerun else ()
+    if request.repeat is not None and request.repeat > config.repeats:
+        raise UsageError(
+            f"there is no repeat {request.repeat}: the run has "
+            f"{plural(config.repeats, 'repeat')} of each task",
+            hint="Add some with --repeats.",
+        )
     # An added task may have files on disk, of a removed task that had the same id.
     changed = [*changes.changed, *changes.added]
-    return dict.fromkeys(rerun, Reason.RERUN) | dict.fromkeys(changed, Reason.CHANGED)
+    every = range(1, config.repeats + 1)
+    again = every if request.repeat is None else (request.repeat,)
+    redo = {TaskRepeat(task_id, repeat): Reason.RERUN for task_id in rerun for repeat in again}
+    return redo | {
+        TaskRepeat(task_id, repeat): Reason.CHANGED for task_id in changed for repeat in every
+    }
 
 
 def _choose_tasks(frozen_ids: Sequence[str], named: Sequence[str]) -> Sequence[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.checkpoint import RunConfig
-    from benchmark_runner.schemas import ScoreResult
+    from benchmark_runner.schemas import ScoreResult, TaskRepeat
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class Outcome:
     score: ScoreResult | None = None
     standing: bool = False
     stopped_by: BenchmarkRunnerError | None = None
-    blocked: list[str] = field(default_factory=list[str])
-    masked: list[str] = field(default_factory=list[str])
+    blocked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
+    masked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     local: bool = False
 
     def event(self) -> InvocationEnded:

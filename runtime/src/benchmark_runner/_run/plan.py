@@ -9,7 +9,7 @@ from itertools import chain
 
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.schemas import EvalStatus, GenerationStatus
+from benchmark_runner.schemas import EvalStatus, GenerationStatus, TaskRepeat
 
 
 class Reason(StrEnum):
@@ -42,92 +42,102 @@ _OUT_OF_TIME = (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
 
 @dataclass(slots=True)
 class Plan:
-    """The tasks that are left to do, from the files on disk.
+    """The repeats of tasks that are left to do, from the files on disk.
 
-    In ``graded`` are the tasks with a grade, by grader; in ``why`` all, by the reason to do or
-    skip them.
+    In ``graded`` are those with a grade, by grader; in ``why`` all, by the reason to do or skip
+    them.
     """
 
-    generate: list[str] = field(default_factory=list[str])
-    evaluate: list[str] = field(default_factory=list[str])
-    graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
-    why: dict[Reason, list[str]] = field(default_factory=dict[Reason, list[str]])
+    generate: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    evaluate: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    graded: dict[GradedBy, list[TaskRepeat]] = field(
+        default_factory=dict[GradedBy, list[TaskRepeat]]
+    )
+    why: dict[Reason, list[TaskRepeat]] = field(default_factory=dict[Reason, list[TaskRepeat]])
 
     def __bool__(self) -> bool:
         return bool(self.generate or self.evaluate)
 
     @property
     def done(self) -> int:
-        """The number of tasks that need nothing."""
+        """The number of repeats that need nothing."""
         return sum(map(len, self.why.values())) - len(self.generate) - len(self.evaluate)
 
     @property
-    def on_purpose(self) -> list[str]:
-        """The tasks to generate again although their generation is usable."""
-        groups = (task_ids for why, task_ids in self.why.items() if why in _ON_PURPOSE)
+    def on_purpose(self) -> list[TaskRepeat]:
+        """Those to generate again although their generation is usable."""
+        groups = (keys for why, keys in self.why.items() if why in _ON_PURPOSE)
         return [*chain.from_iterable(groups)]
 
     def only(self, chosen: Collection[str]) -> Plan:
         """Return the plan for the chosen tasks; ``graded`` still covers all."""
-        return self.without(set(chain.from_iterable(self.why.values())).difference(chosen))
+        wanted = frozenset(chosen)
+        others = (
+            key for key in chain.from_iterable(self.why.values()) if key.task_id not in wanted
+        )
+        return self.without({*others})
 
-    def without(self, task_ids: Collection[str]) -> Plan:
-        """Return the plan without these tasks; ``graded`` still covers all."""
-        left_out = set(task_ids)
+    def without(self, keys: Collection[TaskRepeat]) -> Plan:
+        """Return the plan without these repeats; ``graded`` still covers all."""
+        left_out = frozenset(keys)
 
-        def rest(of: Iterable[str]) -> list[str]:
-            return [task_id for task_id in of if task_id not in left_out]
+        def rest(of: Iterable[TaskRepeat]) -> list[TaskRepeat]:
+            return [key for key in of if key not in left_out]
 
-        why = {why: left for why, task_ids in self.why.items() if (left := rest(task_ids))}
+        why = {why: left for why, keys in self.why.items() if (left := rest(keys))}
         return Plan(rest(self.generate), rest(self.evaluate), self.graded, why)
 
-    def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Reason, list[str]]]:
-        """Return the tasks by action (``reuse``, ``regrade``, ``rerun``) and reason.
+    def grouped(self, now: GradedBy | None = None) -> dict[str, dict[Reason, list[TaskRepeat]]]:
+        """Return the repeats by action (``reuse``, ``regrade``, ``rerun``) and reason.
 
         Grades of a grader other than the one ``now`` can't be reused.
         """
-        groups: dict[str, dict[Reason, list[str]]] = {"reuse": {}, "regrade": {}, "rerun": {}}
+        groups: dict[str, dict[Reason, list[TaskRepeat]]] = {
+            "reuse": {},
+            "regrade": {},
+            "rerun": {},
+        }
         becomes = dict.fromkeys(self.evaluate, "regrade") | dict.fromkeys(self.generate, "rerun")
         others = [by for by in self.graded if now is not None and now.differs_from(by)]
-        stale = {task_id for by in others for task_id in self.graded[by]}
-        for why, task_ids in self.why.items():
-            for task_id in task_ids:
-                action = becomes.get(task_id, "reuse")
-                if action == "reuse" and task_id in stale:
-                    groups["regrade"].setdefault(Reason.OTHER_GRADER, []).append(task_id)
+        stale = {key for by in others for key in self.graded[by]}
+        for why, keys in self.why.items():
+            for key in keys:
+                action = becomes.get(key, "reuse")
+                if action == "reuse" and key in stale:
+                    groups["regrade"].setdefault(Reason.OTHER_GRADER, []).append(key)
                 else:
-                    groups[action].setdefault(why, []).append(task_id)
+                    groups[action].setdefault(why, []).append(key)
         return groups
 
 
 @dataclass(slots=True, kw_only=True)
 class Planner:
-    """Finds out what each task still needs.
+    """Finds out what each repeat of each task still needs.
 
     ``regrade`` is the reason to evaluate again what has a grade, if there is one; ``redo`` has
-    those to generate tasks again although their generation is usable.
+    those to generate repeats again although their generation is usable.
     """
 
     skip_eval: bool = False
     regrade: Reason | None = None
     retry_timeouts: bool = False
-    redo: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    redo: Mapping[TaskRepeat, Reason] = field(default_factory=dict[TaskRepeat, Reason])
     plan: Plan = field(default_factory=Plan, init=False)
 
     def add(self, task: TaskFiles) -> Reason:
-        """Plan one task, and return the reason to do or skip it."""
+        """Plan one repeat of a task, and return the reason to do or skip it."""
         if reason := self._reason_to_generate(task):
-            self.plan.generate.append(task.task_id)
+            self.plan.generate.append(task.key)
         else:
             reason = Reason.GENERATED if self.skip_eval else self._plan_eval(task)
-        self.plan.why.setdefault(reason, []).append(task.task_id)
+        self.plan.why.setdefault(reason, []).append(task.key)
         return reason
 
     def _reason_to_generate(self, task: TaskFiles) -> Reason | None:
         generation = task.generation
         if generation is None:
             return Reason.UNREADABLE if task.is_unreadable else Reason.NOT_GENERATED
-        if redo := self.redo.get(task.task_id):
+        if redo := self.redo.get(task.key):
             return redo
         if generation.status is GenerationStatus.ERROR:
             return Reason.GENERATION_FAILED
@@ -139,11 +149,11 @@ class Planner:
         result = task.evaluation
         owed = reason_to_evaluate(task) or self.regrade
         if owed is not None or result is None:
-            self.plan.evaluate.append(task.task_id)
+            self.plan.evaluate.append(task.key)
             return owed or Reason.NOT_GRADED
         if result.status is not EvalStatus.EVALUATED:
             return Reason.DID_NOT_COMPLETE
-        self.plan.graded.setdefault(GradedBy.of(result), []).append(task.task_id)
+        self.plan.graded.setdefault(GradedBy.of(result), []).append(task.key)
         return Reason.GRADED
 
 

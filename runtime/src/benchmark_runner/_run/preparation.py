@@ -32,6 +32,7 @@ from benchmark_runner._stats.means import RunningMean
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
+from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.client.call import is_key_part
 from benchmark_runner.client.preflight import check_service
@@ -130,6 +131,7 @@ class Preparation:
         if self._is_unchanged and not request.force:
             score = await run_in_thread(self._standing_score)
         version = None
+        last_id = run_id_of_repeat(session.config.run_id, session.config.repeats)
         if self.plan:
             version = await check_service(
                 runner.service,
@@ -138,7 +140,7 @@ class Preparation:
                 runner.EVALUATION_API,
                 own_evaluate=grades_itself(runner),
                 listed=session.source.kind == "service",
-                uploads_for=session.config.run_id if runner.PAYLOAD_TYPE == "artifact" else None,
+                uploads_for=last_id if runner.PAYLOAD_TYPE == "artifact" else None,
             )
         # Where nothing is left to do, it is not worth a request.
         ask = local or score is None
@@ -164,12 +166,12 @@ class Preparation:
             session.artifacts.remove_final_score()
         # A changed task is moved even if others were chosen: once its new content is frozen,
         # nothing shows any more that its generation is of the old one.
-        for task_id in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
-            session.artifacts.keep_attempt(task_id)
+        for task_id, repeat in dict.fromkeys([*session.redo, *self.plan.on_purpose]):
+            session.artifacts.of_repeat(repeat).keep_attempt(task_id)
         regrade = dict.fromkeys(session.config.regrade)  # one that was interrupted
         if _regrade_reason(session, self.service) is not None:
-            tasks = self.plan.evaluate if request.regrade else session.config.tasks
-            regrade |= dict.fromkeys(tasks)
+            planned = (key.task_id for key in self.plan.evaluate)
+            regrade |= dict.fromkeys(planned if request.regrade else session.config.tasks)
         begins = request.command == "run" and not session.resumed
         if not (begins or self.plan or request.accept_code_change or not session.is_frozen()):
             return None
@@ -197,7 +199,8 @@ class Preparation:
             skip_eval=request.skip_eval,
             parallelism=request.parallelism,
             eval_parallelism=self.service.eval_parallelism,
-            total=len(session.chosen),
+            total=len(session.chosen) * session.config.repeats,
+            repeats=session.config.repeats,
             done=self.plan.done,
             to_generate=len(self.plan.generate),
             to_evaluate=len(self.plan.evaluate),
@@ -205,7 +208,8 @@ class Preparation:
             scored=scores.count,
             without_score=baseline.without_score,
             mean=scores.mean if scores.count else None,
-            stderr=scores.stderr,
+            # Over tasks and their repeats it would be too small.
+            stderr=scores.stderr if session.config.repeats == 1 else None,
             cost=spend.dollars,
             cost_unknown=spend.unknown,
             input_tokens=spend.tokens.get("input", 0),
@@ -215,7 +219,7 @@ class Preparation:
     @property
     def _asked_about(self) -> str:
         """The task that the service is asked about: if there is one, a task that it can't take."""
-        tasks = self.plan.generate or self.plan.evaluate
+        tasks = [key.task_id for key in self.plan.generate or self.plan.evaluate]
         if self.session.runner.PAYLOAD_TYPE == "artifact":
             return next((each for each in tasks if not is_key_part(each)), tasks[0])
         return tasks[0]
@@ -275,6 +279,7 @@ def plan_of_command(session: Session, plan: Plan) -> Plan:
         plan = plan.without(plan.generate)
     if session.request.command == "score":
         plan = plan.without(plan.evaluate)
+    plan.generate.sort(key=lambda key: key.repeat)  # the first repeat of all tasks comes first
     return plan
 
 

@@ -104,6 +104,14 @@ class RunRequest:
         Part.INVOCATION,
         commands=("score",),
     )
+    repeats: int | None = flag(
+        "--repeats",
+        "K",
+        "Generate each task K times; a higher number later adds to those that exist.",
+        Part.RECORD,
+        minimum=1,
+        default_text="1, or as the run has",
+    )
     skip_eval: bool = switch("--skip-eval", "Generate only; evaluate nothing.", Part.OPERATIONAL)
     parallelism: int = flag(
         "--parallelism",
@@ -144,9 +152,17 @@ class RunRequest:
     rerun: list[str] = flag(
         "--rerun",
         "TASK",
-        "Also regenerate this task; the earlier attempt is kept.",
+        "Also regenerate this task, with all its repeats; earlier attempts are kept.",
         Part.INVOCATION,
         default=list,
+        panel="Resuming",
+    )
+    repeat: int | None = flag(
+        "--repeat",
+        "N",
+        "Of the tasks of --rerun, regenerate only this repeat.",
+        Part.INVOCATION,
+        minimum=1,
         panel="Resuming",
     )
     retry_timeouts: bool = _resuming_switch(

@@ -14,13 +14,16 @@ from benchmark_runner._concurrency.deadline import (
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.plain_data import FieldError, plain
-from benchmark_runner._run.summary import RunSummary
+from benchmark_runner._run.repeat_scores import mean_score
+from benchmark_runner._run.session import Session
+from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._scores import finite
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
-from benchmark_runner.base.score_request import ScoreRequest, scoring_api
+from benchmark_runner.base.score_request import Grades, ScoreRequest, scoring_api
+from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.errors import (
     BadResponseError,
     BenchmarkRunnerError,
@@ -88,24 +91,29 @@ def contradiction(score: ScoreResult, runner: BenchmarkRunner, summary: RunSumma
 
 
 async def make_score(
-    runner: BenchmarkRunner,
-    artifacts: RunArtifacts,
-    task_ids: Sequence[str],
-    summary: RunSummary,
-    grader: CommandGrader,
-    deadline: float,
+    session: Session, summary: RunSummary, grader: CommandGrader, deadline: float
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
 
-    The runner has the frozen tasks and its client; ``deadline`` is in seconds.
+    Each repeat is a request of its own, with ``deadline`` seconds for it.
 
     Raises:
         ServiceError: the service can't score them, or its score contradicts the grades.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
-    evals = CurrentEvals(artifacts, task_ids)
+    runner, artifacts, config = session.runner, session.artifacts, session.config
     runner.run_id = artifacts.run_id  # which the author's code may have set
-    scored = await _call_score(runner, evals, summary, deadline)
+    digest = EvalsDigest()
+    if config.repeats == 1:
+        evals = CurrentEvals(artifacts, config.tasks, digest)
+        scored = await _call_score(runner, evals, summary.grades, deadline)
+    else:
+        each: list[ScoreResult] = []
+        for repeat in range(1, config.repeats + 1):
+            evals = CurrentEvals(artifacts, config.tasks, digest, repeat)
+            grades = await run_in_thread(evals.grades, runner)
+            each.append(await _call_score(runner, evals, grades, deadline))
+        scored = mean_score(each)
     if (problem := contradiction(scored, runner, summary)) is not None:
         raise BadResponseError(
             f"no score was written, as that of score() contradicts the evaluations: {problem}",
@@ -121,7 +129,7 @@ async def make_score(
             "stderr": summary.stderr,
             "counts": summary.counts,
             "bounds": summary.bounds,
-            "evals_hash": evals.files_hash,
+            "evals_hash": digest.hexdigest(),
         }
     )
     await run_in_thread(artifacts.save_final_score, score)
@@ -129,7 +137,7 @@ async def make_score(
 
 
 async def _call_score(
-    runner: BenchmarkRunner, evals: CurrentEvals, summary: RunSummary, deadline: float
+    runner: BenchmarkRunner, evals: CurrentEvals, grades: Grades, deadline: float
 ) -> ScoreResult:
     if has_own_score(runner):  # it takes them all at once
         call = partial(runner.score, await run_in_thread(evals.read))
@@ -138,10 +146,10 @@ async def _call_score(
             client=runner.service,
             api=scoring_api(runner.EVALUATION_API),
             submission=runner.SCORE_SUBMISSION,
-            run_id=runner.run_id,
+            run_id=run_id_of_repeat(runner.run_id, evals.repeat),
             dataset=runner.dataset_name,
             evals=evals,
-            grades=summary.grades,
+            grades=grades,
         ).send
     try:
         scored = cast("object", await call_within(runner.score, call, deadline))
@@ -167,34 +175,52 @@ async def _call_score(
 
 
 class EvalsDigest:
-    """SHA-256 over the evals of tasks, in their order."""
+    """SHA-256 over the evals of tasks, in their order; with several repeats, over that of each."""
 
     def __init__(self) -> None:
-        self._digest = hashlib.sha256()
+        self._of_repeat = {1: hashlib.sha256()}
+
+    def begin(self, repeat: int) -> None:
+        """Forget what was added of a repeat."""
+        self._of_repeat[repeat] = hashlib.sha256()
 
     def add(self, task: TaskFiles) -> None:
-        """Add the content of one task's ``eval.json``, or that there is none."""
-        self._digest.update(task.task_id.encode())
-        self._digest.update(task.eval_content or b"-")
+        """Add the content of one ``eval.json``, or that there is none."""
+        if task.key.repeat not in self._of_repeat:
+            self.begin(task.key.repeat)
+        digest = self._of_repeat[task.key.repeat]
+        digest.update(task.task_id.encode())
+        digest.update(task.eval_content or b"-")
 
     def hexdigest(self) -> str:
         """Return the hash of what was added."""
-        return self._digest.hexdigest()
+        found = [digest.hexdigest() for _, digest in sorted(self._of_repeat.items())]
+        return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
 
 
 class CurrentEvals:
-    """The evals of the generations on disk, read one at a time."""
+    """The evals of one repeat of the generations on disk, read one at a time.
 
-    def __init__(self, artifacts: RunArtifacts, task_ids: Sequence[str]) -> None:
+    ``digest`` gets what is read; the last reading counts.
+    """
+
+    def __init__(
+        self,
+        artifacts: RunArtifacts,
+        task_ids: Sequence[str],
+        digest: EvalsDigest,
+        repeat: int = 1,
+    ) -> None:
         self._artifacts = artifacts
         self._task_ids = task_ids
-        self._digest = EvalsDigest()
+        self._digest = digest
+        self.repeat = repeat
 
     def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
         """Yield each task id with its eval; ``None`` without one."""
-        self._digest = EvalsDigest()
+        self._digest.begin(self.repeat)
         for task_id in self._task_ids:
-            task = TaskFiles(self._artifacts, task_id)
+            task = TaskFiles(self._artifacts, task_id, self.repeat)
             result = task.evaluation
             belongs = result is not None and task.is_current(result)
             self._digest.add(task)
@@ -204,7 +230,9 @@ class CurrentEvals:
         """Return all evals."""
         return [result for _, result in self if result is not None]
 
-    @property
-    def files_hash(self) -> str:
-        """SHA-256 over the evals on disk, as they were when they were read."""
-        return self._digest.hexdigest()
+    def grades(self, runner: BenchmarkRunner) -> Grades:
+        """Return the grades, with which a score has to agree."""
+        summariser = Summariser(runner)
+        for task_id in self._task_ids:
+            summariser.add(TaskFiles(self._artifacts, task_id, self.repeat))
+        return summariser.summary().grades

@@ -20,7 +20,7 @@ from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._start_state import absolute
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
-from benchmark_runner.schemas import Task
+from benchmark_runner.schemas import Task, TaskRepeat
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -42,7 +42,7 @@ class Session:
         llm_config: The run's settings for ``generate()``, with the key of this command.
         chosen: The ids of the tasks that the command is for, in the run's order.
         resumed: True if the run existed before.
-        redo: The reasons to generate tasks again although their generation is usable.
+        redo: The reasons to generate repeats of tasks again although their generation is usable.
         changes: The accepted changes of its tasks.
         facts: The facts of this command for the run's history.
     """
@@ -56,7 +56,7 @@ class Session:
     source: TaskSource
     chosen: Sequence[str]
     resumed: bool
-    redo: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    redo: Mapping[TaskRepeat, Reason] = field(default_factory=dict[TaskRepeat, Reason])
     changes: TaskChanges = field(default_factory=TaskChanges)
     facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
@@ -80,15 +80,18 @@ class Session:
             if of_problem and (now := load_run_config(self.artifacts)):
                 mine = dict(hashes)
                 added = [task_id for task_id in mine if task_id not in now.task_hashes]
-                config = now.model_copy(update={"tasks": [*now.tasks, *added]})
+                repeats = max(now.repeats, config.repeats)
+                update = {"tasks": [*now.tasks, *added], "repeats": repeats}
+                config = now.model_copy(update=update)
                 hashes = (now.task_hashes | mine).items()
             accepted = asdict(self.changes) if self.changes else {}
             config = config.invoked(command, {**self.facts, **facts}, accepted=accepted)
             config.regrade = [*regrade]
             save_run_config(self.artifacts, config, hashes)
             if regrade:
-                for task_id in regrade:
-                    self.artifacts.keep_eval(task_id)
+                for repeat in range(1, config.repeats + 1):
+                    for task_id in regrade:
+                        self.artifacts.of_repeat(repeat).keep_eval(task_id)
                 config.regrade = []
                 hashes = hashes if of_problem else self.task_hashes()  # the first may be used up
                 save_run_config(self.artifacts, config, hashes)

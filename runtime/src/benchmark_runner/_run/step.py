@@ -1,4 +1,4 @@
-"""A step of a task, generate or evaluate: a call of the author's method, under a time limit."""
+"""A step, generate or evaluate: a call of the author's method, under a time limit."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._progress.events import Listener
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.session import Session
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.schemas import TaskRepeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Step:
 
     async def call(
         self,
-        task_id: str,
+        key: TaskRepeat,
         method: Callable[..., object],
         call: Callable[[], object],
         seconds: float | None,
@@ -32,11 +34,11 @@ class Step:
 
         ``DeadlineExceeded`` is among the errors; of the framework, only what cancels is raised.
         """
-        not_counted = partial(self.watch.lost_by_others, task_id)
-        log_dir = partial(self.session.artifacts.agent_logs_dir, task_id)
+        not_counted = partial(self.watch.lost_by_others, key)
+        log_dir = partial(self.files_of(key).agent_logs_dir, key.task_id)
         try:
             return await call_within(
-                method, call, seconds, not_counted, task_id=task_id, log_dir=log_dir
+                method, call, seconds, not_counted, owner=key, log_dir=log_dir
             ), None
         except asyncio.CancelledError as error:
             if is_cancelled() or isinstance(error, CancelledWithResult):
@@ -45,6 +47,10 @@ class Step:
         except Exception as error:  # noqa: BLE001 (any error of the author's code is a result)
             return None, error
 
-    async def log_traceback(self, task_id: str, log: str, error: BaseException) -> None:
+    def files_of(self, key: TaskRepeat) -> RunArtifacts:
+        """Return the files of the run for a repeat of a task."""
+        return self.session.artifacts.of_repeat(key.repeat)
+
+    async def log_traceback(self, key: TaskRepeat, log: str, error: BaseException) -> None:
         """Write the traceback of an error into a log of the task, if the disk allows it."""
-        await self.disk.try_write(self.session.artifacts.write_traceback, task_id, log, error)
+        await self.disk.try_write(self.files_of(key).write_traceback, key.task_id, log, error)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
-from benchmark_runner._concurrency.author_scope import AuthorCall
+from benchmark_runner._concurrency.author_scope import AuthorCall, Owner
 from benchmark_runner.artifacts.run_folder import BACKGROUND_LOG, RunArtifacts
 from benchmark_runner.errors import ArtifactError
 
@@ -21,14 +21,16 @@ class StrayErrors:
     def __init__(self, artifacts: RunArtifacts, note: Callable[[str], None]) -> None:
         self._artifacts = artifacts
         self._note = note
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Owner] = Counter()
 
     def add(self, author: AuthorCall | None, text: str) -> None:
         """Write or print one error; from any thread."""
         with suppress(ArtifactError, RuntimeError):  # a signal handler may interrupt a print
-            if author is None or author.task_id is None:
+            if author is None or author.owner is None:
                 self._note(text.rstrip())
                 return
-            self._counts[author.task_id] += 1
-            if self._counts[author.task_id] <= _MOST:
-                self._artifacts.write_log(author.task_id, BACKGROUND_LOG, text, append=True)
+            self._counts[author.owner] += 1
+            if self._counts[author.owner] <= _MOST:
+                task_id, repeat = author.owner
+                artifacts = self._artifacts.of_repeat(repeat)
+                artifacts.write_log(task_id, BACKGROUND_LOG, text, append=True)

@@ -31,6 +31,7 @@ from benchmark_runner.schemas import (
     Phase,
     ScoreBounds,
     ScoreCounts,
+    TaskRepeat,
 )
 
 #: Number of unusual stops that are not worth a line.
@@ -40,7 +41,7 @@ _FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations 
 
 @dataclass(slots=True)
 class FailureGroup:
-    """Tasks that failed in the same phase for the same reason.
+    """Generations that failed in the same phase for the same reason.
 
     If several tasks share the error, it is without their ids. In older runs, the kind and
     whether a retry may well succeed are unknown.
@@ -51,49 +52,55 @@ class FailureGroup:
     kind: FailureKind | None = None
     retryable: bool | None = None
     hint: str | None = None
-    task_ids: list[str] = field(default_factory=list[str])
+    keys: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
 
 
 @dataclass(slots=True)
 class RunSummary:
     """The summary of some tasks, or of all tasks of a run.
 
+    Counted are generations: each repeat of each task.
+
     Attributes:
         spend: The cost and tokens of their generations, earlier attempts included.
-        scores: The known task scores.
-        failures: The failed tasks by phase and reason, the largest group first.
-        without_eval: Tasks whose generation is not evaluated yet.
-        without_score: Evaluated tasks without a task score.
-        did_not_complete: Number of tasks that ran out of time or turns.
-        silent: Tasks that ran out of time without any sign that a model answered.
-        unusual_stops: Tasks whose answer is not a whole one, by the reason.
-        graded: Tasks with a grade, by grader.
+        scores: The score of each task that has one: the mean of its repeats that have one.
+        repeats: The scores of the repeats of each of these tasks; empty in a run of one repeat.
+        failures: The failed generations by phase and reason, the largest group first.
+        without_eval: Generations that are not evaluated yet.
+        without_score: Evaluated generations without a score.
+        did_not_complete: Number of generations that ran out of time or turns.
+        silent: Those that ran out of time without any sign that a model answered.
+        unusual_stops: Those whose answer is not a whole one, by the reason.
+        graded: Those with a grade, by grader.
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
     spend: Spend = field(default_factory=Spend)
     scores: array[float] = field(default_factory=lambda: array("d"))
+    repeats: list[array[float]] = field(default_factory=list["array[float]"])
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])
-    without_generation: list[str] = field(default_factory=list[str])
-    without_eval: list[str] = field(default_factory=list[str])
-    without_score: list[str] = field(default_factory=list[str])
+    without_generation: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    without_eval: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    without_score: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
     did_not_complete: int = 0
-    silent: list[str] = field(default_factory=list[str])
-    unusual_stops: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    graded: dict[GradedBy, list[str]] = field(default_factory=dict[GradedBy, list[str]])
+    silent: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    unusual_stops: dict[str, list[TaskRepeat]] = field(default_factory=dict[str, list[TaskRepeat]])
+    graded: dict[GradedBy, list[TaskRepeat]] = field(
+        default_factory=dict[GradedBy, list[TaskRepeat]]
+    )
 
     @property
     def complete(self) -> bool:
-        """True if each task has a grade, or ran out of time or turns."""
+        """True if each generation has a grade, or ran out of time or turns."""
         return not (self.failures or self.without_generation or self.without_eval)
 
     @property
-    def many_unusual_stops(self) -> dict[str, list[str]]:
-        """The unusual stops of more than a few tasks, or of most."""
+    def many_unusual_stops(self) -> dict[str, list[TaskRepeat]]:
+        """The unusual stops of more than a few generations, or of most."""
         return {
-            reason: task_ids
-            for reason, task_ids in self.unusual_stops.items()
-            if len(task_ids) > _A_FEW or 2 * len(task_ids) > self.counts.attempted
+            reason: keys
+            for reason, keys in self.unusual_stops.items()
+            if len(keys) > _A_FEW or 2 * len(keys) > self.counts.attempted
         }
 
     @property
@@ -114,7 +121,8 @@ class RunSummary:
     @property
     def grades(self) -> Grades:
         """The grades, with which a score has to agree."""
-        return Grades([*chain.from_iterable(self.graded.values())], self.scores)
+        keys = chain.from_iterable(self.graded.values())
+        return Grades([*dict.fromkeys(key.task_id for key in keys)], self.scores)
 
     @property
     def dataset_version(self) -> str | None:
@@ -123,86 +131,106 @@ class RunSummary:
         return next((version for version in versions if version is not None), None)
 
     @property
+    def unknown(self) -> int:
+        """The number of generations without a score."""
+        return self.counts.total - sum(map(len, self.repeats or [self.scores]))
+
+    @property
     def bounds(self) -> ScoreBounds | None:
-        """The mean over all tasks if those without a grade count 0, and if they count 1."""
+        """The mean if generations without a grade count 0, and if they count 1."""
         total = self.counts.total
-        unknown = total - len(self.scores)
         if not total or self.without_score:
             return None
-        known = math.fsum(self.scores)
-        return ScoreBounds(errors_as_0=known / total, errors_as_1=(known + unknown) / total)
+        known = math.fsum(chain.from_iterable(self.repeats or [self.scores]))
+        highest = (known + self.unknown) / total
+        return ScoreBounds(errors_as_0=known / total, errors_as_1=highest)
 
 
 class Summariser:
-    """Sums up tasks, one at a time, with the task scores of the author's runner."""
+    """Sums up repeats of tasks, those of one task in succession, with the author's task scores."""
 
     def __init__(self, runner: BenchmarkRunner) -> None:
         self._runner = runner
         self._summary = RunSummary()
         self._failed: dict[tuple[Phase, str], FailureGroup] = {}
+        self._last: TaskRepeat | None = None
 
     def add(self, task: TaskFiles) -> float | None:
-        """Add one task, and return its task score; ``None`` if unknown."""
-        summary, counts, task_id = self._summary, self._summary.counts, task.task_id
+        """Add one repeat of a task, and return its score; ``None`` if unknown."""
+        summary, counts, key = self._summary, self._summary.counts, task.key
         counts.total += 1
         for paid in task.generations:
             summary.spend.add_generation(paid)
         generation = task.generation
         if generation is None:
-            summary.without_generation.append(task_id)
+            summary.without_generation.append(key)
             return None
         counts.attempted += 1
         if generation.status is GenerationStatus.ERROR:
             counts.error += 1
-            self._add_failure(Phase.GENERATE, generation, task_id)
+            self._add_failure(Phase.GENERATE, generation, key)
             return None
         counts.max_time += generation.status is GenerationStatus.MAX_TIME
         counts.max_turns += generation.status is GenerationStatus.MAX_TURNS
         if is_silent_timeout(generation):
-            summary.silent.append(task_id)
+            summary.silent.append(key)
         if (reason := unusual_stop(generation)) is not None:
-            summary.unusual_stops.setdefault(reason, []).append(task_id)
+            summary.unusual_stops.setdefault(reason, []).append(key)
         result = task.evaluation
         if result is not None and result.status is EvalStatus.ERROR:
             counts.error += 1
-            self._add_failure(Phase.EVALUATE, result, task_id)
+            self._add_failure(Phase.EVALUATE, result, key)
         elif result is None or reason_to_evaluate(task):
-            summary.without_eval.append(task_id)
+            summary.without_eval.append(key)
         else:
-            return self._add_grade(task_id, result)
+            return self._add_grade(key, result)
         return None
 
-    def _add_grade(self, task_id: str, result: EvalResult) -> float | None:
+    def _add_grade(self, key: TaskRepeat, result: EvalResult) -> float | None:
         summary = self._summary
         if result.status is EvalStatus.EVALUATED:
             summary.counts.scored += 1
-            summary.graded.setdefault(GradedBy.of(result), []).append(task_id)
+            summary.graded.setdefault(GradedBy.of(result), []).append(key)
         else:
             summary.did_not_complete += 1
         score = task_value(self._runner, result)
         if score is None:
-            summary.without_score.append(task_id)
+            summary.without_score.append(key)
         else:
-            summary.scores.append(score)
+            self._add_score(key, score)
         return score
 
+    def _add_score(self, key: TaskRepeat, score: float) -> None:
+        scores, repeats = self._summary.scores, self._summary.repeats
+        if key.repeat > 1 and not repeats:  # the first task with several
+            repeats += (array("d", (each,)) for each in scores)
+        is_same_task = self._last is not None and self._last.task_id == key.task_id
+        self._last = key
+        if is_same_task:
+            repeats[-1].append(score)
+            scores[-1] = mean(repeats[-1]) or 0.0
+            return
+        scores.append(score)
+        if repeats or key.repeat > 1:
+            repeats.append(array("d", (score,)))
+
     def _add_failure(
-        self, phase: Phase, result: GenerationResult | EvalResult, task_id: str
+        self, phase: Phase, result: GenerationResult | EvalResult, key: TaskRepeat
     ) -> None:
         error, failure = result.error or "no reason given", result.failure
-        reason = common_reason(error, task_id)
+        reason = common_reason(error, key.task_id)
         first = FailureGroup(phase, error)
         if failure is not None:
             first = FailureGroup(phase, error, failure.kind, failure.retryable, failure.hint)
         group = self._failed.setdefault((phase, reason), first)
-        group.task_ids.append(task_id)
-        if len(group.task_ids) > 1:
+        group.keys.append(key)
+        if len(group.keys) > 1:
             group.error = reason
 
     def summary(self) -> RunSummary:
         """Return the summary of the tasks so far."""
         groups = self._failed.values()
-        self._summary.failures = sorted(groups, key=lambda group: -len(group.task_ids))
+        self._summary.failures = sorted(groups, key=lambda group: -len(group.keys))
         return self._summary
 
 
@@ -218,7 +246,7 @@ class Summaries:
         self._ids = frozenset(chosen or ())
 
     def add(self, task: TaskFiles) -> float | None:
-        """Add one task, and return its task score; see :meth:`Summariser.add`."""
+        """Add one repeat of a task, and return its score; see :meth:`Summariser.add`."""
         score = self._overall.add(task)
         if task.task_id in self._ids:
             self._chosen.add(task)

@@ -35,7 +35,7 @@ from benchmark_runner.errors import (
     RunLockedError,
     ServiceError,
 )
-from benchmark_runner.schemas import Phase
+from benchmark_runner.schemas import Phase, TaskRepeat
 
 if TYPE_CHECKING:
     from benchmark_runner._run.plan import Plan, Planner
@@ -72,8 +72,8 @@ class Workflow:
         self._connect = connect
         self._service_of_run = RunService(connect)
         self._caps = Caps(request.max_cost, request.max_errors)
-        self._blocked: list[str] = []
-        self._masked: list[str] = []
+        self._blocked: list[TaskRepeat] = []
+        self._masked: list[TaskRepeat] = []
         self._frozen: RunConfig | None = None
         self.artifacts = artifacts
         self.session: Session | None = None
@@ -166,9 +166,9 @@ class Workflow:
             note_interruption(self.artifacts, task, self.session.config.model)
 
     def _scan(self, session: Session, observer: Planner | Baseline | Summaries) -> None:
-        """Show the files of each task to the observer; only those of one are in memory."""
-        for task_id in session.config.tasks:
-            observer.add(TaskFiles(self.artifacts, task_id))
+        """Show the files of each repeat of each task to the observer, one at a time."""
+        for task_id, repeat in session.config.task_repeats():
+            observer.add(TaskFiles(self.artifacts, task_id, repeat))
 
     async def _open(self) -> Session:
         arguments = (self._runner, self.artifacts, self._request, self._connect)
@@ -256,9 +256,7 @@ class Workflow:
             try:
                 with attributed_to(Phase.SCORE):
                     check_same_grader(self.artifacts.run_id, overall.graded)
-                    tasks, deadline = session.config.tasks, self._service.request_deadline
-                    outcome.score = await make_score(
-                        session.runner, self.artifacts, tasks, overall, grader, deadline
-                    )
+                    deadline = self._service.request_deadline
+                    outcome.score = await make_score(session, overall, grader, deadline)
             except (RunIdentityError, ServiceError) as error:
                 outcome.stopped_by = error

@@ -48,4 +48,4 @@ class ConfigFile(RunFiles):
         """Write ``run_config.json``, as scripts of the earlier framework do."""
         data = json.dumps(config, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
         content = self.redactor.clean_json(data + b"\n", indent=2)
-        self._storage.write(self.run_config_path, content, with_folder=True)
+        self._storage.write(self.run_config_path, content, folders=1)

@@ -22,26 +22,33 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class RunFiles:
-    """The folder of a run, and how its files are read and written."""
+    """The folder of a run, and how its files are read and written.
+
+    ``repeat_folder`` leads from the folder of a task to that of one repeat; empty for the first.
+    """
 
     run_dir: Path
     redactor: Redactor
     read_only: bool
     set_aside: list[Path]
     _storage: Storage
+    repeat_folder: str = ""
 
     def task_dir(self, task_id: str) -> Path:
-        """Return the folder of one task."""
-        return self.run_dir / checked_id(task_id, "task id")
+        """Return the folder of one task, or of the repeat of it that these files are of."""
+        return self.run_dir / f"{checked_id(task_id, 'task id')}{self.repeat_folder}"
 
     def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
         """Read a file of this run; what can't be read is set aside and counts as missing."""
         return self._parse(lambda: path, self._storage.read(path), model)
 
-    def save(self, path: Path, content: BaseModel, *, with_folder: bool = False) -> str:
-        """Write a file of this run atomically, its folder too if new; return its SHA-256."""
+    def save(self, path: Path, content: BaseModel, *, folders: int = 0) -> str:
+        """Write a file of this run atomically, with the names of so many folders above it.
+
+        Returns its SHA-256.
+        """
         data = self.redactor.clean_json(json_file(content), indent=2)
-        self._storage.write(path, data, with_folder=with_folder)
+        self._storage.write(path, data, folders=folders)
         return hashlib.sha256(data).hexdigest()
 
     def save_pieces(self, path: Path, pieces: Iterable[bytes]) -> None:
@@ -59,7 +66,7 @@ class RunFiles:
         except ArtifactError:
             if self.read_only:
                 raise
-        self.set_aside += clear_way(self._storage, self.task_dir(task_id))
+        self.set_aside += clear_way(self._storage, self.run_dir / task_id, self.repeat_folder)
         return function()
 
     def _parse(

@@ -14,14 +14,18 @@
             submission/        the file that is the answer, if it is one
             attempts/N/        earlier attempts, whole
             attempts/evals/    earlier results of a generation that was evaluated again
+            repeats/N/         the same for the repeats 2, 3, …
 """
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from copy import copy
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Self
 
 from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
@@ -91,6 +95,14 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         self.eval_rules = EvalRules()
         self.redactor = redactor or Redactor()
 
+    def of_repeat(self, repeat: int) -> Self:
+        """Return the same run with the files of this repeat of each task; 1 is the first."""
+        if self.repeat_folder == (below := "" if repeat == 1 else f"/repeats/{repeat}"):
+            return self
+        other = copy(self)
+        other.repeat_folder = below
+        return other
+
     @property
     def final_score_path(self) -> Path:
         """The file with the final score."""
@@ -145,8 +157,8 @@ class RunArtifacts(ConfigFile, EvalStateFile):
 
     def save_generation(self, task_id: str, generation: GenerationResult) -> str:
         """Write a task's generation and return the hash of the file."""
-        path = self.generation_path(task_id)
-        return self._in_task(task_id, lambda: self.save(path, generation, with_folder=True))
+        path, folders = self.generation_path(task_id), 1 + self.repeat_folder.count("/")
+        return self._in_task(task_id, lambda: self.save(path, generation, folders=folders))
 
     def save_eval(self, task_id: str, result: EvalResult) -> str:
         """Write a task's eval and return the hash of the file."""
@@ -167,7 +179,7 @@ class RunArtifacts(ConfigFile, EvalStateFile):
 
     def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
         """Return the contents of a task's generation and its eval; ``None`` for a missing one."""
-        folder = f"{self._folder}/{checked_id(task_id, 'task id')}"
+        folder = f"{self._folder}/{checked_id(task_id, 'task id')}{self.repeat_folder}"
         read = partial(self._storage.read_from, folder, *RESULT_FILES)
         return self._in_task(task_id, read)
 
@@ -194,7 +206,7 @@ class RunArtifacts(ConfigFile, EvalStateFile):
 
     def has_generations(self) -> bool:
         """Return True if any task of the run has a generation."""
-        return next(self.run_dir.glob("*/generation.json"), None) is not None
+        return next(self._generation_paths(), None) is not None
 
     def remove_final_score(self) -> None:
         """Remove a score that no longer fits the evals on disk."""
@@ -238,9 +250,14 @@ class RunArtifacts(ConfigFile, EvalStateFile):
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
         """Return the generations of a task's earlier attempts, as far as they can be read."""
         # Asked for each task of a run, where a Path would cost more than all else.
-        if not os.path.exists(f"{self._folder}/{task_id}/attempts"):  # noqa: PTH110
+        folder = f"{self._folder}/{task_id}{self.repeat_folder}/attempts"
+        if not os.path.exists(folder):  # noqa: PTH110
             return []
         return self._in_task(task_id, self._attempts(task_id).generations)
+
+    def _generation_paths(self) -> Iterator[Path]:
+        for pattern in ("*/generation.json", "*/repeats/*/generation.json"):
+            yield from self.run_dir.glob(pattern)
 
     def _attempts(self, task_id: str) -> Attempts:
         return Attempts(self._storage, self.task_dir(task_id))

@@ -60,7 +60,7 @@ class Storage:
         data: bytes | Iterable[bytes],
         *,
         alone: bool = True,
-        with_folder: bool = False,
+        folders: int = 0,
     ) -> None:
         """Write a file atomically: a reader finds the old content or the new one.
 
@@ -69,7 +69,7 @@ class Storage:
             data: All of its content, or pieces of it, which are never in memory together.
             alone: Whether the file has one writer at a time. Then the temporary file beside it
                 has a fixed name, and the next write replaces one that a kill has left.
-            with_folder: Whether to flush the name of its folder, too.
+            folders: Number of folders whose names are flushed, too: its own, those above it.
         """
         with write_errors(path):
             folder = _above(os.fspath(path))
@@ -84,8 +84,9 @@ class Storage:
                     os.unlink(temporary)  # noqa: PTH108 (likewise)
                 raise
             self._flush_folder(folder)
-            if with_folder:
-                self._flush_folder(_above(folder))
+            for _ in range(folders):
+                folder = _above(folder)
+                self._flush_folder(folder)
 
     @contextmanager
     def opened(self, path: Path) -> Generator[int]:

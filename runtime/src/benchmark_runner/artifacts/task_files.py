@@ -1,4 +1,4 @@
-"""The generation and the eval of one task, each file read once."""
+"""The generation and the eval of one repeat of a task, each file read once."""
 
 import hashlib
 import json
@@ -8,24 +8,29 @@ from pathlib import Path
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import UnusableArtifactError
-from benchmark_runner.schemas import Artifact, EvalResult, EvalStatus, GenerationResult
+from benchmark_runner.schemas import Artifact, EvalResult, EvalStatus, GenerationResult, TaskRepeat
 
 __all__ = ["TaskFiles"]
 
 
 class TaskFiles:
-    """The generation and the eval of one task, as on disk when this was created.
+    """The generation and the eval of one repeat of a task, as on disk when this was created.
 
     They are parsed on first use; only then is a file that can't be read set aside.
     """
 
-    def __init__(self, artifacts: RunArtifacts, task_id: str) -> None:
-        self.task_id = task_id
-        self._artifacts = artifacts
+    def __init__(self, artifacts: RunArtifacts, task_id: str, repeat: int = 1) -> None:
+        self.key = TaskRepeat(task_id, repeat)
+        self._artifacts = artifacts = artifacts.of_repeat(repeat)
         self._generation, self._eval = artifacts.read_results(task_id)
         if task_id in artifacts.eval_rules.withdrawn:
             self._eval = None
         self._had_eval = self._eval is not None
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task."""
+        return self.key.task_id
 
     @cached_property
     def generation(self) -> GenerationResult | None:

@@ -20,8 +20,10 @@ _FOLDERS = (
 )
 
 
-def clear_way(storage: Storage, task_dir: Path) -> list[Path]:
+def clear_way(storage: Storage, task_dir: Path, below: str = "") -> list[Path]:
     """Set aside what is no file or folder of ours, and make accessible what is one.
+
+    ``below`` leads to the folder of a repeat, such as ``/repeats/2``.
 
     Returns:
         The new paths of what was set aside.
@@ -29,8 +31,10 @@ def clear_way(storage: Storage, task_dir: Path) -> list[Path]:
     Raises:
         ArtifactError: the disk refuses.
     """
-    if aside := storage.make_usable(task_dir, folder=True):
-        return [aside]
+    for part in ("", *below.split("/")[1:]):
+        task_dir /= part
+        if aside := storage.make_usable(task_dir, folder=True):
+            return [aside]
     found = [storage.make_usable(task_dir / name, folder=True) for name in _FOLDERS]
     files = [*_FILES, *(f"{SUBMISSION_FOLDER}/{name}" for name in _submitted(storage, task_dir))]
     found += [storage.make_usable(task_dir / name, folder=False) for name in files]

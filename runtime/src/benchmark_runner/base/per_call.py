@@ -42,4 +42,4 @@ class PerCall:
 
 def _call_for_a_task() -> AuthorCall | None:
     call = current_call()
-    return None if call is None or call.task_id is None else call
+    return None if call is None or call.owner is None else call

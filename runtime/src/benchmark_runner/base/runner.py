@@ -283,7 +283,7 @@ class BenchmarkRunner(ServiceUser, ABC):
     def _v1_request(self, task_id: str, generation: GenerationResult) -> V1EvaluateRequest:
         payload = Payload(type=self.PAYLOAD_TYPE, schema=self.payload_schema, data=generation.data)
         return V1EvaluateRequest(
-            run_id=self._run_of.run_id,
+            run_id=self._run_of.service_run_id,
             task_id=task_id,
             dataset=self.dataset_name,
             payload=payload,

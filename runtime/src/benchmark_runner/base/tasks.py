@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from pydantic import BaseModel
 
+from benchmark_runner._concurrency.author_scope import current_owner
 from benchmark_runner.errors import (
     DatasetError,
     RunnerDefinitionError,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.kept_file import KeptFile
     from benchmark_runner.schemas import Task
 
-__all__ = ["PinnedRun", "claim_folder", "own_copy", "without_fields"]
+__all__ = ["PinnedRun", "claim_folder", "own_copy", "run_id_of_repeat", "without_fields"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -34,7 +35,7 @@ _UNCHANGEABLE = (str, int, float, bool, bytes, type(None))
 class PinnedRun(NamedTuple):
     """The id, the dataset and the tasks of a run, whatever the author's code sets meanwhile.
 
-    Outside a run, there are no ``artifacts``.
+    Outside a run, there are no ``artifacts``. Code that works on a repeat of a task gets that.
     """
 
     run_id: str
@@ -42,14 +43,20 @@ class PinnedRun(NamedTuple):
     tasks: Mapping[str, Task]
     artifacts: RunArtifacts | None = None
 
+    @property
+    def service_run_id(self) -> str:
+        """The id under which the service gets the current repeat."""
+        return run_id_of_repeat(self.run_id, _current_repeat())
+
     def artifact_path(self, task_id: str) -> Path:
         """Return the kept file of a task, which is as it was kept."""
         if self.artifacts is None:
             raise UsageError("artifact_path() needs a run, in which artifacts are kept")
-        generation = self.artifacts.load_generation(task_id) or GenerationResult()
+        artifacts = self.artifacts.of_repeat(_current_repeat())
+        generation = artifacts.load_generation(task_id) or GenerationResult()
         file = self.open_artifact(task_id, generation)
         file.close()
-        return self.artifacts.submission(task_id).path(file.artifact.filename)
+        return artifacts.submission(task_id).path(file.artifact.filename)
 
     def open_artifact(self, task_id: str, generation: GenerationResult) -> KeptFile:
         """Open the kept file of a generation, checking that it is as it was kept."""
@@ -57,7 +64,18 @@ class PinnedRun(NamedTuple):
             raise UsageError("an artifact is evaluated within a run, in which it is kept")
         if not isinstance(generation.artifact, Artifact):
             raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
-        return self.artifacts.submission(task_id).open(generation.artifact)
+        artifacts = self.artifacts.of_repeat(_current_repeat())
+        return artifacts.submission(task_id).open(generation.artifact)
+
+
+def run_id_of_repeat(run_id: str, repeat: int) -> str:
+    """Return the id under which a service gets a repeat: each is a run of its own to it."""
+    return run_id if repeat == 1 else f"{run_id}-repeat-{repeat}"
+
+
+def _current_repeat() -> int:
+    owner = current_owner()
+    return 1 if owner is None else owner[1]
 
 
 def own_copy(model: ModelT) -> ModelT:

@@ -25,6 +25,7 @@ from benchmark_runner.schemas import (
     EvalResult,
     GenerationResult,
     ScoreResult,
+    TaskRepeat,
 )
 
 __all__ = [
@@ -71,6 +72,8 @@ class RunConfig(BaseModel):
     """``--limit``: the run has only the first tasks of its dataset."""
     dataset_size: Annotated[int | None, Part.RECORD] = None
     """The number of tasks in the whole dataset when the run started."""
+    repeats: Annotated[int, Part.RECORD, Field(ge=1)] = 1
+    """The number of times that each task is generated on purpose."""
     sampling: Annotated[dict[str, JsonValue], Part.IDENTITY] = Field(
         default_factory=dict[str, JsonValue]
     )
@@ -111,6 +114,12 @@ class RunConfig(BaseModel):
     created_at: Annotated[datetime | None, Part.RECORD] = None
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
     """The invocations that had something to do, in order."""
+
+    def task_repeats(self) -> Iterator[TaskRepeat]:
+        """Yield all that is to be generated, all repeats of a task one after the other."""
+        for task_id in self.tasks:
+            for repeat in range(1, self.repeats + 1):
+                yield TaskRepeat(task_id, repeat)
 
     def invoked(
         self,

@@ -78,6 +78,7 @@ class NextCommands:
             "dataset_name": config.dataset_name if source == "service" else None,
             "dataset_version": config.dataset_version if config.dataset_version_id else None,
             "limit": config.limit,
+            "repeats": config.repeats if config.repeats > 1 else None,
             "chat_completions": sampling.get("native") is False,
             "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
         }

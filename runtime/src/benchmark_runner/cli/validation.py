@@ -54,6 +54,7 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     ``task_ids`` must include those of ``--task-file``.
     """
     _check_source(request)
+    _check_repeats(request)
     read_headers(service.headers, "--header")
     if request.command == "run":  # the others ask no model
         _check_endpoint(request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"))
@@ -67,6 +68,13 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     if request.disable_streaming and not request.chat_completions:
         raise UsageError(
             "--disable-streaming needs --chat-completions", hint="Give both, or neither."
+        )
+
+
+def _check_repeats(request: RunRequest) -> None:
+    if request.repeat is not None and not request.rerun:
+        raise UsageError(
+            "--repeat needs --rerun", hint="Name the task, too: --rerun TASK --repeat N."
         )
 
 

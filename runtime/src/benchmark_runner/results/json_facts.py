@@ -13,7 +13,7 @@ __all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "s
 
 _OF_A_CONFIG = (
     "model", "task_source", "dataset_name", "dataset_version", "dataset_version_id",
-    "dataset_file", "limit", "dataset_size",
+    "dataset_file", "limit", "dataset_size", "repeats",
 )  # fmt: skip
 
 
@@ -24,13 +24,16 @@ def config_facts(config: RunConfig | None) -> dict[str, object]:
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
     """Return the graders, each with its number of tasks."""
-    return [{**asdict(by), "tasks": len(task_ids)} for by, task_ids in summary.graded.items()]
+    return [{**asdict(by), "tasks": len(keys)} for by, keys in summary.graded.items()]
 
 
 def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
     """Return the failures by phase and reason, with all task ids."""
-    names = ("phase", "kind", "retryable", "error", "hint", "task_ids")
-    return [{name: getattr(group, name) for name in names} for group in summary.failures]
+    names = ("phase", "kind", "retryable", "error", "hint")
+    return [
+        {**{name: getattr(group, name) for name in names}, "task_ids": [*map(str, group.keys)]}
+        for group in summary.failures
+    ]
 
 
 def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, object]:

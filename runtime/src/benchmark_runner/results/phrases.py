@@ -93,7 +93,7 @@ def score_notes(score: ScoreResult, summary: RunSummary) -> list[str]:
         count = f"{len(graded) - len(left_out):,} of the {plural(len(graded), 'evaluated task')}"
         notes.append(f"The final score is of {count}, not of {some_ids(left_out)}.")
     others = sorted(named.difference(graded))
-    if len(others) > summary.counts.total - len(graded):  # more than ran out of time or turns
+    if len(others) > summary.did_not_complete:  # more than ran out of time or turns
         count = plural(len(others), "task")
         notes.append(
             f"The final score is also of {count} without a grade here: {some_ids(others)}."
@@ -117,12 +117,13 @@ def bounds_text(summary: RunSummary) -> str:
     bounds, total = summary.bounds, summary.counts.total
     if bounds is None:
         return ""
-    unknown = total - len(summary.scores)
+    unknown = summary.unknown
     if not unknown:
-        return "Bounds: none, as every task counts; there is no error that could be 0 or 1."
+        return "Bounds: none, as everything counts; there is no error that could be 0 or 1."
+    what = "generations" if summary.repeats else "tasks"
     low_to_high = range_text(bounds.errors_as_0, bounds.errors_as_1)
     without = f"the {unknown:,} without a score" if unknown > 1 else "the one without a score"
-    return f"Bounds {low_to_high}: the mean of all {total:,} tasks with {without} as 0, and as 1."
+    return f"Bounds {low_to_high}: the mean of all {total:,} {what} with {without} as 0, and as 1."
 
 
 def missing_text(summary: RunSummary, *, errors: bool = False) -> str:
@@ -138,7 +139,9 @@ def missing_text(summary: RunSummary, *, errors: bool = False) -> str:
 def failure_heading(group: FailureGroup) -> str:
     """Return ``Evaluation failed for 2 tasks``."""
     step = {Phase.GENERATE: "Generation", Phase.EVALUATE: "Evaluation"}[group.phase]
-    return f"{step} failed for {plural(len(group.task_ids), 'task')}"
+    tasks = len({key.task_id for key in group.keys})
+    times = f" {len(group.keys):,} times" if len(group.keys) > tasks else ""
+    return f"{step} failed{times} for {plural(tasks, 'task')}"
 
 
 def artifact_text(artifact: Artifact | None) -> str:

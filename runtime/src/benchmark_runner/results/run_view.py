@@ -114,18 +114,18 @@ class RunView:
         return RunScan(self, skip_eval=skip_eval)
 
     def rows(self) -> Iterator[TaskRow]:
-        """Yield a row for each task, in the run's order.
+        """Yield a row for each repeat of each task, those of one task in succession.
 
         Raises:
             RunnerDefinitionError: the author's ``task_score()`` fails.
         """
         return iter(self.scan())
 
-    def task_files(self, task_id: str) -> TaskFiles:
-        """Read one task, with its long texts, such as ``generation.question``.
+    def task_files(self, task_id: str, repeat: int = 1) -> TaskFiles:
+        """Read one repeat of a task, with its long texts, such as ``generation.question``.
 
         Raises:
-            UsageError: the run has no such task.
+            UsageError: the run has no such task, or not so many repeats.
         """
         if task_id not in (tasks := self.config.tasks):
             near = did_you_mean(task_id, tasks)
@@ -133,17 +133,22 @@ class RunView:
                 f"run {self.run_id!r} has no task {task_id!r}",
                 hint=f"{near}It has {plural(len(tasks), 'task')} ({some_ids(tasks)}).",
             )
-        return TaskFiles(self.artifacts, task_id)
+        if repeat > self.config.repeats:
+            raise UsageError(
+                f"run {self.run_id!r} has no repeat {repeat} of its tasks",
+                hint=f"It has {plural(self.config.repeats, 'repeat')} of each.",
+            )
+        return TaskFiles(self.artifacts, task_id, repeat)
 
 
 class RunScan:
-    """A pass over the tasks of a run, one at a time: iterate, then ask for the totals.
+    """A pass over the repeats of a run's tasks, one at a time: iterate, then ask for the totals.
 
     The totals are those of the tasks read so far. Iterating again starts over.
 
     Attributes:
         plan: The plan of a resume, as far as the files tell.
-        states: Number of tasks in each state.
+        states: Number of repeats in each state.
         first_started: The time the first generation began; ``None`` if not recorded.
         last_ended: The time the last generation ended; ``None`` if not recorded.
     """
@@ -154,7 +159,7 @@ class RunScan:
         self._start(Plan())
 
     def __iter__(self) -> Iterator[TaskRow]:
-        """Yield a row for each task, in the run's order.
+        """Yield a row for each repeat of each task, those of one task in succession.
 
         Raises:
             RunnerDefinitionError: the author's ``task_score()`` fails.
@@ -165,8 +170,8 @@ class RunScan:
         """Yield each row with the files of its task, which hold the long texts."""
         planner = Planner(skip_eval=self._skip_eval)
         self._start(planner.plan)
-        for task_id in self._view.config.tasks:
-            task = TaskFiles(self._view.artifacts, task_id)
+        for task_id, repeat in self._view.config.task_repeats():
+            task = TaskFiles(self._view.artifacts, task_id, repeat)
             planner.add(task)
             score = self._summariser.add(task)
             self._digest.add(task)

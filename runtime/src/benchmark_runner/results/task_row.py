@@ -1,4 +1,4 @@
-"""One task of a run as a flat row, without its long texts."""
+"""One repeat of a task of a run as a flat row, without its long texts."""
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ __all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_t
 
 
 class TaskState(StrEnum):
-    """The state of a task, as people read it; each task is in exactly one."""
+    """The state of a task, or of a repeat of it, as people read it; each is in exactly one."""
 
     SCORED = "scored"
     TIMED_OUT = "timed out"
@@ -45,10 +45,11 @@ _FAILED_IN = {TaskState.FAILED_GENERATING: Phase.GENERATE, TaskState.FAILED_GRAD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One task of a run. ``None`` means unknown or missing, which is not zero.
+    """One repeat of a task of a run. ``None`` means unknown or missing, which is not zero.
 
     Attributes:
         task_id: The id of the task.
+        repeat: The number of the repeat, from 1.
         state: Its state.
         score: Its task score (``task_score()``; 0 if it did not complete).
         generation_status: Status of the generation.
@@ -79,6 +80,7 @@ class TaskRow:
     """
 
     task_id: str
+    repeat: int = 1
     state: TaskState
     score: float | None = None
     generation_status: GenerationStatus | None = None
@@ -135,13 +137,14 @@ COLUMNS = tuple(row_as_json(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
 
 
 def make_row(task: TaskFiles, score: float | None) -> TaskRow:
-    """Return the row of one task, whose task score is ``score``."""
+    """Return the row of one repeat of a task, whose score is ``score``."""
     generation, result, earlier = task.generation, task.evaluation, task.earlier_generations
     costs = [cost for each in earlier if (cost := known_cost(each)) is not None]
     state = _state_of(task)
     if generation is None:
         return TaskRow(
             task_id=task.task_id,
+            repeat=task.key.repeat,
             state=state,
             eval_status=result.status if result else None,
             cost_of_earlier_attempts=sum(costs) if costs else None,
@@ -156,6 +159,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
     graded = result is not None and result.status is EvalStatus.EVALUATED
     return TaskRow(
         task_id=task.task_id,
+        repeat=task.key.repeat,
         state=state,
         score=score,
         generation_status=generation.status,

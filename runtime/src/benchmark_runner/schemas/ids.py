@@ -3,11 +3,11 @@
 import os
 import re
 import sys
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator
 
-__all__ = ["MAX_ID_BYTES", "RESERVED_IDS", "SafeId", "safe_path_segment"]
+__all__ = ["MAX_ID_BYTES", "RESERVED_IDS", "SafeId", "TaskRepeat", "safe_path_segment"]
 
 #: File systems allow 255 bytes a name; the rest is room for what we append to it.
 MAX_ID_BYTES = 200
@@ -63,3 +63,16 @@ def _is_encodable(name: str) -> bool:
 
 
 SafeId = Annotated[str, AfterValidator(safe_path_segment)]
+
+
+class TaskRepeat(NamedTuple):
+    """One repeat of a task: what is generated, evaluated and kept by itself.
+
+    The repeats of a task are counted from 1.
+    """
+
+    task_id: str
+    repeat: int = 1
+
+    def __str__(self) -> str:
+        return self.task_id if self.repeat == 1 else f"{self.task_id} (repeat {self.repeat})"

@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, Field, JsonValue
 
-__all__ = ["ScoreBounds", "ScoreCounts", "ScoreResult"]
+__all__ = ["RepeatScore", "ScoreBounds", "ScoreCounts", "ScoreResult"]
 
 
 class ScoreCounts(BaseModel):
-    """Numbers of tasks by outcome. ``attempted`` have a generation of any status."""
+    """Numbers of repeats of tasks by outcome. ``attempted`` have a generation of any status."""
 
     total: int = 0
     attempted: int = 0
@@ -23,12 +23,29 @@ class ScoreBounds(BaseModel):
     errors_as_1: float
 
 
+class RepeatScore(BaseModel):
+    """The service's score of one repeat of all tasks."""
+
+    repeat: int
+    final_score: float
+    tasks_evaluated: list[str]
+    metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+
+
+def _is_empty(repeats: object) -> bool:
+    return not repeats
+
+
 class ScoreResult(BaseModel):
     """The content of ``final_score.json``."""
 
     tasks_evaluated: list[str]
     final_score: float
+    """Of a run with several repeats, the mean of theirs."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    """Of a run with several repeats, the means of their numbers, and what they have in common."""
+    repeats: list[RepeatScore] = Field(default_factory=list[RepeatScore], exclude_if=_is_empty)
+    """The score of each repeat; empty where there is one."""
     complete: bool = False
     """True if every task of the run is evaluated or ran out of time or turns."""
     local: bool | None = None

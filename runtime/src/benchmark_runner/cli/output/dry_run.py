@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session
 from benchmark_runner._text import plural, some_ids
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import dataset_label
+from benchmark_runner.schemas import TaskRepeat
 
-Groups = Mapping[str, Mapping[Reason, Sequence[str]]]
+Groups = Mapping[str, Mapping[Reason, Sequence[TaskRepeat]]]
 
 #: The verbs of the actions that ``--json`` names otherwise.
 _VERBS = {"regrade": "evaluate", "rerun": "generate"}
@@ -22,7 +24,7 @@ def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
     if session.config.dataset_version_id is not None:
         yield f"  dataset  {dataset_label(session.config)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
-    yield from group_lines(groups)
+    yield from group_lines(groups, session.config)
     if removed := session.changes.removed:
         yield f"  removed  {plural(len(removed), 'task')}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
@@ -30,13 +32,14 @@ def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
     yield "Leave out --dry-run to do it."
 
 
-def group_lines(groups: Groups) -> Iterator[str]:
+def group_lines(groups: Groups, config: RunConfig) -> Iterator[str]:
     """Yield each action with its reasons, and some of the ids."""
+    what = "task" if config.repeats == 1 else "generation"
     for action, reasons in groups.items():
         count = sum(map(len, reasons.values()))
-        yield f"  {_VERBS.get(action, action):8} {plural(count, 'task')}"
-        for why, task_ids in reasons.items():
-            yield f"    {len(task_ids)} {why}: {some_ids(task_ids)}"
+        yield f"  {_VERBS.get(action, action):8} {plural(count, what)}"
+        for why, keys in reasons.items():
+            yield f"    {len(keys)} {why}: {some_ids(keys)}"
 
 
 def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
@@ -46,10 +49,10 @@ def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
             {
                 "why": why.name.lower(),
                 "text": why.value,
-                "count": len(task_ids),
-                "task_ids": [*task_ids],
+                "count": len(keys),
+                "task_ids": [*map(str, keys)],
             }
-            for why, task_ids in reasons.items()
+            for why, keys in reasons.items()
         ]
         for action, reasons in groups.items()
     }

@@ -47,9 +47,10 @@ def as_json(
         "dataset_version_id": outcome.config.dataset_version_id,
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
+        "repeats": session.config.repeats,
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
-        "blocked": outcome.blocked,
-        "masked": outcome.masked,
+        "blocked": [*map(str, outcome.blocked)],
+        "masked": [*map(str, outcome.masked)],
         "children": [{"pid": child.pid, "name": child.name} for child in children],
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
@@ -122,7 +123,8 @@ def end_lines(
         yield "  what is on disk, and graded, has *** in its place"
     if outcome.blocked:
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
-        log = session.artifacts.agent_logs_dir(outcome.blocked[0]) / BLOCKED_LOG
+        task_id, repeat = outcome.blocked[0]
+        log = session.artifacts.of_repeat(repeat).agent_logs_dir(task_id) / BLOCKED_LOG
         yield f"  generate() must await, or be a plain def; where it was: {short_path(log)}"
     if children:
         left = [f"{child.name} ({child.pid})" for child in children]

@@ -93,7 +93,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     for path in scan.unreadable:
         yield f"Can't be read: {short_path(path)}"
     yield "A resume would"
-    yield from group_lines(scan.plan.grouped())
+    yield from group_lines(scan.plan.grouped(), config)
     if status.evaluate:
         yield f"Evaluate {status.evaluate}"
     if status.retry_timeouts:

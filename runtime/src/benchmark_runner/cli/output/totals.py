@@ -18,7 +18,7 @@ from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results import phrases
 from benchmark_runner.results.service_figures import service_figures
-from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult
+from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult, TaskRepeat
 
 _MAX_GROUPS = 5
 
@@ -124,11 +124,11 @@ def answer_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]:
     if silent := summary.silent:
         timeouts = plural(len(silent), "timeout")
         yield f"No sign of an answer in {timeouts} (no token, no turn): {some_ids(silent)}"
-        log = artifacts.agent_logs_dir(silent[0]) / TIMEOUT_LOG
+        log = _log(artifacts, silent[0], TIMEOUT_LOG)
         if log.is_file():
             yield f"  where it waited: {short_path(log)}"
-    for reason, task_ids in sorted(summary.many_unusual_stops.items()):
-        yield f"Stopped by {reason!r}: {plural(len(task_ids), 'answer')}: {some_ids(task_ids)}"
+    for reason, keys in sorted(summary.many_unusual_stops.items()):
+        yield f"Stopped by {reason!r}: {plural(len(keys), 'answer')}: {some_ids(keys)}"
 
 
 def cost_line(spend: Spend) -> str:
@@ -138,13 +138,17 @@ def cost_line(spend: Spend) -> str:
 
 
 def _group_lines(group: FailureGroup, artifacts: RunArtifacts) -> Iterator[str]:
-    yield f"{phrases.failure_heading(group)}: {some_ids(group.task_ids)}"
+    yield f"{phrases.failure_heading(group)}: {some_ids(group.keys)}"
     yield f"  {brief_error(group.error)}"
     if group.kind is not None:
         yield f"  [{phrases.failure_text(group.kind, group.retryable)}]"
     if group.hint is not None:
         yield f"  {group.hint}"
     name = TRACEBACK_LOG if group.phase is Phase.GENERATE else EVAL_TRACEBACK_LOG
-    log = artifacts.agent_logs_dir(group.task_ids[0]) / name
+    log = _log(artifacts, group.keys[0], name)
     if os.path.isfile(log):  # noqa: PTH113 (which raises nothing)
         yield f"  traceback in {short_path(log)}"
+
+
+def _log(artifacts: RunArtifacts, key: TaskRepeat, name: str) -> Path:
+    return artifacts.of_repeat(key.repeat).agent_logs_dir(key.task_id) / name

@@ -102,7 +102,7 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     if comparison.effect is None:
         yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
     for name, side in {"A": comparison.a, "B": comparison.b}.items():
-        if unknown := tuple(side.scan.summary.without_score):
+        if unknown := tuple(map(str, side.scan.summary.without_score)):
             results = plural(len(unknown), "result")
             text = f"task_score() in runner/benchmark.py finds no score in {results}"
             knows_none = len(unknown) == side.scan.summary.counts.scored

@@ -186,7 +186,7 @@ class RunFigures:
         members: dict[str, list[str]] = {}
         for task_id, name in self.grouping.group_of.items() if self.grouping else ():
             members.setdefault(name, []).append(task_id)
-        scores, without_score = self.scores, {*self.summary.without_score}
+        scores, without_score = self.scores, {key.task_id for key in self.summary.without_score}
         return [
             Group(
                 name,
