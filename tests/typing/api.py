@@ -29,6 +29,7 @@ from benchmark_runner import (
     TokenUsage,
     build_client,
     build_llm_config,
+    current_generation,
     make_cli,
 )
 from benchmark_runner.checkpoint import RunConfig, load_run_config
@@ -78,6 +79,8 @@ class AsyncRunner(BenchmarkRunner):
     ) -> GenerationResult:
         assert_type(task.docker_image, str)
         assert_type(task.timeout, float | None)
+        assert_type(current_generation().repeat, int)
+        assert_type(current_generation().time_left(), float)
         await asyncio.sleep(0)
         return GenerationResult(answer=task.question, model=model)
 
