@@ -7,6 +7,7 @@ from tests.benchmarks import (
     latency,
     memory,
     resume,
+    settled,
     stalls,
     startup,
     throughput,
@@ -25,4 +26,5 @@ main(
     copying.measure,
     artifacts.measure,
     coverage.measure,
+    settled.measure,
 )
