@@ -24,7 +24,8 @@ CHANGES = frozenset(
 #: Calls of the same names that are something else, or are told of in the page.
 KNOWN = {
     ("artifacts/attempts.py", "move"),  # Storage.move
-    ("artifacts/run_folder.py", "move"),  # likewise
+    ("artifacts/run_folder.py", "copy"),  # of itself, in memory
+    ("artifacts/run_folder.py", "move"),  # Storage.move
     ("artifacts/locks.py", "rmdir"),  # empty folders of a run that never began
     ("artifacts/locks.py", "unlink"),  # their lock files
     ("cli/doctor/drift.py", "copy"),  # these in a temporary folder of its own
