@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from benchmark_runner._stats.distributions import binomial_cdf
 from benchmark_runner._stats.intervals import interval_of_mean, student_t_interval
 from benchmark_runner._stats.paired_difference import paired_difference
+from benchmark_runner._stats.reduction import Reduction
+from benchmark_runner._stats.variance import within_variance
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:
@@ -98,6 +100,40 @@ def _paired(chance: random.Random, count: int) -> bool:
     return 0.1 in (found.interval or ())
 
 
+#: Of pass rates of Beta(0.6, 0.4): most tasks are passed, or failed, nearly always.
+_MEAN_RATE = 0.6
+
+
+def _runs(chance: random.Random, tasks: int, repeats: int) -> list[list[float]]:
+    """Draw passes and failures of tasks, of which each has a pass rate of its own."""
+    rates = [chance.betavariate(_MEAN_RATE, 1 - _MEAN_RATE) for _ in range(tasks)]
+    return [[float(chance.random() < rate) for _ in range(repeats)] for rate in rates]
+
+
+def _repeated(chance: random.Random, count: int) -> bool:
+    """The mean of tasks with three repeats each, by the error over tasks."""
+    means = [math.fsum(scores) / 3 for scores in _runs(chance, count, 3)]
+    return _MEAN_RATE in (interval_of_mean(means) or ())
+
+
+def _reduced(chance: random.Random, count: int) -> bool:
+    """The mean of pass^2 from three repeats, whose true value is the mean squared rate."""
+    each_passes = Reduction.parse("pass^2")
+    scores = [each_passes.reduce(scores) or 0.0 for scores in _runs(chance, count, 3)]
+    # The variance of Beta(a, b) with a + b = 1 is ab/2.
+    true = _MEAN_RATE**2 + _MEAN_RATE * (1 - _MEAN_RATE) / 2
+    return true in (interval_of_mean(scores) or ())
+
+
+def _floor(chance: random.Random, count: int) -> bool:
+    """Two more single runs of tasks that had three repeats lie within the noise floor."""
+    runs = _runs(chance, count, 5)
+    within = within_variance(scores[:3] for scores in runs)
+    assert within is not None
+    apart = math.fsum(scores[3] - scores[4] for scores in runs) / count
+    return abs(apart) <= within.noise_floor(count) + 1e-12
+
+
 #: What is drawn, the least ratio, and the fewest scores or clusters that it is asked of. Student's
 #: t is exact for normal scores; few very skewed scores are the known limit of any such interval.
 _CASES: list[tuple[str, float, int, Callable[[random.Random, int], bool]]] = [
@@ -106,6 +142,9 @@ _CASES: list[tuple[str, float, int, Callable[[random.Random, int], bool]]] = [
     ("uniform scores", 0.97, 3, _uniform),
     ("exponential scores", 0.92, 5, _skewed),
     ("clusters of 4 scores", 0.97, 3, _clustered),
+    ("tasks with 3 repeats", 0.97, 10, _repeated),
+    ("pass^2 of tasks with 3 repeats", 0.97, 10, _reduced),
+    ("noise floor of tasks with 3 repeats", 0.97, 10, _floor),
 ]
 
 
