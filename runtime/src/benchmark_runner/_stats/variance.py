@@ -102,3 +102,28 @@ def between_variance(
         return None
     share = math.fsum(1 / len(scores) for scores in scored) / len(scored)
     return max(spread * spread - (within.variance * share if within else 0.0), 0.0)
+
+
+def difference_variance(
+    first: Sequence[Sequence[float]],
+    second: Sequence[Sequence[float]],
+    within: WithinVariance | None,
+) -> float | None:
+    """Return the variance over tasks of the true difference of two; ``None`` below two tasks.
+
+    The variance of the differences of means, less what the repeats of both add to it; at least 0.
+    If ``within`` is not known nothing is taken off, and it is an upper bound.
+
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), section 5.
+
+    Args:
+        first: The scores of the repeats of each task, at least one, in the first run.
+        second: The same of the second run, in the same order.
+        within: The variance within the tasks of both.
+    """
+    pairs = [*zip(first, second, strict=True)]
+    spread = standard_deviation([(mean(b) or 0.0) - (mean(a) or 0.0) for a, b in pairs])
+    if spread is None:
+        return None
+    shares = math.fsum(1 / len(a) + 1 / len(b) for a, b in pairs) / len(pairs)
+    return max(spread * spread - (within.variance * shares if within else 0.0), 0.0)

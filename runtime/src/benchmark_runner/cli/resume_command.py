@@ -61,11 +61,11 @@ class NextCommands:
         repeated = self._repeated("evaluate", config)
         return self.on_run("evaluate", config.run_id, self.service_url(config), *repeated)
 
-    def reproduce(self, config: RunConfig) -> str | None:
+    def reproduce(self, config: RunConfig, **changed: int | None) -> str | None:
         """Return the command that does the same in a new run, whose id is generated then.
 
         Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
-        are not recorded.
+        are not recorded. ``changed`` are flags with another value, such as ``limit``.
         """
         source, sampling = config.task_source, config.sampling
         if source == "problem":
@@ -81,6 +81,7 @@ class NextCommands:
             "repeats": config.repeats if config.repeats > 1 else None,
             "chat_completions": sampling.get("native") is False,
             "disable_streaming": sampling.get("provider_config") == {"stream_completions": False},
+            **changed,
         }
         flags = flags_of("run", RunRequest)
         arguments = [part for _, flag in flags for part in flag.typed(given.get(flag.key))]
