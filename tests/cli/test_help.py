@@ -59,7 +59,17 @@ def test_defaults_are_shown() -> None:
         [],
         *(
             [name]
-            for name in ("run", "score", "evaluate", "serve", "runs", "status", "show", "export")
+            for name in (
+                "run",
+                "score",
+                "evaluate",
+                "serve",
+                "runs",
+                "status",
+                "show",
+                "plan",
+                "export",
+            )
         ),
     ],
 )

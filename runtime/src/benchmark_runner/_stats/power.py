@@ -11,7 +11,7 @@ from benchmark_runner._stats.distributions import student_t_quantile
 #: Above so many tasks, Student's t adds less than a task to what the normal distribution says.
 _MANY = 10_000
 #: More tasks than any dataset has, and more repeats than anybody wants to pay for.
-_MOST_TASKS, _MOST_REPEATS = 10**9, 1000
+_MOST_TASKS, _MOST_REPEATS = 10**9, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class StudyVariance:
     ) -> int | None:
         """Return the smallest number of repeats with which so many tasks show a difference.
 
-        ``None`` if 1,000 do not: repeats take off nothing of the differences between tasks.
+        ``None`` if 100 do not: repeats take off nothing of the differences between tasks.
         """
         return _least(
             range(1, _MOST_REPEATS + 1),

@@ -16,7 +16,7 @@ from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, G
 from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Hashable, Mapping, Sequence
     from pathlib import Path
 
     from benchmark_runner.results.compare.effect import Comparison
@@ -83,6 +83,18 @@ class TwoRuns:
             by = {**GRADER, **(grader or {}), **(graders or {}).get(task_id, {})}
             fields = {} if task_id in silent else generation or {}
             self._write_task(made, task_id, outcome, by, fields)
+
+    def write_repeats(
+        self, run_id: str, repeats: Sequence[Mapping[str, float | str]], **fields: Any
+    ) -> None:
+        """Write a run of several repeats, with the outcomes of the tasks in each."""
+        self.write(run_id, repeats[0], repeats=len(repeats), **fields)
+        made = self.artifacts[run_id]
+        for number, outcomes in enumerate(repeats[1:], start=2):
+            for task_id, outcome in outcomes.items():
+                self._write_task(
+                    made.of_repeat(number), task_id, outcome, GRADER, fields.get("generation") or {}
+                )
 
     def _write_task(
         self,

@@ -45,7 +45,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Plan a study: how many tasks and repeats show a difference between two runs?
 
-        Lists the numbers of tasks and repeats with which ``compare`` shows the
+        Lists the numbers of tasks and repeats with which compare shows the
         difference, the cheapest first, with the cost and the time of each run.
         Reads what is on disk, runs nothing, and changes nothing.
         """

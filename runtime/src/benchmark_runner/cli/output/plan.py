@@ -178,7 +178,7 @@ def _dataset_text(study: Study) -> str:
         return shown
     if study.within is None:
         return shown
-    return f"{shown}; no number of repeats shows {number(study.detect)}"
+    return f"{shown}; even 100 repeats do not show {number(study.detect)}"
 
 
 def _variance_text(study: Study) -> str:
