@@ -51,6 +51,7 @@ class TestLines:
         assert line == {
             "event": "generation_finished",
             "task_id": "t1",
+            "repeat": 1,
             "status": "success",
             "error": None,
             "duration": 1.5,
