@@ -16,7 +16,7 @@ from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.graded_by import CommandGrader, GradedBy
 from benchmark_runner._run.plan import Planner
 from benchmark_runner._run.request import RunRequest
-from benchmark_runner._run.score import CurrentEvals
+from benchmark_runner._run.score import CurrentEvals, EvalsDigest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.summary import Summariser
@@ -33,6 +33,7 @@ from benchmark_runner.schemas import (
     GenerationResult,
     GenerationStatus,
     Task,
+    TaskRepeat,
 )
 
 if TYPE_CHECKING:
@@ -173,9 +174,14 @@ class RunFolder:
 
 def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:
     """Return the hash of the evaluations on disk, as a score of them carries it."""
-    evals = CurrentEvals(artifacts, task_ids)
-    evals.read()
-    return evals.files_hash
+    digest = EvalsDigest()
+    CurrentEvals(artifacts, task_ids, digest).read()
+    return digest.hexdigest()
+
+
+def first(*task_ids: str) -> list[TaskRepeat]:
+    """Return the first repeat of each of these tasks."""
+    return [*map(TaskRepeat, task_ids)]
 
 
 def make_plan(artifacts: RunArtifacts, task_ids: Sequence[str], **options: Any) -> Plan:
@@ -203,6 +209,27 @@ def spend_on_disk(artifacts: RunArtifacts, task_ids: Sequence[str]) -> Spend:
         for generation in TaskFiles(artifacts, task_id).generations:
             spend.add_generation(generation)
     return spend
+
+
+def make_session(
+    runner: BenchmarkRunner,
+    artifacts: RunArtifacts,
+    config: RunConfig,
+    request: RunRequest | None = None,
+    llm_config: LLMConfig | None = None,
+) -> Session:
+    """Open a run for a command on all its tasks."""
+    return Session(
+        runner=runner,
+        artifacts=artifacts,
+        request=request or RunRequest(),
+        config=config,
+        task_hashes=list,
+        llm_config=llm_config or LLMConfig(),
+        source=TaskSource("file"),
+        chosen=config.tasks,
+        resumed=False,
+    )
 
 
 class EngineRun:
@@ -273,23 +300,17 @@ class EngineRun:
         by = settings.get("graded_by", GradedBy("local", "legacy", "1.0"))
         grader = CommandGrader(by, settings.get("local", True))
         caps = settings.get("caps") or Caps()
-        engine = Engine(self._session(request, settings), service, grader, self.listen, caps)
+        config = RunConfig(
+            run_id="r1",
+            model=settings.get("model", "the-model"),
+            tasks=self.ids,
+            repeats=settings.get("repeats", 1),
+        )
+        llm_config = settings.get("llm_config")
+        session = make_session(self.runner, self.artifacts, config, request, llm_config)
+        engine = Engine(session, service, grader, self.listen, caps)
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
-
-    def _session(self, request: RunRequest, settings: Mapping[str, Any]) -> Session:
-        model = settings.get("model", "the-model")
-        return Session(
-            runner=self.runner,
-            artifacts=self.artifacts,
-            request=request,
-            config=RunConfig(run_id="r1", model=model, tasks=self.ids),
-            task_hashes=list,
-            llm_config=settings.get("llm_config") or LLMConfig(),
-            source=TaskSource("file"),
-            chosen=self.ids,
-            resumed=False,
-        )
 
     def generation(self, task_id: str) -> GenerationResult:
         """Return the generation of a task, which must be there."""

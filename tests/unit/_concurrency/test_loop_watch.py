@@ -55,9 +55,9 @@ class Watched:
         """Run an agent for a task, as the engine does."""
 
         def lost() -> float:
-            return self.watch.lost_by_others(task_id)
+            return self.watch.lost_by_others((task_id, 1))
 
-        return await call_within(agent, agent, limit, lost, task_id=task_id)
+        return await call_within(agent, agent, limit, lost, owner=(task_id, 1))
 
 
 reported = threading.Event()
@@ -102,7 +102,7 @@ class TestReporting:
                 watched.run("innocent", lambda: asyncio.sleep(0.1)), watched.run("t1", agent)
             )
         (blocked,) = watched.reports
-        assert blocked.task_id == "t1"
+        assert blocked.owner == ("t1", 1)
         assert BLOCKED_AFTER <= blocked.seconds < TOO_LONG
         assert "in stall\n    block()" in blocked.stack
 
@@ -121,7 +121,7 @@ class TestReporting:
         with watched.watch:
             await watched.run("t1", start_it)
         (blocked,) = watched.reports
-        assert blocked.task_id is None
+        assert blocked.owner is None
         assert "in callback" in blocked.stack
 
     async def test_each_stall_is_reported(self) -> None:
@@ -135,7 +135,7 @@ class TestReporting:
 
         with watched.watch:
             await watched.run("t1", stall_twice)
-        assert [blocked.task_id for blocked in watched.reports] == ["t1", "t1"]
+        assert [blocked.owner for blocked in watched.reports] == [("t1", 1), ("t1", 1)]
 
     async def test_without_a_stall_nothing_is_reported(self, unreported: None) -> None:
         """Without a long stall nothing is reported."""
@@ -167,9 +167,9 @@ class TestReporting:
 
         with watched.watch:
             counting = asyncio.create_task(count_beats())
-            assert await call_within(wait, wait, None, task_id="t1")
+            assert await call_within(wait, wait, None, owner=("t1", 1))
             await counting
-        assert "t1" not in [blocked.task_id for blocked in watched.reports]
+        assert ("t1", 1) not in [blocked.owner for blocked in watched.reports]
 
     async def test_watch_leaves_nothing_behind(self) -> None:
         """After the watch, the task factory is restored and its thread has ended."""

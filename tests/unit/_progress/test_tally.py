@@ -67,7 +67,7 @@ class TestCounts:
             counted.count(RetryScheduled("HTTP 503: busy", 30, "t1"), 0)
         assert (counted.evaluating, counted.waiting) == (1, 1)
         assert counted.next_retry is not None
-        assert (counted.next_retry.task_id, counted.next_retry.until) == ("t1", 30)
+        assert (counted.next_retry.name, counted.next_retry.until) == ("t1", 30)
         for _ in range(2):
             counted.count(EvaluationResumed("t1"), 30)
         assert (counted.evaluating, counted.waiting) == (2, 0)
@@ -196,4 +196,4 @@ class TestLongest:
             counted.count(GenerationStarted(f"t{number}"), float(number))
         counted.count(generated("t1"), 1000)
         counted.count(EvaluationStarted("t1"), 1000)
-        assert [each.task_id for each in counted.oldest(3)] == ["t0", "t2", "t3"]
+        assert [each.name for each in counted.oldest(3)] == ["t0", "t2", "t3"]

@@ -17,7 +17,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, make_plan
+from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, first, grade, make_plan
 
 pytestmark = pytest.mark.anyio
 
@@ -144,7 +144,7 @@ class TestTimeLimits:
         run.use(Grading(generate=generate))
         await run(timeout=SOON)
         # What is on disk from before is treated the same.
-        await run.carry_out(Plan(evaluate=["t1", "t2", "t3", "t4"]))
+        await run.carry_out(Plan(evaluate=first("t1", "t2", "t3", "t4")))
         assert run.runner.evaluated == ["t5"]
         found = [run.eval(task.id).status for task in run.tasks]
         assert found == [EvalStatus.DID_NOT_COMPLETE] * 2 + [EvalStatus.GENERATION_ERROR] * 2 + [

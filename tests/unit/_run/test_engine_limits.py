@@ -11,7 +11,7 @@ from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.plan import Plan
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, Task
-from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, grade, spend_on_disk
+from tests.fakes import TOO_LONG, EngineRun, FakeRunner, answer, first, grade, spend_on_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -129,8 +129,8 @@ class TestLimits:
             return await grade(task_id, generation)
 
         run.script(2, generate, evaluate)
-        await run.carry_out(Plan(generate=["t1"]), skip_eval=True)
-        await run.carry_out(Plan(generate=["t2"], evaluate=["t1"]), parallelism=1)
+        await run.carry_out(Plan(generate=first("t1")), skip_eval=True)
+        await run.carry_out(Plan(generate=first("t2"), evaluate=first("t1")), parallelism=1)
         assert sorted(run.runner.evaluated) == ["t1", "t2"]
 
     async def test_tasks_start_in_the_order_of_the_dataset(self, run: EngineRun) -> None:

@@ -21,7 +21,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import TOO_LONG, EngineRun, answer, grade, make_plan
+from tests.fakes import TOO_LONG, EngineRun, answer, first, grade, make_plan
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +107,7 @@ class TestEnding:
         assert sorted(cleaned) == ["t2", "t3"]
         assert run.artifacts.load_generation("t2") is None
         plan = make_plan(run.artifacts, ["t1", "t2", "t3"])
-        assert (plan.done, plan.generate) == (1, ["t2", "t3"])
+        assert (plan.done, plan.generate) == (1, first("t2", "t3"))
 
     async def test_generation_being_saved_is_kept(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
@@ -116,7 +116,7 @@ class TestEnding:
         await cancel_while_saving(run, monkeypatch, "save_generation")
         assert run.generation("t1").answer == "answer to q1"
         assert run.runner.evaluated == []
-        assert make_plan(run.artifacts, ["t1"]).evaluate == ["t1"]
+        assert make_plan(run.artifacts, ["t1"]).evaluate == first("t1")
 
     async def test_evaluation_being_saved_is_kept(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
@@ -145,7 +145,7 @@ class TestEnding:
         assert run.generation("t1").answer == "as far as I got"
         assert run.runner.generated == ["t1"]
         plan = make_plan(run.artifacts, ["t1", "t2"])
-        assert (plan.evaluate, plan.generate) == (["t1"], ["t2"])
+        assert (plan.evaluate, plan.generate) == (first("t1"), first("t2"))
 
     async def test_other_value_after_cancellation_is_not_kept(self, run: EngineRun) -> None:
         """A value that is no result is not kept after the cancellation."""
@@ -162,7 +162,7 @@ class TestEnding:
         running = asyncio.create_task(run())
         await waiting.wait()
         await cancel(running)
-        assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
+        assert make_plan(run.artifacts, ["t1"]).generate == first("t1")
 
     async def test_refusing_disk_ends_the_run_with_one_error(
         self, run: EngineRun, monkeypatch: pytest.MonkeyPatch
@@ -197,7 +197,7 @@ class TestEnding:
             forget_signal()
         (attempt,) = run.artifacts.earlier_generations("t1")
         assert attempt.answer == "answer to q1"
-        assert make_plan(run.artifacts, ["t1"]).generate == ["t1"]
+        assert make_plan(run.artifacts, ["t1"]).generate == first("t1")
         assert run.runner.evaluated == []
 
 

@@ -17,7 +17,7 @@ from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.eval_journal import EvalJournal, Progress
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.schemas import EvalState
+from benchmark_runner.schemas import EvalState, TaskRepeat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def journal(artifacts: RunArtifacts, told: list[Event]) -> EvalJournal:
 def journal_of(artifacts: RunArtifacts, told: list[Event], **like: str) -> EvalJournal:
     about = {"generation_hash": "abc", "service_url": "http://s", **like}
     empty = EvalState.model_validate({**about, "received_at": datetime.now(UTC), "state": {}})
-    progress = Progress("t1", told.append)
+    progress = Progress(TaskRepeat("t1"), told.append)
     return EvalJournal("t1", empty, artifacts, DiskWriter(told.append), progress)
 
 
@@ -154,7 +154,7 @@ class TestStates:
 class TestProgress:
     async def test_first_text_is_told_at_once(self, told: list[Event]) -> None:
         """The first text is told at once, and the same one only once."""
-        progress = Progress("t1", told.append)
+        progress = Progress(TaskRepeat("t1"), told.append)
         progress.tell("step 1")
         progress.tell("step 1")
         assert texts(told) == ["step 1"]
@@ -172,7 +172,7 @@ class TestProgress:
             if len(told) == 2:
                 told_again.set()
 
-        progress = Progress("t1", note)
+        progress = Progress(TaskRepeat("t1"), note)
         for number in range(10_000):
             progress.tell(f"step {number}")
         assert texts(told) == ["step 0"]
@@ -182,7 +182,7 @@ class TestProgress:
 
     async def test_urgent_text_is_told_at_once(self, told: list[Event]) -> None:
         """A text that matters is told at once, whatever was told before."""
-        progress = Progress("t1", told.append)
+        progress = Progress(TaskRepeat("t1"), told.append)
         progress.tell("one")
         progress.tell("two")
         progress.tell("three", at_once=True)
@@ -194,7 +194,7 @@ class TestProgress:
     ) -> None:
         """A text that was not told before the end of the evaluation is not told after it."""
         monkeypatch.setattr(eval_journal, "_EVERY", 0.01)
-        progress = Progress("t1", told.append)
+        progress = Progress(TaskRepeat("t1"), told.append)
         progress.tell("one")
         progress.tell("two")
         progress.end()

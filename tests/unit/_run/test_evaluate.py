@@ -27,7 +27,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import EngineRun, answer, grade, make_plan
+from tests.fakes import EngineRun, answer, first, grade, make_plan
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ class TestEvaluation:
         assert run.eval("t1").error == "KeyError: 'no such field'"
         assert "raise KeyError" in run.log("t1", EVAL_TRACEBACK_LOG)
         assert run.eval("t2").status is EvalStatus.EVALUATED
-        assert make_plan(run.artifacts, ["t1", "t2"]).evaluate == ["t1"]
+        assert make_plan(run.artifacts, ["t1", "t2"]).evaluate == first("t1")
 
     @pytest.mark.parametrize(
         "raised", [asyncio.CancelledError, Panic, SystemExit, KeyboardInterrupt]
@@ -92,7 +92,7 @@ class TestEvaluation:
         assert f"{raised.__name__}: of the judge" in (failed.error or "")
         assert "of the judge" in run.log("t1", EVAL_TRACEBACK_LOG)
         assert run.eval("t2").status is run.eval("t3").status is EvalStatus.EVALUATED
-        assert make_plan(run.artifacts, ["t1", "t2", "t3"]).evaluate == ["t1"]
+        assert make_plan(run.artifacts, ["t1", "t2", "t3"]).evaluate == first("t1")
 
     async def test_evaluate_must_return_an_eval_result(self, run: EngineRun) -> None:
         """An evaluate() that returns something else is that task's error."""
@@ -149,7 +149,7 @@ class TestEvaluation:
         assert run.runner.evaluated == ["t1"]
         assert run.artifacts.load_eval("t1") is None
         plan = make_plan(run.artifacts, [task.id for task in run.tasks])
-        assert (plan.evaluate, len(plan.generate)) == (["t1", "t2", "t3"], 7)
+        assert (plan.evaluate, len(plan.generate)) == (first("t1", "t2", "t3"), 7)
         assert EvaluationStopped("t1", describe(refused)) in run.events
 
     async def test_refused_evaluations_are_not_running(self, run: EngineRun) -> None:

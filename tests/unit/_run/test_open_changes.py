@@ -10,6 +10,8 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._versions import Code
 from benchmark_runner.checkpoint import load_run_config
 from benchmark_runner.errors import RunIdentityError, UsageError
+from benchmark_runner.schemas import TaskRepeat
+from tests.fakes import first
 from tests.unit._run.sessions import ROWS, Bench, SampleRunner
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class TestAcceptedChanges:
         before, now = dict(started.task_hashes()), dict(session.task_hashes())
         assert [*now] == ["d", "b", "c"]
         assert (now["b"] == before["b"], now["c"] == before["c"]) == (False, True)
-        assert session.redo == {"d": Reason.CHANGED, "b": Reason.CHANGED}
+        assert session.redo == dict.fromkeys(first("d", "b"), Reason.CHANGED)
         assert [task.question for task in session.runner.get_tasks()] == [
             "fourth?",
             "another?",
@@ -91,7 +93,7 @@ class TestAcceptedChanges:
             await bench.start(problem=problem, task_ids=[task_id])
         problem.write_text("another question")
         session = await bench.open(problem=problem, task_ids=["t2"], accept_changed_tasks=True)
-        assert session.redo == {"t2": Reason.CHANGED}
+        assert session.redo == {TaskRepeat("t2"): Reason.CHANGED}
         assert session.config.tasks == ["t1", "t2"]
         assert session.chosen == ["t2"]
 
@@ -101,7 +103,7 @@ class TestTasksToRedo:
         """Tasks to rerun are redone among all tasks."""
         await bench.start()
         session = await bench.open(rerun=["c", "b", "c"])
-        assert session.redo == {"b": Reason.RERUN, "c": Reason.RERUN}
+        assert session.redo == dict.fromkeys(first("b", "c"), Reason.RERUN)
         assert session.chosen == ["b", "a", "c"]
 
     async def test_rerun_tasks_are_chosen_too(self, bench: Bench) -> None:
@@ -122,7 +124,7 @@ class TestTasksToRedo:
         await bench.start()
         bench.write([{**ROWS[0], "question": "another?"}, *ROWS[1:]])
         session = await bench.open(rerun=["b"], accept_changed_tasks=True)
-        assert session.redo == {"b": Reason.CHANGED}
+        assert session.redo == {TaskRepeat("b"): Reason.CHANGED}
 
 
 class TestOtherCode:

@@ -15,8 +15,9 @@ from benchmark_runner.schemas import (
     EvalStatus,
     GenerationResult,
     GenerationStatus,
+    TaskRepeat,
 )
-from tests.fakes import make_plan
+from tests.fakes import first, make_plan
 
 REMOTE = GradedBy("https://one.example.com", "legacy", "1.0")
 
@@ -50,7 +51,7 @@ class TestPlan:
         """In a new run all tasks are to be generated, in their order."""
         plan = make_plan(artifacts, ["z", "a", "m"])
 
-        assert (plan.generate, plan.evaluate, plan.done) == (["z", "a", "m"], [], 0)
+        assert (plan.generate, plan.evaluate, plan.done) == (first("z", "a", "m"), [], 0)
         assert plan
 
     def test_failed_generation_is_redone(self, artifacts: RunArtifacts) -> None:
@@ -58,14 +59,14 @@ class TestPlan:
         content_hash = generate(artifacts, "t1", GenerationStatus.ERROR)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
 
-        assert make_plan(artifacts, ["t1"]).generate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).generate == first("t1")
 
     def test_unreadable_generation_is_redone(self, artifacts: RunArtifacts) -> None:
         """A generation that can't be read is set aside and redone."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.generation_path("t1").write_text('{"status": "succ')
 
-        assert make_plan(artifacts, ["t1"]).generate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).generate == first("t1")
         assert [path.name for path in artifacts.set_aside] == ["generation.json.corrupt-1"]
 
     @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ class TestPlan:
 
         plan = make_plan(artifacts, ["t1"])
 
-        assert (plan.generate, plan.evaluate, plan.done) == ([], ["t1"], 0)
+        assert (plan.generate, plan.evaluate, plan.done) == ([], first("t1"), 0)
 
     @pytest.mark.parametrize("graded", [EvalStatus.ERROR, EvalStatus.GENERATION_ERROR])
     def test_failed_evaluation_is_redone(self, artifacts: RunArtifacts, graded: EvalStatus) -> None:
@@ -109,14 +110,14 @@ class TestPlan:
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", graded, content_hash)
 
-        assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).evaluate == first("t1")
 
     def test_unreadable_evaluation_is_redone(self, artifacts: RunArtifacts) -> None:
         """An evaluation that can't be read is redone."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
         artifacts.eval_path("t1").write_text("{")
 
-        assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).evaluate == first("t1")
 
     @pytest.mark.parametrize("graded", [EvalStatus.EVALUATED, EvalStatus.DID_NOT_COMPLETE])
     def test_stale_evaluation_is_redone(self, artifacts: RunArtifacts, graded: EvalStatus) -> None:
@@ -125,7 +126,7 @@ class TestPlan:
         generate(artifacts, "t1", GenerationStatus.SUCCESS, "new")
         grade(artifacts, "t1", graded, before)
 
-        assert make_plan(artifacts, ["t1"]).evaluate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).evaluate == first("t1")
 
     def test_earlier_evaluation_without_hash_is_kept(self, artifacts: RunArtifacts) -> None:
         """An evaluation of an earlier framework, which has no hash, is kept."""
@@ -138,13 +139,13 @@ class TestPlan:
         """An evaluation without its generation does not count."""
         grade(artifacts, "t1", EvalStatus.EVALUATED, "a hash")
 
-        assert make_plan(artifacts, ["t1"]).generate == ["t1"]
+        assert make_plan(artifacts, ["t1"]).generate == first("t1")
 
     def test_only_the_chosen_tasks_are_planned(self, artifacts: RunArtifacts) -> None:
         """Only the chosen tasks are planned."""
         generate(artifacts, "t1", GenerationStatus.SUCCESS)
 
-        assert make_plan(artifacts, ["t2"]).generate == ["t2"]
+        assert make_plan(artifacts, ["t2"]).generate == first("t2")
         assert make_plan(artifacts, ["t2"]).evaluate == []
 
     def test_skip_eval_needs_generations_only(self, artifacts: RunArtifacts) -> None:
@@ -154,7 +155,7 @@ class TestPlan:
 
         plan = make_plan(artifacts, ["t1", "t2", "t3"], skip_eval=True)
 
-        assert (plan.generate, plan.evaluate, plan.done) == (["t2", "t3"], [], 1)
+        assert (plan.generate, plan.evaluate, plan.done) == (first("t2", "t3"), [], 1)
 
     def test_regrade_redoes_evaluations_only(self, artifacts: RunArtifacts) -> None:
         """With regrade evaluations are redone and no generations."""
@@ -163,14 +164,14 @@ class TestPlan:
 
         plan = make_plan(artifacts, ["t1"], regrade=Reason.REGRADE)
 
-        assert (plan.generate, plan.evaluate) == ([], ["t1"])
+        assert (plan.generate, plan.evaluate) == ([], first("t1"))
 
     def test_regrade_includes_timeouts(self, artifacts: RunArtifacts) -> None:
         """With regrade evaluations of timeouts are redone, too."""
         content_hash = generate(artifacts, "t1", GenerationStatus.MAX_TIME)
         grade(artifacts, "t1", EvalStatus.DID_NOT_COMPLETE, content_hash)
 
-        assert make_plan(artifacts, ["t1"], regrade=Reason.REGRADE).evaluate == ["t1"]
+        assert make_plan(artifacts, ["t1"], regrade=Reason.REGRADE).evaluate == first("t1")
 
     @pytest.mark.parametrize("status", [GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS])
     def test_retry_timeouts_redoes_them(
@@ -182,24 +183,26 @@ class TestPlan:
 
         plan = make_plan(artifacts, ["t1", "t2"], retry_timeouts=True)
 
-        assert (plan.generate, plan.evaluate, plan.on_purpose) == (["t1"], ["t2"], ["t1"])
+        assert (plan.generate, plan.evaluate) == (first("t1"), first("t2"))
+        assert plan.on_purpose == first("t1")
 
     def test_redo_has_the_given_reason(self, artifacts: RunArtifacts) -> None:
         """A generation that is redone on purpose has the given reason."""
-        redo = {"t1": Reason.RERUN, "t2": Reason.CHANGED, "t3": Reason.RERUN, "t9": Reason.RERUN}
+        redo = dict.fromkeys(first("t1", "t3", "t9"), Reason.RERUN)
+        redo[TaskRepeat("t2")] = Reason.CHANGED
         content_hash = generate(artifacts, "t1", GenerationStatus.SUCCESS)
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         generate(artifacts, "t2", GenerationStatus.ERROR)
 
         plan = make_plan(artifacts, ["t1", "t2", "t3"], redo=redo)
 
-        assert (plan.generate, plan.evaluate) == (["t1", "t2", "t3"], [])
+        assert (plan.generate, plan.evaluate) == (first("t1", "t2", "t3"), [])
         assert plan.why == {
-            Reason.RERUN: ["t1"],
-            Reason.CHANGED: ["t2"],
-            Reason.NOT_GENERATED: ["t3"],
+            Reason.RERUN: first("t1"),
+            Reason.CHANGED: first("t2"),
+            Reason.NOT_GENERATED: first("t3"),
         }
-        assert plan.on_purpose == ["t1", "t2"]
+        assert plan.on_purpose == first("t1", "t2")
         assert plan.graded == {}
 
     def test_plan_without_some_tasks(self, artifacts: RunArtifacts) -> None:
@@ -208,11 +211,11 @@ class TestPlan:
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         generate(artifacts, "t2", GenerationStatus.SUCCESS)
 
-        plan = make_plan(artifacts, ["t1", "t2", "t3"]).without(["t1", "t3"])
+        plan = make_plan(artifacts, ["t1", "t2", "t3"]).without(first("t1", "t3"))
 
-        assert (plan.generate, plan.evaluate, plan.done) == ([], ["t2"], 0)
-        assert plan.why == {Reason.NOT_GRADED: ["t2"]}
-        assert plan.graded == {REMOTE: ["t1"]}
+        assert (plan.generate, plan.evaluate, plan.done) == ([], first("t2"), 0)
+        assert plan.why == {Reason.NOT_GRADED: first("t2")}
+        assert plan.graded == {REMOTE: first("t1")}
 
     @pytest.mark.parametrize(
         "now",
@@ -255,21 +258,21 @@ class TestPlan:
         grade(artifacts, "t1", EvalStatus.EVALUATED, content_hash)
         part = make_plan(artifacts, ["t1", "t2"]).only({"t2"})
 
-        assert (part.generate, part.evaluate, part.done) == (["t2"], [], 0)
+        assert (part.generate, part.evaluate, part.done) == (first("t2"), [], 0)
         with pytest.raises(RunIdentityError):
             check_same_grader("run-1", part.graded, GradedBy("local", "legacy", "1.0"))
 
     def test_two_evaluator_versions_are_not_mixed(self) -> None:
         """Evaluations of two versions of the evaluator are refused."""
-        first, second = (
+        one, other = (
             GradedBy("https://one.example.com", "v1", "1.0", version) for version in ("a", "b")
         )
         with pytest.raises(RunIdentityError) as caught:
-            check_same_grader("run-1", {first: ["t1"], second: ["t2"]})
+            check_same_grader("run-1", {one: first("t1"), other: first("t2")})
 
         assert "before the grader or its references changed" in caught.value.message
         assert "--regrade" in str(caught.value.hint)
-        check_same_grader("run-1", {first: ["t1"]}, GradedBy(first.service_url, "v1", "1.0"))
+        check_same_grader("run-1", {one: first("t1")}, GradedBy(one.service_url, "v1", "1.0"))
 
     def test_unknown_facts_of_a_grader_are_left_out(self) -> None:
         """A grader is named with what is known of it."""
@@ -314,25 +317,25 @@ class TestWhy:
     def test_reason_is_the_state_on_disk(self, artifacts: RunArtifacts) -> None:
         """The reason of each task is its state on disk."""
         assert self.plan(artifacts).why == {
-            Reason.GRADED: ["graded"],
-            Reason.DID_NOT_COMPLETE: ["slow"],
-            Reason.NOT_GRADED: ["ungraded"],
-            Reason.GRADING_FAILED: ["odd"],
-            Reason.GENERATION_FAILED: ["failed"],
-            Reason.OTHER_GENERATION: ["changed"],
-            Reason.UNREADABLE: ["torn"],
-            Reason.NOT_GENERATED: ["missing"],
+            Reason.GRADED: first("graded"),
+            Reason.DID_NOT_COMPLETE: first("slow"),
+            Reason.NOT_GRADED: first("ungraded"),
+            Reason.GRADING_FAILED: first("odd"),
+            Reason.GENERATION_FAILED: first("failed"),
+            Reason.OTHER_GENERATION: first("changed"),
+            Reason.UNREADABLE: first("torn"),
+            Reason.NOT_GENERATED: first("missing"),
         }
 
     def test_skip_eval_looks_at_generations_only(self, artifacts: RunArtifacts) -> None:
         """With skip_eval only the generations decide."""
         assert self.plan(artifacts, skip_eval=True).grouped() == {
-            "reuse": {Reason.GENERATED: ["graded", "slow", "ungraded", "odd", "changed"]},
+            "reuse": {Reason.GENERATED: first("graded", "slow", "ungraded", "odd", "changed")},
             "regrade": {},
             "rerun": {
-                Reason.GENERATION_FAILED: ["failed"],
-                Reason.UNREADABLE: ["torn"],
-                Reason.NOT_GENERATED: ["missing"],
+                Reason.GENERATION_FAILED: first("failed"),
+                Reason.UNREADABLE: first("torn"),
+                Reason.NOT_GENERATED: first("missing"),
             },
         }
 
@@ -342,28 +345,31 @@ class TestWhy:
         plan = self.plan(artifacts, regrade=reason)
 
         assert plan.grouped()["regrade"] == {
-            reason: ["graded", "slow"],
-            Reason.NOT_GRADED: ["ungraded"],
-            Reason.GRADING_FAILED: ["odd"],
-            Reason.OTHER_GENERATION: ["changed"],
+            reason: first("graded", "slow"),
+            Reason.NOT_GRADED: first("ungraded"),
+            Reason.GRADING_FAILED: first("odd"),
+            Reason.OTHER_GENERATION: first("changed"),
         }
         assert plan.grouped()["reuse"] == {}
 
     def test_groups_are_reuse_regrade_and_rerun(self, artifacts: RunArtifacts) -> None:
         """Each task is in one of the groups reuse, regrade and rerun."""
-        redo = {"graded": Reason.RERUN, "ungraded": Reason.CHANGED}
+        redo = {TaskRepeat("graded"): Reason.RERUN, TaskRepeat("ungraded"): Reason.CHANGED}
         plan = self.plan(artifacts, redo=redo, retry_timeouts=True)
 
         assert plan.grouped() == {
             "reuse": {},
-            "regrade": {Reason.GRADING_FAILED: ["odd"], Reason.OTHER_GENERATION: ["changed"]},
+            "regrade": {
+                Reason.GRADING_FAILED: first("odd"),
+                Reason.OTHER_GENERATION: first("changed"),
+            },
             "rerun": {
-                Reason.RERUN: ["graded"],
-                Reason.RETRY_TIMEOUTS: ["slow"],
-                Reason.CHANGED: ["ungraded"],
-                Reason.GENERATION_FAILED: ["failed"],
-                Reason.UNREADABLE: ["torn"],
-                Reason.NOT_GENERATED: ["missing"],
+                Reason.RERUN: first("graded"),
+                Reason.RETRY_TIMEOUTS: first("slow"),
+                Reason.CHANGED: first("ungraded"),
+                Reason.GENERATION_FAILED: first("failed"),
+                Reason.UNREADABLE: first("torn"),
+                Reason.NOT_GENERATED: first("missing"),
             },
         }
 
@@ -383,6 +389,6 @@ class TestWhy:
         """Evaluations by another grader are not reused."""
         groups = self.plan(artifacts).grouped(now)
 
-        assert (groups["reuse"].get(Reason.GRADED) == ["graded"]) is reused
-        assert (groups["regrade"].get(Reason.OTHER_GRADER) == ["graded"]) is not reused
-        assert groups["reuse"][Reason.DID_NOT_COMPLETE] == ["slow"]
+        assert (groups["reuse"].get(Reason.GRADED) == first("graded")) is reused
+        assert (groups["regrade"].get(Reason.OTHER_GRADER) == first("graded")) is not reused
+        assert groups["reuse"][Reason.DID_NOT_COMPLETE] == first("slow")

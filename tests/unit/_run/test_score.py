@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner._run.graded_by import CommandGrader, GradedBy
-from benchmark_runner._run.score import CurrentEvals, current_score, make_score
+from benchmark_runner._run.score import CurrentEvals, EvalsDigest, current_score, make_score
+from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.schemas import EvalResult, GenerationResult, ScoreResult
-from tests.fakes import FakeRunner, RunFolder, hash_of_evals, summarise
+from tests.fakes import FakeRunner, RunFolder, hash_of_evals, make_session, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,8 @@ def artifacts(run: RunFolder) -> RunArtifacts:
 async def score(runner: Runner, artifacts: RunArtifacts, *, local: bool = False) -> ScoreResult:
     summary = summarise(runner, artifacts, TASKS)
     grader = CommandGrader(GradedBy(SERVICE, None, None), local)
-    return await make_score(runner, artifacts, TASKS, summary, grader, deadline=5)
+    config = RunConfig(run_id="run-1", model="m", tasks=TASKS)
+    return await make_score(make_session(runner, artifacts, config), summary, grader, deadline=5)
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -196,7 +198,7 @@ class TestCurrentEvals:
         for task_id in ("z", "a", "m"):
             run.add_evaluation(task_id, 1.0)
 
-        evals = CurrentEvals(run.artifacts, ["m", "z", "nothing", "a"]).read()
+        evals = CurrentEvals(run.artifacts, ["m", "z", "nothing", "a"], EvalsDigest()).read()
 
         assert [result.task_id for result in evals] == ["m", "z", "a"]
 
@@ -207,4 +209,4 @@ class TestCurrentEvals:
         run.add_evaluation("t2", 1.0)
         run.artifacts.generation_path("t2").unlink()
 
-        assert CurrentEvals(run.artifacts, run.tasks).read() == []
+        assert CurrentEvals(run.artifacts, run.tasks, EvalsDigest()).read() == []

@@ -17,7 +17,7 @@ from benchmark_runner.schemas import (
     Phase,
     ScoreCounts,
 )
-from tests.fakes import FakeRunner, RunFolder, summarise
+from tests.fakes import FakeRunner, RunFolder, first, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +54,8 @@ class TestCounts:
         assert summary.counts == ScoreCounts(
             total=8, attempted=7, scored=2, error=2, max_time=1, max_turns=1
         )
-        assert summary.without_generation == ["missing"]
-        assert summary.without_eval == ["ungraded"]
+        assert summary.without_generation == first("missing")
+        assert summary.without_eval == first("ungraded")
         assert not summary.complete
 
     def test_run_without_tasks_is_empty(self, run: RunFolder) -> None:
@@ -108,7 +108,7 @@ class TestCompleteness:
         summary = summarise(FakeRunner(), run.artifacts, ["t1"])
 
         assert not summary.complete
-        assert summary.without_eval == ["t1"]
+        assert summary.without_eval == first("t1")
         assert [*summary.scores] == []
 
 
@@ -136,7 +136,7 @@ class TestMean:
         summary = summarise(FakeRunner(), run.artifacts, run.tasks)
 
         assert [*summary.scores] == [0.5, 0.0]
-        assert summary.without_score == ["t2"]
+        assert summary.without_score == first("t2")
         assert {summary.mean, summary.stderr, summary.interval, summary.bounds} == {None}
 
     def test_incomplete_task_counts_zero(self, run: RunFolder) -> None:
@@ -209,7 +209,7 @@ class TestMean:
 
         summary = summarise(runner, run.artifacts, run.tasks)
 
-        assert (summary.without_score, summary.mean) == (["t1"], None)
+        assert (summary.without_score, summary.mean) == (first("t1"), None)
 
 
 class TestBounds:
@@ -280,7 +280,7 @@ class TestGraders:
 
         summary = summarise(FakeRunner(), run.artifacts, run.tasks)
 
-        assert summary.graded == {GradedBy(None, None, None): ["t1"], by: ["t3"]}
+        assert summary.graded == {GradedBy(None, None, None): first("t1"), by: first("t3")}
         assert summary.did_not_complete == 1
 
 
@@ -315,12 +315,12 @@ class TestFailures:
 
         groups = summarise(FakeRunner(), run.artifacts, run.tasks).failures
 
-        assert [(group.phase, group.error, len(group.task_ids)) for group in groups] == [
+        assert [(group.phase, group.error, len(group.keys)) for group in groups] == [
             ("generate", "TimeoutError", 100),
             ("evaluate", "ServiceUnavailableError: down", 2),
             ("generate", "ValueError: once", 1),
         ]
-        assert groups[0].task_ids[:2] == ["t1", "t2"]
+        assert groups[0].keys[:2] == first("t1", "t2")
 
     def test_phase_separates_groups(self, run: RunFolder) -> None:
         """The same reason in another phase is another group."""
@@ -340,7 +340,7 @@ class TestFailures:
 
         (group,) = summarise(FakeRunner(), run.artifacts, run.tasks).failures
 
-        assert len(group.task_ids) == 60
+        assert len(group.keys) == 60
         assert "t0" not in group.error, "it stands for all of them"
         assert said.partition(" ")[0] in group.error
 

@@ -20,7 +20,7 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     ScoreResult,
 )
-from tests.fakes import make_plan
+from tests.fakes import first, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,7 +283,7 @@ class TestFilesOfAnotherTask:
             task_dir / "eval.json.corrupt-1",
         ]
         plan = make_plan(artifacts, ["t1"])
-        assert (plan.generate, plan.evaluate) == (["t1"], [])
+        assert (plan.generate, plan.evaluate) == (first("t1"), [])
 
     def test_files_without_a_task_id_are_valid(self, artifacts: RunArtifacts) -> None:
         """Files that name no task belong to the task of their folder."""

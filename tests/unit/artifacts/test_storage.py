@@ -51,7 +51,7 @@ class TestDurability:
         storage = Storage(root)
         storage.make_folder(root / "a", flush=False)
         assert calls.made == [("mkdir", "a")]
-        storage.write(root / "a" / "file", b"content", with_folder=True)
+        storage.write(root / "a" / "file", b"content", folders=1)
         assert calls.made[-3:] == [
             ("rename", ".file.tmp", "file"),
             ("flush", "a"),
