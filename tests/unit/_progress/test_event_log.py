@@ -58,7 +58,6 @@ class TestLines:
             "input_tokens": 10,
             "output_tokens": 3,
             "cost": 0.25,
-            "repeat": 1,
         }
 
     def test_invocations_are_appended(self, artifacts: RunArtifacts) -> None:
