@@ -7,16 +7,18 @@ from pathlib import Path
 
 from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._stats.intervals import Interval, IntervalMethod
+from benchmark_runner._stats.variance import within_variance
 from benchmark_runner._text import dollars, duration, plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import Artifact, FailureKind, Phase, ScoreResult, TokenUsage
 
 __all__ = [
     "METHODS", "amount", "artifact_text", "bounds_text", "cost_text", "dataset_label", "duration",
     "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
-    "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes", "token_text",
-    "tokens_of", "without_score_text",
+    "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes", "spread_text",
+    "task_score_text", "token_text", "tokens_of", "without_score_text",
 ]  # fmt: skip
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
@@ -119,11 +121,33 @@ def bounds_text(summary: RunSummary) -> str:
         return ""
     unknown = summary.unknown
     if not unknown:
-        return "Bounds: none, as everything counts; there is no error that could be 0 or 1."
+        every = "every generation" if summary.repeats else "every task"
+        return f"Bounds: none, as {every} counts; there is no error that could be 0 or 1."
     what = "generations" if summary.repeats else "tasks"
     low_to_high = range_text(bounds.errors_as_0, bounds.errors_as_1)
     without = f"the {unknown:,} without a score" if unknown > 1 else "the one without a score"
     return f"Bounds {low_to_high}: the mean of all {total:,} {what} with {without} as 0, and as 1."
+
+
+def spread_text(summary: RunSummary) -> str:
+    """Return how much repeats of a task differ; empty if no task has two with a score."""
+    within = within_variance(summary.repeats)
+    if within is None:
+        return ""
+    deviation, tasks = within.standard_deviation, plural(within.tasks, "task")
+    return f"{deviation:.2g} within tasks (standard deviation of one repeat, in {tasks})"
+
+
+def task_score_text(task: TaskRepeats) -> str:
+    """Return the score of a task, with what its repeats vary by; empty if it has none."""
+    score, spread, scored = task.score, task.spread, len(task.scores)
+    if score is None:
+        return ""
+    if len(task.rows) == 1:
+        return number(score)
+    of = f" of {len(task.rows)}" if scored < len(task.rows) else ""
+    text = f"{number(score)}, the {task.reduction} of {scored}{of} repeats"
+    return text if spread is None else f"{text}; their standard deviation is {spread:.2g}"
 
 
 def missing_text(summary: RunSummary, *, errors: bool = False) -> str:

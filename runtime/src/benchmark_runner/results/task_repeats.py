@@ -1,5 +1,6 @@
 """The repeats of each task of a run, with the numbers that belong to the task."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -112,6 +113,14 @@ class TaskRepeats:
     def strip(self) -> str:
         """The signs of the outcomes."""
         return "".join(outcome.sign for outcome in self.outcomes)
+
+    @property
+    def outcomes_text(self) -> str:
+        """The number of repeats of each outcome: ``3 passed, 1 timed out``; the state of one."""
+        if len(self.rows) == 1:
+            return self.rows[0].state
+        counts = Counter(outcome.text for outcome in self.outcomes)
+        return ", ".join(f"{count} {text}" for text, count in counts.most_common())
 
     def total(self, column: str) -> float | None:
         """Return the sum of a column over the generations; ``None`` if it is unknown of one."""

@@ -155,7 +155,7 @@ def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:
     """Failures are grouped by phase and reason."""
     failures = read_figures(every_outcome(tmp_path).save()).summary.failures
 
-    assert [(each.phase, each.error, each.task_ids) for each in failures] == [
+    assert [(each.phase, each.error, [*map(str, each.keys)]) for each in failures] == [
         (Phase.GENERATE, "ValueError: no luck with …", ["broken-1", "broken-2"]),
         (Phase.EVALUATE, "KeyError: 'answer'", ["unfair"]),
     ]
@@ -180,7 +180,7 @@ def test_each_task_is_passed_on_while_read(tmp_path: Path) -> None:
     view = every_outcome(tmp_path).save()
     told: list[str] = []
 
-    read_figures(view, listener=lambda row, task: told.append(f"{row.task_id} {task.task_id}"))
+    read_figures(view, listener=lambda task, files: told.append(f"{task.task_id} {files[0].key}"))
 
     assert told == [f"{task_id} {task_id}" for task_id in view.config.tasks]
 

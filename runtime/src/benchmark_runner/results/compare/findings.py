@@ -32,6 +32,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._text import plural
@@ -139,11 +140,11 @@ def _of_grading(comparison: Comparison) -> Iterator[Finding]:
         if value is None:
             text = f"of {name} it is not recorded whether an embedded service evaluated it"
             yield Finding(Concern.LOCAL, text)
-    pairs: dict[tuple[GradedBy, GradedBy], list[str]] = {}
+    pairs: dict[tuple[GradedBy, ...], list[str]] = {}
     for task_id in comparison.pairing.a:
-        by_a, by_b = (side.tasks[task_id].graded_by for side in (comparison.a, comparison.b))
-        if by_a is not None and by_b is not None:
-            pairs.setdefault((by_a, by_b), []).append(task_id)
+        graders = (side.tasks[task_id].graders for side in (comparison.a, comparison.b))
+        for both in product(*graders):
+            pairs.setdefault(both, []).append(task_id)
     for (by_a, by_b), task_ids in pairs.items():
         named = tuple(task_ids) if len(pairs) > 1 else ()
         yield from _of_graders(by_a, by_b, named, embedded=all(local.values()))

@@ -1,5 +1,6 @@
 """One of the two runs of a comparison, read in one pass."""
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,23 +9,33 @@ from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._stats.means import mean
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.run_view import RunScan, RunView
+from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.results.task_row import TaskRow, TaskState
 
-#: Called with the row and the files of each task while they are read.
-TaskListener = Callable[[TaskRow, TaskFiles], object]
+#: Called with each task and the files of its repeats while they are read.
+TaskListener = Callable[[TaskRepeats, list[TaskFiles]], object]
 
 __all__ = ["Side", "TaskListener", "TaskOutcome", "Total", "mean_of_known", "read_side"]
 
 
 class TaskOutcome(NamedTuple):
-    """The part of a task's row that a comparison needs, with the cost of the last attempt.
+    """The part of a task that a comparison needs.
 
-    ``missing`` is the reason why there is no score, in a few words.
+    Attributes:
+        score: Its score, that of its repeats reduced.
+        least: The same with each repeat without a score counted as 0.
+        scored: The number of repeats that have a score.
+        missing: The reason why there is no score, in a few words.
+        graders: The graders of its repeats; one in most runs.
+        cost: US dollars for the last attempt of each repeat.
+        seconds: Time in ``generate()`` for these.
     """
 
     score: float | None
+    least: float | None
+    scored: int
     missing: str | None
-    graded_by: GradedBy | None
+    graders: tuple[GradedBy, ...]
     cost: float | None
     seconds: float | None
 
@@ -56,30 +67,46 @@ class Side:
 
 
 def read_side(view: RunView, listener: TaskListener | None = None) -> Side:
-    """Read a run, which may be in progress; ``listener`` gets the row and files of each task.
+    """Read a run, which may be in progress; ``listener`` gets each task with its files.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
     """
     scan, tasks = view.scan(), dict[str, TaskOutcome]()
     graders: dict[GradedBy, GradedBy] = {}  # one object for equal ones
-    has_cost, untimed = False, 0
-    for row, files in scan.with_files():
-        by = row.graded_by and graders.setdefault(row.graded_by, row.graded_by)
-        seconds = row.generation_seconds
-        tasks[row.task_id] = TaskOutcome(row.score, _missing_text(row), by, row.cost, seconds)
-        has_cost |= row.cost is not None or row.cost_of_earlier_attempts is not None
-        untimed += seconds is None and row.generation_status is not None
+    has_cost, times, untimed = False, array("d"), 0
+    for task, files in by_task(scan.with_files()):
+        tasks[task.task_id] = _outcome(task, graders)
+        for row in task.rows:
+            has_cost |= row.cost is not None or row.cost_of_earlier_attempts is not None
+            if row.generation_seconds is not None:
+                times.append(row.generation_seconds)
+            else:
+                untimed += row.generation_status is not None
         if listener is not None:
-            listener(row, files)
+            listener(task, files)
     spend = scan.summary.spend
-    times = [task.seconds for task in tasks.values() if task.seconds is not None]
     return Side(
         view,
         scan,
         tasks,
         cost=Total(spend.dollars if has_cost else None, spend.unknown),
         seconds=Total(sum(times) if times else None, untimed),
+    )
+
+
+def _outcome(task: TaskRepeats, known: dict[GradedBy, GradedBy]) -> TaskOutcome:
+    graders = (row.graded_by for row in task.rows if row.graded_by is not None)
+    missing = dict.fromkeys(_missing_text(row) for row in task.rows)
+    score = task.score
+    return TaskOutcome(
+        score=score,
+        least=task.least_score,
+        scored=len(task.scores),
+        missing=", ".join(filter(None, missing)) if score is None else None,
+        graders=(*dict.fromkeys(known.setdefault(by, by) for by in graders),),
+        cost=task.total("cost"),
+        seconds=task.total("generation_seconds"),
     )
 
 

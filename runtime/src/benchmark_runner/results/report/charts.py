@@ -77,7 +77,7 @@ def draw_histogram(distribution: Distribution) -> Markup:
     ]
     size: Spec = {"width": _HISTOGRAM_WIDTH, "height": _HISTOGRAM_HEIGHT}
     ranges = "; ".join(f"{_range(bar, unit)}: {bar.count}" for bar in bars)
-    label = f"{distribution.name} of {plural(distribution.count, 'task')}. {ranges}."
+    label = f"{distribution.name} of {plural(distribution.count, distribution.of)}. {ranges}."
     return _draw({**size, "layer": layers}, values, label)
 
 

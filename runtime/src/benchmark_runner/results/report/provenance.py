@@ -27,6 +27,7 @@ def head_facts(figures: RunFigures) -> dict[str, list[str]]:
     return {
         "Model": [config.model],
         "Dataset": [f"{dataset_label(config)}: {tasks}"],
+        "Repeats": [f"{config.repeats} of each task"] if config.repeats > 1 else [],
         "Started": [moment_text(figures.side.view.started_at)],
         "Last result": [moment_text(ended)] if ended else [],
         "Read": [moment_text(figures.read_at)],
@@ -37,6 +38,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
     """Return the settings, the code and the graders, by name."""
     config = figures.config
     graders = figures.summary.graded.items()
+    noun = "generation" if config.repeats > 1 else "task"
     dirty = ", with edits that are in no commit" if config.runner_dirty else ""
     return {
         "Model": [config.model],
@@ -46,7 +48,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
         "Dataset file": _known(config.dataset_file),
         "Id of the dataset's version": _known(config.dataset_version_id),
         "Hash of the tasks": _known(figures.tasks_hash, "sha256 {}"),
-        "Evaluated by": [f"{by}: {plural(len(task_ids), 'task')}" for by, task_ids in graders],
+        "Evaluated by": [f"{by}: {plural(len(keys), noun)}" for by, keys in graders],
         "Service": _service(figures),
         "Payload": _known(config.payload_schema, f"{{}} ({config.payload_type})"),
         "Generation version": _known(config.generation_version),

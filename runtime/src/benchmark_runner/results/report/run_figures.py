@@ -24,7 +24,7 @@ from benchmark_runner.results.phrases import (
     score_notes,
 )
 from benchmark_runner.results.run_view import RunView
-from benchmark_runner.results.task_row import TaskRow
+from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.schemas import ScoreResult
 
 __all__ = [
@@ -64,11 +64,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """The distribution of a quantity over the tasks.
+    """The distribution of a quantity over the generations.
 
     Attributes:
         unit: ``s``, ``tokens``, ``$``; empty for scores.
-        count: Number of tasks with a known value.
+        of: The noun of what is measured: ``task``, or ``generation`` of a run of repeats.
+        count: Number of generations with a known value.
         unknown: Number of generations without one.
     """
 
@@ -81,6 +82,7 @@ class Distribution:
     greatest: float
     total: float
     bars: list[Bar]
+    of: str = "task"
 
     @property
     def spread(self) -> str:
@@ -218,24 +220,26 @@ def read_figures(
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
     known: dict[str, list[float]] = {column: [] for column in _QUANTITIES}
 
-    def note(row: TaskRow, files: TaskFiles) -> None:
+    def note(task: TaskRepeats, files: list[TaskFiles]) -> None:
         nonlocal holder
-        for column, values in known.items():
-            value: float | None = getattr(row, column)
-            if value is not None and isfinite(value):
-                values.append(value)
+        for row in task.rows:
+            for column, values in known.items():
+                value: float | None = getattr(row, column)
+                if value is not None and isfinite(value):
+                    values.append(value)
         if holder is None and view.config.task_source == "problem":  # such a run is shared
-            holder = holder_of(view.artifacts.task_dir(row.task_id) / LOCK_FILE)
+            holder = holder_of(view.artifacts.task_dir(task.task_id) / LOCK_FILE)
         if listener is not None:
-            listener(row, files)
+            listener(task, files)
 
     side = read_side(view, note)
     attempted = side.scan.summary.counts.attempted
+    of = "generation" if view.config.repeats > 1 else "task"
     return RunFigures(
         side=side,
         worked_on_by=holder,
         read_at=read_at,
-        distributions=[_distribution(*each, attempted) for each in known.items() if each[1]],
+        distributions=[_distribution(*each, attempted, of) for each in known.items() if each[1]],
         grouping=grouping,
     )
 
@@ -246,7 +250,7 @@ def estimate_of(scores: Sequence[float]) -> Estimate | None:
     return None if centre is None else Estimate(centre, len(scores), interval_of_mean(scores))
 
 
-def _distribution(column: str, values: Sequence[float], generations: int) -> Distribution:
+def _distribution(column: str, values: Sequence[float], generations: int, of: str) -> Distribution:
     name, unit = _QUANTITIES[column]
     return Distribution(
         name=name,
@@ -258,4 +262,5 @@ def _distribution(column: str, values: Sequence[float], generations: int) -> Dis
         greatest=max(values),
         total=fsum(values),
         bars=histogram(values),
+        of=of,
     )

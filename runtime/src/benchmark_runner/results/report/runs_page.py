@@ -19,12 +19,14 @@ from benchmark_runner.results.report.run_page import MOST_GROUPS
 from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_table import Column, Entry, TaskTable, link_to
 from benchmark_runner.results.run_view import RunView
-from benchmark_runner.results.task_row import TaskRow
+from benchmark_runner.results.task_repeats import TaskRepeats
 
 __all__ = ["make_runs_page"]
 
 
 _NAME, _PREVIEW, _ERROR = 60, 200, 2000
+#: Said only beside runs of more.
+_ONE_REPEAT = "one of each task"
 #: Characters of a hash, here where others stand beside it.
 _HASH = 12
 
@@ -73,10 +75,11 @@ def make_runs_page(
 
 
 def _listener(notes: dict[str, _Note], texts: SafeText) -> TaskListener:
-    def note(row: TaskRow, files: TaskFiles) -> None:
-        question = files.generation.question if files.generation else None
-        preview = texts.line(question or "", _PREVIEW)
-        notes[row.task_id] = _Note(row.state, preview, texts.line(row.error or "", _ERROR))
+    def note(task: TaskRepeats, files: list[TaskFiles]) -> None:
+        questions = (each.generation.question for each in files if each.generation)
+        preview = texts.line(next(filter(None, questions), ""), _PREVIEW)
+        error = "\n".join(dict.fromkeys(row.error for row in task.rows if row.error))
+        notes[task.task_id] = _Note(task.outcomes_text, preview, texts.line(error, _ERROR))
 
     return note
 
@@ -180,7 +183,7 @@ def _side_by_side(runs: Sequence[RunFigures]) -> dict[str, list[str]]:
     for figures in runs:
         for name, value in _facts(figures):
             rows.setdefault(name, []).append(value)
-    return {name: values for name, values in rows.items() if any(values)}
+    return {name: values for name, values in rows.items() if {*values} - {"", _ONE_REPEAT}}
 
 
 def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
@@ -198,7 +201,9 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "95 % interval of the mean", of_mean
     yield "n", f"{estimate.count:,}" if estimate else "0"
     yield "Bounds with errors as 0 and 1", low_to_high
-    yield "Tasks", phrases.first_of(config) or f"{counts.total:,}"
+    yield "Tasks", phrases.first_of(config) or f"{len(config.tasks):,}"
+    yield "Repeats", f"{config.repeats} of each task" if config.repeats > 1 else _ONE_REPEAT
+    yield "Spread", phrases.spread_text(summary)
     yield "Attempted", f"{counts.attempted:,}"
     yield "Scored", f"{counts.scored:,}"
     yield "Errors", f"{counts.error:,}"

@@ -18,10 +18,10 @@ from pydantic import JsonValue
 
 from benchmark_runner.results.report.safe_text import SafeText
 
-__all__ = ["Column", "Entry", "Link", "TaskTable", "link_to", "script_json"]
+__all__ = ["Column", "Detail", "Entry", "Link", "TaskTable", "link_to", "script_json"]
 
 
-#: Number of tasks whose texts are packed together.
+#: Number of generations whose texts are packed together.
 _PART = 50
 #: Characters that all texts may have, those left out not counted; of one, at most and at least.
 _ALL_TEXTS = 24_000_000
@@ -60,8 +60,8 @@ class Column:
     """One column of the table.
 
     Attributes:
-        kind: The format of its values: ``text``, ``state``, ``score``, ``seconds``, ``dollars``
-            or ``count``.
+        kind: The format of its values: ``text``, ``state``, ``strip`` (the signs of repeats),
+            ``score``, ``spread``, ``seconds``, ``dollars`` or ``count``.
         filtered: True if tasks can be chosen by its values.
         wide: True if it is hidden on narrow screens.
     """
@@ -73,35 +73,55 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One task.
+class Detail:
+    """The part of a task, or of one of its repeats, that is shown when it is opened.
 
     Attributes:
-        preview: A few words beside it, such as its question's first ones.
-        cells: The values of the columns after it.
-        facts: The facts that are shown when it is opened, by name.
-        texts: Its long texts by name.
+        title: The heading of a repeat.
+        facts: The facts by name.
+        texts: The long texts by name.
         whole: The place of its texts in full.
     """
 
-    task_id: str
-    preview: str = ""
-    error: str = ""
-    cells: Sequence[str | float | None] = ()
+    title: str = ""
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     links: Sequence[Link] = ()
     whole: str = ""
 
 
-class TaskTable:
-    """The table of about ``count`` tasks; ``parts`` are the packed texts of 50 tasks each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Detail):
+    """One task.
 
-    def __init__(self, columns: Sequence[Column], count: int, texts: SafeText) -> None:
+    Attributes:
+        preview: A few words beside it, such as its question's first ones.
+        cells: The values of the columns after it.
+        repeats: Its repeats, if it has several.
+    """
+
+    task_id: str
+    preview: str = ""
+    error: str = ""
+    cells: Sequence[str | float | None] = ()
+    repeats: Sequence[Detail] = ()
+
+
+class TaskTable:
+    """The table of about ``count`` tasks, each of so many repeats.
+
+    Attributes:
+        parts: The packed texts, of as many tasks each as have 50 generations.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], count: int, texts: SafeText, repeats: int = 1
+    ) -> None:
         self.parts: list[str] = []
         self._columns = columns
         self._texts = texts
-        share = _ALL_TEXTS // (max(count, 1) * _TEXTS_OF_A_TASK)
+        self._in_part = max(_PART // repeats, 1)
+        share = _ALL_TEXTS // (max(count * repeats, 1) * _TEXTS_OF_A_TASK)
         self._longest = min(max(share, _SHORTEST), _LONGEST)
         self._rows: list[list[JsonValue]] = []
         self._part: list[JsonValue] = []
@@ -118,15 +138,13 @@ class TaskTable:
         ]
         first = [shown(entry.task_id), line(entry.preview, _QUESTION_IN_INDEX)]
         self._rows.append([*first, line(entry.error, _ERROR_IN_INDEX), *cells])
-        self._part.append(
-            {
-                "facts": [[name, shown(fact)] for name, fact in entry.facts.items() if fact],
-                "texts": [[shown(name), *self._cut(text)] for name, text in entry.texts.items()],
-                "links": [[link.name, link.href, shown(link.text)] for link in entry.links],
-                "whole": shown(entry.whole),
-            }
-        )
-        if len(self._part) == _PART:
+        content = self._content(entry)
+        if entry.repeats:
+            content["repeats"] = [
+                {"title": shown(each.title), **self._content(each)} for each in entry.repeats
+            ]
+        self._part.append(content)
+        if len(self._part) == self._in_part:
             self._pack()
 
     def index(self) -> str:
@@ -149,7 +167,16 @@ class TaskTable:
         ]
         kept = [*range(_BEFORE_CELLS), *(place for place, _ in used)]
         rows: list[JsonValue] = [[row[place] for place in kept] for row in self._rows]
-        return script_json({"part": _PART, "columns": columns, "rows": rows})
+        return script_json({"part": self._in_part, "columns": columns, "rows": rows})
+
+    def _content(self, detail: Detail) -> dict[str, JsonValue]:
+        shown = self._texts.shown
+        return {
+            "facts": [[name, shown(fact)] for name, fact in detail.facts.items() if fact],
+            "texts": [[shown(name), *self._cut(text)] for name, text in detail.texts.items()],
+            "links": [[link.name, link.href, shown(link.text)] for link in detail.links],
+            "whole": shown(detail.whole),
+        }
 
     def _cut(self, text: str) -> list[JsonValue]:
         longest = self._longest if self._packed < _PACKED else _SHORTEST
