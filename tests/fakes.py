@@ -172,10 +172,11 @@ class RunFolder:
         self.artifacts.save_eval(task_id, evaluation)
 
 
-def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str]) -> str:
+def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str], repeats: int = 1) -> str:
     """Return the hash of the evaluations on disk, as a score of them carries it."""
     digest = EvalsDigest()
-    CurrentEvals(artifacts, task_ids, digest).read()
+    for repeat in range(1, repeats + 1):
+        CurrentEvals(artifacts, task_ids, digest, repeat).read()
     return digest.hexdigest()
 
 
@@ -184,21 +185,25 @@ def first(*task_ids: str) -> list[TaskRepeat]:
     return [*map(TaskRepeat, task_ids)]
 
 
-def make_plan(artifacts: RunArtifacts, task_ids: Sequence[str], **options: Any) -> Plan:
+def make_plan(
+    artifacts: RunArtifacts, task_ids: Sequence[str], repeats: int = 1, **options: Any
+) -> Plan:
     """Plan tasks as a command with these options does."""
     planner = Planner(**options)
     for task_id in task_ids:
-        planner.add(TaskFiles(artifacts, task_id))
+        for repeat in range(1, repeats + 1):
+            planner.add(TaskFiles(artifacts, task_id, repeat))
     return planner.plan
 
 
 def summarise(
-    runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str]
+    runner: BenchmarkRunner, artifacts: RunArtifacts, task_ids: Iterable[str], repeats: int = 1
 ) -> RunSummary:
     """Sum up the tasks on disk."""
     summariser = Summariser(runner)
     for task_id in task_ids:
-        summariser.add(TaskFiles(artifacts, task_id))
+        for repeat in range(1, repeats + 1):
+            summariser.add(TaskFiles(artifacts, task_id, repeat))
     return summariser.summary()
 
 
@@ -274,7 +279,8 @@ class EngineRun:
 
     async def __call__(self, **settings: Any) -> ServiceError | None:
         """Do what is left to do; for the settings see ``carry_out()``."""
-        return await self.carry_out(make_plan(self.artifacts, self.ids), **settings)
+        plan = make_plan(self.artifacts, self.ids, settings.get("repeats", 1))
+        return await self.carry_out(plan, **settings)
 
     async def carry_out(
         self,
@@ -312,21 +318,21 @@ class EngineRun:
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
 
-    def generation(self, task_id: str) -> GenerationResult:
+    def generation(self, task_id: str, repeat: int = 1) -> GenerationResult:
         """Return the generation of a task, which must be there."""
-        found = self.artifacts.load_generation(task_id)
+        found = self.artifacts.of_repeat(repeat).load_generation(task_id)
         assert found is not None, f"no generation of {task_id}"
         return found
 
-    def eval(self, task_id: str) -> EvalResult:
+    def eval(self, task_id: str, repeat: int = 1) -> EvalResult:
         """Return the evaluation of a task, which must be there."""
-        found = self.artifacts.load_eval(task_id)
+        found = self.artifacts.of_repeat(repeat).load_eval(task_id)
         assert found is not None, f"no evaluation of {task_id}"
         return found
 
-    def log(self, task_id: str, name: str = TRACEBACK_LOG) -> str:
+    def log(self, task_id: str, name: str = TRACEBACK_LOG, repeat: int = 1) -> str:
         """Return the text of a log of a task."""
-        return (self.artifacts.agent_logs_dir(task_id) / name).read_text()
+        return (self.artifacts.of_repeat(repeat).agent_logs_dir(task_id) / name).read_text()
 
 
 @dataclass

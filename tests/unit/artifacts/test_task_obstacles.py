@@ -72,9 +72,9 @@ def clear(path: Path) -> None:
         path.rename(path.with_name(f"{path.name}.moved"))
 
 
-def resume(artifacts: RunArtifacts) -> RunArtifacts:
-    """Do what a resume does with a task, up to its grade."""
-    later = RunArtifacts(artifacts.results_dir, "r1")
+def resume(artifacts: RunArtifacts, repeat: int = 1) -> RunArtifacts:
+    """Do what a resume does with a repeat of a task, up to its grade."""
+    later = RunArtifacts(artifacts.results_dir, "r1").of_repeat(repeat)
     later.load_generation_and_hash("t1")
     later.load_eval("t1")
     later.earlier_generations("t1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._scores import finite
 from benchmark_runner._stats.means import mean
 from benchmark_runner.schemas import RepeatScore
 
@@ -44,8 +45,10 @@ def _mean_of(values: Sequence[JsonValue]) -> JsonValue:
     ``None`` stands for what differs; a field that not each has is left out.
     """
     first = values[0]
-    if all(_is_number(each) for each in values):
-        return mean([float(each) for each in values if isinstance(each, (int, float))])
+    numbers = [finite(each) for each in values if not isinstance(each, bool)]
+    known = [each for each in numbers if each is not None]
+    if len(known) == len(values):
+        return mean(known)
     objects = [each for each in values if isinstance(each, dict)]
     if len(objects) == len(values):
         names = [name for name in objects[0] if all(name in each for each in objects)]
@@ -54,7 +57,3 @@ def _mean_of(values: Sequence[JsonValue]) -> JsonValue:
     if len(lists) == len(values) and len({len(each) for each in lists}) == 1:
         return [_mean_of(each) for each in zip(*lists, strict=True)]
     return first if all(each == first for each in values) else None
-
-
-def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -95,25 +95,22 @@ async def make_score(
 ) -> ScoreResult:
     """Score the frozen task list and write ``final_score.json``.
 
-    Each repeat is a request of its own, with ``deadline`` seconds for it.
+    Each repeat is a request of its own, under a run id of its own, with ``deadline`` seconds.
 
     Raises:
         ServiceError: the service can't score them, or its score contradicts the grades.
         RunnerDefinitionError: the author's ``score()`` fails.
     """
-    runner, artifacts, config = session.runner, session.artifacts, session.config
-    runner.run_id = artifacts.run_id  # which the author's code may have set
+    runner, artifacts = session.runner, session.artifacts
     digest = EvalsDigest()
-    if config.repeats == 1:
-        evals = CurrentEvals(artifacts, config.tasks, digest)
-        scored = await _call_score(runner, evals, summary.grades, deadline)
-    else:
-        each: list[ScoreResult] = []
-        for repeat in range(1, config.repeats + 1):
-            evals = CurrentEvals(artifacts, config.tasks, digest, repeat)
-            grades = await run_in_thread(evals.grades, runner)
-            each.append(await _call_score(runner, evals, grades, deadline))
-        scored = mean_score(each)
+    try:
+        scores = [
+            await _score_repeat(session, repeat, digest, summary.grades, deadline)
+            for repeat in range(1, session.config.repeats + 1)
+        ]
+    finally:
+        runner.run_id = artifacts.run_id
+    scored = scores[0] if len(scores) == 1 else mean_score(scores)
     if (problem := contradiction(scored, runner, summary)) is not None:
         raise BadResponseError(
             f"no score was written, as that of score() contradicts the evaluations: {problem}",
@@ -136,6 +133,18 @@ async def make_score(
     return score
 
 
+async def _score_repeat(
+    session: Session, repeat: int, digest: EvalsDigest, grades: Grades, deadline: float
+) -> ScoreResult:
+    runner, config = session.runner, session.config
+    # The author's code may have set it, and an own score() may ask the service by itself.
+    runner.run_id = run_id_of_repeat(session.artifacts.run_id, repeat)
+    evals = CurrentEvals(session.artifacts, config.tasks, digest, repeat)
+    if config.repeats > 1:
+        grades = await run_in_thread(evals.grades, runner)
+    return await _call_score(runner, evals, grades, deadline)
+
+
 async def _call_score(
     runner: BenchmarkRunner, evals: CurrentEvals, grades: Grades, deadline: float
 ) -> ScoreResult:
@@ -146,7 +155,7 @@ async def _call_score(
             client=runner.service,
             api=scoring_api(runner.EVALUATION_API),
             submission=runner.SCORE_SUBMISSION,
-            run_id=run_id_of_repeat(runner.run_id, evals.repeat),
+            run_id=runner.run_id,
             dataset=runner.dataset_name,
             evals=evals,
             grades=grades,
@@ -214,13 +223,13 @@ class CurrentEvals:
         self._artifacts = artifacts
         self._task_ids = task_ids
         self._digest = digest
-        self.repeat = repeat
+        self._repeat = repeat
 
     def __iter__(self) -> Iterator[tuple[str, EvalResult | None]]:
         """Yield each task id with its eval; ``None`` without one."""
-        self._digest.begin(self.repeat)
+        self._digest.begin(self._repeat)
         for task_id in self._task_ids:
-            task = TaskFiles(self._artifacts, task_id, self.repeat)
+            task = TaskFiles(self._artifacts, task_id, self._repeat)
             result = task.evaluation
             belongs = result is not None and task.is_current(result)
             self._digest.add(task)
@@ -234,5 +243,5 @@ class CurrentEvals:
         """Return the grades, with which a score has to agree."""
         summariser = Summariser(runner)
         for task_id in self._task_ids:
-            summariser.add(TaskFiles(self._artifacts, task_id, self.repeat))
+            summariser.add(TaskFiles(self._artifacts, task_id, self._repeat))
         return summariser.summary().grades

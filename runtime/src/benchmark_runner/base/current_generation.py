@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.author_scope import current_call
+
+if TYPE_CHECKING:
+    from benchmark_runner._concurrency.author_scope import AuthorCall
 
 __all__ = ["CurrentGeneration", "current_generation", "use_generation"]
 
@@ -25,6 +29,7 @@ class CurrentGeneration:
     task_id: str = ""
     repeat: int = 1
     attempt: int = 1
+    _call: AuthorCall | None = field(default=None, repr=False, compare=False)
 
     @property
     def deadline(self) -> float:
@@ -32,8 +37,7 @@ class CurrentGeneration:
 
         It can become later, but not earlier.
         """
-        call = current_call()
-        return math.inf if call is None else call.deadline
+        return math.inf if self._call is None else self._call.deadline
 
     def time_left(self) -> float:
         """Return the seconds until the deadline, below 0 after it; infinite without a limit."""
@@ -51,7 +55,9 @@ def use_generation(task_id: str, repeat: int, attempt: int) -> None:
 def current_generation() -> CurrentGeneration:
     """Return the generation that the current code belongs to.
 
-    It is known in ``generate()`` and in the tasks and threads that it starts. Elsewhere, as in a
-    test that calls ``generate()`` itself, it has no task id, and no deadline.
+    It is known in ``generate()`` and in the tasks and threads that it starts; hand it over to a
+    pool of threads that several calls share. Elsewhere, as in a test that calls ``generate()``
+    itself, it has no task id, and no deadline.
     """
-    return _current.get() or CurrentGeneration()
+    generation = _current.get()
+    return CurrentGeneration() if generation is None else replace(generation, _call=current_call())

@@ -185,7 +185,7 @@ class BenchmarkRunner(ServiceUser, ABC):
             client=self.service,
             api=scoring_api(self.EVALUATION_API),
             submission=self.SCORE_SUBMISSION,
-            run_id=self._run_of.run_id,
+            run_id=self.run_id,  # of one repeat
             dataset=self.dataset_name,
             evals=[
                 (each, by_id.get(each)) for each in dict.fromkeys([*self._run_of.tasks, *by_id])
