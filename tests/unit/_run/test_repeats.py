@@ -107,7 +107,7 @@ class TestThePlan:
         assert (plan.evaluate, plan.done) == ([], 6)
 
     async def test_each_repeat_is_owed_by_itself(self, run: EngineRun) -> None:
-        """What is missing, failed or unreadable of one repeat is owed, and no more."""
+        """A repeat whose file is missing or unreadable is owed, and no other one."""
         run.script(2, numbered)
         await run(repeats=3)
         run.artifacts.of_repeat(2).generation_path("t1").unlink()

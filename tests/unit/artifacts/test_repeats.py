@@ -90,7 +90,7 @@ class TestPlaces:
         assert artifacts.prepare_task("t1")[1] == 1
 
     def test_view_is_of_the_same_run(self, artifacts: RunArtifacts) -> None:
-        """What one repeat sets aside and masks is seen in the run; a view leads to any other."""
+        """A view masks keys, its set-aside files are the run's, and it leads to others."""
         second = fill(artifacts, 2, "sk-very-secret")
         assert "sk-very-secret" not in second.generation_path("t1").read_text()
         second.eval_path("t1").write_text("{")
