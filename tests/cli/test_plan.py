@@ -84,7 +84,7 @@ def test_next_command_is_the_first_mix(project: RunnerProject, runs: TwoRuns, de
     flags = dict(pairwise(typed))
     assert flags.get("--limit", "400") == str(first["tasks"])
     assert flags.get("--repeats", "1") == str(first["repeats"])
-    assert ("--limit" in flags) != ("--repeats" in flags)
+    assert ("--repeats" in flags) == (detect == "0.09")
     assert found["basis"] == "one_run"
     assert found["cost_per_generation"] is None
     assert found["repeated_tasks"] == 40
