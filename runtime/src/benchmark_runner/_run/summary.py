@@ -18,6 +18,7 @@ from benchmark_runner._scores import finite
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
+from benchmark_runner._stats.variance import WithinVariance, within_variance
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.score_request import Grades
@@ -117,6 +118,16 @@ class RunSummary:
     def interval(self) -> Interval | None:
         """The 95 % interval of the mean; ``None`` without one, or with fewer than two scores."""
         return None if self.without_score else interval_of_mean(self.scores)
+
+    @property
+    def within(self) -> WithinVariance | None:
+        """The variance within tasks; ``None`` without a task of two scored repeats."""
+        return None if self.without_score else within_variance(self.repeats)
+
+    @property
+    def noise_floor(self) -> float | None:
+        """The difference up to which two single runs of this lie apart, 95 % of the time."""
+        return within.noise_floor(len(self.scores)) if (within := self.within) else None
 
     @property
     def grades(self) -> Grades:

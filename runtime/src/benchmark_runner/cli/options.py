@@ -48,6 +48,15 @@ ResultsDir = Annotated[Path | None, _shared("results_dir")]
 ServiceUrl = Annotated[str | None, _shared("url")]
 Headers = Annotated[list[str] | None, _shared("headers")]
 AllowInsecureHttp = Annotated[bool, _shared("allow_insecure_http")]
+Reduce = Annotated[
+    str,
+    typer.Option(
+        "--reduce",
+        metavar="WAY",
+        help="Score of a task from its repeats: mean, max, pass@K (at least one of K repeats "
+        "passes) or pass^K (all do).",
+    ),
+]
 AsJson = Annotated[bool, _shared("json")]
 
 

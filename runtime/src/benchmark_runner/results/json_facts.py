@@ -47,6 +47,7 @@ def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, o
         "mean": summary.mean,
         "stderr": summary.stderr,
         "interval": interval_facts(summary.interval),
+        "noise_floor": summary.noise_floor,
         "counts": summary.counts.model_dump(),
         "failures": failure_facts(summary),
         "timeouts_without_answer": len(summary.silent),

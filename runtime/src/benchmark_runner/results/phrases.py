@@ -17,8 +17,8 @@ from benchmark_runner.schemas import Artifact, FailureKind, Phase, ScoreResult, 
 __all__ = [
     "METHODS", "amount", "artifact_text", "bounds_text", "cost_text", "dataset_label", "duration",
     "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
-    "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes", "spread_text",
-    "task_score_text", "token_text", "tokens_of", "without_score_text",
+    "noise_text", "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes",
+    "spread_text", "task_score_text", "token_text", "tokens_of", "without_score_text",
 ]  # fmt: skip
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
@@ -112,6 +112,17 @@ def without_score_text(summary: RunSummary) -> str:
         return "no task has a numeric score"
     ids = some_ids(summary.without_score)
     return f"{missing:,} of {plural(graded, 'evaluated task')} without a numeric score: {ids}"
+
+
+def noise_text(summary: RunSummary) -> str:
+    """Return how far two single runs lie apart by chance; empty if nothing was repeated."""
+    within, floor = summary.within, summary.noise_floor
+    if within is None or floor is None:
+        return ""
+    if not floor:
+        return f"none seen: all repeats of {plural(within.tasks, 'task')} scored alike"
+    some = f", as {within.tasks:,} tasks tell" if within.tasks < len(summary.scores) else ""
+    return f"two single runs of this differ by up to {floor:.2g} (95 %){some}"
 
 
 def bounds_text(summary: RunSummary) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, note, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
+from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir, RunArgument
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -19,6 +19,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             bool,
             typer.Option("--follow", help="First show its progress until no command works on it."),
         ] = False,
+        reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -29,9 +30,12 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         with failures_as_messages("status", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.status import as_json, read_status, status_lines
+            from benchmark_runner.results.reduced_score import check_repeats, parse_reduction
 
+            reduction = parse_reduction(reduce)
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
+            check_repeats(reduction, view.config)
             silent: str | None = None
             if follow:
                 from benchmark_runner._progress.follow import SILENCE
@@ -45,7 +49,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 elif not ended:
                     silent = f"no event of run {run_id} for {SILENCE:.0f} s"
                 view = inspection.open(run_id)  # as it is by now
-            found = read_status(inspection, view)
+            found = read_status(inspection, view, reduction)
             content = as_json(found)
             if silent is not None:
                 hint = "Its process was killed or stopped, or its machine can't be seen from here."

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import age
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
@@ -13,6 +14,7 @@ from benchmark_runner.cli.output.totals import (
     error_text,
     failure_lines,
     interval_lines,
+    reduced_lines,
     score_lines,
     service_lines,
     tasks_text,
@@ -21,6 +23,7 @@ from benchmark_runner.cli.resume_command import skips_eval
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import config_facts, grader_facts, summary_facts
 from benchmark_runner.results.phrases import first_of, missing_text, token_text, without_score_text
+from benchmark_runner.results.reduced_score import ReducedScore, reduce_run
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskState
 
@@ -37,6 +40,7 @@ class RunStatus:
         resume: The command that resumes it.
         evaluate: The command that evaluates what the resume leaves out, if that is anything.
         retry_timeouts: The command that regenerates what ran out of time or turns, if any did.
+        reduced: The score by another reduction than the mean, if one was asked for.
     """
 
     view: RunView
@@ -44,13 +48,19 @@ class RunStatus:
     resume: str
     evaluate: str | None
     retry_timeouts: str | None
+    reduced: ReducedScore | None
 
 
-def read_status(inspection: Inspection, view: RunView) -> RunStatus:
-    """Read the state of a run."""
+def read_status(inspection: Inspection, view: RunView, reduction: Reduction) -> RunStatus:
+    """Read the state of a run, and its score by another reduction than the mean.
+
+    Raises:
+        UsageError: the reduction is not for scores such as these.
+    """
     of_problem = view.config.task_source == "problem"
     skips = skips_eval(view.config) and not of_problem
-    scan = view.scan(skip_eval=skips).finish()
+    scan = view.scan(skip_eval=skips)
+    reduced = reduce_run(scan, reduction)
     ran_out = any(scan.states[state] for state in _RAN_OUT) and not of_problem
     ungraded = skips and bool(scan.summary.without_eval)
     return RunStatus(
@@ -61,6 +71,7 @@ def read_status(inspection: Inspection, view: RunView) -> RunStatus:
         retry_timeouts=inspection.commands.resume(view.config, "--retry-timeouts")
         if ran_out
         else None,
+        reduced=reduced,
     )
 
 
@@ -80,6 +91,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     what, when = ("result", ended) if ended else ("command", view.last_invoked_at)
     yield f"  started  {started}; last {what} {age((now - when).total_seconds())} ago"
     yield from _score_lines(status)
+    yield from reduced_lines(status.reduced)
     yield f"Tasks    {first_of(config) or len(config.tasks)}"
     for state, count in scan.states.items():
         if count:
@@ -113,6 +125,7 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "results_dir": str(view.artifacts.results_dir),
         "local": view.local,
         **summary_facts(summary, scan.score),
+        "reduced": status.reduced and status.reduced.facts(),
         "states": {state.name.lower(): count for state, count in scan.states.items()},
         **config_facts(config),
         "started_at": view.started_at.isoformat(),

@@ -17,6 +17,7 @@ from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results import phrases
+from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult, TaskRepeat
 
@@ -80,7 +81,26 @@ def interval_lines(summary: RunSummary) -> Iterator[str]:
     if (interval := summary.interval) is not None:
         how = f"{100 * interval.level:.0f} %, {phrases.METHODS[interval.method]}"
         yield f"Interval {phrases.interval_text(interval)} ({how}), for tasks like these"
+    if noise := phrases.noise_text(summary):
+        yield f"Noise    {noise}"
+    elif summary.interval is not None:
         yield "         One run does not show how much the model varies from run to run."
+
+
+def reduced_lines(reduced: ReducedScore | None) -> Iterator[str]:
+    """Yield the score by another reduction than the mean, with its error over tasks."""
+    if reduced is None:
+        return
+    label = f"{reduced.reduction!s:8}"
+    if (mean := reduced.mean) is None:
+        yield f"{label} none: {reduced.missing_text}"
+    else:
+        error = "" if reduced.stderr is None else f" ± {reduced.stderr:.2g}"
+        yield f"{label} {phrases.number(mean)}{error} (standard error, n={len(reduced.scores)})"
+    if (interval := reduced.interval) is not None:
+        yield f"         95 % interval {phrases.interval_text(interval)}, for tasks like these"
+    for note in reduced.notes:
+        yield f"         {note}"
 
 
 def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:

@@ -1,0 +1,100 @@
+"""Repeats in the commands that look: ``--reduce``, and the noise floor of single runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.results.compare.two_runs import FAILED, TwoRuns
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+
+TASKS = [f"t{number}" for number in range(20)]
+
+
+@pytest.fixture
+def runs(project: RunnerProject) -> TwoRuns:
+    return TwoRuns(project.results)
+
+
+def write(runs: TwoRuns, run_id: str, passed: list[int], **fields: object) -> None:
+    """Write a run of three repeats, in which the tasks are passed so many times."""
+    repeats = [
+        {task: float(number < times) for task, times in zip(TASKS, passed, strict=True)}
+        for number in range(3)
+    ]
+    runs.write_repeats(run_id, repeats, **fields)
+
+
+class TestStatus:
+    def test_noise_floor_is_said(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """With repeats there is the noise floor of single runs, and no warning of one run."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        ended = project.run("status", "run")
+
+        # Within: 10 of 20 tasks have the variance 1/3, with 40 degrees of freedom.
+        floor = 2.0211 * (2 * (1 / 6) / 20) ** 0.5
+        assert f"Noise    two single runs of this differ by up to {floor:.2g} (95 %)" in ended.out
+        assert "One run does not show" not in ended.out
+        found = project.run("status", "run", "--json").json
+        assert found["noise_floor"] == pytest.approx(floor, rel=1e-4)
+
+    def test_equal_repeats_show_no_noise(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Repeats that all agree are said to, and are not taken for a floor of 0."""
+        write(runs, "run", [3, 0] * 10)
+
+        shown = project.run("status", "run").out
+
+        assert "Noise    none seen: all repeats of 20 tasks scored alike" in shown
+
+    def test_single_repeats_have_no_floor(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Without repeats nothing is said about noise but that it is not known."""
+        runs.write("run", dict.fromkeys(TASKS, 1.0))
+
+        assert "One run does not show how much" in project.run("status", "run").out
+        assert project.run("status", "run", "--json").json["noise_floor"] is None
+
+    def test_other_reductions_stand_beside_the_mean(
+        self, project: RunnerProject, runs: TwoRuns
+    ) -> None:
+        """The score by another reduction has its error over tasks, and stands beside the mean."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        lines = project.run("status", "run", "--reduce", "pass^2").out.splitlines()
+
+        assert "Mean     0.5 ± 0.085 (standard error, n=20) so far" in lines
+        place = lines.index("pass^2   0.3333 ± 0.094 (standard error, n=20)")
+        assert lines[place + 1].startswith("         95 % interval 0.1")
+        found = project.run("status", "run", "--reduce", "pass^2", "--json").json
+        assert found["mean"] == 0.5
+        assert found["reduced"]["reduce"] == "pass^2"
+        assert found["reduced"]["mean"] == pytest.approx(1 / 3)
+
+    def test_left_out_tasks_are_named(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Tasks with too few scored repeats are counted and named."""
+        runs.write_repeats("run", [{"t1": 1.0, "t2": 1.0}, {"t1": 0.0, "t2": FAILED}])
+
+        shown = project.run("status", "run", "--reduce", "pass@2").out
+
+        assert "1 task with fewer than 2 scored repeats left out: t2" in shown
+
+    @pytest.mark.parametrize(
+        ("way", "message"),
+        [
+            ("median", "--reduce 'median' is none of mean, max, pass@K or pass^K"),
+            ("pass@4", "--reduce pass@4: run 'run' has 3 repeats of each task"),
+        ],
+    )
+    def test_reductions_that_say_nothing_are_refused(
+        self, project: RunnerProject, runs: TwoRuns, way: str, message: str
+    ) -> None:
+        """A reduction that is none, or of more repeats than there are, is an error of usage."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        ended = project.run("status", "run", "--reduce", way)
+
+        assert ended.code == 2
+        assert message in ended.err
