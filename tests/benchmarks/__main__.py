@@ -4,6 +4,7 @@ from tests.benchmarks import (
     artifacts,
     copying,
     coverage,
+    forecast,
     latency,
     memory,
     resume,
@@ -26,5 +27,6 @@ main(
     copying.measure,
     artifacts.measure,
     coverage.measure,
+    forecast.measure,
     settled.measure,
 )
