@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.results.compare.two_runs import FAILED, TwoRuns
+from tests.unit.results.compare.two_runs import FAILED, MISSING, TwoRuns
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
@@ -98,3 +98,98 @@ class TestStatus:
 
         assert ended.code == 2
         assert message in ended.err
+
+
+class TestCompare:
+    def test_noise_is_never_better(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """A difference that two single runs of one thing may have is not *better*."""
+        write(runs, "a", [1, 2] * 10)
+        write(runs, "b", [2, 2] * 10)
+
+        ended = project.run("compare", "a", "b")
+
+        # Within: each task has the variance 1/3 in both, with 80 degrees of freedom.
+        floor = 1.990 * (2 / 3 / 20) ** 0.5
+        assert f"two single runs of A, or of B, differ by up to {floor:.2g} (95 %)" in ended.out
+        assert "Verdict    No difference shown: B scores higher, but by no more than" in ended.out
+        assert "One run each" not in ended.out
+        found = project.run("compare", "a", "b", "--json").json
+        assert found["effect"]["interval"]["low"] > 0
+        assert found["verdict"] == "no_difference_shown"
+        assert found["noise_floor"] == pytest.approx(floor, rel=1e-3)
+
+    def test_more_than_noise_is_better(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """A larger difference is *better*, as before."""
+        write(runs, "a", [0, 1] * 10)
+        write(runs, "b", [3, 2] * 10)
+
+        found = project.run("compare", "a", "b", "--json").json
+
+        assert found["verdict"] == "better"
+        assert found["effect"]["difference"] > found["noise_floor"]
+
+    def test_one_run_with_repeats_tells_the_noise(
+        self, project: RunnerProject, runs: TwoRuns
+    ) -> None:
+        """The noise floor is that of the run that has repeats, if only one has."""
+        write(runs, "a", [1, 2] * 10)
+        runs.write("b", dict.fromkeys(TASKS, 1.0))
+
+        ended = project.run("compare", "a", "b")
+
+        assert "two single runs of A, differ" not in ended.out
+        assert "two single runs of A differ by up to" in ended.out
+
+    def test_worse_may_be_as_small_as_noise(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """A run that is shown to be lower is *worse*, so that a regression is not let through."""
+        write(runs, "a", [2, 2] * 10)
+        write(runs, "b", [1, 2] * 10)
+
+        assert project.run("compare", "a", "b", "--fail-if-worse").code == 3
+
+    def test_tasks_are_compared_as_reduced(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """With another reduction its scores are compared, and single runs' noise is not theirs."""
+        write(runs, "a", [1, 2] * 10)
+        write(runs, "b", [3, 3] * 10)
+
+        found = project.run("compare", "a", "b", "--reduce", "pass^2", "--json").json
+
+        assert found["effect"]["mean_a"] == pytest.approx(1 / 6)
+        assert found["effect"]["mean_b"] == 1
+        assert (found["reduce"], found["noise_floor"]) == ("pass^2", None)
+        text = project.run("compare", "a", "b", "--reduce", "pass^2").out
+        assert "each scored by pass^2 of its repeats" in text
+
+    def test_tasks_with_too_few_repeats_are_left_out(
+        self, project: RunnerProject, runs: TwoRuns
+    ) -> None:
+        """A task with too few scored repeats is left out, and the reason is said."""
+        runs.write_repeats("a", [{"t1": 1.0, "t2": 1.0}, {"t1": 1.0, "t2": MISSING}])
+        runs.write_repeats("b", [{"t1": 1.0, "t2": 1.0}, {"t1": 1.0, "t2": 1.0}])
+
+        text = project.run("compare", "a", "b", "--reduce", "pass@2").out
+
+        assert "1 compared, 1 left out" in text
+        assert "no score in A (not generated yet): t2" in text
+
+    def test_unequal_maxima_are_not_compared(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """Maxima of unequal numbers of repeats are not comparable."""
+        write(runs, "a", [1, 2] * 10)
+        runs.write("b", dict.fromkeys(TASKS, 1.0))
+
+        ended = project.run("compare", "a", "b", "--reduce", "max", "--fail-if-worse")
+
+        assert ended.code == 4
+        assert "unequal numbers of repeats" in " ".join(ended.out.split())
+
+    def test_runs_with_too_few_repeats_are_refused(
+        self, project: RunnerProject, runs: TwoRuns
+    ) -> None:
+        """A reduction that one of the runs cannot have is an error of usage."""
+        write(runs, "a", [1, 2] * 10)
+        runs.write("b", dict.fromkeys(TASKS, 1.0))
+
+        ended = project.run("compare", "a", "b", "--reduce", "pass@2")
+
+        assert ended.code == 2
+        assert "--reduce pass@2: run 'b' has 1 repeat of each task" in ended.err

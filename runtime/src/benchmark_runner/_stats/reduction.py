@@ -89,3 +89,7 @@ class Reduction:
         if self.kind is ReductionKind.ALL:
             return math.comb(passed, self.k) / sets
         return (sets - math.comb(repeats - passed, self.k)) / sets
+
+
+#: The reduction where no other is asked for.
+MEAN = Reduction()

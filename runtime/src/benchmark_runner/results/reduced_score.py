@@ -38,13 +38,7 @@ class ReducedScore:
         Raises:
             UsageError: the reduction counts passes, and a score is neither 0 nor 1.
         """
-        try:
-            score = task.score
-        except ValueError as error:
-            raise UsageError(
-                f"task {task.task_id!r}: {error}",
-                hint="Other scores can be reduced by mean and by max.",
-            ) from None
+        score = task.score
         self.without_score += sum(
             row.state is TaskState.SCORED and row.score is None for row in task.rows
         )

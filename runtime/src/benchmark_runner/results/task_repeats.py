@@ -1,22 +1,22 @@
 """The repeats of each task of a run, with the numbers that belong to the task."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import groupby
 
 from benchmark_runner._stats.means import standard_deviation
-from benchmark_runner._stats.reduction import Reduction
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.errors import UsageError
 from benchmark_runner.results.task_row import TaskRow, TaskState
 
 __all__ = ["Outcome", "TaskRepeats", "by_task"]
 
 #: Scores closer than this are the same, summed up in another order.
 _NOISE = 1e-9
-_MEAN = Reduction()
 
 
 class Outcome(Enum):
@@ -64,7 +64,7 @@ class TaskRepeats:
     """
 
     rows: tuple[TaskRow, ...]
-    reduction: Reduction = _MEAN
+    reduction: Reduction = MEAN
 
     @property
     def task_id(self) -> str:
@@ -81,14 +81,23 @@ class TaskRepeats:
         """The score of the task; ``None`` without scores, or with too few for the reduction.
 
         Raises:
-            ValueError: the reduction counts passes, and a score is neither 0 nor 1.
+            UsageError: the reduction counts passes, and a score is neither 0 nor 1.
         """
-        return self.reduction.reduce(self.scores)
+        return self._reduced(self.scores)
 
     @property
     def least_score(self) -> float | None:
         """The same with each repeat that has no score counted as 0."""
-        return self.reduction.reduce([row.score or 0.0 for row in self.rows])
+        return self._reduced([row.score or 0.0 for row in self.rows])
+
+    def _reduced(self, scores: Sequence[float]) -> float | None:
+        try:
+            return self.reduction.reduce(scores)
+        except ValueError as error:
+            raise UsageError(
+                f"task {self.task_id!r}: {error}",
+                hint="Other scores can be reduced by mean and by max.",
+            ) from None
 
     @property
     def spread(self) -> float | None:
@@ -129,7 +138,7 @@ class TaskRepeats:
 
 
 def by_task(
-    rows: Iterable[tuple[TaskRow, TaskFiles]], reduction: Reduction = _MEAN
+    rows: Iterable[tuple[TaskRow, TaskFiles]], reduction: Reduction = MEAN
 ) -> Iterator[tuple[TaskRepeats, list[TaskFiles]]]:
     """Yield each task with the files of its repeats; only those of one are in memory.
 

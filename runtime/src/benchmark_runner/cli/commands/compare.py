@@ -6,7 +6,7 @@ import typer
 
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir
+from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -43,6 +43,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 help="Exit with 3 if B is worse, with 4 if the runs are not comparable.",
             ),
         ] = False,
+        reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -57,14 +58,16 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.output.compare import as_json, compare_runs
             from benchmark_runner.cli.output.compare_text import lines
             from benchmark_runner.errors import UsageError
+            from benchmark_runner.results.reduced_score import parse_reduction
 
+            reduction = parse_reduction(reduce)
             if a == b:
                 raise UsageError(
                     f"A and B are the same run, {a!r}: there is nothing to compare",
                     hint="Name two runs: the baseline, then the candidate.",
                 )
             inspection = inspect_runs(settings, results_dir)
-            result = compare_runs(inspection, a, b, cluster=cluster, by=by)
+            result = compare_runs(inspection, a, b, cluster=cluster, by=by, reduction=reduction)
             if json:
                 print_json("compare", as_json(result))
             else:

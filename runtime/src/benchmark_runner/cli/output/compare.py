@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import plural
 from benchmark_runner.cli.exit_codes import NOT_COMPARABLE, WORSE
 from benchmark_runner.cli.inspection import Inspection
@@ -12,6 +13,7 @@ from benchmark_runner.results.compare.side import Side, mean_of_known, read_side
 from benchmark_runner.results.compare.verdict import Judgement, Verdict, judge
 from benchmark_runner.results.grouping import TaskFields
 from benchmark_runner.results.json_facts import config_facts, grader_facts, interval_facts
+from benchmark_runner.results.reduced_score import check_repeats
 from benchmark_runner.results.run_view import RunView
 
 _EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
@@ -38,7 +40,13 @@ class ComparisonResult:
 
 
 def compare_runs(
-    inspection: Inspection, a: str, b: str, *, cluster: str | None, by: str | None
+    inspection: Inspection,
+    a: str,
+    b: str,
+    *,
+    cluster: str | None,
+    by: str | None,
+    reduction: Reduction,
 ) -> ComparisonResult:
     """Compare a candidate with a baseline.
 
@@ -48,9 +56,12 @@ def compare_runs(
         b: The candidate.
         cluster: The field whose values are the clusters, if the tasks are related.
         by: The field whose values are groups, to compare by group, too.
+        reduction: The way in which the scores of repeats become those of tasks.
     """
     view_a, view_b = inspection.open(a), inspection.open(b)
-    side_a, side_b = read_side(view_a), read_side(view_b)
+    for view in (view_a, view_b):
+        check_repeats(reduction, view.config)
+    side_a, side_b = (read_side(view, reduction=reduction) for view in (view_a, view_b))
     fields = TaskFields({}, [])
     if names := [*dict.fromkeys(name for name in (cluster, by) if name is not None)]:
         # Both have the compared tasks; those of --problem have no fields.
@@ -86,6 +97,8 @@ def as_json(result: ComparisonResult) -> dict[str, object]:
         "warnings": [_finding_as_json(finding) for finding in judgement.warnings],
         "notes": result.notes,
         "differences": [each._asdict() for each in judgement.differences],
+        "reduce": str(comparison.a.reduction),
+        "noise_floor": comparison.noise_floor,
         "compared": len(pairing.a),
         "excluded": [
             {**asdict(each), "because": each.because.name.lower()} for each in pairing.excluded

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pydantic import JsonValue
 
 from benchmark_runner._stats.paired_difference import PairedDifference
+from benchmark_runner._stats.reduction import MEAN
 from benchmark_runner._text import dollars, duration, in_one_line, plural, some_ids
 from benchmark_runner.cli.output.compare import ComparisonResult
 from benchmark_runner.cli.output.totals import tasks_text
@@ -107,6 +108,8 @@ def _tasks_entries(comparison: Comparison) -> Iterator[_Entry]:
     pairing = comparison.pairing
     left_out = f"{pairing.left_out or 'none'} left out"
     yield "Tasks", f"{len(pairing.a)} compared, {left_out}"
+    if comparison.a.reduction != MEAN:
+        yield "", f"each scored by {comparison.a.reduction} of its repeats"
     for excluded in pairing.excluded:
         ids = some_ids(excluded.task_ids)
         text = f"{len(excluded.task_ids)} {excluded.because}{_states_text(excluded)}: {ids}"
@@ -138,6 +141,8 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
         if task_ids:
             named = [_change_text(comparison, task_id) for task_id in task_ids]
             yield label, f"{len(task_ids)}: {some_ids(named)}"
+    if (noise := comparison.noise_floor) is not None:
+        yield "Noise", _noise_text(comparison, noise)
     if effect.detectable is not None:
         shown = f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such"
         yield "Power", f"{shown} comparisons; a smaller one less often"
@@ -148,6 +153,15 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
             means = f"A {_number(each.mean_a)}, B {_number(each.mean_b)}"
             ours = _difference_text(each.difference, f"n={each.difference.count}")
             yield "", f"{in_one_line(name)}: {means}, {ours}"
+
+
+def _noise_text(comparison: Comparison, floor: float) -> str:
+    sides = {"A": comparison.a, "B": comparison.b}
+    repeated = [name for name, side in sides.items() if side.scan.summary.within]
+    if not floor:
+        return f"none seen: the repeats of each task scored alike in {' and '.join(repeated)}"
+    names = repeated[0] if len(repeated) == 1 else "A, or of B,"
+    return f"two single runs of {names} differ by up to {floor:.2g} (95 %)"
 
 
 def _error_kind(result: ComparisonResult, difference: PairedDifference) -> str:

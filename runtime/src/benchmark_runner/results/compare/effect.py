@@ -15,6 +15,8 @@ from benchmark_runner._stats.paired_difference import (
     minimum_detectable_effect,
     paired_difference,
 )
+from benchmark_runner._stats.reduction import ReductionKind
+from benchmark_runner._stats.variance import WithinVariance, pooled_within
 from benchmark_runner.results.compare.pairing import Pairing, pair
 from benchmark_runner.results.compare.side import Side
 
@@ -123,6 +125,8 @@ class Comparison:
         worst_case: The same with tasks that have a score in A only counted as 0 in B.
         clusters: Number of clusters of the compared tasks; ``None`` if they are unrelated.
         groups: The effect by group of tasks.
+        within: The variance within tasks, of the runs that have repeats; ``None`` if neither has,
+            or if tasks are scored by another reduction than the mean.
     """
 
     a: Side
@@ -132,11 +136,24 @@ class Comparison:
     worst_case: Effect | None
     clusters: int | None = None
     groups: Mapping[str, Effect] = field(default_factory=dict[str, Effect])
+    within: WithinVariance | None = None
 
     @property
     def units(self) -> int:
         """Number of independent things that are compared: clusters, or else tasks."""
         return len(self.pairing.a) if self.clusters is None else self.clusters
+
+    @property
+    def noise_floor(self) -> float | None:
+        """The difference up to which two single runs of the compared tasks lie apart by chance."""
+        count = len(self.pairing.a)
+        return self.within.noise_floor(count) if self.within and count else None
+
+    @property
+    def is_noise(self) -> bool:
+        """True if the difference of B from A is inside that."""
+        floor, effect = self.noise_floor, self.effect
+        return floor is not None and effect is not None and abs(effect.difference.mean) <= floor
 
     @property
     def higher(self) -> list[str]:
@@ -166,6 +183,7 @@ def compare(
     """
     pairing = pair(a, b)
     lacking = pairing.lacking_in_b
+    by_mean = all(side.reduction.kind is ReductionKind.MEAN for side in (a, b))
     return Comparison(
         a=a,
         b=b,
@@ -174,6 +192,7 @@ def compare(
         worst_case=measure(pairing.a | lacking, pairing.b | dict.fromkeys(lacking, 0.0), clusters),
         clusters=None if clusters is None else len({clusters[each] for each in pairing.a}),
         groups={} if groups is None else dict(_by_group(pairing, groups, clusters)),
+        within=pooled_within([a.scan.summary.within, b.scan.summary.within]) if by_mean else None,
     )
 
 

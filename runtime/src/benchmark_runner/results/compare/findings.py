@@ -22,6 +22,7 @@ concern                  obstacle                                     warning
 ``incomplete``                                                        tasks are not done
 ``part_of_dataset``                                                   ``--limit``
 ``few_tasks``                                                         the interval is rough
+``repeats``              maxima of unequal numbers of repeats
 =======================  ===========================================  ==========================
 
 Tasks with a score in A only would, left out, hide that B breaks on them. Those with a score in
@@ -35,6 +36,7 @@ from enum import StrEnum
 from itertools import product
 
 from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner._stats.reduction import ReductionKind
 from benchmark_runner._text import plural
 from benchmark_runner.results.compare.effect import Comparison, Direction
 from benchmark_runner.results.compare.pairing import ExclusionReason
@@ -66,6 +68,7 @@ class Concern(StrEnum):
     INCOMPLETE = "incomplete"
     PART_OF_DATASET = "part_of_dataset"
     FEW_TASKS = "few_tasks"
+    REPEATS = "repeats"
 
 
 #: The fields of a grader in which two may differ; the first concern with a difference counts.
@@ -94,7 +97,8 @@ class Finding:
 
 def find(comparison: Comparison) -> list[Finding]:
     """Return all obstacles and warnings."""
-    return [*_of_tasks(comparison), *_of_grading(comparison), *_of_extent(comparison)]
+    parts = (_of_tasks, _of_repeats, _of_grading, _of_extent)
+    return [finding for part in parts for finding in part(comparison)]
 
 
 def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
@@ -125,6 +129,21 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     if a.dataset_version == b.dataset_version and _differ(*ids):
         text = f"the service has two versions called {a.dataset_version}, of which A is of one"
         yield Finding(Concern.DATASET_VERSION, f"{text} and B of the other")
+
+
+def _of_repeats(comparison: Comparison) -> Iterator[Finding]:
+    a, b = comparison.a, comparison.b
+    if a.reduction.kind is ReductionKind.MAX:
+        unequal = [
+            task_id
+            for task_id in comparison.pairing.a
+            if a.tasks[task_id].scored != b.tasks[task_id].scored
+        ]
+        if unequal:
+            text = f"of {plural(len(unequal), 'task')} A and B have unequal numbers of repeats"
+            yield Finding(
+                Concern.REPEATS, f"{text}, and a maximum grows with them", True, tuple(unequal)
+            )
 
 
 def _of_grading(comparison: Comparison) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._stats.means import mean
+from benchmark_runner._stats.reduction import MEAN, Reduction
+from benchmark_runner._text import plural
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
@@ -57,6 +59,7 @@ class Side:
         tasks: The outcome of each of its tasks, in its order.
         cost: US dollars, earlier attempts included.
         seconds: Time in ``generate()``, without that of earlier attempts.
+        reduction: The way in which the scores of repeats became those of tasks.
     """
 
     view: RunView
@@ -64,18 +67,22 @@ class Side:
     tasks: dict[str, TaskOutcome]
     cost: Total
     seconds: Total
+    reduction: Reduction
 
 
-def read_side(view: RunView, listener: TaskListener | None = None) -> Side:
+def read_side(
+    view: RunView, listener: TaskListener | None = None, reduction: Reduction = MEAN
+) -> Side:
     """Read a run, which may be in progress; ``listener`` gets each task with its files.
 
     Raises:
         RunnerDefinitionError: the author's ``task_score()`` fails.
+        UsageError: the reduction counts passes, and a score is neither 0 nor 1.
     """
     scan, tasks = view.scan(), dict[str, TaskOutcome]()
     graders: dict[GradedBy, GradedBy] = {}  # one object for equal ones
     has_cost, times, untimed = False, array("d"), 0
-    for task, files in by_task(scan.with_files()):
+    for task, files in by_task(scan.with_files(), reduction):
         tasks[task.task_id] = _outcome(task, graders)
         for row in task.rows:
             has_cost |= row.cost is not None or row.cost_of_earlier_attempts is not None
@@ -92,6 +99,7 @@ def read_side(view: RunView, listener: TaskListener | None = None) -> Side:
         tasks,
         cost=Total(spend.dollars if has_cost else None, spend.unknown),
         seconds=Total(sum(times) if times else None, untimed),
+        reduction=reduction,
     )
 
 
@@ -99,11 +107,12 @@ def _outcome(task: TaskRepeats, known: dict[GradedBy, GradedBy]) -> TaskOutcome:
     graders = (row.graded_by for row in task.rows if row.graded_by is not None)
     missing = dict.fromkeys(_missing_text(row) for row in task.rows)
     score = task.score
+    too_few = f"fewer than {plural(task.reduction.k, 'scored repeat')}"
     return TaskOutcome(
         score=score,
         least=task.least_score,
         scored=len(task.scores),
-        missing=", ".join(filter(None, missing)) if score is None else None,
+        missing=", ".join(filter(None, missing)) or too_few if score is None else None,
         graders=(*dict.fromkeys(known.setdefault(by, by) for by in graders),),
         cost=task.total("cost"),
         seconds=task.total("generation_seconds"),

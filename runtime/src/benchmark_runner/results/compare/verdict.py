@@ -1,7 +1,8 @@
 """The verdict on a comparison: better, worse, no difference shown, or not comparable.
 
 An obstacle makes two runs not comparable, whatever the numbers say. B is *better* only if that
-holds, too, with the tasks that have a score in A only counted as 0.
+holds, too, with the tasks that have a score in A only counted as 0, and if the difference is larger
+than what two single runs of one thing may have, where repeats tell.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,6 +54,7 @@ class Judgement:
     Attributes:
         reason: The reason for it, in a sentence without its end.
         differences: The settings and facts that differ; without any, only chance can.
+        knows_noise: True if repeats tell how much a run varies by chance.
     """
 
     verdict: Verdict
@@ -60,11 +62,13 @@ class Judgement:
     obstacles: list[Finding]
     warnings: list[Finding]
     differences: list[Difference]
+    knows_noise: bool = False
 
     @property
     def remarks(self) -> list[str]:
         """The sentences that keep a verdict from being read as more than it is."""
-        remarks = ["One run each does not show how much each varies from run to run."]
+        unknown = "One run each does not show how much each varies from run to run."
+        remarks = [] if self.knows_noise else [unknown]
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             remarks.insert(0, "That does not show that they are alike.")
         return [] if self.verdict is Verdict.NOT_COMPARABLE else remarks
@@ -85,6 +89,7 @@ def judge(comparison: Comparison) -> Judgement:
         obstacles=obstacles,
         warnings=[finding for finding in findings if not finding.is_obstacle],
         differences=[*_differences(comparison.a.view.config, comparison.b.view.config)],
+        knows_noise=comparison.noise_floor is not None,
     )
 
 
@@ -94,6 +99,11 @@ def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
     match effect.shows:
         case Direction.WORSE:
             return Verdict.WORSE, f"B scores lower, and {certain}"
+        case Direction.BETTER if comparison.is_noise:
+            return Verdict.NO_DIFFERENCE_SHOWN, (
+                "B scores higher, but by no more than two single runs of one thing differ by "
+                f"chance, which is up to {comparison.noise_floor:.2g}; only more tasks lower that"
+            )
         case Direction.BETTER if worst_case is not None and worst_case.shows is effect.shows:
             return Verdict.BETTER, f"B scores higher, and {certain}"
         case Direction.BETTER:
