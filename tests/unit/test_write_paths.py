@@ -40,6 +40,7 @@ KNOWN = {
     ("local/submissions.py", "rmtree"),
     ("local/submissions.py", "unlink"),
     ("results/run_view.py", "copy"),  # of a runner, in memory
+    ("_run/until.py", "copy"),  # likewise
 }
 
 

@@ -88,7 +88,7 @@ def test_repeats_narrow_the_bounds() -> None:
 
 
 def test_known_baseline_halves_what_is_unknown() -> None:
-    """A task that the baseline failed can only be better, whatever its score will be."""
+    """A task that the baseline failed can only be better."""
     test = ThresholdTest.of_difference([0.0] * 4 + [1.0], 0.05)
     assert test.interval() == pytest.approx((-0.2, 0.8))
 

@@ -25,6 +25,7 @@ from benchmark_runner._run.generate import GenerationStep, SavedGeneration
 from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.grader_watch import GraderWatch
 from benchmark_runner._run.plan import Plan
+from benchmark_runner._run.question import Question
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
@@ -58,6 +59,7 @@ class Engine:
         grader: CommandGrader,
         listener: Listener,
         caps: Caps,
+        question: Question | None = None,
     ) -> None:
         self._session = session
         self._artifacts = session.artifacts
@@ -66,6 +68,7 @@ class Engine:
         self._grader = grader
         self._emit = listener
         self._caps = caps
+        self._question = question
         self._disk = DiskWriter(listener)
         self.blocked: list[TaskRepeat] = []
         self.masked: list[TaskRepeat] = []
@@ -96,7 +99,8 @@ class Engine:
             generation = GenerationStep(*shared)
             deadline = self._service.eval_deadline(self._session.runner.EVALUATION_API)
             noted = self._watch.note
-            evaluation = EvaluationStep(*shared, deadline, self._grader, noted)
+            question = self._question
+            evaluation = EvaluationStep(*shared, deadline, self._grader, noted, question)
             to_generate = iter(plan.generate)
             to_evaluate: asyncio.Queue[TaskRepeat | None] = asyncio.Queue()
             if not self._request.skip_eval:
@@ -145,6 +149,10 @@ class Engine:
                 to_evaluate.put_nowait(key)
 
     def _is_stopped(self) -> bool:
+        if self._request.asks and self._question is not None:
+            if self._question.side is not None:
+                return True
+            self._paused_by = self._paused_by or self._question.unusable
         self._paused_by = self._paused_by or self._caps.reached()
         return bool(self._refused_by or self._paused_by or self._disk_error)
 

@@ -13,6 +13,7 @@ from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.generate import SavedGeneration
 from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.plain_data import FieldError, plain
+from benchmark_runner._run.question import Question
 from benchmark_runner._run.step import Step
 from benchmark_runner._run.summary import task_value
 from benchmark_runner._scores import is_finite
@@ -44,12 +45,13 @@ class EvaluationStep(Step):
     """Evaluates generations of a run, one at a time, each within ``deadline`` seconds.
 
     A file that is uploaded has time of its own besides. ``note_grade`` is called with what has a
-    grade.
+    grade; the run's ``question`` gets its score.
     """
 
     deadline: float
     grader: CommandGrader
     note_grade: Callable[[TaskRepeat], None]
+    question: Question | None = None
 
     async def evaluate(self, key: TaskRepeat, saved: SavedGeneration) -> EvalResult:
         """Evaluate one generation and save the result, which may be an error.
@@ -86,6 +88,8 @@ class EvaluationStep(Step):
                 await self.disk.try_write(artifacts.remove_eval_state, task_id)
             self.note_grade(key)
         score = self._score_of(result)
+        if self.question is not None:
+            self.question.add(key, score, graded=result.status is EvalStatus.EVALUATED)
         self.emit(
             EvaluationFinished(task_id, result.status, result.error, score, result.duration, repeat)
         )

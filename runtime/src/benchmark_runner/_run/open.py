@@ -36,6 +36,7 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session, new_config, resumed_config
 from benchmark_runner._run.task_content import task_hash
 from benchmark_runner._run.task_source import TaskSource, choose_source, load_tasks
+from benchmark_runner._run.until import choose_until
 from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, Code, installed_version
 from benchmark_runner.checkpoint import RunConfig, load_run_config
@@ -86,6 +87,12 @@ async def open_run(
         if source.kind == "problem":  # of other --problem runs only the ids are known
             hashes = partial(_hashes_of, runner, tasks)
     config.repeats = request.repeats or config.repeats
+    if request.asks and frozen is not None and config.repeats > frozen.repeats:
+        raise RunIdentityError(
+            f"the question of run {config.run_id!r} is about {frozen.repeats} repeats of each task",
+            hint="Leave out --repeats, or leave out the question to add repeats.",
+        )
+    config.until = choose_until(runner, artifacts, request, config, hashes, changes)
     refuse_keys_in(config.options, artifacts.redactor)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, hashes(), artifacts))

@@ -9,6 +9,7 @@ from benchmark_runner._progress.events import InvocationEnded
 from benchmark_runner.errors import BenchmarkRunnerError, describe
 
 if TYPE_CHECKING:
+    from benchmark_runner._run.question import Verdict
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.checkpoint import RunConfig
@@ -28,6 +29,7 @@ class Outcome:
         blocked: The tasks whose code blocked the event loop.
         masked: The tasks in whose answers a key was masked before they were graded.
         local: True if an embedded service evaluates, in this process or on a port.
+        verdict: The answer to the run's question so far, if it has one.
     """
 
     session: Session
@@ -40,6 +42,7 @@ class Outcome:
     blocked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     masked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     local: bool = False
+    verdict: Verdict | None = None
 
     def event(self) -> InvocationEnded:
         """Return the last event of the command."""

@@ -2,13 +2,13 @@
 
 import os
 import socket
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted
+from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.graded_by import (
     CommandGrader,
@@ -18,93 +18,21 @@ from benchmark_runner._run.graded_by import (
     grades_itself,
 )
 from benchmark_runner._run.plan import Plan, Planner, Reason
+from benchmark_runner._run.question import Question
 from benchmark_runner._run.score import (
-    EvalsDigest,
     contradiction,
     current_score,
     is_asked_as_set,
 )
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.session import Session
-from benchmark_runner._run.summary import RunSummary, Summaries, task_value
-from benchmark_runner._spend import Spend
-from benchmark_runner._stats.means import RunningMean
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
-from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.client.call import is_key_part
 from benchmark_runner.client.preflight import check_service
-from benchmark_runner.errors import RunIdentityError, RunnerDefinitionError
-from benchmark_runner.schemas import GenerationStatus, ScoreResult
-
-_GRADED = frozenset({Reason.GRADED, Reason.DID_NOT_COMPLETE})
-_DONE = _GRADED | {Reason.GENERATED}
-
-
-class Baseline:
-    """The plan and the totals of a run before a command, collected in one pass over its tasks.
-
-    Without ``chosen`` tasks, the command is for all.
-
-    Attributes:
-        plan: The plan of all tasks of the run.
-        scores: The scores of the chosen tasks that need nothing more.
-        without_score: Number of those that are evaluated without a score.
-        timed_out: Number of those that ran out of time.
-        spend: The cost and tokens of all generations of the run, earlier attempts included.
-    """
-
-    def __init__(
-        self, runner: BenchmarkRunner, planner: Planner, chosen: Collection[str] | None = None
-    ) -> None:
-        self._runner = runner
-        self._planner = planner
-        self.plan = planner.plan
-        self._chosen = None if chosen is None else frozenset(chosen)
-        self._digest = EvalsDigest()
-        self._summaries: Summaries | None = Summaries(runner, chosen)
-        self.scores = RunningMean()
-        self.without_score = 0
-        self.timed_out = 0
-        self.spend = Spend()
-
-    def add(self, task: TaskFiles) -> None:
-        """Take one task into account."""
-        reason = self._planner.add(task)
-        if self.plan:  # the summaries would soon be out of date
-            self._summaries = None
-        for paid in task.generations:
-            self.spend.add_generation(paid)
-        score = self._score_of(task, reason)
-        if reason in _DONE and (self._chosen is None or task.task_id in self._chosen):
-            status = task.generation.status if task.generation is not None else None
-            self.timed_out += status is GenerationStatus.MAX_TIME
-            if score is not None:
-                self.scores.add(score)
-            self.without_score += score is None and reason is Reason.GRADED
-        self._digest.add(task)
-
-    @property
-    def evals_hash(self) -> str:
-        """SHA-256 over the evals."""
-        return self._digest.hexdigest()
-
-    @property
-    def summaries(self) -> tuple[RunSummary, RunSummary] | None:
-        """The summaries of all and of the chosen tasks; ``None`` if something is left to do."""
-        return None if self._summaries is None else self._summaries.result()
-
-    def _score_of(self, task: TaskFiles, reason: Reason) -> float | None:
-        try:
-            if self._summaries is not None:
-                return self._summaries.add(task)
-            if reason in _GRADED and task.evaluation is not None:
-                return task_value(self._runner, task.evaluation)
-        except RunnerDefinitionError:  # raised again where the summaries are needed
-            self._summaries = None
-        return None
+from benchmark_runner.errors import RunIdentityError
+from benchmark_runner.schemas import ScoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,15 +199,25 @@ def make_planner(session: Session, service: ServiceSettings) -> Planner:
     )
 
 
-def plan_of_command(session: Session, plan: Plan) -> Plan:
-    """Return the part of a run's plan that a command carries out."""
+def plan_of_command(session: Session, plan: Plan, question: Question | None = None) -> Plan:
+    """Return the part of a run's plan that a command carries out, in its order.
+
+    A command that asks the run's ``question`` generates nothing once that is settled.
+    """
     if session.is_part:
         plan = plan.only(session.chosen)
     if session.request.command != "run":
         plan = plan.without(plan.generate)
     if session.request.command == "score":
         plan = plan.without(plan.evaluate)
-    plan.generate.sort(key=lambda key: key.repeat)  # the first repeat of all tasks comes first
+    if session.request.asks and question is not None:
+        if question.unusable is not None:
+            raise question.unusable
+        if question.side is not None:
+            return plan.without(plan.generate)
+        plan.generate.sort(key=question.place)
+    else:
+        plan.generate.sort(key=lambda key: key.repeat)  # the first repeat of all tasks comes first
     return plan
 
 

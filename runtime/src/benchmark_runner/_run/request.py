@@ -28,6 +28,7 @@ _model_flag = partial(flag, part=Part.IDENTITY, panel=_MODEL)
 _model_switch = partial(switch, part=Part.IDENTITY, panel=_MODEL)
 _resuming_switch = partial(switch, part=Part.INVOCATION, panel="Resuming")
 _limit = partial(flag, part=Part.OPERATIONAL, panel="Limits")
+_question = partial(flag, part=Part.INVOCATION, panel="Question")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,22 @@ class RunRequest:
         Part.RECORD,
         minimum=1,
         default_text="1, or as the run has",
+    )
+    until_score: float | None = _question(
+        "--until-score",
+        "T",
+        "Stop once it is settled whether the score of all tasks is at least T, from 0 to 1.",
+    )
+    until_decided_against: str | None = _question(
+        "--until-decided-against",
+        "RUN",
+        "Stop once it is settled whether the score is better or worse than that of a finished run.",
+    )
+    alpha: float | None = _question(
+        "--alpha",
+        "P",
+        "Probability that what is settled contradicts the scores of all tasks.",
+        default_text="0.05",
     )
     skip_eval: bool = switch("--skip-eval", "Generate only; evaluate nothing.", Part.OPERATIONAL)
     parallelism: int = flag(
@@ -223,6 +240,11 @@ class RunRequest:
     disable_streaming: bool = _model_switch(
         "--disable-streaming", "Do not stream; needs --chat-completions."
     )
+
+    @property
+    def asks(self) -> bool:
+        """True if the run is to stop once its question is settled."""
+        return self.until_score is not None or self.until_decided_against is not None
 
     @property
     def llm_config(self) -> "LLMConfig":

@@ -73,6 +73,7 @@ class RunSummary:
         silent: Those that ran out of time without any sign that a model answered.
         unusual_stops: Those whose answer is not a whole one, by the reason.
         graded: Those with a grade, by grader.
+        is_sample: False if the run stops at a question, far from its threshold: it has no mean.
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
@@ -89,6 +90,7 @@ class RunSummary:
     graded: dict[GradedBy, list[TaskRepeat]] = field(
         default_factory=dict[GradedBy, list[TaskRepeat]]
     )
+    is_sample: bool = True
 
     @property
     def complete(self) -> bool:
@@ -107,17 +109,21 @@ class RunSummary:
     @property
     def mean(self) -> float | None:
         """The mean of the scores; ``None`` without any, or if an evaluated task has none."""
-        return None if self.without_score else mean(self.scores)
+        return mean(self.scores) if self._has_mean else None
 
     @property
     def stderr(self) -> float | None:
         """The standard error of the mean; ``None`` without one, or with fewer than two scores."""
-        return None if self.without_score else standard_error(self.scores)
+        return standard_error(self.scores) if self._has_mean else None
 
     @property
     def interval(self) -> Interval | None:
         """The 95 % interval of the mean; ``None`` without one, or with fewer than two scores."""
-        return None if self.without_score else interval_of_mean(self.scores)
+        return interval_of_mean(self.scores) if self._has_mean else None
+
+    @property
+    def _has_mean(self) -> bool:
+        return self.is_sample and not self.without_score
 
     @property
     def within(self) -> WithinVariance | None:

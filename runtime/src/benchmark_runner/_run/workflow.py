@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
+from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
@@ -22,7 +23,8 @@ from benchmark_runner._run.graded_by import (
 )
 from benchmark_runner._run.open import open_existing_run, open_run
 from benchmark_runner._run.outcome import Outcome
-from benchmark_runner._run.preparation import Baseline, Preparation, make_planner, plan_of_command
+from benchmark_runner._run.preparation import Preparation, make_planner, plan_of_command
+from benchmark_runner._run.question import Question
 from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
@@ -75,6 +77,7 @@ class Workflow:
         self._blocked: list[TaskRepeat] = []
         self._masked: list[TaskRepeat] = []
         self._frozen: RunConfig | None = None
+        self._question: Question | None = None
         self.artifacts = artifacts
         self.session: Session | None = None
         self.listeners = Listeners(artifacts)
@@ -143,6 +146,9 @@ class Workflow:
             self._scan(session, reader)
             summaries = reader.result()
         overall, chosen = summaries
+        question = self._question
+        overall.is_sample = question is None or overall.complete
+        chosen.is_sample = overall.is_sample
         return Outcome(
             session,
             self._frozen or session.config,
@@ -151,6 +157,7 @@ class Workflow:
             blocked=[*dict.fromkeys(self._blocked)],
             masked=[*self._masked],
             local=self._service.local,
+            verdict=None if question is None else question.verdict(),
         )
 
     def note_interruption(self) -> None:
@@ -215,9 +222,11 @@ class Workflow:
         """
         request, service = self._request, self._service
         chosen = session.chosen if session.is_part else None
-        baseline = Baseline(session.runner, make_planner(session, service), chosen)
+        until = session.config.until
+        self._question = question = None if until is None else Question(session.config, until)
+        baseline = Baseline(session.runner, make_planner(session, service), chosen, question)
         await run_in_thread(self._scan, session, baseline)
-        plan = plan_of_command(session, baseline.plan)
+        plan = plan_of_command(session, baseline.plan, question)
         preparation = Preparation(session, service, plan, baseline)
         with attributed_to(Phase.EVALUATE):
             if not request.skip_eval:
@@ -238,7 +247,8 @@ class Workflow:
         await self.listeners.begin(started, quiet=self._request.quiet)
         if not self._request.skip_eval:
             session.runner.service.calls.on_retry = self.listeners.tell_of_retry
-        engine = Engine(session, self._service, grader, self.listeners.tell, self._caps)
+        tell, question = self.listeners.tell, self._question
+        engine = Engine(session, self._service, grader, tell, self._caps, question)
         self._blocked, self._masked = engine.blocked, engine.masked
         try:
             stopped_by = await engine.carry_out(plan)

@@ -16,9 +16,10 @@ from benchmark_runner.checkpoint.run_config import (
     part_of,
     save_run_config,
 )
+from benchmark_runner.checkpoint.until import Until
 
 __all__ = [
-    "Invocation", "Part", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
+    "Invocation", "Part", "RunConfig", "TaskSourceKind", "Until", "field_words", "fields_with",
     "is_eval_redoable", "is_generation_redoable", "load_or_create_run_config", "load_run_config",
     "part_of", "save_run_config",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from benchmark_runner._json import INDENTED, fill, json_file, parse_model, probl
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint.until import Until
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import (
     DATASET_VERSION_ID,
@@ -74,6 +75,8 @@ class RunConfig(BaseModel):
     """The number of tasks in the whole dataset when the run started."""
     repeats: Annotated[int, Part.RECORD, Field(ge=1)] = 1
     """The number of times that each task is generated on purpose."""
+    until: Annotated[Until | None, Part.RECORD] = None
+    """The question that the run stops at once it is settled."""
     sampling: Annotated[dict[str, JsonValue], Part.IDENTITY] = Field(
         default_factory=dict[str, JsonValue]
     )

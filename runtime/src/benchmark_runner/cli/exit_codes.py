@@ -7,6 +7,7 @@
               the run, or the run is not complete enough to score; doctor found a problem
     2         the command line, the dataset or the runner is not usable, or it is another run
     3, 4      compare --fail-if-worse: B is worse; the runs are not comparable
+    5         run --until-...: settled, and the answer is no
     130, 143  stopped by Ctrl-C, by SIGTERM or SIGHUP; what was finished is kept
 
 The codes of errors are in their classes, in :mod:`benchmark_runner.errors`.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from benchmark_runner._stats.threshold_test import Side
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: ``compare --fail-if-worse``.
 WORSE, NOT_COMPARABLE = 3, 4
+#: ``run --until-score`` and ``--until-decided-against``.
+SETTLED_NO = 5
 
 
 def after_signal(number: int) -> int:
@@ -37,9 +41,12 @@ def after_signal(number: int) -> int:
 
 
 def exit_code(outcome: Outcome, request: RunRequest) -> int:
-    """Return 0 if all that was asked for is done, else 1."""
+    """Return 0 if all that was asked for is done, and the answer to a question is yes."""
     if outcome.stopped_by is not None:
         return 1
+    if request.asks:
+        side = outcome.verdict.side if outcome.verdict is not None else None
+        return {Side.ABOVE: 0, Side.BELOW: SETTLED_NO, None: 1}[side]
     chosen = outcome.chosen
     match request.command:
         case "run" if request.skip_eval:

@@ -24,6 +24,7 @@ from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.stray_errors import StrayErrors
+from benchmark_runner._run.until import until_arguments
 from benchmark_runner._run.workflow import Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -74,6 +75,8 @@ class Job:
         part = self.part if unfinished else ()
         stopped_by = outcome.stopped_by
         more = stopped_by.resume_with if isinstance(stopped_by, RunPausedError) else ()
+        if self.request.asks and (verdict := outcome.verdict) is not None and not verdict.side:
+            more = (*more, *until_arguments(verdict.until))
         return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
 
     @property

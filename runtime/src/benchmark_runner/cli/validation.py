@@ -55,6 +55,7 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     """
     _check_source(request)
     _check_repeats(request)
+    _check_question(request)
     read_headers(service.headers, "--header")
     if request.command == "run":  # the others ask no model
         _check_endpoint(request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"))
@@ -76,6 +77,36 @@ def _check_repeats(request: RunRequest) -> None:
         raise UsageError(
             "--repeat needs --rerun", hint="Name the task, too: --rerun TASK --repeat N."
         )
+
+
+def _check_question(request: RunRequest) -> None:
+    score, against, alpha = request.until_score, request.until_decided_against, request.alpha
+    if alpha is not None and not (request.asks and 0 < alpha < 1):
+        raise UsageError(
+            "--alpha is a probability between 0 and 1, with --until-score or "
+            "--until-decided-against",
+            hint="Give one such as 0.05, with a question.",
+        )
+    if not request.asks:
+        return
+    if score is not None and against is not None:
+        raise UsageError(
+            "--until-score and --until-decided-against exclude each other",
+            hint="Ask one of them; the other needs a run of its own.",
+        )
+    flag = "--until-decided-against" if score is None else "--until-score"
+    if score is not None and not 0 <= score <= 1:
+        raise UsageError(
+            f"--until-score {score:g} is not from 0 to 1", hint="Give a mean of task scores."
+        )
+    others = {
+        "--skip-eval": (request.skip_eval, "it needs the scores"),
+        "--problem": (request.problem is not None, "it is about all tasks of a dataset"),
+        "TASK_IDS": (bool(request.task_ids), "it is about all tasks of the run"),
+    }
+    for other, (given, why) in others.items():
+        if given:
+            raise UsageError(f"{flag} excludes {other}: {why}", hint=f"Omit {other}.")
 
 
 def _check_source(request: RunRequest) -> None:

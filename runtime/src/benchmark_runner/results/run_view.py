@@ -15,55 +15,21 @@ from pathlib import Path
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import options_on_disk
-from benchmark_runner._run.plan import Plan, Planner
+from benchmark_runner._run.plan import Plan, Planner, Reason
+from benchmark_runner._run.question import Question, Verdict
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, plural, some_ids
-from benchmark_runner.artifacts.run_files import ModelT
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig, load_run_config
 from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.results.read_only import ReadOnlyArtifacts
 from benchmark_runner.results.task_row import TaskRow, TaskState, make_row, with_time_zone
-from benchmark_runner.schemas import GenerationResult, ScoreResult, TokenUsage, safe_path_segment
+from benchmark_runner.schemas import ScoreResult, TokenUsage, safe_path_segment
 
 __all__ = ["RunScan", "RunView", "modified_at", "open_view", "run_ids"]
-
-
-class _ReadOnlyArtifacts(RunArtifacts):
-    """The files of a run, of which those that can't be read are listed in ``set_aside``.
-
-    They stay where they are. This includes files that the system refuses to read, which would
-    end a command that works on the run.
-    """
-
-    def read_results(self, task_id: str) -> tuple[bytes | None, ...]:
-        try:
-            return super().read_results(task_id)
-        except ArtifactError:
-            paths = (self.generation_path(task_id), self.eval_path(task_id))
-            return tuple(map(self._content_or_nothing, paths))
-
-    def earlier_generations(self, task_id: str) -> list[GenerationResult]:
-        try:
-            return super().earlier_generations(task_id)
-        except ArtifactError:
-            self.set_file_aside(self.task_dir(task_id) / "attempts")
-            return []
-
-    def load(self, path: Path, model: type[ModelT]) -> ModelT | None:
-        try:
-            return super().load(path, model)
-        except ArtifactError:
-            self.set_file_aside(path)
-            return None
-
-    def _content_or_nothing(self, path: Path) -> bytes | None:
-        try:
-            return self._storage.read(path)
-        except ArtifactError:
-            return b""
 
 
 class RunView:
@@ -172,8 +138,10 @@ class RunScan:
         self._start(planner.plan)
         for task_id, repeat in self._view.config.task_repeats():
             task = TaskFiles(self._view.artifacts, task_id, repeat)
-            planner.add(task)
+            reason = planner.add(task)
             score = self._summariser.add(task)
+            if self._question is not None:
+                self._question.add(task.key, score, graded=reason is Reason.GRADED)
             self._digest.add(task)
             row = make_row(task, score)
             self._note(row)
@@ -188,7 +156,14 @@ class RunScan:
     @property
     def summary(self) -> RunSummary:
         """The summary of the tasks: counts, mean, spend, failures, graders."""
-        return self._summariser.summary()
+        summary = self._summariser.summary()
+        summary.is_sample = self._question is None or summary.complete
+        return summary
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The answer to the run's question so far; ``None`` if it has none."""
+        return None if self._question is None else self._question.verdict()
 
     @property
     def tokens(self) -> TokenUsage:
@@ -215,6 +190,8 @@ class RunScan:
     def _start(self, plan: Plan) -> None:
         self._summariser = Summariser(self._view.runner)
         self._digest = EvalsDigest()
+        config = self._view.config
+        self._question = None if config.until is None else Question(config, config.until)
         self.plan = plan
         self.states = dict.fromkeys(TaskState, 0)
         self.first_started: datetime | None = None
@@ -243,7 +220,7 @@ def open_view(
         UsageError: there is no such run; the hint names runs with a similar name.
         ArtifactError: its config can't be read, or is damaged.
     """
-    artifacts = _ReadOnlyArtifacts(results_dir, run_id, redactor, read_only=True)
+    artifacts = ReadOnlyArtifacts(results_dir, run_id, redactor, read_only=True)
     config = load_run_config(artifacts)
     if config is not None:
         # A copy, as task_score() may depend on the options of the run.

@@ -27,6 +27,7 @@ from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.results.json_facts import summary_facts
 from benchmark_runner.results.phrases import dataset_label, missing_text
+from benchmark_runner.results.verdict_text import unscored_text, verdict_facts, verdict_lines
 from benchmark_runner.schemas import ScoreResult
 
 
@@ -48,6 +49,7 @@ def as_json(
         "limit": session.config.limit,
         "dataset_size": session.config.dataset_size,
         "repeats": session.config.repeats,
+        "until": verdict_facts(outcome.verdict, outcome.overall),
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
         "blocked": [*map(str, outcome.blocked)],
         "masked": [*map(str, outcome.masked)],
@@ -108,6 +110,8 @@ def end_lines(
 ) -> Iterator[str]:
     """Yield the state of the run, what failed, and the command that resumes it."""
     summary, session = outcome.overall, outcome.session
+    if outcome.verdict is not None:
+        yield from verdict_lines(outcome.verdict, summary)
     if outcome.score is not None:
         yield from score_lines(outcome.score, summary, standing=outcome.standing)
         yield from _submission_lines(outcome.score, session.runner)
@@ -153,6 +157,8 @@ def _no_score_text(outcome: Outcome, request: RunRequest) -> str:
     missing = missing_text(outcome.overall, errors=True)
     if request.command == "score" and missing:
         return f"No score written: {missing}. --force scores it all the same."
+    if settled := unscored_text(outcome.verdict, outcome.overall):
+        return settled
     is_paused = isinstance(outcome.stopped_by, RunPausedError)
     why = "the run is paused" if is_paused else "the service did not give one"
     return f"No score yet: {missing or why}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from benchmark_runner._run.until import until_arguments
 from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import age
 from benchmark_runner.cli.inspection import Inspection
@@ -26,6 +27,7 @@ from benchmark_runner.results.phrases import first_of, missing_text, token_text,
 from benchmark_runner.results.reduced_score import ReducedScore, reduce_run
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskState
+from benchmark_runner.results.verdict_text import unscored_text, verdict_facts, verdict_lines
 
 _RAN_OUT = (TaskState.TIMED_OUT, TaskState.OUT_OF_TURNS)
 
@@ -66,13 +68,20 @@ def read_status(inspection: Inspection, view: RunView, reduction: Reduction) -> 
     return RunStatus(
         view,
         scan,
-        resume=inspection.commands.resume(view.config),
+        resume=inspection.commands.resume(view.config, *_question_again(scan)),
         evaluate=inspection.commands.evaluate(view.config) if ungraded else None,
         retry_timeouts=inspection.commands.resume(view.config, "--retry-timeouts")
         if ran_out
         else None,
         reduced=reduced,
     )
+
+
+def _question_again(scan: RunScan) -> list[str]:
+    """Return the arguments that ask the run's question again, if it is not settled."""
+    verdict = scan.verdict
+    is_open = verdict is not None and verdict.side is None and not scan.summary.complete
+    return until_arguments(verdict.until) if is_open and verdict is not None else []
 
 
 def status_lines(status: RunStatus) -> Iterator[str]:
@@ -134,6 +143,7 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "last_generation_at": scan.last_ended and scan.last_ended.isoformat(),
         "graded_by": grader_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
+        "until": verdict_facts(scan.verdict, summary),
         "tokens": scan.tokens.model_dump(),
         "plan": groups_as_json(scan.plan.grouped()),
         "unreadable": [str(path) for path in scan.unreadable],
@@ -146,6 +156,8 @@ def as_json(status: RunStatus) -> dict[str, object]:
 def _score_lines(status: RunStatus) -> Iterator[str]:
     view, scan = status.view, status.scan
     summary = scan.summary
+    if scan.verdict is not None:
+        yield from verdict_lines(scan.verdict, summary)
     if (score := scan.score) is not None:
         yield from score_lines(score, summary)
         yield from service_lines(score)
@@ -153,7 +165,8 @@ def _score_lines(status: RunStatus) -> Iterator[str]:
     why = missing_text(summary, errors=True)
     if view.score_on_disk is not None:
         why = "the one on disk is not that of the evaluations on disk"
-    yield f"No score yet{f': {why}' if why else ''}"
+    settled = unscored_text(scan.verdict, summary)
+    yield settled or f"No score yet{f': {why}' if why else ''}"
     if summary.mean is not None:
         local = "  [local]" if view.local else ""
         yield f"Mean     {summary.mean:.4g}{error_text(summary)} so far{local}"

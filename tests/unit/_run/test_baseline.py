@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.plan import Planner
-from benchmark_runner._run.preparation import Baseline
 from benchmark_runner.artifacts.task_files import TaskFiles
 from tests.fakes import FakeRunner, RunFolder, hash_of_evals, summarise
 

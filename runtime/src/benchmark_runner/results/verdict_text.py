@@ -1,0 +1,112 @@
+"""The words of terminal and report for the verdict on the question of a run."""
+
+from collections.abc import Iterator
+
+from benchmark_runner._run.question import Verdict
+from benchmark_runner._run.summary import RunSummary
+from benchmark_runner._stats.threshold_test import Side
+from benchmark_runner._text import dollars
+from benchmark_runner.results.phrases import missing_text, number, range_text
+
+__all__ = ["answer_text", "question_text", "unscored_text", "verdict_facts", "verdict_lines"]
+
+
+def question_text(verdict: Verdict) -> str:
+    """Return the question, such as ``at least 0.7?``."""
+    until = verdict.until
+    if until.against is not None:
+        return f"better or worse than {until.against}?"
+    return f"at least {until.score or 0:.15g}?"
+
+
+def answer_text(verdict: Verdict) -> str | None:
+    """Return the answer, such as ``below 0.7``; ``None`` if the question is not settled."""
+    until = verdict.until
+    match verdict.side:
+        case Side.ABOVE if until.against is None:
+            return f"at least {until.score or 0:.15g}"
+        case Side.BELOW if until.against is None:
+            return f"below {until.score or 0:.15g}"
+        case Side.ABOVE:
+            return f"better than {until.against}"
+        case Side.BELOW:
+            return f"worse than {until.against}"
+        case None:
+            return None
+
+
+def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
+    """Yield the verdict, what it took, and the interval of the mean if the run is not complete."""
+    counts = summary.counts
+    unit = "generations" if summary.repeats else "tasks"
+    after = f"after {counts.attempted:,} of {counts.total:,} {unit}"
+    answer = answer_text(verdict)
+    if answer is None:
+        yield f"Not settled {after}: {question_text(verdict)}"
+    else:
+        level = "certain" if verdict.certain else f"at {_percent(1 - verdict.until.alpha)}"
+        yield f"Settled  {after}: {answer} ({level}){_cost_text(summary)}"
+    if not summary.complete:
+        between = range_text(verdict.low, verdict.high)
+        what = "the mean of all tasks"
+        if verdict.until.against is not None:
+            what = f"the mean difference from {verdict.until.against}"
+        yield f"Between  {between}: {what}, each bound at {_percent(_level_of_bound(verdict))}"
+
+
+def unscored_text(verdict: Verdict | None, summary: RunSummary) -> str | None:
+    """Return that a settled run has no score because of that; ``None`` of other runs."""
+    if verdict is None or verdict.side is None or summary.complete:
+        return None
+    rest = missing_text(summary, errors=True)
+    return f"No score: the question is settled, and the rest is not done ({rest})"
+
+
+def verdict_facts(verdict: Verdict | None, summary: RunSummary) -> dict[str, object] | None:
+    """Return the verdict for ``--json``; ``None`` without a question."""
+    if verdict is None:
+        return None
+    until = verdict.until
+    return {
+        "score": until.score,
+        "against": until.against,
+        "alpha": until.alpha,
+        "settled": verdict.side is not None,
+        "answer": answer_text(verdict),
+        "side": verdict.side,
+        "certain": verdict.certain,
+        "interval": {
+            "low": verdict.low,
+            "high": verdict.high,
+            "level_of_each_bound": _level_of_bound(verdict),
+        },
+        "cost_of_all": _cost_of_all(summary),
+    }
+
+
+def _level_of_bound(verdict: Verdict) -> float:
+    alpha = verdict.until.alpha
+    return 1 - (alpha if verdict.until.against is None else alpha / 2)
+
+
+def _percent(level: float) -> str:
+    return f"{number(100 * level)} %"
+
+
+def _cost_text(summary: RunSummary) -> str:
+    total = _cost_of_all(summary)
+    if total is None:
+        return ""
+    about = f" of about {dollars(total)}" if not summary.complete else ""
+    return f", {dollars(summary.spend.dollars)}{about}"
+
+
+def _cost_of_all(summary: RunSummary) -> float | None:
+    """Return what all generations would cost, as those so far did; ``None`` if unknown.
+
+    Their order is random, and those that were started have ended: they are a sample.
+    """
+    spent, counts = summary.spend.dollars, summary.counts
+    if not spent or not counts.attempted:
+        return None
+    return spent * counts.total / counts.attempted

@@ -1,0 +1,296 @@
+"""A run that stops once its question is settled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Ended, RunnerProject
+
+RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
+YES, ERROR, USAGE, NO = 0, 1, 2, 5
+
+
+def tasks(count: int, *, passed: int) -> list[dict[str, str]]:
+    return [
+        {"id": f"t{n}", "question": "say x", "answer": "x" if n < passed else "y"}
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def hopeless(project: RunnerProject) -> RunnerProject:
+    """Sixty tasks, of which one in ten passes, at a dollar each."""
+    project.change_agent(("GenerationResult(answer=rest)", "GenerationResult(answer=rest, cost=1)"))
+    project.write_tasks(tasks(60, passed=6))
+    return project
+
+
+def settled(ended: Ended, code: int) -> str:
+    """Return the line with the verdict of a command that ended with this code."""
+    assert ended.code == code, ended.out + ended.err
+    (line,) = (each for each in ended.out.splitlines() if "ettled " in each and " after " in each)
+    return line
+
+
+def test_a_settled_run_starts_nothing_more(hopeless: RunnerProject) -> None:
+    """Once the mean is below the threshold, no task is started, and there is no final score."""
+    ended = hopeless.run(*RUN, "--until-score", "0.7")
+
+    line, count = settled(ended, NO), len(hopeless.calls)
+    assert count < 30
+    assert line == (
+        f"Settled  after {count} of 60 tasks: below 0.7 (at 95 %), ${count}.00 of about $60.00"
+    )
+    assert not (hopeless.results / "r1" / "final_score.json").exists()
+    assert "Mean " not in ended.out
+    assert "each bound at 95 %" in ended.out
+    assert "the question is settled" in ended.out
+    assert "--until" not in ended.resume_command
+
+
+def test_yes_ends_with_0(project: RunnerProject) -> None:
+    """A run that is settled with yes ends with 0."""
+    project.write_tasks(tasks(60, passed=58))
+
+    ended = project.run(*RUN, "--until-score", "0.5")
+
+    assert "at least 0.5 (at 95 %)" in settled(ended, YES)
+    assert len(project.calls) < 40
+
+
+def test_order_is_random_and_frozen(hopeless: RunnerProject) -> None:
+    """The tasks start in a random order, which is that of the recorded seed."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+    until = hopeless.read("r1", "run_config.json")["until"]
+
+    assert hopeless.calls != [f"t{n}" for n in range(len(hopeless.calls))]
+    assert until.keys() == {"score", "against", "alpha", "seed", "baseline"}
+    assert (until["score"], until["alpha"]) == (0.7, 0.05)
+
+
+def test_settled_run_resumed_starts_nothing(hopeless: RunnerProject) -> None:
+    """The same question put again to a settled run starts nothing and has the same answer."""
+    first = settled(hopeless.run(*RUN, "--until-score", "0.7"), NO)
+    before = len(hopeless.calls)
+
+    again = settled(hopeless.run(*RUN, "--until-score", "0.7"), NO)
+
+    assert (again, len(hopeless.calls)) == (first, before)
+
+
+def test_without_its_question_it_is_completed(hopeless: RunnerProject) -> None:
+    """The same command without the question completes a settled run, which then has a score."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    ended = hopeless.run(*RUN)
+
+    assert ended.code == 0
+    assert sorted(hopeless.calls) == sorted(f"t{n}" for n in range(60))
+    assert hopeless.read("r1", "final_score.json")["final_score"] == 0.1
+    assert "below 0.7 (certain)" in ended.out
+    assert settled(hopeless.run(*RUN, "--until-score", "0.7"), NO)
+
+
+def test_capped_run_resumes_its_question(hopeless: RunnerProject) -> None:
+    """A cap before the question is settled ends with 1, and the resume command asks it again."""
+    question = ["--until-score", "0.7", "--alpha", "0.01"]
+    ended = hopeless.run(*RUN, *question, "--max-cost", "3")
+
+    assert settled(ended, ERROR).startswith("Not settled after 3 of 60 tasks: at least 0.7?")
+    assert "--until-score 0.7 --alpha 0.01" in ended.resume_command
+    assert "(at 99 %)" in settled(hopeless.run(*RUN, *question), NO)
+    order = hopeless.calls
+    assert len(order) == len({*order})
+
+
+def test_json_has_the_verdict(hopeless: RunnerProject) -> None:
+    """With --json, run and status give the verdict, its interval and no bare mean."""
+    ended = hopeless.run(*RUN, "--until-score", "0.7", "--json")
+    status = hopeless.run("status", "r1", "--json").json
+
+    found = ended.json
+    assert (ended.code, found["complete"], found["mean"]) == (NO, False, None)
+    assert found["until"] == status["until"]
+    assert found["until"]["answer"] == "below 0.7"
+    assert found["until"]["interval"]["low"] <= 0.1 <= found["until"]["interval"]["high"] <= 0.7
+    assert status["mean"] is status["interval"] is None
+
+
+def test_status_says_what_is_settled(hopeless: RunnerProject) -> None:
+    """The status of a settled run has the line of the run, and its resume completes it."""
+    line = settled(hopeless.run(*RUN, "--until-score", "0.7"), NO)
+
+    ended = hopeless.run("status", "r1")
+
+    assert settled(ended, 0) == line
+    assert "Mean " not in ended.out
+    assert "--until" not in ended.resume_command
+
+
+def test_errors_count_at_their_worst(project: RunnerProject) -> None:
+    """Tasks that fail hold up a verdict, and never make one."""
+    project.write_tasks([{**task, "question": "raise no"} for task in tasks(6, passed=0)])
+
+    ended = project.run(*RUN, "--until-score", "0.5")
+
+    assert settled(ended, ERROR).startswith("Not settled after 6 of 6 tasks")
+    assert "--until-score 0.5" in ended.resume_command
+
+
+def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
+    """With a question, all repeats of a task start before the next task does."""
+    ended = hopeless.run(*RUN, "--repeats", "2", "--until-score", "0.7")
+
+    settled(ended, NO)
+    calls = hopeless.calls
+    assert calls[::2][: len(calls) // 2] == calls[1::2]
+    assert "of 120 generations" in ended.out
+
+
+class TestBaseline:
+    @pytest.fixture
+    def baseline(self, hopeless: RunnerProject) -> RunnerProject:
+        """The finished run r0, which passed six of sixty tasks."""
+        assert hopeless.run("run", "--run-id", "r0").code == 0
+        (hopeless.root / "calls.txt").unlink()
+        return hopeless
+
+    def against(self, project: RunnerProject, *more: str) -> Ended:
+        return project.run(*RUN, "--until-decided-against", "r0", *more)
+
+    def test_better_ends_with_0(self, baseline: RunnerProject) -> None:
+        """A run that is better than its baseline is settled with yes."""
+        baseline.change_agent(("answer=rest", 'answer="y" if task.id > "t3" else rest'))
+
+        line = settled(self.against(baseline), YES)
+
+        assert "better than r0" in line
+        assert len(baseline.calls) < 60
+
+    def test_worse_ends_with_5(self, baseline: RunnerProject) -> None:
+        """A run that is worse than its baseline is settled with no."""
+        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 1.0}\n')
+        assert baseline.run("evaluate", "--run-id", "r0", "--regrade").code == 0
+        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 0.0}\n')
+
+        assert "worse than r0" in settled(self.against(baseline), NO)
+
+    def test_equal_runs_are_never_settled(self, baseline: RunnerProject) -> None:
+        """A run that equals its baseline is complete, and neither better nor worse."""
+        ended = self.against(baseline)
+
+        assert settled(ended, ERROR).startswith("Not settled after 60 of 60 tasks")
+        assert baseline.read("r1", "final_score.json")["final_score"] == 0.1
+
+    def test_baseline_is_recorded(self, baseline: RunnerProject) -> None:
+        """The scores of the baseline are those of the time the question was asked."""
+        self.against(baseline, "--max-cost", "3")
+        for file in (baseline.results / "r0").rglob("eval.json"):
+            file.unlink()
+
+        assert baseline.run("status", "r1").code == 0
+        assert settled(self.against(baseline), ERROR)
+
+    def test_unfinished_baseline_is_refused(self, baseline: RunnerProject) -> None:
+        """A baseline with a task that has no score is refused, before anything is run."""
+        (baseline.results / "r0" / "t7" / "eval.json").unlink()
+
+        ended = self.against(baseline)
+
+        assert ended.code == USAGE
+        assert "not finished" in ended.err
+        assert "t7" in ended.err
+        assert not baseline.calls
+
+    def test_other_tasks_are_refused(self, baseline: RunnerProject) -> None:
+        """A baseline of other tasks, or of other content, is refused."""
+        changed = tasks(60, passed=6)
+        changed[4]["question"] = "say z"
+        baseline.write_tasks([*changed, {"id": "new", "question": "say x", "answer": "x"}])
+
+        ended = self.against(baseline)
+
+        assert ended.code == USAGE
+        assert "2 tasks of the two runs differ: t4, new" in ended.err
+
+    def test_missing_baseline_is_refused(self, baseline: RunnerProject) -> None:
+        """A baseline that does not exist is refused."""
+        ended = baseline.run(*RUN, "--until-decided-against", "r7")
+
+        assert ended.code == USAGE
+        assert "there is no such run" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--until-score", "0.7", "--skip-eval"], "excludes --skip-eval"),
+        (["--until-score", "0.7", "--problem", "q.txt", "t1"], "excludes --problem"),
+        (["--until-score", "0.7", "t1"], "excludes TASK_IDS"),
+        (["--until-score", "0.7", "--until-decided-against", "r0"], "exclude each other"),
+        (["--until-score", "1.1"], "is not from 0 to 1"),
+        (["--until-score", "-0.1"], "is not from 0 to 1"),
+        (["--until-score", "nan"], "not"),
+        (["--alpha", "0.05"], "--alpha is a probability"),
+        (["--until-score", "0.7", "--alpha", "1"], "--alpha is a probability"),
+        (["--until-decided-against", "r1"], "no such run"),
+        (["--until-decided-against", "../r0"], "run id"),
+    ],
+)
+def test_bad_questions_are_refused(project: RunnerProject, args: list[str], message: str) -> None:
+    """A question that makes no sense is refused with the reason, and nothing is run."""
+    (project.root / "q.txt").write_text("say x")
+
+    ended = project.run(*RUN, *args)
+
+    assert ended.code == USAGE, ended.err
+    assert message in " ".join(ended.err.split())
+    assert not project.calls
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--until-score", "0.8"], "was started with --until-score 0.7"),
+        (["--until-score", "0.7", "--alpha", "0.1"], "was started with --until-score 0.7"),
+        (["--until-score", "0.7", "--repeats", "2"], "is about 1 repeats"),
+    ],
+)
+def test_another_question_is_refused(
+    hopeless: RunnerProject, args: list[str], message: str
+) -> None:
+    """A run has one question: another one, or another alpha, is refused."""
+    hopeless.run(*RUN, "--until-score", "0.7", "--max-cost", "3")
+
+    ended = hopeless.run(*RUN, *args)
+
+    assert ended.code == USAGE
+    assert message in " ".join(ended.err.split())
+
+
+def test_started_run_takes_no_question(hopeless: RunnerProject) -> None:
+    """A run that started without a question takes none."""
+    hopeless.run(*RUN, "--max-cost", "3")
+
+    ended = hopeless.run(*RUN, "--until-score", "0.7")
+
+    assert ended.code == USAGE
+    assert "started without a question" in ended.err
+
+
+def test_unusable_scores_stop_the_run(project: RunnerProject) -> None:
+    """A score outside 0 to 1 stops the run with the reason, and so does a resume."""
+    project.write_tasks(tasks(30, passed=30))
+    project.write_grader('def grade(task, response):\n    return {"score": 7}\n')
+
+    for _ in range(2):
+        ended = project.run(*RUN, "--until-score", "0.7")
+
+        assert ended.code == ERROR
+        assert "the score 7" in ended.err
+        assert "without its question" in " ".join(ended.err.split())
+        assert len(project.calls) < 5
+    assert project.run(*RUN).code == 0
