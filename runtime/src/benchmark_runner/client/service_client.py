@@ -263,15 +263,10 @@ class BenchmarkServiceClient:
         finally:
             call.close()
         if isinstance(request, schemas.V1ScoreRequest):
-            return self._parsed_v1_score(call, answer, request)
+            score = self.calls.parsed(call, answer, schemas.V1ScoreResponse)
+            self.calls.refuse_another(call, answer, "run", score.run_id, request.run_id)
+            return score
         return self.calls.parsed(call, answer, schemas.FinalScoreResponse)
-
-    def _parsed_v1_score(
-        self, call: Call, answer: Answer, request: schemas.V1ScoreRequest
-    ) -> schemas.V1ScoreResponse:
-        score = self.calls.parsed(call, answer, schemas.V1ScoreResponse)
-        self.calls.refuse_another(call, answer, "run", score.run_id, request.run_id)
-        return score
 
 
 def build_client(
