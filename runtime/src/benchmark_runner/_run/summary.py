@@ -69,6 +69,7 @@ class RunSummary:
         failures: The failed generations by phase and reason, the largest group first.
         without_eval: Generations that are not evaluated yet.
         without_score: Evaluated generations without a score.
+        has_repeats: True if a task has several repeats.
         did_not_complete: Number of generations that ran out of time or turns.
         silent: Those that ran out of time without any sign that a model answered.
         unusual_stops: Those whose answer is not a whole one, by the reason.
@@ -84,6 +85,7 @@ class RunSummary:
     without_generation: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
     without_eval: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
     without_score: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
+    has_repeats: bool = False
     did_not_complete: int = 0
     silent: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
     unusual_stops: dict[str, list[TaskRepeat]] = field(default_factory=dict[str, list[TaskRepeat]])
@@ -176,6 +178,7 @@ class Summariser:
         """Add one repeat of a task, and return its score; ``None`` if unknown."""
         summary, counts, key = self._summary, self._summary.counts, task.key
         counts.total += 1
+        summary.has_repeats |= key.repeat > 1
         for paid in task.generations:
             summary.spend.add_generation(paid)
         generation = task.generation

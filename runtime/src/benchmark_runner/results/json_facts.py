@@ -7,9 +7,18 @@ from benchmark_runner._stats.intervals import Interval
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import score_notes
 from benchmark_runner.results.service_figures import service_figures
+from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.schemas import ScoreResult
 
-__all__ = ["config_facts", "failure_facts", "grader_facts", "interval_facts", "summary_facts"]
+__all__ = [
+    "config_facts",
+    "failure_facts",
+    "grader_facts",
+    "interval_facts",
+    "spread_facts",
+    "summary_facts",
+    "task_facts",
+]
 
 _OF_A_CONFIG = (
     "model", "task_source", "dataset_name", "dataset_version", "dataset_version_id",
@@ -18,13 +27,17 @@ _OF_A_CONFIG = (
 
 
 def config_facts(config: RunConfig | None) -> dict[str, object]:
-    """Return the model and the source of the tasks; each ``None`` without a config."""
-    return {name: getattr(config, name, None) for name in _OF_A_CONFIG}
+    """Return the model, the source of the tasks and their number; ``None`` without a config."""
+    facts: dict[str, object] = {name: getattr(config, name, None) for name in _OF_A_CONFIG}
+    return {**facts, "tasks": None if config is None else len(config.tasks)}
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:
-    """Return the graders, each with its number of tasks."""
-    return [{**asdict(by), "tasks": len(keys)} for by, keys in summary.graded.items()]
+    """Return the graders, each with its numbers of tasks and of generations."""
+    return [
+        {**asdict(by), "tasks": len({key.task_id for key in keys}), "generations": len(keys)}
+        for by, keys in summary.graded.items()
+    ]
 
 
 def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
@@ -48,12 +61,31 @@ def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, o
         "stderr": summary.stderr,
         "interval": interval_facts(summary.interval),
         "noise_floor": summary.noise_floor,
+        "spread": spread_facts(summary),
         "counts": summary.counts.model_dump(),
         "failures": failure_facts(summary),
         "timeouts_without_answer": len(summary.silent),
         "stop_reasons": {why: len(ids) for why, ids in summary.unusual_stops.items()},
         "cost": summary.spend.dollars,
         "cost_unknown": summary.spend.unknown,
+    }
+
+
+def spread_facts(summary: RunSummary) -> dict[str, object] | None:
+    """Return how much repeats of a task differ; ``None`` if no task has two with a score."""
+    within = summary.within
+    if within is None:
+        return None
+    return {"within_tasks": within.standard_deviation, "tasks": within.tasks}
+
+
+def task_facts(task: TaskRepeats) -> dict[str, object]:
+    """Return the score of a task, and what its repeats vary by."""
+    return {
+        "task_id": task.task_id,
+        "task_score": task.score,
+        "task_spread": task.spread,
+        "outcomes": [outcome.text for outcome in task.outcomes],
     }
 
 

@@ -1,24 +1,25 @@
 """The words of terminal and report for the facts of a run: scores, tokens, costs, errors."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import isclose
 from pathlib import Path
 
 from benchmark_runner._run.summary import FailureGroup, RunSummary
 from benchmark_runner._stats.intervals import Interval, IntervalMethod
-from benchmark_runner._stats.variance import within_variance
 from benchmark_runner._text import dollars, duration, plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.results.task_repeats import TaskRepeats
+from benchmark_runner.results.task_repeats import Outcome, TaskRepeats
 from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.schemas import Artifact, FailureKind, Phase, ScoreResult, TokenUsage
 
 __all__ = [
     "METHODS", "amount", "artifact_text", "bounds_text", "cost_text", "dataset_label", "duration",
-    "failure_heading", "failure_text", "first_of", "interval_text", "missing_text", "moment_text",
-    "noise_text", "number", "plural", "pretty_json", "range_text", "score_is_mean", "score_notes",
-    "spread_text", "task_score_text", "token_text", "tokens_of", "without_score_text",
+    "extent_text", "failure_heading", "failure_text", "first_of", "interval_text", "legend",
+    "missing_text", "moment_text", "noise_text", "number", "plural", "pretty_json", "range_text",
+    "score_is_mean", "score_notes", "spread_text", "task_score_text", "token_text", "tokens_of",
+    "without_score_text",
 ]  # fmt: skip
 
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
@@ -54,6 +55,14 @@ def moment_text(moment: datetime, *, seconds: bool = False) -> str:
 def first_of(config: RunConfig) -> str | None:
     """Return ``first N of M`` for a run of a part of its dataset."""
     return f"first {len(config.tasks):,} of {config.dataset_size:,}" if config.limit else None
+
+
+def extent_text(config: RunConfig) -> str | None:
+    """Return ``first N of M``, ``N x K repeats`` or both; ``None`` for the whole dataset once."""
+    part = first_of(config)
+    return (
+        part if config.repeats == 1 else f"{part or len(config.tasks)} x {config.repeats} repeats"
+    )
 
 
 def dataset_label(config: RunConfig) -> str:
@@ -132,9 +141,9 @@ def bounds_text(summary: RunSummary) -> str:
         return ""
     unknown = summary.unknown
     if not unknown:
-        every = "every generation" if summary.repeats else "every task"
+        every = "every generation" if summary.has_repeats else "every task"
         return f"Bounds: none, as {every} counts; there is no error that could be 0 or 1."
-    what = "generations" if summary.repeats else "tasks"
+    what = "generations" if summary.has_repeats else "tasks"
     low_to_high = range_text(bounds.errors_as_0, bounds.errors_as_1)
     without = f"the {unknown:,} without a score" if unknown > 1 else "the one without a score"
     return f"Bounds {low_to_high}: the mean of all {total:,} {what} with {without} as 0, and as 1."
@@ -142,11 +151,17 @@ def bounds_text(summary: RunSummary) -> str:
 
 def spread_text(summary: RunSummary) -> str:
     """Return how much repeats of a task differ; empty if no task has two with a score."""
-    within = within_variance(summary.repeats)
+    within = summary.within
     if within is None:
         return ""
     deviation, tasks = within.standard_deviation, plural(within.tasks, "task")
     return f"{deviation:.2g} within tasks (standard deviation of one repeat, in {tasks})"
+
+
+def legend(tasks: Iterable[TaskRepeats]) -> str:
+    """Return the meaning of the signs in the strips of these tasks."""
+    used = {outcome for task in tasks for outcome in task.outcomes}
+    return ", ".join(f"{each.sign} {each.text}" for each in Outcome if each in used)
 
 
 def task_score_text(task: TaskRepeats) -> str:

@@ -21,10 +21,10 @@ class RunOverview:
         run_id: The id of the run.
         started_at: The time it began; the time its folder last changed if not recorded.
         config: Its settings and tasks, without the hashes of the tasks; ``None`` if unreadable.
-        total: Number of tasks.
-        done: Number of tasks that need nothing more.
-        generated: Number of tasks with a generation of any status.
-        complete: True if each task has a grade, or ran out of time or turns.
+        total: Number of generations: one for each repeat of each task.
+        done: Number of those that need nothing more.
+        generated: Number of those that there are, of any status.
+        complete: True if each has a grade, or ran out of time or turns.
         local: True if the embedded service evaluates the run; ``None`` if not recorded.
         score: The final score, if there is one.
         mean: Mean of the task scores, if there are any.
@@ -80,7 +80,7 @@ def _covers(score: ScoreResult, config: RunConfig) -> bool:
     return bool(
         score.complete
         and score.counts
-        and score.counts.total == len(config.tasks)
+        and score.counts.total == len(config.tasks) * config.repeats
         and not config.regrade
         and not (score.evals_hash is None and config.created_at is not None)
         and (score.score_submission is not None or score.final_score)
@@ -90,7 +90,7 @@ def _covers(score: ScoreResult, config: RunConfig) -> bool:
 def _overview_of(view: RunView) -> RunOverview:
     # With hundreds of runs, the hashes of all their tasks would fill the memory.
     config, score = view.config.without_hashes(), view.score_on_disk
-    total = done = generated = len(config.tasks)
+    total = done = generated = len(config.tasks) * config.repeats
     if score is not None and _covers(score, config):
         complete, mean, stderr = True, score.mean, score.stderr
     else:

@@ -49,7 +49,6 @@ class TaskRow:
 
     Attributes:
         task_id: The id of the task.
-        repeat: The number of the repeat, from 1.
         state: Its state.
         score: Its task score (``task_score()``; 0 if it did not complete).
         generation_status: Status of the generation.
@@ -77,10 +76,10 @@ class TaskRow:
         stale_eval: True if the eval on disk is that of another generation, and so is ignored.
         unreadable: True if one of its files can't be read.
         log_dir: The author's log folder, as it was when the task was generated.
+        repeat: The number of the repeat, from 1.
     """
 
     task_id: str
-    repeat: int = 1
     state: TaskState
     score: float | None = None
     generation_status: GenerationStatus | None = None
@@ -108,6 +107,7 @@ class TaskRow:
     stale_eval: bool = False
     unreadable: bool = False
     log_dir: str | None = None
+    repeat: int = 1
 
 
 def row_as_json(row: TaskRow) -> dict[str, JsonValue]:

@@ -1,4 +1,4 @@
-"""``export``: a run as a table, one row a task."""
+"""``export``: a run as a table, one row a repeat of a task."""
 
 from contextlib import nullcontext
 from enum import StrEnum
@@ -44,9 +44,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Write a run as a table: a row for each task, in the run's order.
 
-        The columns are always the same, but for those of files that are answers: the
-        state of the task, its score, failure, tokens, costs and times, and last its
-        question, its answer and its result as JSON text. The documentation lists them.
+        A task of several repeats has a row for each of them. The columns are always the
+        same, but for those of files that are answers: the state of the task, its score,
+        failure, tokens, costs and times, and last its question, its answer and its
+        result as JSON text. The documentation lists them.
 
         In CSV, a text that a spreadsheet would take for a formula (it starts with =,
         +, -, @, a tab or a carriage return) gets an apostrophe before it, and control

@@ -14,7 +14,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def runs(results_dir: ResultsDir = None, json: AsJson = False) -> None:
         """List the runs, the newest first.
 
-        Of a finished run only final_score.json is read; status R reads its tasks.
+        DONE counts generations: "all 80 (x5)" are those of 16 tasks in 5 repeats. Of a
+        finished run only final_score.json is read; status R reads its tasks.
         """
         with failures_as_messages("runs", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs

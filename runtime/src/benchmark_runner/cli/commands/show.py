@@ -18,11 +18,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         task_id: Annotated[
             str, typer.Argument(metavar="TASK", help="Id of the task.", show_default=False)
         ],
+        repeat: Annotated[
+            int,
+            typer.Option(
+                "--repeat", metavar="N", min=1, help="Repeat of the task whose texts are shown."
+            ),
+        ] = 1,
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
         """Show one task: question, answer, result, error, attempts, logs.
 
+        Of a task of several repeats, it first shows how each one ended.
         Texts are shown whole and are not paged: pipe them into less to page.
         """
         with failures_as_messages("show", as_json=json):
@@ -33,8 +40,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
             try:
-                details = read_task(view, task_id)
+                details = read_task(view, task_id, repeat)
             except UsageError as error:
+                if task_id in view.config.tasks:
+                    raise
                 listing = inspection.commands.inspect("export", run_id)
                 error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
                 raise

@@ -20,6 +20,13 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             typer.Option("--follow", help="First show its progress until no command works on it."),
         ] = False,
         reduce: Reduce = "mean",
+        flaky: Annotated[
+            bool,
+            typer.Option(
+                "--flaky",
+                help="Also list the tasks whose repeats differ, those that vary most first.",
+            ),
+        ] = False,
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -49,7 +56,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 elif not ended:
                     silent = f"no event of run {run_id} for {SILENCE:.0f} s"
                 view = inspection.open(run_id)  # as it is by now
-            found = read_status(inspection, view, reduction)
+            found = read_status(inspection, view, reduction, flaky=flaky)
             content = as_json(found)
             if silent is not None:
                 hint = "Its process was killed or stopped, or its machine can't be seen from here."

@@ -12,7 +12,12 @@ from benchmark_runner.results.compare.findings import Concern, Finding
 from benchmark_runner.results.compare.side import Side, mean_of_known, read_side
 from benchmark_runner.results.compare.verdict import Judgement, Verdict, judge
 from benchmark_runner.results.grouping import TaskFields
-from benchmark_runner.results.json_facts import config_facts, grader_facts, interval_facts
+from benchmark_runner.results.json_facts import (
+    config_facts,
+    grader_facts,
+    interval_facts,
+    spread_facts,
+)
 from benchmark_runner.results.reduced_score import check_repeats
 from benchmark_runner.results.run_view import RunView
 
@@ -129,6 +134,7 @@ def _side_as_json(comparison: Comparison, side: Side) -> dict[str, object]:
         "final_score": score.final_score if score else None,
         "mean": summary.mean,
         "stderr": summary.stderr,
+        "spread": spread_facts(summary),
         "counts": summary.counts.model_dump(),
         "graded_by": grader_facts(summary),
         "cost": side.cost.total,

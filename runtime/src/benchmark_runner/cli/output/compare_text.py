@@ -13,7 +13,7 @@ from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import Comparison, Effect
 from benchmark_runner.results.compare.pairing import Exclusion
 from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
-from benchmark_runner.results.phrases import score_is_mean
+from benchmark_runner.results.phrases import score_is_mean, spread_text
 
 _WAY_OUT = "Way out"
 #: Where texts begin; a label stands before them.
@@ -59,14 +59,18 @@ def _side_entries(name: str, comparison: Comparison, side: Side) -> Iterator[_En
     yield "Run", f"{side.view.run_id} ({name})"
     yield "  model", in_one_line(config.model)
     yield "  tasks", in_one_line(tasks_text(config, config.tasks))
+    if comparison.has_repeats:
+        yield "  repeats", f"{config.repeats} of each task"
     yield "  done", f"{done} of {counts.total}" if done < counts.total else "all"
     yield "  score", _score_text(side)
+    if spread := spread_text(summary):
+        yield "  spread", spread
     by = "; ".join(map(str, summary.graded)) or "nobody yet"
     yield "  evals", f"by {in_one_line(by)}"
     compared = [side.tasks[task_id] for task_id in comparison.pairing.a]
-    cost = _spent_text(side.cost, compared, lambda task: task.cost, dollars)
+    cost = _spent_text(side.cost, compared, lambda task: task.cost, dollars, config.repeats)
     yield "  cost", cost
-    time = _spent_text(side.seconds, compared, lambda task: task.seconds, duration)
+    time = _spent_text(side.seconds, compared, lambda task: task.seconds, duration, config.repeats)
     yield "  time", f"{time}, generating" if side.seconds.total is not None else time
 
 
@@ -91,6 +95,7 @@ def _spent_text(
     compared: Sequence[TaskOutcome],
     of_task: Callable[[TaskOutcome], float | None],
     written: Callable[[float], str],
+    repeats: int,
 ) -> str:
     if spent.total is None:
         return "not recorded"
@@ -100,7 +105,8 @@ def _spent_text(
         words += f", not known of {plural(spent.unknown, 'generation')}"
     if average is not None:
         of = f" (known of {known})" if known < len(compared) else ""
-        words += f"; {written(average)} a compared task{of}"
+        in_all = f", all {repeats} repeats" if repeats > 1 else ""
+        words += f"; {written(average)} a compared task{in_all}{of}"
     return words
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.validation import check_output
 from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.task_repeats import by_task
 from benchmark_runner.results.task_row import COLUMNS as COLUMNS_OF_TASKS
 from benchmark_runner.results.task_row import TaskRow, row_as_json
 
@@ -22,9 +23,9 @@ Write = Callable[[bytes], object]
 _OF_ARTIFACTS = ("artifact_filename", "artifact_size", "artifact_sha256")
 _TEXTS = ("question", "answer", "grade")
 #: In the order in which they are written. What a later version adds comes before the texts.
-COLUMNS = ("run_id", *COLUMNS_OF_TASKS, *_TEXTS)
+COLUMNS = ("run_id", *COLUMNS_OF_TASKS, "task_score", *_TEXTS)
 #: Of a run whose answers are files.
-COLUMNS_WITH_ARTIFACTS = ("run_id", *COLUMNS_OF_TASKS, *_OF_ARTIFACTS, *_TEXTS)
+COLUMNS_WITH_ARTIFACTS = ("run_id", *COLUMNS_OF_TASKS, "task_score", *_OF_ARTIFACTS, *_TEXTS)
 
 #: What spreadsheets take for the start of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,13 +41,12 @@ def file_for_rows(output: Path) -> Generator[Write]:
 
 
 def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
-    """Write a row for each task, one at a time, and return their number."""
+    """Write a row for each repeat of each task, a task at a time, and return their number."""
     mask = view.artifacts.redactor.clean_text
     if as_csv:
         write(_csv_line(COLUMNS_WITH_ARTIFACTS if _has_artifacts(view) else COLUMNS))
     count = 0
-    for row, task in view.scan().with_files():
-        cells = _cells(view, row, task)
+    for cells in _rows(view):
         if as_csv:
             write(_csv_line(_csv_cell(cell, mask) for cell in cells.values()))
         else:
@@ -56,11 +56,21 @@ def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
     return count
 
 
-def _cells(view: RunView, row: TaskRow, task: TaskFiles) -> dict[str, JsonValue]:
+def _rows(view: RunView) -> Iterator[dict[str, JsonValue]]:
+    for task, files in by_task(view.scan().with_files()):
+        score = task.score
+        for row, each in zip(task.rows, files, strict=True):
+            yield _cells(view, row, each, score)
+
+
+def _cells(
+    view: RunView, row: TaskRow, task: TaskFiles, task_score: float | None
+) -> dict[str, JsonValue]:
     generation = task.generation
     return {
         "run_id": view.run_id,
         **row_as_json(row),
+        "task_score": task_score,
         **(_artifact_cells(task) if _has_artifacts(view) else {}),
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,

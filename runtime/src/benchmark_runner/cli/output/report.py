@@ -12,7 +12,12 @@ from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.validation import check_output
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.compare.effect import Comparison
-from benchmark_runner.results.json_facts import config_facts, failure_facts, interval_facts
+from benchmark_runner.results.json_facts import (
+    config_facts,
+    failure_facts,
+    interval_facts,
+    spread_facts,
+)
 from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
@@ -87,6 +92,7 @@ def _run_as_json(figures: RunFigures) -> dict[str, object]:
         "final_score": score.final_score if score else None,
         "final_score_is_mean": figures.score_is_mean,
         **_estimate_as_json(figures.estimate),
+        "spread": spread_facts(summary),
         "bounds": bounds.model_dump() if bounds else None,
         "counts": summary.counts.model_dump(),
         "states": {state.name.lower(): count for state, count in scan.states.items()},

@@ -79,6 +79,8 @@ def as_json(run: RunOverview) -> dict[str, object]:
 def _line(run: RunOverview, now: datetime) -> _Line:
     done = f"all {run.total}" if run.complete else f"{run.done}/{run.total}"
     config = run.config
+    if config is not None and config.repeats > 1:
+        done += f" (x{config.repeats})"
     return _Line(
         run=in_one_line(run.run_id),
         done=done if config else "",

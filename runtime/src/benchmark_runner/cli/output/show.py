@@ -13,47 +13,72 @@ from benchmark_runner._text import duration, in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.console import brief_error
 from benchmark_runner.cli.shell import short_path
+from benchmark_runner.results.json_facts import task_facts
 from benchmark_runner.results.phrases import (
     artifact_text,
     cost_text,
     failure_text,
+    legend,
     pretty_json,
+    task_score_text,
     token_text,
     tokens_of,
 )
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import weighted_score
+from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.results.task_row import TaskRow, make_row, row_as_json
 from benchmark_runner.schemas import GenerationResult, Phase
 
 _MAX_FILES = 20
+_OF_A_REPEAT = ("repeat", "state", "score", "error", "cost", "generation_seconds", "attempts")
 _IN_PHASE = {Phase.GENERATE: " in generation", Phase.EVALUATE: " in evaluation"}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """One task of a run; ``files`` includes those of earlier attempts."""
+    """One repeat of a task of a run.
+
+    Attributes:
+        view: The run.
+        repeats: All repeats of the task.
+        task: The files of this one.
+        row: Its row.
+        files: The files in its folder, those of earlier attempts included.
+    """
 
     view: RunView
+    repeats: TaskRepeats
     task: TaskFiles
     row: TaskRow
     files: list[Path]
 
+    @property
+    def folder(self) -> Path:
+        """The folder of this repeat."""
+        return self.view.artifacts.of_repeat(self.row.repeat).task_dir(self.row.task_id)
 
-def read_task(view: RunView, task_id: str) -> TaskDetails:
-    """Read one task."""
-    task = view.task_files(task_id)
-    row = make_row(task, Summariser(view.runner).add(task))
-    folder = view.artifacts.task_dir(task_id)
-    return TaskDetails(view, task, row, sorted(_files_below(folder)))
+
+def read_task(view: RunView, task_id: str, repeat: int = 1) -> TaskDetails:
+    """Read one repeat of a task.
+
+    Raises:
+        UsageError: the run has no such task, or not so many repeats.
+    """
+    chosen, summariser = view.task_files(task_id, repeat), Summariser(view.runner)
+    rows: list[TaskRow] = []
+    for number in range(1, view.config.repeats + 1):
+        task = chosen if number == repeat else view.task_files(task_id, number)
+        rows.append(make_row(task, summariser.add(task)))
+    folder = view.artifacts.of_repeat(repeat).task_dir(task_id)
+    below = _files_below(folder, folder / "repeats" if len(rows) > 1 else None)
+    return TaskDetails(view, TaskRepeats((*rows,)), chosen, rows[repeat - 1], sorted(below))
 
 
 def task_lines(details: TaskDetails) -> Iterator[str]:
     """Yield the facts of a task in lines, then its texts as they are."""
     row, generation = details.row, details.task.generation
-    score = "" if row.score is None else f", counts {row.score:.4g}"
-    stale = "; its evaluation is that of another generation" if row.stale_eval else ""
-    yield f"Task {row.task_id} of run {details.view.run_id}: {row.state}{score}{stale}"
+    yield from _head_lines(details)
     for name, value in _facts(details).items():
         if value:
             yield f"  {name:8} {value}"
@@ -81,7 +106,22 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
     for path in details.files[:_MAX_FILES]:
         yield f"  {in_one_line(short_path(path))}"
     if (hidden := len(details.files) - _MAX_FILES) > 0:
-        yield f"  … and {hidden} more in {short_path(details.view.artifacts.task_dir(row.task_id))}"
+        yield f"  … and {hidden} more in {short_path(details.folder)}"
+
+
+def _head_lines(details: TaskDetails) -> Iterator[str]:
+    row, repeats = details.row, details.repeats
+    score = "" if row.score is None else f", counts {row.score:.4g}"
+    stale = "; its evaluation is that of another generation" if row.stale_eval else ""
+    outcome = f"{row.state}{score}{stale}"
+    of_run = f"Task {row.task_id} of run {details.view.run_id}"
+    if len(repeats.rows) == 1:
+        yield f"{of_run}: {outcome}"
+    else:
+        yield f"{of_run}: {repeats.outcomes_text}"
+        yield f"  score    {task_score_text(repeats) or 'none yet'}"
+        yield f"  repeats  {repeats.strip} ({legend([repeats])})"
+        yield f"Repeat {row.repeat}: {outcome}"
 
 
 def as_json(details: TaskDetails) -> dict[str, object]:
@@ -91,6 +131,10 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         "run_id": details.view.run_id,
         "results_dir": str(details.view.artifacts.results_dir),
         **row_as_json(details.row),
+        **task_facts(details.repeats),
+        "repeats": [
+            {name: row_as_json(row)[name] for name in _OF_A_REPEAT} for row in details.repeats.rows
+        ],
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
         "artifact": _artifact_as_json(details.task),
@@ -123,8 +167,8 @@ def _artifact_as_json(task: TaskFiles) -> dict[str, object] | None:
     return {**task.artifact.model_dump(), "path": None if path is None else str(path)}
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder, whatever else an agent has put there."""
+def _files_below(folder: Path, left_out: Path | None) -> Iterator[Path]:
+    """Yield the files in a folder but for one, whatever else an agent has put there."""
     if folder.is_symlink():
         return
     folders = [folder]  # os.walk() calls itself for each folder within a folder
@@ -132,7 +176,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
         with suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
+                    if (below := Path(entry.path)) != left_out:
+                        folders.append(below)
                 # What begins with a dot is ours: locks, and what is being written.
                 elif not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from benchmark_runner._run.until import until_arguments
 from benchmark_runner._stats.reduction import Reduction
-from benchmark_runner._text import age
+from benchmark_runner._text import age, plural
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
 from benchmark_runner.cli.output.totals import (
@@ -22,10 +22,23 @@ from benchmark_runner.cli.output.totals import (
 )
 from benchmark_runner.cli.resume_command import skips_eval
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.results.json_facts import config_facts, grader_facts, summary_facts
-from benchmark_runner.results.phrases import first_of, missing_text, token_text, without_score_text
+from benchmark_runner.results.json_facts import (
+    config_facts,
+    grader_facts,
+    summary_facts,
+    task_facts,
+)
+from benchmark_runner.results.phrases import (
+    extent_text,
+    legend,
+    missing_text,
+    number,
+    token_text,
+    without_score_text,
+)
 from benchmark_runner.results.reduced_score import ReducedScore, reduce_run
 from benchmark_runner.results.run_view import RunScan, RunView
+from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.results.verdict_text import unscored_text, verdict_facts, verdict_lines
 
@@ -43,6 +56,7 @@ class RunStatus:
         evaluate: The command that evaluates what the resume leaves out, if that is anything.
         retry_timeouts: The command that regenerates what ran out of time or turns, if any did.
         reduced: The score by another reduction than the mean, if one was asked for.
+        flaky: The tasks whose repeats differ, those that vary most first; ``None`` if not asked.
     """
 
     view: RunView
@@ -51,10 +65,13 @@ class RunStatus:
     evaluate: str | None
     retry_timeouts: str | None
     reduced: ReducedScore | None
+    flaky: list[TaskRepeats] | None
 
 
-def read_status(inspection: Inspection, view: RunView, reduction: Reduction) -> RunStatus:
-    """Read the state of a run, and its score by another reduction than the mean.
+def read_status(
+    inspection: Inspection, view: RunView, reduction: Reduction, *, flaky: bool
+) -> RunStatus:
+    """Read the state of a run, its score by a reduction, and if asked for its flaky tasks.
 
     Raises:
         UsageError: the reduction is not for scores such as these.
@@ -74,6 +91,7 @@ def read_status(inspection: Inspection, view: RunView, reduction: Reduction) -> 
         if ran_out
         else None,
         reduced=reduced,
+        flaky=_flaky(view, reduction) if flaky else None,
     )
 
 
@@ -101,10 +119,13 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     yield f"  started  {started}; last {what} {age((now - when).total_seconds())} ago"
     yield from _score_lines(status)
     yield from reduced_lines(status.reduced)
-    yield f"Tasks    {first_of(config) or len(config.tasks)}"
+    generations = len(config.tasks) * config.repeats
+    several = f": {plural(generations, 'generation')}" if config.repeats > 1 else ""
+    yield f"Tasks    {extent_text(config) or generations}{several}"
     for state, count in scan.states.items():
         if count:
             yield f"  {count:>6} {state}"
+    yield from _flaky_lines(status)
     yield from failure_lines(summary, view.artifacts)
     yield from answer_lines(summary, view.artifacts)
     if summary.spend.dollars:
@@ -146,11 +167,32 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "until": verdict_facts(scan.verdict, summary),
         "tokens": scan.tokens.model_dump(),
         "plan": groups_as_json(scan.plan.grouped()),
+        "flaky": None if status.flaky is None else [task_facts(each) for each in status.flaky],
         "unreadable": [str(path) for path in scan.unreadable],
         "resume_command": status.resume,
         "evaluate_command": status.evaluate,
         "retry_timeouts_command": status.retry_timeouts,
     }
+
+
+def _flaky(view: RunView, reduction: Reduction) -> list[TaskRepeats]:
+    tasks = (task for task, _ in by_task(view.scan().with_files(), reduction) if task.is_flaky)
+    return sorted(tasks, key=lambda task: -(task.spread or 0))
+
+
+def _flaky_lines(status: RunStatus) -> Iterator[str]:
+    tasks = status.flaky
+    if tasks is None:
+        return
+    config = status.view.config
+    if config.repeats == 1:
+        yield "Flaky    not known: one repeat does not show it"
+        return
+    signs = f" ({legend(tasks)})" if tasks else ""
+    yield f"Flaky    {len(tasks) or 'none'} of {plural(len(config.tasks), 'task')}{signs}"
+    for task in tasks:
+        score = number(task.score) if task.score is not None else ""
+        yield f"  {task.strip}  {score:6}  {task.task_id}"
 
 
 def _score_lines(status: RunStatus) -> Iterator[str]:

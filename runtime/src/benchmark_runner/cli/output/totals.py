@@ -77,10 +77,12 @@ def error_text(summary: RunSummary) -> str:
 
 
 def interval_lines(summary: RunSummary) -> Iterator[str]:
-    """Yield the interval of the mean, and what a single run cannot show."""
+    """Yield the interval of the mean, and how repeats differ, or that one run can't show it."""
     if (interval := summary.interval) is not None:
         how = f"{100 * interval.level:.0f} %, {phrases.METHODS[interval.method]}"
         yield f"Interval {phrases.interval_text(interval)} ({how}), for tasks like these"
+    if spread := phrases.spread_text(summary):
+        yield f"Spread   {spread}"
     if noise := phrases.noise_text(summary):
         yield f"Noise    {noise}"
     elif summary.interval is not None:
@@ -123,9 +125,12 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
 
 
 def counts_text(counts: ScoreCounts, config: RunConfig) -> str:
-    """Return the number of tasks of each outcome."""
+    """Return the number of tasks, or of generations, of each outcome."""
+    total = phrases.first_of(config) or f"{counts.total}"
+    if config.repeats > 1:
+        total = plural(counts.total, "generation")
     return (
-        f"{phrases.first_of(config) or counts.total}: {counts.attempted} attempted, "
+        f"{total}: {counts.attempted} attempted, "
         f"{counts.scored} scored, {counts.max_time} timed out, {counts.max_turns} out of turns, "
         f"{counts.error} failed"
     )

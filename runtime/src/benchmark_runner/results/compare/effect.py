@@ -122,7 +122,7 @@ class Comparison:
         b: The candidate.
         pairing: The tasks that are compared, and those that are not.
         effect: The difference of B from A; ``None`` without a compared task.
-        worst_case: The same with tasks that have a score in A only counted as 0 in B.
+        worst_case: The same with tasks and repeats that have no score in B counted as 0 there.
         clusters: Number of clusters of the compared tasks; ``None`` if they are unrelated.
         groups: The effect by group of tasks.
         within: The variance within tasks, of the runs that have repeats; ``None`` if neither has,
@@ -137,6 +137,16 @@ class Comparison:
     clusters: int | None = None
     groups: Mapping[str, Effect] = field(default_factory=dict[str, Effect])
     within: WithinVariance | None = None
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """Both runs by their names, A and B."""
+        return {"A": self.a, "B": self.b}
+
+    @property
+    def has_repeats(self) -> bool:
+        """True if a run has several repeats of its tasks."""
+        return max(self.a.view.config.repeats, self.b.view.config.repeats) > 1
 
     @property
     def units(self) -> int:
@@ -184,12 +194,13 @@ def compare(
     pairing = pair(a, b)
     lacking = pairing.lacking_in_b
     by_mean = all(side.reduction.kind is ReductionKind.MEAN for side in (a, b))
+    least = pairing.b | pairing.partly_in_b | dict.fromkeys(lacking, 0.0)
     return Comparison(
         a=a,
         b=b,
         pairing=pairing,
         effect=measure(pairing.a, pairing.b, clusters),
-        worst_case=measure(pairing.a | lacking, pairing.b | dict.fromkeys(lacking, 0.0), clusters),
+        worst_case=measure(pairing.a | lacking, least, clusters),
         clusters=None if clusters is None else len({clusters[each] for each in pairing.a}),
         groups={} if groups is None else dict(_by_group(pairing, groups, clusters)),
         within=pooled_within([a.scan.summary.within, b.scan.summary.within]) if by_mean else None,

@@ -20,6 +20,7 @@ concern                  obstacle                                     warning
 ``service``              another one, no version says it is alike     another one, same evaluator
 ``scores_missing_in_b``  counted as 0 they make B worse
 ``incomplete``                                                        tasks are not done
+``repeats_missing``                                                   tasks with fewer repeats
 ``part_of_dataset``                                                   ``--limit``
 ``few_tasks``                                                         the interval is rough
 ``repeats``              maxima of unequal numbers of repeats
@@ -30,7 +31,7 @@ B only hide nothing that speaks against B.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -66,6 +67,7 @@ class Concern(StrEnum):
     SERVICE = "service"
     SCORES_MISSING_IN_B = "scores_missing_in_b"
     INCOMPLETE = "incomplete"
+    REPEATS_MISSING = "repeats_missing"
     PART_OF_DATASET = "part_of_dataset"
     FEW_TASKS = "few_tasks"
     REPEATS = "repeats"
@@ -106,7 +108,7 @@ def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     a, b = comparison.a.view.config, comparison.b.view.config
     if comparison.effect is None:
         yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
-    for name, side in {"A": comparison.a, "B": comparison.b}.items():
+    for name, side in comparison.sides.items():
         if unknown := tuple(map(str, side.scan.summary.without_score)):
             results = plural(len(unknown), "result")
             text = f"task_score() in runner/benchmark.py finds no score in {results}"
@@ -205,25 +207,30 @@ def _of_extent(comparison: Comparison) -> Iterator[Finding]:
     turns = effect is not None and effect.shows is not Direction.WORSE
     if turns and worst_case is not None and worst_case.shows is Direction.WORSE:
         text = (
-            f"B has no score for {plural(len(lacking), 'task')} that A has one for; counting each "
-            f"as 0 makes B worse (a difference of {worst_case.difference.mean:+.2g})"
+            f"B has no score for {comparison.pairing.lacking_text} that A has one for; counting "
+            f"each as 0 makes B worse (a difference of {worst_case.difference.mean:+.2g})"
         )
-        yield Finding(Concern.SCORES_MISSING_IN_B, text, True, tuple(lacking))
-    for name, side in {"A": comparison.a, "B": comparison.b}.items():
-        yield from _of_side(name, side)
+        task_ids = (*lacking, *comparison.pairing.partly_in_b)
+        yield Finding(Concern.SCORES_MISSING_IN_B, text, True, task_ids)
+    for name, side in comparison.sides.items():
+        yield from _of_side(name, side, comparison.pairing.a)
     if effect is not None and comparison.units < _FEW:
         unit = "task" if comparison.clusters is None else "cluster"
         text = f"the interval is rough with only {plural(comparison.units, unit)}"
         yield Finding(Concern.FEW_TASKS, text)
 
 
-def _of_side(name: str, side: Side) -> Iterator[Finding]:
+def _of_side(name: str, side: Side, compared: Iterable[str]) -> Iterator[Finding]:
     config, summary = side.view.config, side.scan.summary
+    noun = "task" if config.repeats == 1 else "generation"
     if not summary.complete:
         total = summary.counts.total
         ungraded = total - summary.counts.scored - summary.did_not_complete
-        text = f"{name} is not complete, with {ungraded:,} of {plural(total, 'task')} not done"
+        text = f"{name} is not complete, with {ungraded:,} of {plural(total, noun)} not done"
         yield Finding(Concern.INCOMPLETE, text)
+    if lacking := tuple(each for each in compared if side.tasks[each].scored < config.repeats):
+        text = f"not all {config.repeats} repeats of {plural(len(lacking), 'task')} have a score"
+        yield Finding(Concern.REPEATS_MISSING, f"{text} in {name}", task_ids=lacking)
     if part := first_of(config):
         yield Finding(Concern.PART_OF_DATASET, f"{name} is the {part} tasks")
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from benchmark_runner._text import plural
 from benchmark_runner.results.compare.side import Side, TaskOutcome
 
 __all__ = ["Exclusion", "ExclusionReason", "Pairing", "pair"]
@@ -47,6 +48,8 @@ class Pairing:
         excluded: The other tasks of both by reason, in the order of :class:`ExclusionReason`.
         unverified: Compared tasks whose content a run does not record, so that they may differ.
         lacking_in_b: The score in A of tasks that B has, too, but without a score.
+        partly_in_b: Of compared tasks of which not all repeats in B have a score, that in B with
+            the others counted as 0.
     """
 
     a: dict[str, float]
@@ -54,6 +57,14 @@ class Pairing:
     excluded: list[Exclusion]
     unverified: list[str]
     lacking_in_b: dict[str, float]
+    partly_in_b: dict[str, float]
+
+    @property
+    def lacking_text(self) -> str:
+        """The tasks, and those with repeats, that B has no score for, in a few words."""
+        tasks, partly = len(self.lacking_in_b), len(self.partly_in_b)
+        parts = [plural(tasks, "task")] if tasks or not partly else []
+        return " and ".join([*parts, *([f"repeats of {plural(partly, 'task')}"] if partly else [])])
 
     @property
     def left_out(self) -> int:
@@ -68,7 +79,7 @@ class Pairing:
 
 def pair(a: Side, b: Side) -> Pairing:
     """Find the tasks with a score in both runs, and the reasons why the others are left out."""
-    pairing = Pairing({}, {}, [], [], {})
+    pairing = Pairing({}, {}, [], [], {}, {})
     hashes_a, hashes_b = a.view.config.task_hashes, b.view.config.task_hashes
     excluded: dict[tuple[ExclusionReason, str | None, str | None], list[str]] = {}
     for task_id in dict.fromkeys([*a.tasks, *b.tasks]):
@@ -84,6 +95,8 @@ def pair(a: Side, b: Side) -> Pairing:
             same = math.isclose(score_a, score_b, rel_tol=_NOISE, abs_tol=_NOISE)
             pairing.a[task_id] = score_a
             pairing.b[task_id] = score_a if same else score_b
+            if in_b is not None and in_b.least is not None and in_b.scored < b.view.config.repeats:
+                pairing.partly_in_b[task_id] = in_b.least
             if not all(hashes):
                 pairing.unverified.append(task_id)
     order = [*ExclusionReason]

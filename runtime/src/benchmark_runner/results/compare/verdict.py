@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from benchmark_runner._text import plural
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.effect import Comparison, Direction, Effect
 from benchmark_runner.results.compare.findings import Finding, find
@@ -28,6 +27,11 @@ _COMPARED = (
     "runtime_version",
     "python_version",
 )
+#: The remark on so many runs without repeats.
+_SINGLE = {
+    1: "{} is one run, which does not show how much it varies from run to run.",
+    2: "One run each does not show how much each varies from run to run.",
+}
 
 
 class Verdict(StrEnum):
@@ -54,7 +58,8 @@ class Judgement:
     Attributes:
         reason: The reason for it, in a sentence without its end.
         differences: The settings and facts that differ; without any, only chance can.
-        knows_noise: True if repeats tell how much a run varies by chance.
+        single: The runs, A or B, that do not show how much they vary: none of their tasks has
+            several repeats with a score.
     """
 
     verdict: Verdict
@@ -62,13 +67,12 @@ class Judgement:
     obstacles: list[Finding]
     warnings: list[Finding]
     differences: list[Difference]
-    knows_noise: bool = False
+    single: list[str]
 
     @property
     def remarks(self) -> list[str]:
         """The sentences that keep a verdict from being read as more than it is."""
-        unknown = "One run each does not show how much each varies from run to run."
-        remarks = [] if self.knows_noise else [unknown]
+        remarks = [_SINGLE[len(self.single)].format(*self.single)] if self.single else []
         if self.verdict is Verdict.NO_DIFFERENCE_SHOWN:
             remarks.insert(0, "That does not show that they are alike.")
         return [] if self.verdict is Verdict.NOT_COMPARABLE else remarks
@@ -76,7 +80,7 @@ class Judgement:
 
 def judge(comparison: Comparison) -> Judgement:
     """Return the verdict on a comparison."""
-    findings = find(comparison)
+    findings, sides = find(comparison), comparison.sides
     obstacles = [finding for finding in findings if finding.is_obstacle]
     if comparison.effect is None or obstacles:
         verdict = Verdict.NOT_COMPARABLE
@@ -89,7 +93,7 @@ def judge(comparison: Comparison) -> Judgement:
         obstacles=obstacles,
         warnings=[finding for finding in findings if not finding.is_obstacle],
         differences=[*_differences(comparison.a.view.config, comparison.b.view.config)],
-        knows_noise=comparison.noise_floor is not None,
+        single=[name for name, side in sides.items() if side.scan.summary.within is None],
     )
 
 
@@ -107,7 +111,7 @@ def _verdict(comparison: Comparison, effect: Effect) -> tuple[Verdict, str]:
         case Direction.BETTER if worst_case is not None and worst_case.shows is effect.shows:
             return Verdict.BETTER, f"B scores higher, and {certain}"
         case Direction.BETTER:
-            lacking = plural(len(comparison.pairing.lacking_in_b), "task")
+            lacking = comparison.pairing.lacking_text
             return Verdict.NO_DIFFERENCE_SHOWN, (
                 "B scores higher where both have a score, but that is not shown with its "
                 f"{lacking} without a score counted as 0"
