@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner._text import (
+    about_cost,
+    about_time,
+    about_time_with_range,
     age,
     clock,
     did_you_mean,
@@ -104,3 +107,26 @@ def test_similar_names_are_suggested() -> None:
     """A similar name is suggested; otherwise nothing."""
     assert did_you_mean("run-2", ["run-1", "other"]) == "Did you mean run-1? "
     assert did_you_mean("run-2", ["other"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (9.4, "9 s"),
+        (89, "89 s"),
+        (100, "1.7 min"),
+        (2400, "40 min"),
+        (6000, "1.7 h"),
+        (2e5, "2.3 d"),
+    ],
+)
+def test_about_time(seconds: float, text: str) -> None:
+    """An estimated time has two digits at most, and one unit."""
+    assert about_time(seconds) == text
+
+
+def test_about_ranges() -> None:
+    """The bounds of an estimate share their unit where they can."""
+    assert about_time_with_range(2400, 2100, 3480) == "40 min (35 to 58 min)"
+    assert about_time_with_range(5000, 3000, 9000) == "83 min (50 min to 2.5 h)"
+    assert about_cost(142.4, 8.5, 1714) == "about $142 ($8.50 to $1,710)"

@@ -1,6 +1,7 @@
 """Text for people: safe for a terminal, with numbers, times and names in one form each."""
 
 import json
+import math
 import re
 import shlex
 import string
@@ -31,6 +32,10 @@ _SHOWN_WIDTH = 52
 _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 #: Smaller amounts need more than two decimals.
 _DIME = 0.1
+#: From here on, an estimate has no cents, and no tenths of a unit.
+_TEN = 10
+#: The units of an estimated time, each up to the number at which the next is used.
+_UNITS = ((1, "s", 90), (_MINUTE, "min", 90), (_HOUR, "h", 48), (_DAY, "d", math.inf))
 
 
 def printable(text: str) -> str:
@@ -120,6 +125,35 @@ def duration(seconds: float) -> str:
     if seconds < _HOUR:
         return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
     return f"{seconds // _HOUR:,.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
+
+
+def about_cost(amount: float, low: float, high: float) -> str:
+    """Return an estimate of money and its bounds: ``about $142 ($120 to $171)``."""
+    return f"about {_about_dollars(amount)} ({_about_dollars(low)} to {_about_dollars(high)})"
+
+
+def about_time(seconds: float) -> str:
+    """Return an estimate of a duration, in one unit: ``40 min``, ``3.5 h``."""
+    return " ".join(_about(seconds))
+
+
+def about_time_with_range(seconds: float, low: float, high: float) -> str:
+    """Return an estimate of a duration and its bounds: ``40 min (35 to 58 min)``."""
+    (first, unit), (last, last_unit) = _about(low), _about(high)
+    first += "" if unit == last_unit else f" {unit}"
+    return f"{about_time(seconds)} ({first} to {last} {last_unit})"
+
+
+def _about_dollars(amount: float) -> str:
+    if amount < _TEN:
+        return dollars(amount)
+    return f"${round(amount, -max(math.floor(math.log10(amount)) - 2, 0)):,.0f}"
+
+
+def _about(seconds: float) -> tuple[str, str]:
+    numbers = ((float(f"{seconds / size:.2g}"), unit, most) for size, unit, most in _UNITS)
+    number, unit = next((number, unit) for number, unit, most in numbers if number < most)
+    return f"{number:,.0f}" if number >= _TEN or unit == "s" else f"{number:.2g}", unit
 
 
 def age(seconds: float) -> str:

@@ -6,6 +6,7 @@ from benchmark_runner._progress.events import (
     EvaluationFinished,
     Event,
     GenerationFinished,
+    GenerationStarted,
     InvocationStarted,
 )
 from benchmark_runner._progress.tally import Tally
@@ -49,4 +50,19 @@ def tally(*events: Event, begins: InvocationStarted | None = None) -> Tally:
     counted = Tally()
     for event in (begins or started(), *events):
         counted.count(event, 0.0)
+    return counted
+
+
+def forecasting(count: int = 20, **more: object) -> Tally:
+    """The tally of a run at 200 s: of 100 generations, a dollar a minute each, ten are running."""
+    counted = tally(begins=started(total=100, **more))
+    for number in range(count):
+        task_id, seconds = f"t{number}", 30.0 + 3 * number
+        counted.count(GenerationStarted(task_id), 0.0)
+        event = GenerationFinished(
+            task_id, GenerationStatus.SUCCESS, None, seconds, cost=seconds / 60
+        )
+        counted.count(event, seconds)
+    for number in range(10):
+        counted.count(GenerationStarted(f"u{number}"), 190.0 - number)
     return counted

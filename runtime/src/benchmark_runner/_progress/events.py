@@ -23,6 +23,11 @@ class InvocationStarted:
         to_evaluate: The ones whose generation needs an evaluation.
         cost: US dollars that the generations on disk cost, of all tasks and attempts; without
             those whose cost is unknown. Tokens likewise.
+        max_cost: The cost in US dollars at which no new task starts, if there is one.
+        timeout: The seconds that no generation may exceed, if there is a limit.
+        finished: The generations that earlier commands finished, those of about one duration
+            together: how many, how many without a known cost, and the sums of their seconds, of
+            their dollars, and of the squares of these.
     """
 
     command: str
@@ -48,6 +53,9 @@ class InvocationStarted:
     cost_unknown: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    max_cost: float | None = None
+    timeout: float | None = None
+    finished: tuple[tuple[int, int, float, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

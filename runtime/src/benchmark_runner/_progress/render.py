@@ -6,7 +6,15 @@ Text of services and names of tasks are made safe for a terminal, and cut to its
 from collections.abc import Callable, Iterator
 
 from benchmark_runner._progress.tally import ActiveTask, Tally
-from benchmark_runner._text import clock, dollars, in_one_line
+from benchmark_runner._stats.forecast import Forecast
+from benchmark_runner._text import (
+    about_cost,
+    about_time,
+    about_time_with_range,
+    clock,
+    dollars,
+    in_one_line,
+)
 
 #: A row is never longer, so that most windows can be resized without breaking it.
 WIDEST = 80
@@ -41,7 +49,11 @@ def render_summary(tally: Tally, now: float) -> list[str]:
     times = [f"{tally.done}/{tally.total} done", clock(now - tally.started_at)]
     times += [*_format_pace(tally, now)]
     results = [*_format_outcomes(tally), *_format_mean(tally, with_count=True)]
-    facts = ("  ".join(parts) for parts in (results, _format_spend(tally)) if parts)
+    money = [*_format_spend(tally, now), *_format_end(tally, now)]
+    limits = [*_format_cap(tally, now), *_format_tokens(tally)]
+    if sum(map(count_cells, [*money, *limits])) + 2 * len([*money, *limits]) <= WIDEST:
+        money, limits = [*money, *limits], []
+    facts = ("  ".join(parts) for parts in (results, money, limits) if parts)
     return [f"{bar} {'  '.join(times)}", *facts]
 
 
@@ -50,9 +62,11 @@ def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
     line = ", ".join([format_counts(tally), *_format_waiting(tally, now, mask)])
     if (note := tally.note(now)) is not None:
         line += f"; {in_one_line(mask(note))}"
-    for fact in (*_format_mean(tally), *_format_spend(tally)[:1], *_format_pace(tally, now)):
-        if count_cells(line) + len(fact) + 2 <= LONGEST_LINE:
-            line += f", {fact}"
+    for fact in _format_facts(tally, now):
+        for part in (fact, fact.partition(" (")[0]):  # without the bounds, if need be
+            if count_cells(line) + len(part) + 2 <= LONGEST_LINE:
+                line += f", {part}"
+                break
     if note is None and (told := format_progress(tally, mask)):
         line += f"; {told}"
     return cut(line, LONGEST_LINE)
@@ -116,13 +130,53 @@ def _format_mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     return [f"mean {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]
 
 
-def _format_spend(tally: Tally) -> list[str]:
-    spend = tally.spend
-    parts = [f"{'≥ ' if spend.unknown else ''}{dollars(spend.dollars)}"] if spend.dollars else []
-    tokens_in, tokens_out = spend.tokens.get("input", 0), spend.tokens.get("output", 0)
+def _format_facts(tally: Tally, now: float) -> Iterator[str]:
+    """Yield what stands behind the counts in a line, the most important first."""
+    yield from _format_mean(tally)
+    yield from _format_spend(tally, now)
+    yield from _format_end(tally, now)
+    yield from _format_cap(tally, now)
+    yield from _format_pace(tally, now)
+
+
+def _format_spend(tally: Tally, now: float) -> Iterator[str]:
+    """Yield the cost so far, with the one in the end as far as it can be told."""
+    spend, found = tally.spend, tally.forecast(now)
+    at_least = "≥ " if spend.unknown else ""
+    if found is not None and (end := found.dollars) is not None and end.high > 0:
+        yield f"{at_least}{dollars(spend.dollars)} of {about_cost(end.middle, end.low, end.high)}"
+    elif spend.dollars:
+        yield f"{at_least}{dollars(spend.dollars)}"
+
+
+def _format_end(tally: Tally, now: float) -> Iterator[str]:
+    if (found := tally.forecast(now)) is not None:
+        end = found.seconds
+        yield f"ends in {about_time_with_range(end.middle, end.low, end.high)}"
+
+
+def _format_cap(tally: Tally, now: float) -> Iterator[str]:
+    if (most := tally.max_cost) is not None:
+        reach = _format_reach(most, tally.spend.dollars, tally.forecast(now))
+        yield f"at most {dollars(most)}{reach}"
+
+
+def _format_reach(most: float, spent: float, found: Forecast | None) -> str:
+    """Return when the cost is expected to reach its limit, if it is."""
+    if spent >= most:
+        return ": reached"
+    if found is None or (end := found.dollars) is None or end.high <= most:
+        return ""
+    if end.middle <= most:
+        return ": may be reached"
+    return f": reached in about {about_time(found.seconds_until(spent, most))}"
+
+
+def _format_tokens(tally: Tally) -> Iterator[str]:
+    tokens = tally.spend.tokens
+    tokens_in, tokens_out = tokens.get("input", 0), tokens.get("output", 0)
     if tokens_in or tokens_out:
-        parts.append(f"{_shorten(tokens_in)} tokens in, {_shorten(tokens_out)} out")
-    return parts
+        yield f"{_shorten(tokens_in)} tokens in, {_shorten(tokens_out)} out"
 
 
 def _format_pace(tally: Tally, now: float) -> Iterator[str]:
@@ -132,7 +186,7 @@ def _format_pace(tally: Tally, now: float) -> Iterator[str]:
         yield f"{rate:.1f}/s"
     else:
         yield f"{rate * _MINUTE:.1f}/min" if rate * _MINUTE >= 1 else f"{rate * _HOUR:.1f}/h"
-    if left := tally.remaining(now):
+    if tally.forecast(now) is None and (left := tally.remaining(now)):
         yield f"{clock(left)} left"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from pydantic import JsonValue
 
@@ -17,6 +17,7 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
     grades_itself,
 )
+from benchmark_runner._run.history import time_limit
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.score import (
@@ -142,6 +143,9 @@ class Preparation:
             cost_unknown=spend.unknown,
             input_tokens=spend.tokens.get("input", 0),
             output_tokens=spend.tokens.get("output", 0),
+            max_cost=request.max_cost,
+            timeout=time_limit(session, self.plan),
+            finished=tuple(map(astuple, baseline.history.bins())),
         )
 
     @property

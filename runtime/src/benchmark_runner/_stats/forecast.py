@@ -41,6 +41,11 @@ class Forecast:
     finished: int
     unknown: int
 
+    def seconds_until(self, spent: float, dollars: float) -> float:
+        """Return the seconds until so much is spent, as if money went at a steady rate."""
+        rest = self.dollars.middle - spent if self.dollars is not None else 0.0
+        return self.seconds.middle * (dollars - spent) / rest if rest > 0 else 0.0
+
 
 def forecast(
     history: History,

@@ -30,13 +30,17 @@ _PARETO_WEIGHT, _TEMPER = 1.5, 0.1
 
 @dataclass(slots=True)
 class Bin:
-    """The finished jobs of about one duration; an unknown cost adds nothing to ``dollars``."""
+    """The finished jobs of about one duration, with the sums of their durations and costs.
+
+    ``unknown`` is the number of those without a known cost, which add nothing to ``dollars`` and
+    to ``squares``, the sum of the squares of the costs.
+    """
 
     count: int = 0
+    unknown: int = 0
     seconds: float = 0.0
     dollars: float = 0.0
     squares: float = 0.0
-    """Sum of the squares of the costs."""
 
     @property
     def duration(self) -> float:
@@ -45,28 +49,34 @@ class Bin:
 
 
 class History:
-    """The durations and costs of finished jobs, in bins of the logarithm of the duration.
-
-    Attributes:
-        count: Number of the jobs.
-        unknown: Number of those without a known cost.
-    """
+    """The durations and costs of finished jobs, in bins of the logarithm of the duration."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self.unknown = 0
         self._bins: dict[int, Bin] = {}
+
+    @property
+    def count(self) -> int:
+        """The number of the jobs."""
+        return sum(each.count for each in self._bins.values())
+
+    @property
+    def unknown(self) -> int:
+        """The number of those without a known cost."""
+        return sum(each.unknown for each in self._bins.values())
 
     def add(self, seconds: float, dollars: float | None) -> None:
         """Add a job of that duration and cost, ``None`` if unknown."""
         seconds, cost = max(seconds, _SHORTEST), dollars or 0.0
-        found = self._bins.setdefault(math.floor(math.log(seconds) / _BIN), Bin())
-        self.count += 1
-        self.unknown += dollars is None
-        found.count += 1
-        found.seconds += seconds
-        found.dollars += cost
-        found.squares += cost * cost
+        self.add_bin(Bin(1, int(dollars is None), seconds, cost, cost * cost))
+
+    def add_bin(self, jobs: Bin) -> None:
+        """Add jobs of about one duration."""
+        found = self._bins.setdefault(math.floor(math.log(jobs.duration) / _BIN), Bin())
+        found.count += jobs.count
+        found.unknown += jobs.unknown
+        found.seconds += jobs.seconds
+        found.dollars += jobs.dollars
+        found.squares += jobs.squares
 
     def bins(self) -> list[Bin]:
         """Return the bins that are not empty, the shortest durations first."""
