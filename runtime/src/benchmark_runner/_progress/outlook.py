@@ -14,7 +14,7 @@ _EVERY = 1.0
 
 
 class Outlook:
-    """What a forecast is made of: the generations that have finished, and what is left.
+    """The data of a forecast: the generations that have finished, and what is left.
 
     Evaluations run beside. Where they take longer, as many at a time as may, the end is theirs.
 
