@@ -129,7 +129,7 @@ class Bench:
         run = self.project.results / "r1"
         child = self._break(point)
         assert child.killed, f"it was not killed: {child}"
-        begun = any(run.glob("*/attempts/evals/*"))
+        begun = any(run.rglob("attempts/evals/*"))
 
         child = self._command(scenario)
         assert child.code == 0, child
@@ -140,8 +140,8 @@ class Bench:
         assert outcome in expected, "the grades are not all of the same judge"
         check_grades_belong_to_generations(run)
         if outcome == known.outcome:
-            for path in run.glob("*/attempts/evals/*"):
-                graded = known.before / "r1" / path.relative_to(run).parts[0] / "eval.json"
+            for path in run.rglob("attempts/evals/*"):
+                graded = known.before / "r1" / path.parents[2].relative_to(run) / "eval.json"
                 assert path.name == "1.json", f"put away twice: {path}"
                 assert path.read_bytes() == graded.read_bytes()
         again = self.service.gradings - known.gradings
@@ -207,7 +207,7 @@ class Bench:
         """Give the command again: what was finished stays as it is, the rest is made."""
         run = self.project.results / "r1"
         calls, gradings = Counter(self.project.calls), self.service.gradings
-        child = self._command(scenario)
+        child = self._command(scenario, *scenario.resumed_with)
         assert child.code == 0, child
         assert "Traceback" not in child.out + child.err, child
 

@@ -18,7 +18,10 @@ _MEASURED = {
     "final_score.json": {"evals_hash"},
 }
 #: What makes it the same run; the rest says how it was run.
-_IDENTITY = ("run_id", "model", "tasks", "task_hashes", "sampling", "options", "payload_schema")
+_IDENTITY = (
+    *("run_id", "model", "tasks", "task_hashes", "repeats"),
+    *("sampling", "options", "payload_schema"),
+)
 #: The log of a run's events.
 EVENTS = "events.jsonl"
 _FINISHED = {"success", "max_time", "max_turns"}
@@ -32,12 +35,19 @@ class FinishedWork:
     """The finished work on disk: files that nobody may have to make again.
 
     Attributes:
-        generations: The generation of each task that has one that is not an error.
-        evals: The eval of each task whose generation has a grade.
+        generations: The generation of each repeat of a task that has one that is no error, by
+            the name of its folder.
+        evals: The eval of each whose generation has a grade.
     """
 
     generations: Files
     evals: Files
+
+
+def folders_of(run: Path) -> dict[str, Path]:
+    """The folder of each repeat of each task, by its name as seen from that of the run."""
+    found = [*run.glob("*/"), *run.glob("*/repeats/*/")]
+    return {path.relative_to(run).as_posix(): path for path in found if path.is_dir()}
 
 
 def files_of(folder: Path) -> Files:
@@ -72,30 +82,34 @@ def check_files_are_kept(results: Path) -> None:
 
 def check_graded_files(run: Path, graded: Mapping[str, Sequence[str]]) -> None:
     """Each eval is of the file that the generation names; no unknown file was ever graded."""
-    for path in run.glob("*/eval.json"):
-        if json.loads(path.read_bytes())["status"] != "evaluated":
+    for name, folder in folders_of(run).items():
+        path = folder / "eval.json"
+        if not path.exists() or json.loads(path.read_bytes())["status"] != "evaluated":
             continue
         generations = [path.with_name("generation.json")]
-        generations += path.parent.glob("attempts/*/generation.json")
+        generations += folder.glob("attempts/*/generation.json")
         known = [json.loads(each.read_bytes())["artifact"]["sha256"] for each in generations]
-        hashes = graded.get(path.parent.name, [])
-        assert set(hashes) <= {*known}, f"{path.parent.name}: another file was graded"
+        hashes = graded.get(name, [])
+        assert set(hashes) <= {*known}, f"{name}: another file was graded"
         if hashes:
-            assert hashes[-1] == known[0], f"{path.parent.name}: the grade is of an earlier file"
+            assert hashes[-1] == known[0], f"{name}: the grade is of an earlier file"
 
 
 def finished_work_of(run: Path) -> FinishedWork:
     generations: Files = {}
     evals: Files = {}
-    for path in run.glob("*/generation.json"):
-        content, graded = path.read_bytes(), path.with_name("eval.json")
+    for name, folder in folders_of(run).items():
+        path, graded = folder / "generation.json", folder / "eval.json"
+        if not path.exists():
+            continue
+        content = path.read_bytes()
         if json.loads(content)["status"] not in _FINISHED:
             continue
-        generations[path.parent.name] = content
+        generations[name] = content
         if graded.exists():
             grade = json.loads(graded.read_bytes())
             if grade["status"] in _GRADED and grade["generation_hash"] == _hash(content):
-                evals[path.parent.name] = graded.read_bytes()
+                evals[name] = graded.read_bytes()
     return FinishedWork(generations, evals)
 
 
@@ -125,48 +139,45 @@ def outcome_of(run: Path) -> dict[str, Any]:
 
 
 def check_grades_belong_to_generations(run: Path) -> None:
-    for path in run.glob("*/eval.json"):
-        graded = json.loads(path.read_bytes())["generation_hash"]
-        assert graded == _hash(path.with_name("generation.json").read_bytes()), path.parent.name
+    for name, folder in folders_of(run).items():
+        if (path := folder / "eval.json").exists():
+            graded = json.loads(path.read_bytes())["generation_hash"]
+            assert graded == _hash((folder / "generation.json").read_bytes()), name
 
 
 def check_attempts_are_kept(before: Path, after: Path) -> None:
-    """What each task had before is there as it was: in its place, or whole as one attempt."""
-    for task in _folders(before):
-        had, has = _attempts_at(task), _attempts_at(after / task.name)
+    """What each repeat had before is there as it was: in its place, or whole as one attempt."""
+    for name, folder in folders_of(before).items():
+        had, has = _attempts_at(folder), _attempts_at(after / name)
         last, current = had.pop("current"), has["current"]
         in_place = last.items() <= current.items()
-        assert in_place or last in has.values(), f"{task.name}: {[*last]} became {_names(has)}"
-        assert had.items() <= has.items(), f"{task.name}: an earlier attempt changed"
-    for task in _folders(after):
-        attempts = _attempts_at(task)
-        numbers = {name for name in attempts if name.isdigit()}
-        assert numbers == {str(n + 1) for n in range(len(numbers))}, f"{task.name}: {numbers}"
+        assert in_place or last in has.values(), f"{name}: {[*last]} became {_names(has)}"
+        assert had.items() <= has.items(), f"{name}: an earlier attempt changed"
+    for name, folder in folders_of(after).items():
+        attempts = _attempts_at(folder)
+        numbers = {number for number in attempts if number.isdigit()}
+        assert numbers == {str(n + 1) for n in range(len(numbers))}, f"{name}: {numbers}"
         # Its folder may have been made for an attempt that then stayed where it was.
-        on_its_way = [name for name, files in attempts.items() if name[0] == "." and files]
-        assert not on_its_way, f"{task.name}: {on_its_way}"
+        on_its_way = [each for each, files in attempts.items() if each[0] == "." and files]
+        assert not on_its_way, f"{name}: {on_its_way}"
 
 
-def _attempts_at(task: Path) -> dict[str, Files]:
+def _attempts_at(folder: Path) -> dict[str, Files]:
     """The files of each earlier attempt by its number, and those of the ``current`` one."""
     attempts: dict[str, Files] = {"current": {}}
-    if (task / "attempts").exists():
-        attempts |= {folder.name: {} for folder in (task / "attempts").iterdir()}
-    for name, content in files_of(task).items():
+    if (folder / "attempts").exists():
+        attempts |= {attempt.name: {} for attempt in (folder / "attempts").iterdir()}
+    for name, content in files_of(folder).items():
         if name.startswith("attempts/"):
             _, number, rest = name.split("/", 2)
             attempts[number][rest] = content
-        else:
+        elif not name.startswith("repeats/"):
             attempts["current"][name] = content
     return attempts
 
 
 def _names(attempts: dict[str, Files]) -> dict[str, list[str]]:
     return {number: [*files] for number, files in attempts.items()}
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir()]
 
 
 def _hash(content: bytes) -> str:

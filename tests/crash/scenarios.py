@@ -56,6 +56,25 @@ AGENT_OF_FILES = (
     )
 )
 
+# It notes the repeat, and the service gets each as a run of its own.
+AGENT_OF_REPEATS = (
+    AGENT.replace(
+        "from benchmark_runner import", "from benchmark_runner import current_generation,"
+    )
+    .replace('    NAME = "sample"\n', '    NAME = "sample"\n    EVALUATION_API = "v1"\n')
+    .replace(
+        'f"{task.id}\\n"',
+        'f"{task.id}{PLACES.get(current_generation().repeat, str())}\\n"',
+    )
+    .replace(
+        "class Sample",
+        """PLACES = {2: "/repeats/2", 3: "/repeats/3"}
+
+
+class Sample""",
+    )
+)
+
 TASKS = (
     {"id": "right", "question": "say yes", "answer": "yes"},
     {"id": "wrong", "question": "say no", "answer": "yes"},
@@ -92,6 +111,7 @@ class Scenario:
         gone: A file that somebody has deleted since.
         command: The command that gets broken.
         arguments: What it is given besides the usual flags.
+        resumed_with: Likewise, what the next command is given.
         corrected: References that are corrected before it, without another version.
         tasks: The dataset.
         parallelism: The most generations, and the most gradings, at a time.
@@ -104,6 +124,7 @@ class Scenario:
     gone: str | None = None
     command: str = "run"
     arguments: Arguments = ()
+    resumed_with: Arguments = ()
     corrected: dict[str, str] = field(default_factory=dict)
     tasks: tuple[dict[str, str], ...] = TASKS
     parallelism: int = 1
@@ -123,6 +144,31 @@ OF_FILES = [
     Scenario("fresh run of files", agent=AGENT_OF_FILES),
     Scenario("rerun of files", before=((),), arguments=("--rerun", "right"), agent=AGENT_OF_FILES),
 ]
+_TWICE = ("--repeats", "2")
+OF_REPEATS = [
+    Scenario(
+        "fresh run of repeats",
+        arguments=_TWICE,
+        resumed_with=_TWICE,
+        tasks=TASKS[:2],
+        agent=AGENT_OF_REPEATS,
+    ),
+    Scenario(
+        "raised repeats",
+        before=((),),
+        arguments=_TWICE,
+        resumed_with=_TWICE,
+        tasks=TASKS[:2],
+        agent=AGENT_OF_REPEATS,
+    ),
+    Scenario(
+        "rerun of a repeat",
+        before=(_TWICE,),
+        arguments=("--rerun", "right", "--repeat", "2"),
+        tasks=TASKS[:2],
+        agent=AGENT_OF_REPEATS,
+    ),
+]
 # Each grade becomes another one.
 REGRADE = Scenario(
     "regrade",
@@ -130,5 +176,14 @@ REGRADE = Scenario(
     command="evaluate",
     arguments=("--regrade",),
     corrected={"right": "no", "wrong": "no", "shaky": "no"},
+)
+REGRADE_OF_REPEATS = Scenario(
+    "regrade of repeats",
+    before=(_TWICE,),
+    command="evaluate",
+    arguments=("--regrade",),
+    corrected={"right": "no", "wrong": "no"},
+    tasks=TASKS[:2],
+    agent=AGENT_OF_REPEATS,
 )
 PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.crash.points import sample
-from tests.crash.scenarios import OF_FILES, PARALLEL, REGRADE, SCENARIOS, Scenario
+from tests.crash.scenarios import (
+    OF_FILES,
+    OF_REPEATS,
+    PARALLEL,
+    REGRADE,
+    REGRADE_OF_REPEATS,
+    SCENARIOS,
+    Scenario,
+)
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
@@ -33,6 +41,27 @@ def test_kill_at_any_step_costs_running_work(
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
 
 
+def test_kill_at_sample_steps_of_repeats_costs_one(bench: Bench, try_all: TryAll) -> None:
+    """A kill around the files of a repeat costs only the repeat that was running."""
+    points = [
+        point
+        for scenario in OF_REPEATS
+        for point in bench.kills(scenario)
+        if "repeats" in point.step or "run_config" in point.step or "final_score" in point.step
+    ]
+    try_all(sample(points, 10), bench.check_kill)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("scenario", OF_REPEATS, ids=str)
+def test_kill_at_any_step_of_repeats_costs_one(
+    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+) -> None:
+    """A kill at any step of a run with repeats costs only the repeat that was running."""
+    try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
+
+
 def test_kill_at_sample_steps_keeps_files(bench: Bench, try_all: TryAll) -> None:
     """A kill around the file that is an answer has just that file graded."""
     points = [
@@ -54,23 +83,25 @@ def test_kill_at_any_step_keeps_files(
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill_of_files)
 
 
-def test_killed_regrade_mixes_no_grades(bench: Bench, try_all: TryAll) -> None:
+@pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
+def test_killed_regrade_mixes_no_grades(bench: Bench, regrade: Scenario, try_all: TryAll) -> None:
     """A regrade that is killed while it puts grades away is finished by the next command."""
     points = [
         point
-        for point in bench.kills(REGRADE)
+        for point in bench.kills(regrade)
         if "attempts" in point.step or "run_config" in point.step or "final_score" in point.step
     ]
-    try_all(sample(points, 12), bench.check_regrade)
+    try_all(sample(points, 12 if regrade is REGRADE else 6), bench.check_regrade)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
 def test_regrade_killed_at_any_step_mixes_no_grades(
-    bench: Bench, part: int, try_all: TryAll
+    bench: Bench, regrade: Scenario, part: int, try_all: TryAll
 ) -> None:
     """A regrade that is killed at any step leaves grades of one judge in the end."""
-    try_all(bench.kills(REGRADE)[part::PARTS], bench.check_regrade)
+    try_all(bench.kills(regrade)[part::PARTS], bench.check_regrade)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 3), pytest.param(2, 24, marks=pytest.mark.full)])

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.scenarios import OF_FILES, SCENARIOS, Scenario
+from tests.crash.scenarios import OF_FILES, OF_REPEATS, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
 
 
-@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES], ids=str)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES, *OF_REPEATS], ids=str)
 def test_file_is_flushed_before_its_name(bench: Bench, scenario: Scenario) -> None:
     """A file is flushed before it gets its name, and its folder after."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
@@ -29,7 +29,7 @@ def test_file_is_flushed_before_its_name(bench: Bench, scenario: Scenario) -> No
         assert ["fsync", str(path.parent)] in after, f"the folder of {path} is not flushed"
 
 
-@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES], ids=str)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES, *OF_REPEATS], ids=str)
 def test_generation_is_flushed_before_evaluation(bench: Bench, scenario: Scenario) -> None:
     """The folder of a generation is flushed before its evaluation is written."""
     taken = [step.partition(" #")[0].split(" ", 1) for step in bench.uninterrupted(scenario).steps]
@@ -39,7 +39,9 @@ def test_generation_is_flushed_before_evaluation(bench: Bench, scenario: Scenari
             after = taken[index:]
             grade = ["replace", str(path.with_name("eval.json"))]
             until = after.index(grade) if grade in after else len(after)
-            assert ["fsync", str(path.parent.parent)] in after[:until], path
+            # The name of each new folder, up to that of the task in the run.
+            for above in [*path.parents][1:-1]:
+                assert ["fsync", str(above)] in after[:until], (path, above)
 
 
 @pytest.mark.parametrize("scenario", OF_FILES, ids=str)
