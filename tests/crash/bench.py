@@ -17,6 +17,7 @@ from tests.crash.finished_work import (
     check_nothing_is_torn,
     finished_work_of,
     outcome_of,
+    verdict_in,
 )
 from tests.crash.points import faults, kills, kind_of
 from tests.crash.steps import Orders
@@ -41,6 +42,7 @@ class Uninterrupted:
         calls: How often the command had each task generated.
         gradings: How often it had each task graded.
         steps: The names of the steps that it took.
+        verdict: The answer to its question, if it has one.
     """
 
     before: Path
@@ -48,6 +50,7 @@ class Uninterrupted:
     calls: Counter[str]
     gradings: Counter[str]
     steps: list[str]
+    verdict: str | None
 
 
 @dataclass
@@ -100,6 +103,29 @@ class Bench:
         self.check_kill(point)
         check_files_are_kept(self.project.results)
         check_graded_files(self.project.results / "r1", self.service.graded_files)
+
+    def check_verdict(self, point: Point) -> None:
+        """Kill a run that has a question; resumed, it is settled as it was to be."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        child = self._break(point)
+        assert child.killed, f"it was not killed: {child}"
+        finished = self._finished_work()
+        under_way = Counter(self.project.calls) - Counter({*finished.generations})
+        assert under_way.total() <= scenario.parallelism, f"not on disk: {under_way}"
+
+        child = self._command(scenario, *scenario.resumed_with)
+        assert child.code == 0, child
+        run = self.project.results / "r1"
+        assert known.verdict is not None
+        assert verdict_in(child.out) == known.verdict, child
+        assert not (run / "final_score.json").exists()
+        after = finished_work_of(run)
+        assert finished.generations.items() <= after.generations.items(), "a generation changed"
+        assert finished.evals.items() <= after.evals.items(), "an eval changed"
+        again = Counter(self.project.calls) - known.calls
+        assert again <= under_way, f"generated again, or more than was needed: {again}"
+        again = self.service.gradings - known.gradings
+        assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
 
     def check_fault(self, point: Point) -> None:
         """Have the disk refuse: that is told, and the next command completes the run."""
@@ -156,7 +182,8 @@ class Bench:
         assert child.code == 0, child
         outcome = outcome_of(self.project.results / "r1")
         calls = Counter(self.project.calls)
-        return Uninterrupted(before, outcome, calls, self.service.gradings, child.steps)
+        gradings, verdict = self.service.gradings, verdict_in(child.out)
+        return Uninterrupted(before, outcome, calls, gradings, child.steps, verdict)
 
     def _steps_to_break(self, scenario: Scenario) -> list[str]:
         steps = self.uninterrupted(scenario).steps

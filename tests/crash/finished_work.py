@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,12 @@ def outcome_of(run: Path) -> dict[str, Any]:
                 field: value for field, value in fields.items() if field not in _MEASURED[parts[-1]]
             }
     return outcome
+
+
+def verdict_in(output: str) -> str | None:
+    """The answer to the question of a run, and to how many of its tasks."""
+    found = re.search(r"^Settled  after (\d+ of \d+ tasks: [^,\n]*)", output, re.MULTILINE)
+    return found and found[1]
 
 
 def check_grades_belong_to_generations(run: Path) -> None:

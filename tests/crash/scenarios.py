@@ -75,6 +75,33 @@ class Sample""",
     )
 )
 
+# It draws the same seed each time, and answers once the task before it is evaluated: the steps up
+# to the verdict are then the same in each run.
+AGENT_OF_A_QUESTION = (
+    AGENT.replace("import os\n", "import asyncio\nimport os\nimport secrets\n")
+    .replace(
+        "class Sample",
+        """secrets.randbits = lambda bits: 7
+
+
+def is_evaluated():
+    run = ROOT / "results" / "r1"
+    return all(path.with_name("eval.json").exists() for path in run.glob("*/generation.json"))
+
+
+class Sample""",
+    )
+    .replace(
+        "        word, _, rest",
+        """\
+        async with asyncio.timeout(10):
+            while not is_evaluated():
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # until the engine has counted it
+        word, _, rest""",
+    )
+)
+
 TASKS = (
     {"id": "right", "question": "say yes", "answer": "yes"},
     {"id": "wrong", "question": "say no", "answer": "yes"},
@@ -187,3 +214,11 @@ REGRADE_OF_REPEATS = Scenario(
     agent=AGENT_OF_REPEATS,
 )
 PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)
+_ASKED = ("--until-score", "0.3")
+UNTIL = Scenario(
+    "question",
+    arguments=_ASKED,
+    resumed_with=_ASKED,
+    tasks=tuple({"id": f"t{n}", "question": "say yes", "answer": "yes"} for n in range(16)),
+    agent=AGENT_OF_A_QUESTION,
+)

@@ -15,6 +15,7 @@ from tests.crash.scenarios import (
     REGRADE,
     REGRADE_OF_REPEATS,
     SCENARIOS,
+    UNTIL,
     Scenario,
 )
 
@@ -81,6 +82,18 @@ def test_kill_at_any_step_keeps_files(
 ) -> None:
     """A kill at any step has just the file that the generation names graded."""
     try_all(bench.kills(scenario)[part::PARTS], bench.check_kill_of_files)
+
+
+def test_kill_at_sample_steps_leaves_the_verdict(bench: Bench, try_all: TryAll) -> None:
+    """A run with a question comes to the same verdict after a kill, and starts nothing twice."""
+    try_all(sample(bench.kills(UNTIL), 8), bench.check_verdict)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+def test_kill_at_any_step_leaves_the_verdict(bench: Bench, part: int, try_all: TryAll) -> None:
+    """A run with a question comes to the same verdict after a kill at any step."""
+    try_all(bench.kills(UNTIL)[part::PARTS], bench.check_verdict)
 
 
 @pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
