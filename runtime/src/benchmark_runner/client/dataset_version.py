@@ -1,24 +1,26 @@
-"""The request for the version of a dataset that a selector means."""
+"""The requests for the versions of a service and its datasets."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from benchmark_runner.client.call import post
+from benchmark_runner.client.call import Call, post, query
 from benchmark_runner.client.failure import bad_response
 from benchmark_runner.errors import ServiceError, UsageError
 from benchmark_runner.schemas import (
     LONGEST_SELECTOR,
     ResolveDatasetRequest,
     ResolveDatasetResponse,
+    VersionResponse,
 )
 
 if TYPE_CHECKING:
+    from benchmark_runner.client.retry import RetryPolicy
     from benchmark_runner.client.typed_calls import TypedCalls
     from benchmark_runner.schemas import DatasetVersion
 
-__all__ = ["resolve_dataset"]
+__all__ = ["ask_versions", "resolve_dataset"]
 
 #: A conflict about the version, which does not pass.
 _FINAL = frozenset({HTTPStatus.CONFLICT})
@@ -61,3 +63,26 @@ async def resolve_dataset(
         problem = f"no header can carry the version's id {resolved.version.id!r}"
         raise bad_response(call, calls.service, problem, answer.status)
     return resolved.version
+
+
+async def ask_versions(
+    calls: TypedCalls, dataset: str | None, retry: RetryPolicy | None
+) -> VersionResponse:
+    """Return the versions of the service and of a dataset; that is one request, or two.
+
+    An embedded service's own version has that of the references, which differ in each version of a
+    dataset: it is asked again about the one that the calls are pinned to.
+    """
+    found = await _ask(calls, query(dataset=dataset), dataset, retry)
+    pinned = calls.http.pinned
+    if pinned is None or found.eval_mode != "local":
+        return found
+    return await _ask(calls, query(dataset=dataset, version=pinned.id), dataset, retry)
+
+
+async def _ask(
+    calls: TypedCalls, asked: str, dataset: str | None, retry: RetryPolicy | None
+) -> VersionResponse:
+    call = Call("ask for the versions", "GET", f"/version{asked}", dataset)
+    answer = await calls.ask_quickly(call, retry)
+    return calls.parsed(call, answer, VersionResponse)

@@ -12,9 +12,9 @@ from benchmark_runner import schemas
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._secrets import keys_in, looks_like_a_key, secrets_of_environment
-from benchmark_runner.client.call import Call, Service, post, query, task_list_path, verify_paths
+from benchmark_runner.client.call import Call, Service, post, task_list_path, verify_paths
 from benchmark_runner.client.channel import Channel
-from benchmark_runner.client.dataset_version import resolve_dataset
+from benchmark_runner.client.dataset_version import ask_versions, resolve_dataset
 from benchmark_runner.client.endpoint import Endpoint, headers_from_environment
 from benchmark_runner.client.failure import unavailable
 from benchmark_runner.client.http_call import HttpCalls
@@ -140,19 +140,7 @@ class BenchmarkServiceClient:
         self, dataset: str | None = None, *, retry: RetryPolicy | None = None
     ) -> schemas.VersionResponse:
         """Return the versions of the service and of a dataset; needs no key."""
-        found = await self._version(dataset, None, retry)
-        if self.pinned is not None and found.eval_mode == "local":
-            # An embedded service's own version has that of the references, which differ in each.
-            found = await self._version(dataset, self.pinned.id, retry)
-        return found
-
-    async def _version(
-        self, dataset: str | None, version: str | None, retry: RetryPolicy | None
-    ) -> schemas.VersionResponse:
-        path = f"/version{query(dataset=dataset, version=version)}"
-        call = Call("ask for the versions", "GET", path, dataset)
-        answer = await self.calls.ask_quickly(call, retry)
-        self.versions = self.calls.parsed(call, answer, schemas.VersionResponse)
+        self.versions = await ask_versions(self.calls, dataset, retry)
         return self.versions
 
     def pin(self, version: schemas.DatasetVersion) -> None:
@@ -263,10 +251,15 @@ class BenchmarkServiceClient:
         finally:
             call.close()
         if isinstance(request, schemas.V1ScoreRequest):
-            score = self.calls.parsed(call, answer, schemas.V1ScoreResponse)
-            self.calls.refuse_another(call, answer, "run", score.run_id, request.run_id)
-            return score
+            return self._parsed_v1_score(call, answer, request)
         return self.calls.parsed(call, answer, schemas.FinalScoreResponse)
+
+    def _parsed_v1_score(
+        self, call: Call, answer: Answer, request: schemas.V1ScoreRequest
+    ) -> schemas.V1ScoreResponse:
+        score = self.calls.parsed(call, answer, schemas.V1ScoreResponse)
+        self.calls.refuse_another(call, answer, "run", score.run_id, request.run_id)
+        return score
 
 
 def build_client(
