@@ -94,6 +94,16 @@ def test_without_its_question_it_is_completed(hopeless: RunnerProject) -> None:
     assert settled(hopeless.run(*RUN, "--until-score", "0.7"), NO)
 
 
+def test_forced_score_of_a_settled_run_has_no_error(hopeless: RunnerProject) -> None:
+    """A score that is forced on a settled run has no standard error, for the true reason."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    ended = hopeless.run("score", "--run-id", "r1", "--force")
+
+    assert "no standard error: a run that stops at a question is no sample" in ended.out
+    assert "numeric" not in ended.out
+
+
 def test_capped_run_resumes_its_question(hopeless: RunnerProject) -> None:
     """A cap before the question is settled ends with 1, and the resume command asks it again."""
     question = ["--until-score", "0.7", "--alpha", "0.01"]

@@ -113,10 +113,10 @@ def score_notes(score: ScoreResult, summary: RunSummary) -> list[str]:
 
 
 def without_score_text(summary: RunSummary) -> str:
-    """Return that evaluated tasks have no task score; empty if all have one."""
+    """Return why the tasks so far have no mean; empty if they have one."""
     missing, graded = len(summary.without_score), summary.counts.scored
     if not missing:
-        return ""
+        return "" if summary.is_sample else "a run that stops at a question is no sample of tasks"
     if missing == graded:
         return "no task has a numeric score"
     ids = some_ids(summary.without_score)
