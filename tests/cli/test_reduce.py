@@ -193,3 +193,32 @@ class TestCompare:
 
         assert ended.code == 2
         assert "--reduce pass@2: run 'b' has 1 repeat of each task" in ended.err
+
+
+class TestReport:
+    def test_report_says_noise_and_reduced_score(
+        self, project: RunnerProject, runs: TwoRuns
+    ) -> None:
+        """The page of a run has its noise floor, and the score by the reduction asked for."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        ended = project.run("report", "run", "--reduce", "pass^2", "--json")
+
+        page = (project.results / "run" / "report.html").read_text()
+        assert "Noise: two single runs of this differ by up to 0.26 (95 %)." in page
+        assert "<b>pass^2</b> 0.3333 (" in page
+        (found,) = ended.json["runs"]
+        assert found["noise_floor"] == pytest.approx(0.261, abs=1e-3)
+        assert found["reduced"]["tasks"] == 20
+        assert found["mean"] == 0.5
+
+    def test_report_of_runs_has_a_row_for_each(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The page of several runs has a row for the noise floor, and for the reduced scores."""
+        write(runs, "a", [3, 2, 1, 0] * 5)
+        write(runs, "b", [3, 2, 2, 0] * 5)
+
+        project.run("report", "a", "b", "--reduce", "max")
+
+        page = (project.results / "report-a+b.html").read_text()
+        assert page.count("two single runs of this differ by up to") == 2
+        assert page.count("A maximum grows with the number of repeats.") == 2

@@ -9,6 +9,7 @@ from benchmark_runner._text import plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.json_facts import interval_facts
+from benchmark_runner.results.phrases import interval_text, number
 from benchmark_runner.results.run_view import RunScan
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.results.task_row import TaskState
@@ -61,6 +62,14 @@ class ReducedScore:
     def interval(self) -> Interval | None:
         """Its 95 % interval; ``None`` below two tasks."""
         return None if self.without_score else interval_of_mean([*self.scores.values()])
+
+    @property
+    def text(self) -> str:
+        """The mean with its interval over tasks, or the reason why there is none."""
+        if self.mean is None:
+            return f"none: {self.missing_text}"
+        bounds = f" ({interval_text(self.interval)})" if self.interval else ""
+        return f"{number(self.mean)}{bounds}, n = {len(self.scores):,}"
 
     @property
     def missing_text(self) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir
+from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -35,6 +35,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 help="Also show the scores for each value of this field of the tasks.",
             ),
         ] = None,
+        reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -50,9 +51,11 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.report import as_json, write_report
             from benchmark_runner.cli.shell import short_path
+            from benchmark_runner.results.reduced_score import parse_reduction
 
+            reduction = parse_reduction(reduce)
             inspection = inspect_runs(settings, results_dir)
-            written = write_report(inspection, run_ids, output, by)
+            written = write_report(inspection, run_ids, output, by, reduction)
             if json:
                 print_json("report", as_json(written))
             else:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import plural
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.storage import Storage
@@ -18,6 +19,7 @@ from benchmark_runner.results.json_facts import (
     interval_facts,
     spread_facts,
 )
+from benchmark_runner.results.reduced_score import check_repeats
 from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
@@ -41,15 +43,24 @@ class Report:
 
 
 def write_report(
-    inspection: Inspection, run_ids: Sequence[str], output: Path | None, by: str | None
+    inspection: Inspection,
+    run_ids: Sequence[str],
+    output: Path | None,
+    by: str | None,
+    reduction: Reduction,
 ) -> Report:
-    """Write the report of one run, or of several side by side, grouped by the field ``by``."""
+    """Write the report of one run, or of several side by side, grouped by the field ``by``.
+
+    A score by another ``reduction`` than the mean stands beside the mean.
+    """
     if repeated := sorted({run_id for run_id in run_ids if run_ids.count(run_id) > 1}):
         raise UsageError(
             f"{plural(len(repeated), 'run')} named more than once: {', '.join(repeated)}",
             hint="Name each run once.",
         )
     views = [inspection.open(run_id) for run_id in run_ids]
+    for view in views:
+        check_repeats(reduction, view.config)
     file = _file_for(inspection, run_ids, output)
     groupings = [_grouping(inspection, view, by) for view in views]
     texts = SafeText(inspection.redactor)
@@ -57,10 +68,12 @@ def write_report(
     comparisons: Sequence[Comparison] = ()
     if len(views) == 1:
         commands = _commands(inspection, views[0])
-        figures, page = make_run_page(views[0], groupings[0], texts, file, commands, listing)
+        figures, page = make_run_page(
+            views[0], groupings[0], texts, file, commands, listing, reduction
+        )
         runs = [figures]
     else:
-        runs, comparisons, page = make_runs_page(views, groupings, texts, file, listing)
+        runs, comparisons, page = make_runs_page(views, groupings, texts, file, listing, reduction)
     _write(inspection.results_dir, file, page)
     return Report(file, inspection.results_dir, runs, comparisons)
 
@@ -93,6 +106,8 @@ def _run_as_json(figures: RunFigures) -> dict[str, object]:
         "final_score_is_mean": figures.score_is_mean,
         **_estimate_as_json(figures.estimate),
         "spread": spread_facts(summary),
+        "noise_floor": summary.noise_floor,
+        "reduced": figures.reduced and figures.reduced.facts(),
         "bounds": bounds.model_dump() if bounds else None,
         "counts": summary.counts.model_dump(),
         "states": {state.name.lower(): count for state, count in scan.states.items()},

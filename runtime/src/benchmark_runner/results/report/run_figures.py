@@ -12,6 +12,7 @@ from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.histograms import Bar, histogram
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import RunConfig
@@ -23,6 +24,7 @@ from benchmark_runner.results.phrases import (
     score_is_mean,
     score_notes,
 )
+from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.schemas import ScoreResult
@@ -126,6 +128,7 @@ class RunFigures:
         worked_on_by: The process that works on it now, if one does.
         read_at: The time before its tasks were read.
         distributions: Of scores, times, tokens and costs, those that are known.
+        reduced: The score by another reduction than the mean, if one was asked for.
     """
 
     side: Side
@@ -133,6 +136,7 @@ class RunFigures:
     read_at: datetime
     distributions: list[Distribution]
     grouping: Grouping | None
+    reduced: ReducedScore | None
 
     @property
     def run_id(self) -> str:
@@ -213,9 +217,17 @@ class RunFigures:
 
 
 def read_figures(
-    view: RunView, grouping: Grouping | None = None, listener: TaskListener | None = None
+    view: RunView,
+    grouping: Grouping | None = None,
+    listener: TaskListener | None = None,
+    reduction: Reduction = MEAN,
 ) -> RunFigures:
-    """Read the figures of a run; ``listener`` gets the files of each task, to read none twice."""
+    """Read the figures of a run; ``listener`` gets the files of each task, to read none twice.
+
+    Raises:
+        UsageError: ``reduction`` counts passes, and a score is neither 0 nor 1.
+    """
+    reduced = ReducedScore(reduction)
     read_at = datetime.now(UTC)
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
     known: dict[str, list[float]] = {column: [] for column in _QUANTITIES}
@@ -229,6 +241,7 @@ def read_figures(
                     values.append(value)
         if holder is None and view.config.task_source == "problem":  # such a run is shared
             holder = holder_of(view.artifacts.task_dir(task.task_id) / LOCK_FILE)
+        reduced.add(TaskRepeats(task.rows, reduction))
         if listener is not None:
             listener(task, files)
 
@@ -241,6 +254,7 @@ def read_figures(
         read_at=read_at,
         distributions=[_distribution(*each, attempted, of) for each in known.items() if each[1]],
         grouping=grouping,
+        reduced=None if reduction == MEAN else reduced,
     )
 
 

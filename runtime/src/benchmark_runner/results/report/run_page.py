@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmark_runner._stats.reduction import MEAN, Reduction
+from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.page import render_page
@@ -13,6 +15,7 @@ from benchmark_runner.results.report.task_entry import TaskEntries
 from benchmark_runner.results.report.task_table import TaskTable
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import service_figures
+from benchmark_runner.results.task_repeats import TaskRepeats
 
 __all__ = ["MOST_GROUPS", "make_run_page"]
 
@@ -30,6 +33,7 @@ def make_run_page(
     file: Path,
     commands: Mapping[str, str],
     listing: tuple[str, str],
+    reduction: Reduction = MEAN,
 ) -> tuple[RunFigures, bytes]:
     """Read a run and make its page.
 
@@ -40,11 +44,16 @@ def make_run_page(
         file: The file of the page, from which links lead to the run's folder.
         commands: The commands that resume or repeat the run, by their headings.
         listing: The command that writes all tasks as a table, its name first.
+        reduction: Another way to score a task by its repeats, shown beside the mean.
     """
     entries = TaskEntries(view, grouping, file)
     count, repeats = len(view.config.tasks), view.config.repeats
     table = TaskTable(entries.columns, count, texts, repeats)
-    figures = read_figures(view, grouping, lambda task, files: table.add(entries.of(task, files)))
+
+    def add(task: TaskRepeats, files: list[TaskFiles]) -> None:
+        table.add(entries.of(task, files))
+
+    figures = read_figures(view, grouping, add, reduction)
     charted = _largest(figures, texts)
     config, shown = figures.config, history(figures.config)
     content: dict[str, object] = {
@@ -52,6 +61,7 @@ def make_run_page(
         "head": head_facts(figures),
         "bounds": phrases.bounds_text(figures.summary),
         "missing": phrases.missing_text(figures.summary),
+        "noise": phrases.noise_text(figures.summary),
         "spread": phrases.spread_text(figures.summary),
         "service": service_figures(figures.score),
         "without_score": phrases.without_score_text(figures.summary),

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._text import some_ids
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
@@ -45,6 +46,7 @@ def make_runs_page(
     texts: SafeText,
     file: Path,
     listing: tuple[str, str],
+    reduction: Reduction = MEAN,
 ) -> tuple[list[RunFigures], list[Comparison], bytes]:
     """Read several runs, the baseline first, and make the page that shows them side by side.
 
@@ -52,7 +54,7 @@ def make_runs_page(
     """
     notes: list[dict[str, _Note]] = [{} for _ in views]
     runs = [
-        read_figures(view, grouping, _listener(noted, texts))
+        read_figures(view, grouping, _listener(noted, texts), reduction)
         for view, grouping, noted in zip(views, groupings, notes, strict=True)
     ]
     table = _table(runs, notes, texts, file)
@@ -204,6 +206,9 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Tasks", phrases.first_of(config) or f"{len(config.tasks):,}"
     yield "Repeats", f"{config.repeats} of each task" if config.repeats > 1 else _ONE_REPEAT
     yield "Spread", phrases.spread_text(summary)
+    yield "Noise", phrases.noise_text(summary)
+    if reduced := figures.reduced:
+        yield str(reduced.reduction), "; ".join([reduced.text, *reduced.notes])
     yield "Attempted", f"{counts.attempted:,}"
     yield "Scored", f"{counts.scored:,}"
     yield "Errors", f"{counts.error:,}"
