@@ -12,6 +12,7 @@ from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.preparation import plan_of_command
 from benchmark_runner.artifacts.eval_rules import EvalRules
+from benchmark_runner.base.current_journal import journal_for
 from benchmark_runner.errors import RunIdentityError, RunPausedError, UsageError
 from benchmark_runner.schemas import (
     EvalResult,
@@ -21,7 +22,7 @@ from benchmark_runner.schemas import (
     Task,
     TaskRepeat,
 )
-from tests.fakes import answer, grade, make_plan
+from tests.fakes import FakeRunner, answer, grade, make_plan
 from tests.unit._run.sessions import Bench
 
 if TYPE_CHECKING:
@@ -218,6 +219,34 @@ class TestTheEngine:
         assert statuses == [ok, error, ok]
         assert "not this time" in run.log("t1", repeat=2)
         assert run.eval("t1", 2).status is EvalStatus.GENERATION_ERROR
+
+    async def test_evaluation_resumes_from_its_own_state(self, run: EngineRun) -> None:
+        """The state of an evaluation over the WebSocket is kept for each repeat."""
+        found: list[tuple[str, Any]] = []
+
+        async def evaluate(task_id: str, generation: GenerationResult) -> EvalResult:
+            journal = journal_for(task_id, generation.data)
+            state: dict[str, Any] = {"step": generation.data}
+            found.append((generation.data, await journal.load()))
+            if found[-1][1] is None:
+                await journal.save(state)
+                raise ValueError("the judge went away")
+            return await grade(task_id, generation)
+
+        class OverWebSocket(FakeRunner):
+            EVALUATION_API = "websocket"
+
+        run.script(1)
+        run.use(OverWebSocket("http://127.0.0.1:9", generate=numbered, evaluate=evaluate))
+        await run(repeats=2)
+        for repeat in (1, 2):
+            assert run.artifacts.of_repeat(repeat).eval_state_path("t1").exists()
+        await run(repeats=2)
+        answers = [f"answer {repeat}" for repeat in (1, 2)]
+        assert sorted(found[:2]) == [(answer, None) for answer in answers]
+        assert sorted(found[2:]) == [(answer, {"step": answer}) for answer in answers]
+        for repeat in (1, 2):
+            assert not run.artifacts.of_repeat(repeat).eval_state_path("t1").exists()
 
     @pytest.mark.parametrize("caps", [Caps(max_cost=4), Caps(max_errors=4)])
     async def test_caps_count_generations(self, run: EngineRun, caps: Caps) -> None:

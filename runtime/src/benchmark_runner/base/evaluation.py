@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmark_runner.errors import BadResponseError
@@ -97,7 +96,7 @@ class ServiceEvaluation:
     async def _by_artifact(self, task_id: str, generation: GenerationResult) -> EvalResult:
         from benchmark_runner.client.artifact_evaluation import evaluate_artifact
 
-        open_file = partial(self.run.open_artifact, task_id, generation)
+        open_file = self.run.artifact_opener(task_id, generation)
         request = self.v1_request(task_id, generation)
         return await evaluate_artifact(self.client, request, open_file)
 

@@ -248,6 +248,8 @@ class BenchmarkRunner(ServiceUser, ABC):
     def artifact_path(self, task_id: str) -> Path:
         """Return the file that is the answer of a task, for an ``evaluate()`` of the author's own.
 
+        It is that of the repeat which is evaluated.
+
         Raises:
             UnusableArtifactError: the answer is no file, or not the one that was kept.
             UsageError: there is no run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 from unicodedata import normalize
 
@@ -18,7 +19,7 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Artifact, GenerationResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from benchmark_runner.artifacts import RunArtifacts
@@ -54,18 +55,21 @@ class PinnedRun(NamedTuple):
             raise UsageError("artifact_path() needs a run, in which artifacts are kept")
         artifacts = self.artifacts.of_repeat(_current_repeat())
         generation = artifacts.load_generation(task_id) or GenerationResult()
-        file = self.open_artifact(task_id, generation)
+        file = self.artifact_opener(task_id, generation)()
         file.close()
         return artifacts.submission(task_id).path(file.artifact.filename)
 
-    def open_artifact(self, task_id: str, generation: GenerationResult) -> KeptFile:
-        """Open the kept file of a generation, checking that it is as it was kept."""
+    def artifact_opener(self, task_id: str, generation: GenerationResult) -> Callable[[], KeptFile]:
+        """Return a function that opens the kept file of a generation, if it is as it was kept.
+
+        Any thread may call it: the repeat is that of the code which asks here.
+        """
         if self.artifacts is None:
             raise UsageError("an artifact is evaluated within a run, in which it is kept")
         if not isinstance(generation.artifact, Artifact):
             raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
         artifacts = self.artifacts.of_repeat(_current_repeat())
-        return artifacts.submission(task_id).open(generation.artifact)
+        return partial(artifacts.submission(task_id).open, generation.artifact)
 
 
 def run_id_of_repeat(run_id: str, repeat: int) -> str:
