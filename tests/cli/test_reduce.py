@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,3 +223,47 @@ class TestReport:
         page = (project.results / "report-a+b.html").read_text()
         assert page.count("two single runs of this differ by up to") == 2
         assert page.count("A maximum grows with the number of repeats.") == 2
+
+
+class TestTheOthers:
+    def test_runs_list_the_reduced_score(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The list has the reduced score of each run that has one, and says so in its heading."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+        runs.write("single", dict.fromkeys(TASKS, 1.0))
+
+        heading, *lines = project.run("runs", "--reduce", "pass^2").out.splitlines()
+
+        assert heading.split()[2] == "PASS^2"
+        (line,) = (line for line in lines if line.startswith("run "))
+        assert " 0.3333 ± 0.094 " in line
+        listed = project.run("runs", "--reduce", "pass^2", "--json").json["runs"]
+        reduced = {run["run_id"]: run["reduced"] for run in listed}
+        assert reduced["single"] is None
+        assert reduced["run"]["mean"] == pytest.approx(1 / 3)
+
+    def test_show_has_the_reduced_score(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The page of a task has its score by the reduction."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        shown = project.run("show", "run", "t1", "--reduce", "pass@2").out
+
+        assert "score    1, the pass@2 of 3 repeats" in shown
+        assert project.run("show", "run", "t1", "--reduce", "pass@9").code == 2
+
+    def test_export_has_the_reduced_score(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The rows of a task have its score by the reduction beside that of each repeat."""
+        write(runs, "run", [3, 2, 1, 0] * 5)
+
+        out = project.run("export", "run", "--format", "jsonl", "--reduce", "pass^2").out
+
+        rows = [json.loads(line) for line in out.splitlines()][:6]
+        assert [row["score"] for row in rows] == [1, 1, 1, 1, 1, 0]
+        assert [row["task_score"] for row in rows] == pytest.approx([1, 1, 1] + [1 / 3] * 3)
+
+    @pytest.mark.parametrize("command", ["runs", "show r t", "compare a b", "report r", "export r"])
+    def test_unknown_reduction_is_refused(self, project: RunnerProject, command: str) -> None:
+        """A text that names no reduction is refused before anything is read."""
+        ended = project.run(*command.split(), "--reduce", "pass@")
+
+        assert ended.code == 2
+        assert "--reduce 'pass@' is none of mean, max, pass@K or pass^K" in ended.err

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
-from benchmark_runner.errors import BenchmarkRunnerError
+from benchmark_runner.errors import BenchmarkRunnerError, UsageError
+from benchmark_runner.results.reduced_score import ReducedScore, check_repeats, reduce_run
 from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
 from benchmark_runner.schemas import ScoreResult
 
@@ -29,6 +31,8 @@ class RunOverview:
         score: The final score, if there is one.
         mean: Mean of the task scores, if there are any.
         stderr: Standard error of that mean.
+        reduced: The score by another reduction than the mean, if one was asked for and the run
+            has as many repeats, and such scores.
         error: The error that kept the run from being read.
     """
 
@@ -43,30 +47,37 @@ class RunOverview:
     score: float | None = None
     mean: float | None = None
     stderr: float | None = None
+    reduced: ReducedScore | None = None
     error: BenchmarkRunnerError | None = None
 
 
-def list_runs(results_dir: Path | str, runner: BenchmarkRunner) -> list[RunOverview]:
+def list_runs(
+    results_dir: Path | str, runner: BenchmarkRunner, reduction: Reduction = MEAN
+) -> list[RunOverview]:
     """Return an overview of each run in a folder, the newest first.
 
-    No task is read of a run whose ``final_score.json`` says that all of its tasks are done:
+    No task is read of a run whose ``final_score.json`` says that all of its tasks are done,
+    unless another ``reduction`` than the mean is asked for:
     commands remove that file before they change a grade. Changes made by hand show in
     :class:`~benchmark_runner.results.RunScan`.
 
     Args:
         results_dir: The folder that holds a folder for each run.
         runner: An instance of the author's runner class, for ``task_score()``.
+        reduction: Another way to score a task by its repeats, beside the mean.
 
     Raises:
         ArtifactError: the folder can't be read. An error in one run is in its ``error``.
     """
-    runs = [_overview(results_dir, run_id, runner) for run_id in run_ids(results_dir)]
+    runs = [_overview(results_dir, run_id, runner, reduction) for run_id in run_ids(results_dir)]
     return sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
-def _overview(results_dir: Path | str, run_id: str, runner: BenchmarkRunner) -> RunOverview:
+def _overview(
+    results_dir: Path | str, run_id: str, runner: BenchmarkRunner, reduction: Reduction
+) -> RunOverview:
     try:
-        return _overview_of(open_view(results_dir, run_id, runner))
+        return _overview_of(open_view(results_dir, run_id, runner), reduction)
     except BenchmarkRunnerError as error:
         changed_at = modified_at(Path(results_dir) / run_id)
         return RunOverview(run_id=run_id, started_at=changed_at, error=error)
@@ -87,7 +98,7 @@ def _covers(score: ScoreResult, config: RunConfig) -> bool:
     )
 
 
-def _overview_of(view: RunView) -> RunOverview:
+def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
     # With hundreds of runs, the hashes of all their tasks would fill the memory.
     config, score = view.config.without_hashes(), view.score_on_disk
     total = done = generated = len(config.tasks) * config.repeats
@@ -111,4 +122,13 @@ def _overview_of(view: RunView) -> RunOverview:
         score=score.final_score if score else None,
         mean=mean,
         stderr=stderr,
+        reduced=_reduced(view, reduction),
     )
+
+
+def _reduced(view: RunView, reduction: Reduction) -> ReducedScore | None:
+    try:
+        check_repeats(reduction, view.config)
+        return None if reduction == MEAN else reduce_run(view.scan(), reduction)
+    except UsageError:
+        return None

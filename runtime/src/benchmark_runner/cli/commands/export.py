@@ -9,7 +9,7 @@ import typer
 
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
+from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir, RunArgument
 
 
 class _Format(StrEnum):
@@ -39,6 +39,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 help="File to write, whole or not at all, instead of standard output.",
             ),
         ] = None,
+        reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -60,7 +61,9 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.output.export import file_for_rows, write_rows
             from benchmark_runner.cli.shell import short_path
             from benchmark_runner.errors import UsageError
+            from benchmark_runner.results.reduced_score import check_repeats, parse_reduction
 
+            reduction = parse_reduction(reduce)
             if json and output is None:
                 raise UsageError(
                     "--json needs --output: without it, the rows go to standard output",
@@ -71,9 +74,10 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             with only_rows() as to_standard_output:
                 inspection = inspect_runs(settings, results_dir)
                 view = inspection.open(run_id)
+                check_repeats(reduction, view.config)
                 to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
                 with to_file as write:
-                    count = write_rows(view, write, as_csv=chosen is _Format.CSV)
+                    count = write_rows(view, write, reduction, as_csv=chosen is _Format.CSV)
             if json:
                 content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
                 print_json(

@@ -6,7 +6,7 @@ import typer
 
 from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.console import failures_as_messages, print_json, say
-from benchmark_runner.cli.options import AsJson, ResultsDir, RunArgument
+from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir, RunArgument
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -24,6 +24,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 "--repeat", metavar="N", min=1, help="Repeat of the task whose texts are shown."
             ),
         ] = 1,
+        reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
@@ -36,11 +37,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.show import as_json, read_task, task_lines
             from benchmark_runner.errors import UsageError
+            from benchmark_runner.results.reduced_score import check_repeats, parse_reduction
 
+            reduction = parse_reduction(reduce)
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
+            check_repeats(reduction, view.config)
             try:
-                details = read_task(view, task_id, repeat)
+                details = read_task(view, task_id, repeat, reduction)
             except UsageError as error:
                 if task_id in view.config.tasks:
                     raise

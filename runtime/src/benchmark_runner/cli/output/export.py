@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import json_text, printable
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -40,13 +41,13 @@ def file_for_rows(output: Path) -> Generator[Write]:
         yield file.write
 
 
-def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
+def write_rows(view: RunView, write: Write, reduction: Reduction, *, as_csv: bool) -> int:
     """Write a row for each repeat of each task, a task at a time, and return their number."""
     mask = view.artifacts.redactor.clean_text
     if as_csv:
         write(_csv_line(COLUMNS_WITH_ARTIFACTS if _has_artifacts(view) else COLUMNS))
     count = 0
-    for cells in _rows(view):
+    for cells in _rows(view, reduction):
         if as_csv:
             write(_csv_line(_csv_cell(cell, mask) for cell in cells.values()))
         else:
@@ -56,8 +57,8 @@ def write_rows(view: RunView, write: Write, *, as_csv: bool) -> int:
     return count
 
 
-def _rows(view: RunView) -> Iterator[dict[str, JsonValue]]:
-    for task, files in by_task(view.scan().with_files()):
+def _rows(view: RunView, reduction: Reduction) -> Iterator[dict[str, JsonValue]]:
+    for task, files in by_task(view.scan().with_files(), reduction):
         score = task.score
         for row, each in zip(task.rows, files, strict=True):
             yield _cells(view, row, each, score)

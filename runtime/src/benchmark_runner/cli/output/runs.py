@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from benchmark_runner._start_state import output
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._text import age, in_one_line
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.console import error_content
@@ -33,13 +34,16 @@ class _Line(NamedTuple):
 _HEADING = _Line("RUN", "DONE", "SCORE", "AGE", "BY", "MODEL", "DATASET")
 
 
-def table_lines(runs: Sequence[RunOverview]) -> Iterator[str]:
-    """Yield a heading and a line for each run.
+def table_lines(runs: Sequence[RunOverview], reduction: Reduction = MEAN) -> Iterator[str]:
+    """Yield a heading and a line for each run, with the score by a reduction.
 
     On a terminal, names of models and datasets are cut so that each run has one line there.
     """
     now = datetime.now(UTC)
-    lines = [_HEADING, *(_line(run, now) for run in runs)]
+    heading, of_run = _HEADING, _score
+    if reduction != MEAN:
+        heading, of_run = _HEADING._replace(score=f"{reduction}".upper()), _reduced
+    lines = [heading, *(_line(run, now, of_run(run)) for run in runs)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     if output().isatty():
         columns = max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS)
@@ -72,11 +76,12 @@ def as_json(run: RunOverview) -> dict[str, object]:
         "final_score": run.score,
         "mean": run.mean,
         "stderr": run.stderr,
+        "reduced": run.reduced and run.reduced.facts(),
         "error": run.error and error_content(run.error),
     }
 
 
-def _line(run: RunOverview, now: datetime) -> _Line:
+def _line(run: RunOverview, now: datetime, score: str) -> _Line:
     done = f"all {run.total}" if run.complete else f"{run.done}/{run.total}"
     config = run.config
     if config is not None and config.repeats > 1:
@@ -84,7 +89,7 @@ def _line(run: RunOverview, now: datetime) -> _Line:
     return _Line(
         run=in_one_line(run.run_id),
         done=done if config else "",
-        score=_score(run),
+        score=score,
         age=age((now - run.started_at).total_seconds()),
         grader={True: "local", False: "service", None: ""}[run.local],
         model=in_one_line(config.model) if config else "",
@@ -99,6 +104,13 @@ def _score(run: RunOverview) -> str:
     is_mean = run.mean is not None and f"{run.mean:.4g}" == f"{run.score:.4g}"
     error = f" ± {run.stderr:.2g}" if is_mean and run.stderr is not None else ""
     return f"{run.score:.4g}{error}"
+
+
+def _reduced(run: RunOverview) -> str:
+    if run.reduced is None or run.reduced.mean is None:
+        return ""
+    error = run.reduced.stderr
+    return f"{run.reduced.mean:.4g}{'' if error is None else f' ± {error:.2g}'}"
 
 
 def _dataset(config: RunConfig) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark_runner._run.summary import Summariser
 from benchmark_runner._spend import known_amount, known_cost
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._text import duration, in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.console import brief_error
@@ -59,8 +60,10 @@ class TaskDetails:
         return self.view.artifacts.of_repeat(self.row.repeat).task_dir(self.row.task_id)
 
 
-def read_task(view: RunView, task_id: str, repeat: int = 1) -> TaskDetails:
-    """Read one repeat of a task.
+def read_task(
+    view: RunView, task_id: str, repeat: int = 1, reduction: Reduction = MEAN
+) -> TaskDetails:
+    """Read one repeat of a task, whose score is that of all its repeats by a reduction.
 
     Raises:
         UsageError: the run has no such task, or not so many repeats.
@@ -72,7 +75,9 @@ def read_task(view: RunView, task_id: str, repeat: int = 1) -> TaskDetails:
         rows.append(make_row(task, summariser.add(task)))
     folder = view.artifacts.of_repeat(repeat).task_dir(task_id)
     below = _files_below(folder, folder / "repeats" if len(rows) > 1 else None)
-    return TaskDetails(view, TaskRepeats((*rows,)), chosen, rows[repeat - 1], sorted(below))
+    return TaskDetails(
+        view, TaskRepeats((*rows,), reduction), chosen, rows[repeat - 1], sorted(below)
+    )
 
 
 def task_lines(details: TaskDetails) -> Iterator[str]:
