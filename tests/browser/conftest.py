@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.unit.results.report.hostile import hostile_groups, hostile_run
 from tests.unit.results.report.pages import write_page, write_page_of_several
-from tests.unit.results.report.runs import MadeRun, every_outcome, many, topics
+from tests.unit.results.report.runs import MadeRun, every_outcome, many, topics, with_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +122,15 @@ def every_level(results: Path) -> Path:
     run.failed("broken", "ValueError: no luck")
     run.missing("missing")
     view = run.save()
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def repeated(results: Path) -> Path:
+    """The page of a run of three repeats."""
+    view = with_repeats(results, "repeated").save()
     file = view.artifacts.run_dir / "report.html"
     write_page(view, file)
     return file

@@ -17,6 +17,7 @@ MEGABYTE = 1_000_000
 PAGES = (
     "all_outcomes",
     "every_level",
+    "repeated",
     "several_hundred",
     "side_by_side",
     "hostile",

@@ -53,6 +53,13 @@ class MadeRun:
     def __post_init__(self) -> None:
         self.artifacts = RunArtifacts(self.results, self.run_id, durable=False)
 
+    def repeat(self, number: int) -> MadeRun:
+        """The same run, for another repeat of its tasks."""
+        self.fields["repeats"] = max(self.fields.get("repeats", 1), number)
+        other = MadeRun(self.results, self.run_id)
+        other.artifacts = self.artifacts.of_repeat(number)
+        return other
+
     def generated(
         self, task_id: str, status: str = "success", *, number: int = 0, **more: Any
     ) -> str:
@@ -184,6 +191,22 @@ def every_outcome(results: Path, run_id: str = "r1", **fields: Any) -> MadeRun:
     run.failed("unfair", "KeyError: 'answer'", Phase.EVALUATE)
     run.generated("waiting")
     run.missing("missing")
+    return run
+
+
+def with_repeats(results: Path, run_id: str = "r1") -> MadeRun:
+    """A run of three repeats: one task is passed in each, in the others the repeats differ."""
+    run = MadeRun(results, run_id)
+    for number, made in enumerate((run, run.repeat(2), run.repeat(3)), start=1):
+        said: dict[str, Any] = {"answer": f"Answer {number}.", "cost": 0.25, "number": number}
+        made.graded("steady", {"pass_percentage": 1.0}, **said)
+        made.graded("flaky", {"pass_percentage": float(number != 2)}, **said)
+        made.graded("partly", {"pass_percentage": number / 4}, **said)
+    run.graded("late", {"pass_percentage": 1.0})
+    run.repeat(2).ran_out("late")
+    run.repeat(3).ran_out("late", "max_turns")
+    run.graded("broken", {"pass_percentage": 0.0})
+    run.repeat(2).failed("broken", "ValueError: no luck with 'broken'")
     return run
 
 

@@ -4,6 +4,8 @@
 const PAGE = 100;
 const PRINTED = 1000;
 const SCORED = "scored";
+// The kinds of columns that hold words.
+const WORDS = ["text", "state", "strip"];
 // The mark of a state: its colour and its shape, see page.css. Those of scored tasks depend on the score.
 const MARKS = {
   "timed out": "ended",
@@ -13,6 +15,18 @@ const MARKS = {
   "failed in grading": "failed",
   "not graded yet": "pending",
   "not generated yet": "pending",
+};
+// The signs in a strip of repeats, each with its mark and its meaning.
+const STRIP = {
+  P: ["full", "passed"],
+  "~": ["partial", "partly"],
+  F: ["none", "failed"],
+  S: ["scored", "scored"],
+  T: ["ended", "timed out"],
+  O: ["turns", "out of turns"],
+  N: ["given-up", "did not complete"],
+  E: ["failed", "error"],
+  "-": ["pending", "not yet"],
 };
 const LEGEND = {
   full: "full score",
@@ -86,6 +100,11 @@ function levels(scores) {
   };
 }
 
+// How a scored repeat is read depends on the scale of all scores, see levels().
+function stripOf(signs, share) {
+  return [...signs].map((sign) => STRIP[share || !"P~F".includes(sign) ? sign : "S"]);
+}
+
 function mark(name, text) {
   return element("span", { class: `mark ${name}`.trim(), text });
 }
@@ -96,6 +115,7 @@ const format = {
   text: (value) => value,
   state: (value) => value,
   score: (value) => String(Number(value.toPrecision(4))),
+  spread: (value) => String(Number(value.toPrecision(2))),
   count: (value) => value.toLocaleString("en"),
   dollars: (value) => "$" + (value >= 0.1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(3)))),
   seconds: (value) => {
@@ -141,10 +161,13 @@ class TaskTable {
       searched: [id, preview, error, ...values.filter((value) => typeof value === "string")].join("\n").toLowerCase(),
     }));
     this.state = this.columns.findIndex((column) => column.kind === "state");
+    this.strip = this.columns.findIndex((column) => column.kind === "strip");
+    this.spread = this.columns.findIndex((column) => column.kind === "spread");
     this.scores = this.columns.flatMap((column, place) => (column.kind === "score" ? [place] : []));
     const known = this.rows.flatMap((row) => this.scores.map((place) => row.values[place]));
     this.level = levels(known.filter((value) => typeof value === "number"));
     if (this.state >= 0) this.tellLevels();
+    if (this.strip >= 0) this.readStrips();
     this.details = new Details(data.part);
     this.found = this.rows;
     this.sorting = { column: -1, ascending: true };
@@ -170,6 +193,7 @@ class TaskTable {
       head.append(heading);
       if (column.filter) this.addFilter(column, place);
     });
+    if (this.spread >= 0) this.addFlakyFirst();
     this.search.addEventListener("input", () => {
       clearTimeout(this.waiting);
       this.waiting = setTimeout(() => this.choose(), 120);
@@ -203,16 +227,50 @@ class TaskTable {
     }
   }
 
+  // Of each row: the marks of its repeats, and their words for the search.
+  readStrips() {
+    const share = !this.rows.some((row) => row.values[this.strip].includes("S"));
+    for (const row of this.rows) {
+      row.strip = stripOf(row.values[this.strip], share);
+      row.values[this.strip] = row.strip.map(([, text]) => text).join(", ");
+      row.searched += `\n${row.values[this.strip]}`;
+    }
+  }
+
+  addFlakyFirst() {
+    const button = element("button", { type: "button", text: "Flaky first" });
+    button.addEventListener("click", () => {
+      this.sorting = { column: this.spread, ascending: false };
+      this.choose();
+    });
+    document.getElementById("reset").before(button);
+  }
+
+  // The repeats of a task may each end in another way: it is found by any of them.
+  addStripFilter(column, place) {
+    const isFlaky = (row) => row.values[this.spread] > 1e-9;
+    const choices = [["flaky", this.spread >= 0 ? isFlaky : () => false]];
+    for (const [name, text] of Object.values(STRIP)) choices.push([`any ${text}`, (row) => row.strip.some(([mark]) => mark === name)]);
+    const fitting = choices.map(([name, fits]) => [name, this.rows.filter(fits).length, fits]).filter(([, of]) => of);
+    this.addSelect(column, place, fitting);
+  }
+
   addFilter(column, place) {
+    if (place === this.strip) return this.addStripFilter(column, place);
     const counts = new Map();
     const count = (value) => counts.set(value, (counts.get(value) ?? 0) + 1);
     for (const row of this.rows) count(row.values[place] ?? "");
     const parts = place === this.state ? [...counts].filter(([value]) => value.startsWith(`${SCORED}: `)) : [];
-    const choices = [...counts].map(([value, of]) => [value || "(none)", of, (other) => other === value]);
+    const fits = (value) => (row) => (row.values[place] ?? "") === value;
+    const choices = [...counts].map(([value, of]) => [value || "(none)", of, fits(value)]);
     if (parts.length > 1) {
       const all = parts.reduce((sum, [, of]) => sum + of, 0);
-      choices.unshift([SCORED, all, (other) => other.startsWith(SCORED)]);
+      choices.unshift([SCORED, all, (row) => row.values[place].startsWith(SCORED)]);
     }
+    this.addSelect(column, place, choices);
+  }
+
+  addSelect(column, place, choices) {
     const select = element("select", {}, element("option", { value: "", text: "All" }));
     choices.forEach(([name, of], number) => {
       select.append(element("option", { value: String(number), text: `${name} (${of})` }));
@@ -228,11 +286,13 @@ class TaskTable {
   addLegend() {
     const used = new Set();
     for (const row of this.rows) {
-      if (row.mark) used.add(row.mark);
+      if (row.strip) row.strip.forEach(([name]) => used.add(name));
+      else if (row.mark) used.add(row.mark);
       else for (const place of this.scores) used.add(this.markOf(row.values[place]));
     }
     const legend = document.getElementById("legend");
-    for (const [name, text] of Object.entries(LEGEND)) {
+    const names = this.strip >= 0 ? Object.values(STRIP) : Object.entries(LEGEND);
+    for (const [name, text] of names) {
       if (used.has(name)) legend.append(element("li", {}, mark(name, text)));
     }
   }
@@ -242,8 +302,9 @@ class TaskTable {
   }
 
   classOf(column) {
-    const numeric = !["text", "state"].includes(column.kind);
-    return [numeric ? "num" : "", column.wide ? "wide" : ""].join(" ").trim();
+    const numeric = !WORDS.includes(column.kind);
+    const kind = column.kind === "strip" ? "repeats" : numeric ? "num" : "";
+    return [kind, column.wide ? "wide" : ""].join(" ").trim();
   }
 
   sort(place) {
@@ -254,16 +315,16 @@ class TaskTable {
 
   choose() {
     const searched = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const filters = [...this.filters];
+    const filters = [...this.filters.values()];
     this.found = this.rows.filter(
       (row) =>
         searched.every((word) => row.searched.includes(word)) &&
-        filters.every(([place, fits]) => fits(row.values[place] ?? "")),
+        filters.every((fits) => fits(row)),
     );
     const { column, ascending } = this.sorting;
     if (column >= 0) {
       const sign = ascending ? 1 : -1;
-      const words = ["text", "state"].includes(this.columns[column].kind);
+      const words = WORDS.includes(this.columns[column].kind);
       const { compare } = new Intl.Collator("en", { numeric: true });
       this.found.sort((one, other) => {
         const [a, b] = [one.values[column], other.values[column]];
@@ -332,7 +393,10 @@ class TaskTable {
       const cell = element("td", { class: this.classOf(column) });
       if (column.kind === "state") {
         cell.append(mark(row.mark, value));
-      } else if (column.kind === "score" && this.state < 0) {
+      } else if (column.kind === "strip") {
+        const marks = row.strip.map(([name]) => element("span", { class: `mark ${name}`, "aria-hidden": "true" }));
+        cell.append(element("span", { class: "strip", title: value }, ...marks, element("span", { class: "unseen", text: value })));
+      } else if (column.kind === "score" && this.state < 0 && this.strip < 0) {
         cell.append(mark(this.markOf(value), typeof value === "number" ? format.score(value) : value));
       } else if (value !== null) {
         cell.textContent = typeof value === "number" ? format[column.kind](value) : value;
@@ -369,6 +433,19 @@ class TaskTable {
       cell.textContent = "This browser can't unpack the texts; a newer one can. They are in the run's folder, too.";
       return;
     }
+    cell.replaceChildren(...this.contentOf(detail, row.id, "h3"));
+    for (const repeat of detail.repeats ?? []) cell.append(this.repeatOf(repeat, row.id));
+  }
+
+  // Its texts are made when it is opened.
+  repeatOf(repeat, id) {
+    const made = element("details", { class: "repeat" }, element("summary", { text: repeat.title }));
+    const fill = () => made.append(...this.contentOf(repeat, `${id}, ${repeat.title}`, "h4"));
+    made.addEventListener("toggle", fill, { once: true });
+    return made;
+  }
+
+  contentOf(detail, of, heading) {
     const facts = element("dl", { class: "facts small" });
     for (const [name, fact] of detail.facts) {
       facts.append(element("dt", { text: name }), element("dd", { text: fact }));
@@ -376,15 +453,16 @@ class TaskTable {
     for (const [name, link, text] of detail.links) {
       facts.append(element("dt", { text: name }), element("dd", {}, element("a", { href: link, text })));
     }
-    cell.replaceChildren(facts);
+    const made = [facts];
     for (const [name, head, leftOut, tail] of detail.texts) {
-      const text = element("pre", { tabindex: "0", "aria-label": `${name} of ${row.id}`, role: "region" }, head);
+      const text = element("pre", { tabindex: "0", "aria-label": `${name} of ${of}`, role: "region" }, head);
       if (leftOut) {
         const note = `… ${leftOut.toLocaleString("en")} characters left out; the whole is in ${detail.whole} …`;
         text.append(element("span", { class: "left-out" , text: `\n\n${note}\n\n` }), tail);
       }
-      cell.append(element("h3", { text: name }), head === "" ? element("p", { class: "soft", text: "Empty" }) : text);
+      made.push(element(heading, { text: name }), head === "" ? element("p", { class: "soft", text: "Empty" }) : text);
     }
+    return made;
   }
 
   goTo(id) {

@@ -9,7 +9,7 @@ from benchmark_runner.results.report.run_figures import Grouping
 from benchmark_runner.results.report.task_table import Column, Detail, Entry, Link, link_to
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import weighted_score
-from benchmark_runner.results.task_repeats import TaskRepeats
+from benchmark_runner.results.task_repeats import Outcome, TaskRepeats
 from benchmark_runner.results.task_row import TaskRow
 
 __all__ = ["TaskEntries"]
@@ -51,7 +51,7 @@ class TaskEntries:
         outcome = [task.strip] if has_repeats else [task.rows[0].state]
         spread = [task.spread] if has_repeats else []
         totals = [task.total(column) for column in _SUMMED]
-        details = [self._detail(*pair) for pair in zip(task.rows, files, strict=True)]
+        details = [*map(self._detail, task.rows, task.outcomes, files)]
         opened = details[0]
         if has_repeats:
             texts = {} if question is None else {"Question": question}
@@ -72,7 +72,7 @@ class TaskEntries:
         grouping = self.grouping
         return {grouping.by: grouping.group_of.get(task_id, "")} if grouping else {}
 
-    def _detail(self, row: TaskRow, files: TaskFiles) -> Detail:
+    def _detail(self, row: TaskRow, outcome: Outcome, files: TaskFiles) -> Detail:
         has_repeats = self.view.config.repeats > 1
         folder = self.view.artifacts.of_repeat(row.repeat).task_dir(row.task_id)
         generation = files.generation
@@ -83,7 +83,7 @@ class TaskEntries:
             "Result": phrases.pretty_json(files.result_text),
         }
         return Detail(
-            title=f"Repeat {row.repeat}: {row.state}",
+            title=f"Repeat {row.repeat}: {outcome.text}",
             facts=_facts(row, files),
             texts={name: text for name, text in texts.items() if text is not None},
             links=self._links(folder, files),
