@@ -2,14 +2,12 @@
 
 from collections.abc import Collection
 
-from benchmark_runner._run.history import add_generation
 from benchmark_runner._run.plan import Planner, Reason
 from benchmark_runner._run.question import Question
+from benchmark_runner._run.run_spend import RunSpend
 from benchmark_runner._run.score import EvalsDigest
 from benchmark_runner._run.summary import RunSummary, Summaries, task_value
-from benchmark_runner._spend import Spend
 from benchmark_runner._stats.means import RunningMean
-from benchmark_runner._stats.survival import History
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
@@ -29,8 +27,7 @@ class Baseline:
         scores: The scores of the chosen tasks that need nothing more.
         without_score: Number of those that are evaluated without a score.
         timed_out: Number of those that ran out of time.
-        spend: The cost and tokens of all generations of the run, earlier attempts included;
-            ``history`` has their durations.
+        spend: The cost and tokens of all generations of the run, earlier attempts included.
     """
 
     def __init__(
@@ -50,7 +47,7 @@ class Baseline:
         self.scores = RunningMean()
         self.without_score = 0
         self.timed_out = 0
-        self.spend, self.history = Spend(), History()
+        self.spend = RunSpend()
 
     def add(self, task: TaskFiles) -> None:
         """Take one task into account."""
@@ -59,7 +56,6 @@ class Baseline:
             self._summaries = None
         for paid in task.generations:
             self.spend.add_generation(paid)
-            add_generation(self.history, paid)
         score = self._score_of(task, reason)
         if self._question is not None and reason in _GRADED:
             self._question.add(task.key, score, graded=reason is Reason.GRADED)

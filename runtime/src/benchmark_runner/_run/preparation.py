@@ -17,7 +17,6 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
     grades_itself,
 )
-from benchmark_runner._run.history import time_limit
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.score import (
@@ -27,6 +26,7 @@ from benchmark_runner._run.score import (
 )
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.session import Session
+from benchmark_runner._run.time_limit import time_limit
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.checkpoint import RunConfig
@@ -145,7 +145,7 @@ class Preparation:
             output_tokens=spend.tokens.get("output", 0),
             max_cost=request.max_cost,
             timeout=time_limit(session, self.plan),
-            finished=tuple(map(astuple, baseline.history.bins())),
+            finished=tuple(map(astuple, spend.history.bins())),
         )
 
     @property

@@ -166,6 +166,12 @@ class RunRequest:
     dry_run: bool = switch(
         "--dry-run", "Show what the command would do, and why, without doing it.", Part.INVOCATION
     )
+    from_run: str | None = flag(
+        "--from",
+        "R",
+        "With --dry-run: forecast cost and time from what the generations of this run took.",
+        Part.INVOCATION,
+    )
     rerun: list[str] = flag(
         "--rerun",
         "TASK",

@@ -14,8 +14,8 @@ from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import reason_to_evaluate
+from benchmark_runner._run.run_spend import RunSpend
 from benchmark_runner._scores import finite
-from benchmark_runner._spend import Spend
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
 from benchmark_runner._stats.variance import WithinVariance, within_variance
@@ -78,7 +78,7 @@ class RunSummary:
     """
 
     counts: ScoreCounts = field(default_factory=ScoreCounts)
-    spend: Spend = field(default_factory=Spend)
+    spend: RunSpend = field(default_factory=RunSpend)
     scores: array[float] = field(default_factory=lambda: array("d"))
     repeats: list[array[float]] = field(default_factory=list["array[float]"])
     failures: list[FailureGroup] = field(default_factory=list[FailureGroup])

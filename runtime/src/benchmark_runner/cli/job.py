@@ -28,6 +28,7 @@ from benchmark_runner._run.until import until_arguments
 from benchmark_runner._run.workflow import Workflow
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.cli.console import (
     mask_secrets,
     note,
@@ -37,7 +38,9 @@ from benchmark_runner.cli.console import (
     say,
 )
 from benchmark_runner.cli.exit_codes import exit_code
+from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
+from benchmark_runner.cli.output.plan_forecast import make_forecast
 from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warning, start_lines
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.shortage import require_threads
@@ -79,6 +82,11 @@ class Job:
             more = (*more, *until_arguments(verdict.until))
         return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
 
+    def inspection(self, runner: BenchmarkRunner) -> Inspection:
+        """Return what reads other runs of the same results folder."""
+        artifacts = self.artifacts
+        return Inspection(self.benchmark, runner, artifacts.results_dir, artifacts.redactor)
+
     @property
     def _commands(self) -> NextCommands:
         return NextCommands(self.benchmark, self.artifacts.results_dir)
@@ -93,7 +101,7 @@ def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettin
     workflow = Workflow(runner, job.artifacts, job.request, job.service, connect)
     reporter = _Reporter(job, workflow)
     if request.dry_run:
-        _show_plan(job, workflow, reporter)
+        _show_plan(job, runner, workflow, reporter)
     outcome = _interruptible(job, workflow.carry_out(reporter.announce), reporter)
     reporter.ended(outcome)
     raise typer.Exit(exit_code(outcome, job.request))
@@ -131,13 +139,18 @@ def _new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _show_plan(job: Job, workflow: Workflow, reporter: _Reporter) -> NoReturn:
+def _show_plan(
+    job: Job, runner: BenchmarkRunner, workflow: Workflow, reporter: _Reporter
+) -> NoReturn:
+    run_id = job.request.from_run
+    view = None if run_id is None else job.inspection(runner).open(run_id)
     session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
     groups = plan.grouped(grader)
+    made = None if view is None else make_forecast(session, plan, view)
     if job.request.json:
-        print_json(job.request.command, plan_as_json(session, groups))
+        print_json(job.request.command, plan_as_json(session, groups, made))
     else:
-        say(*plan_lines(session, groups))
+        say(*plan_lines(session, groups, made))
     raise typer.Exit(0)
 
 

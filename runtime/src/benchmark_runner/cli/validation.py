@@ -56,6 +56,8 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
     _check_source(request)
     _check_repeats(request)
     _check_question(request)
+    if request.from_run is not None and not request.dry_run:
+        raise UsageError("--from needs --dry-run", hint="Give both, to see what the run will cost.")
     read_headers(service.headers, "--header")
     if request.command == "run":  # the others ask no model
         _check_endpoint(request.custom_endpoint or os.environ.get("CUSTOM_ENDPOINT"))

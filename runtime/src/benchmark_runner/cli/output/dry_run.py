@@ -6,6 +6,11 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.session import Session
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
+from benchmark_runner.cli.output.plan_forecast import (
+    PlanForecast,
+    forecast_as_json,
+    forecast_lines,
+)
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import dataset_label
 from benchmark_runner.schemas import TaskRepeat
@@ -16,8 +21,8 @@ Groups = Mapping[str, Mapping[Reason, Sequence[TaskRepeat]]]
 _VERBS = {"regrade": "evaluate", "rerun": "generate"}
 
 
-def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
-    """Yield what would be done to which tasks, and why."""
+def plan_lines(session: Session, groups: Groups, made: PlanForecast | None = None) -> Iterator[str]:
+    """Yield what would be done to which tasks, and why, and what it is expected to take."""
     kind = "an existing run" if session.resumed else "a new run"
     yield f"Plan of run {session.config.run_id}, {kind}; nothing is done"
     yield f"  model    {session.config.model}"
@@ -29,6 +34,8 @@ def plan_lines(session: Session, groups: Groups) -> Iterator[str]:
         yield f"  removed  {plural(len(removed), 'task')}: {some_ids(removed)}"
     for path in session.artifacts.set_aside:
         yield f"  would be set aside, because it can't be read: {short_path(path)}"
+    if made is not None:
+        yield from forecast_lines(made)
     yield "Leave out --dry-run to do it."
 
 
@@ -58,7 +65,9 @@ def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
     }
 
 
-def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
+def plan_as_json(
+    session: Session, groups: Groups, made: PlanForecast | None = None
+) -> dict[str, object]:
     """Return the plan for ``--json``, with all ids."""
     return {
         "run_id": session.config.run_id,
@@ -67,4 +76,5 @@ def plan_as_json(session: Session, groups: Groups) -> dict[str, object]:
         "plan": groups_as_json(groups),
         "removed": session.changes.removed,
         "unreadable": [str(path) for path in session.artifacts.set_aside],
+        **({} if made is None else {"forecast": forecast_as_json(made)}),
     }

@@ -1,0 +1,33 @@
+"""The spend of a run, with what a forecast of the rest is made of."""
+
+from dataclasses import dataclass, field
+
+from benchmark_runner._spend import Spend, known_amount, known_cost
+from benchmark_runner._stats.forecast import Forecast, forecast
+from benchmark_runner._stats.survival import History
+from benchmark_runner.schemas import GenerationResult
+
+
+@dataclass(slots=True)
+class RunSpend(Spend):
+    """The money and tokens that a run's generations took; ``history`` has their durations."""
+
+    history: History = field(default_factory=History, compare=False)
+
+    def add_generation(self, generation: GenerationResult) -> None:
+        """Add what one generation recorded."""
+        Spend.add_generation(self, generation)  # super() does not know a class with slots
+        if (seconds := known_amount(generation.duration)) is not None:
+            self.history.add(seconds, known_cost(generation))
+
+    def forecast(self, waiting: int) -> Forecast | None:
+        """Return the forecast of the cost of the whole run; ``None`` while there is too little.
+
+        For a run that nobody works on: nothing of it is running.
+
+        Args:
+            waiting: Number of generations that are still to do.
+        """
+        return forecast(
+            self.history, elapsed=(), waiting=waiting, parallelism=1, spent=self.dollars
+        )
