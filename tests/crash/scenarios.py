@@ -56,25 +56,30 @@ AGENT_OF_FILES = (
     )
 )
 
-# It notes the repeat, and the service gets each as a run of its own.
-AGENT_OF_REPEATS = (
-    AGENT.replace(
-        "from benchmark_runner import", "from benchmark_runner import current_generation,"
-    )
-    .replace('    NAME = "sample"\n', '    NAME = "sample"\n    EVALUATION_API = "v1"\n')
-    .replace(
-        'f"{task.id}\\n"',
-        'f"{task.id}{PLACES.get(current_generation().repeat, str())}\\n"',
-    )
-    .replace(
-        "class Sample",
-        """PLACES = {2: "/repeats/2", 3: "/repeats/3"}
+
+def with_repeats(agent: str) -> str:
+    """The agent notes the folder of the repeat, and the service gets each as a run of its own."""
+    has_api = "EVALUATION_API" in agent
+    return (
+        agent.replace("import BenchmarkRunner,", "import BenchmarkRunner, current_generation,")
+        .replace(
+            '    NAME = "sample"\n', '    NAME = "sample"\n    EVALUATION_API = "v1"\n', not has_api
+        )
+        .replace(
+            'f"{task.id}\\n"',
+            'f"{task.id}{PLACES.get(current_generation().repeat, str())}\\n"',
+        )
+        .replace(
+            "class Sample",
+            """PLACES = {2: "/repeats/2"}
 
 
 class Sample""",
+        )
     )
-)
 
+
+AGENT_OF_REPEATS = with_repeats(AGENT)
 # It draws the same seed each time, and answers once the task before it is evaluated: the steps up
 # to the verdict are then the same in each run.
 AGENT_OF_A_QUESTION = (
@@ -167,11 +172,18 @@ SCENARIOS = [
     Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
     Scenario("rerun", before=((),), arguments=("--rerun", "right")),
 ]
+_TWICE = ("--repeats", "2")
 OF_FILES = [
     Scenario("fresh run of files", agent=AGENT_OF_FILES),
     Scenario("rerun of files", before=((),), arguments=("--rerun", "right"), agent=AGENT_OF_FILES),
+    Scenario(
+        "repeats of files",
+        arguments=_TWICE,
+        resumed_with=_TWICE,
+        tasks=TASKS[:1],
+        agent=with_repeats(AGENT_OF_FILES),
+    ),
 ]
-_TWICE = ("--repeats", "2")
 OF_REPEATS = [
     Scenario(
         "fresh run of repeats",
