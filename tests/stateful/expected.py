@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._run.task_content import task_hash
@@ -15,7 +16,7 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.schemas import Task
-from tests.stateful.run_on_disk import Folder
+from tests.stateful.run_on_disk import Folder, task_of, unit_of, units_of
 from tests.stateful.scripted_world import number_of, summed_up
 from tests.stateful.scripts import COST, Died, Ended, Script
 from tests.stateful.strategies import ANOTHER_RUN, Flags
@@ -72,18 +73,21 @@ class Asked:
         limit = config["limit"] if config else flags.get("limit")
         self.questions = dict([*machine.questions.items()][:limit])
         begins = command == "run" and (config is None or self.changed_tasks())
-        self.tasks = [*self.questions] if begins else self.before.tasks
+        tasks = [*self.questions] if begins else self.before.tasks
+        self.task_ids = tasks
+        self.repeats = max(self.before.repeats, flags.get("repeats") or 1)
         for name in ("task_ids", "rerun"):
             if name in flags:
-                flags[name] = [task_id for task_id in flags[name] if task_id in self.tasks]
+                flags[name] = [task_id for task_id in flags[name] if task_id in tasks]
         self.flags = flags
         self.rerun: list[str] = flags.get("rerun", [])
-        named = [*flags["task_ids"], *self.rerun] if flags.get("task_ids") else self.tasks
-        self.chosen = [task_id for task_id in self.tasks if task_id in named]
-        self.owed = [task_id for task_id in self.tasks if self.is_owed(task_id)]
+        named = [*flags["task_ids"], *self.rerun] if flags.get("task_ids") else tasks
+        self.units = units_of(tasks, self.repeats)
+        self.chosen = [unit for unit in self.units if task_of(unit) in named]
+        self.owed = [unit for unit in self.units if self.is_owed(unit)]
         generates = self.chosen if command == "run" else []
-        self.to_generate = [task_id for task_id in generates if task_id in self.owed]
-        self.to_grade = [task_id for task_id in self.chosen if self.is_to_be_graded(task_id)]
+        self.to_generate = [unit for unit in generates if unit in self.owed]
+        self.to_grade = [unit for unit in self.chosen if self.is_to_be_graded(unit)]
 
     @property
     def request(self) -> dict[str, Any]:
@@ -106,16 +110,16 @@ class Asked:
         now = {task_id: hash_of(task_id, text) for task_id, text in self.questions.items()}
         return {task_id for task_id, _ in now.items() ^ self.before.config["task_hashes"].items()}
 
-    def is_owed(self, task_id: str) -> bool:
-        status = self.before.generated(task_id)
+    def is_owed(self, unit: str) -> bool:
+        status, task_id = self.before.generated(unit), task_of(unit)
         changed = self.command == "run" and task_id in self.changed_tasks()
         timed_out = status in OUT_OF_TIME and bool(self.flags.get("retry_timeouts"))
         return status in (None, "error") or changed or timed_out or task_id in self.rerun
 
-    def is_to_be_graded(self, task_id: str) -> bool:
-        if self.skips or self.command == "score" or task_id in self.owed:
+    def is_to_be_graded(self, unit: str) -> bool:
+        if self.skips or self.command == "score" or unit in self.owed:
             return False
-        return bool(self.flags.get("regrade")) or self.before.grade(task_id) is None
+        return bool(self.flags.get("regrade")) or self.before.grade(unit) is None
 
     def refused_run(self) -> type[Exception] | None:
         """Which error tells that this can't be done to the run as it is."""
@@ -129,6 +133,7 @@ class Asked:
             self.is_another
             or (other_code and not self.accepts("code"))
             or (other_tasks and not accepts_tasks)
+            or self.flags.get("repeats", self.before.repeats) < self.before.repeats
         )
         return RunIdentityError if refused else None
 
@@ -139,19 +144,19 @@ class Asked:
         if self.script.door != "open" and (self.to_generate or self.to_grade):
             return AuthenticationError if self.script.door == "locked" else ServiceUnavailableError
         regrade = self.flags.get("regrade")
-        kept = [task for task in self.tasks if task not in self.owed and not regrade]
+        kept = [unit for unit in self.units if unit not in self.owed and not regrade]
         others = {version for version, _ in self.before.graders(kept)} - {self.grader_version}
         return RunIdentityError if others and not self.stands() else None
 
     def is_work_owed_anywhere(self) -> bool:
         return any(
-            task_id in self.owed or self.flags.get("regrade") or self.before.grade(task_id) is None
-            for task_id in self.tasks
+            unit in self.owed or self.flags.get("regrade") or self.before.grade(unit) is None
+            for unit in self.units
         )
 
     def stands(self) -> bool:
         """Whether there is a score already, so that nobody is asked for one."""
-        same = self.tasks == self.before.tasks and not self.flags.get("force")
+        same = self.units == self.before.units and not self.flags.get("force")
         return same and not self.is_work_owed_anywhere() and self.before.has_standing_score()
 
     def check(self, ended: Ended, changed: set[Path]) -> None:
@@ -178,11 +183,11 @@ class Asked:
         assert len({*ended.graded}) == len(ended.graded)
         assert {*ended.generated} <= {*self.to_generate}
         assert {*ended.graded} <= {*self.to_generate, *self.to_grade}
-        paid = [task_id for task_id in ended.generated if self.agent(task_id) in PAID]
-        failed = [task_id for task_id in ended.generated if self.agent(task_id) == "raises"]
+        paid = [unit for unit in ended.generated if self.agent(unit) in PAID]
+        failed = [unit for unit in ended.generated if self.agent(unit) == "raises"]
         in_flight = self.flags.get("parallelism", 1) - 1
         if (limit := self.flags.get("max_cost")) is not None:
-            left = max(0.0, limit - self.before.cost(self.tasks))
+            left = max(0.0, limit - self.before.cost(self.task_ids))
             assert len(paid) <= left / COST + in_flight
             assert left or not ended.generated
         if (most := self.flags.get("max_errors")) is not None:
@@ -203,13 +208,13 @@ class Asked:
     def check_work(self, ended: Ended) -> None:
         """All that is owed is done, unless something stood in the way."""
         after = Folder(self.path)
-        for task_id in ended.generated:
-            assert after.generated(task_id) == STATUSES[self.agent(task_id)]
+        for unit in ended.generated:
+            assert after.generated(unit) == STATUSES[self.agent(unit)]
         if self.capped or self.script.refuses_after is not None:
             return
         assert {*ended.generated} == {*self.to_generate}
-        answered = [task for task in self.to_generate if self.agent(task) == "answers"]
-        stood = [task for task in self.to_grade if self.before.generated(task) == "success"]
+        answered = [unit for unit in self.to_generate if self.agent(unit) == "answers"]
+        stood = [unit for unit in self.to_grade if self.before.generated(unit) == "success"]
         assert {*ended.graded} == (set() if self.skips else {*answered, *stood})
 
     def check_exit(self, ended: Ended) -> None:
@@ -218,25 +223,24 @@ class Asked:
         assert outcome is not None
         match self.command:
             case "run":
-                done = all(after.is_done(task, graded=not self.skips) for task in self.chosen)
+                done = all(after.is_done(unit, graded=not self.skips) for unit in self.chosen)
             case "evaluate":
-                there = [task for task in self.tasks if after.generated(task) is not None]
-                done = all(after.is_done(task) for task in there)
+                there = [unit for unit in self.units if after.generated(unit) is not None]
+                done = all(after.is_done(unit) for unit in there)
             case "score":
                 done = outcome.score is not None
         assert (ended.code == 0) == (done and outcome.stopped_by is None)
         if isinstance(outcome.stopped_by, RunPausedError):
-            assert not all(after.is_done(task, graded=False) for task in self.chosen)
+            assert not all(after.is_done(unit, graded=False) for unit in self.chosen)
         if outcome.score is not None:
             assert after.score is not None
-            counted = {task_id: after.grade(task_id) for task_id in self.tasks}
-            assert after.score["final_score"] == outcome.score.final_score == summed_up(counted)
+            assert after.score["final_score"] == outcome.score.final_score == final_score(after)
         if self.skips:
             assert outcome.stopped_by is None or self.capped
             return
-        complete = all(after.is_done(task) for task in self.tasks)
+        complete = all(after.is_done(unit) for unit in self.units)
         wanted = complete or (bool(self.flags.get("force")) and self.command == "score")
-        mixed = len(after.graders(self.tasks)) > 1
+        mixed = len(after.graders(self.units)) > 1
         able = self.script.scores or self.stands()
         if wanted and not mixed and able and self.script.refuses_after is None:
             assert outcome.stopped_by is None
@@ -245,8 +249,17 @@ class Asked:
         elif not wanted or mixed:
             assert outcome.score is None
 
-    def agent(self, task_id: str) -> str:
-        return self.script.agent[number_of(task_id)]
+    def agent(self, unit: str) -> str:
+        return self.script.agent[number_of(unit)]
+
+
+def final_score(run: Folder) -> float:
+    """What the service makes of the grades of each repeat, and the mean of that."""
+    scores = [
+        summed_up({task_id: run.grade(unit_of(task_id, repeat)) for task_id in run.tasks})
+        for repeat in range(1, run.repeats + 1)
+    ]
+    return math.fsum(scores) / len(scores)
 
 
 def hash_of(task_id: str, question: str) -> str:

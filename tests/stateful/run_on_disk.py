@@ -13,6 +13,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def units_of(tasks: Iterable[str], repeats: int) -> list[str]:
+    """The repeats of tasks, each by the name of its folder in that of the run."""
+    return [
+        task_id if repeat == 1 else f"{task_id}/repeats/{repeat}"
+        for task_id in tasks
+        for repeat in range(1, repeats + 1)
+    ]
+
+
+def unit_of(task_id: str, repeat: int) -> str:
+    return units_of([task_id], repeat)[-1]
+
+
+def task_of(unit: str) -> str:
+    return unit.partition("/")[0]
+
+
+def repeat_of(unit: str) -> int:
+    return int(unit.rpartition("/repeats/")[2]) if "/" in unit else 1
+
+
 class Folder:
     """A run on disk as it is now, read without the code under test."""
 
@@ -22,6 +43,7 @@ class Folder:
         self.config = self.read("run_config.json")
         self.score = self.read("final_score.json")
         self.tasks: list[str] = self.config["tasks"] if self.config else []
+        self.repeats: int = self.config["repeats"] if self.config else 1
         # By a regrade that was interrupted: their evals count no more, put away or not.
         self.withdrawn: list[str] = self.config["regrade"] if self.config else []
 
@@ -32,47 +54,51 @@ class Folder:
         except ValueError:
             return None
 
-    def generation(self, task_id: str) -> dict[str, Any] | None:
-        return self.read(f"{task_id}/generation.json")
+    @property
+    def units(self) -> list[str]:
+        return units_of(self.tasks, self.repeats)
 
-    def generated(self, task_id: str) -> str | None:
-        """How a task's generation ended."""
-        generation = self.generation(task_id)
+    def generation(self, unit: str) -> dict[str, Any] | None:
+        return self.read(f"{unit}/generation.json")
+
+    def generated(self, unit: str) -> str | None:
+        """How the generation of a repeat ended."""
+        generation = self.generation(unit)
         return generation["status"] if generation else None
 
-    def grade(self, task_id: str) -> dict[str, Any] | None:
-        """The eval of a task, if it counts."""
-        result = None if task_id in self.withdrawn else self.read(f"{task_id}/eval.json")
-        graded = self.files.get(self.path / task_id / "generation.json")
+    def grade(self, unit: str) -> dict[str, Any] | None:
+        """The eval of a repeat, if it counts."""
+        result = None if task_of(unit) in self.withdrawn else self.read(f"{unit}/eval.json")
+        graded = self.files.get(self.path / unit / "generation.json")
         if result is None or graded is None:
             return None
         counts = result["status"] in ("evaluated", "did_not_complete")
         same = result["generation_hash"] == hashlib.sha256(graded).hexdigest()
         return result if counts and same else None
 
-    def is_done(self, task_id: str, *, graded: bool = True) -> bool:
-        if self.generated(task_id) in (None, "error"):
+    def is_done(self, unit: str, *, graded: bool = True) -> bool:
+        if self.generated(unit) in (None, "error"):
             return False
-        return not graded or self.grade(task_id) is not None
+        return not graded or self.grade(unit) is not None
 
-    def graders(self, task_ids: Iterable[str]) -> set[tuple[str, str | None]]:
-        """Who made the grades of these tasks, by what is recorded."""
-        grades = [grade for task_id in task_ids if (grade := self.grade(task_id))]
+    def graders(self, units: Iterable[str]) -> set[tuple[str, str | None]]:
+        """Who made the grades of these repeats, by what is recorded."""
+        grades = [grade for unit in units if (grade := self.grade(unit))]
         return {
             (grade["service_version"], grade["evaluator_version"])
             for grade in grades
             if grade["status"] == "evaluated"
         }
 
-    def attempts(self, task_id: str) -> list[int]:
+    def attempts(self, unit: str) -> list[int]:
         """The numbers of earlier attempts."""
-        kept = self.path / task_id / "attempts"
+        kept = self.path / unit / "attempts"
         names = {path.name for path in self.files if path.parent == kept}
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def has_present_attempt(self, task_id: str) -> bool:
+    def has_present_attempt(self, unit: str) -> bool:
         parts = ("generation.json", "agent_logs", "attempts/.moving")
-        return any(self.path / task_id / part in self.files for part in parts)
+        return any(self.path / unit / part in self.files for part in parts)
 
     def cost(self, tasks: Sequence[str]) -> float:
         """What is recorded of these tasks."""
@@ -84,10 +110,16 @@ class Folder:
         return math.fsum(generation.get("cost") or 0.0 for generation in recorded)
 
     def evals_hash(self) -> str:
+        hashes = [self._evals_hash_of(repeat) for repeat in range(1, self.repeats + 1)]
+        return (
+            hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+        )
+
+    def _evals_hash_of(self, repeat: int) -> str:
         digest = hashlib.sha256()
         for task_id in self.tasks:
-            withdrawn = task_id in self.withdrawn
-            result = None if withdrawn else self.files.get(self.path / task_id / "eval.json")
+            path = self.path / unit_of(task_id, repeat) / "eval.json"
+            result = None if task_id in self.withdrawn else self.files.get(path)
             digest.update(task_id.encode() + (b"-" if result is None else result))
         return digest.hexdigest()
 

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from benchmark_runner import current_generation
 from benchmark_runner._concurrency import loop_watch, thread_pool
 from benchmark_runner._progress import listeners
 from benchmark_runner._progress.display import Display
@@ -39,6 +40,7 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
+from tests.stateful.run_on_disk import Folder, task_of, unit_of
 from tests.stateful.scripts import COST, TIME_LIMIT, Died, Disturbance, Ended, Script
 from tests.stateful.timeless_loop import LoopPool, TimelessLoop
 
@@ -84,9 +86,9 @@ class World:
     """One folder of results, and what its runs have to do with.
 
     Attributes:
-        calls: How often ``generate()`` was called, by run and task.
+        calls: How often ``generate()`` was called, by run and repeat of a task.
         answers: What the last of these calls returned.
-        reported: Answers and grades whose being on disk was reported, by run and task.
+        reported: Answers and grades whose being on disk was reported, by run and repeat of a task.
         grader_version: What the service says of itself.
     """
 
@@ -184,9 +186,10 @@ class World:
     async def answer(self, task: Task) -> GenerationResult:
         """Be the agent."""
         await self._if_alive()
-        key = (self._run_id, task.id)
+        unit = unit_of(task.id, current_generation().repeat)
+        key = (self._run_id, unit)
         self.calls[key] += 1
-        self._ended.generated.append(task.id)
+        self._ended.generated.append(unit)
         await self._take_some_time()
         match self._script.agent[number_of(task.id)]:
             case "raises":
@@ -276,11 +279,13 @@ class World:
             self._ended.disturbed = True
             self._cancel()
         match event:
-            case GenerationFinished(task_id=task_id, status=GenerationStatus.SUCCESS):
-                key = (self._run_id, task_id)
+            case GenerationFinished(
+                task_id=task_id, repeat=repeat, status=GenerationStatus.SUCCESS
+            ):
+                key = (self._run_id, unit_of(task_id, repeat))
                 self.reported.setdefault(key, []).append(self.answers[key])
-            case EvaluationFinished(task_id=task_id, status=EvalStatus.EVALUATED):
-                key = (self._run_id, task_id)
+            case EvaluationFinished(task_id=task_id, repeat=repeat, status=EvalStatus.EVALUATED):
+                key = (self._run_id, unit_of(task_id, repeat))
                 self.reported.setdefault(key, []).append(self.grades[key])
             case _:
                 pass
@@ -341,7 +346,8 @@ class World:
         script, graded = self._script, self._ended.graded
         if script.refuses_after is not None and len(graded) >= script.refuses_after:
             return fault(401)
-        graded.append(task_id)
+        unit = self._unit_with(task_id, answer)
+        graded.append(unit)
         version = str(self.grader_version)
         if self.evaluation_api == "v1" and len(graded) == script.renamed_after:
             self.grader_version += 1
@@ -356,8 +362,15 @@ class World:
             case _:
                 pass
         grade = f"grade no. {next(self._numbers)}."
-        self.grades[self._run_id, task_id] = grade
+        self.grades[self._run_id, unit] = grade
         return {"pass_percentage": worth(answer), "of": answer, "by": version, "grade": grade}
+
+    def _unit_with(self, task_id: str, answer: str) -> str:
+        """The repeat of a task that has this answer: each has another one."""
+        run = Folder(self.results / self._run_id)
+        units = [unit for unit in run.units if task_of(unit) == task_id]
+        (found,) = (unit for unit in units if (run.generation(unit) or {}).get("data") == answer)
+        return found
 
     async def _final_score(self, request: Request) -> JSONResponse:
         await self._if_alive()
@@ -381,8 +394,8 @@ def fault(status: int) -> JSONResponse:
     return JSONResponse({"detail": "as the script says"}, status_code=status)
 
 
-def number_of(task_id: str) -> int:
-    return int(task_id.removeprefix("t"))
+def number_of(unit: str) -> int:
+    return int(task_of(unit).removeprefix("t"))
 
 
 def worth(answer: str) -> float:

@@ -82,6 +82,7 @@ mostly = st.sampled_from([True, True, False])
 known_flags: dict[str, st.SearchStrategy[Any]] = {
     "parallelism": st.integers(1, 3),
     "task_ids": some_ids,
+    "repeats": st.sampled_from([1, 2, 2, 3]),
     "skip_eval": st.booleans(),
     "rerun": some_ids,
     "retry_timeouts": st.booleans(),

@@ -20,9 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.stateful.expected import OUT_OF_TIME, Asked, hash_of
-from tests.stateful.run_on_disk import Folder, contents
-from tests.stateful.scripted_world import MODEL, World, number_of, summed_up, worth
+from tests.stateful.expected import OUT_OF_TIME, Asked, final_score, hash_of
+from tests.stateful.run_on_disk import Folder, contents, repeat_of, task_of, unit_of, units_of
+from tests.stateful.scripted_world import MODEL, World, number_of, worth
 from tests.stateful.scripts import Ended, Script
 from tests.stateful.strategies import (
     ANOTHER_RUN,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from benchmark_runner._run.flags import Command
 
 FEWEST_TASKS = 2
+MOST_REPEATS = 3
 #: Where a generation has its answer.
 ANSWER = rb'("(?:answer|data)": "answer no\. )\d+'
 
@@ -63,7 +64,7 @@ class LifeOfARun(RuleBasedStateMachine):
         self.lost: set[str] = set()
         # Runs whose score can't be true, because others have written into them.
         self.stale: set[str] = set()
-        # Attempts that were begun and never came to a call, by run and task.
+        # Attempts that were begun and never came to a call, by run and repeat of a task.
         self.idle_attempts: dict[tuple[str, str], int] = {}
         self.questions: dict[str, str] = {}
         self.question_of: dict[tuple[str, str], str] = {}
@@ -72,15 +73,24 @@ class LifeOfARun(RuleBasedStateMachine):
     @initialize(
         count=st.integers(3, 5),
         limit=st.none() | st.integers(2, 3),
+        repeats=st.sampled_from([1, 1, 2]),
         api=st.sampled_from(["legacy", "v1"]),
         script=scripts,
         rest=calm,
     )
-    def begin(self, count: int, limit: int | None, api: str, script: Script, rest: Script) -> None:
+    def begin(
+        self,
+        count: int,
+        limit: int | None,
+        repeats: int,
+        api: str,
+        script: Script,
+        rest: Script,
+    ) -> None:
         self.world = World(self.folder, api)
         self.world.set_generation_version("1")
         self.edit({task_id: f"question {task_id}" for task_id in IDS[:count]})
-        self.carry_out("r1", "run", script, {"limit": limit})
+        self.carry_out("r1", "run", script, {"limit": limit, "repeats": repeats})
         self.carry_out("r1", "run", rest, {})
 
     def teardown(self) -> None:
@@ -137,7 +147,9 @@ class LifeOfARun(RuleBasedStateMachine):
                 case ["grader"]:
                     self.world.grader_version += 1
                 case [how, name]:
-                    self.meddle(run_id, how, name, IDS[number])
+                    run = Folder(self.world.results / run_id)
+                    repeat = 1 + number % run.repeats
+                    self.meddle(run_id, how, name, unit_of(IDS[number], repeat))
                 case _:
                     pass
 
@@ -161,9 +173,9 @@ class LifeOfARun(RuleBasedStateMachine):
                 pass
         return questions
 
-    def meddle(self, run_id: str, how: str, name: str, task_id: str) -> None:
+    def meddle(self, run_id: str, how: str, name: str, unit: str) -> None:
         run = self.world.results / run_id
-        path = run / name if name == "final_score.json" else run / task_id / name
+        path = run / name if name == "final_score.json" else run / unit / name
         if not path.exists():
             return
         gone = whole = path.read_bytes()
@@ -173,10 +185,10 @@ class LifeOfARun(RuleBasedStateMachine):
             case "empty":
                 left = b""
             case _:  # a generation gets another answer, and with it its grade has no meaning
-                left = re.sub(ANSWER, rb"\g<1>1%d" % number_of(task_id), whole)
+                left = re.sub(ANSWER, rb"\g<1>%d%d" % (repeat_of(unit), number_of(unit)), whole)
                 grade = path.with_name("eval.json")
                 gone += grade.read_bytes() if grade.exists() else b""
-        reported = self.world.reported.get((run_id, task_id), [])
+        reported = self.world.reported.get((run_id, unit), [])
         self.lost |= {text for text in reported if text.encode() in gone}
         path.write_bytes(left)
         self.meddled.add((name, left))
@@ -223,9 +235,9 @@ class LifeOfARun(RuleBasedStateMachine):
 
     def note_idle_attempts(self, run_id: str, asked: Asked, ended: Ended) -> None:
         if ended.disturbed:
-            for task_id in asked.to_generate:
-                key = (run_id, task_id)
-                if task_id not in ended.generated:
+            for unit in asked.to_generate:
+                key = (run_id, unit)
+                if unit not in ended.generated:
                     self.idle_attempts[key] = self.idle_attempts.get(key, 0) + 1
 
     def check(self, run_id: str, asked: Asked) -> None:
@@ -236,8 +248,8 @@ class LifeOfARun(RuleBasedStateMachine):
             if path.suffix == ".json" and (path.name, content) not in self.meddled:
                 json.loads(content or b"")
         self.check_config(run, asked)
-        for task_id in IDS:
-            self.check_task(run, run_id, task_id)
+        for unit in units_of(IDS, MOST_REPEATS):
+            self.check_unit(run, run_id, unit)
         if run_id not in self.stale:
             self.check_score(run)
 
@@ -251,42 +263,44 @@ class LifeOfARun(RuleBasedStateMachine):
         if before is not None:
             free = {"history", "operational", "service_url", "service_version", "runner_dirty"}
             free |= {"regrade"}  # that was interrupted, or is finished
+            free |= {"repeats"} if now["repeats"] >= before["repeats"] else set()
             free |= {"tasks", "task_hashes", "dataset_size"} if asked.accepts("tasks") else set()
             free |= {"generation_version"} if asked.accepts("code") else set()
             changed = {name for name in now if now[name] != before[name]}
             assert changed <= free
         earlier = len(before["history"]) if before else 0
         assert earlier <= len(now["history"]) <= earlier + 1
+        assert now["repeats"] <= asked.repeats
         if before is None or now["tasks"] != before["tasks"]:
             assert now["tasks"] == [*asked.questions]
         assert {*now["task_hashes"]} == {*now["tasks"]}
 
-    def check_task(self, run: Folder, run_id: str, task_id: str) -> None:
-        key = (run_id, task_id)
-        attempts = run.attempts(task_id)
+    def check_unit(self, run: Folder, run_id: str, unit: str) -> None:
+        key, task_id = (run_id, unit), task_of(unit)
+        attempts = run.attempts(unit)
         assert attempts == [*range(1, len(attempts) + 1)]
-        there = len(attempts) + run.has_present_attempt(task_id)
+        there = len(attempts) + run.has_present_attempt(unit)
         calls = self.world.calls[key]
         assert calls <= there <= calls + self.idle_attempts.get(key, 0)
         for number in attempts:
-            earlier = run.read(f"{task_id}/attempts/{number}/generation.json")
+            earlier = run.read(f"{unit}/attempts/{number}/generation.json")
             assert earlier is None or earlier["attempts"] == number
-        task = run.path / task_id
+        folder = run.path / unit
         for text in {*self.world.reported.get(key, [])} - self.lost:
             # A grade tells its answer, too.
             kind = text.startswith("answer")
             assert any(
                 text.encode() in content
                 for path, content in run.files.items()
-                if content and task in path.parents and (path.name == "generation.json") is kind
+                if content and folder in path.parents and (path.name == "generation.json") is kind
             )
-        generation = run.generation(task_id)
-        if generation is None or run.config is None or task_id not in run.tasks:
+        generation = run.generation(unit)
+        if generation is None or run.config is None or unit not in run.units:
             return
-        assert task / "agent_logs" in run.files
+        assert folder / "agent_logs" in run.files
         question = self.question_of[task_id, run.config["task_hashes"][task_id]]
         assert generation["question"] == question
-        grade = run.grade(task_id)
+        grade = run.grade(unit)
         if grade is not None and grade["status"] == "evaluated":
             assert grade["result"]["of"] == generation["data"]
             assert grade["result"]["pass_percentage"] == worth(generation["data"])
@@ -298,10 +312,11 @@ class LifeOfARun(RuleBasedStateMachine):
         if score is None or not score["complete"]:
             return
         assert score["evals_hash"] == run.evals_hash()
-        grades = {task_id: run.grade(task_id) for task_id in run.tasks}
+        grades = {unit: run.grade(unit) for unit in run.units}
         assert None not in grades.values()
         assert score["tasks_evaluated"] == run.tasks
-        assert score["final_score"] == summed_up(grades)
+        assert score["final_score"] == final_score(run)
+        assert len(score.get("repeats", [score])) == run.repeats
         versions = {
             grade["result"]["by"]
             for grade in grades.values()
