@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,13 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
 
 RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
-YES, ERROR, USAGE, NO = 0, 1, 2, 5
+YES, ERROR, USAGE, NOT_COMPARABLE, NO = 0, 1, 2, 4, 5
+
+DIE_AT_THE_EIGHTH = """\
+        calls = (ROOT / "calls.txt").read_text().split()
+        if len(calls) == 8 and not (ROOT / "healed").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def tasks(count: int, *, passed: int) -> list[dict[str, str]]:
@@ -138,6 +146,56 @@ def test_status_says_what_is_settled(hopeless: RunnerProject) -> None:
     assert settled(ended, 0) == line
     assert "Mean " not in ended.out
     assert "--until" not in ended.resume_command
+
+
+def test_a_killed_run_reaches_the_same_verdict(hopeless: RunnerProject) -> None:
+    """A run that is killed and resumed ends as one with the same seed that was not."""
+    hopeless.change_agent(("        match word:", f"{DIE_AT_THE_EIGHTH}        match word:"))
+    question = [*RUN, "--until-score", "0.45", "--alpha", "0.001"]
+    assert hopeless.execute(*question).code == -SIGKILL
+    killed, frozen = hopeless.calls, hopeless.read("r1", "run_config.json")
+    hopeless.heal()
+
+    resumed = settled(hopeless.run(*question), NO)
+
+    after = hopeless.calls[len(killed) :]
+    (hopeless.results / "r2").mkdir()
+    (hopeless.results / "r2" / "run_config.json").write_text(json.dumps({**frozen, "run_id": "r2"}))
+    (hopeless.root / "calls.txt").unlink()
+    uninterrupted = settled(hopeless.run(*question, "--run-id", "r2"), NO)
+    for line in (resumed, uninterrupted):
+        assert "below 0.45 (at 99.9 %)" in line
+    # A task may start while the one before it is evaluated.
+    both = zip([*killed[:-1], *after], hopeless.calls, strict=False)
+    assert all(one == other for one, other in both)
+    assert abs(len(killed) - 1 + len(after) - len(hopeless.calls)) <= 1
+
+
+def test_a_settled_run_is_not_compared(hopeless: RunnerProject) -> None:
+    """A settled run is not comparable, and has its answer in place of a score in the list."""
+    assert hopeless.run("run", "--run-id", "r0").code == 0
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    ended = hopeless.run("compare", "r0", "r1", "--fail-if-worse")
+    listed = hopeless.run("runs").out.splitlines()
+    answers = [run["answer"] for run in hopeless.run("runs", "--json").json["runs"]]
+
+    assert ended.code == NOT_COMPARABLE
+    assert "stops once its question is settled" in " ".join(ended.out.split())
+    assert any("r1" in line and "below 0.7" in line for line in listed)
+    assert answers == ["below 0.7", None]
+
+
+def test_a_settled_run_is_reported(hopeless: RunnerProject) -> None:
+    """The report of a settled run has its verdict and interval, and no mean."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    assert hopeless.run("report", "r1", "--output", "r.html").code == 0
+
+    page = (hopeless.root / "r.html").read_text()
+    assert "below 0.7 (at 95 %)" in page
+    assert "each bound at 95 %" in page
+    assert "Mean so far" not in page
 
 
 def test_errors_count_at_their_worst(project: RunnerProject) -> None:

@@ -10,6 +10,7 @@ from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 from benchmark_runner.results.reduced_score import ReducedScore, check_repeats, reduce_run
 from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
+from benchmark_runner.results.verdict_text import answer_text
 from benchmark_runner.schemas import ScoreResult
 
 __all__ = ["RunOverview", "list_runs"]
@@ -33,6 +34,7 @@ class RunOverview:
         stderr: Standard error of that mean.
         reduced: The score by another reduction than the mean, if one was asked for and the run
             has as many repeats, and such scores.
+        answer: The answer to its question if that is settled, and the run is not complete.
         error: The error that kept the run from being read.
     """
 
@@ -48,6 +50,7 @@ class RunOverview:
     mean: float | None = None
     stderr: float | None = None
     reduced: ReducedScore | None = None
+    answer: str | None = None
     error: BenchmarkRunnerError | None = None
 
 
@@ -102,6 +105,7 @@ def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
     # With hundreds of runs, the hashes of all their tasks would fill the memory.
     config, score = view.config.without_hashes(), view.score_on_disk
     total = done = generated = len(config.tasks) * config.repeats
+    answer = None
     if score is not None and _covers(score, config):
         complete, mean, stderr = True, score.mean, score.stderr
     else:
@@ -110,6 +114,8 @@ def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
         score, summary = scan.score, scan.summary
         generated, complete = summary.counts.attempted, summary.complete
         mean, stderr = summary.mean, summary.stderr
+        if (verdict := scan.verdict) is not None and not complete:
+            answer = answer_text(verdict)
     return RunOverview(
         run_id=view.run_id,
         started_at=view.started_at,
@@ -123,6 +129,7 @@ def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
         mean=mean,
         stderr=stderr,
         reduced=_reduced(view, reduction),
+        answer=answer,
     )
 
 

@@ -6,14 +6,17 @@ from benchmark_runner._run.question import Verdict
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.threshold_test import Side
 from benchmark_runner._text import dollars
+from benchmark_runner.checkpoint import Until
 from benchmark_runner.results.phrases import missing_text, number, range_text
 
-__all__ = ["answer_text", "question_text", "unscored_text", "verdict_facts", "verdict_lines"]
+__all__ = [
+    "answer_text", "level_text", "question_text", "unscored_text", "verdict_facts",
+    "verdict_lines",
+]  # fmt: skip
 
 
-def question_text(verdict: Verdict) -> str:
+def question_text(until: Until) -> str:
     """Return the question, such as ``at least 0.7?``."""
-    until = verdict.until
     if until.against is not None:
         return f"better or worse than {until.against}?"
     return f"at least {until.score or 0:.15g}?"
@@ -42,9 +45,9 @@ def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
     after = f"after {counts.attempted:,} of {counts.total:,} {unit}"
     answer = answer_text(verdict)
     if answer is None:
-        yield f"Not settled {after}: {question_text(verdict)}"
+        yield f"Not settled {after}: {question_text(verdict.until)}"
     else:
-        level = "certain" if verdict.certain else f"at {_percent(1 - verdict.until.alpha)}"
+        level = "certain" if verdict.certain else level_text(verdict.until)
         yield f"Settled  {after}: {answer} ({level}){_cost_text(summary)}"
     if not summary.complete:
         between = range_text(verdict.low, verdict.high)
@@ -52,6 +55,11 @@ def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
         if verdict.until.against is not None:
             what = f"the mean difference from {verdict.until.against}"
         yield f"Between  {between}: {what}, each bound at {_percent(_level_of_bound(verdict))}"
+
+
+def level_text(until: Until) -> str:
+    """Return ``at 95 %``: the probability that a verdict is right."""
+    return f"at {_percent(1 - until.alpha)}"
 
 
 def unscored_text(verdict: Verdict | None, summary: RunSummary) -> str | None:

@@ -13,6 +13,7 @@ from benchmark_runner.cli.output.plan_forecast import (
 )
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import dataset_label
+from benchmark_runner.results.verdict_text import level_text, question_text
 from benchmark_runner.schemas import TaskRepeat
 
 Groups = Mapping[str, Mapping[Reason, Sequence[TaskRepeat]]]
@@ -29,6 +30,8 @@ def plan_lines(session: Session, groups: Groups, made: PlanForecast | None = Non
     if session.config.dataset_version_id is not None:
         yield f"  dataset  {dataset_label(session.config)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
+    if session.request.asks and (until := session.config.until) is not None:
+        yield f"  until    settled: {question_text(until)} ({level_text(until)}); at most"
     yield from group_lines(groups, session.config)
     if removed := session.changes.removed:
         yield f"  removed  {plural(len(removed), 'task')}: {some_ids(removed)}"

@@ -27,7 +27,13 @@ from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.results.json_facts import summary_facts
 from benchmark_runner.results.phrases import dataset_label, missing_text
-from benchmark_runner.results.verdict_text import unscored_text, verdict_facts, verdict_lines
+from benchmark_runner.results.verdict_text import (
+    level_text,
+    question_text,
+    unscored_text,
+    verdict_facts,
+    verdict_lines,
+)
 from benchmark_runner.schemas import ScoreResult
 
 
@@ -84,6 +90,8 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
         by = "on this machine" if in_process else f"by {session.runner.service.base_url}"
         embedded = ", by the local service: not an official score" if local else ""
         yield f"  evals    {by}{embedded}"
+    if request.asks and (until := config.until) is not None:
+        yield f"  until    settled: {question_text(until)} ({level_text(until)})"
     if session.resumed and request.command != "score":
         to_generate = f"{len(plan.generate)} to generate, " if request.command == "run" else ""
         yield f"  to do    {to_generate}{len(plan.evaluate)} to evaluate, {plan.done} done before"

@@ -77,6 +77,7 @@ def as_json(run: RunOverview) -> dict[str, object]:
         "mean": run.mean,
         "stderr": run.stderr,
         "reduced": run.reduced and run.reduced.facts(),
+        "answer": run.answer,
         "error": run.error and error_content(run.error),
     }
 
@@ -99,7 +100,7 @@ def _line(run: RunOverview, now: datetime, score: str) -> _Line:
 
 def _score(run: RunOverview) -> str:
     if run.score is None:
-        return ""
+        return in_one_line(run.answer or "")
     # The error is that of the mean, which may be something else than what the service makes of it.
     is_mean = run.mean is not None and f"{run.mean:.4g}" == f"{run.score:.4g}"
     error = f" ± {run.stderr:.2g}" if is_mean and run.stderr is not None else ""

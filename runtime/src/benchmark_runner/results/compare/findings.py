@@ -19,6 +19,7 @@ concern                  obstacle                                     warning
 ``evaluator_version``    the grader or its references have changed    not recorded
 ``service``              another one, no version says it is alike     another one, same evaluator
 ``scores_missing_in_b``  counted as 0 they make B worse
+``settled``              it stopped at a question
 ``incomplete``                                                        tasks are not done
 ``repeats_missing``                                                   tasks with fewer repeats
 ``part_of_dataset``                                                   ``--limit``
@@ -66,6 +67,7 @@ class Concern(StrEnum):
     EVALUATOR_VERSION = "evaluator_version"
     SERVICE = "service"
     SCORES_MISSING_IN_B = "scores_missing_in_b"
+    SETTLED = "settled"
     INCOMPLETE = "incomplete"
     REPEATS_MISSING = "repeats_missing"
     PART_OF_DATASET = "part_of_dataset"
@@ -223,7 +225,10 @@ def _of_extent(comparison: Comparison) -> Iterator[Finding]:
 def _of_side(name: str, side: Side, compared: Iterable[str]) -> Iterator[Finding]:
     config, summary = side.view.config, side.scan.summary
     noun = "task" if config.repeats == 1 else "generation"
-    if not summary.complete:
+    if not summary.is_sample:
+        text = f"{name} stops once its question is settled, and its scores so far are no sample"
+        yield Finding(Concern.SETTLED, text, True)
+    elif not summary.complete:
         total = summary.counts.total
         ungraded = total - summary.counts.scored - summary.did_not_complete
         text = f"{name} is not complete, with {ungraded:,} of {plural(total, noun)} not done"

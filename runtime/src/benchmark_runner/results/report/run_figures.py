@@ -27,6 +27,7 @@ from benchmark_runner.results.phrases import (
 from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_repeats import TaskRepeats
+from benchmark_runner.results.verdict_text import verdict_lines
 from benchmark_runner.schemas import ScoreResult
 
 __all__ = [
@@ -183,8 +184,15 @@ class RunFigures:
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        """The mean of the tasks' scores; ``None`` if an evaluated task has none."""
-        return None if self.summary.without_score else estimate_of([*self.scores.values()])
+        """The mean of the tasks' scores; ``None`` if they are no sample, or one has none."""
+        has_none = self.summary.without_score or not self.summary.is_sample
+        return None if has_none else estimate_of([*self.scores.values()])
+
+    @property
+    def verdict(self) -> list[str]:
+        """The lines on the run's question; none without one."""
+        verdict = self.side.scan.verdict
+        return [] if verdict is None else [*verdict_lines(verdict, self.summary)]
 
     @cached_property
     def groups(self) -> list[Group]:
