@@ -6,7 +6,8 @@ from benchmark_runner._run.plan import Planner, Reason
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.run_spend import RunSpend
 from benchmark_runner._run.score import EvalsDigest
-from benchmark_runner._run.summary import RunSummary, Summaries, task_value
+from benchmark_runner._run.summary import RunSummary, Summaries
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner._stats.means import RunningMean
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner

@@ -15,7 +15,7 @@ from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.step import Step
-from benchmark_runner._run.summary import task_value
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner._scores import is_finite
 from benchmark_runner.artifacts.run_folder import EVAL_TRACEBACK_LOG
 from benchmark_runner.base.current_journal import use_journal

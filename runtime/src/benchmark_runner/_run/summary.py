@@ -7,22 +7,19 @@ from array import array
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import cast
 
-from benchmark_runner._concurrency.author_calls import call_plain
 from benchmark_runner._run.answer_signs import is_silent_timeout, unusual_stop
 from benchmark_runner._run.failure_kinds import common_reason
 from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.plan import reason_to_evaluate
 from benchmark_runner._run.run_spend import RunSpend
-from benchmark_runner._scores import finite
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
 from benchmark_runner._stats.variance import WithinVariance, within_variance
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.score_request import Grades
-from benchmark_runner.errors import RunnerDefinitionError, describe
 from benchmark_runner.schemas import (
     EvalResult,
     EvalStatus,
@@ -37,7 +34,6 @@ from benchmark_runner.schemas import (
 
 #: Number of unusual stops that are not worth a line.
 _A_FEW = 3
-_FIX_TASK_SCORE = "Correct task_score() in runner/benchmark.py; the evaluations are on disk."
 
 
 @dataclass(slots=True)
@@ -275,29 +271,3 @@ class Summaries:
     def result(self) -> tuple[RunSummary, RunSummary]:
         """Return the summary of all tasks, and that of the chosen ones."""
         return self._overall.summary(), self._chosen.summary()
-
-
-def task_value(runner: BenchmarkRunner, result: EvalResult) -> float | None:
-    """Return the task score of an evaluation: 0 if it did not complete, ``None`` if unknown.
-
-    Raises:
-        RunnerDefinitionError: the author's ``task_score()`` fails.
-    """
-    if result.status is EvalStatus.DID_NOT_COMPLETE:
-        return 0.0
-    if result.status is not EvalStatus.EVALUATED:
-        return None
-    try:
-        score = cast("object", call_plain(runner.task_score, result.result_json()))
-    except Exception as error:
-        raise RunnerDefinitionError(
-            f"task_score() failed on task {result.task_id!r}: {describe(error)}",
-            hint=_FIX_TASK_SCORE,
-        ) from error
-    if score is not None and not isinstance(score, (bool, int, float)):
-        raise RunnerDefinitionError(
-            f"task_score() returned {type(score).__name__} for task {result.task_id!r}, "
-            "not a number or None",
-            hint=_FIX_TASK_SCORE,
-        )
-    return finite(score)

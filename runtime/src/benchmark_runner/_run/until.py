@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.author_options import options_on_disk
-from benchmark_runner._run.summary import task_value
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner._stats.means import mean
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.artifacts.run_folder import RunArtifacts

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmark_runner._run.score import has_own_score
-from benchmark_runner._run.summary import task_value
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.score_request import BOTH_SHAPES, FAILED, Grades

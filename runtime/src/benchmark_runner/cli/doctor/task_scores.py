@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from benchmark_runner._run.summary import task_value
+from benchmark_runner._run.task_value import task_value
 from benchmark_runner._text import in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
