@@ -60,7 +60,7 @@ class TestText:
         assert lines[-1] == "Leave out --dry-run to do it."
 
     def test_rest_of_the_run_itself(self, costly: RunnerProject) -> None:
-        """What a run has cost so far is part of what it costs in the end."""
+        """The cost of a run so far is part of the cost in the end."""
         lines = dry_run(costly, "--from", "r0", run_id="r0")
         cost = next(line for line in lines if line.startswith("    cost "))
         assert cost.endswith(", $11.90 of it spent")

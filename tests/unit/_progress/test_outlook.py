@@ -59,7 +59,7 @@ class TestForecast:
         assert counted.forecast(NOW) is None
 
     def test_nothing_to_generate(self) -> None:
-        """Where all is generated, the rate of the evaluations tells the end."""
+        """The rate of the evaluations tells the end of a run whose tasks are all generated."""
         counted = tally(begins=started(total=10, to_generate=0, to_evaluate=10))
         for second in range(1, 6):
             counted.count(graded(f"t{second}"), float(second))
@@ -76,7 +76,7 @@ class TestForecast:
         assert capped.dollars.high < free.dollars.low
 
     def test_slow_evaluations(self) -> None:
-        """Where evaluations take longer than generations, the end is theirs."""
+        """The end is that of the evaluations if they take longer than the generations."""
         counted = forecasting(eval_parallelism=2)
         finished = EvaluationFinished("t1", EvalStatus.EVALUATED, None, 1.0, duration=600.0)
         counted.count(finished, NOW)
