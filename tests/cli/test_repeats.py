@@ -135,6 +135,7 @@ class TestFromStartToScore:
         [
             (["--repeats", "0"], "--repeats"),
             (["--repeat", "2"], "--repeat needs --rerun"),
+            (["--repeats", "99999999999"], "--repeats 99,999,999,999 is more than 10,000"),
             (["--rerun", "t1", "--repeat", "4", "--repeats", "3"], "there is no repeat 4"),
             (["--rerun", "t1", "--repeat", "0"], "--repeat"),
         ],

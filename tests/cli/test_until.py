@@ -323,7 +323,10 @@ def test_bad_questions_are_refused(project: RunnerProject, args: list[str], mess
     ("args", "message"),
     [
         (["--until-score", "0.8"], "was started with --until-score 0.7"),
-        (["--until-score", "0.7", "--alpha", "0.1"], "was started with --until-score 0.7"),
+        (
+            ["--until-score", "0.7", "--alpha", "0.1"],
+            "was started with --until-score 0.7 --alpha 0.05",
+        ),
         (["--until-score", "0.7", "--repeats", "2"], "is about 1 repeats"),
     ],
 )

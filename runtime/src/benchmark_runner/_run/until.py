@@ -72,18 +72,21 @@ def choose_until(
 def _check_same(config: RunConfig, until: Until, request: RunRequest) -> None:
     now = (request.until_score, request.until_decided_against)
     if now != (until.score, until.against) or request.alpha not in (None, until.alpha):
+        asked = " ".join(until_arguments(until, always_alpha=True))
         raise RunIdentityError(
-            f"run {config.run_id!r} was started with {' '.join(until_arguments(until))}",
+            f"run {config.run_id!r} was started with {asked}",
             hint="Give that again, or leave out the question to complete the run.",
         )
 
 
-def until_arguments(until: Until) -> list[str]:
-    """Return the arguments that ask a question again."""
+def until_arguments(until: Until, *, always_alpha: bool = False) -> list[str]:
+    """Return the arguments that ask a question again, with an alpha unless it is the default."""
     asked = ["--until-score", f"{until.score or 0:.15g}"]
     if until.against is not None:
         asked = ["--until-decided-against", until.against]
-    return asked if until.alpha == _ALPHA else [*asked, "--alpha", f"{until.alpha:.15g}"]
+    if until.alpha == _ALPHA and not always_alpha:
+        return asked
+    return [*asked, "--alpha", f"{until.alpha:.15g}"]
 
 
 def _baseline(

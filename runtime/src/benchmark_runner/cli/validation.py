@@ -14,6 +14,9 @@ from benchmark_runner._text import plural, some_ids
 from benchmark_runner.client.own_headers import read_headers
 from benchmark_runner.errors import UsageError
 
+#: More is a slip of the keyboard, which would take minutes to plan.
+_MOST_REPEATS = 10_000
+
 
 def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
     """Return the task ids that were named, on the command line and in a file."""
@@ -75,6 +78,11 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
 
 
 def _check_repeats(request: RunRequest) -> None:
+    if request.repeats is not None and request.repeats > _MOST_REPEATS:
+        raise UsageError(
+            f"--repeats {request.repeats:,} is more than {_MOST_REPEATS:,}",
+            hint="Give fewer; the command plan tells how many show a difference.",
+        )
     if request.repeat is not None and not request.rerun:
         raise UsageError(
             "--repeat needs --rerun", hint="Name the task, too: --rerun TASK --repeat N."
