@@ -208,6 +208,16 @@ def test_errors_count_at_their_worst(project: RunnerProject) -> None:
     assert "--until-score 0.5" in ended.resume_command
 
 
+def test_running_tasks_finish(hopeless: RunnerProject) -> None:
+    """Generations that run when the question is settled are finished and evaluated."""
+    ended = hopeless.run("run", "--run-id", "r1", "--parallelism", "8", "--until-score", "0.7")
+
+    settled(ended, NO)
+    assert len(hopeless.calls) < 40
+    for task_id in hopeless.calls:
+        assert hopeless.read("r1", task_id, "eval.json")["status"] == "evaluated"
+
+
 def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
     """With a question, all repeats of a task start before the next task does."""
     ended = hopeless.run(*RUN, "--repeats", "2", "--until-score", "0.7")
@@ -240,11 +250,24 @@ class TestBaseline:
 
     def test_worse_ends_with_5(self, baseline: RunnerProject) -> None:
         """A run that is worse than its baseline is settled with no."""
-        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 1.0}\n')
-        assert baseline.run("evaluate", "--run-id", "r0", "--regrade").code == 0
-        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 0.0}\n')
+        baseline.write_tasks(tasks(60, passed=54))
+        assert baseline.run("run", "--run-id", "r5").code == 0
+        baseline.change_agent(("answer=rest", 'answer="y"'))
 
-        assert "worse than r0" in settled(self.against(baseline), NO)
+        ended = baseline.run(*RUN, "--until-decided-against", "r5")
+
+        assert "worse than r5" in settled(ended, NO)
+
+    def test_another_grader_is_refused(self, baseline: RunnerProject) -> None:
+        """A baseline that another version of the grader evaluated is refused, before anything."""
+        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 1.0}\n')
+
+        ended = self.against(baseline)
+
+        assert ended.code == USAGE
+        assert "the baseline 'r0' was evaluated by local" in ended.err
+        assert not baseline.calls
+        assert not (baseline.results / "r1").exists()
 
     def test_equal_runs_are_never_settled(self, baseline: RunnerProject) -> None:
         """A run that equals its baseline is complete, and neither better nor worse."""

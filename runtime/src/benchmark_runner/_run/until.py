@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmark_runner._run.author_options import options_on_disk
+from benchmark_runner._run.graded_by import GradedBy
 from benchmark_runner._run.task_value import task_value
 from benchmark_runner._stats.means import mean
 from benchmark_runner._text import plural, some_ids
@@ -19,6 +21,7 @@ from benchmark_runner.errors import RunIdentityError, UsageError
 if TYPE_CHECKING:
     from benchmark_runner._run.identity import TaskChanges
     from benchmark_runner._run.request import RunRequest
+    from benchmark_runner._run.session import Session
     from benchmark_runner.base import BenchmarkRunner
 
 _ALPHA = 0.05
@@ -67,6 +70,27 @@ def choose_until(
         seed=secrets.randbits(_SEED_BITS),
         baseline=baseline,
     )
+
+
+def check_baseline_grader(session: Session, grader: GradedBy) -> None:
+    """Refuse to start a run against a baseline that another grader has evaluated.
+
+    Raises:
+        RunIdentityError: the graders are known to be different, wherever they are.
+    """
+    until, artifacts = session.config.until, session.artifacts
+    if session.resumed or until is None or until.against is None:
+        return
+    files = RunArtifacts(artifacts.results_dir, until.against, read_only=True)
+    baseline = load_run_config(files)
+    now = replace(grader, service_url=None)
+    for key in baseline.task_repeats() if baseline is not None else ():
+        result = TaskFiles(files, *key).evaluation
+        if result is not None and now.differs_from(before := GradedBy.of(result)):
+            raise RunIdentityError(
+                f"the baseline {until.against!r} was evaluated by {before}, not by {grader}",
+                hint=f"Evaluate it again: evaluate --run-id {until.against} --regrade.",
+            )
 
 
 def _check_same(config: RunConfig, until: Until, request: RunRequest) -> None:

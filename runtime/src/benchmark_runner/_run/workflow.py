@@ -28,6 +28,7 @@ from benchmark_runner._run.question import Question
 from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
+from benchmark_runner._run.until import check_baseline_grader
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.errors import (
@@ -232,6 +233,7 @@ class Workflow:
             if not request.skip_eval:
                 await self._service_of_run.open(session, has_grades=bool(plan.graded))
             grader = await preparation.find_grader()
+            await run_in_thread(check_baseline_grader, session, grader.by)
         self.session = session
         self._frozen = await run_in_thread(preparation.freeze, grader)
         self._caps.spend = baseline.spend

@@ -114,9 +114,7 @@ def _cost_of_all(summary: RunSummary) -> float | None:
 
     Their order is random, and those that were started have ended: they are a sample.
     """
-    spend, counts = summary.spend, summary.counts
-    if not spend.dollars or not counts.attempted:
+    spent, counts = summary.spend.dollars, summary.counts
+    if not spent or not counts.attempted:
         return None
-    if (found := spend.forecast(counts.total - counts.attempted)) is not None and found.dollars:
-        return found.dollars.middle
-    return spend.dollars * counts.total / counts.attempted
+    return spent * counts.total / counts.attempted
