@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from itertools import product
 from statistics import median
 from time import perf_counter
+from typing import Protocol
 
 from benchmark_runner._stats.threshold_test import Side, ThresholdTest
 from tests.benchmarks.figures import Figure, main
+from tests.benchmarks.prior_posterior import PriorPosteriorRatio
 
 _ALPHA = 0.05
 _THRESHOLD = 0.7
@@ -70,17 +72,33 @@ def completion_order(position: int, finished: int) -> int:
     return finished
 
 
-def simulate(case: Case, order: Order, chance: random.Random) -> Run:
+class Test(Protocol):
+    """A test of the side that a mean is on."""
+
+    def narrow(self, position: int, low: float, high: float) -> None:
+        """Set the bounds of the score at a position of the order."""
+
+    @property
+    def side(self) -> Side | None:
+        """The side, once it is settled."""
+
+
+def simulate(
+    case: Case,
+    order: Order,
+    chance: random.Random,
+    test_of: Callable[[float, int, float], Test] = ThresholdTest.of_mean,
+) -> Run:
     """Run the tasks until the test is settled, or there are none left."""
     truth = chance.choice(list(Side))
     gap = case.gap if truth is Side.ABOVE else -case.gap
     if case.paired:
         baseline = _scores(case.tasks, _THRESHOLD, chance)
         scores = _changed(baseline, gap, chance)
-        test = ThresholdTest.of_difference(baseline, _ALPHA)
+        test: Test = ThresholdTest.of_difference(baseline, _ALPHA)
     else:
         scores = _scores(case.tasks, _THRESHOLD + gap, chance)
-        test = ThresholdTest.of_mean(_THRESHOLD, case.tasks, _ALPHA)
+        test = test_of(_THRESHOLD, case.tasks, _ALPHA)
     waiting = iter(range(case.tasks))
     running: list[tuple[float, int]] = []
 
@@ -128,6 +146,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield from _wrong(tasks, (20,) if quick else (1, 20, 100), runs)
     for paired, gap in product((False, True), (_WIDE_GAP, 0.05)):
         yield _started(gap, runs, paired=paired)
+    yield _beside_another(10 if quick else 50)
     yield Figure(
         goal="settled: time of a look, 100,000 tasks, 100 at a time",
         ours=_ms_of_a_look(2000 if quick else 20_000),
@@ -174,6 +193,25 @@ def _started(gap: float, runs: int, *, paired: bool) -> Figure:
         other_is="all of them",
         unit="%",
         at_most=_MOST_STARTED if gap == _WIDE_GAP else None,
+    )
+
+
+def _beside_another(runs: int) -> Figure:
+    case = Case(tasks=500, parallelism=20, gap=_WIDE_GAP, slowdown=3, errors=0.02)
+    ours, other = (
+        median(
+            simulate(case, prefix_order, random.Random(seed), test_of).started
+            for seed in range(runs)
+        )
+        for test_of in (ThresholdTest.of_mean, PriorPosteriorRatio)
+    )
+    return Figure(
+        goal=f"settled: started of 500 tasks, gap {_WIDE_GAP:.0%}, beside another test",
+        ours=ours * 100,
+        other=other * 100,
+        other_is="by the prior-posterior ratio, Beta-binomial",
+        unit="%",
+        at_most=1,
     )
 
 

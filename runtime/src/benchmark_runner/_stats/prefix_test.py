@@ -28,8 +28,10 @@ class PrefixTest:
     ``1 + λ·(x - m)`` of the capital is fair. A capital of ``1/alpha`` at the end of any prefix of
     the order has a probability of at most ``alpha`` then, and less if the mean is lower (Ville's
     inequality). The bet ``λ = δ·N / left / (m·(1-m))`` makes the capital, for values that are
-    0 or 1, the ratio of their likelihoods with the means T + δ and T. The capital is divided
-    among a few δ, and λ is at most ``0.7 / m``, so that none is ever lost whole.
+    0 or 1, the ratio of their likelihoods with the means T + δ and T: the prior-posterior ratio,
+    whose working prior is on a few δ, among which the capital is divided, instead of
+    Beta-binomial, with which a decision takes longer (``tests/benchmarks/settled.py``). λ is at
+    most ``0.7 / m``, so that no capital is ever lost whole.
 
     A lower bound may stand for a value, as the capital grows with each value x: its own factor
     does, and the m of later factors falls. A factor falls as m grows: with λ = d/(m(1-m)) its
