@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from scipy import stats
 
 from benchmark_runner._stats.paired_difference import minimum_detectable_effect
 from benchmark_runner._stats.power import StudyVariance
+from benchmark_runner.results.compare.effect import Direction, measure
 
 VARIANCES = st.floats(1e-3, 0.5)
 
@@ -46,6 +48,24 @@ class TestTheLeastDifference:
         study = StudyVariance(differences=0.0, within=0.2)
 
         assert study.least_difference(400, 10_000) > 1.96 * math.sqrt(0.2 / 400)
+
+    @pytest.mark.sampled
+    @pytest.mark.parametrize("difference", [0.1, 0.2, 0.3])
+    def test_passes_are_shown_as_often(self, difference: float) -> None:
+        """Of comparisons of passes and failures, whose exact test has to agree, 80 % show it."""
+        chance = random.Random(str(difference))
+        rates = 0.5 - difference / 2, 0.5 + difference / 2
+        study = StudyVariance(sum(rate * (1 - rate) for rate in rates), 0.0, pass_fail=True)
+        tasks = study.tasks_needed(difference, 1)
+        assert tasks is not None
+
+        shown = 0
+        for _ in range(1000):
+            a, b = ({str(n): float(chance.random() < rate) for n in range(tasks)} for rate in rates)
+            effect = measure(a, b)
+            shown += effect is not None and effect.shows is Direction.BETTER
+
+        assert shown == pytest.approx(800, abs=38)
 
 
 class TestWhatIsNeeded:

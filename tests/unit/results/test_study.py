@@ -90,8 +90,8 @@ class TestTheVariance:
 
         assert study.basis is Basis.NO_RUN
         (mix,) = study.mixes
-        # (1.960 + 0.842)² · 2 · 0.25 / 0.03², and some for Student's t.
-        assert mix.tasks == pytest.approx(4361, abs=3)
+        # (1.960 + 0.842)² · 2 · 0.25 / 0.03², and 2 / 0.03 for the exact test of passes.
+        assert mix.tasks == pytest.approx(4361 + 67, abs=9)
         assert (mix.cost, mix.seconds, mix.fits) == (None, None, True)
 
 

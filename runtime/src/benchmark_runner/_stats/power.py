@@ -21,10 +21,12 @@ class StudyVariance:
     Attributes:
         differences: The variance over tasks of the true difference between the two.
         within: The variance of one repeat of a task in the first, plus that in the second.
+        pass_fail: True if each score is 0 or 1, so that an exact McNemar test has to agree.
     """
 
     differences: float
     within: float
+    pass_fail: bool = False
 
     def least_difference(
         self, tasks: int, repeats: int, *, power: float = 0.8, level: float = 0.95
@@ -44,13 +46,17 @@ class StudyVariance:
             power: The probability to show the difference, from 0.5 to below 1.
             level: The level of the comparison's interval.
         """
-        z = NormalDist().inv_cdf((1 + level) / 2)
+        z, z_power = map(NormalDist().inv_cdf, ((1 + level) / 2, power))
+        t, t_power = z, z_power
+        if tasks <= _MANY:
+            t = student_t_quantile((1 + level) / 2, tasks - 1)
+            t_power = student_t_quantile(power, tasks - 1)
         error = math.sqrt((self.differences + self.within / repeats) / tasks)
         floor = z * math.sqrt(self.within / tasks)
-        if tasks > _MANY:
-            return max(z * error, floor) + NormalDist().inv_cdf(power) * error
-        reach = student_t_quantile((1 + level) / 2, tasks - 1) * error
-        return max(reach, floor) + student_t_quantile(power, tasks - 1) * error
+        by_interval = max(t * error, floor) + t_power * error
+        if not self.pass_fail or repeats > 1:
+            return by_interval
+        return max(by_interval, _by_exact_test(error, tasks, z, z_power))
 
     def tasks_needed(
         self, difference: float, repeats: int, *, power: float = 0.8, level: float = 0.95
@@ -76,6 +82,22 @@ class StudyVariance:
                 self.least_difference(tasks, repeats, power=power, level=level) <= difference
             ),
         )
+
+
+def _by_exact_test(error: float, tasks: int, z: float, z_power: float) -> float:
+    """Return the least difference of pass rates that the exact McNemar test is likely to show.
+
+    The root D of ``D = z·sqrt(SE² + D²/N) + z_{power}·SE + 1/N``: the test takes the share of
+    tasks that changed, ``N·SE² + D²``, for the variance; 1/N is its continuity correction.
+
+    Source: R. J. Connor, "Sample Size for Testing Differences in Proportions for the
+    Paired-Sample Design", Biometrics 43(1), 1987; A. L. Edwards, Psychometrika 13, 1948.
+    """
+    rest, share = z_power * error + 1 / tasks, z * z / tasks
+    if share >= 1:
+        return math.inf
+    product = rest * rest - (z * error) ** 2
+    return (rest + math.sqrt(rest * rest - (1 - share) * product)) / (1 - share)
 
 
 def _least(numbers: range, suffices: Callable[[int], bool]) -> int | None:

@@ -6,10 +6,9 @@ It is made from what finished runs recorded: how their scores vary, and what a g
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import NamedTuple
 
-from benchmark_runner._stats.means import mean
+from benchmark_runner._stats.means import is_pass_fail, mean
 from benchmark_runner._stats.power import StudyVariance
 from benchmark_runner._stats.variance import (
     WithinVariance,
@@ -131,8 +130,7 @@ class Study:
     @property
     def dataset_size(self) -> int | None:
         """The number of tasks there are; ``None`` if that is not known."""
-        sizes = [run.dataset_size for run in self.runs if run.dataset_size is not None]
-        return min(sizes, default=None)
+        return _dataset_size(self.runs)
 
     @property
     def parallelism(self) -> int | None:
@@ -151,17 +149,15 @@ def read_recorded(view: RunView, resume: str) -> RecordedRun:
         UsageError: it is not finished, or it has no scores.
     """
     scan = view.scan()
-    run = RecordedRun(view, {}, [], [], 0)
-    count = 0
-    for task_id, rows in groupby(scan, key=lambda row: row.task_id):
-        for row in rows:
-            count += 1
-            if row.score is not None:
-                run.scores.setdefault(task_id, []).append(row.score)
-            if row.cost is not None:
-                run.costs.append(row.cost + (row.cost_of_earlier_attempts or 0.0))
-            if row.generation_seconds is not None:
-                run.seconds.append(row.generation_seconds)
+    scores: dict[str, list[float]] = {}
+    costs, seconds = list[float](), list[float]()
+    for row in scan:
+        if row.score is not None:
+            scores.setdefault(row.task_id, []).append(row.score)
+        if row.cost is not None:
+            costs.append(row.cost + (row.cost_of_earlier_attempts or 0.0))
+        if row.generation_seconds is not None:
+            seconds.append(row.generation_seconds)
     if not scan.summary.complete:
         raise UsageError(
             f"run {view.run_id!r} is not finished: {missing_text(scan.summary, errors=True)}",
@@ -172,7 +168,7 @@ def read_recorded(view: RunView, resume: str) -> RecordedRun:
             f"run {view.run_id!r} tells nothing about scores: {why}",
             hint="Let task_score() in runner/benchmark.py find one in each result.",
         )
-    return RecordedRun(view, run.scores, run.costs, run.seconds, count)
+    return RecordedRun(view, scores, costs, seconds, scan.summary.counts.attempted)
 
 
 def make_study(runs: Sequence[RecordedRun], *, detect: float, power: float) -> Study:
@@ -188,8 +184,7 @@ def make_study(runs: Sequence[RecordedRun], *, detect: float, power: float) -> S
     """
     _check_scale(runs, detect)
     basis, variance, between, within = _variances(runs)
-    known = [run.dataset_size for run in runs if run.dataset_size is not None]
-    size = min(known, default=None)
+    size = _dataset_size(runs)
     cost = mean([each for run in runs for each in run.costs])
     seconds = mean([each for run in runs for each in run.seconds])
     at_a_time = (runs[0].parallelism if runs else None) or 1
@@ -225,6 +220,10 @@ def make_study(runs: Sequence[RecordedRun], *, detect: float, power: float) -> S
     )
 
 
+def _dataset_size(runs: Iterable[RecordedRun]) -> int | None:
+    return min((run.dataset_size for run in runs if run.dataset_size is not None), default=None)
+
+
 def _check_scale(runs: Sequence[RecordedRun], detect: float) -> None:
     scores = [score for run in runs for task in run.scores.values() for score in task]
     low, high = min(scores, default=0.0), max(scores, default=1.0)
@@ -247,20 +246,22 @@ def _variances(
     runs: Sequence[RecordedRun],
 ) -> tuple[Basis, StudyVariance, float | None, WithinVariance | None]:
     within = pooled_within(within_variance(run.scores.values()) for run in runs)
+    pass_fail = all(is_pass_fail(scores) for run in runs for scores in run.scores.values())
     both = 0.0 if within is None else 2 * within.variance
     if not runs:
-        return Basis.NO_RUN, StudyVariance(2 * _LARGEST_VARIANCE, 0.0), _LARGEST_VARIANCE, None
+        largest = _LARGEST_VARIANCE
+        return Basis.NO_RUN, StudyVariance(2 * largest, 0.0, pass_fail), largest, None
     if len(runs) == 1:
         between = _needed(between_variance(runs[0].scores.values(), within), runs)
         basis = Basis.SINGLE_REPEATS if within is None else Basis.ONE_RUN
-        return basis, StudyVariance(2 * between, both), between, within
+        return basis, StudyVariance(2 * between, both, pass_fail), between, within
     first, second = (run.scores for run in runs)
     common = [task_id for task_id in first if task_id in second]
     differences = difference_variance(
         [first[each] for each in common], [second[each] for each in common], within
     )
-    variance = StudyVariance(_needed(differences, runs), both)
-    if variance == StudyVariance(0.0, 0.0):
+    variance = StudyVariance(_needed(differences, runs), both, pass_fail)
+    if not variance.differences and not variance.within:
         names = " and ".join(run.view.run_id for run in runs)
         raise UsageError(
             f"each task has the same score in {names}: they do not tell how differences vary",
