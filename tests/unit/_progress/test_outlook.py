@@ -121,11 +121,11 @@ class TestShown:
         assert "$2.00, at most $50.00" in render_line(counted, 0.0, str)
 
     def test_line_leaves_out_bounds(self) -> None:
-        """A line that would be too long leaves out the bounds of the time."""
-        line = render_line(forecasting(), NOW, str)
-        assert "$19.50 of about $98 (" in line
-        assert line.endswith(" min")
-        assert ", ends in " in line
+        """A line that would be too long has the time and the limit before any bounds."""
+        assert "$19.50 of about $98 (" in render_line(forecasting(), NOW, str)
+        line = render_line(forecasting(max_cost=60.0), NOW, str)
+        assert line.endswith("$19.50 of about $98, ends in 8.1 min, at most $60.00")
+        assert count_cells(line) <= LONGEST_LINE
 
     def test_large_numbers_fit(self) -> None:
         """Rows and lines fit, whatever the numbers."""

@@ -3,6 +3,7 @@
 Text of services and names of tasks are made safe for a terminal, and cut to its width.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from benchmark_runner._progress.tally import ActiveTask, Tally
@@ -25,6 +26,8 @@ _BAR = 20
 _NAMED = 3
 _NAMED_AFTER = 5.0
 _MINUTE, _HOUR = 60, 60 * 60
+#: Where the details of a fact begin: the bounds of an estimate, or when a limit is reached.
+_DETAILS = re.compile(r" \(|: ")
 _THOUSAND, _MILLION = 1000, 1_000_000
 
 
@@ -62,11 +65,8 @@ def render_line(tally: Tally, now: float, mask: Callable[[str], str]) -> str:
     line = ", ".join([format_counts(tally), *_format_waiting(tally, now, mask)])
     if (note := tally.note(now)) is not None:
         line += f"; {in_one_line(mask(note))}"
-    for fact in _format_facts(tally, now):
-        for part in (fact, fact.partition(" (")[0]):  # without the bounds, if need be
-            if count_cells(line) + len(part) + 2 <= LONGEST_LINE:
-                line += f", {part}"
-                break
+    facts = _fitting([*_format_facts(tally, now)], LONGEST_LINE - count_cells(line))
+    line += "".join(f", {fact}" for fact in facts)
     if note is None and (told := format_progress(tally, mask)):
         line += f"; {told}"
     return cut(line, LONGEST_LINE)
@@ -102,6 +102,21 @@ def cut(text: str, width: int) -> str:
     from rich.cells import set_cell_size
 
     return f"{set_cell_size(text, max(width - 1, 0)).rstrip()}…"
+
+
+def _fitting(facts: list[str], room: int) -> list[str]:
+    """Return as many facts as fit, the first ones first, and only then with their details."""
+    found: list[list[str]] = []
+    for fact in facts:
+        brief = _DETAILS.split(fact, maxsplit=1)[0]
+        if count_cells(brief) + 2 <= room:
+            found.append([brief, fact])
+            room -= count_cells(brief) + 2
+    for place, (brief, fact) in enumerate(found):
+        if (more := count_cells(fact) - count_cells(brief)) <= room:
+            found[place].reverse()
+            room -= more
+    return [shown for shown, _ in found]
 
 
 def _format_active(tally: Tally) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -27,6 +27,7 @@ from benchmark_runner._run.score import (
 from benchmark_runner._run.service_settings import LOCAL, ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.time_limit import time_limit
+from benchmark_runner._stats.survival import Bin
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.checkpoint import RunConfig
@@ -145,7 +146,7 @@ class Preparation:
             output_tokens=spend.tokens.get("output", 0),
             max_cost=request.max_cost,
             timeout=time_limit(session, self.plan),
-            finished=tuple(map(astuple, spend.history.bins())),
+            finished=tuple(map(_jobs, spend.history.bins())),
         )
 
     @property
@@ -191,6 +192,13 @@ class Preparation:
             return score is None or not self._contradicts(score)
         evals_hash = self.baseline.evals_hash
         return current_score(session.artifacts, evals_hash, complete=False) is not None
+
+
+def _jobs(finished: Bin) -> tuple[int, int, float, float, float]:
+    """Return generations of about one duration for an event, with short numbers."""
+    sums = (finished.seconds, finished.dollars, finished.squares)
+    seconds, dollars, squares = (float(f"{each:.6g}") for each in sums)
+    return finished.count, finished.unknown, seconds, dollars, squares
 
 
 def make_planner(session: Session, service: ServiceSettings) -> Planner:
