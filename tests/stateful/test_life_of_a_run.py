@@ -73,7 +73,7 @@ class LifeOfARun(RuleBasedStateMachine):
     @initialize(
         count=st.integers(3, 5),
         limit=st.none() | st.integers(2, 3),
-        repeats=st.sampled_from([1, 1, 2]),
+        repeats=st.sampled_from([2, 1, 3]),
         api=st.sampled_from(["legacy", "v1"]),
         script=scripts,
         rest=calm,
