@@ -139,13 +139,14 @@ class RunFolder:
         self,
         task_id: str,
         status: GenerationStatus = GenerationStatus.SUCCESS,
+        repeat: int = 1,
         **fields: Any,
     ) -> str:
         """Save a generation and return the hash of its file."""
         if task_id not in self.tasks:
             self.tasks.append(task_id)
         generation = GenerationResult(task_id=task_id, status=status, **fields)
-        return self.artifacts.save_generation(task_id, generation)
+        return self.artifacts.of_repeat(repeat).save_generation(task_id, generation)
 
     def add_evaluation(
         self,
@@ -154,6 +155,7 @@ class RunFolder:
         status: EvalStatus = EvalStatus.EVALUATED,
         *,
         generated: GenerationStatus = GenerationStatus.SUCCESS,
+        repeat: int = 1,
         **fields: Any,
     ) -> None:
         """Save a generation and its evaluation.
@@ -163,13 +165,14 @@ class RunFolder:
             result: What the grader answered.
             status: The evaluation's status.
             generated: The generation's status.
+            repeat: The repeat of the task.
             fields: Further fields of the evaluation. Where ``generation_hash`` is among them,
                 no generation is saved.
         """
         if "generation_hash" not in fields:
-            fields["generation_hash"] = self.add_generation(task_id, generated)
+            fields["generation_hash"] = self.add_generation(task_id, generated, repeat)
         evaluation = EvalResult(task_id=task_id, status=status, result=result, **fields)
-        self.artifacts.save_eval(task_id, evaluation)
+        self.artifacts.of_repeat(repeat).save_eval(task_id, evaluation)
 
 
 def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str], repeats: int = 1) -> str:

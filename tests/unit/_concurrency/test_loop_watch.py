@@ -51,13 +51,16 @@ class Watched:
         self.reports.append(blocked)
         reported.set()
 
-    async def run(self, task_id: str, agent: Agent, limit: float | None = None) -> object:
-        """Run an agent for a task, as the engine does."""
+    async def run(
+        self, task_id: str, agent: Agent, limit: float | None = None, repeat: int = 1
+    ) -> object:
+        """Run an agent for a repeat of a task, as the engine does."""
+        owner = (task_id, repeat)
 
         def lost() -> float:
-            return self.watch.lost_by_others((task_id, 1))
+            return self.watch.lost_by_others(owner)
 
-        return await call_within(agent, agent, limit, lost, owner=(task_id, 1))
+        return await call_within(agent, agent, limit, lost, owner=owner)
 
 
 reported = threading.Event()
@@ -269,8 +272,9 @@ class TestTimeLimits:
         with watched.watch, pytest.raises(DeadlineExceeded):
             await watched.run("t1", stall_and_go_on, LIMIT)
 
-    async def test_stalls_of_two_are_counted_apart(self) -> None:
-        """Of two tasks that stall, each pays for its own stall only."""
+    @pytest.mark.parametrize("other", [("t2", 1), ("t1", 2)], ids=["task", "repeat"])
+    async def test_stalls_of_two_are_counted_apart(self, other: tuple[str, int]) -> None:
+        """Of two tasks, or two repeats of one, that stall, each pays for its own stall only."""
         watched = Watched()
 
         async def stall_and_go_on() -> str:
@@ -280,6 +284,6 @@ class TestTimeLimits:
         with watched.watch:
             done, _ = await asyncio.gather(
                 watched.run("t1", stall_and_go_on, LIMIT),
-                watched.run("t2", stall_for_longer_than_the_limit),
+                watched.run(other[0], stall_for_longer_than_the_limit, repeat=other[1]),
             )
         assert done == "done"

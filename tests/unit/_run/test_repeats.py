@@ -9,6 +9,7 @@ import pytest
 from benchmark_runner import current_generation
 from benchmark_runner._progress.events import EvaluationFinished, GenerationFinished
 from benchmark_runner._run.caps import Caps
+from benchmark_runner._run.generate import note_interruption
 from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.preparation import plan_of_command
 from benchmark_runner.artifacts.eval_rules import EvalRules
@@ -28,6 +29,7 @@ from tests.unit._run.sessions import Bench
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
     from tests.fakes import EngineRun
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +180,21 @@ class TestRerun:
         bench.write([{"id": "b", "question": "another?"}])
         session = await bench.open(accept_changed_tasks=True)
         assert session.redo == {TaskRepeat("b", n): Reason.CHANGED for n in (1, 2)}
+
+
+def test_interruption_is_noted_for_the_first_repeat(artifacts: RunArtifacts) -> None:
+    """An interrupted --problem without a generation has an error where it always had one."""
+    task = Task(id="t1", question="q1")
+    artifacts.of_repeat(2).save_generation("t1", GenerationResult(data="answer"))
+    note_interruption(artifacts, task, "the-model")
+    found = artifacts.load_generation("t1")
+    assert found is not None
+    assert found.status is GenerationStatus.ERROR
+    again = artifacts.of_repeat(2).load_generation("t1")
+    assert again is not None
+    assert again.data == "answer"
+    plan = make_plan(artifacts, ["t1"], 3)
+    assert plan.generate == [TaskRepeat("t1"), TaskRepeat("t1", 3)]
 
 
 class TestTheEngine:
