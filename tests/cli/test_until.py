@@ -108,7 +108,7 @@ def test_forced_score_of_a_settled_run_has_no_error(hopeless: RunnerProject) -> 
 
     ended = hopeless.run("score", "--run-id", "r1", "--force")
 
-    assert "no standard error: a run that stops at a question is no sample" in ended.out
+    assert "no standard error: the run stops once its question is settled" in ended.out
     assert "numeric" not in ended.out
 
 
@@ -194,6 +194,8 @@ def test_a_settled_run_is_reported(hopeless: RunnerProject) -> None:
 
     page = (hopeless.root / "r.html").read_text()
     assert "below 0.7 (at 95 %)" in page
+    assert "<li>Settled: below 0.7</li>" in page
+    assert "No mean: the run stops once its question is settled" in page
     assert "each bound at 95 %" in page
     assert "Mean so far" not in page
 
@@ -240,12 +242,13 @@ class TestBaseline:
         return project.run(*RUN, "--until-decided-against", "r0", *more)
 
     def test_better_ends_with_0(self, baseline: RunnerProject) -> None:
-        """A run that is better than its baseline is settled with yes."""
+        """A run that is better than its baseline is settled with yes, which is of these runs."""
         baseline.change_agent(("answer=rest", 'answer="y" if task.id > "t3" else rest'))
 
-        line = settled(self.against(baseline), YES)
+        ended = self.against(baseline)
 
-        assert "better than r0" in line
+        assert "better than r0" in settled(ended, YES)
+        assert "two runs of one agent may differ, too" in ended.out
         assert len(baseline.calls) < 60
 
     def test_worse_ends_with_5(self, baseline: RunnerProject) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "without_score_text",
 ]  # fmt: skip
 
+_NO_SAMPLE = "the run stops once its question is settled, and its scores so far are no sample"
 METHODS = {IntervalMethod.STUDENT_T: "Student's t", IntervalMethod.WILSON: "Wilson"}
 
 
@@ -116,7 +117,7 @@ def without_score_text(summary: RunSummary) -> str:
     """Return why the tasks so far have no mean; empty if they have one."""
     missing, graded = len(summary.without_score), summary.counts.scored
     if not missing:
-        return "" if summary.is_sample else "a run that stops at a question is no sample of tasks"
+        return "" if summary.is_sample else _NO_SAMPLE
     if missing == graded:
         return "no task has a numeric score"
     ids = some_ids(summary.without_score)

@@ -39,7 +39,7 @@ def answer_text(verdict: Verdict) -> str | None:
 
 
 def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
-    """Yield the verdict, what it took, and the interval of the mean if the run is not complete."""
+    """Yield the verdict, what it took and is about, and the interval if the run is not complete."""
     counts = summary.counts
     unit = "generations" if summary.repeats else "tasks"
     after = f"after {counts.attempted:,} of {counts.total:,} {unit}"
@@ -50,11 +50,13 @@ def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
         level = "certain" if verdict.certain else level_text(verdict.until)
         yield f"Settled  {after}: {answer} ({level}){_cost_text(summary)}"
     if not summary.complete:
-        between = range_text(verdict.low, verdict.high)
+        low_to_high = range_text(verdict.low, verdict.high)
         what = "the mean of all tasks"
         if verdict.until.against is not None:
             what = f"the mean difference from {verdict.until.against}"
-        yield f"Between  {between}: {what}, each bound at {_percent(_level_of_bound(verdict))}"
+        yield f"Interval {low_to_high}: {what}, each bound at {_percent(_level_of_bound(verdict))}"
+    if answer is not None and verdict.until.against is not None:
+        yield "         It is about these two runs; two runs of one agent may differ, too."
 
 
 def level_text(until: Until) -> str:

@@ -27,7 +27,7 @@ from benchmark_runner.results.phrases import (
 from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_repeats import TaskRepeats
-from benchmark_runner.results.verdict_text import verdict_lines
+from benchmark_runner.results.verdict_text import answer_text, verdict_lines
 from benchmark_runner.schemas import ScoreResult
 
 __all__ = [
@@ -187,6 +187,12 @@ class RunFigures:
         """The mean of the tasks' scores; ``None`` if they are no sample, or one has none."""
         has_none = self.summary.without_score or not self.summary.is_sample
         return None if has_none else estimate_of([*self.scores.values()])
+
+    @property
+    def answer(self) -> str | None:
+        """The answer to the question of the run; ``None`` if there is none yet."""
+        verdict = self.side.scan.verdict
+        return None if verdict is None else answer_text(verdict)
 
     @property
     def verdict(self) -> list[str]:
