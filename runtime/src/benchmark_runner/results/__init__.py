@@ -9,8 +9,8 @@
         print(run.run_id, run.done, run.total, run.mean)
 
     scan = open_view("results", "my-run", runner).scan()
-    for row in scan:  # a TaskRow for each task, in the run's order; memory stays flat
-        print(row.task_id, row.state, row.score)
+    for row in scan:  # a TaskRow for each repeat of each task, in order; memory stays flat
+        print(row.task_id, row.repeat, row.state, row.score)
     print(scan.summary.mean, scan.summary.complete, scan.score)
 """
 

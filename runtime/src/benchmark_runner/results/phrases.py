@@ -121,7 +121,8 @@ def without_score_text(summary: RunSummary) -> str:
     if missing == graded:
         return "no task has a numeric score"
     ids = some_ids(summary.without_score)
-    return f"{missing:,} of {plural(graded, 'evaluated task')} without a numeric score: {ids}"
+    noun = "evaluated generation" if summary.has_repeats else "evaluated task"
+    return f"{missing:,} of {plural(graded, noun)} without a numeric score: {ids}"
 
 
 def noise_text(summary: RunSummary) -> str:
