@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -159,3 +160,30 @@ class TestErrors:
         assert ended.code == 2
         assert "--from needs --dry-run" in ended.err
         assert state(costly.root) == before
+
+
+class TestFirstEvent:
+    def test_it_has_what_a_forecast_needs(self, costly: RunnerProject) -> None:
+        """The first event of a resume has what has finished, and the limits of cost and time."""
+        arguments = ("--run-id", "r0", "--max-cost", "100", "--timeout", "90")
+        assert costly.run("run", *arguments).code == 0
+        first = _last_start(costly)
+        assert (first["max_cost"], first["timeout"]) == (100.0, 90.0)
+        counts, _, seconds, dollars, squares = map(sum, zip(*first["finished"], strict=True))
+        assert counts == 20
+        assert seconds == pytest.approx(20 * 69.5, rel=1e-4)
+        assert dollars == pytest.approx(20 * 0.595, rel=1e-4)
+        assert squares > 20 * 0.595**2
+
+    @pytest.mark.parametrize(("own", "limit"), [(300, 300.0), (0, None)])
+    def test_limit_of_a_task(self, costly: RunnerProject, own: int, limit: float | None) -> None:
+        """A task that may take longer than the others is the limit of all."""
+        tasks = [{"id": "t0", "question": "say", "answer": ""}]
+        costly.write_tasks([*tasks, {"id": "t1", "question": "say", "answer": "", "timeout": own}])
+        assert costly.run("run", "--run-id", "r0-own", "--timeout", "90").code == 0
+        assert _last_start(costly, "r0-own")["timeout"] == limit
+
+
+def _last_start(project: RunnerProject, run_id: str = "r0") -> dict[str, Any]:
+    lines = (project.results / run_id / "events.jsonl").read_text().splitlines()
+    return [each for each in map(json.loads, lines) if each["event"] == "invocation_started"][-1]

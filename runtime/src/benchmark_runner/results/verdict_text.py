@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from benchmark_runner._run.question import Verdict
 from benchmark_runner._run.summary import RunSummary
+from benchmark_runner._stats.forecast import LEVEL
 from benchmark_runner._stats.threshold_test import Side
 from benchmark_runner._text import dollars
 from benchmark_runner.checkpoint import Until
@@ -91,6 +92,7 @@ def verdict_facts(verdict: Verdict | None, summary: RunSummary) -> dict[str, obj
             "level_of_each_bound": _level_of_bound(verdict),
         },
         "cost_of_all": _cost_of_all(summary),
+        "cost_of_all_interval": _cost_interval(summary),
     }
 
 
@@ -120,3 +122,12 @@ def _cost_of_all(summary: RunSummary) -> float | None:
     if not spent or not counts.attempted:
         return None
     return spent * counts.total / counts.attempted
+
+
+def _cost_interval(summary: RunSummary) -> dict[str, float] | None:
+    """Return the bounds of that cost; ``None`` while too few generations have finished."""
+    counts, estimate = summary.counts, _cost_of_all(summary)
+    found = summary.spend.forecast(counts.total - counts.attempted)
+    if estimate is None or found is None or (end := found.dollars) is None:
+        return None
+    return {"low": min(end.low, estimate), "high": max(end.high, estimate), "level": LEVEL}
