@@ -64,7 +64,17 @@ def test_mixes_are_listed_with_cost_and_time(project: RunnerProject, runs: TwoRu
     assert cost == f"${int(tasks) / 2:.2f}"
     assert " ".join(time) == f"{int(tasks) * 6 // 60} min {int(tasks) * 6 % 60} s"
     labels = [line.split()[0] for line in lines if line[0].isupper()]
-    assert labels == ["To", "Dataset", "From", "Variance", "Assumed", "Cost", "Time", "Next"]
+    assert labels == [
+        "To",
+        "Dataset",
+        "From",
+        "Variance",
+        "Assumed",
+        "Noise",
+        "Cost",
+        "Time",
+        "Next",
+    ]
     assert "From      base: 120 scores of 40 tasks" in lines
     assert "Cost      $0.50 a generation with its retries; of each run" in lines
     assert "Time      30 s a generation, 5 at a time; without evaluation" in lines

@@ -118,6 +118,11 @@ class TestCompare:
         assert found["effect"]["interval"]["low"] > 0
         assert found["verdict"] == "no_difference_shown"
         assert found["noise_floor"] == pytest.approx(floor, rel=1e-3)
+        # 80 of 100 differences of this size are above the floor.
+        error = found["effect"]["stderr"]
+        detectable = found["effect"]["minimum_detectable_effect"]
+        assert detectable == pytest.approx(floor + 0.8416 * error, rel=1e-3)
+        assert f"a true difference of {detectable:.2g} would show" in ended.out
 
     def test_more_than_noise_is_better(self, project: RunnerProject, runs: TwoRuns) -> None:
         """A larger difference is *better*, as before."""

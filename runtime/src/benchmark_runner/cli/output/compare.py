@@ -108,7 +108,8 @@ def as_json(result: ComparisonResult) -> dict[str, object]:
         "excluded": [
             {**asdict(each), "because": each.because.name.lower()} for each in pairing.excluded
         ],
-        "effect": effect and _effect_as_json(effect),
+        "effect": effect
+        and {**_effect_as_json(effect), "minimum_detectable_effect": comparison.detectable},
         "worst_case": comparison.worst_case and _effect_as_json(comparison.worst_case),
         "cluster": result.cluster,
         "clusters": comparison.clusters,

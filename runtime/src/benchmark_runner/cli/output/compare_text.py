@@ -149,8 +149,8 @@ def _effect_entries(result: ComparisonResult, effect: Effect) -> Iterator[_Entry
             yield label, f"{len(task_ids)}: {some_ids(named)}"
     if (noise := comparison.noise_floor) is not None:
         yield "Noise", _noise_text(comparison, noise)
-    if effect.detectable is not None:
-        shown = f"a true difference of {effect.detectable:.2g} would show in 80 of 100 such"
+    if (detectable := comparison.detectable) is not None:
+        shown = f"a true difference of {detectable:.2g} would show in 80 of 100 such"
         yield "Power", f"{shown} comparisons; a smaller one less often"
     if comparison.groups:
         yield "By", f"{result.by}, the greatest loss first"

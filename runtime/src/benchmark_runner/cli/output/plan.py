@@ -29,6 +29,10 @@ _ASSUMED = {
     "that is hard for one system says nothing about the other. --from R, a finished run, tells "
     "how its scores vary, and what a generation takes.",
 }
+_NOISE = (
+    "compare calls nothing better that two single runs may differ by, and so repeats replace "
+    "few tasks"
+)
 _INDENT = 10
 _WRAPPER = textwrap.TextWrapper(
     80, subsequent_indent=" " * _INDENT, break_long_words=False, break_on_hyphens=False
@@ -164,6 +168,8 @@ def _entries(study: Study) -> Iterator[tuple[str, str]]:
         yield "From", f"{name}: {plural(scores, 'score')} of {tasks}"
     yield "Variance", _variance_text(study)
     yield "Assumed", _ASSUMED[study.basis]
+    if study.within:
+        yield "Noise", _NOISE
     if study.runs:
         yield "Cost", _cost_text(study)
         yield "Time", _time_text(study)
@@ -182,17 +188,20 @@ def _dataset_text(study: Study) -> str:
 
 
 def _variance_text(study: Study) -> str:
-    within = study.within
-    inside = f"{within.variance:.2g} within" if within else "within them not known"
+    within, between = study.within, study.between
+    inside = f"{within.variance:.2g} within (of {plural(within.tasks, 'task')})" if within else ""
     match study.basis:
         case Basis.PAIR:
-            return f"{study.variance.differences:.2g} of the differences of tasks, {inside}"
+            return (
+                f"{study.variance.differences:.2g} of the differences of tasks, "
+                f"{inside or 'within them not known'}"
+            )
         case Basis.ONE_RUN:
-            return f"{study.between:.2g} between tasks, {inside}"
+            return f"{f'{between:.2g}' if between else 'none seen'} between tasks, {inside}"
         case Basis.SINGLE_REPEATS:
-            return f"{study.between:.2g} in all, between tasks and within"
+            return f"{between:.2g} in all, between tasks and within"
         case Basis.NO_RUN:
-            return f"{study.between:.2g} in all, the largest"
+            return f"{between:.2g} in all, the largest"
 
 
 def _cost_text(study: Study) -> str:

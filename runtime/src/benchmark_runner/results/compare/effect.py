@@ -166,6 +166,20 @@ class Comparison:
         return floor is not None and effect is not None and abs(effect.difference.mean) <= floor
 
     @property
+    def detectable(self) -> float | None:
+        """The least true difference that 80 of 100 such comparisons show as *better*.
+
+        ``None`` without an error. A noise floor that is wider than the interval adds to it.
+        """
+        effect, floor = self.effect, self.noise_floor
+        error = effect.difference.standard_error if effect else None
+        if effect is None or effect.detectable is None or not error or floor is None:
+            return effect.detectable if effect else None
+        # A power of a half leaves what the interval alone asks for.
+        by_interval = minimum_detectable_effect(error, power=0.5)
+        return effect.detectable + max(floor - by_interval, 0.0)
+
+    @property
     def higher(self) -> list[str]:
         """Compared tasks with a higher score in B, the greatest gain first."""
         return _gainers(self.pairing.a, self.pairing.b)
