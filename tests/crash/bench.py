@@ -116,7 +116,7 @@ class Bench:
         child = self._command(scenario, *scenario.resumed_with)
         assert child.code == 0, child
         run = self.project.results / "r1"
-        assert known.verdict is not None
+        assert known.verdict is not None, "it was not settled"
         assert verdict_in(child.out) == known.verdict, child
         assert not (run / "final_score.json").exists()
         after = finished_work_of(run)

@@ -90,8 +90,8 @@ AGENT_OF_A_QUESTION = (
 
 
 def is_evaluated():
-    run = ROOT / "results" / "r1"
-    return all(path.with_name("eval.json").exists() for path in run.glob("*/generation.json"))
+    made = (ROOT / "results" / "r1").rglob("generation.json")
+    return all(path.with_name("eval.json").exists() for path in made)
 
 
 class Sample""",
@@ -227,10 +227,20 @@ REGRADE_OF_REPEATS = Scenario(
 )
 PARALLEL = Scenario("eight at a time", tasks=MANY_TASKS, parallelism=8)
 _ASKED = ("--until-score", "0.3")
-UNTIL = Scenario(
-    "question",
-    arguments=_ASKED,
-    resumed_with=_ASKED,
-    tasks=tuple({"id": f"t{n}", "question": "say yes", "answer": "yes"} for n in range(16)),
-    agent=AGENT_OF_A_QUESTION,
-)
+_MANY_RIGHT = tuple({"id": f"t{n}", "question": "say yes", "answer": "yes"} for n in range(16))
+OF_A_QUESTION = [
+    Scenario(
+        "question",
+        arguments=_ASKED,
+        resumed_with=_ASKED,
+        tasks=_MANY_RIGHT,
+        agent=AGENT_OF_A_QUESTION,
+    ),
+    Scenario(
+        "question about repeats",
+        arguments=(*_ASKED, *_TWICE),
+        resumed_with=(*_ASKED, *_TWICE),
+        tasks=_MANY_RIGHT[:6],
+        agent=with_repeats(AGENT_OF_A_QUESTION),
+    ),
+]

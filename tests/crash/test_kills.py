@@ -9,13 +9,13 @@ import pytest
 
 from tests.crash.points import sample
 from tests.crash.scenarios import (
+    OF_A_QUESTION,
     OF_FILES,
     OF_REPEATS,
     PARALLEL,
     REGRADE,
     REGRADE_OF_REPEATS,
     SCENARIOS,
-    UNTIL,
     Scenario,
 )
 
@@ -86,14 +86,18 @@ def test_kill_at_any_step_keeps_files(
 
 def test_kill_at_sample_steps_leaves_the_verdict(bench: Bench, try_all: TryAll) -> None:
     """A run with a question comes to the same verdict after a kill, and starts nothing twice."""
-    try_all(sample(bench.kills(UNTIL), 8), bench.check_verdict)
+    points = [point for scenario in OF_A_QUESTION for point in bench.kills(scenario)]
+    try_all(sample(points, 8), bench.check_verdict)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
-def test_kill_at_any_step_leaves_the_verdict(bench: Bench, part: int, try_all: TryAll) -> None:
+@pytest.mark.parametrize("scenario", OF_A_QUESTION, ids=str)
+def test_kill_at_any_step_leaves_the_verdict(
+    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+) -> None:
     """A run with a question comes to the same verdict after a kill at any step."""
-    try_all(bench.kills(UNTIL)[part::PARTS], bench.check_verdict)
+    try_all(bench.kills(scenario)[part::PARTS], bench.check_verdict)
 
 
 @pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
