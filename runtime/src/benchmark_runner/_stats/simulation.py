@@ -18,6 +18,8 @@ _MOST_RUNNING = 24
 _LONGEST, _NODES = 6, 5
 #: Greatest logarithm of a duration over the start of the tail.
 _FARTHEST = 20.0
+#: A smaller share of a tail is not drawn.
+_LEAST_SHARE = 1e-16
 #: Below that expectation, a number is not drawn from the normal distribution.
 _FEW = 12
 
@@ -80,12 +82,12 @@ class Simulation:
         dollars += body[0]
         work += body[1]
         last: list[float] = []
-        for z, count in self._draw_longest(tail, beyond):
+        for number, (z, count) in enumerate(self._draw_tail(tail, beyond)):
             seconds, cost = tail.start * math.exp(z), costs.at(z)
             dollars += count * cost
             squares += count * cost * cost
             work += count * seconds
-            if count == 1:
+            if number < _LONGEST:
                 last.append(seconds)
         dollars += self._random.gauss(0.0, math.sqrt(self._costs.noise * squares))
         for seconds in last:  # each starts some time before the last one
@@ -119,15 +121,19 @@ class Simulation:
         spread = math.sqrt(expected * (1 - share))
         return min(max(round(self._random.gauss(expected, spread)), 0), self._waiting)
 
-    def _draw_longest(self, tail: Tail, count: int) -> Iterator[tuple[float, int | float]]:
-        """Yield z of jobs in the tail, and how many have it: the longest, and then some."""
-        share = 0.0
+    def _draw_tail(self, tail: Tail, count: int) -> Iterator[tuple[float, float]]:
+        """Yield z of jobs in the tail, and how many have it: the longest, and then some.
+
+        Source of the longest, one after the other: L. Devroye, "Non-Uniform Random Variate
+        Generation", 1986, chapter V.
+        """
+        share = 0.0  # of the tail that is longer
         for place in range(min(count, _LONGEST)):
-            share += (1 - share) * (1 - self._random.random() ** (1 / (count - place)))
+            among = -math.expm1(math.log1p(-self._random.random()) / (count - place))
+            share = max(share + (1 - share) * among, _LEAST_SHARE)
             yield min(tail.after(0.0, -math.log(share)), self._farthest), 1
         if (rest := count - _LONGEST) > 0:
-            step = share ** (1 / _NODES)
-            upper = 1.0
+            step, upper = share ** (1 / _NODES), 1.0
             for _ in range(_NODES):
                 z = tail.after(0.0, -math.log(upper * math.sqrt(step)))
                 yield min(z, self._farthest), rest * upper * (1 - step) / (1 - share)

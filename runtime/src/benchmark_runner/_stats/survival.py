@@ -207,7 +207,11 @@ def _grid(index: float) -> Iterator[tuple[float, float]]:
 
 
 def _weighted(tails: Sequence[tuple[float, Tail]]) -> Iterator[tuple[float, Tail]]:
-    """Yield the tails with their probabilities, from their likelihoods."""
+    """Yield the tails with their probabilities, from their likelihoods.
+
+    Source of the caution about the kinds: Clauset, Shalizi and Newman, "Power-Law Distributions in
+    Empirical Data", SIAM Review 51, 2009.
+    """
     kinds = [[(n, t) for n, t in tails if bool(t.slope) is sloped] for sloped in (False, True)]
     greatest = [max(likelihood for likelihood, _ in kind) for kind in kinds]
     shares = [math.exp((each - max(greatest)) * _TEMPER) for each in greatest]

@@ -71,7 +71,7 @@ class TestWhatIsMissing:
         assert "no score for repeats of 20 tasks that A has one for" in judgement.reason
 
     def test_incomplete_run_counts_generations(self, runs: TwoRuns) -> None:
-        """What is not done is counted in generations."""
+        """Of a run that is not complete, generations are counted."""
         runs.write("a", passes(20, 20))
         runs.write_repeats("b", [passes(20, 20), {**passes(20, 20), "t3": MISSING}])
 
