@@ -10,6 +10,7 @@ from scipy import stats
 
 from benchmark_runner._stats.paired_difference import minimum_detectable_effect
 from benchmark_runner._stats.power import StudyVariance
+from benchmark_runner._stats.variance import pooled_within, within_variance
 from benchmark_runner.results.compare.effect import Direction, measure
 
 VARIANCES = st.floats(1e-3, 0.5)
@@ -66,6 +67,34 @@ class TestTheLeastDifference:
             shown += effect is not None and effect.shows is Direction.BETTER
 
         assert shown == pytest.approx(800, abs=38)
+
+    @pytest.mark.sampled
+    @pytest.mark.parametrize("repeats", [2, 3, 5])
+    def test_repeats_show_it_as_often(self, repeats: int) -> None:
+        """With repeats 80 % show it, too, and are above the noise floor that repeats tell."""
+        chance = random.Random(repeats)
+        # Rates are uniform, 0.3 about 0.4 and 0.6, and those of two systems unrelated.
+        study = StudyVariance(2 * 0.3**2 / 3, 2 * (0.4 * 0.6 - 0.3**2 / 3), pass_fail=True)
+        tasks = study.tasks_needed(0.2, repeats)
+        assert tasks is not None
+
+        def run(centre: float) -> list[list[float]]:
+            rates = [centre + chance.uniform(-0.3, 0.3) for _ in range(tasks)]
+            return [[float(chance.random() < rate) for _ in range(repeats)] for rate in rates]
+
+        shown = 0
+        for _ in range(600):
+            a, b = run(0.4), run(0.6)
+            within = pooled_within(map(within_variance, (a, b)))
+            effect = measure(
+                *({str(n): sum(task) / repeats for n, task in enumerate(each)} for each in (a, b))
+            )
+            assert effect is not None
+            assert within is not None
+            is_noise = effect.difference.mean <= within.noise_floor(tasks)
+            shown += effect.shows is Direction.BETTER and not is_noise
+
+        assert shown == pytest.approx(480, abs=32)
 
 
 class TestWhatIsNeeded:
