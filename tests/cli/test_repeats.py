@@ -77,7 +77,8 @@ class TestFromStartToScore:
         scripted.answers["/final-score/"] = [
             (200, {**answer, "final_score": value}) for value in (1.0, 0.4, 0.4)
         ]
-        succeeds(numbered, *RUN, "--repeats", "3", "--service-url", scripted.url)
+        ended = succeeds(numbered, *RUN, "--repeats", "3", "--service-url", scripted.url)
+        assert "  tasks    3, 3 times each, from data/validation.json\n" in ended.out
         assert numbered.calls == all_of(1, 2, 3)
         assert evaluated(scripted) == dict.fromkeys(TASKS, 3)
         assert [[*body["evaluation_results"]] for body in score_requests(scripted)] == [TASKS] * 3

@@ -106,11 +106,12 @@ def reduced_lines(reduced: ReducedScore | None) -> Iterator[str]:
 
 
 def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
-    """Return the number of tasks, how many of them are chosen, and where they come from."""
+    """Return the number of tasks and repeats, how many are chosen, and where they come from."""
     count = len(config.tasks)
+    each = f", {config.repeats} times each" if config.repeats > 1 else ""
     match config.task_source:
         case "problem":
-            return f"{some_ids(chosen)}, from --problem"
+            return f"{some_ids(chosen)}{each}, from --problem"
         case "service":
             origin = f"dataset {config.dataset_name}"
         case "file":
@@ -121,7 +122,7 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
     tasks = phrases.first_of(config) or str(count)
     if len(chosen) < count:
         tasks = f"{len(chosen)} chosen of {tasks}"
-    return f"{tasks}, from {origin}"
+    return f"{tasks}{each}, from {origin}"
 
 
 def counts_text(counts: ScoreCounts, config: RunConfig) -> str:
