@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Ended, RunnerProject
+from tests.cli.questions import (
+    ERROR,
+    NO,
+    NOT_COMPARABLE,
+    RUN,
+    USAGE,
+    YES,
+    make_hopeless,
+    settled,
+    tasks,
+)
 
-RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
-YES, ERROR, USAGE, NOT_COMPARABLE, NO = 0, 1, 2, 4, 5
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
 
 DIE_AT_THE_EIGHTH = """\
         calls = (ROOT / "calls.txt").read_text().split()
@@ -21,26 +30,10 @@ DIE_AT_THE_EIGHTH = """\
 """
 
 
-def tasks(count: int, *, passed: int) -> list[dict[str, str]]:
-    return [
-        {"id": f"t{n}", "question": "say x", "answer": "x" if n < passed else "y"}
-        for n in range(count)
-    ]
-
-
 @pytest.fixture
 def hopeless(project: RunnerProject) -> RunnerProject:
     """Sixty tasks, of which one in ten passes, at a dollar each."""
-    project.change_agent(("GenerationResult(answer=rest)", "GenerationResult(answer=rest, cost=1)"))
-    project.write_tasks(tasks(60, passed=6))
-    return project
-
-
-def settled(ended: Ended, code: int) -> str:
-    """Return the line with the verdict of a command that ended with this code."""
-    assert ended.code == code, ended.out + ended.err
-    (line,) = (each for each in ended.out.splitlines() if "ettled " in each and " after " in each)
-    return line
+    return make_hopeless(project)
 
 
 def test_a_settled_run_starts_nothing_more(hopeless: RunnerProject) -> None:
@@ -188,16 +181,26 @@ def test_a_settled_run_is_not_compared(hopeless: RunnerProject) -> None:
 
 def test_a_settled_run_is_reported(hopeless: RunnerProject) -> None:
     """The report of a settled run has its verdict and interval, and no mean."""
+    assert hopeless.run("run", "--run-id", "r0").code == 0
     hopeless.run(*RUN, "--until-score", "0.7")
 
-    assert hopeless.run("report", "r1", "--output", "r.html").code == 0
+    for runs in (["r1"], ["r0", "r1"]):
+        assert hopeless.run("report", *runs, "--output", "r.html").code == 0
 
-    page = (hopeless.root / "r.html").read_text()
-    assert "below 0.7 (at 95 %)" in page
-    assert "<li>Settled: below 0.7</li>" in page
-    assert "No mean: the run stops once its question is settled" in page
-    assert "each bound at 95 %" in page
-    assert "Mean so far" not in page
+        page = (hopeless.root / "r.html").read_text()
+        assert "below 0.7 (at 95 %)" in page
+        assert "<li>Settled: below 0.7</li>" in page or len(runs) > 1
+        assert "each bound at 95 %" in page
+        assert "Mean so far" not in page
+
+
+def test_a_settled_run_has_no_reduced_score(hopeless: RunnerProject) -> None:
+    """A settled run has no score by any reduction, but says why."""
+    hopeless.run(*RUN, "--repeats", "2", "--until-score", "0.7")
+
+    ended = hopeless.run("status", "r1", "--reduce", "pass@2")
+
+    assert "pass@2   none: the run stops once its question is settled" in ended.out
 
 
 def test_errors_count_at_their_worst(project: RunnerProject) -> None:
@@ -228,94 +231,6 @@ def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
     calls = hopeless.calls
     assert calls[::2][: len(calls) // 2] == calls[1::2]
     assert "of 120 generations" in ended.out
-
-
-class TestBaseline:
-    @pytest.fixture
-    def baseline(self, hopeless: RunnerProject) -> RunnerProject:
-        """The finished run r0, which passed six of sixty tasks."""
-        assert hopeless.run("run", "--run-id", "r0").code == 0
-        (hopeless.root / "calls.txt").unlink()
-        return hopeless
-
-    def against(self, project: RunnerProject, *more: str) -> Ended:
-        return project.run(*RUN, "--until-decided-against", "r0", *more)
-
-    def test_better_ends_with_0(self, baseline: RunnerProject) -> None:
-        """A run that is better than its baseline is settled with yes, which is of these runs."""
-        baseline.change_agent(("answer=rest", 'answer="y" if task.id > "t3" else rest'))
-
-        ended = self.against(baseline)
-
-        assert "better than r0" in settled(ended, YES)
-        assert "two runs of one agent may differ, too" in ended.out
-        assert len(baseline.calls) < 60
-
-    def test_worse_ends_with_5(self, baseline: RunnerProject) -> None:
-        """A run that is worse than its baseline is settled with no."""
-        baseline.write_tasks(tasks(60, passed=54))
-        assert baseline.run("run", "--run-id", "r5").code == 0
-        baseline.change_agent(("answer=rest", 'answer="y"'))
-
-        ended = baseline.run(*RUN, "--until-decided-against", "r5")
-
-        assert "worse than r5" in settled(ended, NO)
-
-    def test_another_grader_is_refused(self, baseline: RunnerProject) -> None:
-        """A baseline that another version of the grader evaluated is refused, before anything."""
-        baseline.write_grader('def grade(task, response):\n    return {"pass_percentage": 1.0}\n')
-
-        ended = self.against(baseline)
-
-        assert ended.code == USAGE
-        assert "the baseline 'r0' was evaluated by local" in ended.err
-        assert not baseline.calls
-        assert not (baseline.results / "r1").exists()
-
-    def test_equal_runs_are_never_settled(self, baseline: RunnerProject) -> None:
-        """A run that equals its baseline is complete, and neither better nor worse."""
-        ended = self.against(baseline)
-
-        assert settled(ended, ERROR).startswith("Not settled after 60 of 60 tasks")
-        assert baseline.read("r1", "final_score.json")["final_score"] == 0.1
-
-    def test_baseline_is_recorded(self, baseline: RunnerProject) -> None:
-        """The scores of the baseline are those of the time the question was asked."""
-        self.against(baseline, "--max-cost", "3")
-        for file in (baseline.results / "r0").rglob("eval.json"):
-            file.unlink()
-
-        assert baseline.run("status", "r1").code == 0
-        assert settled(self.against(baseline), ERROR)
-
-    def test_unfinished_baseline_is_refused(self, baseline: RunnerProject) -> None:
-        """A baseline with a task that has no score is refused, before anything is run."""
-        (baseline.results / "r0" / "t7" / "eval.json").unlink()
-
-        ended = self.against(baseline)
-
-        assert ended.code == USAGE
-        assert "not finished" in ended.err
-        assert "t7" in ended.err
-        assert not baseline.calls
-
-    def test_other_tasks_are_refused(self, baseline: RunnerProject) -> None:
-        """A baseline of other tasks, or of other content, is refused."""
-        changed = tasks(60, passed=6)
-        changed[4]["question"] = "say z"
-        baseline.write_tasks([*changed, {"id": "new", "question": "say x", "answer": "x"}])
-
-        ended = self.against(baseline)
-
-        assert ended.code == USAGE
-        assert "2 tasks of the two runs differ: t4, new" in ended.err
-
-    def test_missing_baseline_is_refused(self, baseline: RunnerProject) -> None:
-        """A baseline that does not exist is refused."""
-        ended = baseline.run(*RUN, "--until-decided-against", "r7")
-
-        assert ended.code == USAGE
-        assert "there is no such run" in ended.err
 
 
 @pytest.mark.parametrize(

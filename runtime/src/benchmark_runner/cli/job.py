@@ -78,7 +78,8 @@ class Job:
         part = self.part if unfinished else ()
         stopped_by = outcome.stopped_by
         more = stopped_by.resume_with if isinstance(stopped_by, RunPausedError) else ()
-        if self.request.asks and (verdict := outcome.verdict) is not None and not verdict.side:
+        verdict, complete = outcome.verdict, outcome.overall.complete
+        if self.request.asks and verdict is not None and not (verdict.side or complete):
             more = (*more, *until_arguments(verdict.until))
         return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
 

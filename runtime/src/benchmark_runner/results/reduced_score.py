@@ -26,12 +26,14 @@ class ReducedScore:
         scores: The score of each task that has one.
         left_out: The tasks with too few scored repeats.
         without_score: Evaluated repeats without a score, because of which there is no mean.
+        is_sample: False if the run stops at a question, and so has no mean either.
     """
 
     reduction: Reduction
     scores: dict[str, float] = field(default_factory=dict[str, float])
     left_out: list[str] = field(default_factory=list[str])
     without_score: int = 0
+    is_sample: bool = True
 
     def add(self, task: TaskRepeats) -> None:
         """Add a task, whose own reduction has to be this one.
@@ -51,17 +53,17 @@ class ReducedScore:
     @property
     def mean(self) -> float | None:
         """The mean over tasks; ``None`` without any, or if an evaluated repeat has no score."""
-        return None if self.without_score else mean([*self.scores.values()])
+        return mean([*self.scores.values()]) if self._has_mean else None
 
     @property
     def stderr(self) -> float | None:
         """Its standard error over tasks; ``None`` below two."""
-        return None if self.without_score else standard_error([*self.scores.values()])
+        return standard_error([*self.scores.values()]) if self._has_mean else None
 
     @property
     def interval(self) -> Interval | None:
         """Its 95 % interval; ``None`` below two tasks."""
-        return None if self.without_score else interval_of_mean([*self.scores.values()])
+        return interval_of_mean([*self.scores.values()]) if self._has_mean else None
 
     @property
     def text(self) -> str:
@@ -72,8 +74,14 @@ class ReducedScore:
         return f"{number(self.mean)}{bounds}, n = {len(self.scores):,}"
 
     @property
+    def _has_mean(self) -> bool:
+        return self.is_sample and not self.without_score
+
+    @property
     def missing_text(self) -> str:
         """The reason why there is no mean."""
+        if not self.is_sample:
+            return "the run stops once its question is settled"
         if self.without_score:
             return f"{plural(self.without_score, 'evaluated repeat')} without a numeric score"
         return f"no task has {plural(self.reduction.k, 'scored repeat')}"
@@ -143,4 +151,5 @@ def reduce_run(scan: RunScan, reduction: Reduction) -> ReducedScore | None:
     found = ReducedScore(reduction)
     for task, _ in by_task(scan.with_files(), reduction):
         found.add(task)
+    found.is_sample = scan.summary.is_sample
     return found

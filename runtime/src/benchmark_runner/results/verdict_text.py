@@ -45,7 +45,9 @@ def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
     unit = "generations" if summary.repeats else "tasks"
     after = f"after {counts.attempted:,} of {counts.total:,} {unit}"
     answer = answer_text(verdict)
-    if answer is None:
+    if answer is None and summary.complete:
+        yield f"Equal    {after}: {verdict.until.against} has the same mean"
+    elif answer is None:
         yield f"Not settled {after}: {question_text(verdict.until)}"
     else:
         level = "certain" if verdict.certain else level_text(verdict.until)

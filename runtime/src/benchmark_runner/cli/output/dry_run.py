@@ -31,7 +31,8 @@ def plan_lines(session: Session, groups: Groups, made: PlanForecast | None = Non
         yield f"  dataset  {dataset_label(session.config)}"
     yield f"  results  {short_path(session.artifacts.run_dir)}"
     if session.request.asks and (until := session.config.until) is not None:
-        yield f"  until    settled: {question_text(until)} ({level_text(until)}); at most"
+        yield f"  until    settled: {question_text(until)} ({level_text(until)})"
+        yield "  at most, until then:"
     yield from group_lines(groups, session.config)
     if removed := session.changes.removed:
         yield f"  removed  {plural(len(removed), 'task')}: {some_ids(removed)}"

@@ -260,6 +260,7 @@ def read_figures(
             listener(task, files)
 
     side = read_side(view, note)
+    reduced.is_sample = side.scan.summary.is_sample
     attempted = side.scan.summary.counts.attempted
     of = "generation" if view.config.repeats > 1 else "task"
     return RunFigures(

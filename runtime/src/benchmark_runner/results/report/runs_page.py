@@ -199,6 +199,7 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     edited = ", edited" if config.runner_dirty else ""
     evaluated = {True: "locally", False: "by a service", None: "not known"}
     yield "Final score", phrases.number(score.final_score) if score else "none yet"
+    yield "Question", "; ".join(figures.verdict)
     yield "Mean of the tasks' scores", phrases.number(estimate.mean) if estimate else ""
     yield "95 % interval of the mean", of_mean
     yield "n", f"{estimate.count:,}" if estimate else "0"
