@@ -17,12 +17,14 @@ _AT_LIMIT = 0.98
 #: The tail holds this share of the finished jobs, and more the more jobs have not finished;
 #: the fewest, and the most if all have finished.
 _TAIL_SHARE, _TAIL_SHARE_UNFINISHED = 0.2, 0.4
-_FEWEST_OF_TAIL, _MOST_OF_TAIL = 5, 40
+_FEWEST_OF_TAIL, _MOST_OF_TAIL = 7, 40
 #: Hazards at the start of the tail that are tried, as shares of the index of a Pareto tail.
 _LEVELS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.8)
 #: Number of slopes of the hazard that are tried, and the least: about that of a lognormal tail
-#: with a standard deviation of 2. A Pareto tail of an index of 1 has no mean; the least is above.
-_SLOPES, _LEAST_SLOPE, _LEAST_INDEX = 7, 0.12, 1.25
+#: with a standard deviation of 2; the greatest, beside the square of the index.
+_SLOPES, _LEAST_SLOPE, _GREATEST_SLOPE = 7, 0.12, 8
+#: The least index of a Pareto tail: one of 1 has no mean.
+_LEAST_INDEX = 1.25
 #: Weight of the Pareto tails before anything is known, beside 1 of those with a slope; and the
 #: power of the likelihood with which the two are weighed: the beginning hardly tells which it is.
 _PARETO_WEIGHT, _TEMPER = 1.5, 0.1
@@ -196,7 +198,7 @@ def _divided(bins: list[Bin], unfinished: int) -> tuple[list[Bin], list[Bin]]:
 def _grid(index: float) -> Iterator[tuple[float, float]]:
     """Yield levels and slopes of a hazard; ``index`` is that of the Pareto tail that fits."""
     least = max(_LEAST_SLOPE, 0.05 * index * index)
-    most = max(1.0, 16 * index * index)
+    most = max(1.0, _GREATEST_SLOPE * index * index)
     ratio = (most / least) ** (1 / (_SLOPES - 1))
     for share in _LEVELS:
         level = share * index
