@@ -174,7 +174,10 @@ def test_a_settled_run_is_not_compared(hopeless: RunnerProject) -> None:
     answers = [run["answer"] for run in hopeless.run("runs", "--json").json["runs"]]
 
     assert ended.code == NOT_COMPARABLE
-    assert "stops once its question is settled" in " ".join(ended.out.split())
+    printed = " ".join(ended.out.split())
+    assert "- B stops once its question is settled (below 0.7), and its scores" in printed
+    assert "counting each as 0" not in printed
+    assert "Way out" in printed
     assert any("r1" in line and "below 0.7" in line for line in listed)
     assert answers == ["below 0.7", None]
 

@@ -82,6 +82,8 @@ def compare_runs(
         tasks = plural(alone, "compared task")
         notes.append(f"no {cluster} for {tasks}, each a cluster of its own")
     ways_out = _ways_out(inspection, view_a, view_b)
+    settled = [side.view.config for side in (side_a, side_b) if not side.scan.summary.is_sample]
+    ways_out[Concern.SETTLED] = " && ".join(map(inspection.commands.resume, settled))
     return ComparisonResult(comparison, judge(comparison), cluster, by, notes, ways_out)
 
 

@@ -44,6 +44,7 @@ from benchmark_runner.results.compare.effect import Comparison, Direction
 from benchmark_runner.results.compare.pairing import ExclusionReason
 from benchmark_runner.results.compare.side import Side
 from benchmark_runner.results.phrases import first_of
+from benchmark_runner.results.verdict_text import answer_text
 
 __all__ = ["Concern", "Finding", "find"]
 
@@ -206,7 +207,10 @@ def _of_graders(
 def _of_extent(comparison: Comparison) -> Iterator[Finding]:
     effect, worst_case = comparison.effect, comparison.worst_case
     lacking = comparison.pairing.lacking_in_b
-    turns = effect is not None and effect.shows is not Direction.WORSE
+    # What a settled B was not asked for is not what it breaks on.
+    turns = comparison.b.scan.summary.is_sample and (
+        effect is not None and effect.shows is not Direction.WORSE
+    )
     if turns and worst_case is not None and worst_case.shows is Direction.WORSE:
         text = (
             f"B has no score for {comparison.pairing.lacking_text} that A has one for; counting "
@@ -226,7 +230,12 @@ def _of_side(name: str, side: Side, compared: Iterable[str]) -> Iterator[Finding
     config, summary = side.view.config, side.scan.summary
     noun = "task" if config.repeats == 1 else "generation"
     if not summary.is_sample:
-        text = f"{name} stops once its question is settled, and its scores so far are no sample"
+        verdict = side.scan.verdict
+        answer = f" ({answer})" if verdict and (answer := answer_text(verdict)) else ""
+        text = (
+            f"{name} stops once its question is settled{answer}, and its scores so far are no "
+            "sample"
+        )
         yield Finding(Concern.SETTLED, text, True)
     elif not summary.complete:
         total = summary.counts.total
