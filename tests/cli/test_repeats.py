@@ -167,6 +167,16 @@ class TestFromStartToScore:
         assert (counts["total"], counts["attempted"]) == (6, 6)
         assert (counts["scored"], counts["error"]) == (5, 1)
 
+    def test_json_names_tasks_and_repeats(self, numbered: RunnerProject) -> None:
+        """With --json a list of task ids has the numbers of the repeats beside it."""
+        numbered.write_tasks([{"id": "t1", "question": "raise no luck", "answer": ""}])
+        plan = succeeds(numbered, *RUN, "--repeats", "2", "--dry-run", "--json").json["plan"]
+        assert numbered.calls == []
+        (group,) = plan["rerun"]
+        assert (group["count"], group["task_ids"], group["repeats"]) == (2, ["t1", "t1"], [1, 2])
+        (failed,) = numbered.run(*RUN, "--repeats", "2", "--json").json["failures"]
+        assert (failed["task_ids"], failed["repeats"]) == (["t1"], [2])
+
 
 class TestRaise:
     def test_raised_number_adds_repeats(

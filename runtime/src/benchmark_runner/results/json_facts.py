@@ -1,5 +1,6 @@
 """JSON fragments about a run that commands and reports share."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from benchmark_runner._run.summary import RunSummary
@@ -8,13 +9,14 @@ from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.phrases import score_notes
 from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.results.task_repeats import TaskRepeats
-from benchmark_runner.schemas import ScoreResult
+from benchmark_runner.schemas import ScoreResult, TaskRepeat
 
 __all__ = [
     "config_facts",
     "failure_facts",
     "grader_facts",
     "interval_facts",
+    "key_facts",
     "spread_facts",
     "summary_facts",
     "task_facts",
@@ -44,9 +46,16 @@ def failure_facts(summary: RunSummary) -> list[dict[str, object]]:
     """Return the failures by phase and reason, with all task ids."""
     names = ("phase", "kind", "retryable", "error", "hint")
     return [
-        {**{name: getattr(group, name) for name in names}, "task_ids": [*map(str, group.keys)]}
+        {**{name: getattr(group, name) for name in names}, **key_facts(group.keys)}
         for group in summary.failures
     ]
+
+
+def key_facts(keys: Sequence[TaskRepeat]) -> dict[str, object]:
+    """Return the task id of each repeat, and in a list beside it its number, unless all are 1."""
+    repeats = [key.repeat for key in keys]
+    numbers = {"repeats": repeats} if any(repeat > 1 for repeat in repeats) else {}
+    return {"task_ids": [key.task_id for key in keys], **numbers}
 
 
 def summary_facts(summary: RunSummary, score: ScoreResult | None) -> dict[str, object]:

@@ -12,6 +12,7 @@ from benchmark_runner.cli.output.plan_forecast import (
     forecast_lines,
 )
 from benchmark_runner.cli.shell import short_path
+from benchmark_runner.results.json_facts import key_facts
 from benchmark_runner.results.phrases import dataset_label
 from benchmark_runner.results.verdict_text import level_text, question_text
 from benchmark_runner.schemas import TaskRepeat
@@ -61,7 +62,7 @@ def groups_as_json(groups: Groups) -> dict[str, list[dict[str, object]]]:
                 "why": why.name.lower(),
                 "text": why.value,
                 "count": len(keys),
-                "task_ids": [*map(str, keys)],
+                **key_facts(keys),
             }
             for why, keys in reasons.items()
         ]
