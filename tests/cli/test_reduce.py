@@ -231,6 +231,14 @@ class TestReport:
 
 
 class TestTheOthers:
+    def test_incomplete_run_is_listed_so_far(self, project: RunnerProject, runs: TwoRuns) -> None:
+        """The list marks the reduced score of a run that is not complete."""
+        runs.write_repeats("run", [{"t1": 1.0, "t2": 1.0}, {"t1": 0.0, "t2": FAILED}])
+
+        shown = project.run("runs", "--reduce", "pass@2").out
+
+        assert " 1 so far " in shown
+
     def test_runs_list_the_reduced_score(self, project: RunnerProject, runs: TwoRuns) -> None:
         """The list has the reduced score of each run that has one, and says so in its heading."""
         write(runs, "run", [3, 2, 1, 0] * 5)

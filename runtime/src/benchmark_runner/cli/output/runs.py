@@ -111,7 +111,8 @@ def _reduced(run: RunOverview) -> str:
     if run.reduced is None or run.reduced.mean is None:
         return ""
     error = run.reduced.stderr
-    return f"{run.reduced.mean:.4g}{'' if error is None else f' ± {error:.2g}'}"
+    so_far = "" if run.complete else " so far"
+    return f"{run.reduced.mean:.4g}{'' if error is None else f' ± {error:.2g}'}{so_far}"
 
 
 def _dataset(config: RunConfig) -> str:
