@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.fakes import usual_answer
+from tests.scripted_service import usual_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,15 +1,9 @@
-"""Fakes that tests of several rooms share: a runner, a run's folder, a run, a service."""
+"""Fakes that tests of several rooms share: a runner, a run's folder, a run."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
@@ -37,12 +31,10 @@ from benchmark_runner.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from pydantic import JsonValue
-    from starlette.requests import Request
-    from starlette.types import ASGIApp
 
     from benchmark_runner._progress.events import Event, Listener
     from benchmark_runner._run.plan import Plan
@@ -336,82 +328,3 @@ class EngineRun:
     def log(self, task_id: str, name: str = TRACEBACK_LOG, repeat: int = 1) -> str:
         """Return the text of a log of a task."""
         return (self.artifacts.of_repeat(repeat).agent_logs_dir(task_id) / name).read_text()
-
-
-@dataclass
-class ScriptedService:
-    """A benchmark service that answers as a test says, and records its requests.
-
-    Attributes:
-        answers: By path, an answer ``(status, body)`` or ``(status, body, headers)``, or a
-            list of them, the last of which is repeated. Other paths answer as a service that
-            works.
-        asked: The method and the path of each request.
-        requests: The same as text, with the query: ``GET /path?key=value``.
-        bodies: The path and the JSON body of each request.
-        headers: The path and the headers of each request.
-        url: Where it is served.
-    """
-
-    answers: dict[str, Any] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-    bodies: list[tuple[str, Any]] = field(default_factory=list)
-    headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    url: str = ""
-
-    def app(self) -> ASGIApp:
-        """Return the service as an app."""
-        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
-
-    def paths(self) -> list[str]:
-        """Return the paths of the requests."""
-        return [path for _, path in self.asked]
-
-    def forget(self) -> None:
-        """Forget the requests."""
-        for record in (self.asked, self.requests, self.bodies, self.headers):
-            record.clear()
-
-    async def _answer(self, request: Request) -> JSONResponse:
-        method, path = request.method, request.url.path
-        self.asked.append((method, path))
-        self.requests.append(f"{method} {path}?{request.url.query}".rstrip("?"))
-        self.headers.append((path, {**request.headers}))
-        body = json.loads(await request.body() or b"null")
-        self.bodies.append((path, body))
-        scripted = self.answers.get(path)
-        if isinstance(scripted, list):
-            scripted = scripted.pop(0) if len(scripted) > 1 else scripted[0]
-        if scripted is not None:
-            status, content, *rest = scripted
-            return JSONResponse(content, status, headers=rest[0] if rest else None)
-        return JSONResponse(self.usual(path, body), headers=self.echo(path, {**request.headers}))
-
-    def echo(self, path: str, sent: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers of a usual answer to a request with the headers ``sent``."""
-        return {}
-
-    def usual(self, path: str, body: Any) -> Any:
-        """Return what a service that works answers."""
-        return usual_answer(path, body)
-
-
-def usual_answer(path: str, body: Any) -> Any:
-    """Return what a benchmark service that works answers to a request."""
-    match path:
-        case "/v1/evaluate":
-            task = {"run_id": body["run_id"], "task_id": body["task_id"]}
-            return {**task, "status": "evaluated", "result": {"pass_percentage": 1.0}}
-        case "/final-score/" | "/v1/score":
-            return {"tasks_evaluated": list(body["evaluation_results"]), "final_score": 1.0}
-        case _:
-            return _FIXED_ANSWERS.get(path, {"detail": "Not Found"})
-
-
-_FIXED_ANSWERS = {
-    "/health": {"status": "ok"},
-    "/version": {"service_version": "1.0.0"},
-    "/verify-task-ids": {"task_ids": []},
-    "/evaluate-response/": {"pass_percentage": 1.0},
-}

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import benchmark_runner
 from tests.cli.interruption import Pipe
 from tests.cli.planted_secrets import EchoingService, Planted
-from tests.fakes import ScriptedService
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

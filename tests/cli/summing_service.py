@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from tests.fakes import ScriptedService
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

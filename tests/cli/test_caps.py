@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
 SLOWLY = """\

@@ -14,7 +14,7 @@ from tests.files import contents
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 ONE = {"id": "t1", "question": "say one", "answer": "one"}
 TWO = {"id": "t2", "question": "say two", "answer": "something else"}

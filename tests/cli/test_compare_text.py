@@ -19,7 +19,7 @@ from tests.unit.results.compare.two_runs import (
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.files import state
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 RUN = ["run", "--run-id", "r1"]
 PLAN = [*RUN, "--dry-run"]

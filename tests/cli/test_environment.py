@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 class TestOrchestrators:

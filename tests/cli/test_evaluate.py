@@ -9,7 +9,7 @@ from tests.files import contents
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 COMMANDS = ["run", "evaluate", "score"]
 STRICTER = "def grade(task, response):\n    return {'pass_percentage': 0.0}\n"

@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 def events(project: RunnerProject) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from benchmark_runner.errors import DatasetError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 SETTINGS = CliSettings(
     runner="runner.benchmark:SampleRunner",

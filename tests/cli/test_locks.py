@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cli.conftest import Ended, RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
     Process = subprocess.Popen[str]
 

@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 TASK_LIST = "/v1/datasets/validation/tasks"
 NO_PATH = (404, {"detail": "Not Found"})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Ended, RunnerProject
     from tests.cli.interruption import Pipe
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 RUN = ["run", "--run-id", "r1", "--parallelism", "1"]
 TASKS = ["t3", "t1", "t2"]

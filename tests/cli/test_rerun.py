@@ -10,7 +10,7 @@ from tests.files import contents
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 RUN = ["run", "--run-id", "r1"]
 # An agent that kills its process at t1, while the file is there.

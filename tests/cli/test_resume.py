@@ -15,7 +15,7 @@ from tests.cli.conftest import TASKS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 def stamps(project: RunnerProject) -> dict[str, int]:

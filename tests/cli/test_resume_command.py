@@ -16,7 +16,7 @@ from tests.fakes import FakeRunner
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 SETTINGS = CliSettings(
     runner=FakeRunner,

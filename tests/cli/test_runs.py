@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 def begun(project: RunnerProject, run_id: str, moment: datetime) -> None:

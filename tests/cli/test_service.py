@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 TASK_LIST = "/v1/datasets/validation/tasks"
 HOUR = {"retry-after": "3600"}

@@ -8,7 +8,7 @@ from tests.unit.results.test_service_figures import WHOLE
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 def score_with(scripted: ScriptedService, metadata: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 #: An agent that grades itself, and sums up its run.
 FORGERY = """

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from benchmark_runner.local.server import Server
-from tests.fakes import ScriptedService
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -12,7 +12,7 @@ from tests.cli.doctor.repositories import KEY, checks, offline
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
-    from tests.fakes import ScriptedService
+    from tests.scripted_service import ScriptedService
 
 
 class TestRunner:

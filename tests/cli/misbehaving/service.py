@@ -17,7 +17,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.fakes import usual_answer
+from tests.scripted_service import usual_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,8 @@ from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import BadResponseError, ServiceError
 from benchmark_runner.schemas import EvalResult, EvalStatus, GenerationResult, ScoreResult
-from tests.fakes import FakeRunner, ScriptedService, hash_of_evals, make_session, summarise
+from tests.fakes import FakeRunner, hash_of_evals, make_session, summarise
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,8 @@ from benchmark_runner.schemas import (
     GenerationStatus,
     Task,
 )
-from tests.fakes import FakeRunner, ScriptedService
+from tests.fakes import FakeRunner
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

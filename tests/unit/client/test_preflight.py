@@ -16,7 +16,7 @@ from benchmark_runner.errors import (
     ServiceUnavailableError,
     UnsupportedError,
 )
-from tests.fakes import ScriptedService
+from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
