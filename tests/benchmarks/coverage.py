@@ -14,7 +14,7 @@ from benchmark_runner._stats.distributions import binomial_cdf
 from benchmark_runner._stats.intervals import interval_of_mean, student_t_interval
 from benchmark_runner._stats.paired_difference import paired_difference
 from benchmark_runner._stats.reduction import Reduction
-from benchmark_runner._stats.variance import within_variance
+from benchmark_runner._stats.variance import noise_floor, within_variance
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:
@@ -129,9 +129,8 @@ def _floor(chance: random.Random, count: int) -> bool:
     """Two more single runs of tasks that had three repeats lie within the noise floor."""
     runs = _runs(chance, count, 5)
     within = within_variance(scores[:3] for scores in runs)
-    assert within is not None
     apart = math.fsum(scores[3] - scores[4] for scores in runs) / count
-    return abs(apart) <= within.noise_floor(count) + 1e-12
+    return abs(apart) <= (noise_floor(within, [0.5] * count) or 0.0) + 1e-12
 
 
 #: What is drawn, the least ratio, and the fewest scores or clusters that it is asked of. Student's

@@ -81,6 +81,8 @@ class TestStatus:
         shown = project.run("status", "run", "--reduce", "pass@2").out
 
         assert "1 task with fewer than 2 scored repeats left out: t2" in shown
+        assert "pass@2   1 (no standard error: fewer than 2 scored tasks)" in shown
+        assert "differ by up to 1 (95 %), as far as 1 task can tell" in shown
 
     @pytest.mark.parametrize(
         ("way", "message"),

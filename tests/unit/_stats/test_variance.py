@@ -13,6 +13,7 @@ from benchmark_runner._stats.means import standard_error
 from benchmark_runner._stats.variance import (
     WithinVariance,
     between_variance,
+    noise_floor,
     pooled_within,
     within_variance,
 )
@@ -111,8 +112,20 @@ class TestTheNoiseFloor:
         within = WithinVariance(variance=0.16, degrees=24, tasks=6)
         expected = stats.t.ppf(0.975, 24) * math.sqrt(2 * 0.16 / 500)
 
-        assert within.noise_floor(500) == pytest.approx(expected)
-        assert within.noise_floor(500, level=0.5) < expected
+        assert noise_floor(within, [0.5] * 500) == pytest.approx(expected)
+        assert (noise_floor(within, [0.5] * 500, level=0.5) or 0) < expected
+
+    def test_shares_lie_at_most_1_apart(self) -> None:
+        """However little is known, means of scores between 0 and 1 lie no further apart than 1."""
+        little = WithinVariance(variance=0.5, degrees=1, tasks=1)
+
+        assert noise_floor(little, [0.5, 1.0, 0.0]) == 1
+        assert (noise_floor(little, [50.0, 1.0, 0.0]) or 0) > 7
+
+    def test_nothing_repeated_has_no_floor(self) -> None:
+        """Without repeats, or without scores, the floor is not known."""
+        assert noise_floor(None, [0.5]) is None
+        assert noise_floor(WithinVariance(0.5, 1, 1), []) is None
 
     @pytest.mark.sampled
     @pytest.mark.parametrize("repeats", [2, 5])
@@ -129,7 +142,7 @@ class TestTheNoiseFloor:
             within = within_variance(zip(*(run() for _ in range(repeats)), strict=True))
             assert within is not None
             apart = abs(sum(run()) - sum(run())) / 60
-            inside += apart <= within.noise_floor(60)
+            inside += apart <= (noise_floor(within, rates) or 0)
 
         assert inside >= 940
 

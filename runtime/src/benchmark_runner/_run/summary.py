@@ -16,7 +16,7 @@ from benchmark_runner._run.run_spend import RunSpend
 from benchmark_runner._run.task_value import task_value
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
-from benchmark_runner._stats.variance import WithinVariance, within_variance
+from benchmark_runner._stats.variance import WithinVariance, noise_floor, within_variance
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.score_request import Grades
@@ -131,7 +131,7 @@ class RunSummary:
     @property
     def noise_floor(self) -> float | None:
         """The difference up to which two single runs of this lie apart, 95 % of the time."""
-        return within.noise_floor(len(self.scores)) if (within := self.within) else None
+        return noise_floor(self.within, self.scores)
 
     @property
     def grades(self) -> Grades:

@@ -31,22 +31,33 @@ class WithinVariance:
         """The standard deviation of one repeat of a task."""
         return math.sqrt(self.variance)
 
-    def noise_floor(self, tasks: int, level: float = 0.95) -> float:
-        """Return the difference up to which two single runs of the same thing lie apart.
 
-        ``t · sqrt(2·within/N)``, with the quantile of Student's t for the degrees of freedom of
-        the variance within tasks. The tasks are the same in both: their difficulty cancels out.
+def noise_floor(
+    within: WithinVariance | None, scores: Sequence[float], level: float = 0.95
+) -> float | None:
+    """Return the difference up to which two single runs of the same thing lie apart.
 
-        Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), sections 3 and 4: a
-        single answer a task has the conditional variance ``within/N``, and a paired difference
-        of two such runs twice that.
+    ``t · sqrt(2·within/N)``, with the quantile of Student's t for the degrees of freedom of the
+    variance within tasks. The tasks are the same in both: their difficulty cancels out. Means of
+    scores between 0 and 1 lie no further apart than 1, however little is known.
 
-        Args:
-            tasks: The number of tasks of each run, N.
-            level: The share of all pairs of runs that lie no further apart.
-        """
-        reach = student_t_quantile((1 + level) / 2, self.degrees)
-        return reach * math.sqrt(2 * self.variance / tasks)
+    Source: E. Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), sections 3 and 4: a single
+    answer a task has the conditional variance ``within/N``, and a paired difference of two such
+    runs twice that.
+
+    Args:
+        within: The variance within tasks, if it is known.
+        scores: The score of each task, N of them.
+        level: The share of all pairs of runs that lie no further apart.
+
+    Returns:
+        The difference; ``None`` without scores, or if the variance is not known.
+    """
+    if within is None or not scores:
+        return None
+    reach = student_t_quantile((1 + level) / 2, within.degrees)
+    floor = reach * math.sqrt(2 * within.variance / len(scores))
+    return min(floor, 1.0) if all(0 <= score <= 1 for score in scores) else floor
 
 
 def within_variance(repeats: Iterable[Sequence[float]]) -> WithinVariance | None:

@@ -132,7 +132,11 @@ def noise_text(summary: RunSummary) -> str:
         return ""
     if not floor:
         return f"none seen: all repeats of {plural(within.tasks, 'task')} scored alike"
-    some = f", as {within.tasks:,} tasks tell" if within.tasks < len(summary.scores) else ""
+    some = (
+        f", as far as {plural(within.tasks, 'task')} can tell"
+        if within.tasks < len(summary.scores)
+        else ""
+    )
     return f"two single runs of this differ by up to {floor:.2g} (95 %){some}"
 
 

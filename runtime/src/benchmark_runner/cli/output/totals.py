@@ -71,9 +71,13 @@ def service_lines(score: ScoreResult) -> Iterator[str]:
 
 def error_text(summary: RunSummary) -> str:
     """Return the standard error of the mean, to stand behind it."""
-    if summary.stderr is None:
+    return _error_text(summary.stderr, len(summary.scores))
+
+
+def _error_text(stderr: float | None, count: int) -> str:
+    if stderr is None:
         return " (no standard error: fewer than 2 scored tasks)"
-    return f" ± {summary.stderr:.2g} (standard error, n={len(summary.scores)})"
+    return f" ± {stderr:.2g} (standard error, n={count})"
 
 
 def interval_lines(summary: RunSummary) -> Iterator[str]:
@@ -97,8 +101,7 @@ def reduced_lines(reduced: ReducedScore | None) -> Iterator[str]:
     if (mean := reduced.mean) is None:
         yield f"{label} none: {reduced.missing_text}"
     else:
-        error = "" if reduced.stderr is None else f" ± {reduced.stderr:.2g}"
-        yield f"{label} {phrases.number(mean)}{error} (standard error, n={len(reduced.scores)})"
+        yield f"{label} {phrases.number(mean)}{_error_text(reduced.stderr, len(reduced.scores))}"
     if (interval := reduced.interval) is not None:
         yield f"         95 % interval {phrases.interval_text(interval)}, for tasks like these"
     for note in reduced.notes:

@@ -16,7 +16,7 @@ from benchmark_runner._stats.paired_difference import (
     paired_difference,
 )
 from benchmark_runner._stats.reduction import ReductionKind
-from benchmark_runner._stats.variance import WithinVariance, pooled_within
+from benchmark_runner._stats.variance import WithinVariance, noise_floor, pooled_within
 from benchmark_runner.results.compare.pairing import Pairing, pair
 from benchmark_runner.results.compare.side import Side
 
@@ -156,8 +156,7 @@ class Comparison:
     @property
     def noise_floor(self) -> float | None:
         """The difference up to which two single runs of the compared tasks lie apart by chance."""
-        count = len(self.pairing.a)
-        return self.within.noise_floor(count) if self.within and count else None
+        return noise_floor(self.within, [*self.pairing.a.values()])
 
     @property
     def is_noise(self) -> bool:
