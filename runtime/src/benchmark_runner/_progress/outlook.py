@@ -16,6 +16,7 @@ _EVERY = 1.0
 class Outlook:
     """The data of a forecast: the generations that have finished, and what is left.
 
+    The time between generations counts as it was so far: of very short ones it is most of all.
     Evaluations run beside. Where they take longer, as many at a time as may, the end is theirs.
 
     Attributes:
@@ -27,12 +28,16 @@ class Outlook:
         self._history = History()
         self._waiting = self._parallelism = self._eval_parallelism = 0
         self._limit: float | None = None
+        self._began_at = self._busy = 0.0
+        self._finished = 0
         self._evaluations = RunningMean()
         self._made_at: float | None = None
         self._made: Forecast | None = None
 
-    def begin(self, started: InvocationStarted) -> None:
+    def begin(self, started: InvocationStarted, at: float) -> None:
         """Take a command into account, beside others that go on."""
+        if not self._parallelism:
+            self._began_at = at
         self.max_cost = started.max_cost
         self._limit = started.timeout
         self._waiting += started.to_generate
@@ -49,6 +54,8 @@ class Outlook:
     def finish_generation(self, event: GenerationFinished) -> None:
         """Take the duration and the cost of a generation into account."""
         self._history.add(event.duration, event.cost)
+        self._finished += 1
+        self._busy += event.duration
 
     def finish_evaluation(self, seconds: float | None) -> None:
         """Take the duration of an evaluation into account."""
@@ -67,10 +74,12 @@ class Outlook:
             to_evaluate: Number of generations, present and future, that are to be evaluated.
         """
         if self._made_at is None or not 0 <= now - self._made_at < _EVERY:
-            self._made_at, self._made = now, self._make(spend, elapsed(), to_evaluate)
+            self._made_at, self._made = now, self._make(now, spend, elapsed(), to_evaluate)
         return self._made
 
-    def _make(self, spend: Spend, elapsed: Sequence[float], to_evaluate: int) -> Forecast | None:
+    def _make(
+        self, now: float, spend: Spend, elapsed: Sequence[float], to_evaluate: int
+    ) -> Forecast | None:
         capped = self.max_cost is not None and spend.dollars >= self.max_cost
         waiting = 0 if capped else self._waiting
         if not elapsed and not waiting:
@@ -83,12 +92,14 @@ class Outlook:
             spent=spend.dollars,
             limit=self._limit,
         )
-        if found is None or not self._evaluations.count:
-            return found
+        if found is None:
+            return None
+        idle = self._parallelism * (now - self._began_at) - self._busy - sum(elapsed)
+        between = max(idle, 0.0) / max(self._finished, 1) * waiting / max(self._parallelism, 1)
         each = self._evaluations.mean
         least = each * to_evaluate / max(self._eval_parallelism, 1)
         middle, low, high = (
-            max(seconds + each, least)
+            max(seconds + between + each, least)
             for seconds in (found.seconds.middle, found.seconds.low, found.seconds.high)
         )
         return replace(found, seconds=Range(middle, low, high))

@@ -162,7 +162,7 @@ class Tally:
             self._begin(at)
         self._invocations += 1
         self._skip_eval = started.skip_eval
-        self._outlook.begin(started)
+        self._outlook.begin(started, at)
         self.repeats = max(self.repeats, started.repeats)
         self.total += started.total
         self.done += started.done
