@@ -8,7 +8,6 @@ from pydantic import JsonValue
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted
-from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.graded_by import (
     CommandGrader,
@@ -17,6 +16,7 @@ from benchmark_runner._run.graded_by import (
     check_same_grader,
     grades_itself,
 )
+from benchmark_runner._run.inventory import Inventory
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.score import (
@@ -44,7 +44,7 @@ class Preparation:
     session: Session
     service: ServiceSettings
     plan: Plan
-    baseline: Baseline
+    inventory: Inventory
 
     async def find_grader(self) -> CommandGrader:
         """Check the service and ask who grades, as far as there is anything to do.
@@ -117,8 +117,8 @@ class Preparation:
 
     def started(self) -> InvocationStarted:
         """Return the first event of the command."""
-        session, request, baseline = self.session, self.session.request, self.baseline
-        scores, spend = baseline.scores, baseline.spend
+        session, request, inventory = self.session, self.session.request, self.inventory
+        scores, spend = inventory.scores, inventory.spend
         return InvocationStarted(
             command=request.command,
             pid=os.getpid(),
@@ -134,9 +134,9 @@ class Preparation:
             done=self.plan.done,
             to_generate=len(self.plan.generate),
             to_evaluate=len(self.plan.evaluate),
-            timed_out=baseline.timed_out,
+            timed_out=inventory.timed_out,
             scored=scores.count,
-            without_score=baseline.without_score,
+            without_score=inventory.without_score,
             mean=scores.mean if scores.count else None,
             # Over tasks and their repeats it would be too small.
             stderr=scores.stderr if session.config.repeats == 1 else None,
@@ -159,18 +159,18 @@ class Preparation:
 
     @property
     def _is_unchanged(self) -> bool:
-        return not self.baseline.plan and not self.session.changes
+        return not self.inventory.plan and not self.session.changes
 
     def _standing_score(self) -> ScoreResult | None:
         """Return the score on disk if the command need not ask for another one."""
         session = self.session
-        score = current_score(session.artifacts, self.baseline.evals_hash)
+        score = current_score(session.artifacts, self.inventory.evals_hash)
         if score is None or not is_asked_as_set(score, session.runner):
             return None
         return None if self._contradicts(score) else score
 
     def _contradicts(self, score: ScoreResult) -> bool:
-        summaries, runner = self.baseline.summaries, self.session.runner
+        summaries, runner = self.inventory.summaries, self.session.runner
         return bool(summaries and contradiction(score, runner, summaries[0]))
 
     def _check_same_grader(self, by: GradedBy) -> None:
@@ -190,7 +190,7 @@ class Preparation:
         if self._is_unchanged:  # the command writes another one, or none
             score = session.artifacts.load_final_score()
             return score is None or not self._contradicts(score)
-        evals_hash = self.baseline.evals_hash
+        evals_hash = self.inventory.evals_hash
         return current_score(session.artifacts, evals_hash, complete=False) is not None
 
 

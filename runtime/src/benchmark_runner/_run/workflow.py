@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
-from benchmark_runner._run.baseline import Baseline
 from benchmark_runner._run.caps import Caps
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
@@ -21,6 +20,7 @@ from benchmark_runner._run.graded_by import (
     ask_who_grades,
     check_same_grader,
 )
+from benchmark_runner._run.inventory import Inventory
 from benchmark_runner._run.open import open_existing_run, open_run
 from benchmark_runner._run.outcome import Outcome
 from benchmark_runner._run.preparation import Preparation, make_planner, plan_of_command
@@ -173,7 +173,7 @@ class Workflow:
         with suppress(ArtifactError):  # the process is about to end
             note_interruption(self.artifacts, task, self.session.config.model)
 
-    def _scan(self, session: Session, observer: Planner | Baseline | Summaries) -> None:
+    def _scan(self, session: Session, observer: Planner | Inventory | Summaries) -> None:
         """Show the files of each repeat of each task to the observer, one at a time."""
         for task_id, repeat in session.config.task_repeats():
             observer.add(TaskFiles(self.artifacts, task_id, repeat))
@@ -225,10 +225,10 @@ class Workflow:
         chosen = session.chosen if session.is_part else None
         until = session.config.until
         self._question = question = None if until is None else Question(session.config, until)
-        baseline = Baseline(session.runner, make_planner(session, service), chosen, question)
-        await run_in_thread(self._scan, session, baseline)
-        plan = plan_of_command(session, baseline.plan, question)
-        preparation = Preparation(session, service, plan, baseline)
+        inventory = Inventory(session.runner, make_planner(session, service), chosen, question)
+        await run_in_thread(self._scan, session, inventory)
+        plan = plan_of_command(session, inventory.plan, question)
+        preparation = Preparation(session, service, plan, inventory)
         with attributed_to(Phase.EVALUATE):
             if not request.skip_eval:
                 await self._service_of_run.open(session, has_grades=bool(plan.graded))
@@ -236,9 +236,9 @@ class Workflow:
             await run_in_thread(check_baseline_grader, session, grader.by)
         self.session = session
         self._frozen = await run_in_thread(preparation.freeze, grader)
-        self._caps.spend = baseline.spend
+        self._caps.spend = inventory.spend
         # Other processes may add to a run of --problem meanwhile, as only a task is locked.
-        summaries = baseline.summaries if request.problem is None else None
+        summaries = inventory.summaries if request.problem is None else None
         return plan, grader, preparation.started(), summaries
 
     async def _run_engine(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run.baseline import Baseline
+from benchmark_runner._run.inventory import Inventory
 from benchmark_runner._run.plan import Planner
 from benchmark_runner.artifacts.task_files import TaskFiles
 from tests.fakes import FakeRunner, RunFolder, hash_of_evals, summarise
@@ -30,19 +30,19 @@ def artifacts(tmp_path: Path) -> RunArtifacts:
     return run.artifacts
 
 
-def baseline_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Baseline:
-    baseline = Baseline(runner or FakeRunner(), Planner())
+def inventory_of(artifacts: RunArtifacts, runner: FakeRunner | None = None) -> Inventory:
+    inventory = Inventory(runner or FakeRunner(), Planner())
     for task_id in TASKS:
-        baseline.add(TaskFiles(artifacts, task_id))
-    return baseline
+        inventory.add(TaskFiles(artifacts, task_id))
+    return inventory
 
 
 def test_finished_run_has_a_summary(artifacts: RunArtifacts) -> None:
     """A run with nothing left to do has its summary and its hash."""
-    baseline = baseline_of(artifacts)
+    inventory = inventory_of(artifacts)
 
-    assert baseline.summaries == (summarise(FakeRunner(), artifacts, TASKS),) * 2
-    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)
+    assert inventory.summaries == (summarise(FakeRunner(), artifacts, TASKS),) * 2
+    assert inventory.evals_hash == hash_of_evals(artifacts, TASKS)
 
 
 @pytest.mark.parametrize("name", ["generation.json", "eval.json"])
@@ -57,11 +57,11 @@ def test_unfinished_run_has_no_summary(
         path.write_text(content)
     runner = FakeRunner()
 
-    baseline = baseline_of(artifacts, runner)
+    inventory = inventory_of(artifacts, runner)
 
-    assert baseline.summaries is None
+    assert inventory.summaries is None
     assert runner.results == [0, 2]  # each one that stands, once
-    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
+    assert inventory.evals_hash == hash_of_evals(artifacts, TASKS)  # of what has not been set aside
 
 
 def test_failing_task_score_gives_no_summary(artifacts: RunArtifacts) -> None:
@@ -70,7 +70,7 @@ def test_failing_task_score_gives_no_summary(artifacts: RunArtifacts) -> None:
     def task_score(result: JsonValue) -> float | None:
         raise KeyError(str(result))
 
-    baseline = baseline_of(artifacts, FakeRunner(task_score=task_score))
+    inventory = inventory_of(artifacts, FakeRunner(task_score=task_score))
 
-    assert baseline.summaries is None
-    assert baseline.evals_hash == hash_of_evals(artifacts, TASKS)
+    assert inventory.summaries is None
+    assert inventory.evals_hash == hash_of_evals(artifacts, TASKS)

@@ -18,7 +18,7 @@ _GRADED = frozenset({Reason.GRADED, Reason.DID_NOT_COMPLETE})
 _DONE = _GRADED | {Reason.GENERATED}
 
 
-class Baseline:
+class Inventory:
     """The plan and the totals of a run before a command, collected in one pass over its tasks.
 
     Without ``chosen`` tasks, the command is for all. The run's ``question`` gets the scores.
