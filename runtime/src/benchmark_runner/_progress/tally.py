@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import Any, Protocol
 
 from benchmark_runner._progress import events
-from benchmark_runner._progress.outlook import Outlook
+from benchmark_runner._progress.run_forecast import RunForecast
 from benchmark_runner._spend import Spend
 from benchmark_runner._stats.forecast import Forecast
 from benchmark_runner._stats.means import RunningMean
@@ -75,7 +75,7 @@ class Tally:
         self.started_at = at
         self.is_scoring = False
         self._skip_eval = False
-        self._outlook = Outlook()
+        self._forecast = RunForecast()
         self._samples: deque[tuple[float, int]] = deque(maxlen=_SAMPLES)
         self._stopped: str | None = None
         self._note: tuple[str, float] | None = None
@@ -142,7 +142,7 @@ class Tally:
     @property
     def max_cost(self) -> float | None:
         """The cost in US dollars at which no new task starts, if there is one."""
-        return self._outlook.max_cost
+        return self._forecast.max_cost
 
     def forecast(self, now: float) -> Forecast | None:
         """Return the forecast of cost and end; ``None`` while, or where, there is none."""
@@ -154,7 +154,7 @@ class Tally:
             return [max(now - task.since, 0.0) for task in active if not task.is_evaluation]
 
         to_evaluate = 0 if self._skip_eval else self.total - self.done
-        return self._outlook.forecast(now, self.spend, elapsed, to_evaluate)
+        return self._forecast.forecast(now, self.spend, elapsed, to_evaluate)
 
     def _invocation_started(self, started: events.InvocationStarted, at: float) -> None:
         # Only beside others of --problem is it not the only one.
@@ -162,7 +162,7 @@ class Tally:
             self._begin(at)
         self._invocations += 1
         self._skip_eval = started.skip_eval
-        self._outlook.begin(started, at)
+        self._forecast.begin(started, at)
         self.repeats = max(self.repeats, started.repeats)
         self.total += started.total
         self.done += started.done
@@ -181,13 +181,13 @@ class Tally:
     def _generation_started(self, event: events.GenerationStarted, at: float) -> None:
         key = _key_of(event)
         self.active[key] = ActiveTask(str(key), at)
-        self._outlook.start_generation()
+        self._forecast.start_generation()
 
     def _generation_finished(self, event: events.GenerationFinished, at: float) -> None:
         self.active.pop(_key_of(event), None)
         self.failed += event.status is GenerationStatus.ERROR
         self.timed_out += event.status is GenerationStatus.MAX_TIME
-        self._outlook.finish_generation(event)
+        self._forecast.finish_generation(event)
         self.spend.add(event.cost, input=event.input_tokens, output=event.output_tokens)
         if self._skip_eval:
             self._count_done(at)
@@ -212,7 +212,7 @@ class Tally:
 
     def _evaluation_finished(self, event: events.EvaluationFinished, at: float) -> None:
         self.active.pop(_key_of(event), None)
-        self._outlook.finish_evaluation(event.duration)
+        self._forecast.finish_evaluation(event.duration)
         self.failed += event.status is EvalStatus.ERROR
         if event.score is not None:
             self.scores.add(event.score)

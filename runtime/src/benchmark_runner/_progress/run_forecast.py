@@ -13,8 +13,8 @@ from benchmark_runner._stats.survival import Bin, History
 _EVERY = 1.0
 
 
-class Outlook:
-    """The data of a forecast: the generations that have finished, and what is left.
+class RunForecast:
+    """The forecast of a run in progress, from the generations that have finished and what is left.
 
     The time between generations counts as it was so far: of very short ones it is most of all.
     Evaluations run beside. Where they take longer, as many at a time as may, the end is theirs.
