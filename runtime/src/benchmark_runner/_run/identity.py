@@ -165,7 +165,7 @@ def check_same_limit(frozen: RunConfig, limit: int | None) -> None:
         )
 
 
-def check_repeats(frozen: RunConfig, repeats: int | None) -> None:
+def check_no_fewer_repeats(frozen: RunConfig, repeats: int | None) -> None:
     """Refuse a number of repeats below that of the run."""
     if repeats is not None and repeats < frozen.repeats:
         raise RunIdentityError(

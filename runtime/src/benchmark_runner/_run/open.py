@@ -26,7 +26,7 @@ from benchmark_runner._run.dataset_version import (
 )
 from benchmark_runner._run.identity import (
     TaskChanges,
-    check_repeats,
+    check_no_fewer_repeats,
     check_same_code,
     check_same_limit,
     check_same_payload,
@@ -198,7 +198,7 @@ def _check_same_run(
     changed = changed_options(runner, frozen, options)
     check_same_settings(frozen, request.model, sampling, changed, runner.payload_schema)
     check_same_limit(frozen, request.limit)
-    check_repeats(frozen, request.repeats)
+    check_no_fewer_repeats(frozen, request.repeats)
     if not request.accept_code_change:
         commit = request.code.commit if request.code else None
         check_same_code(frozen, runner.generation_version, commit)

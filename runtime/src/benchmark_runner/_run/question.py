@@ -37,7 +37,10 @@ class Verdict:
 class Question:
     """The question of a run, to which scores are added in any order.
 
-    A score that it can't be answered with is in ``unusable``; then there is no verdict.
+    Attributes:
+        until: The question as it was asked.
+        unusable: The error that ends the run, once a result has no score from 0 to 1; from then on
+            nothing is settled.
     """
 
     def __init__(self, config: RunConfig, until: Until) -> None:
@@ -58,7 +61,7 @@ class Question:
             self._test = ThresholdTest.of_mean(until.score or 0.0, len(order), until.alpha)
 
     def place(self, key: TaskRepeat) -> tuple[int, int]:
-        """Return the place of a repeat in the order: those of a task are in succession."""
+        """Return the sort key of a repeat in the order: those of a task are in succession."""
         return self._place[key.task_id], key.repeat
 
     def add(self, key: TaskRepeat, score: float | None, *, graded: bool) -> None:

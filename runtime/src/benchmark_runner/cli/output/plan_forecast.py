@@ -19,7 +19,7 @@ from benchmark_runner._text import (
 from benchmark_runner.results.run_view import RunView, open_view
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanForecast:
     """The forecast of a plan from what the generations of a run took.
 
@@ -64,15 +64,15 @@ def make_forecast(session: Session, plan: Plan, view: RunView) -> PlanForecast:
         limit=time_limit(session, plan),
     )
     return PlanForecast(
-        view,
-        session.request,
-        len(plan.generate),
-        spent,
-        history.count,
-        history.unknown,
-        sum(each.dollars for each in bins) / known if known else None,
-        sum(each.seconds for each in bins) / history.count if history.count else None,
-        found,
+        view=view,
+        request=session.request,
+        generations=len(plan.generate),
+        spent=spent,
+        finished=history.count,
+        unknown=history.unknown,
+        cost=sum(each.dollars for each in bins) / known if known else None,
+        seconds=sum(each.seconds for each in bins) / history.count if history.count else None,
+        found=found,
     )
 
 

@@ -241,7 +241,7 @@ def read_figures(
     Raises:
         UsageError: ``reduction`` counts passes, and a score is neither 0 nor 1.
     """
-    reduced = ReducedScore(reduction)
+    reduced = None if reduction == MEAN else ReducedScore(reduction)
     read_at = datetime.now(UTC)
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
     known: dict[str, list[float]] = {column: [] for column in _QUANTITIES}
@@ -255,12 +255,14 @@ def read_figures(
                     values.append(value)
         if holder is None and view.config.task_source == "problem":  # such a run is shared
             holder = holder_of(view.artifacts.task_dir(task.task_id) / LOCK_FILE)
-        reduced.add(TaskRepeats(task.rows, reduction))
+        if reduced is not None:
+            reduced.add(TaskRepeats(task.rows, reduction))
         if listener is not None:
             listener(task, files)
 
     side = read_side(view, note)
-    reduced.is_sample = side.scan.summary.is_sample
+    if reduced is not None:
+        reduced.is_sample = side.scan.summary.is_sample
     attempted = side.scan.summary.counts.attempted
     of = "generation" if view.config.repeats > 1 else "task"
     return RunFigures(
@@ -269,7 +271,7 @@ def read_figures(
         read_at=read_at,
         distributions=[_distribution(*each, attempted, of) for each in known.items() if each[1]],
         grouping=grouping,
-        reduced=None if reduction == MEAN else reduced,
+        reduced=reduced,
     )
 
 
