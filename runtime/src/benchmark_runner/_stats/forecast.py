@@ -12,8 +12,9 @@ from benchmark_runner._stats.survival import History
 FEWEST = 5
 #: The share of forecasts whose interval holds what comes out.
 LEVEL = 0.9
-#: Simulated outcomes within the interval: more, as the shape of the tail is a guess.
-_WITHIN = 0.95
+#: Simulated outcomes within the interval: more, as the shape of the tail is a guess, and more
+#: still while few jobs have finished.
+_WITHIN, _WITHIN_OF_FEW, _FEW = 0.95, 0.98, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,15 @@ def forecast(
     if history.count < FEWEST:
         return None
     outcomes = Simulation(history, elapsed, waiting, parallelism, limit).outcomes()
-    dollars = _range([spent + cost for cost, _ in outcomes]) if known else None
-    seconds = _range([seconds for _, seconds in outcomes])
+    within = _WITHIN if history.count >= _FEW else _WITHIN_OF_FEW
+    dollars = _range([spent + cost for cost, _ in outcomes], within) if known else None
+    seconds = _range([seconds for _, seconds in outcomes], within)
     return Forecast(dollars, seconds, history.count, history.unknown)
 
 
-def _range(outcomes: Sequence[float]) -> Range:
+def _range(outcomes: Sequence[float], within: float) -> Range:
     values = sorted(outcomes)
-    return Range(*(_quantile(values, q) for q in (0.5, (1 - _WITHIN) / 2, (1 + _WITHIN) / 2)))
+    return Range(*(_quantile(values, q) for q in (0.5, (1 - within) / 2, (1 + within) / 2)))
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
