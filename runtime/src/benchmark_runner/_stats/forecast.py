@@ -77,7 +77,9 @@ def forecast(
     if history.count < FEWEST:
         return None
     outcomes = Simulation(history, elapsed, waiting, parallelism, limit).outcomes()
-    within = _WITHIN if history.count >= _FEW else _WITHIN_OF_FEW
+    # Where most are still running, the tails that are possible are many, and it is wide anyway.
+    few = len(elapsed) < history.count < _FEW
+    within = _WITHIN_OF_FEW if few else _WITHIN
     dollars = _range([spent + cost for cost, _ in outcomes], within) if known else None
     seconds = _range([seconds for _, seconds in outcomes], within)
     return Forecast(dollars, seconds, history.count, history.unknown)
