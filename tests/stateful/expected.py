@@ -16,8 +16,7 @@ from benchmark_runner.errors import (
     UsageError,
 )
 from benchmark_runner.schemas import Task
-from tests.stateful.run_on_disk import Folder, task_of, unit_of, units_of
-from tests.stateful.scripted_world import number_of, summed_up
+from tests.stateful.run_on_disk import Folder, number_of, summed_up, task_of, unit_of, units_of
 from tests.stateful.scripts import COST, Died, Ended, Script
 from tests.stateful.strategies import ANOTHER_RUN, Flags
 

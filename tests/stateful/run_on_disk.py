@@ -1,4 +1,4 @@
-"""A run on disk, read without the code under test."""
+"""A run on disk, read without the code under test, and what its results are worth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -137,3 +137,22 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
     """All files and folders but locks, which only tell who has been there."""
     paths = [path for path in folder.rglob("*") if not path.name.endswith("lock")]
     return {path: None if path.is_dir() else path.read_bytes() for path in paths}
+
+
+def number_of(unit: str) -> int:
+    return int(task_of(unit).removeprefix("t"))
+
+
+def worth(answer: str) -> float:
+    """The grade of an answer."""
+    return (int("".join(filter(str.isdigit, answer))) * 37 % 101) / 100
+
+
+def summed_up(evals: Mapping[str, Mapping[str, Any] | None]) -> float:
+    """The score of a run; what has no grade counts 0."""
+    counted = [
+        each["result"]["pass_percentage"]
+        for each in evals.values()
+        if each is not None and each["status"] == "evaluated"
+    ]
+    return math.fsum(counted) / len(evals)

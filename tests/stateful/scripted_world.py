@@ -40,7 +40,7 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
-from tests.stateful.run_on_disk import Folder, task_of, unit_of
+from tests.stateful.run_on_disk import Folder, number_of, summed_up, unit_of, worth
 from tests.stateful.scripts import COST, TIME_LIMIT, Died, Disturbance, Ended, Script
 from tests.stateful.timeless_loop import LoopPool, TimelessLoop
 
@@ -392,22 +392,3 @@ class Ear(Display):
 
 def fault(status: int) -> JSONResponse:
     return JSONResponse({"detail": "as the script says"}, status_code=status)
-
-
-def number_of(unit: str) -> int:
-    return int(task_of(unit).removeprefix("t"))
-
-
-def worth(answer: str) -> float:
-    """The grade of an answer."""
-    return (int("".join(filter(str.isdigit, answer))) * 37 % 101) / 100
-
-
-def summed_up(evals: Mapping[str, Mapping[str, Any] | None]) -> float:
-    """The score of a run; what has no grade counts 0."""
-    counted = [
-        each["result"]["pass_percentage"]
-        for each in evals.values()
-        if each is not None and each["status"] == "evaluated"
-    ]
-    return math.fsum(counted) / len(evals)

@@ -21,8 +21,17 @@ from hypothesis.stateful import (
 )
 
 from tests.stateful.expected import OUT_OF_TIME, Asked, final_score, hash_of
-from tests.stateful.run_on_disk import Folder, contents, repeat_of, task_of, unit_of, units_of
-from tests.stateful.scripted_world import MODEL, World, number_of, worth
+from tests.stateful.run_on_disk import (
+    Folder,
+    contents,
+    number_of,
+    repeat_of,
+    task_of,
+    unit_of,
+    units_of,
+    worth,
+)
+from tests.stateful.scripted_world import MODEL, World
 from tests.stateful.scripts import Ended, Script
 from tests.stateful.strategies import (
     ANOTHER_RUN,
