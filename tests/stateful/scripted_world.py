@@ -40,7 +40,7 @@ from benchmark_runner.client.retry import RetryPolicy
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.errors import ArtifactError, BenchmarkRunnerError
 from benchmark_runner.schemas import EvalStatus, GenerationResult, GenerationStatus
-from tests.stateful.run_on_disk import Folder, number_of, summed_up, unit_of, worth
+from tests.stateful.run_on_disk import Folder, number_of, summed_up, task_of, unit_of, worth
 from tests.stateful.scripts import COST, TIME_LIMIT, Died, Disturbance, Ended, Script
 from tests.stateful.timeless_loop import LoopPool, TimelessLoop
 
