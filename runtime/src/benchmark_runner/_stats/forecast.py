@@ -14,7 +14,7 @@ FEWEST = 5
 LEVEL = 0.9
 #: Simulated outcomes within the interval: more, as the shape of the tail is a guess, and more
 #: still while few jobs have finished.
-_WITHIN, _WITHIN_OF_FEW, _FEW = 0.95, 0.98, 30
+_WITHIN, _WITHIN_OF_FEW, _FEW = 0.95, 0.98, 200
 
 
 @dataclass(frozen=True, slots=True)
