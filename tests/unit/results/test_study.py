@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner.errors import UsageError
+from benchmark_runner.results.recorded_run import read_recorded
 from benchmark_runner.results.run_view import open_view
-from benchmark_runner.results.study import Basis, make_study, read_recorded
+from benchmark_runner.results.study import Basis, make_study
 from tests.fakes import FakeRunner
 from tests.unit.results.compare.two_runs import FAILED, NO_TASK_SCORE, TIMED_OUT, TwoRuns
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from benchmark_runner.results.study import RecordedRun, Study
+    from benchmark_runner.results.recorded_run import RecordedRun
+    from benchmark_runner.results.study import Study
 
 TASKS = [f"t{number}" for number in range(60)]
 

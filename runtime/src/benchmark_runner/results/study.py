@@ -19,10 +19,9 @@ from benchmark_runner._stats.variance import (
 )
 from benchmark_runner._text import some_ids
 from benchmark_runner.errors import UsageError
-from benchmark_runner.results.phrases import missing_text, without_score_text
-from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.recorded_run import RecordedRun
 
-__all__ = ["Basis", "Mix", "RecordedRun", "Study", "make_study", "read_recorded"]
+__all__ = ["Basis", "Mix", "Study", "make_study"]
 
 #: The numbers of repeats that are weighed, beside the smallest with which the dataset suffices.
 _REPEATS = (1, 2, 3, 5, 8, 13)
@@ -43,37 +42,6 @@ class Basis(StrEnum):
     """As before, and what varies within a task is not known, as each was generated once."""
     NO_RUN = "no_run"
     """No run: scores between 0 and 1 can't vary more."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
-    """A finished run, as far as a plan needs it.
-
-    Attributes:
-        view: The run.
-        scores: The scores of the repeats of each task.
-        costs: The cost of each generation that has one, with the attempts before it.
-        seconds: The time in ``generate()`` of each generation that has one.
-        generations: Number of generations.
-    """
-
-    view: RunView
-    scores: dict[str, list[float]]
-    costs: list[float]
-    seconds: list[float]
-    generations: int
-
-    @property
-    def parallelism(self) -> int | None:
-        """The number of generations at a time in its last command; ``None`` if not recorded."""
-        recorded = self.view.config.operational.get("parallelism")
-        return recorded if isinstance(recorded, int) and recorded > 0 else None
-
-    @property
-    def dataset_size(self) -> int | None:
-        """The number of tasks in its dataset; ``None`` if each came by itself."""
-        config = self.view.config
-        return None if config.task_source == "problem" else config.dataset_size or len(config.tasks)
 
 
 class Mix(NamedTuple):
@@ -136,39 +104,6 @@ class Study:
     def parallelism(self) -> int | None:
         """The number of generations at a time in the first run; ``None`` if not recorded."""
         return self.runs[0].parallelism if self.runs else None
-
-
-def read_recorded(view: RunView, resume: str) -> RecordedRun:
-    """Read a finished run.
-
-    Args:
-        view: The run.
-        resume: The command that finishes it, for the message if it is not.
-
-    Raises:
-        UsageError: it is not finished, or it has no scores.
-    """
-    scan = view.scan()
-    scores: dict[str, list[float]] = {}
-    costs, seconds = list[float](), list[float]()
-    for row in scan:
-        if row.score is not None:
-            scores.setdefault(row.task_id, []).append(row.score)
-        if row.cost is not None:
-            costs.append(row.cost + (row.cost_of_earlier_attempts or 0.0))
-        if row.generation_seconds is not None:
-            seconds.append(row.generation_seconds)
-    if not scan.summary.complete:
-        raise UsageError(
-            f"run {view.run_id!r} is not finished: {missing_text(scan.summary, errors=True)}",
-            hint=f"Name a finished run, or finish it: {resume}",
-        )
-    if why := without_score_text(scan.summary):
-        raise UsageError(
-            f"run {view.run_id!r} tells nothing about scores: {why}",
-            hint="Let task_score() in runner/benchmark.py find one in each result.",
-        )
-    return RecordedRun(view, scores, costs, seconds, scan.summary.counts.attempted)
 
 
 def make_study(runs: Sequence[RecordedRun], *, detect: float, power: float) -> Study:

@@ -8,14 +8,8 @@ from benchmark_runner._text import dollars, duration, in_one_line, plural
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.phrases import number
-from benchmark_runner.results.study import (
-    Basis,
-    Mix,
-    RecordedRun,
-    Study,
-    make_study,
-    read_recorded,
-)
+from benchmark_runner.results.recorded_run import RecordedRun, read_recorded
+from benchmark_runner.results.study import Basis, Mix, Study, make_study
 
 _MOST_RUNS = 2
 _ASSUMED = {
