@@ -20,6 +20,7 @@ from benchmark_runner.results.json_facts import (
 )
 from benchmark_runner.results.reduced_score import check_repeats
 from benchmark_runner.results.run_view import RunView
+from benchmark_runner.results.verdict_text import verdict_facts
 
 _EXIT_CODES = {Verdict.WORSE: WORSE, Verdict.NOT_COMPARABLE: NOT_COMPARABLE}
 
@@ -137,6 +138,7 @@ def _side_as_json(comparison: Comparison, side: Side) -> dict[str, object]:
         "final_score": score.final_score if score else None,
         "mean": summary.mean,
         "stderr": summary.stderr,
+        "verdict": verdict_facts(side.scan.verdict, summary),
         "spread": spread_facts(summary),
         "counts": summary.counts.model_dump(),
         "graded_by": grader_facts(summary),

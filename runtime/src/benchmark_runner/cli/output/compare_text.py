@@ -14,6 +14,7 @@ from benchmark_runner.results.compare.effect import Comparison, Effect
 from benchmark_runner.results.compare.pairing import Exclusion
 from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
 from benchmark_runner.results.phrases import score_is_mean, spread_text
+from benchmark_runner.results.verdict_text import verdict_lines
 
 _WAY_OUT = "Way out"
 #: Where texts begin; a label stands before them.
@@ -62,7 +63,12 @@ def _side_entries(name: str, comparison: Comparison, side: Side) -> Iterator[_En
     if comparison.has_repeats:
         yield "  repeats", f"{config.repeats} of each task"
     yield "  done", f"{done} of {counts.total}" if done < counts.total else "all"
-    yield "  score", _score_text(side)
+    if side.scan.verdict is not None and not summary.is_sample:
+        for text in verdict_lines(side.scan.verdict, summary):
+            label, _, rest = text.partition(" ")
+            yield f"  {label.lower()}", rest.lstrip()
+    else:
+        yield "  score", _score_text(side)
     if spread := spread_text(summary):
         yield "  spread", spread
     by = "; ".join(map(str, summary.graded)) or "nobody yet"

@@ -121,7 +121,8 @@ class Comparison:
         a: The baseline.
         b: The candidate.
         pairing: The tasks that are compared, and those that are not.
-        effect: The difference of B from A; ``None`` without a compared task.
+        effect: The difference of B from A; ``None`` without a compared task, and of a run that
+            has stopped at a question.
         worst_case: The same with tasks and repeats that have no score in B counted as 0 there.
         clusters: Number of clusters of the compared tasks; ``None`` if they are unrelated.
         groups: The effect by group of tasks.
@@ -208,14 +209,16 @@ def compare(
     lacking = pairing.lacking_in_b
     by_mean = all(side.reduction.kind is ReductionKind.MEAN for side in (a, b))
     least = pairing.b | pairing.partly_in_b | dict.fromkeys(lacking, 0.0)
+    # A run that has stopped at a question has done the tasks on which that was settled.
+    has_effect = all(side.scan.summary.is_sample for side in (a, b))
     return Comparison(
         a=a,
         b=b,
         pairing=pairing,
-        effect=measure(pairing.a, pairing.b, clusters),
-        worst_case=measure(pairing.a | lacking, least, clusters),
+        effect=measure(pairing.a, pairing.b, clusters) if has_effect else None,
+        worst_case=measure(pairing.a | lacking, least, clusters) if has_effect else None,
         clusters=None if clusters is None else len({clusters[each] for each in pairing.a}),
-        groups={} if groups is None else dict(_by_group(pairing, groups, clusters)),
+        groups=dict(_by_group(pairing, groups, clusters)) if groups and has_effect else {},
         within=pooled_within([a.scan.summary.within, b.scan.summary.within]) if by_mean else None,
     )
 

@@ -109,7 +109,7 @@ def find(comparison: Comparison) -> list[Finding]:
 def _of_tasks(comparison: Comparison) -> Iterator[Finding]:
     pairing = comparison.pairing
     a, b = comparison.a.view.config, comparison.b.view.config
-    if comparison.effect is None:
+    if not pairing.a:
         yield Finding(Concern.NO_COMMON_SCORES, "there is no task that both have a score for", True)
     for name, side in comparison.sides.items():
         if unknown := tuple(map(str, side.scan.summary.without_score)):
@@ -152,7 +152,7 @@ def _of_repeats(comparison: Comparison) -> Iterator[Finding]:
 
 
 def _of_grading(comparison: Comparison) -> Iterator[Finding]:
-    if comparison.effect is None:
+    if not comparison.pairing.a:
         return
     local = {"A": comparison.a.view.local, "B": comparison.b.view.local}
     if {*local.values()} == {True, False}:
@@ -207,10 +207,7 @@ def _of_graders(
 def _of_extent(comparison: Comparison) -> Iterator[Finding]:
     effect, worst_case = comparison.effect, comparison.worst_case
     lacking = comparison.pairing.lacking_in_b
-    # What a settled B was not asked for is not what it breaks on.
-    turns = comparison.b.scan.summary.is_sample and (
-        effect is not None and effect.shows is not Direction.WORSE
-    )
+    turns = effect is not None and effect.shows is not Direction.WORSE
     if turns and worst_case is not None and worst_case.shows is Direction.WORSE:
         text = (
             f"B has no score for {comparison.pairing.lacking_text} that A has one for; counting "
