@@ -19,7 +19,7 @@ PARTS = 8
 def test_refusal_at_sample_steps_is_recovered(bench: Bench, try_all: TryAll) -> None:
     """A disk that refuses at any of a sample of steps is reported and recovered from."""
     points = [point for scenario in SCENARIOS for point in bench.faults(scenario)]
-    try_all(sample(points, 6), bench.check_fault)
+    try_all(sample(points, 3), bench.check_fault)
 
 
 @pytest.mark.full

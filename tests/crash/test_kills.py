@@ -29,7 +29,7 @@ PARTS = 8
 def test_kill_at_sample_steps_costs_running_work(bench: Bench, try_all: TryAll) -> None:
     """A kill at any of a sample of steps costs only the work that was running."""
     points = [point for scenario in SCENARIOS for point in bench.kills(scenario)]
-    try_all(sample(points, 12), bench.check_kill)
+    try_all(sample(points, 6), bench.check_kill)
 
 
 @pytest.mark.full
@@ -50,7 +50,7 @@ def test_kill_at_sample_steps_of_repeats_costs_one(bench: Bench, try_all: TryAll
         for point in bench.kills(scenario)
         if "repeats" in point.step or "run_config" in point.step or "final_score" in point.step
     ]
-    try_all(sample(points, 10), bench.check_kill)
+    try_all(sample(points, 4), bench.check_kill)
 
 
 @pytest.mark.full
@@ -71,7 +71,7 @@ def test_kill_at_sample_steps_keeps_files(bench: Bench, try_all: TryAll) -> None
         for point in bench.kills(scenario)
         if "submission" in point.step or "/storage" in point.step or "/v1/" in point.step
     ]
-    try_all(sample(points, 10), bench.check_kill_of_files)
+    try_all(sample(points, 4), bench.check_kill_of_files)
 
 
 @pytest.mark.full
@@ -87,7 +87,7 @@ def test_kill_at_any_step_keeps_files(
 def test_kill_at_sample_steps_leaves_the_verdict(bench: Bench, try_all: TryAll) -> None:
     """A run with a question comes to the same verdict after a kill, and starts nothing twice."""
     points = [point for scenario in OF_A_QUESTION for point in bench.kills(scenario)]
-    try_all(sample(points, 8), bench.check_verdict)
+    try_all(sample(points, 4), bench.check_verdict)
 
 
 @pytest.mark.full
@@ -108,7 +108,7 @@ def test_killed_regrade_mixes_no_grades(bench: Bench, regrade: Scenario, try_all
         for point in bench.kills(regrade)
         if "attempts" in point.step or "run_config" in point.step or "final_score" in point.step
     ]
-    try_all(sample(points, 12 if regrade is REGRADE else 6), bench.check_regrade)
+    try_all(sample(points, 6 if regrade is REGRADE else 3), bench.check_regrade)
 
 
 @pytest.mark.full
