@@ -75,6 +75,8 @@ def choose_until(
 def check_baseline_grader(session: Session, grader: GradedBy) -> None:
     """Refuse to start a run against a baseline that another grader has evaluated.
 
+    The grader is known only once the service was asked, which is after the question was chosen.
+
     Raises:
         RunIdentityError: the graders are known to be different, wherever they are.
     """

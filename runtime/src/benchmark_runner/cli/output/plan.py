@@ -120,7 +120,7 @@ def _check(run_ids: Sequence[str], detect: float, power: float) -> None:
             f"--detect {detect:g}: a difference to show is above 0",
             hint="Give it in the unit of the scores, such as 0.03.",
         )
-    if not 0.5 <= power < 1:  # noqa: PLR2004 (as often as not)
+    if not 0.5 <= power < 1:  # noqa: PLR2004 (the range that the message names)
         raise UsageError(
             f"--power {power:g}: the share of comparisons is from 0.5 to below 1",
             hint="Give a share such as 0.8.",
