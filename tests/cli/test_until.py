@@ -102,6 +102,7 @@ def test_forced_score_of_a_settled_run_has_no_error(hopeless: RunnerProject) -> 
     ended = hopeless.run("score", "--run-id", "r1", "--force")
 
     assert "no standard error: the run stops once its question is settled" in ended.out
+    assert "below 0.7" in hopeless.run("runs").out
     assert "numeric" not in ended.out
 
 
@@ -241,6 +242,8 @@ def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
     [
         (["--until-score", "0.7", "--skip-eval"], "excludes --skip-eval"),
         (["--until-score", "0.7", "--problem", "q.txt", "t1"], "excludes --problem"),
+        (["--until-score", "0.7", "--rerun", "t1"], "excludes --rerun"),
+        (["--until-score", "0.7", "--retry-timeouts"], "excludes --retry-timeouts"),
         (["--until-score", "0.7", "t1"], "excludes TASK_IDS"),
         (["--until-score", "0.7", "--until-decided-against", "r0"], "exclude each other"),
         (["--until-score", "1.1"], "is not from 0 to 1"),
@@ -306,6 +309,7 @@ def test_unusable_scores_stop_the_run(project: RunnerProject) -> None:
 
         assert ended.code == ERROR
         assert "the score 7" in ended.err
+        assert "each bound at" not in ended.out
         assert "without its question" in " ".join(ended.err.split())
         assert len(project.calls) < 5
     assert project.run(*RUN).code == 0

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 from typer.main import get_command
 
 from benchmark_runner import make_cli
@@ -101,6 +102,20 @@ class TestTheFile:
 
         assert "--run-id" in str(caught.value.hint)
         assert artifacts.run_config_path.read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "edited",
+        [
+            {"repeats": 10**9},
+            {"until": {"alpha": 0.05, "seed": 1}},
+            {"until": {"against": "r0", "alpha": 0.05, "seed": 1, "baseline": [0.5]}},
+            {"until": {"against": "r0", "alpha": 0.05, "seed": 1, "baseline": [5, 5]}},
+        ],
+    )
+    def test_nonsense_in_a_config_is_damage(self, edited: dict[str, object]) -> None:
+        """A number of repeats or a question that can't be is refused when it is read."""
+        with pytest.raises(ValidationError):
+            RunConfig.model_validate({"run_id": "r", "model": "m", "tasks": ["a", "b"], **edited})
 
     def test_damaged_config_alone_is_set_aside(self, artifacts: RunArtifacts) -> None:
         """A damaged config of a run without generations is set aside."""

@@ -25,6 +25,7 @@ class Verdict:
         certain: True if no unknown score can change that.
         low: The lower bound of the mean, or of the mean difference.
         high: The upper bound.
+        unusable: The reason why the scores can't answer it, if they can't; nor has it bounds then.
     """
 
     until: Until
@@ -32,6 +33,7 @@ class Verdict:
     certain: bool
     low: float
     high: float
+    unusable: str | None = None
 
 
 class Question:
@@ -89,7 +91,8 @@ class Question:
         """Return the verdict, with the interval: that takes a while for many tasks."""
         if self._verdict is None:
             low, high = self._test.interval()
-            self._verdict = Verdict(self.until, self.side, self._test.certain, low, high)
+            why = self.unusable.message if self.unusable else None
+            self._verdict = Verdict(self.until, self.side, self._test.certain, low, high, why)
         return self._verdict
 
     def _refuse(self, key: TaskRepeat, what: str) -> None:

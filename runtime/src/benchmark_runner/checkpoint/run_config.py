@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import to_json
 
 from benchmark_runner._json import INDENTED, fill, json_file, parse_model, problems_of
@@ -30,11 +30,14 @@ from benchmark_runner.schemas import (
 )
 
 __all__ = [
-    "Invocation", "RunConfig", "TaskSourceKind", "field_words", "fields_with", "load_run_config",
-    "part_of", "save_run_config",
+    "MOST_REPEATS", "Invocation", "RunConfig", "TaskSourceKind", "field_words", "fields_with",
+    "load_run_config", "part_of", "save_run_config",
 ]  # fmt: skip
 
 TaskSourceKind = Literal["file", "service", "problem"]
+
+#: More is a slip of the keyboard, which would take minutes to plan.
+MOST_REPEATS = 10_000
 
 _NOTED = (Part.CODE, Part.GRADER, Part.PROVENANCE, Part.OPERATIONAL)
 
@@ -73,7 +76,7 @@ class RunConfig(BaseModel):
     """``--limit``: the run has only the first tasks of its dataset."""
     dataset_size: Annotated[int | None, Part.RECORD] = None
     """The number of tasks in the whole dataset when the run started."""
-    repeats: Annotated[int, Part.RECORD, Field(ge=1)] = 1
+    repeats: Annotated[int, Part.RECORD, Field(ge=1, le=MOST_REPEATS)] = 1
     """The number of times that each task is generated on purpose."""
     until: Annotated[Until | None, Part.RECORD] = None
     """The question that the run stops at once it is settled."""
@@ -117,6 +120,13 @@ class RunConfig(BaseModel):
     created_at: Annotated[datetime | None, Part.RECORD] = None
     history: Annotated[list[Invocation], Part.RECORD] = Field(default_factory=list[Invocation])
     """The invocations that had something to do, in order."""
+
+    @model_validator(mode="after")
+    def _check_baseline(self) -> Self:
+        baseline = None if self.until is None else self.until.baseline
+        if baseline is not None and len(baseline) != len(self.tasks):
+            raise ValueError("until.baseline has not one score for each task")
+        return self
 
     def task_repeats(self) -> Iterator[TaskRepeat]:
         """Yield all that is to be generated, all repeats of a task one after the other."""

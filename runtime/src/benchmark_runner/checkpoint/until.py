@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Until"]
 
@@ -20,5 +22,11 @@ class Until(BaseModel):
     """The probability that the verdict contradicts the scores of all tasks."""
     seed: int
     """The seed of the random order in which the tasks start."""
-    baseline: list[float] | None = None
+    baseline: list[Annotated[float, Field(ge=0, le=1)]] | None = None
     """The scores of the run that it is compared with, in the order of this run's tasks."""
+
+    @model_validator(mode="after")
+    def _check_question(self) -> Self:
+        if (self.score is None) != (self.against is not None and self.baseline is not None):
+            raise ValueError("until needs a score, or a run with its baseline")
+        return self

@@ -11,11 +11,9 @@ from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._text import plural, some_ids
+from benchmark_runner.checkpoint.run_config import MOST_REPEATS
 from benchmark_runner.client.own_headers import read_headers
 from benchmark_runner.errors import UsageError
-
-#: More is a slip of the keyboard, which would take minutes to plan.
-_MOST_REPEATS = 10_000
 
 
 def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
@@ -78,9 +76,9 @@ def check_flags(request: RunRequest, service: ServiceSettings) -> None:
 
 
 def _check_repeats(request: RunRequest) -> None:
-    if request.repeats is not None and request.repeats > _MOST_REPEATS:
+    if request.repeats is not None and request.repeats > MOST_REPEATS:
         raise UsageError(
-            f"--repeats {request.repeats:,} is more than {_MOST_REPEATS:,}",
+            f"--repeats {request.repeats:,} is more than {MOST_REPEATS:,}",
             hint="Give fewer; the command plan tells how many show a difference.",
         )
     if request.repeat is not None and not request.rerun:
@@ -112,6 +110,8 @@ def _check_question(request: RunRequest) -> None:
     others = {
         "--skip-eval": (request.skip_eval, "it needs the scores"),
         "--problem": (request.problem is not None, "it is about all tasks of a dataset"),
+        "--rerun": (bool(request.rerun), "another try may not change what is settled"),
+        "--retry-timeouts": (request.retry_timeouts, "another try may not change what is settled"),
         "TASK_IDS": (bool(request.task_ids), "it is about all tasks of the run"),
     }
     for other, (given, why) in others.items():

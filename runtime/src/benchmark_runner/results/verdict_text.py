@@ -52,7 +52,9 @@ def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
     else:
         level = "certain" if verdict.certain else level_text(verdict.until)
         yield f"Settled  {after}: {answer} ({level}){_cost_text(summary)}"
-    if not summary.complete:
+    if verdict.unusable is not None:
+        yield f"         {verdict.unusable}"
+    elif not summary.complete:
         low_to_high = range_text(verdict.low, verdict.high)
         what = "the mean of all tasks"
         if verdict.until.against is not None:
@@ -88,14 +90,17 @@ def verdict_facts(verdict: Verdict | None, summary: RunSummary) -> dict[str, obj
         "answer": answer_text(verdict),
         "side": verdict.side,
         "certain": verdict.certain,
-        "interval": {
-            "low": verdict.low,
-            "high": verdict.high,
-            "level_of_each_bound": _level_of_bound(verdict),
-        },
+        "interval": _interval_facts(verdict),
         "cost_of_all": _cost_of_all(summary),
         "cost_of_all_interval": _cost_interval(summary),
     }
+
+
+def _interval_facts(verdict: Verdict) -> dict[str, float] | None:
+    if verdict.unusable is not None:
+        return None
+    level = _level_of_bound(verdict)
+    return {"low": verdict.low, "high": verdict.high, "level_of_each_bound": level}
 
 
 def _level_of_bound(verdict: Verdict) -> float:

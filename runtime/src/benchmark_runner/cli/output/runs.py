@@ -99,7 +99,8 @@ def _line(run: RunOverview, now: datetime, score: str) -> _Line:
 
 
 def _score(run: RunOverview) -> str:
-    if run.score is None:
+    # A score that was forced of a settled run is not that of all its tasks.
+    if run.score is None or run.answer is not None:
         return in_one_line(run.answer or "")
     # The error is that of the mean, which may be something else than what the service makes of it.
     is_mean = run.mean is not None and f"{run.mean:.4g}" == f"{run.score:.4g}"
