@@ -110,8 +110,11 @@ def _check_question(request: RunRequest) -> None:
     others = {
         "--skip-eval": (request.skip_eval, "it needs the scores"),
         "--problem": (request.problem is not None, "it is about all tasks of a dataset"),
-        "--rerun": (bool(request.rerun), "another try may not change what is settled"),
-        "--retry-timeouts": (request.retry_timeouts, "another try may not change what is settled"),
+        "--rerun": (bool(request.rerun), "another attempt may not change what is settled"),
+        "--retry-timeouts": (
+            request.retry_timeouts,
+            "another attempt may not change what is settled",
+        ),
         "TASK_IDS": (bool(request.task_ids), "it is about all tasks of the run"),
     }
     for other, (given, why) in others.items():
