@@ -237,6 +237,17 @@ def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
     assert "of 120 generations" in ended.out
 
 
+def test_more_repeats_drop_the_question(hopeless: RunnerProject) -> None:
+    """A run that gets more repeats has no question any more: it was about fewer."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    ended = hopeless.run(*RUN, "--repeats", "2")
+
+    assert ended.code == 0
+    assert "Settled" not in ended.out
+    assert "final_score" in hopeless.read("r1", "final_score.json")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -249,8 +260,8 @@ def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
         (["--until-score", "1.1"], "is not from 0 to 1"),
         (["--until-score", "-0.1"], "is not from 0 to 1"),
         (["--until-score", "nan"], "not"),
-        (["--alpha", "0.05"], "--alpha is a probability"),
-        (["--until-score", "0.7", "--alpha", "1"], "--alpha is a probability"),
+        (["--alpha", "0.05"], "--alpha needs --until-score"),
+        (["--until-score", "0.7", "--alpha", "1"], "--alpha 1 is no probability"),
         (["--until-decided-against", "r1"], "no such run"),
         (["--until-decided-against", "../r0"], "run id"),
     ],

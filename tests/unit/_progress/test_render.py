@@ -164,6 +164,15 @@ class TestLine:
         counted.count(graded("t2", score=None), 0.0)
         assert "mean" not in line(counted)
 
+    def test_mean_of_repeats_says_of_what(self) -> None:
+        """With repeats, the mean is that of generations, and has no error over tasks."""
+        counted = tally(graded("t1"), graded("t2", score=0), begins=started(repeats=2))
+        assert "mean of generations 0.5," in f"{line(counted)},"
+
+    def test_question_leaves_no_mean(self) -> None:
+        """A command that stops once a question is settled has no mean: it would be no sample."""
+        assert "mean" not in line(tally(graded("t1"), begins=started(asks=True)))
+
     def test_line_shows_waiting_evaluations(self) -> None:
         """The line says how many evaluations wait for a retry, and the reason."""
         counted = tally(EvaluationStarted("t1"), RetryScheduled("HTTP 503: busy", 9, "t1"))

@@ -152,6 +152,15 @@ class TestIdenticalErrors:
             "paused after 10 generations in a row failed in the same way: ValueError: no luck"
         )
 
+    def test_repeats_of_a_task_count_once(self) -> None:
+        """Errors of the repeats of one task count as one, as another task may do well."""
+        caps = Caps()
+        for number in range(10):
+            assert caps.reached() is None
+            for _ in range(10):
+                caps.count(f"t{number}", failed())
+        assert "paused after 10 generations" in said(caps)
+
     def test_task_id_in_an_error_is_ignored(self) -> None:
         """Errors that differ only in the task's id are identical."""
         caps = Caps()

@@ -23,6 +23,7 @@ class InvocationStarted:
         to_evaluate: The ones whose generation needs an evaluation.
         cost: US dollars that the generations on disk cost, of all tasks and attempts; without
             those whose cost is unknown. Tokens likewise.
+        asks: True if it stops once the run's question is settled: the mean so far is no sample.
         max_cost: The cost in US dollars at which no new task starts, if there is one.
         timeout: The seconds that no generation may exceed, if there is a limit.
         finished: The generations that earlier commands finished, those of about one duration
@@ -47,6 +48,7 @@ class InvocationStarted:
     scored: int = 0
     without_score: int = 0
     repeats: int = 1
+    asks: bool = False
     mean: float | None = None
     stderr: float | None = None
     cost: float = 0.0

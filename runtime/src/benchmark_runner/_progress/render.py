@@ -137,12 +137,13 @@ def _format_outcomes(tally: Tally) -> list[str]:
 
 def _format_mean(tally: Tally, *, with_count: bool = False) -> list[str]:
     scores = tally.scores
-    if not scores.count or tally.without_score:
+    if not scores.count or tally.without_score or tally.asks:
         return []
     # Over tasks and their repeats, the error would be too small.
     has_error = scores.stderr is not None and tally.repeats == 1
     error = f" ± {scores.stderr:.2g}" if has_error else ""
-    return [f"mean {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]
+    what = "mean" if tally.repeats == 1 else "mean of generations"
+    return [f"{what} {scores.mean:.4g}{error}{f' (n={scores.count})' if with_count else ''}"]
 
 
 def _format_facts(tally: Tally, now: float) -> Iterator[str]:

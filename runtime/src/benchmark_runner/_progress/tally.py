@@ -72,6 +72,7 @@ class Tally:
         self.without_score = 0
         self.active: dict[TaskRepeat, ActiveTask] = {}
         self.repeats = 1
+        self.asks = False
         self.started_at = at
         self.is_scoring = False
         self._skip_eval = False
@@ -164,6 +165,7 @@ class Tally:
         self._skip_eval = started.skip_eval
         self._forecast.begin(started, at)
         self.repeats = max(self.repeats, started.repeats)
+        self.asks = started.asks
         self.total += started.total
         self.done += started.done
         self.to_evaluate += started.to_evaluate

@@ -30,10 +30,13 @@ class _Streak:
     what: str
     reason: str = ""
     length: int = 0
+    task_id: str = ""
 
-    def add(self, reason: str) -> None:
-        self.length = self.length + 1 if reason == self.reason else 1
-        self.reason = reason
+    def add(self, reason: str, task_id: str) -> None:
+        """Count a failure; the repeats of one task say no more than one of them."""
+        is_same = reason == self.reason
+        self.length = max(self.length + (task_id != self.task_id), 1) if is_same else 1
+        self.reason, self.task_id = reason, task_id
 
     def reached(self) -> RunPausedError | None:
         if self.length < IDENTICAL_ERRORS:
@@ -70,7 +73,7 @@ class Caps:
             self._generations.length = 0
             return
         self._errors += 1
-        self._generations.add(common_reason(generation.error or "", task_id))
+        self._generations.add(common_reason(generation.error or "", task_id), task_id)
 
     def count_evaluation(self, task_id: str, result: EvalResult) -> None:
         """Count an evaluation; only of failures that do not pass with time, many are too many."""
@@ -81,7 +84,7 @@ class Caps:
             if failure is not None and failure.kind in _PASSING:
                 self._evaluations.length = 0
             else:
-                self._evaluations.add(common_reason(result.error or "", task_id))
+                self._evaluations.add(common_reason(result.error or "", task_id), task_id)
 
     def evaluations_reached(self) -> RunPausedError | None:
         """Return the error that says why no more should be evaluated; ``None`` if nothing does."""

@@ -131,6 +131,7 @@ class Preparation:
             eval_parallelism=self.service.eval_parallelism,
             total=len(session.chosen) * session.config.repeats,
             repeats=session.config.repeats,
+            asks=request.asks,
             done=self.plan.done,
             to_generate=len(self.plan.generate),
             to_evaluate=len(self.plan.evaluate),

@@ -38,9 +38,6 @@ from benchmark_runner.cli.console import (
     say,
 )
 from benchmark_runner.cli.exit_codes import exit_code
-from benchmark_runner.cli.inspection import Inspection
-from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
-from benchmark_runner.cli.output.plan_forecast import make_forecast
 from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warning, start_lines
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.shortage import require_threads
@@ -82,11 +79,6 @@ class Job:
         if self.request.asks and verdict is not None and not (verdict.side or complete):
             more = (*more, *until_arguments(verdict.until))
         return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
-
-    def inspection(self, runner: BenchmarkRunner) -> Inspection:
-        """Return what reads other runs of the same results folder."""
-        artifacts = self.artifacts
-        return Inspection(self.benchmark, runner, artifacts.results_dir, artifacts.redactor)
 
     @property
     def _commands(self) -> NextCommands:
@@ -143,8 +135,14 @@ def _new_run_id() -> str:
 def _show_plan(
     job: Job, runner: BenchmarkRunner, workflow: Workflow, reporter: _Reporter
 ) -> NoReturn:
-    run_id = job.request.from_run
-    view = None if run_id is None else job.inspection(runner).open(run_id)
+    # What reads runs takes longer to import than most commands need.
+    from benchmark_runner.cli.inspection import Inspection
+    from benchmark_runner.cli.output.dry_run import plan_as_json, plan_lines
+    from benchmark_runner.cli.output.plan_forecast import make_forecast
+
+    run_id, files = job.request.from_run, job.artifacts
+    inspection = Inspection(job.benchmark, runner, files.results_dir, files.redactor)
+    view = None if run_id is None else inspection.open(run_id)
     session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
     groups = plan.grouped(grader)
     made = None if view is None else make_forecast(session, plan, view)

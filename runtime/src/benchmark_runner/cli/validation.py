@@ -89,11 +89,13 @@ def _check_repeats(request: RunRequest) -> None:
 
 def _check_question(request: RunRequest) -> None:
     score, against, alpha = request.until_score, request.until_decided_against, request.alpha
-    if alpha is not None and not (request.asks and 0 < alpha < 1):
+    if alpha is not None and not 0 < alpha < 1:
         raise UsageError(
-            "--alpha is a probability between 0 and 1, with --until-score or "
-            "--until-decided-against",
-            hint="Give one such as 0.05, with a question.",
+            f"--alpha {alpha:g} is no probability between 0 and 1", hint="Give one such as 0.05."
+        )
+    if alpha is not None and not request.asks:
+        raise UsageError(
+            "--alpha needs --until-score or --until-decided-against", hint="Give both, or neither."
         )
     if not request.asks:
         return
