@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import ceil, inf, lgamma, log
 
-from benchmark_runner._stats.threshold_test import Side
+from benchmark_runner._stats.threshold_test import ThresholdSide
 
 
 class PriorPosteriorRatio:
@@ -20,7 +20,7 @@ class PriorPosteriorRatio:
         self._needed = log(1 / alpha)
         self._lows, self._highs = [0] * count, [1] * count
         self._reach = 0
-        self._side: Side | None = None
+        self._side: ThresholdSide | None = None
 
     def narrow(self, position: int, low: float, high: float) -> None:
         """Set the bounds of the score at a position of the order."""
@@ -28,18 +28,18 @@ class PriorPosteriorRatio:
         self._reach = max(self._reach, position + 1)
 
     @property
-    def side(self) -> Side | None:
+    def side(self) -> ThresholdSide | None:
         """The side, once it is certain or the ratio of a prefix is large enough."""
         if self._side is None:
             self._side = self._certain() or self._claimed()
         return self._side
 
-    def _certain(self) -> Side | None:
+    def _certain(self) -> ThresholdSide | None:
         if sum(self._lows) >= self._least:
-            return Side.ABOVE
-        return Side.BELOW if sum(self._highs) < self._least else None
+            return ThresholdSide.ABOVE
+        return ThresholdSide.BELOW if sum(self._highs) < self._least else None
 
-    def _claimed(self) -> Side | None:
+    def _claimed(self) -> ThresholdSide | None:
         count, low, high = len(self._lows), 0, 0
         for known in range(1, self._reach + 1):
             low += self._lows[known - 1]
@@ -47,9 +47,9 @@ class PriorPosteriorRatio:
             share = self._least / count
             # Beyond the boundary, the ratio is greater still.
             if low / known > share and self._ratio(known, low, self._least - 1) >= self._needed:
-                return Side.ABOVE
+                return ThresholdSide.ABOVE
             if high / known < share and self._ratio(known, high, self._least) >= self._needed:
-                return Side.BELOW
+                return ThresholdSide.BELOW
         return None
 
     def _ratio(self, known: int, ones: int, of_all: int) -> float:

@@ -19,7 +19,7 @@ from statistics import median
 from time import perf_counter
 from typing import Protocol
 
-from benchmark_runner._stats.threshold_test import Side, ThresholdTest
+from benchmark_runner._stats.threshold_test import ThresholdSide, ThresholdTest
 from tests.benchmarks.figures import Figure, main
 from tests.benchmarks.prior_posterior import PriorPosteriorRatio
 
@@ -80,7 +80,7 @@ class Test(Protocol):
         """Set the bounds of the score at a position of the order."""
 
     @property
-    def side(self) -> Side | None:
+    def side(self) -> ThresholdSide | None:
         """The side, once it is settled."""
 
 
@@ -91,8 +91,8 @@ def simulate(
     test_of: Callable[[float, int, float], Test] = ThresholdTest.of_mean,
 ) -> Run:
     """Run the tasks until the test is settled, or there are none left."""
-    truth = chance.choice(list(Side))
-    gap = case.gap if truth is Side.ABOVE else -case.gap
+    truth = chance.choice(list(ThresholdSide))
+    gap = case.gap if truth is ThresholdSide.ABOVE else -case.gap
     if case.paired:
         baseline = _scores(case.tasks, _THRESHOLD, chance)
         scores = _changed(baseline, gap, chance)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner._run.question import Question
-from benchmark_runner._stats.threshold_test import Side
+from benchmark_runner._stats.threshold_test import ThresholdSide
 from benchmark_runner.checkpoint import RunConfig, Until
 from benchmark_runner.schemas import TaskRepeat
 
@@ -60,7 +60,7 @@ def test_unknown_repeats_widen_the_interval() -> None:
 
     verdict = asked.verdict()
 
-    assert (verdict.side, verdict.certain) == (Side.ABOVE, True)
+    assert (verdict.side, verdict.certain) == (ThresholdSide.ABOVE, True)
     assert verdict.low >= 0.5
     assert verdict.high == pytest.approx(1, abs=1e-3)
 

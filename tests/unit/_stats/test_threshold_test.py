@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark_runner._stats.threshold_test import Side, ThresholdTest
+from benchmark_runner._stats.threshold_test import ThresholdSide, ThresholdTest
 from tests.benchmarks.settled import Case, completion_order, prefix_order, simulate
 
 SCORES = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=40)
 
 
-def side_of_all(test: ThresholdTest, scores: list[float]) -> Side | None:
+def side_of_all(test: ThresholdTest, scores: list[float]) -> ThresholdSide | None:
     """Return the side once each score is known."""
     for position, score in enumerate(scores):
         test.narrow(position, score, score)
@@ -26,7 +26,7 @@ def test_all_scores_tell_the_true_side(scores: list[float], threshold: float) ->
     test = ThresholdTest.of_mean(threshold, len(scores), 0.5)
     above = sum(scores) / len(scores) >= threshold - 1e-9
 
-    assert side_of_all(test, scores) is (Side.ABOVE if above else Side.BELOW)
+    assert side_of_all(test, scores) is (ThresholdSide.ABOVE if above else ThresholdSide.BELOW)
     assert test.certain
     assert test.interval() == pytest.approx((sum(scores) / len(scores),) * 2)
 
@@ -37,7 +37,9 @@ def test_all_differences_tell_the_true_side(pairs: list[tuple[int, int]]) -> Non
     baseline, scores = ([one / 4 for one in of_run] for of_run in zip(*pairs, strict=True))
     test = ThresholdTest.of_difference(baseline, 0.5)
     difference = (sum(scores) - sum(baseline)) / len(pairs)
-    expected = {1: Side.ABOVE, -1: Side.BELOW, 0: None}[(difference > 0) - (difference < 0)]
+    expected = {1: ThresholdSide.ABOVE, -1: ThresholdSide.BELOW, 0: None}[
+        (difference > 0) - (difference < 0)
+    ]
 
     assert side_of_all(test, scores) is expected
     assert test.certain
@@ -47,7 +49,7 @@ def test_all_differences_tell_the_true_side(pairs: list[tuple[int, int]]) -> Non
 def test_nothing_is_settled_at_first() -> None:
     """Without a score there is no side, unless no score could change it."""
     assert ThresholdTest.of_mean(0.7, 500, 0.05).side is None
-    assert ThresholdTest.of_mean(0.0, 500, 0.05).side is Side.ABOVE
+    assert ThresholdTest.of_mean(0.0, 500, 0.05).side is ThresholdSide.ABOVE
     assert ThresholdTest.of_difference([1.0, 0.0], 0.05).side is None
     assert ThresholdTest.of_mean(0.7, 500, 0.05).interval() == (0.0, 1.0)
 
@@ -61,7 +63,7 @@ def test_what_is_certain_needs_no_chance() -> None:
 
     test.narrow(9, 1.0, 1.0)
 
-    assert (test.side, test.certain) == (Side.ABOVE, True)
+    assert (test.side, test.certain) == (ThresholdSide.ABOVE, True)
 
 
 def test_a_claim_gives_way_to_certainty() -> None:
@@ -70,9 +72,9 @@ def test_a_claim_gives_way_to_certainty() -> None:
     test = ThresholdTest.of_mean(0.5, 100, 0.05)
     for position in range(30):
         test.narrow(position, 1.0, 1.0)
-    assert (test.side, test.certain) == (Side.ABOVE, False)
+    assert (test.side, test.certain) == (ThresholdSide.ABOVE, False)
 
-    assert side_of_all(test, scores) is Side.BELOW
+    assert side_of_all(test, scores) is ThresholdSide.BELOW
 
 
 def test_repeats_narrow_the_bounds() -> None:
@@ -84,7 +86,7 @@ def test_repeats_narrow_the_bounds() -> None:
     test.narrow(0, 2 / 3, 2 / 3)
     test.narrow(1, 1 / 3, 1.0)
 
-    assert (test.side, test.certain) == (Side.ABOVE, True)
+    assert (test.side, test.certain) == (ThresholdSide.ABOVE, True)
 
 
 def test_known_baseline_halves_what_is_unknown() -> None:
@@ -95,7 +97,7 @@ def test_known_baseline_halves_what_is_unknown() -> None:
     test.narrow(2, 1.0, 1.0)
     test.narrow(3, 0.5, 0.5)
 
-    assert (test.side, test.certain) == (Side.ABOVE, True)
+    assert (test.side, test.certain) == (ThresholdSide.ABOVE, True)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.4])
@@ -112,11 +114,13 @@ def test_wrong_sides_are_at_most_alpha(scores: list[float], alpha: float) -> Non
             "difference": ThresholdTest.of_difference([baseline[at] for at in order], alpha),
         }
         for kind, test in tests.items():
-            seen = set[Side | None]()
+            seen = set[ThresholdSide | None]()
             for position, at in enumerate(order):
                 test.narrow(position, scores[at], scores[at])
                 seen.add(test.side)
-            claimed[kind] += bool(seen & ({Side.BELOW} if kind == "mean" else {*Side}))
+            claimed[kind] += bool(
+                seen & ({ThresholdSide.BELOW} if kind == "mean" else {*ThresholdSide})
+            )
 
     assert max(claimed.values()) <= alpha * len(orders)
 

@@ -9,7 +9,7 @@ from benchmark_runner._progress.events import InvocationEnded
 from benchmark_runner.errors import BenchmarkRunnerError, describe
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.question import Verdict
+    from benchmark_runner._run.question import QuestionVerdict
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.summary import RunSummary
     from benchmark_runner.checkpoint import RunConfig
@@ -42,7 +42,7 @@ class Outcome:
     blocked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     masked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     local: bool = False
-    verdict: Verdict | None = None
+    verdict: QuestionVerdict | None = None
 
     def event(self) -> InvocationEnded:
         """Return the last event of the command."""

@@ -7,7 +7,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.threshold_test import Side, ThresholdTest
+from benchmark_runner._stats.threshold_test import ThresholdSide, ThresholdTest
 from benchmark_runner.errors import RunPausedError
 from benchmark_runner.schemas import TaskRepeat
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QuestionVerdict:
     """The answer that the scores of a run give to its question so far.
 
     Attributes:
@@ -29,7 +29,7 @@ class Verdict:
     """
 
     until: Until
-    side: Side | None
+    side: ThresholdSide | None
     certain: bool
     low: float
     high: float
@@ -53,7 +53,7 @@ class Question:
         self.unusable: RunPausedError | None = None
         self._place = {config.tasks[at]: place for place, at in enumerate(order)}
         self._repeats = config.repeats
-        self._verdict: Verdict | None = None
+        self._verdict: QuestionVerdict | None = None
         self._sums = array("d", bytes(8 * len(order)))
         self._known = array("L", bytes(array("L").itemsize * len(order)))
         if until.baseline is not None:
@@ -83,16 +83,18 @@ class Question:
         self._test.narrow(place, low, low + unknown / repeats)
 
     @property
-    def side(self) -> Side | None:
+    def side(self) -> ThresholdSide | None:
         """The side that is settled, if one is."""
         return None if self.unusable else self._test.side
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> QuestionVerdict:
         """Return the verdict, with the interval: that takes a while for many tasks."""
         if self._verdict is None:
             low, high = self._test.interval()
             why = self.unusable.message if self.unusable else None
-            self._verdict = Verdict(self.until, self.side, self._test.certain, low, high, why)
+            self._verdict = QuestionVerdict(
+                self.until, self.side, self._test.certain, low, high, why
+            )
         return self._verdict
 
     def _refuse(self, key: TaskRepeat, what: str) -> None:

@@ -12,7 +12,7 @@ from benchmark_runner._stats.prefix_test import PrefixTest
 _SLACK = 1e-9
 
 
-class Side(StrEnum):
+class ThresholdSide(StrEnum):
     """The side of a threshold that a mean is on."""
 
     ABOVE = "above"
@@ -69,7 +69,7 @@ class ThresholdTest:
         return self._above.certain or self._below.certain or self._complete
 
     @property
-    def side(self) -> Side | None:
+    def side(self) -> ThresholdSide | None:
         """The side that the mean is on; ``None`` as long as that is not settled.
 
         Once certain, it is the true one, whatever was claimed before.
@@ -78,9 +78,9 @@ class ThresholdTest:
         claims = (above.certain, below.certain) if self.certain else (above.holds, below.holds)
         match claims:
             case True, False:
-                return Side.ABOVE
+                return ThresholdSide.ABOVE
             case False, True:
-                return Side.BELOW
+                return ThresholdSide.BELOW
             case _:
                 return None
 

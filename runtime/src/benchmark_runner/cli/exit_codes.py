@@ -18,7 +18,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from benchmark_runner._stats.threshold_test import Side
+from benchmark_runner._stats.threshold_test import ThresholdSide
 from benchmark_runner.schemas import Phase
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def exit_code(outcome: Outcome, request: RunRequest) -> int:
         return 1
     if request.asks:
         side = outcome.verdict.side if outcome.verdict is not None else None
-        return {Side.ABOVE: 0, Side.BELOW: SETTLED_NO, None: 1}[side]
+        return {ThresholdSide.ABOVE: 0, ThresholdSide.BELOW: SETTLED_NO, None: 1}[side]
     chosen = outcome.chosen
     match request.command:
         case "run" if request.skip_eval:

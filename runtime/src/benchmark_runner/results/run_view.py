@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner, Reason
-from benchmark_runner._run.question import Question, Verdict
+from benchmark_runner._run.question import Question, QuestionVerdict
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._text import did_you_mean, plural, some_ids
@@ -161,7 +161,7 @@ class RunScan:
         return summary
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> QuestionVerdict | None:
         """The answer to the run's question so far; ``None`` if it has none."""
         return None if self._question is None else self._question.verdict()
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from benchmark_runner._run.question import Verdict
+from benchmark_runner._run.question import QuestionVerdict
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.forecast import LEVEL
-from benchmark_runner._stats.threshold_test import Side
+from benchmark_runner._stats.threshold_test import ThresholdSide
 from benchmark_runner._text import dollars
 from benchmark_runner.checkpoint import Until
 from benchmark_runner.results.phrases import missing_text, number, range_text
@@ -23,23 +23,23 @@ def question_text(until: Until) -> str:
     return f"at least {until.score or 0:.15g}?"
 
 
-def answer_text(verdict: Verdict) -> str | None:
+def answer_text(verdict: QuestionVerdict) -> str | None:
     """Return the answer, such as ``below 0.7``; ``None`` if the question is not settled."""
     until = verdict.until
     match verdict.side:
-        case Side.ABOVE if until.against is None:
+        case ThresholdSide.ABOVE if until.against is None:
             return f"at least {until.score or 0:.15g}"
-        case Side.BELOW if until.against is None:
+        case ThresholdSide.BELOW if until.against is None:
             return f"below {until.score or 0:.15g}"
-        case Side.ABOVE:
+        case ThresholdSide.ABOVE:
             return f"better than {until.against}"
-        case Side.BELOW:
+        case ThresholdSide.BELOW:
             return f"worse than {until.against}"
         case None:
             return None
 
 
-def verdict_lines(verdict: Verdict, summary: RunSummary) -> Iterator[str]:
+def verdict_lines(verdict: QuestionVerdict, summary: RunSummary) -> Iterator[str]:
     """Yield the verdict, what it took and is about, and the interval if the run is not complete."""
     counts = summary.counts
     unit = "generations" if summary.repeats else "tasks"
@@ -69,7 +69,7 @@ def level_text(until: Until) -> str:
     return f"at {_percent(1 - until.alpha)}"
 
 
-def unscored_text(verdict: Verdict | None, summary: RunSummary) -> str | None:
+def unscored_text(verdict: QuestionVerdict | None, summary: RunSummary) -> str | None:
     """Return that a settled run has no score because of that; ``None`` of other runs."""
     if verdict is None or verdict.side is None or summary.complete:
         return None
@@ -77,7 +77,7 @@ def unscored_text(verdict: Verdict | None, summary: RunSummary) -> str | None:
     return f"No score: the question is settled, and the rest is not done ({rest})"
 
 
-def verdict_facts(verdict: Verdict | None, summary: RunSummary) -> dict[str, object] | None:
+def verdict_facts(verdict: QuestionVerdict | None, summary: RunSummary) -> dict[str, object] | None:
     """Return the verdict for ``--json``; ``None`` without a question."""
     if verdict is None:
         return None
@@ -96,14 +96,14 @@ def verdict_facts(verdict: Verdict | None, summary: RunSummary) -> dict[str, obj
     }
 
 
-def _interval_facts(verdict: Verdict) -> dict[str, float] | None:
+def _interval_facts(verdict: QuestionVerdict) -> dict[str, float] | None:
     if verdict.unusable is not None:
         return None
     level = _level_of_bound(verdict)
     return {"low": verdict.low, "high": verdict.high, "level_of_each_bound": level}
 
 
-def _level_of_bound(verdict: Verdict) -> float:
+def _level_of_bound(verdict: QuestionVerdict) -> float:
     alpha = verdict.until.alpha
     return 1 - (alpha if verdict.until.against is None else alpha / 2)
 
