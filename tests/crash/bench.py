@@ -191,11 +191,16 @@ class Bench:
 
     def _steps_to_break(self, scenario: Scenario) -> list[str]:
         steps = self.uninterrupted(scenario).steps
-        # How many connections it takes is for chance to say where several are wanted at a time,
-        # and in how many pieces events are written is so always.
+        # Whether the connection is free for the next request is for chance to say, and where
+        # several are wanted at a time, which one is the first; in how many pieces events are
+        # written is so always.
         connects = {"connect"} if scenario.parallelism > 1 else set[str]()
         return [
-            step for step in steps if kind_of(step) not in connects and f"{EVENTS} #" not in step
+            step
+            for step in steps
+            if kind_of(step) not in connects
+            and not step.startswith("connect to the service #")
+            and f"{EVENTS} #" not in step
         ]
 
     def _prepare(self, scenario: Scenario, before: Path) -> None:

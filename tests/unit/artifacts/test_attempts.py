@@ -229,6 +229,15 @@ class TestEarlierOnes:
         assert found == [f"answer {number}" for number in (1, 2, *range(5, 12))]
         assert artifacts.set_aside == []
 
+    def test_torn_evaluation_is_set_aside(self, artifacts: RunArtifacts) -> None:
+        """An evaluation that can't be read is not kept among the earlier ones."""
+        artifacts.save_generation("t1", GenerationResult(data="answer"))
+        torn = artifacts.eval_path("t1")
+        torn.write_text('{"task_id": "t1", "sta')
+        artifacts.keep_eval("t1")
+        assert artifacts.set_aside == [torn.with_name("eval.json.corrupt-1")]
+        assert files_below(artifacts.task_dir("t1")) == ["eval.json.corrupt-1", "generation.json"]
+
     def test_replaced_evaluation_is_kept(self, artifacts: RunArtifacts) -> None:
         """An evaluation that is replaced is kept; the generation stays."""
         artifacts.save_generation("t1", GenerationResult(data="answer"))

@@ -244,7 +244,11 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         self._in_task(task_id, self._attempts(task_id).keep_current)
 
     def keep_eval(self, task_id: str) -> None:
-        """Move a task's eval to ``attempts/evals/N.json``; its evaluation is then owed again."""
+        """Move a task's eval to ``attempts/evals/N.json``; its evaluation is then owed again.
+
+        One that can't be read is set aside.
+        """
+        self.load_eval(task_id)
         self._in_task(task_id, self._attempts(task_id).keep_eval)
 
     def earlier_generations(self, task_id: str) -> list[GenerationResult]:
