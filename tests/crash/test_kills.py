@@ -86,8 +86,7 @@ def test_kill_at_any_step_keeps_files(
 
 def test_kill_at_sample_steps_leaves_the_verdict(bench: Bench, try_all: TryAll) -> None:
     """A run with a question comes to the same verdict after a kill, and starts nothing twice."""
-    points = [point for scenario in OF_A_QUESTION for point in bench.kills(scenario)]
-    try_all(sample(points, 4), bench.check_verdict)
+    try_all(sample(bench.kills(OF_A_QUESTION[0]), 4), bench.check_verdict)
 
 
 @pytest.mark.full
