@@ -22,7 +22,8 @@ OWN_EVALUATE = """
         return 1.0
 
     async def score(self, results):
-        return ScoreResult(tasks_evaluated=[each.task_id for each in results], final_score=1.0)
+        said = {each.task_id: self.artifact_path(each.task_id).read_text() for each in results}
+        return ScoreResult(tasks_evaluated=[*said], final_score=1.0, metadata=said)
 """
 
 
@@ -85,8 +86,8 @@ def test_regrade_sends_each_file_again(
     assert sorted(artifact_service.graded) == sorted(before * 2)
 
 
-def test_own_evaluate_gets_the_file_of_its_repeat(patches: RunnerProject) -> None:
-    """artifact_path() leads an evaluate() of the author's to the file of the repeat."""
+def test_own_methods_get_the_file_of_the_repeat(patches: RunnerProject) -> None:
+    """artifact_path() leads evaluate() and score() of the author's to the file of the repeat."""
     numbered(patches)
     patches.change_agent(
         ("GenerationResult\n", "EvalResult, GenerationResult, ScoreResult\n"),
@@ -97,3 +98,7 @@ def test_own_evaluate_gets_the_file_of_its_repeat(patches: RunnerProject) -> Non
     for repeat in (1, 2, 3):
         said = record_of(patches, "t1", repeat, "eval.json")["result"]
         assert said == {"said": f"patch of t1, repeat {repeat}\n"}
+    score = json.loads((patches.results / "r1" / "final_score.json").read_bytes())
+    assert [each["metadata"]["t1"] for each in score["repeats"]] == [
+        f"patch of t1, repeat {repeat}\n" for repeat in (1, 2, 3)
+    ]

@@ -75,6 +75,8 @@ async def score(
 ) -> ScoreResult:
     runner.register_tasks([])
     config = RunConfig(run_id="run-1", model="m", tasks=TASKS, repeats=repeats)
+    runner.run_id = artifacts.run_id
+    runner.pin_run(artifacts)
     runner.run_id = "another"  # by the author's code
     summary = summarise(runner, artifacts, TASKS, repeats)
     grader = CommandGrader(GradedBy(url, None, None), local=False)

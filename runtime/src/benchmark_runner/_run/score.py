@@ -23,7 +23,6 @@ from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.base.score_request import Grades, ScoreRequest, scoring_api
-from benchmark_runner.base.tasks import run_id_of_repeat
 from benchmark_runner.errors import (
     BadResponseError,
     BenchmarkRunnerError,
@@ -109,7 +108,7 @@ async def make_score(
             for repeat in range(1, session.config.repeats + 1)
         ]
     finally:
-        runner.run_id = artifacts.run_id
+        runner.pin_repeat(1)
     scored = scores[0] if len(scores) == 1 else mean_score(scores)
     if (problem := contradiction(scored, runner, summary)) is not None:
         raise BadResponseError(
@@ -137,8 +136,7 @@ async def _score_repeat(
     session: Session, repeat: int, digest: EvalsDigest, grades: Grades, deadline: float
 ) -> ScoreResult:
     runner, config = session.runner, session.config
-    # The author's code may have set it, and an own score() may ask the service by itself.
-    runner.run_id = run_id_of_repeat(session.artifacts.run_id, repeat)
+    runner.pin_repeat(repeat)
     evals = CurrentEvals(session.artifacts, config.tasks, digest, repeat)
     if config.repeats > 1:
         grades = await run_in_thread(evals.grades, runner)

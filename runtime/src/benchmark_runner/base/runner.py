@@ -245,10 +245,15 @@ class BenchmarkRunner(ServiceUser, ABC):
         """Keep the run's id, dataset and tasks, whatever the author's code sets from now on."""
         self._pinned = PinnedRun(self.run_id, self._dataset, {**self._tasks}, artifacts)
 
+    def pin_repeat(self, repeat: int) -> None:
+        """Make this the repeat that ``score()`` is for, whatever run id is set."""
+        self._pinned = self._run_of._replace(repeat=repeat)
+        self.run_id = self._pinned.service_run_id
+
     def artifact_path(self, task_id: str) -> Path:
         """Return the file that is the answer of a task, for an ``evaluate()`` of the author's own.
 
-        It is that of the repeat which is evaluated.
+        It is that of the repeat which is evaluated, or in ``score()`` scored.
 
         Raises:
             UnusableArtifactError: the answer is no file, or not the one that was kept.

@@ -36,24 +36,26 @@ _UNCHANGEABLE = (str, int, float, bool, bytes, type(None))
 class PinnedRun(NamedTuple):
     """The id, the dataset and the tasks of a run, whatever the author's code sets meanwhile.
 
-    Outside a run, there are no ``artifacts``. Code that works on a repeat of a task gets that.
+    Outside a run, there are no ``artifacts``. Code that works on a repeat of a task gets that;
+    ``score()`` gets the ``repeat`` that is scored.
     """
 
     run_id: str
     dataset_name: str | None
     tasks: Mapping[str, Task]
     artifacts: RunArtifacts | None = None
+    repeat: int = 1
 
     @property
     def service_run_id(self) -> str:
         """The id under which the service gets the current repeat."""
-        return run_id_of_repeat(self.run_id, _current_repeat())
+        return run_id_of_repeat(self.run_id, self._current_repeat)
 
     def artifact_path(self, task_id: str) -> Path:
         """Return the kept file of a task, which is as it was kept."""
         if self.artifacts is None:
             raise UsageError("artifact_path() needs a run, in which artifacts are kept")
-        artifacts = self.artifacts.of_repeat(_current_repeat())
+        artifacts = self.artifacts.of_repeat(self._current_repeat)
         generation = artifacts.load_generation(task_id) or GenerationResult()
         file = self.artifact_opener(task_id, generation)()
         file.close()
@@ -68,18 +70,18 @@ class PinnedRun(NamedTuple):
             raise UsageError("an artifact is evaluated within a run, in which it is kept")
         if not isinstance(generation.artifact, Artifact):
             raise UnusableArtifactError(f"the generation of task {task_id!r} has no artifact")
-        artifacts = self.artifacts.of_repeat(_current_repeat())
+        artifacts = self.artifacts.of_repeat(self._current_repeat)
         return partial(artifacts.submission(task_id).open, generation.artifact)
+
+    @property
+    def _current_repeat(self) -> int:
+        owner = current_owner()
+        return self.repeat if owner is None else owner[1]
 
 
 def run_id_of_repeat(run_id: str, repeat: int) -> str:
     """Return the id under which a service gets a repeat: each is a run of its own to it."""
     return run_id if repeat == 1 else f"{run_id}-repeat-{repeat}"
-
-
-def _current_repeat() -> int:
-    owner = current_owner()
-    return 1 if owner is None else owner[1]
 
 
 def own_copy(model: ModelT) -> ModelT:
