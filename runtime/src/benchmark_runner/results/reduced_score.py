@@ -8,8 +8,8 @@ from benchmark_runner._stats.reduction import Reduction, ReductionKind
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import UsageError
+from benchmark_runner.results.estimate import estimate_of
 from benchmark_runner.results.json_facts import interval_facts
-from benchmark_runner.results.phrases import interval_text, number
 from benchmark_runner.results.run_view import RunScan
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.results.task_row import TaskState
@@ -68,10 +68,8 @@ class ReducedScore:
     @property
     def text(self) -> str:
         """The mean with its interval over tasks, or the reason why there is none."""
-        if self.mean is None:
-            return f"none: {self.missing_text}"
-        bounds = f" ({interval_text(self.interval)})" if self.interval else ""
-        return f"{number(self.mean)}{bounds}, n = {len(self.scores):,}"
+        found = estimate_of([*self.scores.values()]) if self._has_mean else None
+        return found.text if found else f"none: {self.missing_text}"
 
     @property
     def _has_mean(self) -> bool:

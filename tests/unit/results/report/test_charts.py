@@ -7,8 +7,9 @@ import re
 import pytest
 
 from benchmark_runner._stats.histograms import histogram
+from benchmark_runner.results.estimate import estimate_of
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
-from benchmark_runner.results.report.run_figures import Distribution, estimate_of
+from benchmark_runner.results.report.run_figures import Distribution
 from tests.unit.results.report.hostile import TEXTS
 
 

@@ -12,6 +12,7 @@ import pytest
 from benchmark_runner._stats.intervals import IntervalMethod, student_t_interval
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint import Until
 from benchmark_runner.results.report.run_figures import Grouping, read_figures
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.schemas import Phase, ScoreBounds, ScoreCounts, TokenUsage
@@ -149,6 +150,20 @@ def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
     ]
     means = [group.estimate and (group.estimate.mean, group.estimate.count) for group in groups]
     assert means == [(0.5, 2), (0.25, 2), None]
+
+
+def test_groups_of_an_open_question_have_no_mean(tmp_path: Path) -> None:
+    """A run that stops at a question has no mean, and neither have its groups of tasks."""
+    run = MadeRun(tmp_path, fields={"until": Until(score=0.7, alpha=0.05, seed=1)})
+    run.graded("a", 1)
+    run.graded("b", 0)
+    run.missing("c")
+
+    figures = read_figures(run.save(), Grouping("level", dict.fromkeys("abc", "easy")))
+
+    assert figures.estimate is None
+    (group,) = figures.groups
+    assert (group.total, group.scored, group.estimate) == (3, 2, None)
 
 
 def test_failures_are_grouped_by_phase_and_reason(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.validation import check_output
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.compare.effect import Comparison
+from benchmark_runner.results.estimate import Estimate
 from benchmark_runner.results.json_facts import (
     config_facts,
     failure_facts,
@@ -20,7 +21,7 @@ from benchmark_runner.results.json_facts import (
     spread_facts,
 )
 from benchmark_runner.results.reduced_score import check_repeats
-from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures
+from benchmark_runner.results.report.run_figures import Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
 from benchmark_runner.results.report.safe_text import SafeText

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from benchmark_runner._stats.histograms import Bar
+from benchmark_runner.results.estimate import Estimate
 from benchmark_runner.results.phrases import amount, plural
-from benchmark_runner.results.report.run_figures import Distribution, Estimate
+from benchmark_runner.results.report.run_figures import Distribution
 
 if TYPE_CHECKING:
     from markupsafe import Markup

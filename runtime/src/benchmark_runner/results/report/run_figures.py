@@ -10,17 +10,14 @@ from statistics import median
 
 from benchmark_runner._run.summary import RunSummary
 from benchmark_runner._stats.histograms import Bar, histogram
-from benchmark_runner._stats.intervals import Interval, interval_of_mean
-from benchmark_runner._stats.means import mean
 from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.results.compare.side import Side, TaskListener, read_side
+from benchmark_runner.results.estimate import Estimate, estimate_of
 from benchmark_runner.results.phrases import (
     amount,
-    interval_text,
-    number,
     score_is_mean,
     score_notes,
 )
@@ -32,11 +29,9 @@ from benchmark_runner.schemas import ScoreResult
 
 __all__ = [
     "Distribution",
-    "Estimate",
     "Group",
     "Grouping",
     "RunFigures",
-    "estimate_of",
     "read_figures",
 ]
 
@@ -48,21 +43,6 @@ _QUANTITIES = {
     "output_tokens": ("Output tokens", "tokens"),
     "cost": ("Cost", "$"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean of task scores, with its 95 % interval if there are at least two tasks."""
-
-    mean: float
-    count: int
-    interval: Interval | None
-
-    @property
-    def text(self) -> str:
-        """The mean, its interval and the number of tasks."""
-        bounds = f" ({interval_text(self.interval)})" if self.interval else ""
-        return f"{number(self.mean)}{bounds}, n = {self.count:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +81,17 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tasks with the same value in a field, and the mean of those with a score."""
+    """Tasks with the same value in a field.
+
+    Attributes:
+        total: Number of tasks.
+        scored: Number of tasks with a score.
+        estimate: The mean of these scores; ``None`` if they are no sample, or a result has none.
+    """
 
     name: str
     total: int
+    scored: int
     estimate: Estimate | None
 
 
@@ -185,8 +172,7 @@ class RunFigures:
     @cached_property
     def estimate(self) -> Estimate | None:
         """The mean of the tasks' scores; ``None`` if they are no sample, or one has none."""
-        has_none = self.summary.without_score or not self.summary.is_sample
-        return None if has_none else estimate_of([*self.scores.values()])
+        return None if self.summary.mean is None else estimate_of([*self.scores.values()])
 
     @property
     def answer(self) -> str | None:
@@ -206,17 +192,16 @@ class RunFigures:
         members: dict[str, list[str]] = {}
         for task_id, name in self.grouping.group_of.items() if self.grouping else ():
             members.setdefault(name, []).append(task_id)
-        scores, without_score = self.scores, {key.task_id for key in self.summary.without_score}
-        return [
-            Group(
-                name,
-                len(ids),
-                estimate_of([scores[each] for each in ids if each in scores])
-                if without_score.isdisjoint(ids)
-                else None,
-            )
-            for name, ids in members.items()
-        ]
+        return [self._group(name, ids) for name, ids in members.items()]
+
+    def _group(self, name: str, ids: Sequence[str]) -> Group:
+        scores = [self.scores[each] for each in ids if each in self.scores]
+        has_mean = self.summary.is_sample and self._without_score.isdisjoint(ids)
+        return Group(name, len(ids), len(scores), estimate_of(scores) if has_mean else None)
+
+    @cached_property
+    def _without_score(self) -> set[str]:
+        return {key.task_id for key in self.summary.without_score}
 
     @cached_property
     def tasks_hash(self) -> str | None:
@@ -273,12 +258,6 @@ def read_figures(
         grouping=grouping,
         reduced=reduced,
     )
-
-
-def estimate_of(scores: Sequence[float]) -> Estimate | None:
-    """Return the mean of scores with its interval; ``None`` without scores."""
-    centre = mean(scores)
-    return None if centre is None else Estimate(centre, len(scores), interval_of_mean(scores))
 
 
 def _distribution(column: str, values: Sequence[float], generations: int, of: str) -> Distribution:

@@ -6,10 +6,11 @@ from pathlib import Path
 from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
+from benchmark_runner.results.estimate import Estimate
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.provenance import head_facts, history, provenance_facts
-from benchmark_runner.results.report.run_figures import Estimate, Grouping, RunFigures, read_figures
+from benchmark_runner.results.report.run_figures import Grouping, RunFigures, read_figures
 from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_entry import TaskEntries
 from benchmark_runner.results.report.task_table import TaskTable
