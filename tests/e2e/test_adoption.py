@@ -18,7 +18,6 @@ import pytest
 from benchmark_runner.local.app import LocalService
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.local.server import Server
-from tests.conftest import HAS_MAKE
 from tests.template.copies import clone_with_release
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from tests.conftest import Run
-
-# The guide's steps are make's, which the machines of the CI have.
-pytestmark = pytest.mark.skipif(not HAS_MAKE, reason="make is not installed on this machine")
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "runtime" / "docs" / "adopt.md"

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner import BenchmarkRunner, GenerationResult, Task
-from tests.conftest import HAS_MAKE
 from tests.pages import DOCS, README, ROOT, blocks, commands, sections
 
 if TYPE_CHECKING:
@@ -95,8 +94,6 @@ def copied(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
     (from_clone,) = commands(*FROM_A_CLONE)
     from_clone = from_clone.replace("uvx copier copy", "copier copy --defaults")
     from_clone = from_clone.replace("/path/of/a/clone", shlex.quote(str(clone)))
-    if not HAS_MAKE:
-        rest = [command.replace("make install", "uv sync") for command in rest]
     printed = shell([from_clone, *rest], folder)
     return Copied(folder / "my-bench", printed)
 
@@ -346,7 +343,6 @@ def test_orchestrator_command_writes_a_generation(copied: Copied) -> None:
     assert generation["question"] == "What is 2 + 3?"
 
 
-@pytest.mark.skipif(not HAS_MAKE, reason="make is not installed on this machine")
 def test_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: Path) -> None:
     """An update keeps an author's edit."""
     project = tmp_path / "my-bench"

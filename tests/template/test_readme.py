@@ -121,8 +121,6 @@ class Reader:
 @pytest.mark.parametrize("agent", ["baseline", "blank", *ASK_A_MODEL])
 def test_readme_commands_work(agent: str, releases: Releases, run: Run, tmp_path: Path) -> None:
     """Each command of the README and of the pages does what it says."""
-    # Skips where there is no make, before anything is installed.
-    run("make", "--version", cwd=tmp_path)
     project = start(releases(OLDER), tmp_path, OLDER, run, sample_agent=agent)
     reader = Reader(project, agent, run)
     reader.follow(steps_of_a_reader(project))
