@@ -96,7 +96,7 @@ HELP = [
         [name, "--help"]
         for name in (
             *("run", "evaluate", "score", "serve", "doctor"),
-            *("runs", "status", "show", "export", "compare", "report"),
+            *("runs", "status", "show", "export", "compare", "report", "plan"),
         )
     ),
 ]

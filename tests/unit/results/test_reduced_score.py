@@ -12,6 +12,7 @@ from benchmark_runner.results.reduced_score import (
     parse_reduction,
     reduce_run,
 )
+from benchmark_runner.results.run_list import list_runs
 from benchmark_runner.results.run_view import open_view
 from tests.fakes import FakeRunner
 from tests.unit.results.compare.two_runs import FAILED, NO_TASK_SCORE, TIMED_OUT, TwoRuns
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from benchmark_runner.results.reduced_score import ReducedScore
     from benchmark_runner.results.run_view import RunScan
+    from benchmark_runner.results.task_repeats import TaskRepeats
 
 #: Three repeats of four tasks: passed 3, 2, 1 and 0 times.
 REPEATS: list[dict[str, float | str]] = [
@@ -77,6 +79,39 @@ def test_mean_is_that_of_the_summary(runs: TwoRuns) -> None:
 
     assert reduce_run(scan, Reduction()) is None
     assert scan.summary.mean == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("way", ["mean", "pass@2"])
+def test_listener_gets_each_task(runs: TwoRuns, way: str) -> None:
+    """A listener gets each task of the one pass, with its score by the reduction."""
+    tasks: list[TaskRepeats] = []
+
+    reduce_run(scan_of(runs, REPEATS), Reduction.parse(way), tasks.append)
+
+    assert [task.task_id for task in tasks if task.is_flaky] == ["t2", "t3"]
+    assert {str(task.reduction) for task in tasks} == {way}
+
+
+def test_list_of_runs_reads_a_task_once(runs: TwoRuns) -> None:
+    """The list finds the reduced score in the pass that counts what is done."""
+    runs.write_repeats("run", REPEATS)
+    runner = FakeRunner("https://grader.example")
+
+    (run,) = list_runs(runs.folder, runner, Reduction.parse("pass@2"))
+
+    assert run.reduced is not None
+    assert run.reduced.mean == pytest.approx(2 / 3)
+    assert (run.done, run.total) == (12, 12)
+    assert len(runner.results) == 11  # of twelve repeats, one ran out of time
+
+
+def test_list_counts_what_has_no_reduced_score(runs: TwoRuns) -> None:
+    """A run without such a score is counted whole."""
+    runs.write_repeats("run", [{"t1": 0.5, "t2": 1.0}, {"t1": 1.0, "t2": 1.0}])
+
+    (run,) = list_runs(runs.folder, FakeRunner("https://g.example"), Reduction.parse("pass@2"))
+
+    assert (run.reduced, run.done, run.mean) == (None, 4, 0.875)
 
 
 def test_tasks_with_too_few_scores_are_named(runs: TwoRuns) -> None:

@@ -1,10 +1,11 @@
 """The score of a run if the repeats of each task are reduced in another way than by their mean."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmark_runner._stats.intervals import Interval, interval_of_mean
 from benchmark_runner._stats.means import mean, standard_error
-from benchmark_runner._stats.reduction import Reduction, ReductionKind
+from benchmark_runner._stats.reduction import MEAN, Reduction, ReductionKind
 from benchmark_runner._text import plural, some_ids
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import UsageError
@@ -135,19 +136,27 @@ def check_repeats(reduction: Reduction, config: RunConfig) -> None:
         )
 
 
-def reduce_run(scan: RunScan, reduction: Reduction) -> ReducedScore | None:
+def reduce_run(
+    scan: RunScan, reduction: Reduction, listener: Callable[[TaskRepeats], object] | None = None
+) -> ReducedScore | None:
     """Read all tasks of a run, and return the score by a reduction; ``None`` for the mean.
 
     The mean is that of the scan's summary, which has read all tasks then.
 
+    Args:
+        scan: A pass over the run's tasks.
+        reduction: The way in which the scores of repeats become that of a task.
+        listener: Gets each task, to read none twice.
+
     Raises:
         UsageError: the reduction counts passes, and a score is neither 0 nor 1.
     """
-    if reduction.kind is ReductionKind.MEAN:
-        scan.finish()
-        return None
-    found = ReducedScore(reduction)
+    found = None if reduction == MEAN else ReducedScore(reduction)
     for task, _ in by_task(scan.with_files(), reduction):
-        found.add(task)
-    found.is_sample = scan.summary.is_sample
+        if found is not None:
+            found.add(task)
+        if listener is not None:
+            listener(task)
+    if found is not None:
+        found.is_sample = scan.summary.is_sample
     return found

@@ -9,7 +9,7 @@ from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 from benchmark_runner.results.reduced_score import ReducedScore, check_repeats, reduce_run
-from benchmark_runner.results.run_view import RunView, modified_at, open_view, run_ids
+from benchmark_runner.results.run_view import RunScan, RunView, modified_at, open_view, run_ids
 from benchmark_runner.results.verdict_text import answer_text
 from benchmark_runner.schemas import ScoreResult
 
@@ -106,11 +106,14 @@ def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
     config, score = view.config.without_hashes(), view.score_on_disk
     total = done = generated = len(config.tasks) * config.repeats
     answer = None
+    scan = view.scan()
+    reduced = _reduced(scan, reduction, config)
     if score is not None and _covers(score, config):
         complete, mean, stderr = True, score.mean, score.stderr
     else:
-        scan = view.scan()
-        done = sum(row.state.is_done for row in scan)
+        if reduced is None:
+            scan.finish()
+        done = sum(count for state, count in scan.states.items() if state.is_done)
         score, summary = scan.score, scan.summary
         generated, complete = summary.counts.attempted, summary.complete
         mean, stderr = summary.mean, summary.stderr
@@ -128,14 +131,15 @@ def _overview_of(view: RunView, reduction: Reduction) -> RunOverview:
         score=score.final_score if score else None,
         mean=mean,
         stderr=stderr,
-        reduced=_reduced(view, reduction),
+        reduced=reduced,
         answer=answer,
     )
 
 
-def _reduced(view: RunView, reduction: Reduction) -> ReducedScore | None:
+def _reduced(scan: RunScan, reduction: Reduction, config: RunConfig) -> ReducedScore | None:
+    """Read all tasks, and return the score; ``None`` if they have no such, or for the mean."""
     try:
-        check_repeats(reduction, view.config)
-        return None if reduction == MEAN else reduce_run(view.scan(), reduction)
+        check_repeats(reduction, config)
+        return None if reduction == MEAN else reduce_run(scan, reduction)
     except UsageError:
         return None

@@ -38,7 +38,7 @@ from benchmark_runner.results.phrases import (
 )
 from benchmark_runner.results.reduced_score import ReducedScore, reduce_run
 from benchmark_runner.results.run_view import RunScan, RunView
-from benchmark_runner.results.task_repeats import TaskRepeats, by_task
+from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.results.task_row import TaskState
 from benchmark_runner.results.verdict_text import unscored_text, verdict_facts, verdict_lines
 
@@ -79,7 +79,13 @@ def read_status(
     of_problem = view.config.task_source == "problem"
     skips = skips_eval(view.config) and not of_problem
     scan = view.scan(skip_eval=skips)
-    reduced = reduce_run(scan, reduction)
+    differing: list[TaskRepeats] = []
+
+    def note(task: TaskRepeats) -> None:
+        if task.is_flaky:
+            differing.append(task)
+
+    reduced = reduce_run(scan, reduction, note if flaky else None)
     ran_out = any(scan.states[state] for state in _RAN_OUT) and not of_problem
     ungraded = skips and bool(scan.summary.without_eval)
     return RunStatus(
@@ -91,7 +97,7 @@ def read_status(
         if ran_out
         else None,
         reduced=reduced,
-        flaky=_flaky(view, reduction) if flaky else None,
+        flaky=sorted(differing, key=lambda task: -(task.spread or 0)) if flaky else None,
     )
 
 
@@ -173,11 +179,6 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "evaluate_command": status.evaluate,
         "retry_timeouts_command": status.retry_timeouts,
     }
-
-
-def _flaky(view: RunView, reduction: Reduction) -> list[TaskRepeats]:
-    tasks = (task for task, _ in by_task(view.scan().with_files(), reduction) if task.is_flaky)
-    return sorted(tasks, key=lambda task: -(task.spread or 0))
 
 
 def _flaky_lines(status: RunStatus) -> Iterator[str]:
