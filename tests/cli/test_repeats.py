@@ -79,6 +79,8 @@ class TestFromStartToScore:
         ]
         ended = succeeds(numbered, *RUN, "--repeats", "3", "--service-url", scripted.url)
         assert "  tasks    3, 3 times each, from data/validation.json\n" in ended.out
+        counts = "9 attempted, 9 scored, 0 timed out, 0 out of turns, 0 failed"
+        assert f"Tasks    3 x 3 repeats: 9 generations\n         {counts}\n" in ended.out
         assert numbered.calls == all_of(1, 2, 3)
         assert evaluated(scripted) == dict.fromkeys(TASKS, 3)
         assert [[*body["evaluation_results"]] for body in score_requests(scripted)] == [TASKS] * 3

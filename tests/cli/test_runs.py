@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,19 @@ class TestTheTable:
         assert first.startswith("a-run-of-mine-1 ")
         assert "…" in first
         assert "first 1 of 1,000" in second
+
+    def test_repeats_fit_beside_an_id(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A run with a generated id, repeats and a score has one line of a terminal."""
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        run = overview(
+            "20261127-192146-a7d3", model="baseline", dataset_name="validation", repeats=5
+        )
+        run = replace(run, total=8000, complete=True, local=True, score=0.4625, mean=0.4625)
+
+        _, line = table_lines([replace(run, stderr=0.11)])
+
+        assert len(line) <= 80
 
     def test_too_long_id_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An id too long for the terminal is shown completely, and so is the limit."""

@@ -102,6 +102,8 @@ def test_forced_score_of_a_settled_run_has_no_error(hopeless: RunnerProject) -> 
     ended = hopeless.run("score", "--run-id", "r1", "--force")
 
     assert "no standard error: the run stops once its question is settled" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert "…." not in ended.out
     assert "below 0.7" in hopeless.run("runs").out
     assert "numeric" not in ended.out
 

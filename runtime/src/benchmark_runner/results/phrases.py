@@ -103,14 +103,20 @@ def score_notes(score: ScoreResult, summary: RunSummary) -> list[str]:
     left_out = [task_id for task_id in graded if task_id not in named]
     if named and left_out:
         count = f"{len(graded) - len(left_out):,} of the {plural(len(graded), 'evaluated task')}"
-        notes.append(f"The final score is of {count}, not of {some_ids(left_out)}.")
+        notes.append(f"The final score is of {count}, not of {_ids_at_end(left_out)}")
     others = sorted(named.difference(graded))
     if len(others) > summary.did_not_complete:  # more than ran out of time or turns
         count = plural(len(others), "task")
         notes.append(
-            f"The final score is also of {count} without a grade here: {some_ids(others)}."
+            f"The final score is also of {count} without a grade here: {_ids_at_end(others)}"
         )
     return notes
+
+
+def _ids_at_end(ids: list[str]) -> str:
+    """Return some ids as the end of a sentence."""
+    named = some_ids(ids)
+    return named if named.endswith("…") else f"{named}."
 
 
 def without_score_text(summary: RunSummary) -> str:

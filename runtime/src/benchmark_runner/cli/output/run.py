@@ -18,7 +18,7 @@ from benchmark_runner.cli.console import error_content
 from benchmark_runner.cli.output.totals import (
     answer_lines,
     cost_line,
-    counts_text,
+    count_lines,
     failure_lines,
     score_lines,
     tasks_text,
@@ -126,7 +126,7 @@ def end_lines(
     is_hash = outcome.local and outcome.config.dataset_version_id is None
     if outcome.config.dataset_version and not is_hash:
         yield f"Dataset  {dataset_label(outcome.config)}"
-    yield f"Tasks    {counts_text(summary.counts, session.config)}"
+    yield from count_lines(summary.counts, session.config)
     yield from failure_lines(summary, session.artifacts)
     yield from answer_lines(summary, session.artifacts)
     yield from _cost_lines(outcome, request)

@@ -15,8 +15,8 @@ from benchmark_runner.results.phrases import dataset_label, first_of
 from benchmark_runner.results.run_list import RunOverview
 
 _FEWEST_COLUMNS = 80
-#: What is left of a column that has to be cut.
-_SHORTEST = 8
+#: What is left of the columns that have to be cut, by their places.
+_SHORTEST = {-2: 8, -1: 4}
 
 
 class _Line(NamedTuple):
@@ -49,7 +49,7 @@ def table_lines(runs: Sequence[RunOverview], reduction: Reduction = MEAN) -> Ite
         columns = max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS)
         # That it is not the whole dataset is never cut away.
         parts = [first_of(run.config) or "" for run in runs if run.config]
-        shortest = {-2: _SHORTEST, -1: max(_SHORTEST, *map(len, parts), 0) + 1}
+        shortest = _SHORTEST | ({-1: max(map(len, parts)) + 1} if any(parts) else {})
         for place, least in shortest.items():
             over = sum(widths) + 2 * (len(widths) - 1) - columns
             if over > 0:

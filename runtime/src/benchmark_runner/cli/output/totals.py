@@ -1,6 +1,7 @@
 """The lines on score, tasks, errors and cost that ``run`` and ``status`` print alike."""
 
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.schemas import Phase, ScoreCounts, ScoreResult, TaskRepeat
 
 _MAX_GROUPS = 5
+_WRAPPER = textwrap.TextWrapper(
+    80, subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False
+)
 
 
 def score_lines(
@@ -44,9 +48,9 @@ def score_lines(
             yield f"Mean     {mean}{error_text(summary)} of the tasks' scores"
         else:
             why = phrases.without_score_text(summary) or "no task has a numeric score"
-            yield f"         no standard error: {why}"
+            yield from _WRAPPER.wrap(f"         no standard error: {why}")
     for note in phrases.score_notes(score, summary):
-        yield f"         {note}"
+        yield from _WRAPPER.wrap(f"         {note}")
     yield from interval_lines(summary)
     if not score.complete and (bounds := score.bounds) is not None:
         low_to_high = phrases.range_text(bounds.errors_as_0, bounds.errors_as_1)
@@ -128,16 +132,18 @@ def tasks_text(config: RunConfig, chosen: Sequence[str]) -> str:
     return f"{tasks}{each}, from {origin}"
 
 
-def counts_text(counts: ScoreCounts, config: RunConfig) -> str:
-    """Return the number of tasks, or of generations, of each outcome."""
-    total = phrases.first_of(config) or f"{counts.total}"
-    if config.repeats > 1:
-        total = plural(counts.total, "generation")
-    return (
-        f"{total}: {counts.attempted} attempted, "
-        f"{counts.scored} scored, {counts.max_time} timed out, {counts.max_turns} out of turns, "
-        f"{counts.error} failed"
+def count_lines(counts: ScoreCounts, config: RunConfig) -> Iterator[str]:
+    """Yield the number of tasks, or of generations, of each outcome."""
+    outcomes = (
+        f"{counts.attempted} attempted, {counts.scored} scored, {counts.max_time} timed out, "
+        f"{counts.max_turns} out of turns, {counts.error} failed"
     )
+    extent = phrases.extent_text(config)
+    if config.repeats == 1:
+        yield f"Tasks    {extent or counts.total}: {outcomes}"
+    else:
+        yield f"Tasks    {extent}: {plural(counts.total, 'generation')}"
+        yield f"         {outcomes}"
 
 
 def failure_lines(summary: RunSummary, artifacts: RunArtifacts) -> Iterator[str]:
