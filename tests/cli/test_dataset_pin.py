@@ -282,6 +282,19 @@ def test_impossible_choice_is_refused(
     assert project.calls == []
 
 
+def test_other_version_of_the_embedded_service(project: RunnerProject) -> None:
+    """A run of a version that is not the embedded service's default one can be resumed."""
+    project.write_tasks([{"id": "t1", "question": "say x", "answer": "x"}])
+    versioned = project.dataset.with_name("validation@1.2.json")
+    rows = [{"id": f"t{n}", "question": "say x", "answer": "x"} for n in range(3)]
+    versioned.write_text(json.dumps({"dataset_name": "validation", "tests": rows}))
+    arguments = ("run", "--run-id", "r1", *LISTED, "--dataset-version", "1.2")
+    assert project.run(*arguments, "t1", "--service-url", "local").code == 0
+    ended = project.run(*arguments, "--service-url", "local")
+    assert ended.code == 0, ended.err
+    assert sorted(project.calls) == ["t0", "t1", "t2"]
+
+
 class TestAnotherService:
     @pytest.fixture
     def other(self, serve_app: Callable[[ASGIApp], str]) -> VersionedService:

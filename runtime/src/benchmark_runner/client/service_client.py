@@ -58,7 +58,8 @@ class BenchmarkServiceClient:
         base_url: The service's URL without user info.
         local: As given.
         calls: The calls that the methods are made of.
-        versions: What the service has last said of its versions; ``None`` if it was not asked.
+        versions: What the service has last said of its versions; ``None`` if it was not asked,
+            or not about the version of the dataset that it depends on.
 
     Raises:
         UsageError: the URL, a key, or the environment's proxy or certificates are not
@@ -146,6 +147,8 @@ class BenchmarkServiceClient:
     def pin(self, version: schemas.DatasetVersion) -> None:
         """Ask for this version of the dataset from now on, and refuse answers of another one."""
         self.calls.http.pinned = version
+        if self.versions is not None and self.versions.eval_mode == "local":
+            self.versions = None  # an embedded service's own is another one for each version
 
     @property
     def pinned(self) -> schemas.DatasetVersion | None:
