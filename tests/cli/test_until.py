@@ -287,7 +287,7 @@ def test_bad_questions_are_refused(project: RunnerProject, args: list[str], mess
             ["--until-score", "0.7", "--alpha", "0.1"],
             "was started with --until-score 0.7 --alpha 0.05",
         ),
-        (["--until-score", "0.7", "--repeats", "2"], "is about 1 repeats"),
+        (["--until-score", "0.7", "--repeats", "2"], "is about 1 repeat of each task"),
     ],
 )
 def test_another_question_is_refused(

@@ -87,15 +87,7 @@ async def open_run(
         if source.kind == "problem":  # of other --problem runs only the ids are known
             hashes = partial(_hashes_of, runner, tasks)
     config.repeats = request.repeats or config.repeats
-    has_more = frozen is not None and config.repeats > frozen.repeats
-    if request.asks and frozen is not None and has_more:
-        raise RunIdentityError(
-            f"the question of run {config.run_id!r} is about {frozen.repeats} repeats of each task",
-            hint="Leave out --repeats, or leave out the question to add repeats.",
-        )
-    config.until = choose_until(runner, artifacts, request, config, hashes, changes)
-    if has_more:  # of other repeats, nothing was asked
-        config.until = None
+    config.until = choose_until(runner, artifacts, request, config, frozen, hashes, changes)
     refuse_keys_in(config.options, artifacts.redactor)
     settings = config.sampling | request.llm_config.model_dump(exclude_unset=True)
     artifacts.redactor.spare(public_texts(config, hashes(), artifacts))

@@ -35,24 +35,34 @@ def choose_until(
     artifacts: RunArtifacts,
     request: RunRequest,
     config: RunConfig,
+    frozen: RunConfig | None,
     hashes: Callable[[], Iterable[tuple[str, str]]],
     changes: TaskChanges,
 ) -> Until | None:
     """Return the question of a run; a command without one keeps that of the run.
 
+    ``frozen`` is its config as it was, if there is one.
+
     Raises:
         RunIdentityError: the run has another question, or started without one.
         UsageError: the baseline can't be compared with.
     """
+    has_more = frozen is not None and config.repeats > frozen.repeats
     if not request.asks:
-        # Of other tasks, nothing was asked.
-        return None if changes else config.until
+        # Of other tasks, or more repeats, nothing was asked.
+        return None if changes or has_more else config.until
     if changes:
         raise RunIdentityError(
             f"the question of run {config.run_id!r} is about its tasks as they were",
             hint=_COMPLETE,
         )
     if config.until is not None:
+        if frozen is not None and has_more:
+            repeats = plural(frozen.repeats, "repeat")
+            raise RunIdentityError(
+                f"the question of run {config.run_id!r} is about {repeats} of each task",
+                hint="Leave out --repeats, or leave out the question to add repeats.",
+            )
         _check_same(config, config.until, request)
         return config.until
     if artifacts.has_generations():
