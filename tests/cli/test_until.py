@@ -239,6 +239,17 @@ def test_repeats_of_a_task_start_in_succession(hopeless: RunnerProject) -> None:
     assert "of 120 generations" in ended.out
 
 
+def test_dry_run_of_a_settled_run_starts_nothing(hopeless: RunnerProject) -> None:
+    """Once the question is settled, a dry run that asks it again plans no generation."""
+    hopeless.run(*RUN, "--until-score", "0.7")
+
+    asked = hopeless.run(*RUN, "--until-score", "0.7", "--dry-run")
+    completed = hopeless.run(*RUN, "--dry-run")
+
+    assert "  generate 0 tasks" in asked.out.splitlines()
+    assert f"  generate {60 - len(hopeless.calls)} tasks" in completed.out.splitlines()
+
+
 def test_more_repeats_drop_the_question(hopeless: RunnerProject) -> None:
     """A run that gets more repeats has no question any more: it was about fewer."""
     hopeless.run(*RUN, "--until-score", "0.7")

@@ -41,11 +41,12 @@ from benchmark_runner.errors import (
 from benchmark_runner.schemas import Phase, TaskRepeat
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.plan import Plan, Planner
+    from benchmark_runner._run.plan import Plan
     from benchmark_runner._run.request import RunRequest
     from benchmark_runner._run.service_settings import ServiceSettings
     from benchmark_runner._run.session import Session
     from benchmark_runner._run.task_source import Connect
+    from benchmark_runner._spend import Spend
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
@@ -112,10 +113,10 @@ class Workflow:
             finally:
                 await self._close()
 
-    async def plan_only(self) -> tuple[Session, Plan, GradedBy | None]:
+    async def plan_only(self) -> tuple[Session, Plan, GradedBy | None, Spend]:
         """Plan the command without changing anything.
 
-        Returns the run, the plan, and the grader, if it is known.
+        Returns the run, the plan, the grader, if it is known, and what the run has cost.
 
         Raises:
             BenchmarkRunnerError: it could not be done; the class tells the reason.
@@ -123,15 +124,13 @@ class Workflow:
         try:
             with attributed_to(Phase.LOAD):
                 session = await self._open()
-            planner = make_planner(session, self._service)
-            await run_in_thread(self._scan, session, planner)
-            plan = plan_of_command(session, planner.plan)
+            plan, inventory = await self._take_inventory(session)
             if self._request.skip_eval or not self._runner.service_url:
-                return session, plan, None
-            await self._service_of_run.open(session, has_grades=bool(planner.plan.graded))
+                return session, plan, None, inventory.spend
+            await self._service_of_run.open(session, has_grades=bool(plan.graded))
             once = RetryPolicy(attempts=1)
             grader = await ask_who_grades(session.runner, local=self._service.local, retry=once)
-            return session, plan, grader.by
+            return session, plan, grader.by, inventory.spend
         finally:
             await self._close()
 
@@ -173,7 +172,17 @@ class Workflow:
         with suppress(ArtifactError):  # the process is about to end
             note_interruption(self.artifacts, task, self.session.config.model)
 
-    def _scan(self, session: Session, observer: Planner | Inventory | Summaries) -> None:
+    async def _take_inventory(self, session: Session) -> tuple[Plan, Inventory]:
+        """Read the run; return the part of its plan that the command carries out, and the rest."""
+        chosen = session.chosen if session.is_part else None
+        until = session.config.until
+        self._question = question = None if until is None else Question(session.config, until)
+        planner = make_planner(session, self._service)
+        inventory = Inventory(session.runner, planner, chosen, question)
+        await run_in_thread(self._scan, session, inventory)
+        return plan_of_command(session, inventory.plan, question), inventory
+
+    def _scan(self, session: Session, observer: Inventory | Summaries) -> None:
         """Show the files of each repeat of each task to the observer, one at a time."""
         for task_id, repeat in session.config.task_repeats():
             observer.add(TaskFiles(self.artifacts, task_id, repeat))
@@ -222,12 +231,7 @@ class Workflow:
         Returns the plan, the grader, the first event, and the summaries if nothing is left to do.
         """
         request, service = self._request, self._service
-        chosen = session.chosen if session.is_part else None
-        until = session.config.until
-        self._question = question = None if until is None else Question(session.config, until)
-        inventory = Inventory(session.runner, make_planner(session, service), chosen, question)
-        await run_in_thread(self._scan, session, inventory)
-        plan = plan_of_command(session, inventory.plan, question)
+        plan, inventory = await self._take_inventory(session)
         preparation = Preparation(session, service, plan, inventory)
         with attributed_to(Phase.EVALUATE):
             if not request.skip_eval:

@@ -143,9 +143,9 @@ def _show_plan(
     run_id, files = job.request.from_run, job.artifacts
     inspection = Inspection(job.benchmark, runner, files.results_dir, files.redactor)
     view = None if run_id is None else inspection.open(run_id)
-    session, plan, grader = _interruptible(job, workflow.plan_only(), reporter)
+    session, plan, grader, spend = _interruptible(job, workflow.plan_only(), reporter)
     groups = plan.grouped(grader)
-    made = None if view is None else make_forecast(session, plan, view)
+    made = None if view is None else make_forecast(session, plan, spend, view)
     if job.request.json:
         print_json(job.request.command, plan_as_json(session, groups, made))
     else:

@@ -7,6 +7,7 @@ from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.session import Session
 from benchmark_runner._run.time_limit import time_limit
+from benchmark_runner._spend import Spend
 from benchmark_runner._stats.forecast import FEWEST, LEVEL, Forecast, Range, forecast
 from benchmark_runner._text import (
     about_cost,
@@ -16,7 +17,7 @@ from benchmark_runner._text import (
     duration,
     plural,
 )
-from benchmark_runner.results.run_view import RunView, open_view
+from benchmark_runner.results.run_view import RunView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,12 @@ class PlanForecast:
     found: Forecast | None
 
 
-def make_forecast(session: Session, plan: Plan, view: RunView) -> PlanForecast:
-    """Forecast a plan from the generations of a run, earlier attempts included."""
+def make_forecast(session: Session, plan: Plan, spend: Spend, view: RunView) -> PlanForecast:
+    """Forecast a plan from the generations of another run, earlier attempts included.
+
+    Its own run has cost ``spend`` so far.
+    """
     history = view.scan().finish().summary.spend.history
-    spent = 0.0
-    if session.resumed:
-        own = open_view(session.artifacts.results_dir, session.config.run_id, session.runner)
-        spent = own.scan().finish().summary.spend.dollars
     bins = history.bins()
     known = history.count - history.unknown
     found = forecast(
@@ -60,14 +60,14 @@ def make_forecast(session: Session, plan: Plan, view: RunView) -> PlanForecast:
         elapsed=(),
         waiting=len(plan.generate),
         parallelism=session.request.parallelism,
-        spent=spent,
+        spent=spend.dollars,
         limit=time_limit(session, plan),
     )
     return PlanForecast(
         view=view,
         request=session.request,
         generations=len(plan.generate),
-        spent=spent,
+        spent=spend.dollars,
         finished=history.count,
         unknown=history.unknown,
         cost=sum(each.dollars for each in bins) / known if known else None,
