@@ -34,8 +34,10 @@ class _Streak:
 
     def add(self, reason: str, task_id: str) -> None:
         """Count a failure; the repeats of one task say no more than one of them."""
-        is_same = reason == self.reason
-        self.length = max(self.length + (task_id != self.task_id), 1) if is_same else 1
+        if reason != self.reason:
+            self.length = 0
+        if not self.length or task_id != self.task_id:
+            self.length += 1
         self.reason, self.task_id = reason, task_id
 
     def reached(self) -> RunPausedError | None:
