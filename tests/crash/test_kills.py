@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.points import sample
+from tests.crash.bench import Bench
+from tests.crash.points import Point, sample
 from tests.crash.scenarios import (
     OF_A_QUESTION,
     OF_FILES,
@@ -20,104 +23,61 @@ from tests.crash.scenarios import (
 )
 
 if TYPE_CHECKING:
-    from tests.crash.bench import Bench
     from tests.crash.conftest import TryAll
 
+Check = Callable[[Bench, Point], None]
+
 PARTS = 8
+#: Names of the files of a run, in the steps that write them; those beside the upload of an answer;
+#: those that a regrade puts away.
+RECORDS = ("run_config", "final_score")
+UPLOADS = ("submission", "/storage", "/v1/")
+GRADES = ("attempts", *RECORDS)
+CHECKS: list[tuple[Scenario, Check]] = [
+    *((scenario, Bench.check_kill) for scenario in [*SCENARIOS, *OF_REPEATS]),
+    *((scenario, Bench.check_kill_of_files) for scenario in OF_FILES),
+    *((scenario, Bench.check_verdict) for scenario in OF_A_QUESTION),
+    *((scenario, Bench.check_regrade) for scenario in (REGRADE, REGRADE_OF_REPEATS)),
+]
 
 
-def test_kill_at_sample_steps_costs_running_work(bench: Bench, try_all: TryAll) -> None:
-    """A kill at any of a sample of steps costs only the work that was running."""
-    points = [point for scenario in SCENARIOS for point in bench.kills(scenario)]
-    try_all(sample(points, 6), bench.check_kill)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_kill_at_any_step_costs_running_work(
-    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+@pytest.mark.parametrize(
+    ("scenarios", "check", "names", "count"),
+    [
+        pytest.param(SCENARIOS, Bench.check_kill, [""], 6, id="all"),
+        pytest.param(OF_REPEATS, Bench.check_kill, ["repeats", *RECORDS], 4, id="repeats"),
+        pytest.param(OF_FILES, Bench.check_kill_of_files, UPLOADS, 4, id="files"),
+        pytest.param(OF_A_QUESTION[:1], Bench.check_verdict, [""], 4, id="question"),
+        pytest.param([REGRADE], Bench.check_regrade, GRADES, 6, id="regrade"),
+        pytest.param([REGRADE_OF_REPEATS], Bench.check_regrade, GRADES, 3, id="all repeats"),
+    ],
+)
+def test_kill_at_sample_steps_loses_nothing(
+    bench: Bench,
+    scenarios: Sequence[Scenario],
+    check: Check,
+    names: Sequence[str],
+    count: int,
+    try_all: TryAll,
 ) -> None:
-    """A kill at any step costs only the work that was running."""
-    try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
-
-
-def test_kill_at_sample_steps_of_repeats_costs_one(bench: Bench, try_all: TryAll) -> None:
-    """A kill around the files of a repeat costs only the repeat that was running."""
+    """A kill at any of a sample of steps leaves what the check of its scenario asks for."""
     points = [
         point
-        for scenario in OF_REPEATS
+        for scenario in scenarios
         for point in bench.kills(scenario)
-        if "repeats" in point.step or "run_config" in point.step or "final_score" in point.step
+        if any(name in point.step for name in names)
     ]
-    try_all(sample(points, 4), bench.check_kill)
+    try_all(sample(points, count), partial(check, bench))
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("scenario", OF_REPEATS, ids=str)
-def test_kill_at_any_step_of_repeats_costs_one(
-    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
+@pytest.mark.parametrize(("scenario", "check"), CHECKS, ids=[str(each) for each, _ in CHECKS])
+def test_kill_at_any_step_loses_nothing(
+    bench: Bench, scenario: Scenario, check: Check, part: int, try_all: TryAll
 ) -> None:
-    """A kill at any step of a run with repeats costs only the repeat that was running."""
-    try_all(bench.kills(scenario)[part::PARTS], bench.check_kill)
-
-
-def test_kill_at_sample_steps_keeps_files(bench: Bench, try_all: TryAll) -> None:
-    """A kill around the file that is an answer has just that file graded."""
-    points = [
-        point
-        for scenario in OF_FILES
-        for point in bench.kills(scenario)
-        if "submission" in point.step or "/storage" in point.step or "/v1/" in point.step
-    ]
-    try_all(sample(points, 4), bench.check_kill_of_files)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("scenario", OF_FILES, ids=str)
-def test_kill_at_any_step_keeps_files(
-    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
-) -> None:
-    """A kill at any step has just the file that the generation names graded."""
-    try_all(bench.kills(scenario)[part::PARTS], bench.check_kill_of_files)
-
-
-def test_kill_at_sample_steps_leaves_the_verdict(bench: Bench, try_all: TryAll) -> None:
-    """A run with a question comes to the same verdict after a kill, and starts nothing twice."""
-    try_all(sample(bench.kills(OF_A_QUESTION[0]), 4), bench.check_verdict)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("scenario", OF_A_QUESTION, ids=str)
-def test_kill_at_any_step_leaves_the_verdict(
-    bench: Bench, scenario: Scenario, part: int, try_all: TryAll
-) -> None:
-    """A run with a question comes to the same verdict after a kill at any step."""
-    try_all(bench.kills(scenario)[part::PARTS], bench.check_verdict)
-
-
-@pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
-def test_killed_regrade_mixes_no_grades(bench: Bench, regrade: Scenario, try_all: TryAll) -> None:
-    """A regrade that is killed while it puts grades away is finished by the next command."""
-    points = [
-        point
-        for point in bench.kills(regrade)
-        if "attempts" in point.step or "run_config" in point.step or "final_score" in point.step
-    ]
-    try_all(sample(points, 6 if regrade is REGRADE else 3), bench.check_regrade)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("regrade", [REGRADE, REGRADE_OF_REPEATS], ids=str)
-def test_regrade_killed_at_any_step_mixes_no_grades(
-    bench: Bench, regrade: Scenario, part: int, try_all: TryAll
-) -> None:
-    """A regrade that is killed at any step leaves grades of one judge in the end."""
-    try_all(bench.kills(regrade)[part::PARTS], bench.check_regrade)
+    """A kill at any step leaves what the check of its scenario asks for."""
+    try_all(bench.kills(scenario)[part::PARTS], partial(check, bench))
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 3), pytest.param(2, 24, marks=pytest.mark.full)])

@@ -58,6 +58,7 @@ class TestTheVariance:
 
         assert study.basis is Basis.ONE_RUN
         assert study.within is not None
+        assert study.between is not None
         assert study.within.variance == pytest.approx(0.3 * 0.7, abs=0.03)
         assert study.between == pytest.approx(0.2**2, abs=0.03)
         assert study.variance.differences == 2 * study.between
