@@ -3,18 +3,20 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner._run.question import Question
-from benchmark_runner._stats.threshold_test import ThresholdSide
+from benchmark_runner._stats.threshold_test import ThresholdSide, ThresholdTest
 from benchmark_runner.checkpoint import RunConfig, Until
 from benchmark_runner.schemas import TaskRepeat
 
 TASKS = [f"t{number}" for number in range(20)]
 
 
-def question(*, repeats: int = 1, baseline: list[float] | None = None, seed: int = 7) -> Question:
+def question(
+    *, repeats: int = 1, baseline: list[float] | None = None, seed: int = 7, alpha: float = 0.05
+) -> Question:
     """Return whether a run of twenty tasks has at least 0.5, or differs from a baseline."""
     config = RunConfig(run_id="r1", model="m", tasks=TASKS, repeats=repeats)
     asked: dict[str, object] = {"score": 0.5} if baseline is None else {"against": "r0"}
-    until = Until.model_validate({**asked, "alpha": 0.05, "seed": seed, "baseline": baseline})
+    until = Until.model_validate({**asked, "alpha": alpha, "seed": seed, "baseline": baseline})
     return Question(config, until)
 
 
@@ -39,7 +41,38 @@ def test_repeats_of_a_task_are_in_succession() -> None:
 
 
 def test_baseline_is_paired_by_task() -> None:
-    """Each score is compared with that of the same task in the baseline."""
+    """Each score is compared with that of the same task in the baseline, as bets tell."""
+    baseline = [float(number < 10) for number in range(20)]
+    asked = question(baseline=baseline, alpha=0.5)
+    assert asked.verdict().side is None
+    order = sorted(range(20), key=lambda at: asked.place(TaskRepeat(TASKS[at])))
+    expected = ThresholdTest.of_difference([baseline[at] for at in order], 0.5)
+    for place, at in enumerate(order[:8]):
+        asked.add(TaskRepeat(TASKS[at]), 1.0, graded=True)
+        expected.narrow(place, 1.0, 1.0)
+
+    verdict = asked.verdict()
+
+    assert verdict.side is ThresholdSide.ABOVE
+    assert (verdict.low, verdict.high) == expected.interval()
+
+
+@pytest.mark.parametrize("baseline", [None, [0.5] * 20])
+def test_alpha_is_that_of_the_question(baseline: list[float] | None) -> None:
+    """The greater the probability to be wrong, the sooner a side is settled."""
+    needed: list[int] = []
+    for alpha in (0.5, 0.05, 1e-6):
+        asked = question(baseline=baseline, alpha=alpha)
+        keys = sorted(map(TaskRepeat, TASKS), key=asked.place)
+        while asked.side is None:
+            asked.add(keys.pop(0), 1.0, graded=True)
+        needed.append(len(TASKS) - len(keys))
+
+    assert needed == sorted({*needed})
+
+
+def test_equal_scores_settle_nothing() -> None:
+    """A run with the scores of its baseline is on no side."""
     baseline = [float(number < 10) for number in range(20)]
     asked = question(baseline=baseline)
     for task_id, score in zip(TASKS, baseline, strict=True):
@@ -76,8 +109,9 @@ def test_scores_that_cannot_answer_it(score: float | None, message: str) -> None
 
     asked.add(TaskRepeat("t2"), score, graded=True)
 
-    assert asked.unusable is not None
-    assert message in asked.unusable.message
     for task_id in TASKS:
         asked.add(TaskRepeat(task_id), 0.0, graded=True)
+    asked.add(TaskRepeat("t4"), 7.0, graded=True)
+    assert asked.unusable is not None
+    assert message in asked.unusable.message
     assert asked.side is None

@@ -50,6 +50,14 @@ class TestTheLeastDifference:
 
         assert study.least_difference(400, 10_000) > 1.96 * math.sqrt(0.2 / 400)
 
+    def test_exact_test_is_of_single_repeats_of_passes(self) -> None:
+        """Single passes need more than an interval: 3 tasks show none. Repeats are no passes."""
+        passes, scores = (StudyVariance(0.3, 0.2, pass_fail=each) for each in (True, False))
+
+        assert passes.least_difference(3, 1) == math.inf
+        assert passes.least_difference(100, 1) > scores.least_difference(100, 1)
+        assert passes.least_difference(100, 2) == scores.least_difference(100, 2)
+
     @pytest.mark.sampled
     @pytest.mark.parametrize("difference", [0.1, 0.2, 0.3])
     def test_passes_are_shown_as_often(self, difference: float) -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -72,6 +72,18 @@ def test_capital_is_as_defined(values: list[float], threshold: float) -> None:
     expected = exact_capitals(values, threshold)
 
     assert bet(known(values, threshold))[: len(expected)] == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.lists(UNIT, min_size=1, max_size=12), THRESHOLD)
+def test_claim_is_made_once_the_capital_suffices(values: list[float], threshold: float) -> None:
+    """A claim is made if it is certain, or the capital was enough after any prefix."""
+    most = max(exact_capitals(values, threshold))
+    assume(most > 1.05)  # as at the start it is 1
+    mean = sum(values) / len(values)
+    for alpha in (0.98 / most, 1.02 / most):
+        test = known(values, threshold, alpha)
+
+        assert test.holds is (mean > threshold + 1e-6 or alpha > 1 / most)
 
 
 @pytest.mark.parametrize(("null", "other"), [(20, 25), (10, 30), (33, 36)])

@@ -13,6 +13,7 @@ from benchmark_runner._stats.means import standard_error
 from benchmark_runner._stats.variance import (
     WithinVariance,
     between_variance,
+    difference_variance,
     noise_floor,
     pooled_within,
     within_variance,
@@ -71,9 +72,11 @@ class TestTheSplit:
         assert between_variance([[0.0, 1.0], []], within_variance([[0.0, 1.0]])) is None
 
     def test_noise_alone_leaves_nothing_between(self) -> None:
-        """The variance between tasks is not below 0."""
+        """The variance between tasks, and that of a difference, is not below 0."""
         alike = [[0.0, 1.0], [1.0, 0.0]]
-        assert between_variance(alike, within_variance(alike)) == 0
+        within = within_variance(alike)
+        assert between_variance(alike, within) == 0
+        assert difference_variance(alike, alike, within) == 0
 
     @pytest.mark.sampled
     def test_unequal_repeats_are_unbiased(self) -> None:
@@ -82,7 +85,7 @@ class TestTheSplit:
         sums = [0.0, 0.0]
         for _ in range(2000):
             tasks = [
-                [centre + chance.gauss(0, 2) for _ in range(1 + number % 4)]
+                [centre + chance.gauss(0, 4) for _ in range(1 + number % 4)]
                 for number in range(12)
                 for centre in [chance.gauss(0, 3)]
             ]
@@ -91,7 +94,7 @@ class TestTheSplit:
             sums[0] += within.variance / 2000
             sums[1] += (between_variance(tasks, within) or 0) / 2000
 
-        assert sums == pytest.approx([4, 9], rel=0.05)
+        assert sums == pytest.approx([16, 9], rel=0.05)
 
     def test_runs_are_pooled_by_degrees(self) -> None:
         """Two runs together have the variance within tasks of all of them."""
