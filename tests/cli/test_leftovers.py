@@ -133,6 +133,30 @@ def test_lock_goes_with_the_runner(
     assert ended.code == 0, ended.out + ended.err
 
 
+#: Ends with a thread left over, while the system begins no thread at once.
+LATE_THREAD = """
+import _thread, threading
+from benchmark_runner.cli.process_end import leave_in_time
+leftover, begun = threading.Event(), []
+threading.Thread(target=leftover.wait).start()
+def start_late(function, args):
+    timer = threading.Timer(0.2, lambda: begun.append(True) or function(*args))
+    timer.daemon = True
+    timer.start()
+_thread.start_new_thread = start_late
+leave_in_time(0)
+print(begun)
+leftover.set()
+"""
+
+
+def test_watch_begins_before_python_ends() -> None:
+    """Python does not end before the thread that watches its end has begun: that would crash it."""
+    command = [sys.executable, "-c", LATE_THREAD]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "[True]\n", ended.stderr
+
+
 #: Ways in which a forked process comes back, and whether its task is then done.
 BACK = {
     "returns": "pid = os.fork()",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds that threads and pools get to end with Python, once there is nothing else to do.
 _END_WITHIN = 3.0
+#: Seconds for a thread to begin, which it does at once unless the system has no memory for it.
+_BEGIN_WITHIN = 1.0
 #: Seconds for flushing the output: a pipe that nobody reads blocks for ever.
 _FLUSH_WITHIN = 0.3
 _SHOW_CURSOR = b"\x1b[?25h"
@@ -44,10 +46,11 @@ def leave_in_time(code: int) -> None:
         atexit.register(leave_now, code)
     if not _is_something_left():
         return
-    begun = threading.Event()
+    watching, ending = threading.Event(), threading.Event()
 
     def watch() -> None:
-        begun.wait()
+        watching.set()
+        ending.wait()
         time.sleep(_END_WITHIN)  # nothing tells of the end: it just ends this thread, too
         leave_now(code)
 
@@ -57,7 +60,9 @@ def leave_in_time(code: int) -> None:
         with suppress(RuntimeError):  # the system has no more threads
             # Thread.start() would wait for ever for a thread that has no memory to begin.
             _thread.start_new_thread(watch, ())
-        register(begun.set)
+            # One that begins while Python ends would crash it.
+            watching.wait(_BEGIN_WITHIN)
+        register(ending.set)
 
 
 def _keep_code(code: int) -> None:
