@@ -215,6 +215,7 @@ class TestReport:
         page = (project.results / "run" / "report.html").read_text()
         assert "Noise: two single runs of this differ by up to 0.26 (95 %)." in page
         assert "<b>pass^2</b> 0.3333 (" in page
+        assert "All else on this page is of the mean of each task's repeats." in page
         (found,) = ended.json["runs"]
         assert found["noise_floor"] == pytest.approx(0.261, abs=1e-3)
         assert found["reduced"]["tasks"] == 20
@@ -230,6 +231,7 @@ class TestReport:
         page = (project.results / "report-a+b.html").read_text()
         assert page.count("two single runs of this differ by up to") == 2
         assert page.count("A maximum grows with the number of repeats.") == 2
+        assert "All but the row max is of the mean of each task's repeats" in page
 
 
 class TestTheOthers:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark_runner._run.run_spend import RunSpend
-from benchmark_runner.schemas import GenerationResult, GenerationStatus
+from benchmark_runner.schemas import GenerationResult, GenerationStatus, ScoreCounts
 
 
 def spend(*taken: tuple[float | None, float | None]) -> RunSpend:
@@ -40,3 +40,16 @@ def test_complete_run() -> None:
     assert found.dollars is not None
     assert found.dollars.middle == pytest.approx(0.75)
     assert spend((5.0, 0.5)).forecast(waiting=1) is None
+
+
+def test_all_generations() -> None:
+    """The cost of all generations is in proportion to that so far, and lies within its bounds."""
+    found, counts = spend(*[(60.0 + n, 0.5) for n in range(20)]), ScoreCounts(total=100)
+    assert found.of_all(counts) is None
+
+    counts.attempted = 20
+    assert found.of_all(counts) == pytest.approx(50)
+    bounds = found.range_of_all(counts)
+    assert bounds is not None
+    assert bounds.low <= bounds.middle == 50 <= bounds.high
+    assert spend((5.0, 0.5)).range_of_all(ScoreCounts(total=100, attempted=1)) is None

@@ -91,7 +91,7 @@ def verdict_facts(verdict: QuestionVerdict | None, summary: RunSummary) -> dict[
         "side": verdict.side,
         "certain": verdict.certain,
         "interval": _interval_facts(verdict),
-        "cost_of_all": _cost_of_all(summary),
+        "cost_of_all": summary.spend.of_all(summary.counts),
         "cost_of_all_interval": _cost_interval(summary),
     }
 
@@ -113,28 +113,13 @@ def _percent(level: float) -> str:
 
 
 def _cost_text(summary: RunSummary) -> str:
-    total = _cost_of_all(summary)
+    total = summary.spend.of_all(summary.counts)
     if total is None:
         return ""
     about = f" of about {dollars(total)}" if not summary.complete else ""
     return f", {dollars(summary.spend.dollars)}{about}"
 
 
-def _cost_of_all(summary: RunSummary) -> float | None:
-    """Return what all generations would cost, as those so far did; ``None`` if unknown.
-
-    Their order is random, and those that were started have ended: they are a sample.
-    """
-    spent, counts = summary.spend.dollars, summary.counts
-    if not spent or not counts.attempted:
-        return None
-    return spent * counts.total / counts.attempted
-
-
 def _cost_interval(summary: RunSummary) -> dict[str, float] | None:
-    """Return the bounds of that cost; ``None`` while too few generations have finished."""
-    counts, estimate = summary.counts, _cost_of_all(summary)
-    found = summary.spend.forecast(counts.total - counts.attempted)
-    if estimate is None or found is None or (end := found.dollars) is None:
-        return None
-    return {"low": min(end.low, estimate), "high": max(end.high, estimate), "level": LEVEL}
+    found = summary.spend.range_of_all(summary.counts)
+    return found and {"low": found.low, "high": found.high, "level": LEVEL}
