@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._run.caps import Caps
+from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.graded_by import CommandGrader, GradedBy
 from benchmark_runner._run.plan import Planner
@@ -173,6 +174,21 @@ def hash_of_evals(artifacts: RunArtifacts, task_ids: Sequence[str], repeats: int
     for repeat in range(1, repeats + 1):
         CurrentEvals(artifacts, task_ids, digest, repeat).read()
     return digest.hexdigest()
+
+
+def make_settings(runner: type[BenchmarkRunner] | str, **settings: Any) -> CliSettings:
+    """Return the settings of a command line as ``make_cli()`` does."""
+    defaults: dict[str, Any] = {
+        "grader": None,
+        "default_dataset_file": None,
+        "default_results_dir": "results",
+        "default_parallelism": 10,
+        "default_timeout": 1800.0,
+        "default_model": None,
+        "default_service_url": None,
+        "data_dir": "data",
+    }
+    return CliSettings(runner=runner, **(defaults | settings))
 
 
 def first(*task_ids: str) -> list[TaskRepeat]:

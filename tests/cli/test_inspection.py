@@ -6,24 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.cli.inspection import inspect_runs
 from benchmark_runner.errors import DatasetError
+from tests.fakes import make_settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
     from tests.scripted_service import ScriptedService
 
-SETTINGS = CliSettings(
-    runner="runner.benchmark:SampleRunner",
+SETTINGS = make_settings(
+    "runner.benchmark:SampleRunner",
     grader="runner.grader:grade",
     default_dataset_file="data/validation.json",
-    default_results_dir="results",
-    default_parallelism=10,
-    default_timeout=1800,
-    default_model=None,
     default_service_url="local",
-    data_dir="data",
 )
 TASKS: list[dict[str, Any]] = [
     {"id": "t1", "question": "say one", "answer": "one", "about": {"topic": "numbers"}},

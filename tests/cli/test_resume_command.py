@@ -9,31 +9,18 @@ import pytest
 
 from benchmark_runner._project.folders import Project
 from benchmark_runner._run.benchmark import Benchmark
-from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.checkpoint import RunConfig
 from benchmark_runner.cli.resume_command import NextCommands
-from tests.fakes import FakeRunner
+from tests.fakes import FakeRunner, make_settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
     from tests.scripted_service import ScriptedService
 
-SETTINGS = CliSettings(
-    runner=FakeRunner,
-    grader=None,
-    default_dataset_file=None,
-    default_results_dir="results",
-    default_parallelism=10,
-    default_timeout=1800.0,
-    default_model=None,
-    default_service_url=None,
-    data_dir="data",
-)
-
 
 def test_last_flags_are_repeated() -> None:
     """The flags of the last invocation are repeated for a resume."""
-    benchmark = Benchmark(SETTINGS, Project(None, Path()), FakeRunner)
+    benchmark = Benchmark(make_settings(FakeRunner), Project(None, Path()), FakeRunner)
     config = RunConfig(
         run_id="r1",
         model="m",

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from benchmark_runner._project.folders import Project
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._run.benchmark import Benchmark
-from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.artifacts.run_folder import RunArtifacts
@@ -20,6 +19,7 @@ from benchmark_runner.client.call import Service
 from benchmark_runner.client.endpoint import Endpoint
 from benchmark_runner.client.service_client import BenchmarkServiceClient
 from benchmark_runner.llm import LLMConfig
+from tests.fakes import make_settings
 
 
 class TestRepr:
@@ -32,17 +32,7 @@ class TestRepr:
     def holders(self) -> dict[str, object]:
         """One of each class that holds a key, or a URL with a password in it."""
         config = LLMConfig(custom_api_key=SecretStr(self.KEY), custom_endpoint=self.URL)
-        settings = CliSettings(
-            runner="runner.benchmark:MyRunner",
-            grader=None,
-            default_dataset_file=None,
-            default_results_dir="results",
-            default_parallelism=1,
-            default_timeout=None,
-            default_model=None,
-            default_service_url=self.URL,
-            data_dir="data",
-        )
+        settings = make_settings("runner.benchmark:MyRunner", default_service_url=self.URL)
         service = ServiceSettings(url=self.URL)
         request = RunRequest(
             model="m",

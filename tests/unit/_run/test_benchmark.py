@@ -14,12 +14,11 @@ from benchmark_runner._run.benchmark import (
     import_object,
     resolve_runner,
 )
-from benchmark_runner._run.defaults import CliSettings
 from benchmark_runner.base import BenchmarkRunner
 from benchmark_runner.errors import RunnerDefinitionError
 from benchmark_runner.local.datasets import LocalDatasets
 from benchmark_runner.schemas import Task
-from tests.fakes import FakeRunner
+from tests.fakes import FakeRunner, make_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,17 +182,7 @@ class TestLocalService:
     async def test_it_takes_files_as_large_as_the_runner(self, tmp_path: Path) -> None:
         """The embedded service takes files up to the runner's own limit."""
         runner = altered(PAYLOAD_TYPE="artifact", EVALUATION_API="v1", ARTIFACT_MAX_BYTES=10)
-        settings = CliSettings(
-            runner=runner,
-            grader=lambda _task, _response: 1.0,
-            default_dataset_file=None,
-            default_results_dir="results",
-            default_parallelism=1,
-            default_timeout=60.0,
-            default_model=None,
-            default_service_url=None,
-            data_dir="data",
-        )
+        settings = make_settings(runner, grader=lambda _task, _response: 1.0)
         benchmark = Benchmark(settings, Project(None, tmp_path), runner)
         datasets = LocalDatasets.from_rows("qa", [{"id": "t1"}], evaluator_fields=frozenset())
         service = benchmark.local_service(runner(), datasets, "qa")
