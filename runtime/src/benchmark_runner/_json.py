@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import TypeVar, cast
 
@@ -40,6 +41,22 @@ def read_json(content: bytes | bytearray) -> JsonValue:
         return cast("JsonValue", from_json(content, allow_inf_nan=False))
     except ValueError:
         return cast("JsonValue", from_json(_valid(content), allow_inf_nan=False))
+
+
+def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
+    """Return the value of JSON that may end early, and whether it does.
+
+    Numbers may be infinite or not a number.
+
+    Raises:
+        ValueError: it is not even the beginning of JSON.
+    """
+    with suppress(ValueError):
+        return cast("JsonValue", from_json(content)), False
+    valid = _valid(content)
+    with suppress(ValueError):
+        return cast("JsonValue", from_json(valid)), False
+    return cast("JsonValue", from_json(valid, allow_partial="trailing-strings")), True
 
 
 def parse_model(model: type[ModelT], content: bytes) -> ModelT:

@@ -18,7 +18,7 @@ from benchmark_runner._run.step import Step
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
-from benchmark_runner.base.current_generation import use_generation
+from benchmark_runner.base.current_generation import CurrentGeneration, use_generation
 from benchmark_runner.base.tasks import own_copy
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
@@ -59,7 +59,11 @@ class GenerationStep(Step):
         question = task.question
         log_dir, attempt = await self.disk.write(artifacts.prepare_task, task_id)
         self.emit(GenerationStarted(task_id, attempt, repeat))
-        use_generation(task_id, repeat, attempt)
+        use_generation(
+            CurrentGeneration(
+                task_id, repeat, attempt, artifacts.redactor, durable=artifacts.durable
+            )
+        )
         started_at, clock = datetime.now(UTC), perf_counter()
         cancelled: CancelledWithResult | None = None
         try:

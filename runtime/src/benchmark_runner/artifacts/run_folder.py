@@ -104,6 +104,11 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         return other
 
     @property
+    def durable(self) -> bool:
+        """Whether a file is flushed to disk before a method returns."""
+        return self._storage.durable
+
+    @property
     def final_score_path(self) -> Path:
         """The file with the final score."""
         return self.run_dir / "final_score.json"

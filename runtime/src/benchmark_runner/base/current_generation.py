@@ -12,6 +12,7 @@ from benchmark_runner._concurrency.author_scope import current_call
 
 if TYPE_CHECKING:
     from benchmark_runner._concurrency.author_scope import AuthorCall
+    from benchmark_runner._redaction import Redactor
 
 __all__ = ["CurrentGeneration", "current_generation", "use_generation"]
 
@@ -24,11 +25,15 @@ class CurrentGeneration:
         task_id: The id of the task; empty outside a run.
         repeat: The repeat of the task, counted from 1 to the number of ``--repeats``.
         attempt: The attempt at that repeat, counted from 1: those before failed, or were redone.
+        redactor: The masker of the run's keys, for what is recorded.
+        durable: Whether what is recorded is flushed to the disk.
     """
 
     task_id: str = ""
     repeat: int = 1
     attempt: int = 1
+    redactor: Redactor | None = field(default=None, repr=False, compare=False)
+    durable: bool = field(default=True, repr=False, compare=False)
     _call: AuthorCall | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -47,9 +52,9 @@ class CurrentGeneration:
 _current: ContextVar[CurrentGeneration | None] = ContextVar("generation", default=None)
 
 
-def use_generation(task_id: str, repeat: int, attempt: int) -> None:
+def use_generation(generation: CurrentGeneration) -> None:
     """Make this the generation of the current code, and of what it starts."""
-    _current.set(CurrentGeneration(task_id, repeat, attempt))
+    _current.set(generation)
 
 
 def current_generation() -> CurrentGeneration:

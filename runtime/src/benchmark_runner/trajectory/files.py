@@ -1,0 +1,165 @@
+"""The trajectories in a folder of logs, where an agent may have put anything."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from benchmark_runner._json import read_cut_json
+from benchmark_runner.artifacts.file_reader import READ_ONLY
+from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory
+
+__all__ = [
+    "MOST_BYTES", "TRAJECTORY_FILE", "find_trajectories", "read_trajectories", "read_trajectory",
+]  # fmt: skip
+
+TRAJECTORY_FILE = "trajectory.json"
+_NAMES = (TRAJECTORY_FILE, "trajectory_atif.json")
+#: Bytes of a file that are read.
+MOST_BYTES = 64 * 1024**2
+#: Names in a folder of logs that are looked at: it may hold all that an agent has downloaded.
+_MOST_NAMES = 20_000
+_MOST_CONTINUATIONS = 100
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def find_trajectories(log_dir: Path) -> list[Path]:
+    """Return the files that may hold a trajectory, those nearest to ``log_dir`` first.
+
+    They are named ``trajectory.json`` or ``trajectory_atif.json``. Links are not followed.
+    """
+    found: list[Path] = []
+    folders, looked_at = deque([os.fspath(log_dir)]), 0
+    while folders and looked_at < _MOST_NAMES:
+        below: list[str] = []
+        here: list[str] = []
+        with suppress(OSError), os.scandir(folders.popleft()) as entries:
+            for entry in entries:
+                looked_at += 1
+                if entry.name in _NAMES and entry.is_file(follow_symlinks=False):
+                    here.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+        found += map(Path, sorted(here))
+        folders += sorted(below)
+    return found
+
+
+def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
+    """Yield the trajectories in a folder with their files, one at a time.
+
+    The file of a subagent is left out where the trajectory that names it came before.
+    """
+    named: set[Path] = set()
+    for path in find_trajectories(log_dir):
+        if path not in named and (trajectory := read_trajectory(path)) is not None:
+            named |= {path.parent / ref for ref in _files_of_subagents(trajectory)}
+            yield path, trajectory
+
+
+def read_trajectory(path: Path) -> Trajectory | None:
+    """Read a trajectory, with the files that continue it; ``None`` if the file holds none.
+
+    At most :data:`MOST_BYTES` of a file are read. One that ends early, as after a kill, is read as
+    far as it goes. ``is_cut`` tells of both.
+    """
+    first = _read(path)
+    if first is None:
+        return None
+    last, seen = first, {path}
+    for _ in range(_MOST_CONTINUATIONS):
+        ref = last.continued_trajectory_ref
+        path = path.parent / (ref or "")
+        if not ref or ".." in PurePath(ref).parts or PurePath(ref).is_absolute() or path in seen:
+            break
+        seen.add(path)
+        following = _read(path)
+        if following is None:
+            first.is_cut = True
+            break
+        _join(first, following)
+        last = following
+    return first
+
+
+def _join(first: Trajectory, following: Trajectory) -> None:
+    first.steps += following.own_steps
+    first.is_cut |= following.is_cut
+    below = [*(first.subagent_trajectories or ()), *(following.subagent_trajectories or ())]
+    first.subagent_trajectories = below or None
+    one, other = first.final_metrics, following.final_metrics
+    # Without the totals of each, those of the whole are the sums of its steps.
+    first.final_metrics = None if one is None or other is None else _added(one, other)
+
+
+def _added(one: FinalMetrics, other: FinalMetrics) -> FinalMetrics | None:
+    counted = ("total_prompt_tokens", "total_completion_tokens", "total_cached_tokens")
+    sums: dict[str, float] = {}
+    for name in (*counted, "total_cost_usd"):
+        a, b = getattr(one, name), getattr(other, name)
+        if a is not None and b is not None:
+            sums[name] = a + b
+    return FinalMetrics.model_validate(sums)
+
+
+def _files_of_subagents(trajectory: Trajectory) -> Iterator[str]:
+    for step in trajectory.steps:
+        for result in step.results:
+            refs = result.subagent_trajectory_ref
+            for ref in refs if isinstance(refs, list) else [refs]:
+                if isinstance(ref, dict) and isinstance(path := ref.get("trajectory_path"), str):
+                    yield path
+
+
+def _read(path: Path) -> Trajectory | None:
+    content = _content(path)
+    if content is None:
+        return None
+    try:
+        raw, is_cut = read_cut_json(content[:MOST_BYTES])
+    except ValueError:
+        return None
+    if not isinstance(raw, dict) or not str(raw.get("schema_version")).startswith("ATIF-"):
+        return None
+    raw_steps = raw.pop("steps", None)
+    trajectory = _lenient(Trajectory, raw)
+    trajectory.is_cut = is_cut or len(content) > MOST_BYTES
+    for step in raw_steps if isinstance(raw_steps, list) else ():
+        if isinstance(step, dict):
+            trajectory.steps.append(_lenient(Step, step))
+        else:
+            trajectory.is_cut = True
+    return trajectory
+
+
+def _lenient(model: type[ModelT], raw: dict[str, JsonValue]) -> ModelT:
+    """Return the model in ``raw`` without the keys that do not fit it."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        unfit = {problem["loc"][0] for problem in error.errors(include_url=False)}
+        return model.model_validate({name: raw[name] for name in raw if name not in unfit})
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, READ_ONLY)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,308 @@
+"""The recorder of a trajectory, for an author's agent.
+
+The file is valid JSON after each call. What is written stays as it is, but for the brackets that
+end the file, and the totals before them: a kill in the middle of a write can't spoil more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, JsonValue
+from pydantic_core import PydanticSerializationError, to_json
+
+from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._json import valid_text
+from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.atomic_file import flush
+from benchmark_runner.base.current_generation import current_generation
+from benchmark_runner.errors import describe
+from benchmark_runner.trajectory.atif import (
+    Agent,
+    Content,
+    FinalMetrics,
+    Metrics,
+    ObservationResult,
+    Step,
+    ToolCall,
+    Trajectory,
+)
+from benchmark_runner.trajectory.files import TRAJECTORY_FILE
+
+__all__ = ["Recorder", "record"]
+
+NumberT = TypeVar("NumberT", int, float)
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ENDS_STEP, _ENDS_RESULTS = b"}", b"]}}"
+
+
+@contextmanager
+def record(
+    log_dir: Path | None,
+    *,
+    name: str = "agent",
+    version: str = "unknown",
+    model: str | None = None,
+    tools: Sequence[dict[str, JsonValue]] = (),
+) -> Generator[Recorder]:
+    """Record what an agent does in ``trajectory.json``, which grows with each call.
+
+    An exception that leaves the block is recorded, and raised on. A folder may hold one
+    trajectory: a second one goes into a folder ``2`` of its own below it, and so on.
+
+    Args:
+        log_dir: The folder that ``generate()`` got; with ``None`` nothing is recorded.
+        name: The name of the agent.
+        version: Its version.
+        model: The name of its model.
+        tools: The definitions of its tools, in the form that they are given to the model.
+    """
+    agent = Agent(name=name, version=version, model_name=model, tool_definitions=[*tools] or None)
+    recorder = Recorder(log_dir, agent)
+    try:
+        yield recorder
+    except BaseException as error:
+        recorder.system(f"Error: {describe(error)}", extra={"error_type": type(error).__name__})
+        raise
+    finally:
+        recorder.close()
+
+
+class Recorder:
+    """A trajectory that is written as it grows; made by :func:`record`.
+
+    Its methods may be called from any thread, and raise nothing if the disk refuses: ``problem``
+    is then the reason, and the rest is not recorded.
+    """
+
+    def __init__(self, log_dir: Path | None, agent: Agent) -> None:
+        self.problem: OSError | None = None
+        self._folder = log_dir
+        self._agent = agent
+        self._file: _GrowingFile | None = None
+        self._lock = RLock()
+        self._ends = b""
+        self._calls: frozenset[str] = frozenset()
+        self._totals = FinalMetrics(total_steps=0)
+        current = current_generation()
+        self._redactor = current.redactor or Redactor()
+        self._durable = current.durable
+        self._about = {"task_id": current.task_id, "repeat": current.repeat}
+
+    def system(self, message: Content, *, extra: dict[str, JsonValue] | None = None) -> None:
+        """Record a message of the system, such as its prompt."""
+        self._step(Step(source="system", message=message, extra=extra))
+
+    def user(self, message: Content, *, extra: dict[str, JsonValue] | None = None) -> None:
+        """Record a message to the agent, such as the question."""
+        self._step(Step(source="user", message=message, extra=extra))
+
+    def agent(
+        self,
+        message: Content | None = "",
+        *,
+        reasoning: str | None = None,
+        tool_calls: Sequence[ToolCall] = (),
+        metrics: Metrics | None = None,
+        model: str | None = None,
+        extra: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """Record a turn of the agent: one answer of its model.
+
+        Args:
+            message: The text of the answer.
+            reasoning: What the model thought before it.
+            tool_calls: The calls that it asks for; each result is an :meth:`observation`.
+            metrics: The tokens and the cost of the turn.
+            model: The name of the model, if it is another than the agent's.
+            extra: Anything else about the turn.
+        """
+        step = Step(
+            source="agent",
+            message=message or "",
+            reasoning_content=reasoning or None,
+            tool_calls=[*tool_calls] or None,
+            metrics=metrics,
+            model_name=model,
+            extra=extra,
+        )
+        with self._lock:
+            self._add_to_totals(metrics)
+            self._step(step)
+            self._calls = frozenset(call.tool_call_id for call in tool_calls)
+            self._ends = _ENDS_STEP
+
+    def observation(
+        self,
+        content: Content | None,
+        *,
+        call_id: str | None = None,
+        failed: bool = False,
+        extra: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """Record the result of a call, or what the agent saw.
+
+        Args:
+            content: The text, or the parts, of the result.
+            call_id: The id of its call, which the last turn of the agent made.
+            failed: Whether the call failed.
+            extra: Anything else about the result.
+        """
+        about = {"is_error": True, **(extra or {})} if failed else extra
+        result = ObservationResult(source_call_id=call_id, content=content, extra=about)
+        with self._lock:
+            if not self._ends or (call_id is not None and call_id not in self._calls):
+                # The format ties a result to a call of the same step.
+                self._step(Step(source="system"))
+                self._ends = _ENDS_STEP
+            before = b',"observation":{"results":[' if self._ends == _ENDS_STEP else b","
+            self._append(before + self._json(result), _ENDS_RESULTS)
+
+    def close(self) -> None:
+        """End the recording."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+            self._file, self._folder = None, None
+
+    def _step(self, step: Step) -> None:
+        with self._lock:
+            if self._folder is None or self.problem is not None:
+                return
+            self._totals.total_steps = step.step_id = (self._totals.total_steps or 0) + 1
+            step.timestamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+            data = self._json(step)
+            before = self._head() if self._file is None else (self._ends or _ENDS_STEP) + b","
+            self._append(before + data.removesuffix(b"}"), _ENDS_STEP)
+            self._calls, self._ends = frozenset(), b""
+
+    def _head(self) -> bytes:
+        about = Trajectory(
+            session_id=uuid4().hex,
+            agent=self._agent,
+            extra={**self._about} if self._about["task_id"] else None,
+        )
+        return self._json(about, leave_out={"steps"}).removesuffix(b"}") + b',"steps":['
+
+    def _append(self, data: bytes, ends: bytes) -> None:
+        if self._folder is None or self.problem is not None:
+            return
+        tail = ends + b'],"final_metrics":' + self._json(self._totals) + b"}\n"
+        try:
+            if self._file is None:
+                self._file = _GrowingFile(_free_path(self._folder), durable=self._durable)
+            self._file.append(data, tail)
+        except OSError as error:
+            self.problem = error
+        self._ends = ends
+
+    def _add_to_totals(self, metrics: Metrics | None) -> None:
+        totals = self._totals
+        if metrics is None:
+            return
+        totals.total_prompt_tokens = _sum(totals.total_prompt_tokens, metrics.prompt_tokens)
+        totals.total_completion_tokens = _sum(
+            totals.total_completion_tokens, metrics.completion_tokens
+        )
+        totals.total_cached_tokens = _sum(totals.total_cached_tokens, metrics.cached_tokens)
+        totals.total_cost_usd = _sum(totals.total_cost_usd, metrics.cost_usd)
+        extra = totals.extra or {}
+        for name, count in (metrics.extra or {}).items():
+            if name in ("reasoning_tokens", "cache_write_tokens") and isinstance(count, int):
+                before = extra.get(f"total_{name}")
+                extra[f"total_{name}"] = count + (before if isinstance(before, int) else 0)
+        totals.extra = extra or None
+
+    def _json(self, model: BaseModel, leave_out: set[str] | None = None) -> bytes:
+        try:
+            data = to_json(model, exclude_none=True, exclude=leave_out, inf_nan_mode="null")
+        except PydanticSerializationError:  # half a surrogate pair, which can't be UTF-8
+            content = model.model_dump(exclude_none=True, exclude=leave_out)
+            data = valid_text(json.dumps(content, ensure_ascii=False, default=str)).encode()
+        return self._redactor.clean_json(data).rstrip(b"\n")
+
+
+class _GrowingFile:
+    """A file whose tail is replaced with each piece that is added before it."""
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
+        self._descriptor = os.open(path, _NEW_FILE, 0o666)
+        self._durable = durable
+        self._end = 0
+        self._tail = b""
+        self._is_flush_owed = False
+        self._flushing = RLock()
+
+    def append(self, data: bytes, tail: bytes) -> None:
+        """Add ``data`` at the end, before a new tail."""
+        try:
+            self._write(data + tail)
+        except OSError:
+            with suppress(OSError):
+                self._write(self._tail)
+            raise
+        self._end, self._tail = self._end + len(data), tail
+        self._flush_soon()
+
+    def _write(self, data: bytes) -> None:
+        rest, place = memoryview(data), self._end
+        while rest:
+            written = os.pwrite(self._descriptor, rest, place)
+            rest, place = rest[written:], place + written
+        os.ftruncate(self._descriptor, place)
+
+    def close(self) -> None:
+        """Flush and close the file, in a thread where there is an event loop."""
+        _off_the_loop(self._close)
+
+    def _flush_soon(self) -> None:
+        if self._durable and not self._is_flush_owed:
+            self._is_flush_owed = True
+            _off_the_loop(self._flush)
+
+    def _flush(self) -> None:
+        with self._flushing:
+            self._is_flush_owed = False
+            if self._descriptor >= 0:
+                with suppress(OSError):  # no result depends on it
+                    flush(self._descriptor)
+
+    def _close(self) -> None:
+        with self._flushing:
+            if self._is_flush_owed:
+                self._flush()
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _off_the_loop(function: Callable[[], None]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        function()
+    else:
+        run_in_thread(function)
+
+
+def _free_path(folder: Path) -> Path:
+    number = 1
+    while True:
+        below = folder if number == 1 else folder / str(number)
+        below.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(path := below / TRAJECTORY_FILE):
+            return path
+        number += 1
+
+
+def _sum(total: NumberT | None, more: NumberT | None) -> NumberT | None:
+    return total if more is None else more if total is None else total + more
