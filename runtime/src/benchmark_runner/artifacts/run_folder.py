@@ -105,7 +105,7 @@ class RunArtifacts(ConfigFile, EvalStateFile):
 
     @property
     def durable(self) -> bool:
-        """Whether a file is flushed to disk before a method returns."""
+        """True if a file is flushed to disk before a method returns."""
         return self._storage.durable
 
     @property

@@ -97,7 +97,11 @@ class Recorder:
         current = current_generation()
         self._redactor = current.redactor or Redactor()
         self._durable = current.durable
-        self._about = {"task_id": current.task_id, "repeat": current.repeat}
+        self._about: dict[str, JsonValue] = {
+            "task_id": current.task_id,
+            "repeat": current.repeat,
+            "attempt": current.attempt,
+        }
 
     def system(self, message: Content, *, extra: dict[str, JsonValue] | None = None) -> None:
         """Record a message of the system, such as its prompt."""
@@ -190,7 +194,7 @@ class Recorder:
         about = Trajectory(
             session_id=uuid4().hex,
             agent=self._agent,
-            extra={**self._about} if self._about["task_id"] else None,
+            extra=self._about if self._about["task_id"] else None,
         )
         return self._json(about, leave_out={"steps"}).removesuffix(b"}") + b',"steps":['
 

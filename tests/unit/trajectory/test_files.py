@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmark_runner.trajectory import (
+    digest,
+    files,
+    find_trajectories,
+    read_trajectories,
+    read_trajectory,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(path: Path, *steps: Any, **more: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"schema_version": "ATIF-v1.6", "agent": {"name": "a"}, "steps": steps} | more
+    path.write_text(json.dumps(content))
+    return path
+
+
+def turn(message: str, **more: Any) -> dict[str, Any]:
+    return {"step_id": 1, "source": "agent", "message": message} | more
+
+
+class TestFind:
+    def test_nearest_first_at_any_depth(self, tmp_path: Path) -> None:
+        """Both names are found at any depth, the nearest to the folder first."""
+        places = ["b/c/trajectory.json", "z/trajectory_atif.json", "a/trajectory.json"]
+        for place in places:
+            write(tmp_path / place)
+        write(tmp_path / "other.json")
+        found = [str(path.relative_to(tmp_path)) for path in find_trajectories(tmp_path)]
+        assert found == [places[2], places[1], places[0]]
+
+    def test_links_are_not_followed(self, tmp_path: Path) -> None:
+        """Neither a file nor a folder is found through a link."""
+        elsewhere = write(tmp_path / "elsewhere" / "trajectory.json")
+        logs = tmp_path / "logs"
+        logs.mkdir()
+        (logs / "trajectory.json").symlink_to(elsewhere)
+        (logs / "folder").symlink_to(elsewhere.parent)
+        assert find_trajectories(logs) == []
+
+    def test_missing_folder_has_none(self, tmp_path: Path) -> None:
+        """A folder that is not there has no trajectory."""
+        assert find_trajectories(tmp_path / "none") == []
+
+    def test_large_folder_is_not_searched_whole(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The search ends after a number of names; what is near is found before."""
+        monkeypatch.setattr(files, "_MOST_NAMES", 10)
+        write(tmp_path / "trajectory.json")
+        for number in range(12):
+            (tmp_path / f"log-{number}").write_text("")
+        write(tmp_path / "deep" / "trajectory.json")
+        assert find_trajectories(tmp_path) == [tmp_path / "trajectory.json"]
+
+
+class TestRead:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "[]",
+            "{}",
+            "not JSON",
+            '{"schema_version": "v2", "steps": []}',
+            '{"schema_version": 5}',
+            "\x00\xff",
+        ],
+    )
+    def test_what_is_none_is_not_read(self, tmp_path: Path, text: str) -> None:
+        """A file in another format is no trajectory."""
+        path = tmp_path / "trajectory.json"
+        path.write_text(text)
+        assert read_trajectory(path) is None
+
+    def test_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        """A pipe in the place of the file is not waited for."""
+        os.mkfifo(tmp_path / "trajectory.json")
+        assert read_trajectory(tmp_path / "trajectory.json") is None
+
+    def test_unfit_values_cost_only_themselves(self, tmp_path: Path) -> None:
+        """A value of the wrong type is passed over, and all others are read."""
+        odd = turn("kept", metrics={"prompt_tokens": "many"}, timestamp=5, unknown=[1])
+        path = write(tmp_path / "t.json", odd, "no step", turn("next"), notes=7)
+        found = read_trajectory(path)
+        assert found is not None
+        assert [step.message for step in found.steps] == ["kept", "next"]
+        assert found.is_cut
+
+    def test_byte_order_mark_and_half_pairs_are_read(self, tmp_path: Path) -> None:
+        """A byte order mark is passed over; half a surrogate pair is replaced."""
+        path = write(tmp_path / "t.json", turn("\ud800"))
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        found = read_trajectory(path)
+        assert found is not None
+        assert found.steps[0].message == "\ufffd"
+        assert not found.is_cut
+
+    def test_large_file_is_read_in_part(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a file that is too large, the beginning is read, and that is told."""
+        path = write(tmp_path / "t.json", *[turn("x" * 100) for _ in range(100)])
+        monkeypatch.setattr(files, "MOST_BYTES", 2000)
+        found = read_trajectory(path)
+        assert found is not None
+        assert 5 < len(found.steps) < 20
+        assert found.is_cut
+
+    def test_deep_nesting_is_refused(self, tmp_path: Path) -> None:
+        """A file that is nested without end is no trajectory, and no crash."""
+        path = tmp_path / "t.json"
+        path.write_text('{"schema_version": "ATIF-v1.8", "extra": ' + "[" * 100_000)
+        assert read_trajectory(path) is None
+
+
+class TestContinuation:
+    def test_files_are_joined(self, tmp_path: Path) -> None:
+        """The files that continue a trajectory are joined on, without what they copied."""
+        first = write(
+            tmp_path / "trajectory.json",
+            turn("one"),
+            continued_trajectory_ref="next.json",
+            final_metrics={"total_cost_usd": 1.0},
+        )
+        copied = turn("one", is_copied_context=True)
+        totals = {"total_cost_usd": 0.5, "total_prompt_tokens": 3}
+        write(tmp_path / "next.json", copied, turn("two"), final_metrics=totals)
+        found = read_trajectory(first)
+        assert found is not None
+        assert [step.message for step in found.steps] == ["one", "two"]
+        assert digest(found).cost == 1.5
+
+    @pytest.mark.parametrize("ref", ["../out.json", "/etc/hosts", "trajectory.json", "gone.json"])
+    def test_bad_reference_ends_it(self, tmp_path: Path, ref: str) -> None:
+        """A reference out of the folder, to itself or to nothing is not followed."""
+        write(tmp_path / "out.json", turn("outside"))
+        path = tmp_path / "logs" / "trajectory.json"
+        write(path, turn("one"), continued_trajectory_ref=ref)
+        found = read_trajectory(path)
+        assert found is not None
+        assert [step.message for step in found.steps] == ["one"]
+        assert found.is_cut is (ref == "gone.json")
+
+    def test_named_subagent_is_left_out(self, tmp_path: Path) -> None:
+        """The file of a subagent that the trajectory names is not counted a second time."""
+        ref = [{"trajectory_path": "sub/trajectory.json"}]
+        results = {"results": [{"subagent_trajectory_ref": ref}]}
+        write(tmp_path / "trajectory.json", turn("main", observation=results))
+        write(tmp_path / "sub" / "trajectory.json", turn("below"))
+        write(tmp_path / "other" / "trajectory.json", turn("other"))
+        found = [trajectory.steps[0].message for _, trajectory in read_trajectories(tmp_path)]
+        assert found == ["main", "other"]
