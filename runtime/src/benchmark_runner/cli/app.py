@@ -27,7 +27,7 @@ from benchmark_runner.cli.commands import (
     show,
     status,
 )
-from benchmark_runner.cli.console import masked, print_failure, print_shortage
+from benchmark_runner.cli.console import masked, print_failure, print_shortage, report_failure
 from benchmark_runner.cli.shortage import shortage_in
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def _usage_errors_masked() -> Generator[None]:
         message: object = getattr(error, "message", None)
         if hasattr(error, "format_message") and isinstance(message, str):
             setattr(error, "message", masked(message))  # noqa: B010 (no type of ours)
+            report_failure(f"UsageError: {message}")
         raise
 
 

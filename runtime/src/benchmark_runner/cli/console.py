@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -98,6 +98,7 @@ def print_failure(
     command: str, kind: str, message: str, hint: str | None, *, as_json: bool
 ) -> None:
     """Print an error: what failed, and what to do next."""
+    report_failure(f"{kind}: {message}")
     if as_json:
         error = {"type": kind, "message": message, "hint": hint}
         print_json(command, {"error": error})
@@ -106,6 +107,13 @@ def print_failure(
     _write(f"{label} {_printable(brief_error(message, errors()))}", errors())
     if hint:
         note(hint)
+
+
+def report_failure(error: str) -> None:
+    """Write the failure of the command, as ``Type: message``, for an orchestrator that asks so."""
+    from benchmark_runner.cli.error_report import write_report
+
+    write_report(error, _printable)
 
 
 def brief_error(text: str, stream: TextIO | None = None) -> str:
@@ -132,6 +140,7 @@ def error_content(error: BenchmarkRunnerError) -> dict[str, object]:
 def print_error(command: str, error: BenchmarkRunnerError, *, as_json: bool) -> None:
     """Print an error of the framework."""
     if as_json:
+        report_failure(f"{error.kind}: {error.message}")
         print_json(command, {"error": error_content(error)})
     else:
         print_failure(command, error.kind, error.message, error.hint, as_json=False)
@@ -183,12 +192,16 @@ def _errors_printed(command: str, *, as_json: bool) -> Generator[None]:
         note(traceback.format_exc().rstrip())
         if as_json:
             print_failure(command, type(error).__name__, describe(error), None, as_json=True)
+        report_failure(describe(error))
         raise typer.Exit(1) from None
 
 
 def _check_output() -> None:
+    from benchmark_runner.errors import describe
+
     if (lost := output_error()) is not None:
         _note_lost(lost)
+        report_failure(describe(lost))
         raise typer.Exit(1)
 
 
@@ -198,6 +211,8 @@ def _note_lost(error: OSError) -> None:
 
 def print_shortage(command: str, shortage: Shortage, *, as_json: bool) -> None:
     """Print that the process lacks something, without an import, for which that may be needed."""
+    with suppress(Exception):  # the report needs some
+        report_failure(f"{shortage.kind}: {shortage.message}")
     if as_json:
         error = f'{{"type": "{shortage.kind}", "message": "{shortage.message}", "hint": '
         head = f'{{"schema": {_JSON_SCHEMA_VERSION}, "command": "{command}", "error": '

@@ -35,10 +35,17 @@ from benchmark_runner.cli.console import (
     print_error,
     print_failure,
     print_json,
+    report_failure,
     say,
 )
-from benchmark_runner.cli.exit_codes import exit_code
-from benchmark_runner.cli.output.run import as_json, end_lines, plain_key_warning, start_lines
+from benchmark_runner.cli.exit_codes import SETTLED_NO, exit_code
+from benchmark_runner.cli.output.run import (
+    as_json,
+    end_lines,
+    failure_text,
+    plain_key_warning,
+    start_lines,
+)
 from benchmark_runner.cli.resume_command import NextCommands, part_arguments
 from benchmark_runner.cli.shortage import require_threads
 from benchmark_runner.cli.signals import Interrupted, run_interruptible
@@ -210,6 +217,16 @@ class _Reporter:
         self._tell(outcome, signal)
 
     def _tell(self, outcome: Outcome, signal: Interrupted | None) -> None:
+        request = self._job.request
+        try:
+            self._print(outcome, signal)
+        finally:  # of the failures that are printed, the one that counts
+            if signal:
+                report_failure(f"Interrupted: stopped by {signal}")
+            elif exit_code(outcome, request) not in {0, SETTLED_NO}:
+                report_failure(failure_text(outcome, request))
+
+    def _print(self, outcome: Outcome, signal: Interrupted | None) -> None:
         job = self._job
         children = children_left()
         resume_command = job.resume_command(outcome)

@@ -24,7 +24,7 @@ from benchmark_runner.cli.output.totals import (
     tasks_text,
 )
 from benchmark_runner.cli.shell import short_path
-from benchmark_runner.errors import RunPausedError
+from benchmark_runner.errors import RunPausedError, describe
 from benchmark_runner.results.json_facts import summary_facts
 from benchmark_runner.results.phrases import dataset_label, missing_text
 from benchmark_runner.results.verdict_text import (
@@ -34,7 +34,7 @@ from benchmark_runner.results.verdict_text import (
     verdict_facts,
     verdict_lines,
 )
-from benchmark_runner.schemas import ScoreResult
+from benchmark_runner.schemas import Phase, ScoreResult
 
 
 def as_json(
@@ -72,6 +72,21 @@ def as_json(
             "hint": "Complete it with resume_command, or give --force.",
         }
     return content
+
+
+def failure_text(outcome: Outcome, request: RunRequest) -> str:
+    """Return the failure of a command that did not do all that was asked, with its type.
+
+    Of a limit that was reached and the error of the one task of ``--problem``, it is the error.
+    """
+    stopped_by = outcome.stopped_by
+    if stopped_by is not None and request.problem is None:
+        return describe(stopped_by)
+    if failures := outcome.chosen.failures:  # a generation's, rather than an evaluation's
+        return min(failures, key=lambda group: group.phase is not Phase.GENERATE).error
+    if stopped_by is not None:
+        return describe(stopped_by)
+    return f"IncompleteRun: {_no_score_text(outcome, request)}"
 
 
 def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: bool) -> Iterator[str]:
