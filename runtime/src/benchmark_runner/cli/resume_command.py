@@ -25,9 +25,9 @@ class NextCommands:
     benchmark: Benchmark
     results_dir: Path
 
-    def inspect(self, command: str, *ids: str) -> str:
+    def inspect(self, command: str, *ids: str, flags: Sequence[str] = ()) -> str:
         """Return a command that only reads, such as ``show``."""
-        return self._typed([command, *self._place_flags(""), *_positional(ids)])
+        return self._typed([command, *self._place_flags(""), *flags, *_positional(ids)])
 
     def on_run(self, command: str, run_id: str, service_url: str, *arguments: str) -> str:
         """Return a command on one run, with these arguments."""

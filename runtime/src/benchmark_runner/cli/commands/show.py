@@ -24,6 +24,19 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 "--repeat", metavar="N", min=1, help="Repeat of the task whose texts are shown."
             ),
         ] = 1,
+        trajectory: Annotated[
+            bool, typer.Option("--trajectory", help="Show what the agent did, step by step.")
+        ] = False,
+        attempt: Annotated[
+            int | None,
+            typer.Option(
+                "--attempt",
+                metavar="N",
+                min=1,
+                help="With --trajectory: that of an earlier attempt.",
+                show_default=False,
+            ),
+        ] = None,
         reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
@@ -32,13 +45,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
         Of a task of several repeats, it first shows how each one ended.
         Texts are shown whole and are not paged: pipe them into less to page.
+        Of a trajectory there is a digest; --trajectory shows all of it instead.
         """
         with failures_as_messages("show", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs
             from benchmark_runner.cli.output.show import as_json, read_task, task_lines
+            from benchmark_runner.cli.output.trajectory import trajectory_as_json, trajectory_lines
+            from benchmark_runner.cli.output.trajectory_choice import choose_trajectories
             from benchmark_runner.errors import UsageError
             from benchmark_runner.results.reduced_score import check_repeats, parse_reduction
 
+            if attempt is not None and not trajectory:
+                raise UsageError("--attempt needs --trajectory", hint="Give both.")
             reduction = parse_reduction(reduce)
             inspection = inspect_runs(settings, results_dir)
             view = inspection.open(run_id)
@@ -51,7 +69,15 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 listing = inspection.commands.inspect("export", run_id)
                 error.hint = f"{error.hint or ''} List all: {listing}".lstrip()
                 raise
-            if json:
+            if trajectory:
+                key = details.task.key
+                found = choose_trajectories(view, key, attempt, inspection.commands)
+                if json:
+                    print_json("show", trajectory_as_json(view, key, attempt, found))
+                else:
+                    for text in trajectory_lines(view, key, attempt, found):
+                        say(text)
+            elif json:
                 print_json("show", as_json(details))
             else:
-                say(*task_lines(details))
+                say(*task_lines(details, inspection.commands))

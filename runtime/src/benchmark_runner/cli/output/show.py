@@ -13,6 +13,9 @@ from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._text import duration, in_one_line
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.cli.console import brief_error
+from benchmark_runner.cli.output.trajectory_choice import section_lines
+from benchmark_runner.cli.output.trajectory_digest import digest_as_json
+from benchmark_runner.cli.resume_command import NextCommands
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import task_facts
 from benchmark_runner.results.phrases import (
@@ -29,6 +32,7 @@ from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import weighted_score
 from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.results.task_row import TaskRow, make_row, row_as_json
+from benchmark_runner.results.trajectories import TaskTrajectories, read_task_trajectories
 from benchmark_runner.schemas import GenerationResult, Phase
 
 _MAX_FILES = 20
@@ -45,6 +49,7 @@ class TaskDetails:
         repeats: All repeats of the task.
         task: The files of this one.
         row: Its row.
+        trajectories: The trajectories of its current attempt.
         files: The files in its folder, those of earlier attempts included.
     """
 
@@ -52,6 +57,7 @@ class TaskDetails:
     repeats: TaskRepeats
     task: TaskFiles
     row: TaskRow
+    trajectories: TaskTrajectories
     files: list[Path]
 
     @property
@@ -76,11 +82,16 @@ def read_task(
     folder = view.artifacts.of_repeat(repeat).task_dir(task_id)
     below = _files_below(folder, folder / "repeats" if len(rows) > 1 else None)
     return TaskDetails(
-        view, TaskRepeats((*rows,), reduction), chosen, rows[repeat - 1], sorted(below)
+        view,
+        TaskRepeats((*rows,), reduction),
+        chosen,
+        rows[repeat - 1],
+        read_task_trajectories(view.artifacts, chosen.key),
+        sorted(below),
     )
 
 
-def task_lines(details: TaskDetails) -> Iterator[str]:
+def task_lines(details: TaskDetails, commands: NextCommands) -> Iterator[str]:
     """Yield the facts of a task in lines, then its texts as they are."""
     row, generation = details.row, details.task.generation
     yield from _head_lines(details)
@@ -106,6 +117,8 @@ def task_lines(details: TaskDetails) -> Iterator[str]:
             yield f"{name}\n{text}"
         else:
             yield f"{name}: {'empty' if text is not None else 'none'}"
+    yield ""
+    yield from section_lines(details.view, details.task.key, details.trajectories, commands)
     yield ""
     yield "Files"
     for path in details.files[:_MAX_FILES]:
@@ -143,6 +156,7 @@ def as_json(details: TaskDetails) -> dict[str, object]:
         "question": generation.question if generation else None,
         "answer": generation.data if generation else None,
         "artifact": _artifact_as_json(details.task),
+        "trajectory": digest_as_json(details.trajectories) if details.trajectories else None,
         "grade": json.loads(details.task.result_text) if details.task.result_text else None,
         "weighted_score": weighted_score(result),
         "grading_errors": result.errors if result else [],

@@ -1,0 +1,98 @@
+"""The trajectories of one repeat of a task of a run: where they are, and their content.
+
+They are read when asked for, and nothing of them is kept here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.schemas import TaskRepeat
+from benchmark_runner.trajectory import (
+    Digest,
+    Trajectory,
+    digest,
+    find_trajectories,
+    read_trajectories,
+)
+
+__all__ = ["TaskTrajectories", "attempts_with_trajectories", "log_folder", "read_task_trajectories"]
+
+
+@dataclass(frozen=True)
+class TaskTrajectories:
+    """The trajectories of one attempt at a repeat of a task; most agents write one.
+
+    Attributes:
+        read: Each trajectory with its file, that of the agent itself first.
+        unread: More such files: those of subagents that a trajectory names, and what can't be
+            read.
+    """
+
+    read: Sequence[tuple[Path, Trajectory]]
+    unread: Sequence[Path]
+
+    def __bool__(self) -> bool:
+        """Return True if there is a trajectory."""
+        return bool(self.read)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Their turns, tools, tokens and cost, together."""
+        return digest(*(trajectory for _, trajectory in self.read))
+
+
+def read_task_trajectories(
+    artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None = None
+) -> TaskTrajectories:
+    """Read the trajectories of an attempt.
+
+    Args:
+        artifacts: The files of the run.
+        key: The task and its repeat.
+        attempt: The number of an earlier attempt; ``None`` for the current one, which may
+            still be under way, or have been killed.
+    """
+    folder = log_folder(artifacts, key, attempt)
+    if _has_link(artifacts.run_dir, folder):  # an agent's, which may lead anywhere
+        return TaskTrajectories((), ())
+    read = [*read_trajectories(folder)]
+    paths = {path for path, _ in read}
+    return TaskTrajectories(read, [path for path in find_trajectories(folder) if path not in paths])
+
+
+def log_folder(artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None = None) -> Path:
+    """Return the log folder of the current attempt, or of an earlier one by its number."""
+    of_repeat = artifacts.of_repeat(key.repeat)
+    if attempt is None:
+        return of_repeat.agent_logs_dir(key.task_id)
+    return of_repeat.task_dir(key.task_id) / "attempts" / str(attempt) / "agent_logs"
+
+
+def attempts_with_trajectories(artifacts: RunArtifacts, key: TaskRepeat) -> list[int]:
+    """Return the numbers of the earlier attempts that left files of trajectories, in order."""
+    return [
+        number
+        for number in sorted(_attempts(artifacts.of_repeat(key.repeat).task_dir(key.task_id)))
+        if not _has_link(artifacts.run_dir, folder := log_folder(artifacts, key, number))
+        and find_trajectories(folder)
+    ]
+
+
+def _attempts(folder: Path) -> Iterator[int]:
+    with suppress(OSError):
+        for path in (folder / "attempts").iterdir():
+            if path.name.isdecimal():
+                yield int(path.name)
+
+
+def _has_link(root: Path, folder: Path) -> bool:
+    """Return True if a folder on the way from ``root`` to ``folder`` is a link."""
+    path = str(root)
+    return any(os.path.islink(path := f"{path}/{part}") for part in folder.relative_to(root).parts)  # noqa: PTH114 (of text)
