@@ -91,10 +91,42 @@ def test_question_of_an_object_is_the_question(project: RunnerProject) -> None:
     assert answer(project) == "yes"
 
 
-@pytest.mark.parametrize("problem", ['say {"a": 1}', '["say"]'])
+@pytest.mark.parametrize(
+    "rest",
+    ["", ', "timeout": NaN}', ', "header": "\\ud800"}', ", }", ', "b": 1 "c": 2}'],
+    ids=["cut", "NaN", "half of a pair", "comma", "no comma"],
+)
+def test_broken_object_is_refused(project: RunnerProject, rest: str) -> None:
+    """An object with a question that can't be read is not the question: it may tell the answer."""
+    ended = run(project, '{"answer": "hidden", "question": "say yes"' + rest)
+    assert ended.code == 2
+    assert "problem.txt: not a JSON object: " in ended.err
+    assert project.calls == []
+
+
+def test_unknown_field_is_treated_as_in_a_dataset(prover: RunnerProject) -> None:
+    """A field that TASK_MODEL does not have is treated as in a dataset."""
+    row = {**PROVER, "colour": "red"}
+    assert run(prover, json.dumps(row)).code == 0
+    prover.write_tasks([row])
+    assert prover.run("run", "--run-id", "r2", "--skip-eval").code == 0
+    of_dataset = prover.read("r2", PROVER["id"], "generation.json")["data"]
+    assert ("colour='red'" in answer(prover)) == ("colour='red'" in of_dataset)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        'say {"a": 1}',
+        '["say"]',
+        '{"question": "2+2"} is what to answer',
+        '{x | x > 2}, in which "question": is a word',
+    ],
+)
 def test_other_text_is_the_question(project: RunnerProject, problem: str) -> None:
     """Any other text is the question."""
-    assert run(project, problem).code == (0 if problem.startswith("say") else 1)
+    project.heal()
+    assert run(project, problem).code == 0
     assert project.read("r1", "t1", "generation.json")["question"] == problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
     #: Makes the client for a runner and its tasks.
     Connect = Callable[["BenchmarkRunner", "TaskSource"], Awaitable[BenchmarkServiceClient]]
+
+_FIRST_KEY = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:')
+_QUESTION_KEY = re.compile(r'"question"\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,25 @@ def _fields_in(file: Path | None, text: str) -> dict[str, JsonValue]:
         found = parse_strictly(text) if text.startswith("{") else None
     except RepeatedKeyError as error:
         raise UsageError(f"--problem {file}: {error}", hint="Remove one of the two.") from None
-    except ValueError:
+    except ValueError as error:
+        if _is_broken_task(text):  # which may hold the reference answer
+            raise UsageError(
+                f"--problem {file}: not a JSON object: {error}",
+                hint="Correct it, or begin with other text if all of this is the question.",
+            ) from None
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_broken_task(text: str) -> bool:
+    """Return True for what was to be a JSON object with a question, and nothing after it."""
+    if not (_FIRST_KEY.match(text) and _QUESTION_KEY.search(text)):
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return True
+    return end == len(text)
 
 
 def _question(file: Path | None) -> str:
