@@ -1,7 +1,4 @@
-"""The trajectories of one repeat of a task of a run: where they are, and their content.
-
-They are read when asked for, and nothing of them is kept here.
-"""
+"""The trajectories of one repeat of a task of a run: where they are, and their content."""
 
 from __future__ import annotations
 
@@ -22,7 +19,10 @@ from benchmark_runner.trajectory import (
     read_trajectories,
 )
 
-__all__ = ["TaskTrajectories", "attempts_with_trajectories", "log_folder", "read_task_trajectories"]
+__all__ = [
+    "TaskTrajectories", "TrajectoryReader", "attempts_with_trajectories", "log_folder",
+    "read_task_trajectories",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,29 @@ class TaskTrajectories:
     def digest(self) -> Digest:
         """Their turns, tools, tokens and cost, together."""
         return digest(*(trajectory for _, trajectory in self.read))
+
+
+class TrajectoryReader:
+    """A pass over the trajectories of a run's current attempts, in which each is read once.
+
+    It keeps their digests until they are asked for, and nothing else.
+    """
+
+    def __init__(self, artifacts: RunArtifacts) -> None:
+        self._artifacts = artifacts
+        self._digests: dict[TaskRepeat, Digest | None] = {}
+
+    def read(self, key: TaskRepeat) -> TaskTrajectories:
+        """Read the trajectories of a repeat of a task."""
+        found = read_task_trajectories(self._artifacts, key)
+        self._digests[key] = found.digest if found else None
+        return found
+
+    def take_digest(self, key: TaskRepeat) -> Digest | None:
+        """Return the digest of those that were read last, or read them; ``None`` without any."""
+        if key not in self._digests:
+            self.read(key)
+        return self._digests.pop(key)
 
 
 def read_task_trajectories(

@@ -22,8 +22,10 @@ from benchmark_runner.results.phrases import (
     score_notes,
 )
 from benchmark_runner.results.reduced_score import ReducedScore
+from benchmark_runner.results.report.agent_figures import AgentFigures, AgentTally
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_repeats import TaskRepeats
+from benchmark_runner.results.trajectories import TrajectoryReader
 from benchmark_runner.results.verdict_text import answer_text, verdict_lines
 from benchmark_runner.schemas import ScoreResult
 
@@ -117,6 +119,7 @@ class RunFigures:
         read_at: The time before its tasks were read.
         distributions: Of scores, times, tokens and costs, those that are known.
         reduced: The score by another reduction than the mean, if one was asked for.
+        agents: The figures of what agents did.
     """
 
     side: Side
@@ -125,6 +128,7 @@ class RunFigures:
     distributions: list[Distribution]
     grouping: Grouping | None
     reduced: ReducedScore | None
+    agents: AgentFigures
 
     @property
     def run_id(self) -> str:
@@ -192,9 +196,10 @@ class RunFigures:
         members: dict[str, list[str]] = {}
         for task_id, name in self.grouping.group_of.items() if self.grouping else ():
             members.setdefault(name, []).append(task_id)
-        return [self._group(name, ids) for name, ids in members.items()]
+        return [self.group(name, ids) for name, ids in members.items()]
 
-    def _group(self, name: str, ids: Sequence[str]) -> Group:
+    def group(self, name: str, ids: Sequence[str]) -> Group:
+        """Return these tasks as a group of this name."""
         scores = [self.scores[each] for each in ids if each in self.scores]
         has_mean = self.summary.is_sample and self._without_score.isdisjoint(ids)
         return Group(name, len(ids), len(scores), estimate_of(scores) if has_mean else None)
@@ -220,8 +225,16 @@ def read_figures(
     grouping: Grouping | None = None,
     listener: TaskListener | None = None,
     reduction: Reduction = MEAN,
+    trajectories: TrajectoryReader | None = None,
 ) -> RunFigures:
-    """Read the figures of a run; ``listener`` gets the files of each task, to read none twice.
+    """Read the figures of a run.
+
+    Args:
+        view: The run.
+        grouping: The group of each task, if they are grouped.
+        listener: Gets each task with its files, to read none twice.
+        reduction: Another way to score a task by its repeats than the mean.
+        trajectories: Reads the trajectories, unless ``listener`` has read them with it.
 
     Raises:
         UsageError: ``reduction`` counts passes, and a score is neither 0 nor 1.
@@ -230,6 +243,7 @@ def read_figures(
     read_at = datetime.now(UTC)
     holder = holder_of(view.artifacts.run_dir / LOCK_FILE)
     known: dict[str, list[float]] = {column: [] for column in _QUANTITIES}
+    reader, agents = trajectories or TrajectoryReader(view.artifacts), AgentTally()
 
     def note(task: TaskRepeats, files: list[TaskFiles]) -> None:
         nonlocal holder
@@ -244,6 +258,7 @@ def read_figures(
             reduced.add(TaskRepeats(task.rows, reduction))
         if listener is not None:
             listener(task, files)
+        agents.add(task, [reader.take_digest(each.key) for each in files])
 
     side = read_side(view, note)
     if reduced is not None:
@@ -257,6 +272,7 @@ def read_figures(
         distributions=[_distribution(*each, attempted, of) for each in known.items() if each[1]],
         grouping=grouping,
         reduced=reduced,
+        agents=agents.figures(),
     )
 
 
