@@ -21,6 +21,7 @@ from benchmark_runner.results.json_facts import (
     spread_facts,
 )
 from benchmark_runner.results.reduced_score import check_repeats
+from benchmark_runner.results.report.effort import Effort, efforts
 from benchmark_runner.results.report.run_figures import Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
@@ -118,11 +119,38 @@ def _run_as_json(figures: RunFigures) -> dict[str, object]:
             {"name": group.name, "total": group.total, **_estimate_as_json(group.estimate)}
             for group in figures.groups
         ],
+        "agents": _agents_as_json(figures),
         "failures": failure_facts(summary),
         "cost": summary.spend.dollars,
         "cost_unknown": summary.spend.unknown,
         "tokens": scan.tokens.model_dump(),
         "unreadable": [str(path) for path in scan.unreadable],
+    }
+
+
+def _agents_as_json(figures: RunFigures) -> dict[str, object]:
+    agents = figures.agents
+    return {
+        "tasks_generated": agents.generated,
+        "tasks_with_trajectory": agents.with_trajectory,
+        "tasks_with_cut_trajectory": agents.cut,
+        "tool_calls": agents.calls,
+        "failed_tool_calls": agents.failed,
+        "tools": [asdict(tool) for tool in agents.tools],
+        "other_tools": asdict(agents.others) if agents.others else None,
+        "by_turns": None,
+        "by_tokens": None,
+        **{f"by_{each.unit}": _effort_as_json(each) for each in efforts(figures)},
+    }
+
+
+def _effort_as_json(effort: Effort) -> dict[str, object]:
+    return {
+        "quarters": [
+            {"low": low, "high": high, "total": group.total, **_estimate_as_json(group.estimate)}
+            for low, high, group in effort.quarters
+        ],
+        "unknown": effort.unknown,
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from benchmark_runner.results.task_repeats import TaskRepeats
 from benchmark_runner.results.task_row import TaskRow
 from benchmark_runner.trajectory import Digest
 
-__all__ = ["AgentFigures", "AgentTally", "ToolUse"]
+__all__ = ["AgentFigures", "AgentTally", "ToolUse", "calls_text", "median_text"]
 
 #: More names of tools than these are made up by agents, and are counted together.
 _MOST_NAMES = 500
@@ -33,13 +34,14 @@ class ToolUse:
     tasks: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFigures:
     """The figures of what agents did.
 
     Attributes:
         tools: The tools, those that were called most first.
-        other_tools: More names, counted together; ``None`` unless there are very many.
+        others: More names, counted together; ``None`` unless there are very many.
+        generated: Number of tasks with a generation.
         with_trajectory: Number of tasks with a trajectory.
         cut: Number of tasks with one that could not be read to its end.
         turns: The turns of each task for which they are known; with repeats, their mean.
@@ -47,7 +49,8 @@ class AgentFigures:
     """
 
     tools: Sequence[ToolUse]
-    other_tools: ToolUse | None
+    others: ToolUse | None
+    generated: int
     with_trajectory: int
     cut: int
     turns: Mapping[str, float]
@@ -65,7 +68,17 @@ class AgentFigures:
 
     @property
     def _all(self) -> list[ToolUse]:
-        return [*self.tools, *([self.other_tools] if self.other_tools else [])]
+        return [*self.tools, *([self.others] if self.others else [])]
+
+
+def median_text(amounts: Mapping[str, float]) -> str:
+    """Return the middle of the turns, or tokens, of tasks; empty if none are known."""
+    return f"median {median(amounts.values()):,.0f}" if amounts else ""
+
+
+def calls_text(agents: AgentFigures) -> str:
+    """Return the number of tool calls, and of those that failed; empty without a trajectory."""
+    return f"{agents.calls:,}, {agents.failed:,} failed" if agents.with_trajectory else ""
 
 
 @dataclass(slots=True)
@@ -74,6 +87,7 @@ class AgentTally:
 
     _tools: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
     _others: ToolUse = field(default_factory=lambda: ToolUse(""))
+    _generated: int = 0
     _with_trajectory: int = 0
     _cut: int = 0
     _turns: dict[str, float] = field(default_factory=dict[str, float])
@@ -82,6 +96,7 @@ class AgentTally:
     def add(self, task: TaskRepeats, digests: Sequence[Digest | None]) -> None:
         """Count a task, with the digest of each of its repeats that has a trajectory."""
         known = [each for each in digests if each is not None]
+        self._generated += any(row.generation_status is not None for row in task.rows)
         self._with_trajectory += bool(known)
         self._cut += any(each.is_cut for each in known)
         used: dict[int, ToolUse] = {}
@@ -101,7 +116,13 @@ class AgentTally:
         tools = sorted(self._tools.values(), key=lambda tool: (-tool.calls, tool.name))
         others = self._others if self._others.calls else None
         return AgentFigures(
-            tools, others, self._with_trajectory, self._cut, self._turns, self._tokens
+            tools=tools,
+            others=others,
+            generated=self._generated,
+            with_trajectory=self._with_trajectory,
+            cut=self._cut,
+            turns=self._turns,
+            tokens=self._tokens,
         )
 
     def _tool(self, name: str) -> ToolUse:

@@ -7,6 +7,7 @@ from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
 from benchmark_runner.results.estimate import Estimate
+from benchmark_runner.results.report.agent_section import agent_section
 from benchmark_runner.results.report.charts import draw_histogram, draw_intervals
 from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.provenance import head_facts, history, provenance_facts
@@ -68,6 +69,7 @@ def make_run_page(
         "without_score": phrases.without_score_text(figures.summary),
         "spent": _spent_text(figures),
         "histograms": [(each, draw_histogram(each)) for each in figures.distributions],
+        "agents": agent_section(figures, texts),
         "groups": figures.groups[:MOST_GROUPS],
         "groups_chart": draw_intervals(charted) if charted else None,
         "groups_left_out": sum(bool(each.estimate) for each in figures.groups) - len(charted),

@@ -13,6 +13,7 @@ from benchmark_runner.results.compare.effect import Comparison, compare
 from benchmark_runner.results.compare.findings import Finding
 from benchmark_runner.results.compare.side import TaskListener, TaskOutcome
 from benchmark_runner.results.compare.verdict import judge
+from benchmark_runner.results.report.agent_figures import calls_text, median_text
 from benchmark_runner.results.report.charts import draw_intervals
 from benchmark_runner.results.report.page import render_page
 from benchmark_runner.results.report.run_figures import Group, Grouping, RunFigures, read_figures
@@ -216,6 +217,9 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Timed out", f"{counts.max_time:,}"
     yield "Out of turns", f"{counts.max_turns:,}"
     yield "Cost", phrases.amount(summary.spend.dollars, "$") if summary.spend.dollars else ""
+    yield "Turns a task", median_text(figures.agents.turns)
+    yield "Tokens a task", median_text(figures.agents.tokens)
+    yield "Tool calls", calls_text(figures.agents)
     yield "Model", config.model
     yield "Dataset", phrases.dataset_label(config)
     yield "Complete", "yes" if summary.complete else "no"
