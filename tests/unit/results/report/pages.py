@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.results.report.run_figures import Grouping
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
 from benchmark_runner.results.report.safe_text import SafeText
+from benchmark_runner.results.report.transcript_store import TranscriptFolder, TranscriptsInPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +39,15 @@ def write_page(
     groups: Mapping[str, str] | None = None,
     commands: Mapping[str, str] = COMMANDS,
     secrets: Sequence[str] = (),
+    in_page: int | None = None,
 ) -> bytes:
-    """Write the page of a run."""
+    """Write the page of a run, with its transcripts in a folder or in so many bytes of page."""
     grouping = Grouping("topic", groups) if groups else None
-    _, content = make_run_page(view, grouping, texts(*secrets), file, commands, LISTING)
+    folder = TranscriptFolder(Storage(file.parent, durable=False), file)
+    store = folder if in_page is None else TranscriptsInPage(in_page)
+    _, content = make_run_page(view, grouping, texts(*secrets), file, commands, LISTING, store)
     file.write_bytes(content)
+    folder.remove_others()
     return content
 
 

@@ -1,16 +1,13 @@
 """The report of one run or several, written to its file, and its JSON."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import plural
-from benchmark_runner.artifacts.atomic_file import open_atomically
-from benchmark_runner.artifacts.storage import Storage
 from benchmark_runner.cli.inspection import Inspection
-from benchmark_runner.cli.validation import check_output
+from benchmark_runner.cli.output.report_file import ReportFile, ReportSettings
+from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.compare.effect import Comparison
 from benchmark_runner.results.estimate import Estimate
@@ -26,34 +23,33 @@ from benchmark_runner.results.report.run_figures import Grouping, RunFigures
 from benchmark_runner.results.report.run_page import make_run_page
 from benchmark_runner.results.report.runs_page import make_runs_page
 from benchmark_runner.results.report.safe_text import SafeText
+from benchmark_runner.results.report.transcript_store import (
+    TranscriptFolder,
+    TranscriptsInPage,
+)
 from benchmark_runner.results.run_view import RunView
-
-_NAME = "report.html"
-_SUFFIXES = frozenset({".html", ".htm"})
-#: The temporary file beside it has a longer name, and file systems allow 255 bytes.
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was written, with its runs, each compared with the first one."""
+    """A report that was written, with its runs, each compared with the first one.
+
+    ``transcripts`` is the place of the transcripts; ``None`` of several runs, which have none.
+    """
 
     file: Path
     results_dir: Path
     runs: Sequence[RunFigures]
     comparisons: Sequence[Comparison]
+    transcripts: TranscriptFolder | TranscriptsInPage | None
 
 
 def write_report(
-    inspection: Inspection,
-    run_ids: Sequence[str],
-    output: Path | None,
-    by: str | None,
-    reduction: Reduction,
+    inspection: Inspection, run_ids: Sequence[str], settings: ReportSettings
 ) -> Report:
-    """Write the report of one run, or of several side by side, grouped by the field ``by``.
+    """Write the report of one run, or of several side by side.
 
-    A score by another ``reduction`` than the mean stands beside the mean.
+    A score by another reduction than the mean stands beside the mean.
     """
     if repeated := sorted({run_id for run_id in run_ids if run_ids.count(run_id) > 1}):
         raise UsageError(
@@ -62,22 +58,44 @@ def write_report(
         )
     views = [inspection.open(run_id) for run_id in run_ids]
     for view in views:
-        check_repeats(reduction, view.config)
-    file = _file_for(inspection, run_ids, output)
-    groupings = [_grouping(inspection, view, by) for view in views]
+        check_repeats(settings.reduction, view.config)
+    file = ReportFile(inspection.results_dir, run_ids, settings)
+    groupings = [_grouping(inspection, view, settings.by) for view in views]
     texts = SafeText(inspection.redactor)
     listing = ("export", inspection.commands.inspect("export", run_ids[0]))
     comparisons: Sequence[Comparison] = ()
+    transcripts = None
     if len(views) == 1:
         commands = _commands(inspection, views[0])
+        transcripts = file.transcripts_of(views[0])
         figures, page = make_run_page(
-            views[0], groupings[0], texts, file, commands, listing, reduction
+            views[0],
+            groupings[0],
+            texts,
+            file.path,
+            commands,
+            listing,
+            transcripts,
+            settings.reduction,
         )
         runs = [figures]
     else:
-        runs, comparisons, page = make_runs_page(views, groupings, texts, file, listing, reduction)
-    _write(inspection.results_dir, file, page)
-    return Report(file, inspection.results_dir, runs, comparisons)
+        runs, comparisons, page = make_runs_page(
+            views, groupings, texts, file.path, listing, settings.reduction
+        )
+    file.write(page)
+    return Report(file.path, inspection.results_dir, runs, comparisons, transcripts)
+
+
+def transcripts_text(report: Report) -> str:
+    """Return the lines on the transcripts, for a terminal; empty without any."""
+    match report.transcripts:
+        case TranscriptFolder() as kept if len(kept):
+            return f"Transcripts  {short_path(kept.folder)}"
+        case TranscriptsInPage() as kept:
+            return kept.note
+        case _:
+            return ""
 
 
 def as_json(report: Report) -> dict[str, object]:
@@ -85,8 +103,22 @@ def as_json(report: Report) -> dict[str, object]:
     return {
         "output": str(report.file),
         "results_dir": str(report.results_dir),
+        "transcripts": _transcripts_as_json(report.transcripts),
         "runs": [_run_as_json(each) for each in report.runs],
         "differences": [_difference_as_json(each) for each in report.comparisons],
+    }
+
+
+def _transcripts_as_json(
+    kept: TranscriptFolder | TranscriptsInPage | None,
+) -> dict[str, object] | None:
+    if kept is None:
+        return None
+    in_page = isinstance(kept, TranscriptsInPage)
+    return {
+        "count": len(kept),
+        "folder": None if in_page or not len(kept) else str(kept.folder),
+        "left_out": [str(key) for key in kept.left_out] if in_page else [],
     }
 
 
@@ -186,45 +218,3 @@ def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
     if (again := inspection.commands.reproduce(view.config)) is not None:
         commands["Repeat it in a new run"] = again
     return commands
-
-
-def _file_for(inspection: Inspection, run_ids: Sequence[str], output: Path | None) -> Path:
-    if output is None:
-        file = _default_file(inspection.results_dir, run_ids)
-        check_output(file, str(file), "Give another place with --output FILE.")
-        return file
-    named = f"--output {output}"
-    if output.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{named}: a report is HTML", hint="Give a name that ends in .html.")
-    check_output(output, named, "Give the name of a file.")
-    return Path(os.path.abspath(output))  # noqa: PTH100 (which keeps "..")
-
-
-def _default_file(results_dir: Path, run_ids: Sequence[str]) -> Path:
-    if len(run_ids) == 1:
-        return results_dir / run_ids[0] / _NAME
-    file = results_dir / f"report-{'+'.join(run_ids)}.html"
-    if len(file.name.encode()) > _LONGEST_NAME:
-        raise UsageError(
-            f"there is no short name for a report of {len(run_ids)} runs",
-            hint="Give it one with --output FILE.",
-        )
-    return file
-
-
-def _write(results_dir: Path, file: Path, content: bytes) -> None:
-    inside = _path_inside(results_dir, file)
-    if inside is not None:
-        Storage(results_dir).write(inside, content, alone=False)
-        return
-    with open_atomically(file) as target:
-        target.write(content)
-
-
-def _path_inside(results_dir: Path, file: Path) -> Path | None:
-    """Return the place of a file below the results folder, by its name or its real path."""
-    real = file.parent.resolve() / file.name
-    for path, root in ((file, results_dir), (real, results_dir.resolve())):
-        if path.is_relative_to(root):
-            return results_dir / path.relative_to(root)
-    return None

@@ -15,6 +15,8 @@ from benchmark_runner.results.report.run_figures import Grouping, RunFigures, re
 from benchmark_runner.results.report.safe_text import SafeText
 from benchmark_runner.results.report.task_entry import TaskEntries
 from benchmark_runner.results.report.task_table import TaskTable
+from benchmark_runner.results.report.task_transcript import TaskTranscripts
+from benchmark_runner.results.report.transcript_store import TranscriptStore
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.results.task_repeats import TaskRepeats
@@ -35,6 +37,7 @@ def make_run_page(
     file: Path,
     commands: Mapping[str, str],
     listing: tuple[str, str],
+    transcripts: TranscriptStore,
     reduction: Reduction = MEAN,
 ) -> tuple[RunFigures, bytes]:
     """Read a run and make its page.
@@ -46,9 +49,11 @@ def make_run_page(
         file: The file of the page, from which links lead to the run's folder.
         commands: The commands that resume or repeat the run, by their headings.
         listing: The command that writes all tasks as a table, its name first.
+        transcripts: The place of the transcripts of the tasks.
         reduction: Another way to score a task by its repeats, shown beside the mean.
     """
-    entries = TaskEntries(view, grouping, file)
+    kept = TaskTranscripts(view.artifacts, texts, transcripts)
+    entries = TaskEntries(view, grouping, file, kept)
     count, repeats = len(view.config.tasks), view.config.repeats
     table = TaskTable(entries.columns, count, texts, repeats)
 
@@ -83,7 +88,7 @@ def make_run_page(
         "listing": listing,
         "read_at": figures.read_at,
     }
-    return figures, render_page("run.html", content, table, texts)
+    return figures, render_page("run.html", content, table, texts, transcripts)
 
 
 def _spent_text(figures: RunFigures) -> str:

@@ -7,6 +7,7 @@ from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results import phrases
 from benchmark_runner.results.report.run_figures import Grouping
 from benchmark_runner.results.report.task_table import Column, Detail, Entry, Link, link_to
+from benchmark_runner.results.report.task_transcript import TaskTranscripts
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import weighted_score
 from benchmark_runner.results.task_repeats import Outcome, TaskRepeats
@@ -24,6 +25,7 @@ class TaskEntries:
     view: RunView
     grouping: Grouping | None
     file: Path
+    transcripts: TaskTranscripts
 
     @property
     def columns(self) -> list[Column]:
@@ -65,6 +67,7 @@ class TaskEntries:
             texts=opened.texts,
             links=opened.links,
             whole=opened.whole or f"{task.task_id}/",
+            transcript=opened.transcript,
             repeats=details if has_repeats else (),
         )
 
@@ -88,6 +91,7 @@ class TaskEntries:
             texts={name: text for name, text in texts.items() if text is not None},
             links=self._links(folder, files),
             whole=f"{folder.relative_to(self.view.artifacts.run_dir).as_posix()}/",
+            transcript=self.transcripts.of(files.key),
         )
 
     def _links(self, folder: Path, files: TaskFiles) -> list[Link]:

@@ -81,6 +81,7 @@ class Detail:
         facts: The facts by name.
         texts: The long texts by name.
         whole: The place of its texts in full.
+        transcript: The way to its transcript, see :mod:`~.transcript_store`; ``None`` without one.
     """
 
     title: str = ""
@@ -88,6 +89,7 @@ class Detail:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     links: Sequence[Link] = ()
     whole: str = ""
+    transcript: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,12 +173,15 @@ class TaskTable:
 
     def _content(self, detail: Detail) -> dict[str, JsonValue]:
         shown = self._texts.shown
-        return {
+        content: dict[str, JsonValue] = {
             "facts": [[name, shown(fact)] for name, fact in detail.facts.items() if fact],
             "texts": [[shown(name), *self._cut(text)] for name, text in detail.texts.items()],
             "links": [[link.name, link.href, shown(link.text)] for link in detail.links],
             "whole": shown(detail.whole),
         }
+        if detail.transcript is not None:
+            content["transcript"] = {**detail.transcript}
+        return content
 
     def _cut(self, text: str) -> list[JsonValue]:
         longest = self._longest if self._packed < _PACKED else _SHORTEST
