@@ -23,6 +23,7 @@ RESERVED_IDS = frozenset(
         "final_score.json",
         "events.jsonl",
         "report.html",
+        "report_transcripts",
     }
 )
 #: Further ones: temporary files, and files that were set aside.
