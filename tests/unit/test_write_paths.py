@@ -35,6 +35,8 @@ KNOWN = {
     ("client/workspace.py", "mkdir"),  # in a folder of the author's
     ("client/workspace.py", "rename"),
     ("client/workspace.py", "unlink"),
+    ("command_agent/run.py", "mkdir"),  # these in a task's folder of logs, and the workspace
+    ("command_agent/run.py", "open"),
     ("local/grader.py", "copy"),
     ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
     ("local/submissions.py", "rmtree"),

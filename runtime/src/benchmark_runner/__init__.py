@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner, current_generation
     from benchmark_runner.cli import make_cli
     from benchmark_runner.client.service_client import BenchmarkServiceClient, build_client
+    from benchmark_runner.command_agent import run_command_agent
     from benchmark_runner.llm import LLMConfig, build_llm_config
     from benchmark_runner.schemas import (
         Artifact,
@@ -31,7 +32,7 @@ __all__ = [
     "Artifact", "BenchmarkRunner", "BenchmarkServiceClient", "EvalResult", "EvalResultData",
     "EvalStatus", "EvaluateResponseRequest", "FinalScoreResponse", "GenerationResult",
     "GenerationStatus", "LLMConfig", "RunArtifacts", "ScoreResult", "Task", "TokenUsage",
-    "build_client", "build_llm_config", "current_generation", "make_cli",
+    "build_client", "build_llm_config", "current_generation", "make_cli", "run_command_agent",
 ]  # fmt: skip
 
 _HOME_OF = {
@@ -43,6 +44,7 @@ _HOME_OF = {
     "build_llm_config": "llm",
     "current_generation": "base",
     "make_cli": "cli",
+    "run_command_agent": "command_agent",
 }
 
 

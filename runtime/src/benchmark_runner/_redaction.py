@@ -1,5 +1,7 @@
 """Masking of secrets in everything that is written and printed."""
 
+from __future__ import annotations
+
 import html
 import json
 import re
@@ -84,25 +86,16 @@ class Redactor:
 
         A secret may span two of those that are given; none spans two of those that are yielded.
         """
-        longest = max(map(len, [*self._forms, *self._digits]), default=0)
-        rest = b""
+        masking = self.masking()
         for piece in pieces:
-            if not longest:
-                yield piece, piece
-                continue
-            rest += piece
-            end = len(rest) - longest
-            while end > 0 and self._is_within_secret(rest, end, longest):
-                end -= 1
-            if end > 0:
-                yield rest[:end], self.clean(rest[:end])
-                rest = rest[end:]
-        if rest:
-            yield rest, self.clean(rest)
+            if before := masking.add(piece):
+                yield before, self.clean(before)
+        if before := masking.end():
+            yield before, self.clean(before)
 
-    def _is_within_secret(self, data: bytes, place: int, longest: int) -> bool:
-        before, after = data[max(place - longest, 0) : place], data[place : place + longest]
-        return self.clean(before) + self.clean(after) != self.clean(before + after)
+    def masking(self) -> PieceMasking:
+        """Return what masks a text that comes in pieces."""
+        return PieceMasking(self, max(map(len, [*self._forms, *self._digits]), default=0))
 
     def clean_text(self, text: str) -> str:
         """Return ``text`` with every secret in it masked."""
@@ -154,6 +147,43 @@ class Redactor:
             if numbers
             else None
         )
+
+
+class PieceMasking:
+    """The masking of a text that comes in pieces, which a secret may span.
+
+    ``longest`` is the length of the longest form of a secret.
+    """
+
+    def __init__(self, redactor: Redactor, longest: int) -> None:
+        self._redactor = redactor
+        self._longest = longest
+        self._rest = b""
+
+    def add(self, piece: bytes) -> bytes:
+        """Add a piece, and return what can be masked by itself: no secret goes beyond it."""
+        data, self._rest = self._rest + piece, b""
+        if not self._longest:
+            return data
+        end = len(data) - self._longest
+        while end > 0 and self._is_within_secret(data, end):
+            end -= 1
+        end = max(end, 0)
+        self._rest = data[end:]
+        return data[:end]
+
+    def end(self) -> bytes:
+        """Return what is left."""
+        data, self._rest = self._rest, b""
+        return data
+
+    def _is_within_secret(self, data: bytes, place: int) -> bool:
+        before, after = (
+            data[max(place - self._longest, 0) : place],
+            data[place : place + self._longest],
+        )
+        clean = self._redactor.clean
+        return clean(before) + clean(after) != clean(before + after)
 
 
 def without_user_info(url: str) -> str:

@@ -95,6 +95,13 @@ def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
             yield from (text for text in user_info(value) if ":" in text or looks_like_a_key(text))
 
 
+def is_secret_variable(name: str, value: str) -> bool:
+    """Return True for a variable that holds a secret, or is named as one; not for a proxy."""
+    if name.upper() in _PROXY_VARIABLES:
+        return False
+    return names_a_secret(name) or any(secrets_of_environment({name: value}))
+
+
 def secrets_of_arguments(arguments: Sequence[str]) -> Iterator[str]:
     """Yield the values of flags and options with a secret's name, and the secrets in URLs."""
     for argument, following in pairwise([*arguments, ""]):

@@ -20,6 +20,7 @@ from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base.current_generation import CurrentGeneration, use_generation
 from benchmark_runner.base.tasks import own_copy
+from benchmark_runner.command_agent import CommandError
 from benchmark_runner.errors import describe
 from benchmark_runner.schemas import (
     Failure,
@@ -133,6 +134,8 @@ class GenerationStep(Step):
         if error is None and not isinstance(result, GenerationResult):
             kind = type(result).__name__
             error = TypeError(f"generate() returned {kind}, not GenerationResult")
+        elif isinstance(error, CommandError):
+            usable = dict(error.result)
         elif error is None:
             try:
                 found = plain(cast("GenerationResult", result), GenerationResult, "generate()")

@@ -12,6 +12,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, NoReturn
 
+from benchmark_runner._concurrency.process_group import kill_groups
 from benchmark_runner._concurrency.run_loop import unfinished_tasks
 from benchmark_runner._start_state import errors, flush
 
@@ -29,6 +30,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 def leave_now(code: int) -> None:
     """End the process without waiting for anything; what is on disk is whole."""
+    kill_groups()
     call_within(_FLUSH_WITHIN, _flush)
     os._exit(code)
 
