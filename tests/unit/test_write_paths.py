@@ -35,6 +35,7 @@ KNOWN = {
     ("client/workspace.py", "mkdir"),  # in a folder of the author's
     ("client/workspace.py", "rename"),
     ("client/workspace.py", "unlink"),
+    ("command_agent/answer.py", "open"),  # of a descriptor, to read
     ("command_agent/run.py", "mkdir"),  # these in a task's folder of logs, and the workspace
     ("command_agent/run.py", "open"),
     ("local/grader.py", "copy"),

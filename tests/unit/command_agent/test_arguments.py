@@ -113,7 +113,7 @@ class TestPrograms:
 
     @pytest.mark.parametrize("content", ["#!/nowhere/sh\n", "no program\n", ""])
     def test_a_file_that_the_system_refuses(self, tmp_path: Path, content: str) -> None:
-        """What can't be started all the same is an error with the reason of the system."""
+        """A file that can't be started all the same is an error with the reason of the system."""
         (tmp_path / "agent").write_text(content)
         (tmp_path / "agent").chmod(0o755)
         assert "can't be started" in refusal([str(tmp_path / "agent")], tmp_path).message

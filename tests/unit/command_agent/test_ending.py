@@ -87,7 +87,7 @@ class TestExitCodes:
         assert result.metadata == {"command": {"exit_code": 3}}
 
     def test_it_may_be_unknown(self, agent: Agent) -> None:
-        """Where other code has taken the exit code, the command counts as failed."""
+        """The command counts as failed if other code has taken its exit code."""
         before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         try:
             failed = agent.fail("print('x')")
@@ -99,7 +99,7 @@ class TestExitCodes:
 class TestTheTimeLimit:
     @pytest.mark.parametrize("name", STAYING)
     def test_all_of_it_ends(self, agent: Agent, alive: Alive, name: str) -> None:
-        """When the time is up, every process of the command ends."""
+        """Every process of the command ends when the time is up."""
         result = agent.run(STAYING[name], timeout=0.5, grace=0.2)
         assert (result.status, result.stop_reason) == ("max_time", "max_time")
         alive.assert_all_ended()
@@ -181,7 +181,7 @@ class TestCancellation:
 class TestWhatIsLeft:
     @pytest.mark.parametrize("name", LEAVING)
     def test_left_processes_end_too(self, agent: Agent, alive: Alive, name: str) -> None:
-        """What a command leaves running ends soon after it, and its answer counts."""
+        """Processes that a command leaves running end soon after it; its answer counts."""
         result = agent.run(f"hold()\n{LEAVING[name]}\nelse: print('42')")
         assert (result.status, result.answer) == ("success", "42")
         assert result.metadata == {"command": {"exit_code": 0, "processes_left": True}}

@@ -44,13 +44,13 @@ def test_secrets_are_kept_back(
 def test_other_variables_are_passed_on(
     agent: Agent, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """What is no key is passed on, and so is a proxy, without which nothing may work."""
+    """A variable that is no key is passed on, and so is a proxy that may be needed."""
     monkeypatch.setenv(name, value)
     assert environment_of(agent)[name] == value
 
 
 def test_more_variables_can_be_given(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``environment`` says comes on top; a key that is not set is left out."""
+    """The variables of ``environment`` come on top; a key that is not set is left out."""
     monkeypatch.setenv("COLOUR", "red")
     given = environment_of(agent, keys=["NO_SUCH_KEY"], environment={"COLOUR": "blue", "NEW": "1"})
     assert (given["COLOUR"], given["NEW"], given.get("NO_SUCH_KEY")) == ("blue", "1", None)

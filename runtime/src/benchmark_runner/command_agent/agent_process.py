@@ -63,7 +63,7 @@ class AgentProcess:
         threading.Thread(target=look_after, name="command agent", daemon=True).start()
 
     def stop(self, grace: float) -> None:
-        """Have the whole group end: SIGTERM now, SIGKILL after ``grace`` seconds.
+        """End the whole group: SIGTERM now, SIGKILL after ``grace`` seconds.
 
         A second call makes the time shorter, not longer.
         """

@@ -53,7 +53,7 @@ def content_of(path: Path, most: int) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 (a descriptor)
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read(most)
     finally:
         os.close(descriptor)
