@@ -257,6 +257,7 @@ class EngineRun:
         listen: The listener of the next call; by default it appends to ``events``.
         runner: The runner, which records its calls.
         tasks: The tasks.
+        warnings: The warnings of the last call.
     """
 
     def __init__(self, results: Path) -> None:
@@ -265,6 +266,7 @@ class EngineRun:
         self.listen: Listener = self.events.append
         self.tasks: list[Task] = []
         self.runner = FakeRunner()
+        self.warnings: list[str] = []
 
     @property
     def ids(self) -> list[str]:
@@ -326,6 +328,7 @@ class EngineRun:
         llm_config = settings.get("llm_config")
         session = make_session(self.runner, self.artifacts, config, request, llm_config)
         engine = Engine(session, service, grader, self.listen, caps)
+        self.warnings = engine.warnings
         async with asyncio.timeout(TOO_LONG):
             return await engine.carry_out(plan)
 

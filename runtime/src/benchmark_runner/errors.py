@@ -10,6 +10,7 @@
     │   └── RunIdentityError        a resume that would not be the same run
     ├── InputError                  an input of a task can't be put where it belongs
     ├── RunPausedError              a cap was reached; the run can be resumed
+    ├── RunnerStartError            the runner's start() failed; nothing was generated
     ├── ArtifactError               the results folder can't be read or written
     │   └── RunLockedError          another process uses the run, or the task
     ├── UnusableArtifactError       the file that is an answer can't be kept or sent
@@ -44,9 +45,9 @@ __all__ = [
     "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
     "DatasetError", "GraderError", "InputError", "InvalidIdError", "NotFoundError",
     "PermissionDeniedError", "QuotaExceededError", "RejectedRequestError", "RunIdentityError",
-    "RunLockedError", "RunPausedError", "RunnerDefinitionError", "ServiceError",
-    "ServiceUnavailableError", "UnsupportedError", "UnusableArtifactError", "UsageError",
-    "describe", "own_frame", "place_of", "traceback_of",
+    "RunLockedError", "RunPausedError", "RunnerDefinitionError", "RunnerStartError",
+    "ServiceError", "ServiceUnavailableError", "UnsupportedError", "UnusableArtifactError",
+    "UsageError", "describe", "own_frame", "place_of", "traceback_of",
 ]  # fmt: skip
 
 
@@ -110,6 +111,10 @@ class RunPausedError(BenchmarkRunnerError):
         super().__init__(message, hint=hint)
         self.resume_with = resume_with
         """The flags with which a resume redoes what was in vain."""
+
+
+class RunnerStartError(BenchmarkRunnerError):
+    """The ``start()`` of the author's runner failed; nothing was generated."""
 
 
 class ArtifactError(BenchmarkRunnerError):

@@ -26,6 +26,7 @@ from benchmark_runner._run.graded_by import CommandGrader
 from benchmark_runner._run.grader_watch import GraderWatch
 from benchmark_runner._run.plan import Plan
 from benchmark_runner._run.question import Question
+from benchmark_runner._run.runner_lifespan import RunnerLifespan
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._run.session import Session
 from benchmark_runner.artifacts.run_folder import BLOCKED_LOG
@@ -49,7 +50,7 @@ class Engine:
 
     ``listener`` receives every event, in the event loop's thread except ``LoopBlocked``. The
     tasks whose code has blocked the event loop are in ``blocked``, those whose answers held a key
-    in ``masked``.
+    in ``masked``, and errors that changed no result in ``warnings``.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Engine:
         self._disk = DiskWriter(listener)
         self.blocked: list[TaskRepeat] = []
         self.masked: list[TaskRepeat] = []
+        self.warnings: list[str] = []
         self._watch = GraderWatch(session, grader.by)
         self._refused_by: ServiceError | RunIdentityError | None = None
         self._paused_by: RunPausedError | None = None
@@ -95,28 +97,16 @@ class Engine:
             ArtifactError: a result can't be written.
         """
         with LoopWatch(self._note_blocked) as watch, self._disk.reserve:
-            shared = (self._session, self._disk, watch, self._emit)
-            generation = GenerationStep(*shared)
-            deadline = self._service.eval_deadline(self._session.runner.EVALUATION_API)
-            noted = self._watch.note
-            question = self._question
-            evaluation = EvaluationStep(*shared, deadline, self._grader, noted, question)
-            to_generate = iter(plan.generate)
-            to_evaluate: asyncio.Queue[TaskRepeat | None] = asyncio.Queue()
-            if not self._request.skip_eval:
-                for key in plan.evaluate:
-                    to_evaluate.put_nowait(key)
+            lifespan = RunnerLifespan(self._session.runner)
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._evaluate_from(to_evaluate, evaluation, group))
-                    async with asyncio.TaskGroup() as generators:
-                        for _ in range(min(self._request.parallelism, len(plan.generate))):
-                            generators.create_task(
-                                self._generate_from(to_generate, generation, to_evaluate)
-                            )
-                    to_evaluate.put_nowait(None)
-            except BaseExceptionGroup as errors:
-                raise _first_of(errors) from None
+                if plan.generate and not self._is_stopped():
+                    failed = await lifespan.start()
+                    if failed is not None:
+                        return failed
+                await self._generate_and_evaluate(plan, watch)
+            finally:
+                if (warning := await lifespan.stop()) is not None:
+                    self.warnings.append(warning)
         if self._disk_error is not None and not isinstance(self._disk_error, RunLockedError):
             raise self._disk_error
         stopped_by = self._refused_by or self._disk_error or self._paused_by
@@ -125,6 +115,30 @@ class Engine:
     async def check_grader(self) -> BenchmarkRunnerError | None:
         """Return the error that says so if the service became another version meanwhile."""
         return await self._watch.check()
+
+    async def _generate_and_evaluate(self, plan: Plan, watch: LoopWatch) -> None:
+        shared = (self._session, self._disk, watch, self._emit)
+        generation = GenerationStep(*shared)
+        deadline = self._service.eval_deadline(self._session.runner.EVALUATION_API)
+        noted = self._watch.note
+        question = self._question
+        evaluation = EvaluationStep(*shared, deadline, self._grader, noted, question)
+        to_generate = iter(plan.generate)
+        to_evaluate: asyncio.Queue[TaskRepeat | None] = asyncio.Queue()
+        if not self._request.skip_eval:
+            for key in plan.evaluate:
+                to_evaluate.put_nowait(key)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._evaluate_from(to_evaluate, evaluation, group))
+                async with asyncio.TaskGroup() as generators:
+                    for _ in range(min(self._request.parallelism, len(plan.generate))):
+                        generators.create_task(
+                            self._generate_from(to_generate, generation, to_evaluate)
+                        )
+                to_evaluate.put_nowait(None)
+        except BaseExceptionGroup as errors:
+            raise _first_of(errors) from None
 
     async def _generate_from(
         self,

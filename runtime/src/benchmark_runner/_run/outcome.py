@@ -28,6 +28,7 @@ class Outcome:
         standing: True if that score is from an earlier command.
         blocked: The tasks whose code blocked the event loop.
         masked: The tasks in whose answers a key was masked before they were graded.
+        warnings: Errors of the author's code that changed no result.
         local: True if an embedded service evaluates, in this process or on a port.
         verdict: The answer to the run's question so far, if it has one.
     """
@@ -41,6 +42,7 @@ class Outcome:
     stopped_by: BenchmarkRunnerError | None = None
     blocked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
     masked: list[TaskRepeat] = field(default_factory=list["TaskRepeat"])
+    warnings: list[str] = field(default_factory=list[str])
     local: bool = False
     verdict: QuestionVerdict | None = None
 

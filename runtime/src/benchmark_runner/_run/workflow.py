@@ -78,6 +78,7 @@ class Workflow:
         self._caps = Caps(request.max_cost, request.max_errors)
         self._blocked: list[TaskRepeat] = []
         self._masked: list[TaskRepeat] = []
+        self._warnings: list[str] = []
         self._frozen: RunConfig | None = None
         self._question: Question | None = None
         self.artifacts = artifacts
@@ -156,6 +157,7 @@ class Workflow:
             overall,
             blocked=[*dict.fromkeys(self._blocked)],
             masked=[*self._masked],
+            warnings=[*self._warnings],
             local=self._service.local,
             verdict=None if question is None else question.verdict(),
         )
@@ -256,6 +258,7 @@ class Workflow:
         tell, question = self.listeners.tell, self._question
         engine = Engine(session, self._service, grader, tell, self._caps, question)
         self._blocked, self._masked = engine.blocked, engine.masked
+        self._warnings = engine.warnings
         try:
             stopped_by = await engine.carry_out(plan)
             return await engine.check_grader() or stopped_by

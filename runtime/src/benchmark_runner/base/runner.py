@@ -14,6 +14,7 @@ from benchmark_runner._scores import default_task_score
 from benchmark_runner.base.evaluation import ServiceEvaluation, evaluate_without_service
 from benchmark_runner.base.per_call import PerCall
 from benchmark_runner.base.service_user import ServiceUser
+from benchmark_runner.base.shared_resources import SharedResources
 from benchmark_runner.base.tasks import PinnedRun, claim_folder, own_copy, without_fields
 from benchmark_runner.datasets import build_tasks, open_dataset
 from benchmark_runner.errors import DatasetError
@@ -42,10 +43,11 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class BenchmarkRunner(ServiceUser, ABC):
+class BenchmarkRunner(ServiceUser, SharedResources, ABC):
     """A benchmark: subclass it, set the names below and write ``generate()``.
 
-    The other methods have defaults for a dataset file and a benchmark service.
+    The other methods have defaults for a dataset file and a benchmark service. ``start()`` and
+    ``stop()`` open and close what all calls of ``generate()`` share.
 
     Args:
         service_url: The benchmark service, or ``local`` for the embedded one.

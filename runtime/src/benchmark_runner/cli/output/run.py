@@ -59,6 +59,7 @@ def as_json(
         "bounds": score.bounds.model_dump() if score and score.bounds else None,
         "blocked": [*map(str, outcome.blocked)],
         "masked": [*map(str, outcome.masked)],
+        "warnings": outcome.warnings,
         "children": [{"pid": child.pid, "name": child.name} for child in children],
         "set_aside": [str(path) for path in session.artifacts.set_aside],
         "resume_command": resume_command,
@@ -148,6 +149,7 @@ def end_lines(
     if outcome.masked:
         yield f"Warning: a key was masked in the answer of: {some_ids(outcome.masked)}"
         yield "  what is on disk, and graded, has *** in its place"
+    yield from (f"Warning: {warning}" for warning in outcome.warnings)
     if outcome.blocked:
         yield f"Kept everything else waiting: {some_ids(outcome.blocked)}"
         task_id, repeat = outcome.blocked[0]
