@@ -37,6 +37,7 @@ from benchmark_runner.trajectory.atif import (
     Trajectory,
 )
 from benchmark_runner.trajectory.files import TRAJECTORY_FILE
+from benchmark_runner.trajectory.valid import valid_content
 
 __all__ = ["Recorder", "record"]
 
@@ -163,7 +164,8 @@ class Recorder:
             extra: Anything else about the result.
         """
         about = {"is_error": True, **(extra or {})} if failed else extra
-        result = ObservationResult(source_call_id=call_id, content=content, extra=about)
+        shown = valid_content(content)
+        result = ObservationResult(source_call_id=call_id, content=shown, extra=about)
         with self._lock:
             if not self._ends or (call_id is not None and call_id not in self._calls):
                 # The format ties a result to a call of the same step.
@@ -184,6 +186,7 @@ class Recorder:
             if self._folder is None or self.problem is not None:
                 return
             self._totals.total_steps = step.step_id = (self._totals.total_steps or 0) + 1
+            step.message = valid_content(step.message) or ""
             step.timestamp = datetime.now(UTC).isoformat(timespec="milliseconds")
             data = self._json(step)
             before = self._head() if self._file is None else (self._ends or _ENDS_STEP) + b","
