@@ -123,7 +123,8 @@ def test_sample_covers_every_choice() -> None:
     ]
     asked = {name for name in QUESTIONS if not name.startswith("_")}
     places = {"clone_path", "runtime_git_url"}
-    answered = {"sample_agent", "runtime_source", "docker", "ci", "payload", *OTHERS, *places}
+    answered = {"sample_agent", "runtime_source", "docker", "ci", "payload", "orchestrator"}
+    answered |= {*OTHERS, *places}
     assert {name for name in asked if QUESTIONS[name].get("when") is not False} == answered
 
 
@@ -136,6 +137,7 @@ def test_sample_covers_every_choice() -> None:
         ({"runtime_source": "the moon"}, "Invalid choice"),
         ({"sample_agent": "chat", "payload": "artifact"}, "with the baseline or the blank agent"),
         ({"payload": "song"}, "Invalid choice"),
+        ({"orchestrator": "yes"}, "Invalid choice"),
         ({"docker": "flase"}, "Answer yes or no"),
         ({"ci": "flase"}, "Answer yes or no"),
         ({"clone_path": "a/relative/path"}, "Give an absolute path"),

@@ -44,6 +44,7 @@ ALWAYS = {
 }
 DOCKER = {"Dockerfile", ".dockerignore"}
 CI = {".github/workflows/ci.yml"}
+ORCHESTRATOR = {"contract.yaml", "setup.sh"}
 #: Forty characters, the longest name allowed: no line may grow too long with it.
 LONGEST_NAME = "a-benchmark-with-the-longest-of-names-ok"
 #: What Windows keeps for devices, whatever the suffix.
@@ -79,6 +80,17 @@ def test_docker_and_ci_can_be_left_out(copy_template: CopyTemplate, tmp_path: Pa
         assert "docker" not in (project / page).read_text().lower()
 
 
+def test_orchestrator_has_its_files(copy_template: CopyTemplate, tmp_path: Path) -> None:
+    """The files of an orchestrator, and all that is said of them, are there when asked for."""
+    project = copy_template(tmp_path / "my-bench", orchestrator="contract")
+    assert files_of(project) == ALWAYS | DOCKER | CI | ORCHESTRATOR
+    pages = {name: (project / name).read_text() for name in ("README.md", "AGENTS.md")}
+    assert all("contract.yaml" in text for text in pages.values())
+    without = copy_template(tmp_path / "other", benchmark_name="my-bench")
+    for name in files_of(without):
+        assert "contract.yaml" not in (without / name).read_text()
+
+
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_agent_brings_its_own_dependency(
@@ -105,6 +117,7 @@ def test_only_the_answers_are_kept(
         "service_url": "https://example.com",
         "sample_agent": "blank",
         "payload": "artifact",
+        "orchestrator": "contract",
         "docker": False,
         "ci": False,
         "runtime_source": "index",
