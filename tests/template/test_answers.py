@@ -38,6 +38,7 @@ OTHERS: dict[str, object] = {
 #: Each choice and both values of each flag, at least once.
 SAMPLE = [
     ("baseline", "clone", True, False),
+    ("tools", "clone", True, False),
     ("chat", "git", False, True),
     ("model-library", "index", True, True),
     ("blank", "git", False, False),

@@ -25,8 +25,8 @@ STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)})\s[^`]+)`", re.DO
 
 #: What asks the agent, and what needs a run.
 RUN = re.compile(r"my-bench-runner run ")
-OF_A_RUN = re.compile(r"my-bench-runner (run|status|report) ")
-ASK_A_MODEL = ("chat", "model-library")
+OF_A_RUN = re.compile(r"my-bench-runner (run|status|report|show) ")
+ASK_A_MODEL = ("tools", "chat", "model-library")
 WITHOUT_DOCKER = "a machine that runs the tests need not have a Docker engine"
 WITHOUT_KEY = "it asks a model, with a key that not everybody has"
 

@@ -45,6 +45,21 @@ ALWAYS = {
 DOCKER = {"Dockerfile", ".dockerignore"}
 CI = {".github/workflows/ci.yml"}
 ORCHESTRATOR = {"contract.yaml", "setup.sh"}
+#: What a sample agent brings beside them.
+DEPENDENCIES = {"chat": {"openai"}, "tools": {"openai"}, "model-library": {"model-library"}}
+FILES = {
+    "chat": {"tests/chat_server.py"},
+    "tools": {
+        "runner/endpoint.py",
+        "runner/handbook.md",
+        "runner/replies.py",
+        "runner/tools.py",
+        "tests/chat_server.py",
+        "tests/scripted_model.py",
+        "tests/test_endpoint.py",
+        "tests/test_tools.py",
+    },
+}
 #: Forty characters, the longest name allowed: no line may grow too long with it.
 LONGEST_NAME = "a-benchmark-with-the-longest-of-names-ok"
 #: What Windows keeps for devices, whatever the suffix.
@@ -96,15 +111,12 @@ def test_orchestrator_has_its_files(copy_template: CopyTemplate, tmp_path: Path)
 def test_agent_brings_its_own_dependency(
     agent: str, copy_template: CopyTemplate, tmp_path: Path
 ) -> None:
-    """Each sample agent brings its own dependency and no other."""
+    """Each sample agent brings its own dependency and files, and no other."""
     project = copy_template(tmp_path / "my-bench", sample_agent=agent)
     metadata = tomllib.loads((project / "pyproject.toml").read_text())
     names = {re.split(r"[<>=]", spec)[0] for spec in metadata["project"]["dependencies"]}
-    extra = {"chat": {"openai"}, "model-library": {"model-library"}}.get(agent, set())
-    assert names == {"vals-benchmark-runner", "pydantic"} | extra
-    assert files_of(project) - ALWAYS - DOCKER - CI == (
-        {"tests/chat_server.py"} if agent == "chat" else set()
-    )
+    assert names == {"vals-benchmark-runner", "pydantic"} | DEPENDENCIES.get(agent, set())
+    assert files_of(project) - ALWAYS - DOCKER - CI == FILES.get(agent, set())
 
 
 def test_only_the_answers_are_kept(
