@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import benchmark_runner
 from tests.cli.interruption import Pipe
 from tests.cli.planted_secrets import EchoingService, Planted
+from tests.cli.trajectories import RECORDING_AGENT, Written
 from tests.scripted_service import ScriptedService
 
 if TYPE_CHECKING:
@@ -340,3 +341,18 @@ def echoing_service(serve_app: Callable[[ASGIApp], str]) -> EchoingService:
 @pytest.fixture
 def planted(project: RunnerProject, echoing_service: EchoingService) -> Planted:
     return Planted(project, echoing_service)
+
+
+@pytest.fixture
+def recorded(project: RunnerProject) -> RunnerProject:
+    """A project whose agent records what it does."""
+    project.write_agent(RECORDING_AGENT)
+    project.write_tasks([{"id": "t1", "question": "42", "answer": "42"}])
+    return project
+
+
+@pytest.fixture
+def written(project: RunnerProject) -> Written:
+    """A run whose agent wrote a trajectory of its own; a test says which."""
+    project.run("run", "--run-id", "r1", "t1")
+    return Written(project)

@@ -12,12 +12,12 @@ from textwrap import indent
 from pydantic import JsonValue
 
 from benchmark_runner._spend import known_amount
-from benchmark_runner._text import dollars, duration, for_terminal, in_one_line, json_text
-from benchmark_runner.cli.console import masked
+from benchmark_runner._text import dollars, duration, in_one_line, json_text
 from benchmark_runner.cli.output.trajectory_digest import (
     agent_text,
     digest_as_json,
     digest_lines,
+    safe,
     short_name,
 )
 from benchmark_runner.cli.shell import short_path
@@ -174,20 +174,25 @@ def _exit_code(result: ObservationResult) -> str:
 
 def _named_lines(items: Mapping[str, JsonValue]) -> Iterator[str]:
     for name, value in items.items():
-        yield from _item_lines(f"{in_one_line(name)}:", value)
+        yield from _item_lines(f"{in_one_line(safe(name))}:", value)
 
 
 def _item_lines(label: str, value: JsonValue) -> Iterator[str]:
     """Yield a value beside its label; below it, if it has several lines or items."""
-    if isinstance(value, str) and "\n" in value:
-        lines = value.split("\n")
-    elif isinstance(value, dict) and value:
-        lines = [*_named_lines(value)]
-    elif isinstance(value, list) and value:
-        lines = [line for item in value for line in _item_lines("-", item)]
-    else:
-        yield f"{label} {value if isinstance(value, str) and value else json_text(value)}"
-        return
+    lines: list[str] = []
+    match value:
+        case str() if value:
+            lines = safe(value).split("\n")  # before they are moved in
+            if len(lines) == 1:
+                yield f"{label} {lines[0]}"
+                return
+        case dict() if value:
+            lines += _named_lines(value)
+        case list() if value:
+            lines += (line for item in value for line in _item_lines("-", item))
+        case _:
+            yield f"{label} {json_text(value)}"
+            return
     yield label
     yield from (f"  {line}" if line else "" for line in lines)
 
@@ -205,7 +210,7 @@ def _subagents(step: Step, known: list[Trajectory]) -> tuple[list[Trajectory], l
             own = [each for each in known if each.trajectory_id in ids or each.session_id in ids]
             found += (each for each in own if not any(each is other for other in found))
             if not own:
-                elsewhere.append(masked(in_one_line(str(ids[0] if ids else "not named"))))
+                elsewhere.append(in_one_line(safe(str(ids[0] if ids else "not named"))))
     return found, elsewhere
 
 
@@ -224,5 +229,5 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Return a text of others, masked while it is whole, with its lines moved in."""
-    return indent(masked(for_terminal(text)), _TEXT)
+    """Return a text of others with its lines moved in."""
+    return indent(safe(text), _TEXT)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from benchmark_runner._text import dollars, duration, in_one_line, plural
+from benchmark_runner._text import dollars, duration, for_terminal, in_one_line, plural
 from benchmark_runner.cli.console import masked
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.phrases import token_text
@@ -70,9 +70,14 @@ def agent_text(agent: Agent) -> str:
     return ", ".join(filter(None, (name or "without a name", model)))
 
 
+def safe(text: str) -> str:
+    """Return a text of others for a terminal, masked while it is whole."""
+    return masked(for_terminal(text))
+
+
 def short_name(text: str) -> str:
-    """Return a name of others in one line, masked, and cut if it is long."""
-    line = masked(in_one_line(text))
+    """Return a name of others in one line, and cut if it is long."""
+    line = in_one_line(safe(text))
     return line if len(line) <= _NAME else f"{line[: _NAME - 1]}…"
 
 
@@ -96,8 +101,7 @@ def _calls_text(calls: int, failed: int) -> str:
 
 
 def _beginning(text: str) -> list[str]:
-    # Masked while it is whole.
-    line = masked(in_one_line(text))[:_MESSAGE]
+    line = in_one_line(safe(text))[:_MESSAGE]
     return wrap(line, _WIDTH, max_lines=_LINES, placeholder=" …")
 
 
