@@ -20,6 +20,7 @@ from benchmark_runner.results.report.transcript_store import TranscriptStore
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.service_figures import service_figures
 from benchmark_runner.results.task_repeats import TaskRepeats
+from benchmark_runner.results.trajectories import TrajectoryReader
 
 __all__ = ["MOST_GROUPS", "make_run_page"]
 
@@ -52,7 +53,8 @@ def make_run_page(
         transcripts: The place of the transcripts of the tasks.
         reduction: Another way to score a task by its repeats, shown beside the mean.
     """
-    kept = TaskTranscripts(view.artifacts, texts, transcripts)
+    reader = TrajectoryReader(view.artifacts)
+    kept = TaskTranscripts(view.artifacts, reader, texts, transcripts)
     entries = TaskEntries(view, grouping, file, kept)
     count, repeats = len(view.config.tasks), view.config.repeats
     table = TaskTable(entries.columns, count, texts, repeats)
@@ -60,7 +62,7 @@ def make_run_page(
     def add(task: TaskRepeats, files: list[TaskFiles]) -> None:
         table.add(entries.of(task, files))
 
-    figures = read_figures(view, grouping, add, reduction)
+    figures = read_figures(view, grouping, add, reduction, reader)
     charted = _largest(figures, texts)
     config, shown = figures.config, history(figures.config)
     content: dict[str, object] = {

@@ -13,6 +13,7 @@ from benchmark_runner.results.report.transcript import Transcript
 from benchmark_runner.results.report.transcript_store import TranscriptStore
 from benchmark_runner.results.trajectories import (
     TaskTrajectories,
+    TrajectoryReader,
     attempts_with_trajectories,
     log_folder,
     read_task_trajectories,
@@ -31,6 +32,7 @@ class TaskTranscripts:
     """The transcripts of a run's tasks, made one by one and kept in ``store``."""
 
     artifacts: RunArtifacts
+    reader: TrajectoryReader
     texts: SafeText
     store: TranscriptStore
 
@@ -49,7 +51,11 @@ class TaskTranscripts:
         self, transcript: Transcript, key: TaskRepeat, attempt: int | None = None
     ) -> Iterator[str]:
         """Add the trajectories of an attempt, and yield the words on its extent, if it has any."""
-        found = read_task_trajectories(self.artifacts, key, attempt)
+        found = (
+            self.reader.read(key)
+            if attempt is None
+            else read_task_trajectories(self.artifacts, key, attempt)
+        )
         if not found:
             return
         folder = log_folder(self.artifacts, key, attempt)
