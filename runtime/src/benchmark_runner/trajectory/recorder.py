@@ -6,24 +6,21 @@ end the file, and the totals before them: a kill in the middle of a write can't 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_json
 
-from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._json import valid_text
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.atomic_file import flush
 from benchmark_runner.base.current_generation import current_generation
 from benchmark_runner.errors import describe
 from benchmark_runner.trajectory.atif import (
@@ -37,13 +34,14 @@ from benchmark_runner.trajectory.atif import (
     Trajectory,
 )
 from benchmark_runner.trajectory.files import TRAJECTORY_FILE
+from benchmark_runner.trajectory.growing_file import GrowingFile
 from benchmark_runner.trajectory.valid import valid_content
 
 __all__ = ["Recorder", "record"]
 
 NumberT = TypeVar("NumberT", int, float)
 
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TOOLS = TypeAdapter(list[dict[str, JsonValue]])
 _ENDS_STEP, _ENDS_RESULTS = b"}", b"]}}"
 
 
@@ -54,7 +52,7 @@ def record(
     name: str = "agent",
     version: str = "unknown",
     model: str | None = None,
-    tools: Sequence[dict[str, JsonValue]] = (),
+    tools: Sequence[Mapping[str, object]] = (),
 ) -> Generator[Recorder]:
     """Record what an agent does in ``trajectory.json``, which grows with each call.
 
@@ -68,7 +66,8 @@ def record(
         model: The name of its model.
         tools: The definitions of its tools, in the form that they are given to the model.
     """
-    agent = Agent(name=name, version=version, model_name=model, tool_definitions=[*tools] or None)
+    agent = Agent(name=name, version=version, model_name=model)
+    agent.tool_definitions = _TOOLS.validate_python([*tools]) or None
     recorder = Recorder(log_dir, agent)
     try:
         yield recorder
@@ -90,7 +89,7 @@ class Recorder:
         self.problem: OSError | None = None
         self._folder = log_dir
         self._agent = agent
-        self._file: _GrowingFile | None = None
+        self._file: GrowingFile | None = None
         self._lock = RLock()
         self._ends = b""
         self._calls: frozenset[str] = frozenset()
@@ -104,13 +103,13 @@ class Recorder:
             "attempt": current.attempt,
         }
 
-    def system(self, message: Content, *, extra: dict[str, JsonValue] | None = None) -> None:
+    def system(self, message: Content, *, extra: Mapping[str, JsonValue] | None = None) -> None:
         """Record a message of the system, such as its prompt."""
-        self._step(Step(source="system", message=message, extra=extra))
+        self._step(Step(source="system", message=message, extra=_copy(extra)))
 
-    def user(self, message: Content, *, extra: dict[str, JsonValue] | None = None) -> None:
+    def user(self, message: Content, *, extra: Mapping[str, JsonValue] | None = None) -> None:
         """Record a message to the agent, such as the question."""
-        self._step(Step(source="user", message=message, extra=extra))
+        self._step(Step(source="user", message=message, extra=_copy(extra)))
 
     def agent(
         self,
@@ -120,7 +119,7 @@ class Recorder:
         tool_calls: Sequence[ToolCall] = (),
         metrics: Metrics | None = None,
         model: str | None = None,
-        extra: dict[str, JsonValue] | None = None,
+        extra: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record a turn of the agent: one answer of its model.
 
@@ -139,7 +138,7 @@ class Recorder:
             tool_calls=[*tool_calls] or None,
             metrics=metrics,
             model_name=model,
-            extra=extra,
+            extra=_copy(extra),
         )
         with self._lock:
             self._add_to_totals(metrics)
@@ -153,7 +152,7 @@ class Recorder:
         *,
         call_id: str | None = None,
         failed: bool = False,
-        extra: dict[str, JsonValue] | None = None,
+        extra: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record the result of a call, or what the agent saw.
 
@@ -163,7 +162,7 @@ class Recorder:
             failed: Whether the call failed.
             extra: Anything else about the result.
         """
-        about = {"is_error": True, **(extra or {})} if failed else extra
+        about = {"is_error": True, **(extra or {})} if failed else _copy(extra)
         shown = valid_content(content)
         result = ObservationResult(source_call_id=call_id, content=shown, extra=about)
         with self._lock:
@@ -207,7 +206,7 @@ class Recorder:
         tail = ends + b'],"final_metrics":' + self._json(self._totals) + b"}\n"
         try:
             if self._file is None:
-                self._file = _GrowingFile(_free_path(self._folder), durable=self._durable)
+                self._file = GrowingFile(_free_path(self._folder), durable=self._durable)
             self._file.append(data, tail)
         except OSError as error:
             self.problem = error
@@ -239,66 +238,8 @@ class Recorder:
         return self._redactor.clean_json(data).rstrip(b"\n")
 
 
-class _GrowingFile:
-    """A file whose tail is replaced with each piece that is added before it."""
-
-    def __init__(self, path: Path, *, durable: bool) -> None:
-        self._descriptor = os.open(path, _NEW_FILE, 0o666)
-        self._durable = durable
-        self._end = 0
-        self._tail = b""
-        self._is_flush_owed = False
-        self._flushing = RLock()
-
-    def append(self, data: bytes, tail: bytes) -> None:
-        """Add ``data`` at the end, before a new tail."""
-        try:
-            self._write(data + tail)
-        except OSError:
-            with suppress(OSError):
-                self._write(self._tail)
-            raise
-        self._end, self._tail = self._end + len(data), tail
-        self._flush_soon()
-
-    def _write(self, data: bytes) -> None:
-        rest, place = memoryview(data), self._end
-        while rest:
-            written = os.pwrite(self._descriptor, rest, place)
-            rest, place = rest[written:], place + written
-        os.ftruncate(self._descriptor, place)
-
-    def close(self) -> None:
-        """Flush and close the file, in a thread where there is an event loop."""
-        _off_the_loop(self._close)
-
-    def _flush_soon(self) -> None:
-        if self._durable and not self._is_flush_owed:
-            self._is_flush_owed = True
-            _off_the_loop(self._flush)
-
-    def _flush(self) -> None:
-        with self._flushing:
-            self._is_flush_owed = False
-            if self._descriptor >= 0:
-                with suppress(OSError):  # no result depends on it
-                    flush(self._descriptor)
-
-    def _close(self) -> None:
-        with self._flushing:
-            if self._is_flush_owed:
-                self._flush()
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-def _off_the_loop(function: Callable[[], None]) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        function()
-    else:
-        run_in_thread(function)
+def _copy(extra: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+    return None if extra is None else dict(extra)
 
 
 def _free_path(folder: Path) -> Path:
