@@ -34,7 +34,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         with service() as url:
             made.run(made.write_tasks(1), "one", url, "--no-durable")
             for count, name in ((few_tasks, "few"), (many_tasks, "many")):
-                _multiply(made, "one", name, made.write_tasks(count))
+                multiply(made, "one", name, made.write_tasks(count))
                 made.start("score", "--run-id", name, "--service-url", url)
         for command in ("run", "score", "evaluate", "status"):
             resume = partial(_resume, made, command, url)
@@ -78,7 +78,7 @@ def _scan(run_dir: Path) -> None:
                     json.loads(file.read())
 
 
-def _multiply(made: Project, source: str, name: str, tasks: Path) -> None:
+def multiply(made: Project, source: str, name: str, tasks: Path) -> None:
     """Write the files of a run of ``tasks`` in which each one is done, and not yet scored."""
     config = made.read(source, "run_config.json")
     (task_id,) = config["tasks"]

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.unit.results.report.agents import agents
 from tests.unit.results.report.hostile import hostile_groups, hostile_run
 from tests.unit.results.report.pages import write_page, write_page_of_several
 from tests.unit.results.report.runs import MadeRun, every_outcome, many, topics, with_repeats
@@ -55,14 +59,33 @@ class Watched:
     page: Page
     seen: list[str] = field(default_factory=list[str])
     allowed: str = ""
+    #: The folder of the transcripts, which a page loads when they are opened.
+    folder: str = ""
+
+    @property
+    def wrong(self) -> list[str]:
+        """What it should not have done."""
+        missing = "went to chrome-error:"
+        loads = (f"asked for {self.folder}/", f"went to {self.folder}/", missing)
+        return [
+            each
+            for each in self.seen
+            if each != self.allowed and not (self.folder and each.startswith(loads))
+        ]
 
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a file; at the end of the test it has asked for nothing and complained of nothing."""
+    """Open a file; at the end of the test it has asked for nothing and complained of nothing.
+
+    With ``loads``, it may have asked for its transcripts.
+    """
     opened: list[Watched] = []
 
-    def open_file(file: Path, *, width: int = WIDE, dark: bool = False) -> Page:
+    def open_file(
+        file: Path | str, *, width: int = WIDE, dark: bool = False, loads: bool = False
+    ) -> Page:
+        address = file if isinstance(file, str) else file.as_uri()
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )
@@ -76,11 +99,12 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: asked.append(f"failed: {error}"))
         page.on("console", lambda message: asked.append(f"said {message.text}"))
         page.on("framenavigated", lambda frame: asked.append(f"went to {without_part(frame.url)}"))
-        page.goto(file.as_uri())
+        page.goto(address)
         page.wait_for_selector("html[data-ready]", state="attached")
-        here = f"went to {file.as_uri()}"
-        assert asked == [f"asked for {file.as_uri()}", here]
+        here = f"went to {address}"
+        assert asked == [f"asked for {address}", here]
         watched.allowed = here
+        watched.folder = f"{address.removesuffix('.html')}_transcripts" if loads else ""
         asked.clear()
         return page
 
@@ -89,8 +113,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         # What was begun is over once the page has answered.
         watched.page.evaluate("new Promise((resolve) => setTimeout(resolve))")
         watched.page.context.close()
-    wrong = [each for watched in opened for each in watched.seen if each != watched.allowed]
-    assert wrong == []
+    assert [wrong for watched in opened for wrong in watched.wrong] == []
 
 
 def without_part(url: str) -> str:
@@ -155,6 +178,32 @@ def side_by_side(results: Path) -> Path:
     file = results / "side.html"
     write_page_of_several(views, file, groups=topics(views[0].config.tasks))
     return file
+
+
+@pytest.fixture(scope="session")
+def agents_page(results: Path) -> Path:
+    """The page of a run of agents, whose transcripts are beside it."""
+    view = agents(results).save()
+    file = view.artifacts.run_dir / "report.html"
+    write_page(view, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def served(results: Path) -> Iterator[str]:
+    """The address under which the results are served."""
+    handler = partial(QuietHandler, directory=str(results))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is called)
+        pass
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ function contentOf(detail, of, heading) {
     if (leftOut) text.append(leftOutOf(leftOut, detail.whole), tail);
     made.push(element(heading, { text: name }), head === "" ? element("p", { class: "soft", text: "Empty" }) : text);
   }
-  if (detail.transcript) made.push(element(heading, { text: "Transcript" }), ...transcriptOf(detail.transcript, of));
+  if (detail.transcript) made.push(element(heading, { text: "Transcript" }), transcriptOf(detail.transcript, of));
   return made;
 }
 

@@ -42,7 +42,7 @@ class Transcript {
     sectionLabel.hidden = sections.length < 2;
     const tools = element("div", { class: "tools" }, sectionLabel, labelled("Tool", this.tool));
     tools.append(labelled("Text", this.search, { class: "search" }), this.failures, this.all, this.back);
-    const keys = element("p", { class: "soft small keys" }, "Keys, while the focus is in the transcript:");
+    const keys = element("p", { class: "soft small keys" }, "Keys, while the focus is here:");
     for (const [key, meaning] of KEYS) keys.append(" ", element("kbd", { text: key }), ` ${meaning}`);
     this.root = element("div", { class: "transcript", role: "region", "aria-label": `Transcript of ${of}` });
     this.root.append(tools, keys, this.about, this.said, this.list, this.pages);
@@ -66,12 +66,11 @@ class Transcript {
       this.filter();
       this.goTo(0);
     });
-    this.root.addEventListener("keydown", (event) => this.press(event));
   }
 
   // Letters are keys only where nothing is typed or chosen by them.
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox]), select")) return;
     const acts = {
       j: () => this.goTo(this.following()),
       k: () => this.goTo(Math.max(this.following() - 2, this.here() < 0 ? this.first : 0)),
@@ -146,7 +145,8 @@ class Transcript {
     const last = Math.min(this.first + STEPS, this.found.length);
     this.list.replaceChildren(...this.found.slice(this.first, last).map((step) => this.line(step)));
     const [all, found, first] = [this.steps.length, this.found.length, this.first + 1].map((count) => count.toLocaleString("en"));
-    const of = found === all ? `${all} steps` : `${found} of ${all} steps`;
+    const noun = this.steps.length === 1 ? "step" : "steps";
+    const of = found === all ? `${all} ${noun}` : `${found} of ${all} ${noun}`;
     const part = this.found.length > STEPS ? `, ${first} to ${last.toLocaleString("en")} shown` : "";
     this.said.textContent = this.found.length ? of + part : `No step of ${all} fits`;
     this.pages.hidden = this.found.length <= STEPS;

@@ -46,23 +46,29 @@ async function sectionsOf(found) {
 
 // The button that opens a transcript, and the place for it.
 function transcriptOf(found, of) {
-  const place = element("div", { role: "status" });
-  const opener = button(`Show the transcript: ${found.label}`, () => (place.firstChild ? close() : open()), { class: "opener", "aria-expanded": "false" });
-  const close = () => {
-    opener.setAttribute("aria-expanded", "false");
+  const said = element("p", { class: "left-out", role: "status" });
+  const place = element("div");
+  const area = element("div", {});
+  let transcript = null;
+  let isOpen = false;
+  const turn = async () => {
+    isOpen = !isOpen;
+    opener.setAttribute("aria-expanded", String(isOpen));
     place.replaceChildren();
-  };
-  const open = async () => {
-    opener.setAttribute("aria-expanded", "true");
-    const waiting = element("p", { class: "soft", text: "…" });
-    place.replaceChildren(waiting);
-    let shown;
+    said.textContent = isOpen && !transcript ? "Loading …" : "";
+    if (!isOpen) return;
     try {
-      shown = new Transcript(await sectionsOf(found), of).root;
+      transcript ??= new Transcript(await sectionsOf(found), of);
     } catch (problem) {
-      shown = element("p", { class: "left-out", text: typeof problem === "string" ? problem : "This browser can't unpack it; a newer one can." });
+      if (isOpen) said.textContent = typeof problem === "string" ? problem : "This browser can't unpack it; a newer one can.";
+      return;
     }
-    if (waiting.isConnected) waiting.replaceWith(shown);
+    if (!isOpen) return;
+    said.textContent = "";
+    place.replaceChildren(transcript.root);
   };
-  return [opener, place];
+  const opener = button(`Show the transcript: ${found.label}`, turn, { class: "opener", "aria-expanded": "false" });
+  area.addEventListener("keydown", (event) => isOpen && transcript?.press(event));
+  area.append(opener, said, place);
+  return area;
 }
