@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from benchmark_runner._spend import known_amount
 from benchmark_runner._text import dollars, duration
 from benchmark_runner.results import phrases
 from benchmark_runner.results.report.safe_text import SafeText
@@ -135,9 +136,24 @@ class Transcript:
         return {
             "number": f"{step.step_id or place:,}",
             "source": self._texts.line(step.source, _NAME),
-            "facts": [self._texts.line(fact, _NAME) for fact in _facts(step, began)],
+            "facts": [*self._facts(step, began)],
             "parts": parts,
         }
+
+    def _facts(self, step: Step, began: datetime | None) -> Iterator[str]:
+        """Yield the words of a step's heading: its time since the first one, its model, its use."""
+        if step.is_copied_context:
+            yield "copied from an earlier trajectory"
+        time = time_of(step)
+        if time is not None and began is not None:
+            seconds = (time - began).total_seconds()
+            yield f"{'-' if seconds < 0 else '+'}{duration(abs(seconds))}"
+        if step.model_name:
+            yield self._texts.line(step.model_name, _NAME)
+        if step.metrics is not None:
+            yield from filter(None, [phrases.token_text(step.metrics.usage())])
+            if (cost := known_amount(step.metrics.cost_usd)) is not None:
+                yield dollars(cost)
 
     def _call(self, call: ToolCall, results: Sequence[ObservationResult]) -> JsonValue:
         arguments = [*call.arguments.items()][:_MOST_PARTS]
@@ -182,22 +198,6 @@ def _argument_text(value: JsonValue) -> str:
         return value
     line = json.dumps(value, ensure_ascii=False)
     return line if len(line) <= _LINE else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _facts(step: Step, began: datetime | None) -> Iterator[str]:
-    """Yield what a step's heading says: its time since the first one, its model, its use."""
-    if step.is_copied_context:
-        yield "copied from an earlier trajectory"
-    time = time_of(step)
-    if time is not None and began is not None:
-        seconds = (time - began).total_seconds()
-        yield f"{'-' if seconds < 0 else '+'}{duration(abs(seconds))}"
-    if step.model_name:
-        yield step.model_name
-    if step.metrics is not None:
-        yield phrases.token_text(step.metrics.usage())
-        if (cost := step.metrics.cost_usd) is not None:
-            yield dollars(cost)
 
 
 def _subagents_of(result: ObservationResult) -> Iterator[str]:
