@@ -76,11 +76,13 @@ REWRITTEN = [
 ]
 DELETED = ["data/validation.json", "tests/test_benchmark.py", "tests/test_grader.py"]
 UNTOUCHED = ["tests/__init__.py"]
+#: What only one of the sample agents brings.
+OF_ONE_SAMPLE = ["runner/sample_agent.py", "tests/chat_server.py"]
 
 
 def is_the_authors(name: str) -> bool:
     """Whether the template makes a file once, or never."""
-    made_once = {*REWRITTEN, *DELETED, *UNTOUCHED, "tests/chat_server.py"}
+    made_once = {*REWRITTEN, *DELETED, *UNTOUCHED, *OF_ONE_SAMPLE}
     return name in NEW_FILES or name in made_once or name.startswith("data/")
 
 

@@ -39,6 +39,7 @@ OTHERS: dict[str, object] = {
 SAMPLE = [
     ("baseline", "clone", True, False),
     ("tools", "clone", True, False),
+    ("command", "clone", False, True),
     ("chat", "git", False, True),
     ("model-library", "index", True, True),
     ("blank", "git", False, False),

@@ -49,6 +49,7 @@ ORCHESTRATOR = {"contract.yaml", "setup.sh"}
 DEPENDENCIES = {"chat": {"openai"}, "tools": {"openai"}, "model-library": {"model-library"}}
 FILES = {
     "chat": {"tests/chat_server.py"},
+    "command": {"runner/sample_agent.py"},
     "tools": {
         "runner/endpoint.py",
         "runner/handbook.md",
