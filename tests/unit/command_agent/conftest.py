@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import pytest
 
 from benchmark_runner import GenerationResult, run_command_agent
 from benchmark_runner.command_agent import CommandError
+from tests.alive import Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +21,7 @@ BEGIN = """\
 import os, signal, sys, time
 
 def hold():
-    os.open(os.environ["ALIVE"], os.O_WRONLY)
+    os.write(os.open(os.environ["ALIVE"], os.O_WRONLY), b"r")
     print("ready", flush=True)
 
 def ignore_sigterm():
@@ -31,24 +30,6 @@ def ignore_sigterm():
 """
 #: So long that nothing ends for it while a test waits.
 NEVER = 1000
-
-
-class Alive:
-    """A named pipe, which is at its end when no process has it open any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        os.mkfifo(path)
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-
-    def assert_all_ended(self, within: float = 20) -> None:
-        """Wait until every process that had it open has ended."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLHUP)
-        assert poll.poll(within * 1000), "a process still runs"
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 @pytest.fixture
