@@ -50,6 +50,7 @@ DEPENDENCIES = {"chat": {"openai"}, "tools": {"openai"}, "model-library": {"mode
 FILES = {
     "chat": {"tests/chat_server.py"},
     "command": {"runner/sample_agent.py"},
+    "model-library": {"runner/tools.py", "tests/chat_server.py"},
     "tools": {
         "runner/endpoint.py",
         "runner/handbook.md",
