@@ -86,7 +86,7 @@ class TestDigest:
 
 class TestWhich:
     def test_killed_attempt_is_shown(self, recorded: RunnerProject) -> None:
-        """What a killed attempt did is shown before there is a generation."""
+        """The trajectory of a killed attempt is shown before there is a generation."""
         recorded.write_tasks([{"id": "t1", "question": "die", "answer": "42"}])
         recorded.execute("run", "--run-id", "r1")
 
@@ -108,7 +108,7 @@ class TestWhich:
         assert f"  file     {earlier.relative_to(recorded.root)}/trajectory.json\n" in ended.out
 
     def test_attempt_with_one_is_named(self, recorded: RunnerProject) -> None:
-        """Where only an earlier attempt has a trajectory, it is named with its command."""
+        """An earlier attempt that alone has a trajectory is named with its command."""
         recorded.run("run", "--run-id", "r1")
         recorded.run("run", "--run-id", "r1", "t1", "--rerun", "t1")
         (recorded.results / "r1" / "t1" / "agent_logs" / "trajectory.json").unlink()

@@ -133,13 +133,18 @@ class TestWhole:
 
     def test_calls_without_results(self, written: Written) -> None:
         """A call that was under way, and a result of no call, are shown as such."""
-        call = {"tool_call_id": "c", "function_name": "wait"}
+        calls = [{"tool_call_id": name, "function_name": name} for name in ("wait", "late")]
         seen = {"source_call_id": None, "content": "a noise"}
-        written.write({"source": "agent", "tool_calls": [call], "observation": {"results": [seen]}})
+        late = {"source_call_id": "late", "content": "at last"}
+        written.write(
+            {"source": "agent", "tool_calls": calls, "observation": {"results": [seen]}},
+            {"source": "system", "observation": {"results": [late]}},
+        )
 
-        text = written.shown()
+        first, second = written.shown().split("\n\n")[1:]
 
-        assert "  call wait\n  no result of wait\n  observation\n    a noise\n" in text
+        assert "  call wait\n  no result of wait\n  call late\n  observation\n    a noise" in first
+        assert second == "Step 2  system\n  result of late\n    at last\n"
 
     def test_closed_pipe_ends_it_quietly(self, written: Written) -> None:
         """A reader that closes the pipe ends the command quietly."""

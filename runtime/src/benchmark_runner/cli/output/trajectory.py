@@ -5,9 +5,10 @@ looks like a step. Their lines are left as they are: they can be searched, and c
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from textwrap import indent
+from typing import Self
 
 from pydantic import JsonValue
 
@@ -98,13 +99,14 @@ class _Steps:
 
     def of(self, trajectory: Trajectory, prefix: str = "", depth: int = _DEPTH) -> Iterator[str]:
         """Yield the steps, those of a subagent after the step that refers to it."""
-        left = [*(trajectory.subagent_trajectories or ())]
+        left, calls = [*(trajectory.subagent_trajectories or ())], _Calls.of(trajectory)
         for place, step in enumerate(trajectory.steps, start=1):
             number = f"{prefix}{step.step_id or place}"
             called, elsewhere = _subagents(step, left)
             left = [each for each in left if not any(each is other for other in called)]
             yield ""
             yield from self._step(number, step)
+            yield from calls.lines(step)
             yield from (f"  subagent in a file of its own: {name}" for name in elsewhere)
             for count, below in enumerate(called, start=1):
                 yield from self._below(below, f"{number}/{count}.", f" of step {number}", depth)
@@ -127,7 +129,6 @@ class _Steps:
             yield f"  {spent}"
         yield from _labelled("reasoning", step.reasoning_content or "")
         yield from _labelled("message", text_of(step.message))
-        yield from _calls(step)
 
     def _since_start(self, step: Step) -> str:
         time = time_of(step)
@@ -137,24 +138,38 @@ class _Steps:
         return f"{'-' if seconds < 0 else '+'}{duration(abs(seconds))}"
 
 
-def _calls(step: Step) -> Iterator[str]:
-    """Yield the calls of a step, each before its results, then the results of no call."""
-    results: dict[str | None, list[ObservationResult]] = {}
-    for result in step.results:
-        results.setdefault(result.source_call_id, []).append(result)
-    for call in step.tool_calls or ():
-        name = short_name(call.function_name) or "without a name"
-        yield f"  call {name}"
-        if call.arguments:
-            yield _text("\n".join(_named_lines(call.arguments)))
-        own = results.pop(call.tool_call_id, ())
-        for result in own:
-            yield from _result(f"result of {name}", result)
-        if not own:
-            yield f"  no result of {name}"
-    for others in results.values():
-        for result in others:
-            yield from _result("observation", result)
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The calls of a trajectory, whose results may stand in a later step."""
+
+    answered: frozenset[str | None]
+    names: dict[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> Self:
+        """Return the calls of these steps."""
+        results = (result for step in trajectory.steps for result in step.results)
+        return cls(frozenset(result.source_call_id for result in results))
+
+    def lines(self, step: Step) -> Iterator[str]:
+        """Yield the calls of a step, each before its results, then its other results."""
+        results: dict[str | None, list[ObservationResult]] = {}
+        for result in step.results:
+            results.setdefault(result.source_call_id, []).append(result)
+        for call in step.tool_calls or ():
+            name = short_name(call.function_name) or "without a name"
+            self.names[call.tool_call_id] = name
+            yield f"  call {name}"
+            if call.arguments:
+                yield _text("\n".join(_named_lines(call.arguments)))
+            for result in results.pop(call.tool_call_id, ()):
+                yield from _result(f"result of {name}", result)
+            if call.tool_call_id not in self.answered:
+                yield f"  no result of {name}"
+        for call_id, others in results.items():
+            name = self.names.get(call_id or "")
+            for result in others:
+                yield from _result(f"result of {name}" if name else "observation", result)
 
 
 def _result(label: str, result: ObservationResult) -> Iterator[str]:
