@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -38,4 +39,4 @@ def test_each_value_is_in_one_group() -> None:
             (min(values[place] for place in group), max(values[place] for place in group))
             for group in groups
         ]
-        assert all(before[1] < after[0] for before, after in zip(ends, ends[1:], strict=False))
+        assert all(before[1] < after[0] for before, after in pairwise(ends))
