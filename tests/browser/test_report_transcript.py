@@ -175,7 +175,7 @@ class TestLoading:
         open_task(page, "torn")
         opener(page).click()
         expect(page.get_by_text("It does not fit into the page")).to_be_visible()
-        expect(page.get_by_text("transcripts left out, as this page has at most")).to_be_visible()
+        expect(page.get_by_text("transcripts left out, as the size of the page")).to_be_visible()
 
 
 class TestContent:

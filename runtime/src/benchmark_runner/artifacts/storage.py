@@ -203,6 +203,12 @@ class Storage:
                 return
             self._flush_folder(path.parent)
 
+    def remove_empty_folder(self, path: Path) -> None:
+        """Remove a folder, if it exists and holds nothing."""
+        self._refuse_links(path)
+        with suppress(OSError):
+            os.rmdir(path)  # noqa: PTH106 (the system call that is meant)
+
     def _flush_folder(self, folder: Path | str) -> None:
         if not self.durable:
             return

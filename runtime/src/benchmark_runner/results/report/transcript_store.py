@@ -100,11 +100,16 @@ class TranscriptFolder:
 
     def remove_others(self) -> None:
         """Remove the files of an earlier report, once the page that goes with them is replaced."""
-        if self.folder.is_symlink() or not self.folder.is_dir():
+        if self.folder.is_symlink():
             return
+        folders = {self.folder}
         for path in self.folder.rglob(f"*{_SUFFIX}"):
             if path not in self._kept and self._is_ours(path):
                 self._storage.remove(path)
+                folders |= {path.parent, path.parent.parent}
+        for folder in sorted(folders, reverse=True):  # those below first
+            if folder.is_relative_to(self.folder):
+                self._storage.remove_empty_folder(folder)
 
     def _is_ours(self, path: Path) -> bool:
         try:
@@ -137,8 +142,8 @@ class TranscriptsInPage:
         missing = self.left_out
         if not missing:
             return ""
-        size = f"as this page has at most {self.limit / 1e6:,g} MB"
-        return f"{plural(len(missing), 'transcript')} left out, {size}: {some_ids(missing)}."
+        why = f"as the size of the page is limited to {self.limit / 1e6:,g} MB"
+        return f"{plural(len(missing), 'transcript')} left out, {why}: {some_ids(missing)}"
 
     @property
     def blocks(self) -> Iterator[tuple[int, str]]:
