@@ -15,6 +15,7 @@ from benchmark_runner._run.failure_kinds import classify, failure_of
 from benchmark_runner._run.kept_artifact import with_kept_artifact
 from benchmark_runner._run.plain_data import FieldError, plain
 from benchmark_runner._run.step import Step
+from benchmark_runner._run.trajectory_figures import with_figures
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
@@ -98,9 +99,9 @@ class GenerationStep(Step):
             }
         )
         if cancelled is not None and cancelled.is_late:
-            await self.disk.write(artifacts.keep_late_generation, task_id, generation)
+            await self.disk.write(_keep_late, artifacts, generation, log_dir)
             raise asyncio.CancelledError
-        content_hash = await self.disk.write(artifacts.save_generation, task_id, generation)
+        generation, content_hash = await self.disk.write(_save, artifacts, generation, log_dir)
         self.emit(_finished(generation, repeat, duration))
         if masked := masked_file or answer != text:
             self.emit(AnswerMasked(task_id, repeat))
@@ -155,6 +156,20 @@ class GenerationStep(Step):
         return GenerationResult.model_validate(usable | about)
 
 
+# Trajectories are read in the same thread as the generation is written: a second one for each
+# task, most of which have none, would take longer than the look.
+def _save(
+    artifacts: RunArtifacts, generation: GenerationResult, log_dir: Path
+) -> tuple[GenerationResult, str]:
+    """Save a generation with the figures of its trajectory, and return it and the hash."""
+    whole = with_figures(generation, log_dir)
+    return whole, artifacts.save_generation(whole.task_id, whole)
+
+
+def _keep_late(artifacts: RunArtifacts, generation: GenerationResult, log_dir: Path) -> None:
+    artifacts.keep_late_generation(generation.task_id, with_figures(generation, log_dir))
+
+
 def _finished(generation: GenerationResult, repeat: int, duration: float) -> GenerationFinished:
     tokens = known_tokens(generation)
     return GenerationFinished(
@@ -183,4 +198,4 @@ def note_interruption(artifacts: RunArtifacts, task: Task, model: str) -> None:
         log_dir=str(artifacts.agent_logs_dir(task.id)),
         ended_at=datetime.now(UTC),
     )
-    artifacts.save_generation(task.id, interrupted)
+    _save(artifacts, interrupted, artifacts.agent_logs_dir(task.id))

@@ -28,6 +28,7 @@ from benchmark_runner._run.question import Question
 from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.score import make_score
 from benchmark_runner._run.summary import RunSummary, Summaries
+from benchmark_runner._run.trajectory_figures import count_interrupted
 from benchmark_runner._run.until import check_baseline_grader
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.client.retry import RetryPolicy
@@ -82,6 +83,7 @@ class Workflow:
         self._frozen: RunConfig | None = None
         self._question: Question | None = None
         self.artifacts = artifacts
+        count_interrupted(artifacts)
         self.session: Session | None = None
         self.listeners = Listeners(artifacts)
 

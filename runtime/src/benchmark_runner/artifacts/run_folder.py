@@ -29,7 +29,7 @@ from typing import Self
 
 from benchmark_runner._json import json_file
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.artifacts.attempts import Attempts
+from benchmark_runner.artifacts.attempts import Attempts, ReadInterrupted, read_nothing
 from benchmark_runner.artifacts.config_file import ConfigFile
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.eval_state import EvalStateFile
@@ -69,6 +69,7 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         locks: Its locks.
         set_aside: Unreadable files, renamed to ``<file>.corrupt-N`` unless ``read_only``.
         eval_rules: The rules by which an eval on disk counts.
+        read_interrupted: Returns what a killed attempt of a task left in its folder of logs.
 
     Raises:
         InvalidIdError: ``run_id`` (or in a method, ``task_id``) can't name a folder.
@@ -93,6 +94,7 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         self.locks = RunLocks(self._storage, self.run_dir, self.run_config_path)
         self.set_aside: list[Path] = []
         self.eval_rules = EvalRules()
+        self.read_interrupted: ReadInterrupted = read_nothing
         self.redactor = redactor or Redactor()
 
     def of_repeat(self, repeat: int) -> Self:
@@ -256,17 +258,26 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         self.load_eval(task_id)
         self._in_task(task_id, self._attempts(task_id).keep_eval)
 
-    def earlier_generations(self, task_id: str) -> list[GenerationResult]:
-        """Return the generations of a task's earlier attempts, as far as they can be read."""
+    def earlier_generations(
+        self, task_id: str, *, unfinished: bool = False
+    ) -> list[GenerationResult]:
+        """Return the generations of a task's earlier attempts, as far as they can be read.
+
+        If the task has no generation, its current attempt is ``unfinished``: what its logs tell
+        is then the last one.
+        """
         # Asked for each task of a run, where a Path would cost more than all else.
-        folder = f"{self._folder}/{task_id}{self.repeat_folder}/attempts"
-        if not os.path.exists(folder):  # noqa: PTH110
+        folder = f"{self._folder}/{task_id}{self.repeat_folder}"
+        folders = ("attempts", "agent_logs") if unfinished else ("attempts",)
+        if not any(os.path.exists(f"{folder}/{each}") for each in folders):  # noqa: PTH110
             return []
-        return self._in_task(task_id, self._attempts(task_id).generations)
+        read = partial(self._attempts(task_id).generations, unfinished=unfinished)
+        return self._in_task(task_id, read)
 
     def _generation_paths(self) -> Iterator[Path]:
         for pattern in ("*/generation.json", "*/repeats/*/generation.json"):
             yield from self.run_dir.glob(pattern)
 
     def _attempts(self, task_id: str) -> Attempts:
-        return Attempts(self._storage, self.task_dir(task_id))
+        read = partial(self.read_interrupted, task_id)
+        return Attempts(self._storage, self.task_dir(task_id), read)

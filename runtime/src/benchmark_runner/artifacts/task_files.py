@@ -97,8 +97,12 @@ class TaskFiles:
 
     @cached_property
     def earlier_generations(self) -> list[GenerationResult]:
-        """The generations of earlier attempts that can be read."""
-        return self._artifacts.earlier_generations(self.task_id)
+        """The generations of earlier attempts that can be read.
+
+        Without a generation, the current attempt is one of them, if its logs tell of it.
+        """
+        unfinished = self.generation is None
+        return self._artifacts.earlier_generations(self.task_id, unfinished=unfinished)
 
     @property
     def generations(self) -> list[GenerationResult]:

@@ -25,10 +25,12 @@ class ReadOnlyArtifacts(RunArtifacts):
             paths = (self.generation_path(task_id), self.eval_path(task_id))
             return tuple(map(self._content_or_nothing, paths))
 
-    def earlier_generations(self, task_id: str) -> list[GenerationResult]:
+    def earlier_generations(
+        self, task_id: str, *, unfinished: bool = False
+    ) -> list[GenerationResult]:
         """Return the earlier generations; none if they can't be read."""
         try:
-            return super().earlier_generations(task_id)
+            return super().earlier_generations(task_id, unfinished=unfinished)
         except ArtifactError:
             self.set_file_aside(self.task_dir(task_id) / "attempts")
             return []

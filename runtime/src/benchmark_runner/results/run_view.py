@@ -19,6 +19,7 @@ from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question, QuestionVerdict
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
 from benchmark_runner._run.summary import RunSummary, Summariser
+from benchmark_runner._run.trajectory_figures import count_interrupted
 from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.artifacts.task_files import TaskFiles
@@ -221,6 +222,7 @@ def open_view(
         ArtifactError: its config can't be read, or is damaged.
     """
     artifacts = ReadOnlyArtifacts(results_dir, run_id, redactor, read_only=True)
+    count_interrupted(artifacts)
     config = load_run_config(artifacts)
     if config is not None:
         # A copy, as task_score() may depend on the options of the run.
