@@ -14,11 +14,28 @@ import pytest
 import yaml
 
 from tests.template.copies import clone_with_release, commit, copy, init_and_commit, update
+from tests.template.doctor.examination import examine
 
 if TYPE_CHECKING:
     from tests.conftest import Run
     from tests.template.conftest import CopyTemplate
 
+QUESTIONS = yaml.safe_load((Path(__file__).parents[2] / "copier.yml").read_text())
+AGENTS = list(QUESTIONS["sample_agent"]["choices"].values())
+#: Stands for the packages that an agent asks its models with.
+STUBS = """\
+from unittest.mock import MagicMock
+class Stubs:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {"openai", "model_library"}:
+            from importlib.machinery import ModuleSpec
+            class Loader:
+                create_module = staticmethod(lambda spec: MagicMock(__path__=[]))
+                exec_module = staticmethod(lambda module: None)
+            return ModuleSpec(name, Loader(), is_package=True)
+sys.meta_path.insert(0, Stubs)
+"""
 MOST_ARTIFACTS = 10
 TASK = "sum-of-products"
 
@@ -116,7 +133,7 @@ def without_uv() -> str:
 
 @pytest.mark.parametrize("tool", ["uv", pytest.param("pip", marks=pytest.mark.full)])
 def test_contract_installs_and_runs_a_task(container: Container, tool: str) -> None:
-    """What the contract says installs the agent, runs a task, and names files that are there."""
+    """The contract installs the agent, runs a task, and names files that are there."""
     if tool == "pip" and shutil.which("uv", path="/usr/local/sbin:/usr/local/bin:/usr/bin:/bin"):
         pytest.skip("uv is found wherever PATH leads")
     path = without_uv() if tool == "pip" else os.environ["PATH"]
@@ -196,6 +213,27 @@ def test_update_adds_and_keeps_the_contract(template_repo: Path, run: Run, tmp_p
     run("sh", "-c", "git add --all && git commit -qm Work", cwd=project)
     run("sh", "-c", "make update ARGS='--data orchestrator=none'", cwd=project)
     assert not (project / "setup.sh").exists()
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize(
+    "answers",
+    [*({"sample_agent": agent} for agent in AGENTS), {"payload": "artifact"}],
+    ids=lambda answers: "-".join(answers.values()),
+)
+def test_doctor_finds_no_problem(
+    answers: dict[str, str], copy_template: CopyTemplate, tmp_path: Path
+) -> None:
+    """The contract of each sample fits the runner, and a key that is taken out does not."""
+    project = copy_template(tmp_path / "my-bench", orchestrator="contract", **answers)
+    checked = examine(project, "--offline", prelude=STUBS)["contract"]
+    assert checked["status"] == "ok", checked
+    file = project / "contract.yaml"
+    keys = contract_of(project)["secrets"]
+    for key in keys:
+        file.write_text(re.sub(rf".*{key}.*\n", "", file.read_text()))
+        checked = examine(project, "--offline", prelude=STUBS)["contract"]
+        assert checked["message"].startswith(f"{key}, named in ")
 
 
 @pytest.mark.parametrize(

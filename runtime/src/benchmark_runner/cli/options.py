@@ -4,7 +4,7 @@ The author's options, given by ``--option``, are parsed in
 :mod:`benchmark_runner._run.author_options`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -60,6 +60,28 @@ Reduce = Annotated[
 AsJson = Annotated[bool, _shared("json")]
 
 
+def containers_of(command: Command, given: Mapping[str, Any]) -> tuple[RunRequest, ServiceSettings]:
+    """Return the values of a command's flags; what is omitted is left to the defaults."""
+    values = {name: value for name, value in given.items() if value is not None}
+    request, service = ({name: values[name] for name in values.keys() & names} for names in _NAMES)
+    return RunRequest(command=command, **request), ServiceSettings(**service)
+
+
+def parse_run(context: typer.Context, arguments: Sequence[str]) -> RunRequest:
+    """Parse arguments of ``run``, from the context of another command, and run nothing.
+
+    Raises:
+        UsageError: flags contradict each other. Typer raises its own for others.
+    """
+    from benchmark_runner.cli.validation import check_flags
+
+    group = context.find_root().command
+    run: Any = getattr(group, "commands")["run"]  # noqa: B009 (no class in all versions)
+    request, service = containers_of("run", run.make_context("run", [*arguments]).params)
+    check_flags(request, service)
+    return request
+
+
 def with_flags(
     command: Command, settings: CliSettings
 ) -> Callable[[_Callback], Callable[..., None]]:
@@ -76,12 +98,7 @@ def with_flags(
 
     def decorate(callback: _Callback) -> Callable[..., None]:
         def call(**given: Any) -> None:
-            # What is omitted is left to the defaults of the containers.
-            values = {name: value for name, value in given.items() if value is not None}
-            request, service = (
-                {name: values[name] for name in values.keys() & names} for names in _NAMES
-            )
-            callback(RunRequest(command=command, **request), ServiceSettings(**service))
+            callback(*containers_of(command, given))
 
         call.__name__, call.__doc__ = callback.__name__, callback.__doc__
         call.__annotations__ = {}

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark_runner.cli.console import failures_as_messages, note, print_failure
-from benchmark_runner.cli.options import AllowInsecureHttp, AsJson, Headers, ServiceUrl
+from benchmark_runner.cli.options import (
+    AllowInsecureHttp,
+    AsJson,
+    Headers,
+    ServiceUrl,
+    parse_run,
+)
 
 if TYPE_CHECKING:
     from benchmark_runner._run.defaults import CliSettings
@@ -19,6 +26,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
 
     @app.command()
     def doctor(
+        context: typer.Context,
         offline: Annotated[
             bool, typer.Option("--offline", help="Leave out checks that need the network.")
         ] = False,
@@ -45,7 +53,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 settings, service_url, header or [], allow_insecure_http=allow_insecure_http
             )
             package = package_of(settings.runner)
-            checks = Checks(find_root(settings.runner), package, opened, offline)
+            parse = partial(parse_run, context)
+            checks = Checks(find_root(settings.runner), package, opened, offline, parse)
             checks.mask(service_url, header or [])
 
             def interrupted(signal: Interrupted) -> None:

@@ -14,9 +14,12 @@ from benchmark_runner.cli.doctor.answers_file import (
     check_answers,
     read_answers,
 )
+from benchmark_runner.cli.doctor.contract import check_contract
+from benchmark_runner.cli.doctor.contract_file import CONTRACT_FILE
 from benchmark_runner.cli.doctor.drift import check_drift
 from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not_checked
 from benchmark_runner.cli.doctor.processes import ProgramError
+from benchmark_runner.cli.doctor.run_command import ParseRun
 from benchmark_runner.cli.doctor.runner import Opened, check_reachable, describe_runner, load
 from benchmark_runner.cli.doctor.runtime import check_namesake, check_runtime
 from benchmark_runner.cli.doctor.task_scores import advice_on_task_scores
@@ -30,13 +33,14 @@ __all__ = ["Checks"]
 class Checks:
     """The checks of one repository; the root is ``None`` for an installed wheel.
 
-    ``package`` is the name of the runner's package.
+    ``package`` is the name of the runner's package, and ``parse_run`` reads the flags of ``run``.
     """
 
     root: Path | None
     package: str
     opened: Opened
     offline: bool
+    parse_run: ParseRun
     _runner: BenchmarkRunner | None = None
 
     def mask(self, service_url: str | None, headers: Sequence[str]) -> None:
@@ -62,6 +66,9 @@ class Checks:
         }
         for name, check in checks.items():
             yield name, await _finding_of(check)
+            if name == "runner" and self.root and (self.root / CONTRACT_FILE).exists():
+                for finding in await _findings_of(self._check_contract):
+                    yield "contract", finding
 
     def _repository(self) -> Path:
         if self.root is None:
@@ -91,6 +98,12 @@ class Checks:
             finding = replace(finding, advice=advice)
         return finding
 
+    async def _check_contract(self) -> list[Finding]:
+        if isinstance(self.opened, BenchmarkRunnerError):
+            raise NotChecked("the runner can't be loaded")
+        benchmark, _ = self.opened
+        return check_contract(self._repository(), benchmark, self.package, self.parse_run)
+
     async def _check_service(self) -> Finding:
         self._need_network()
         if isinstance(self.opened, BenchmarkRunnerError) or self._runner is None:
@@ -99,13 +112,21 @@ class Checks:
 
 
 async def _finding_of(check: Callable[[], Awaitable[Finding]]) -> Finding:
+    async def listed() -> list[Finding]:
+        return [await check()]
+
+    (finding,) = await _findings_of(listed)
+    return finding
+
+
+async def _findings_of(check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
     try:
         return await check()
     except (NotChecked, ProgramError) as reason:
-        return not_checked(str(reason))
+        return [not_checked(str(reason))]
     except BenchmarkRunnerError as error:
-        return fault(error.message, advice=error.hint)
+        return [fault(error.message, advice=error.hint)]
     except SystemExit as error:
-        return fault(f"the author's code ended Python: {describe(error)}")
+        return [fault(f"the author's code ended Python: {describe(error)}")]
     except OSError as error:
-        return not_checked(describe(error))
+        return [not_checked(describe(error))]

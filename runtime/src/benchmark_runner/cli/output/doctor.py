@@ -31,8 +31,8 @@ async def print_findings(findings: AsyncIterator[tuple[str, Finding]], *, as_jso
         print_json("doctor", {"faults": len(faults), "checks": checks})
     else:
         unknown = [name for name, finding in found if finding.status == "not_checked"]
-        summary = f"{plural(len(faults), 'problem')}: {', '.join(faults)}"
-        not_checked = f"; not checked: {', '.join(unknown)}" if unknown else ""
+        summary = f"{plural(len(faults), 'problem')}: {', '.join(dict.fromkeys(faults))}"
+        not_checked = f"; not checked: {', '.join(dict.fromkeys(unknown))}" if unknown else ""
         say(f"{summary if faults else 'No problem found'}{not_checked}.")
     return len(faults)
 
