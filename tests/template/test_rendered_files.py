@@ -121,6 +121,14 @@ def test_agent_brings_its_own_dependency(
     assert files_of(project) - ALWAYS - DOCKER - CI == FILES.get(agent, set())
 
 
+@pytest.mark.parametrize("name", sorted(set().union(*FILES.values())))
+def test_files_of_an_agent_are_the_authors(name: str) -> None:
+    """A file that a sample agent brings is the author's: an update never touches it."""
+    assert f"/{name}" in QUESTIONS["_skip_if_exists"]
+    on_update = "{% if _copier_operation == 'update' %}/" + name + "{% endif %}"
+    assert on_update in QUESTIONS["_exclude"]
+
+
 def test_only_the_answers_are_kept(
     copy_template: CopyTemplate, template_repo: Path, run: Run, tmp_path: Path
 ) -> None:
