@@ -40,7 +40,7 @@ _UNITS = ((1, "s", 90), (_MINUTE, "min", 90), (_HOUR, "h", 48), (_DAY, "d", math
 
 def printable(text: str) -> str:
     """Return ``text`` without terminal escapes and controls, except line ends and tabs."""
-    if text.isprintable():
+    if is_plain(text):
         return text
     return _CONTROLS.sub("", _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text)))
 
@@ -48,7 +48,12 @@ def printable(text: str) -> str:
 def for_terminal(text: str) -> str:
     """Return ``text`` made printable, with the numbers of characters that nobody would see."""
     text = printable(text)
-    return text if text.isprintable() else _INVISIBLE.sub(number_of, text)
+    return text if is_plain(text) else _INVISIBLE.sub(number_of, text)
+
+
+def is_plain(text: str) -> bool:
+    """Return True if each character of ``text`` is printable, a line end or a tab."""
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def in_one_line(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._text import INVISIBLE, number_of, printable
+from benchmark_runner._text import INVISIBLE, is_plain, number_of, printable
 
 __all__ = ["Cut", "SafeText", "visible"]
 
@@ -34,7 +34,7 @@ class SafeText:
     def shown(self, text: str) -> str:
         """Return ``text`` with secrets masked, and each invisible character as a visible one."""
         masked = self._redactor.clean_text(text)
-        if masked.isprintable():
+        if is_plain(masked):
             return masked
         bare = printable(masked)  # a terminal escape may hide a secret
         if (cleaned := self._redactor.clean_text(bare)) != bare:
@@ -61,7 +61,7 @@ class SafeText:
 
 def visible(text: str) -> str:
     """Return ``text`` with a visible character, or its number, for each invisible one."""
-    return text if text.isprintable() else _UNSEEN.sub(_picture, text.replace("\r\n", "\n"))
+    return text if is_plain(text) else _UNSEEN.sub(_picture, text.replace("\r\n", "\n"))
 
 
 def _picture(found: re.Match[str]) -> str:
