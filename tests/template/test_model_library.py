@@ -83,8 +83,8 @@ def check_run(project: Path, run: Run) -> None:
         assert reached.wait(120), first.communicate()[0]
         first.kill()
         first.communicate()
-        killed = project / "results/r/sum-of-products/agent_logs/trajectory_atif.json"
-        found = read_trajectory(killed)
+        logs = project / "results/r/sum-of-products/agent_logs"
+        found = read_trajectory(logs / "trajectory_atif.json")
         assert found is not None
         assert (digest(found).turns, digest(found).failed_calls) == (1, 1)
         assert digest(found).usage.model_dump() == USAGE
@@ -99,8 +99,11 @@ def check_run(project: Path, run: Run) -> None:
         assert json.loads((folder / "eval.json").read_text())["result"]["score"] == 1
         (path,) = folder.glob("agent_logs/**/trajectory_atif.json")
         atif.Trajectory.model_validate_json(path.read_bytes())
-    kept = project / "results/r/sum-of-products/attempts/1/agent_logs/trajectory_atif.json"
+    killed = project / "results/r/sum-of-products/attempts/1"
+    kept = killed / "agent_logs/trajectory_atif.json"
     atif.Trajectory.model_validate_json(kept.read_bytes())
+    attempt = json.loads((killed / "generation.json").read_text())
+    assert (attempt["total_turns"], attempt["usage"]) == (1, USAGE)
     shown = run(runner, "show", "r", "sum-of-products", "--trajectory", cwd=project)
     assert "calculate" in shown
     assert "FAILED" in shown
