@@ -116,18 +116,16 @@ class TestTheTimeLimit:
         result = agent.run("time.sleep(1000)", timeout=0.3, answer_file="out.txt")
         assert (result.status, result.answer) == ("max_time", "")
 
-    @pytest.mark.parametrize("program", [STAYING["a sleeper"], STAYING["a fork"]])
-    def test_that_of_the_generation_leaves_time(
-        self, agent: Agent, alive: Alive, program: str
-    ) -> None:
+    def test_that_of_the_generation_leaves_time(self, agent: Agent, alive: Alive) -> None:
         """A command is stopped so early that the answer is there before the generation ends."""
 
         async def generate() -> GenerationResult:
-            result = await agent.start(program)
+            result = await agent.start(STAYING["a fork"])
             assert current_generation().time_left() > 0
             return result
 
-        result = asyncio.run(within(2, generate))
+        # Long enough for a busy machine: a fifth of it is for the end.
+        result = asyncio.run(within(5, generate))
         assert (result.status, result.answer) == ("max_time", "ready")
         alive.assert_all_ended()
 
