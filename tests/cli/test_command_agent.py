@@ -108,6 +108,15 @@ class TestSignals:
         assert project.end(process, timeout=OUT_WITHIN).code == 143
         alive.assert_all_ended()
 
+    def test_a_killed_runner_leaves_no_agent(self, project: RunnerProject, alive: Alive) -> None:
+        """An agent does not survive a runner that was killed, which could do nothing."""
+        use(project, STUBBORN)
+        process = project.start("run", "--run-id", "r1", ALIVE=str(alive.path))
+        alive.wait_for(2)
+        process.kill()
+        project.end(process, timeout=OUT_WITHIN)
+        alive.assert_all_ended()
+
 
 class TestOutcomes:
     def test_time_limit_leaves_an_answer(self, project: RunnerProject, alive: Alive) -> None:

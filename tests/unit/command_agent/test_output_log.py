@@ -39,7 +39,7 @@ def test_a_key_is_masked_in_any_pieces(tmp_path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("offset", range(0, 60, 5))
 def test_no_part_of_a_key_is_left_at_the_cut(tmp_path: Path, offset: int) -> None:
-    """Where the middle of a flood is left out, no part of a key is left."""
+    """No part of a key is left where the middle of a flood is left out."""
     begin = b"x" * (LIMIT // 2 - offset) + KEY.encode()
     end = b"y" * 40 + KEY.encode() + b"\n" + b"z" * (LIMIT // 2 - 10 - offset)
     log = log_of(tmp_path, [begin, b"-" * 9000, end])

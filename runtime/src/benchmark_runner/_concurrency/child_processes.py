@@ -10,8 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark_runner._concurrency.group_guard import GUARD
+
 #: What Python itself starts, and what ends with this process.
-_HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+_HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", GUARD)
 #: Seconds in which a process that is about to end may do so.
 _GRACE = 0.2
 

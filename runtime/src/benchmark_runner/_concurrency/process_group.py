@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from benchmark_runner._concurrency.group_guard import guard, release
+
 #: The groups of this process that may still run.
 _running: set[ProcessGroup] = set()
 
@@ -45,6 +47,7 @@ class ProcessGroup:
             start_new_session=True,
         )
         self.pid = self._popen.pid
+        guard(self.pid)
         _running.add(self)
         self.exit = _ExitWatch(self.pid)
 
@@ -80,6 +83,7 @@ class ProcessGroup:
 
         ``None`` if other code of this process has waited for it.
         """
+        release(self.pid)
         try:
             _, status = os.waitpid(self.pid, 0)
             code = os.waitstatus_to_exitcode(status)

@@ -1,0 +1,88 @@
+"""The process that kills what a killed runner leaves behind, as nobody else could.
+
+An agent that went on would cost money beside the one that a resume starts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+#: In the command line of the process, so that it is told from what an author's code starts.
+GUARD = "benchmark_runner guard"
+#: It reads the numbers of groups until nobody can write any more.
+_PROGRAM = f"""\
+# {GUARD}
+import os, signal, sys
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for group in groups:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass
+"""
+
+
+class _Guard:
+    """The process, which is started when there is something to guard."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipe: int | None = None
+        self._is_started = False
+
+    def write(self, line: str) -> None:
+        """Tell the process about a group."""
+        with self._lock:
+            if not self._is_started:
+                self._is_started = True
+                with suppress(OSError):  # the system has no more processes: it goes without
+                    self._start()
+            if self._pipe is not None:
+                with suppress(OSError):  # somebody has killed it
+                    os.write(self._pipe, f"{line}\n".encode())
+
+    def _start(self) -> None:
+        reading, writing = os.pipe()
+        try:
+            process = subprocess.Popen(  # noqa: S603 (fixed arguments)
+                [sys.executable, "-I", "-S", "-c", _PROGRAM],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(writing)
+            raise
+        finally:
+            os.close(reading)
+        self._pipe = writing
+        process.returncode = 0  # it ends after this process: nobody waits for it
+
+    def leave_to_parent(self) -> None:
+        """Close the pipe in a process that was forked: the guard waits for the first one only."""
+        if self._pipe is not None:
+            with suppress(OSError):
+                os.close(self._pipe)
+        self.__init__()
+
+
+_guard = _Guard()
+os.register_at_fork(after_in_child=_guard.leave_to_parent)
+
+
+def guard(group: int) -> None:
+    """See that a group is killed if this process ends before :func:`release` is called."""
+    _guard.write(f"+{group}")
+
+
+def release(group: int) -> None:
+    """Remove a group from the list, before its number can become another's."""
+    _guard.write(f"-{group}")
