@@ -15,6 +15,7 @@ from tests.crash.finished_work import (
     check_graded_files,
     check_grades_belong_to_generations,
     check_nothing_is_torn,
+    cost_of,
     finished_work_of,
     outcome_of,
     verdict_in,
@@ -97,6 +98,23 @@ class Bench:
         self._resume(scenario, known, finished)
         again = Counter(self.project.calls) - known.calls
         assert again <= under_way, f"generated more than once: {again}"
+
+    def check_costs(self, point: Point) -> None:
+        """Kill the command; what each call has cost counts once, before the resume and after."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        paid = cost_of(known.before, scenario)
+        child = self._break(point)
+        assert child.killed, f"it was not killed: {child}"
+        self._check_cost(paid, scenario)
+        child = self._command(scenario, *scenario.resumed_with)
+        assert child.code == 0, child
+        self._check_cost(paid, scenario)
+
+    def _check_cost(self, paid: float, scenario: Scenario) -> None:
+        calls = len(self.project.calls)
+        cost = cost_of(self.project.results, scenario) - paid
+        # A call may have been killed before it left a trajectory.
+        assert calls - 1 <= cost <= calls, f"{calls} calls cost {cost}"
 
     def check_kill_of_files(self, point: Point) -> None:
         """Kill the command; what is graded is the file that the generation names."""

@@ -8,9 +8,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark_runner._run.trajectory_figures import count_interrupted
+from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.trajectory import TRAJECTORY_FILE
+from tests.fakes import spend_on_disk
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from tests.crash.scenarios import Scenario
 
 #: Not the same twice.
 _MEASURED = {
@@ -62,6 +69,8 @@ def files_of(folder: Path) -> Files:
 
 def check_nothing_is_torn(results: Path) -> None:
     for path in results.rglob("*.json"):
+        if path.name == TRAJECTORY_FILE:  # which is read as far as it goes
+            continue
         try:
             json.loads(path.read_bytes())
         except ValueError:
@@ -137,6 +146,13 @@ def outcome_of(run: Path) -> dict[str, Any]:
                 field: value for field, value in fields.items() if field not in _MEASURED[parts[-1]]
             }
     return outcome
+
+
+def cost_of(results: Path, scenario: Scenario) -> float:
+    """The cost of all attempts, as whoever reads the run counts it."""
+    artifacts = RunArtifacts(results, "r1", read_only=True)
+    count_interrupted(artifacts)
+    return spend_on_disk(artifacts, [task["id"] for task in scenario.tasks]).dollars
 
 
 def verdict_in(output: str) -> str | None:

@@ -79,6 +79,16 @@ class Sample""",
     )
 
 
+# Each call leaves a trajectory of one dollar.
+AGENT_OF_COSTS = AGENT.replace(
+    "        word, _, rest",
+    """\
+        from benchmark_runner.trajectory import Metrics, record
+
+        with record(log_dir) as trajectory:
+            trajectory.agent("thinking", metrics=Metrics(cost_usd=1))
+        word, _, rest""",
+)
 AGENT_OF_REPEATS = with_repeats(AGENT)
 # It draws the same seed each time, and answers once the task before it is evaluated: the steps up
 # to the verdict are then the same in each run.
@@ -171,6 +181,17 @@ SCENARIOS = [
     Scenario("two failed attempts", before=(("right", "shaky"), ("shaky",)), stumbles=True),
     Scenario("scored run without a generation", before=((),), gone="r1/right/generation.json"),
     Scenario("rerun", before=((),), arguments=("--rerun", "right")),
+]
+# The attempt that is left is as one that was killed in the middle.
+OF_COSTS = [
+    Scenario("costs", tasks=TASKS[:2], agent=AGENT_OF_COSTS),
+    Scenario(
+        "costs of a killed attempt",
+        before=((),),
+        gone="r1/right/generation.json",
+        tasks=TASKS[:2],
+        agent=AGENT_OF_COSTS,
+    ),
 ]
 _TWICE = ("--repeats", "2")
 OF_FILES = [

@@ -13,6 +13,7 @@ from tests.crash.bench import Bench
 from tests.crash.points import Point, sample
 from tests.crash.scenarios import (
     OF_A_QUESTION,
+    OF_COSTS,
     OF_FILES,
     OF_REPEATS,
     PARALLEL,
@@ -35,6 +36,7 @@ UPLOADS = ("submission", "/storage", "/v1/")
 GRADES = ("attempts", *RECORDS)
 CHECKS: list[tuple[Scenario, Check]] = [
     *((scenario, Bench.check_kill) for scenario in [*SCENARIOS, *OF_REPEATS]),
+    *((scenario, Bench.check_costs) for scenario in OF_COSTS),
     *((scenario, Bench.check_kill_of_files) for scenario in OF_FILES),
     *((scenario, Bench.check_verdict) for scenario in OF_A_QUESTION),
     *((scenario, Bench.check_regrade) for scenario in (REGRADE, REGRADE_OF_REPEATS)),
@@ -46,6 +48,7 @@ CHECKS: list[tuple[Scenario, Check]] = [
     [
         pytest.param(SCENARIOS, Bench.check_kill, [""], 6, id="all"),
         pytest.param(OF_REPEATS, Bench.check_kill, ["repeats", *RECORDS], 4, id="repeats"),
+        pytest.param(OF_COSTS, Bench.check_costs, ["attempts", "generation"], 6, id="costs"),
         pytest.param(OF_FILES, Bench.check_kill_of_files, UPLOADS, 4, id="files"),
         pytest.param(OF_A_QUESTION[:1], Bench.check_verdict, [""], 4, id="question"),
         pytest.param([REGRADE], Bench.check_regrade, GRADES, 6, id="regrade"),
