@@ -117,9 +117,13 @@ class Container:
 
 
 @pytest.fixture
-def container(copy_template: CopyTemplate, run: Run, tmp_path: Path) -> Container:
-    """A container with a copy whose runtime is in ``vendor/``."""
-    project = copy_template(tmp_path / "my-bench", orchestrator="contract", docker=False)
+def container(
+    request: pytest.FixtureRequest, copy_template: CopyTemplate, run: Run, tmp_path: Path
+) -> Container:
+    """A container with a copy of the baseline, or of the agent that the test gives."""
+    agent: str = getattr(request, "param", "baseline")
+    answers = {"orchestrator": "contract", "sample_agent": agent, "docker": False}
+    project = copy_template(tmp_path / "my-bench", **answers)
     run("make", "vendor", cwd=project)
     made = Container(tmp_path / "container", contract_of(project))
     made.send(project)
@@ -131,7 +135,15 @@ def without_uv() -> str:
     return os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
 
 
-@pytest.mark.parametrize("tool", ["uv", pytest.param("pip", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    ("container", "tool"),
+    [
+        ("baseline", "uv"),
+        pytest.param("baseline", "pip", marks=pytest.mark.full),
+        pytest.param("command", "uv", marks=pytest.mark.full),
+    ],
+    indirect=["container"],
+)
 def test_contract_installs_and_runs_a_task(container: Container, tool: str) -> None:
     """The contract installs the agent, runs a task, and names files that are there."""
     if tool == "pip" and shutil.which("uv", path="/usr/local/sbin:/usr/local/bin:/usr/bin:/bin"):
@@ -144,8 +156,10 @@ def test_contract_installs_and_runs_a_task(container: Container, tool: str) -> N
     (generation,) = outputs["generation.json"]
     assert generation == container.final_output / TASK / "generation.json"
     content = json.loads(generation.read_text())
-    assert (content["status"], content["data"], content["model"]) == ("success", "99", "baseline")
-    assert [*outputs] == ["generation.json", "run_config.json"]
+    model = container.contract["defaults"]["model"]["default"]
+    assert (content["status"], content["data"], content["model"]) == ("success", "99", model)
+    recorded = ["atif/trajectory.json"] if model == "sample" else []
+    assert [*outputs] == ["generation.json", "run_config.json", *recorded]
     assert not container.error.exists()
     # The container is started again, and then for another model.
     written = generation.stat().st_mtime_ns
@@ -241,6 +255,8 @@ def test_doctor_finds_no_problem(
     [
         ("baseline", set()),
         ("blank", set()),
+        ("command", set()),
+        ("tools", {"OPENAI_API_KEY"}),
         ("chat", {"OPENAI_API_KEY"}),
         ("model-library", {"OPENAI_API_KEY"}),
     ],

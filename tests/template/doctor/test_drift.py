@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.template.copies import init_and_commit
+from tests.template.copies import copy, init_and_commit
 from tests.template.doctor.examination import drift_of, examine, shell
 from tests.template.edits import files, replace
 
@@ -97,6 +97,25 @@ class TestDrift:
             (authors / name).unlink()
         (authors / "data/more.json").write_text("[]\n")
         assert drift_of(authors)["status"] == "ok"
+
+    def test_script_of_the_orchestrator(self, released: Path, run: Run, tmp_path: Path) -> None:
+        """The contract is the author's, and the script has a place for the author's lines."""
+        project = copy(released, tmp_path / "my-bench", {"orchestrator": "contract"})
+        init_and_commit(project, run)
+        script = project / "setup.sh"
+        was = script.read_text()
+        script.write_text(ANCHOR.sub(lambda anchor: f"{anchor[0]}apt-get update\n", was))
+        contract = project / "contract.yaml"
+        contract.write_text(contract.read_text() + "ingest_lambda: mine\n")
+        assert drift_of(project)["status"] == "ok"
+        script.write_text(was.replace("set -eu\n", "set -eu\nset -x\n"))
+        assert "setup.sh (with the line `set -x`)" in drift_of(project)["message"]
+        script.unlink()
+        found = examine(project)["drift"]
+        assert found["message"].endswith(": setup.sh (deleted)")
+        assert "orchestrator=none" in found["remedy"]
+        contract.unlink()
+        assert "contract" not in examine(project, "--offline")
 
     @pytest.mark.sampled(1)
     @pytest.mark.parametrize(

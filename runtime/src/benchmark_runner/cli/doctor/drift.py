@@ -21,14 +21,19 @@ __all__ = ["check_drift"]
 
 #: Seconds to fetch and render the template.
 _RENDERING_TIME = 60.0
-#: The first line of a file that is the framework's as a whole.
-_OWNED = re.compile(r"# Owned by the framework\b")
+#: The first line, but for that of a script, of a file that is the framework's as a whole.
+_OWNED = re.compile(r"(?:#!.*\n)?# Owned by the framework\b")
 #: A comment that an author may add lines below.
 _SHARED = re.compile(r"\bbelow this line\b")
 #: The one line of the template in a shared file that is the author's to change.
 _AUTHORS_LINE = {MANIFEST: re.compile(r'version = ".*"')}
-#: The files that an author may do without, by an answer.
-_OPTIONAL = ("Dockerfile", ".dockerignore", ".github/")
+#: The files that an author may do without, and the answer that says so.
+_OPTIONAL = {
+    "Dockerfile": "docker=false",
+    ".dockerignore": "docker=false",
+    ".github/": "ci=false",
+    "setup.sh": "orchestrator=none",
+}
 
 
 class _Change(NamedTuple):
@@ -140,7 +145,11 @@ def _first_foreign(wanted: Sequence[str], there: Iterable[str]) -> str | None:
 def _advice(changes: Sequence[_Change]) -> Iterator[str]:
     if any(change.by_hand for change in changes):
         yield "Put missing lines back by hand; yours go below the comments, or into project.mk."
-    if any(change.note == "deleted" and change.name.startswith(_OPTIONAL) for change in changes):
-        yield "To do without Docker or CI, update with --data docker=false or --data ci=false."
+    deleted = [change.name for change in changes if change.note == "deleted"]
+    answers = dict.fromkeys(
+        answer for name in deleted for file, answer in _OPTIONAL.items() if name.startswith(file)
+    )
+    for answer in answers:
+        yield f"To do without it, update with --data {answer}."
     if not all(change.by_hand for change in changes):
         yield "This restores the template's version of the files:"
