@@ -201,9 +201,7 @@ def test_contract_is_valid_whatever_is_answered(
     contract = contract_of(project)
     assert contract["name"] == name
     assert contract["run_cmd"].startswith(f"/bundle/{name}/.venv-bundle/bin/{name}-runner run ")
-    hosts = {"https://index.example", "https://files.index.example"}
-    hosts |= {"https://github.com"} if source == "git" else set()
-    assert {*contract["install_egress"]} == hosts
+    assert contract["install_egress"] == "*"
     assert os.access(project / "setup.sh", os.X_OK)
     run("sh", "-n", "setup.sh", cwd=project)
 
