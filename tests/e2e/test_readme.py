@@ -35,6 +35,7 @@ UPDATE = (README, "Update it")
 SET_UP = (README, "Work on this repository")
 RUN_COMMANDS = (DOCS / "cli.md", "Run a benchmark")
 ORCHESTRATE = (DOCS / "cli.md", "One task in one container")
+FOR_AN_ORCHESTRATOR = (DOCS / "orchestrators.md", "Orchestrators")
 SERVE = (DOCS / "cli.md", "A deployed benchmark service")
 RESUME = (DOCS / "resuming.md", "See what a resume would do, and steer it")
 REPEATS = (DOCS / "repeats.md", "Run repeats")
@@ -49,8 +50,9 @@ CREATE = (DOCS / "versioning.md", "Make a runner from a release")
 FROM_A_CLONE = (DOCS / "versioning.md", "Make a runner from a clone")
 ON_THE_INDEX = (ROOT / "runtime" / "README.md", "vals-benchmark-runner")
 TESTED_HERE = [
-    QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, SERVE, RESUME, REPEATS, PLAN,
-    SETTLE, COMPARE, REPORT, EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE, ON_THE_INDEX,
+    QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, FOR_AN_ORCHESTRATOR, SERVE, RESUME,
+    REPEATS, PLAN, SETTLE, COMPARE, REPORT, EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE,
+    ON_THE_INDEX,
 ]  # fmt: skip
 
 
@@ -341,6 +343,17 @@ def test_orchestrator_command_writes_a_generation(copied: Copied) -> None:
     generation = json.loads(written.read_text())
     assert generation["status"] == "success"
     assert generation["question"] == "What is 2 + 3?"
+
+
+def test_copy_for_an_orchestrator_has_its_files(clone: Path, tmp_path: Path) -> None:
+    """The command that adds the files of an orchestrator adds those that the page describes."""
+    (command,) = commands(*FOR_AN_ORCHESTRATOR)
+    assert command.startswith("uvx copier copy ")
+    local = command.replace("gh:vals-ai/create-benchmark-runner", f"--vcs-ref HEAD '{clone}'")
+    shell([local.replace("uvx copier copy", "copier copy --defaults")], tmp_path)
+    listed = re.findall(r"(?m)^\| `([\w.]+)` \|", sections(FOR_AN_ORCHESTRATOR[0])["Orchestrators"])
+    assert listed == ["contract.yaml", "setup.sh"]
+    assert all((tmp_path / "my-bench" / name).is_file() for name in listed)
 
 
 def test_update_keeps_an_authors_edit(copied: Copied, clone: Path, tmp_path: Path) -> None:
