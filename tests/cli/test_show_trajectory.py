@@ -104,6 +104,7 @@ class TestWhich:
 
         ended = recorded.run("show", "r1", "t1", "--trajectory", "--attempt", "1")
 
+        assert "\n  earlier  attempt 1: --attempt N\n" in recorded.run("show", "r1", "t1").out
         assert ended.out.startswith("Trajectory of task t1 of run r1, attempt 1\n")
         assert f"  file     {earlier.relative_to(recorded.root)}/trajectory.json\n" in ended.out
 
@@ -116,7 +117,7 @@ class TestWhich:
         shown = recorded.run("show", "r1", "t1")
         whole = recorded.run("show", "r1", "t1", "--trajectory")
 
-        assert "\nTrajectory: none\n  attempt 1 has one: " in shown.out
+        assert "\nTrajectory: none\n  attempt 1: " in shown.out
         assert "show --trajectory --attempt 1 r1 t1\n" in shown.out
         assert whole.code == 2
         assert "--attempt 1" in whole.err

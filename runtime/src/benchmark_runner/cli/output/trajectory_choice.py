@@ -1,7 +1,8 @@
 """The choice of the trajectory that ``show`` shows, and its words where there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from benchmark_runner._text import some_ids
 from benchmark_runner.cli.output.trajectory_digest import digest_lines
 from benchmark_runner.cli.resume_command import NextCommands
 from benchmark_runner.cli.shell import short_path
@@ -22,18 +23,21 @@ def section_lines(
     view: RunView, key: TaskRepeat, found: TaskTrajectories, commands: NextCommands
 ) -> Iterator[str]:
     """Yield the digest of the trajectories of a task, or that there are none."""
+    earlier = attempts_with_trajectories(view.artifacts, key)
     if found:
         yield "Trajectory"
         yield from digest_lines(found)
         yield f"  whole    {_command(view, key, commands)}"
+        if earlier:
+            yield f"  earlier  {_numbers(earlier)}: --attempt N"
         return
-    earlier = attempts_with_trajectories(view.artifacts, key)
     if found.unread:
         yield f"Trajectory: can't be read: {short_path(found.unread[0])}"
     else:
         yield f"Trajectory: none{'' if earlier else f'; {_HOW}'}"
-    for attempt in earlier:
-        yield f"  attempt {attempt} has one: {_command(view, key, commands, attempt)}"
+    if earlier:
+        command = _command(view, key, commands, earlier[-1])
+        yield f"  {_numbers(earlier)}: {command}"
 
 
 def choose_trajectories(
@@ -57,12 +61,14 @@ def choose_trajectories(
     which = "" if attempt is None else f" of attempt {attempt}"
     raise UsageError(
         f"{key} has no trajectory{which} in {short_path(log_folder(view.artifacts, key, attempt))}",
-        hint=" ".join(
-            f"Attempt {number} has one: {_command(view, key, commands, number)}"
-            for number in earlier
-        )
-        or f"{_HOW}, or its agent can write trajectory.json into log_dir.",
+        hint=f"There is that of {_numbers(earlier)}: {_command(view, key, commands, earlier[-1])}"
+        if earlier
+        else f"{_HOW}, or its agent can write trajectory.json into log_dir.",
     )
+
+
+def _numbers(attempts: Sequence[int]) -> str:
+    return f"attempt{'s' if len(attempts) > 1 else ''} {some_ids(attempts)}"
 
 
 def _command(
