@@ -30,7 +30,8 @@ class TaskTable {
     this.filters = new Map();
     this.first = 0;
     this.printing = matchMedia("print").matches;
-    this.opened = new Set();
+    // The lines of the opened tasks by their places: what is open in them stays so.
+    this.opened = new Map();
     this.body = document.querySelector("#tasks tbody");
     this.said = document.getElementById("found");
     this.search = document.getElementById("search");
@@ -218,7 +219,7 @@ class TaskTable {
     const lines = document.createDocumentFragment();
     for (const row of this.found.slice(first, last)) {
       lines.append(this.line(row));
-      if (this.opened.has(row.place)) lines.append(this.detailOf(row));
+      if (this.opened.has(row.place)) lines.append(this.opened.get(row.place));
     }
     this.body.replaceChildren(lines);
     const all = this.rows.length.toLocaleString("en");
@@ -269,23 +270,24 @@ class TaskTable {
     if (this.opened.delete(row.place)) {
       line.nextElementSibling.remove();
     } else {
-      this.opened.add(row.place);
-      line.after(this.detailOf(row));
+      this.open(row);
+      line.after(this.opened.get(row.place));
     }
     button.setAttribute("aria-expanded", String(this.opened.has(row.place)));
   }
 
-  detailOf(row) {
+  open(row) {
+    if (this.opened.has(row.place)) return;
     const cell = element("td", { class: "detail", colspan: this.columns.length, text: "…" });
     this.details.fill(cell, row);
-    return element("tr", {}, cell);
+    this.opened.set(row.place, element("tr", {}, cell));
   }
 
   goTo(id) {
     const row = this.rows.find((each) => each.id === id);
     if (!row) return;
     this.sorting = { column: -1, ascending: true };
-    this.opened.add(row.place);
+    this.open(row);
     this.reset();
     this.first = Math.floor(row.place / PAGE) * PAGE;
     this.show();
