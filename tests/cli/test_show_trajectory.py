@@ -107,6 +107,8 @@ class TestWhich:
         assert "\n  earlier  attempt 1: --attempt N\n" in recorded.run("show", "r1", "t1").out
         assert ended.out.startswith("Trajectory of task t1 of run r1, attempt 1\n")
         assert f"  file     {earlier.relative_to(recorded.root)}/trajectory.json\n" in ended.out
+        current = recorded.run("show", "r1", "t1", "--trajectory", "--attempt", "2")
+        assert "  file     results/r1/t1/agent_logs/trajectory.json\n" in current.out
 
     def test_attempt_with_one_is_named(self, recorded: RunnerProject) -> None:
         """An earlier attempt that alone has a trajectory is named with its command."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +19,8 @@ from benchmark_runner.trajectory import (
 )
 
 __all__ = [
-    "TaskTrajectories", "TrajectoryReader", "attempts_with_trajectories", "log_folder",
-    "read_task_trajectories",
+    "TaskTrajectories", "TrajectoryReader", "attempts_with_trajectories", "earlier_attempts",
+    "log_folder", "read_task_trajectories",
 ]  # fmt: skip
 
 
@@ -102,17 +101,20 @@ def attempts_with_trajectories(artifacts: RunArtifacts, key: TaskRepeat) -> list
     """Return the numbers of the earlier attempts that left files of trajectories, in order."""
     return [
         number
-        for number in sorted(_attempts(artifacts.of_repeat(key.repeat).task_dir(key.task_id)))
+        for number in earlier_attempts(artifacts, key)
         if not _has_link(artifacts.run_dir, folder := log_folder(artifacts, key, number))
         and find_trajectories(folder)
     ]
 
 
-def _attempts(folder: Path) -> Iterator[int]:
-    with suppress(OSError):
-        for path in (folder / "attempts").iterdir():
-            if path.name.isdecimal():
-                yield int(path.name)
+def earlier_attempts(artifacts: RunArtifacts, key: TaskRepeat) -> list[int]:
+    """Return the numbers of the earlier attempts, in order; the current one has the next."""
+    folder = artifacts.of_repeat(key.repeat).task_dir(key.task_id) / "attempts"
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _has_link(root: Path, folder: Path) -> bool:

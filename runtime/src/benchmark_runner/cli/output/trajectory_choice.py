@@ -11,6 +11,7 @@ from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.trajectories import (
     TaskTrajectories,
     attempts_with_trajectories,
+    earlier_attempts,
     log_folder,
     read_task_trajectories,
 )
@@ -49,6 +50,8 @@ def choose_trajectories(
         UsageError: there is no such attempt, or it has no trajectory.
         ArtifactError: its trajectory can't be read.
     """
+    if attempt == max(earlier_attempts(view.artifacts, key), default=0) + 1:
+        attempt = None  # by its number
     found = read_task_trajectories(view.artifacts, key, attempt)
     if found:
         return found
