@@ -17,6 +17,8 @@ from benchmark_runner.results.report.transcript_store import (
 
 __all__ = ["render_page"]
 
+#: Bytes of the note about transcripts that are left out.
+_NOTE = 1000
 #: One script for the browser; the last one begins it.
 _SCRIPTS = (
     "task_marks.js", "task_table.js", "task_detail.js", "transcript.js", "transcript_parts.js",
@@ -66,11 +68,12 @@ def render_page(
 
     def page(blocks: Iterable[tuple[int, str]]) -> bytes:
         html = environment.get_template(template)
-        return html.render(**content, **rest, transcript_blocks=blocks).encode()
+        pieces = html.generate(**content, **rest, transcript_blocks=blocks)
+        return b"".join(map(str.encode, pieces))  # never twice in memory
 
     if not isinstance(transcripts, TranscriptsInPage):
         return page(())
-    transcripts.make_room(len(page(())))
+    transcripts.make_room(len(page(())) + _NOTE)
     return page((number, Markup(data)) for number, data in transcripts.blocks)  # noqa: S704 (base64)
 
 

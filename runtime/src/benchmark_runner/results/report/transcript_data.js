@@ -2,7 +2,7 @@
 const PATIENCE = 30_000;
 // From the end of a file to its message.
 const GRACE = 1500;
-const NOT_THERE = "Its file can't be loaded. The folder of the transcripts belongs beside the page, under the name that it has.";
+const NOT_THERE = "Its file can't be loaded. The folder of the transcripts belongs beside the page; a report with --single-file needs none.";
 const CHANGED = "It is not the one that this page was made with: the report was written again meanwhile. Open the page again.";
 const LEFT_OUT = "It does not fit into the page, whose size is limited; its file is in the run's folder.";
 
