@@ -8,6 +8,7 @@
     │   ├── InvalidIdError          a run id or task id can't name a folder; also a ValueError
     │   ├── RunnerDefinitionError   the author's runner class is not usable as it is
     │   └── RunIdentityError        a resume that would not be the same run
+    ├── CommandError                a command that answers a task failed
     ├── InputError                  an input of a task can't be put where it belongs
     ├── RunPausedError              a cap was reached; the run can be resumed
     ├── RunnerStartError            the runner's start() failed; nothing was generated
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from benchmark_runner.schemas import Phase
+    from benchmark_runner.schemas import GenerationResult, Phase
 
 __all__ = [
     "ArtifactError", "AuthenticationError", "BadResponseError", "BenchmarkRunnerError",
-    "DatasetError", "GraderError", "InputError", "InvalidIdError", "NotFoundError",
+    "CommandError", "DatasetError", "GraderError", "InputError", "InvalidIdError", "NotFoundError",
     "PermissionDeniedError", "QuotaExceededError", "RejectedRequestError", "RunIdentityError",
     "RunLockedError", "RunPausedError", "RunnerDefinitionError", "RunnerStartError",
     "ServiceError", "ServiceUnavailableError", "UnsupportedError", "UnusableArtifactError",
@@ -198,6 +199,21 @@ class RejectedRequestError(ServiceError):
 
 class BadResponseError(ServiceError):
     """The service sent an answer that violates the contract."""
+
+
+class CommandError(BenchmarkRunnerError):
+    """A command that answers a task failed, or left no answer.
+
+    Attributes:
+        result: What is known all the same, such as its cost; a run records it with the error.
+        returncode: Its exit code, or the number of the signal that ended it, negative; ``None``
+            if other code has taken it.
+    """
+
+    def __init__(self, message: str, result: GenerationResult, returncode: int | None) -> None:
+        super().__init__(message)
+        self.result = result
+        self.returncode = returncode
 
 
 def describe(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from benchmark_runner.client.status import is_final, meaning_of
 from benchmark_runner.errors import (
     AuthenticationError,
     BenchmarkRunnerError,
+    CommandError,
     DatasetError,
     GraderError,
     PermissionDeniedError,
@@ -62,7 +63,7 @@ def classify(error: BaseException, phase: Phase) -> Failure:
         case ServiceError():
             kind, retryable = FailureKind.BAD_RESPONSE, not is_final(error)
         case BenchmarkRunnerError():  # another attempt of the agent makes another file
-            is_of_agent = isinstance(error, UnusableArtifactError)
+            is_of_agent = isinstance(error, (CommandError, UnusableArtifactError))
             retryable = is_of_agent and phase is Phase.GENERATE
         case asyncio.CancelledError():
             kind = FailureKind.CANCELLED

@@ -21,8 +21,7 @@ from benchmark_runner._versions import Code
 from benchmark_runner.artifacts.run_folder import TIMEOUT_LOG, TRACEBACK_LOG, RunArtifacts
 from benchmark_runner.base.current_generation import CurrentGeneration, use_generation
 from benchmark_runner.base.tasks import own_copy
-from benchmark_runner.command_agent import CommandError
-from benchmark_runner.errors import describe
+from benchmark_runner.errors import CommandError, describe
 from benchmark_runner.schemas import (
     Failure,
     FailureKind,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._text import printable
 from benchmark_runner.command_agent.answer import AnswerError, last_line, last_lines, read_answer
 from benchmark_runner.command_agent.reports import OutputFormat, Report, report_of
+from benchmark_runner.errors import CommandError
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
 
 if TYPE_CHECKING:
@@ -18,31 +19,9 @@ if TYPE_CHECKING:
     from benchmark_runner.command_agent.agent_process import AgentProcess
     from benchmark_runner.command_agent.output_log import OutputLog
 
-__all__ = ["CommandError", "Ended"]
+__all__ = ["Ended"]
 
 _SHOWN_LINES, _SHOWN_BYTES = 10, 2000
-
-
-class CommandError(Exception):
-    """A command failed: it ended with another exit code than 0, by a signal, or without an answer.
-
-    Attributes:
-        exit_code: The exit code; ``None`` if there is none.
-        signal: The name of the signal that ended it, such as ``SIGSEGV``; ``None`` without one.
-        result: What is known all the same, such as its cost; the run records it with the error.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        result: GenerationResult,
-        exit_code: int | None = None,
-        signal: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.result = result
-        self.exit_code = exit_code
-        self.signal = signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +146,4 @@ class Ended:
     def _error(self, message: str, result: GenerationResult) -> CommandError:
         told = printable(last_lines(self.stderr, _SHOWN_LINES, _SHOWN_BYTES))
         text = f"{message}; the end of its stderr:\n{told}" if told else message
-        return CommandError(text, result, self._exit_code, self._signal)
+        return CommandError(text, result, self.process.exit_code)
