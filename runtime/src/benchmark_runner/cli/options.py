@@ -68,14 +68,14 @@ def containers_of(command: Command, given: Mapping[str, Any]) -> tuple[RunReques
 
 
 def parse_run(context: typer.Context, arguments: Sequence[str]) -> RunRequest:
-    """Parse arguments of ``run``, from the context of another command, and run nothing.
+    """Parse arguments of ``run``, from the context of a command beside it, and run nothing.
 
     Raises:
         UsageError: flags contradict each other. Typer raises its own for others.
     """
     from benchmark_runner.cli.validation import check_flags
 
-    group = context.find_root().command
+    group = (context.parent or context).command
     run: Any = getattr(group, "commands")["run"]  # noqa: B009 (no class in all versions)
     request, service = containers_of("run", run.make_context("run", [*arguments]).params)
     check_flags(request, service)
