@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from benchmark_runner import GenerationResult, current_generation, run_command_a
 from benchmark_runner._concurrency.child_processes import children_left
 from benchmark_runner._concurrency.deadline import call_within
 from benchmark_runner.base.current_generation import CurrentGeneration, use_generation
+from benchmark_runner.command_agent.outcome import Ended
 from tests.unit.command_agent.conftest import NEVER
 
 if TYPE_CHECKING:
@@ -175,6 +177,29 @@ class TestCancellation:
         asyncio.run(cancel())
         assert not children_left()
 
+    def test_an_ended_command_is_not_lost(
+        self, agent: Agent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A call that is cancelled after its command has ended returns the result all the same."""
+        reading, go_on = threading.Event(), threading.Event()
+        result = Ended.result
+
+        def slow(ended: Ended, *, check: bool) -> GenerationResult:
+            reading.set()
+            go_on.wait()
+            return result(ended, check=check)
+
+        async def cancel() -> GenerationResult:
+            call = asyncio.create_task(agent.start("print(42)"))
+            await asyncio.to_thread(reading.wait)
+            call.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            return await call
+
+        monkeypatch.setattr(Ended, "result", slow)
+        assert asyncio.run(cancel()).answer == "42"
+
 
 class TestWhatIsLeft:
     @pytest.mark.parametrize("name", LEAVING)
@@ -206,6 +231,21 @@ class TestWhatIsLeft:
         result = agent.run(program + "    time.sleep(1000)\ntime.sleep(0.3)")
         os.kill(int(result.answer), signal.SIGKILL)
         alive.assert_all_ended()
+
+
+class TestTrajectories:
+    def test_one_in_the_workspace_is_found(self, agent: Agent, tmp_path: Path) -> None:
+        """A trajectory that the command leaves in a workspace elsewhere is copied to the logs."""
+        program = "os.mkdir('out'); open('out/trajectory.json', 'w').write('{}')\nprint(1)"
+        agent.run(program, workspace=tmp_path / "elsewhere")
+        assert (agent.logs / "trajectory.json").read_text() == "{}"
+
+    def test_none_is_copied_through_a_link(self, agent: Agent, tmp_path: Path) -> None:
+        """A link in its place is not followed."""
+        (tmp_path / "secret").write_text("secret")
+        program = f"os.symlink({os.fspath(tmp_path / 'secret')!r}, 'trajectory.json'); print(1)"
+        agent.run(program, workspace=tmp_path / "elsewhere")
+        assert not (agent.logs / "trajectory.json").exists()
 
 
 class TestResources:

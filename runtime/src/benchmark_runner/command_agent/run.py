@@ -6,8 +6,9 @@ import asyncio
 import errno
 import os
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -132,9 +133,7 @@ async def run_command_agent(
                 answer_limit=answer_limit,
                 seconds=stopped_after,
             )
-            if workspace is not None and log_dir is not None:
-                await asyncio.to_thread(_copy_trajectories, place, logs)
-            return await asyncio.to_thread(ended.result, check=check)
+            return await _to_the_end(partial(_result, ended, logs, check=check))
 
 
 class _TimeLimit:
@@ -191,6 +190,8 @@ async def _run(
                 return spent
             await asyncio.wait({ended}, timeout=left)
     except asyncio.CancelledError:
+        if ended.done():
+            return None
         process.stop(min(limit.grace, _CANCEL_GRACE))
         await asyncio.wait({ended})
         raise
@@ -239,6 +240,20 @@ def _start_error(error: OSError, arguments: Sequence[str]) -> UsageError:
     if error.errno == errno.E2BIG:
         hint = "Give a long question by its file: {question_file}."
     return UsageError(f"the agent's program {name!r} can't be started: {error.strerror}", hint=hint)
+
+
+async def _to_the_end(function: Callable[[], GenerationResult]) -> GenerationResult:
+    """Call a function in a thread, also if the call is cancelled: what has ended is not lost."""
+    calling = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(calling)
+    except asyncio.CancelledError:
+        return await calling
+
+
+def _result(ended: Ended, log_dir: Path, *, check: bool) -> GenerationResult:
+    _copy_trajectories(ended.workspace, log_dir)
+    return ended.result(check=check)
 
 
 def _copy_trajectories(workspace: Path, log_dir: Path) -> None:
