@@ -101,9 +101,18 @@ def flush() -> None:
 
 def output_error() -> OSError | None:
     """Return the error that lost output; ``None`` if just its reader has gone."""
-    raw = getattr(getattr(output(), "buffer", None), "raw", None)
-    error = raw.error if isinstance(raw, _Descriptor) else None
+    error = _output_error()
     return None if error is None or error.errno == errno.EPIPE else error
+
+
+def is_output_read() -> bool:
+    """Return False once standard output is lost, or its reader has gone."""
+    return _output_error() is None
+
+
+def _output_error() -> OSError | None:
+    raw = getattr(getattr(output(), "buffer", None), "raw", None)
+    return raw.error if isinstance(raw, _Descriptor) else None
 
 
 class _Descriptor(io.RawIOBase):

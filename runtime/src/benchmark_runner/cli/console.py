@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark_runner._start_state import errors, flush, keep_start_state, output, output_error
+from benchmark_runner._start_state import (
+    errors,
+    flush,
+    is_output_read,
+    keep_start_state,
+    output,
+    output_error,
+)
 from benchmark_runner.cli.shortage import Shortage, require_descriptors, shortage_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from typing import TextIO
 
     from benchmark_runner._redaction import Redactor
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 _JSON_SCHEMA_VERSION = 1
 #: Characters of an error on a terminal: some windows of text.
 _LONGEST_ERROR = 6000
+#: Characters of a long result that are printed together.
+_AT_A_TIME = 64 * 1024
 #: Commands whose exit code tells of the run, and not of what they print.
 _WORKING = frozenset({"run", "evaluate", "score"})
 
@@ -65,6 +74,21 @@ def say(*lines: str) -> None:
     """Print lines of a result."""
     for text in lines:
         _write(_printable(text), output())
+
+
+def say_all(texts: Iterable[str]) -> None:
+    """Print the many parts of a result, some at a time, while somebody reads them."""
+    parts: list[str] = []
+    size = 0
+    for text in texts:
+        parts.append(text)
+        size += len(text)
+        if size >= _AT_A_TIME:
+            say("\n".join(parts))
+            parts, size = [], 0
+            if not is_output_read():
+                return
+    say(*parts)
 
 
 def note(text: str) -> None:

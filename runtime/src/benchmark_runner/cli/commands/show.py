@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from benchmark_runner._run.defaults import CliSettings
-from benchmark_runner.cli.console import failures_as_messages, print_json, say
+from benchmark_runner.cli.console import failures_as_messages, print_json, say, say_all
 from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir, RunArgument
 
 
@@ -75,8 +75,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 if json:
                     print_json("show", trajectory_as_json(view, key, attempt, found))
                 else:
-                    for text in trajectory_lines(view, key, attempt, found):
-                        say(text)
+                    say_all(trajectory_lines(view, key, attempt, found))
             elif json:
                 print_json("show", as_json(details))
             else:
