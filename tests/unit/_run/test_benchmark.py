@@ -130,6 +130,7 @@ class TestDefinition:
             ({"PAYLOAD_TYPE": "image"}, '\'image\'; use "text" or "artifact"'),
             ({"ARTIFACT_MAX_BYTES": 0}, "ARTIFACT_MAX_BYTES is 0"),
             ({"ARTIFACT_MAX_BYTES": "64 MiB"}, "ARTIFACT_MAX_BYTES is '64 MiB'"),
+            ({"START_TIMEOUT": "soon"}, "START_TIMEOUT is 'soon'"),
         ],
     )
     def test_unknown_payload_is_refused(self, names: dict[str, object], said: str) -> None:

@@ -104,10 +104,10 @@ async def test_start_that_hangs_is_an_error(
     """A start() that hangs is stopped at the limit of the runner, and the error says where."""
     runner = shared_run(run)
 
-    async def start() -> None:
+    async def start(_: SharingRunner) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(runner, "start", start)
+    monkeypatch.setattr(SharingRunner, "start", start)
     monkeypatch.setattr(SharingRunner, "START_TIMEOUT", 0.05)
     stopped_by = await run()
     assert isinstance(stopped_by, RunnerStartError)
@@ -136,15 +136,23 @@ async def test_stop_that_hangs_is_a_warning(
     run: EngineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop() that hangs is stopped after a while."""
-    runner = shared_run(run)
+    shared_run(run)
 
-    async def stop() -> None:
+    async def stop(_: SharingRunner) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(runner, "stop", stop)
+    monkeypatch.setattr(SharingRunner, "stop", stop)
     monkeypatch.setattr(runner_lifespan, "STOP_WITHIN", 0.05)
     assert await run() is None
     assert run.warnings[0].startswith("stop() did not end in time; it waited in stop()")
+
+
+async def test_attributes_of_their_names_are_no_methods(run: EngineRun) -> None:
+    """An attribute that a runner sets under one of their names is left alone."""
+    runner = shared_run(run)
+    vars(runner)["start"] = 3.5
+    assert await run() is None
+    assert "stop" in runner.calls
 
 
 async def test_cancelled_command_stops(run: EngineRun) -> None:

@@ -236,6 +236,9 @@ def _wrong_type(runner_class: type[BenchmarkRunner]) -> str | None:
     most = cast("object", runner_class.ARTIFACT_MAX_BYTES)
     if not isinstance(most, int) or most < 1:
         return f".ARTIFACT_MAX_BYTES is {most!r}, not a number of bytes"
+    limit = cast("object", runner_class.START_TIMEOUT)
+    if not isinstance(limit, (int, float)):
+        return f".START_TIMEOUT is {limit!r}, not a number of seconds"
     fields = cast("object", runner_class.EVALUATOR_FIELDS)
     if not isinstance(fields, (set, frozenset)):
         return f'.EVALUATOR_FIELDS is {fields!r}, not a set such as frozenset({{"answer"}})'

@@ -1,5 +1,7 @@
 """The calls of an author's ``start()`` and ``stop()``, around all generations of a command."""
 
+from functools import partial
+
 from benchmark_runner._concurrency.deadline import DeadlineExceeded
 from benchmark_runner._concurrency.lifespan import Lifespan
 from benchmark_runner.base import BenchmarkRunner
@@ -19,7 +21,9 @@ class RunnerLifespan:
     async def start(self) -> RunnerStartError | None:
         """Call ``start()``, and return the error that says why it failed."""
         runner = self._runner
-        self._lifespan = Lifespan(runner.start, runner.stop)
+        # Of the class: runners of the earlier framework may have attributes of these names.
+        methods = type(runner).start, type(runner).stop
+        self._lifespan = Lifespan(*(partial(method, runner) for method in methods))
         try:
             await self._lifespan.start(runner.START_TIMEOUT)
         except DeadlineExceeded as error:
