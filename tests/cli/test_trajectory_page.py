@@ -35,7 +35,7 @@ def timeless(text: str) -> str:
 
 
 def test_output_is_that_of_the_page(example: RunnerProject) -> None:
-    """What show prints of the example is what the page has."""
+    """The output of show for the example is that of the page."""
     digest, steps = blocks(PAGE["Look at one"], "text")
 
     shown = example.run("show", "first", "add").out

@@ -45,9 +45,9 @@ KNOWN = {
     ("results/run_view.py", "copy"),  # of a runner, in memory
     ("_run/until.py", "copy"),  # likewise
     ("trajectory/files.py", "open"),  # of a descriptor, to read
-    ("trajectory/recorder.py", "ftruncate"),  # these in a task's folder of logs
+    ("trajectory/growing_file.py", "ftruncate"),  # these in a task's folder of logs
     ("trajectory/recorder.py", "mkdir"),
-    ("trajectory/recorder.py", "pwrite"),
+    ("trajectory/growing_file.py", "pwrite"),
 }
 
 
