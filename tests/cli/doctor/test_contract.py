@@ -209,6 +209,30 @@ def test_damaged_contract_is_a_problem(healthy: RunnerProject, text: str, messag
     assert all(each["remedy"] for each in found if message != "not UTF-8 text")
 
 
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [("sk-proj-0123456789abcdefgh", "fault"), ("prodBenchmarksInfraApiKeys", "ok")],
+)
+def test_key_does_not_stand_in_the_contract(
+    write: Callable[..., RunnerProject], value: str, status: str
+) -> None:
+    """A value that is a key, not the name of one, is a problem, and is not repeated."""
+    (found,) = found_in(write(("secrets: {}", f"secrets: {{CUSTOM_API_KEY: {value}}}")))
+    assert found["status"] == status
+    assert value not in found["message"]
+
+
+def test_command_line_within_another_is_checked(write: Callable[..., RunnerProject]) -> None:
+    """The flags are checked, too, where an author's program holds the runner's commands."""
+    project = write(("--skip-eval", "--skip-evil"))
+    file = project.root / "runner/cli.py"
+    outer = "import typer\ninner, cli = cli, typer.Typer()\ncli.add_typer(inner, name='bench')\n"
+    file.write_text(file.read_text() + outer)
+    checks = project.run("bench", "doctor", "--offline", "--json").json["checks"]
+    (found,) = [each["message"] for each in checks if each["check"] == "contract"]
+    assert found.startswith("run_cmd: No such option: --skip-evil")
+
+
 def test_script_of_the_authors_is_not_looked_into(write: Callable[..., RunnerProject]) -> None:
     """A run_cmd that calls a script of the author's can't be checked."""
     (found,) = found_in(

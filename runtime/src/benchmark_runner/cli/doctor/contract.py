@@ -144,6 +144,9 @@ class _Check:
             if not re.search(rf"\b{name}\b", self.contract.text):
                 advice = f"Add {name}: to secrets, or to a comment there if it is not needed."
                 yield fault(f"{name}, named in {file}, is not among the secrets", advice=advice)
+        for name in self.contract.literal_keys:
+            advice = "Write the name of its value at the orchestrator, and revoke a committed key."
+            yield fault(f"the value of {name} looks like a key itself", advice=advice)
         for name in self.contract.secrets:
             if name not in read and name not in FRAMEWORK_KEYS:
                 advice = "Remove it, or name it in .env.example if something else reads it."

@@ -30,6 +30,10 @@ _KEYS = (
 )
 _TYPES = frozenset({"str", "int", "float", "bool", "dict"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+#: How keys of well-known services begin; the name of a stored one may be any other text.
+_KEY = re.compile(
+    r"(?:sk|rk|xai|gsk|hf|gh[oprsu]|github_pat|glpat|xox[abp])[-_]\S{16}|AKIA\w{16}|AIza\S{16}"
+)
 #: Where a file that is given without a source is taken from.
 _SHORTHAND_FOLDER = "/tmp/valkyrie"  # noqa: S108 (in a container)
 
@@ -67,6 +71,12 @@ class Contract:
         if isinstance(value, list):
             return [str(name) for name in cast("list[object]", value)]
         return [*_table(value)]
+
+    @property
+    def literal_keys(self) -> list[str]:
+        """The variables whose value is a key, instead of the name of one."""
+        values = _table(self.content.get("secrets"))
+        return [name for name, value in values.items() if _KEY.match(str(value))]
 
     @property
     def artifacts(self) -> list[Artifact]:
