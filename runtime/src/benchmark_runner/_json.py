@@ -53,7 +53,9 @@ def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
     """
     with suppress(ValueError):
         return cast("JsonValue", from_json(content)), False
-    valid = _valid(content)
+    with suppress(ValueError):
+        return cast("JsonValue", from_json(content, allow_partial="trailing-strings")), True
+    valid = _valid(content)  # which takes long for a large file
     with suppress(ValueError):
         return cast("JsonValue", from_json(valid)), False
     return cast("JsonValue", from_json(valid, allow_partial="trailing-strings")), True

@@ -60,6 +60,39 @@ def test_cut_leaves_no_part_of_a_secret() -> None:
     assert not any(SECRET[start : start + 6] in "".join(map(str, cut)) for start in range(15))
 
 
+class TestHugeTexts:
+    def test_only_its_ends_are_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a huge text only the ends are masked and shown."""
+        safe, seen = texts(SECRET), list[int]()
+        shown = safe.shown
+
+        def note(text: str) -> str:
+            seen.append(len(text))
+            return shown(text)
+
+        monkeypatch.setattr(safe, "shown", note)
+        text = f"head {SECRET}" + "x" * 5_000_000 + f"{SECRET} tail"
+
+        head, left_out, tail = safe.cut(text, 300)
+
+        assert head.startswith("head ***xx")
+        assert tail.endswith("xx*** tail")
+        assert left_out == len(text) - 300
+        assert safe.line(text, 20) == "head ***xxxxxxxxxxx…"
+        assert sum(seen) < 1_000_000
+
+    def test_secrets_are_masked_where_they_shrink_it(self) -> None:
+        """A huge text that consists of secrets is masked as a whole."""
+        text = SECRET * 50_000
+
+        assert set("".join(map(str, texts(SECRET).cut(text, 200)))) <= set("*0123456789")
+        assert set(texts(SECRET).line(text, 200)) == {"*", "…"}
+
+    def test_white_space_hides_no_beginning(self) -> None:
+        """The line of a text that begins with much white space is its first words."""
+        assert texts().line(" " * 600_000 + "end", 10) == "end"
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

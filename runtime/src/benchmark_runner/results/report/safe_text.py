@@ -11,6 +11,9 @@ __all__ = ["Cut", "SafeText", "visible"]
 
 #: Controls but for line ends and tabs, and other characters that nobody sees.
 _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{INVISIBLE}]")
+#: Of a longer text only so many characters at its ends are masked and shown, if that is enough
+#: for what is kept and for a secret across the place where they were cut: it may be huge.
+_ENDS, _MARGIN = 250_000, 50_000
 _PICTURES = 0x2400
 _PICTURE_OF_DELETE = "\u2421"
 #: Before this one there are pictures of all controls.
@@ -44,7 +47,9 @@ class SafeText:
     def line(self, text: str, limit: int) -> str:
         """Return the beginning of ``text`` in one line."""
         # White space may take up a part of it, and masking needs more than is shown.
-        closed = " ".join(self.shown(text).split())
+        closed = " ".join(self.shown(text[:_ENDS]).split())
+        if len(text) > _ENDS and len(closed) < limit + _MARGIN:
+            closed = " ".join(self.shown(text).split())
         return closed if len(closed) <= limit else f"{closed[: limit - 1]}…"
 
     def cut(self, text: str, limit: int) -> Cut:
@@ -52,10 +57,14 @@ class SafeText:
 
         The end stays, as it often holds an answer's result.
         """
+        head = limit * 2 // 3
+        if len(text) > 2 * _ENDS:
+            first, last = self.shown(text[:_ENDS]), self.shown(text[-_ENDS:])
+            if min(len(first), len(last)) >= limit + _MARGIN:
+                return Cut(first[:head], len(text) - limit, last[head - limit :])
         shown = self.shown(text)
         if len(shown) <= limit:
             return Cut(shown)
-        head = limit * 2 // 3
         return Cut(shown[:head], len(shown) - limit, shown[head - limit :])
 
 
