@@ -121,7 +121,7 @@ def test_agent_brings_its_own_dependency(
     assert files_of(project) - ALWAYS - DOCKER - CI == FILES.get(agent, set())
 
 
-@pytest.mark.parametrize("name", sorted(set().union(*FILES.values())))
+@pytest.mark.parametrize("name", sorted({name for names in FILES.values() for name in names}))
 def test_files_of_an_agent_are_the_authors(name: str) -> None:
     """A file that a sample agent brings is the author's: an update never touches it."""
     assert f"/{name}" in QUESTIONS["_skip_if_exists"]
