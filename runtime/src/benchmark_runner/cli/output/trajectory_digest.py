@@ -87,7 +87,7 @@ def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _tool_lines(tools: Sequence[tuple[str, ToolCount]]) -> Iterator[str]:
-    shown = [(short_name(name), count) for name, count in tools[:_MOST_TOOLS]]
+    shown = [(short_name(name) or "without a name", count) for name, count in tools[:_MOST_TOOLS]]
     width = max((len(name) for name, _ in shown), default=0)
     for name, count in shown:
         yield f"{name:{width}}  {_calls_text(count.calls, count.failed)}"
