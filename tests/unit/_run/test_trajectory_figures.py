@@ -297,6 +297,14 @@ class TestKilledAttempts:
         assert artifacts.prepare_task("t1")[1] == 2
         assert TaskFiles(artifacts, "t1").generations == []
 
+    def test_each_is_counted_under_its_number(self, killed: RunArtifacts) -> None:
+        """The number of a killed attempt counts those before that left no trajectory."""
+        (killed.agent_logs_dir("t1") / "trajectory.json").unlink()
+        write_trajectory(killed.prepare_task("t1")[0])
+        assert [left.attempts for left in TaskFiles(killed, "t1").generations] == [2]
+        assert killed.prepare_task("t1")[1] == 3
+        assert [left.attempts for left in TaskFiles(killed, "t1").generations] == [2]
+
     def test_redo_keeps_it_as_well(self, killed: RunArtifacts) -> None:
         """An attempt that is put away on request keeps what it cost."""
         killed.keep_attempt("t1")

@@ -110,8 +110,7 @@ class Attempts:
         for part in _PARTS:
             # Something may have been there: an agent's child goes on writing after a kill.
             self._storage.move(self._task_dir / part, _free(moving / part))
-        number = max(self.numbers(), default=0) + 1
-        self._storage.move(moving, self._folder / str(number))
+        self._storage.move(moving, self._folder / str(self._next_number()))
 
     def _interrupted(self) -> GenerationResult | None:
         """Return what is known of the current attempt, which has no generation.
@@ -120,7 +119,11 @@ class Attempts:
         """
         if os.path.lexists(self._folder / MOVING_FOLDER / "generation.json"):
             return None
-        return self._read_interrupted(self._task_dir / _LOGS)
+        left = self._read_interrupted(self._task_dir / _LOGS)
+        return left and left.model_copy(update={"attempts": self._next_number()})
+
+    def _next_number(self) -> int:
+        return max(self.numbers(), default=0) + 1
 
     def keep_eval(self) -> None:
         """Move the task's ``eval.json`` to ``attempts/evals/N.json``, if there is one.
