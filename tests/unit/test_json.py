@@ -11,6 +11,7 @@ from benchmark_runner._json import (
     json_file,
     parse_model,
     parse_strictly,
+    read_cut_json,
     read_json,
     valid_text,
 )
@@ -40,6 +41,24 @@ def test_json_of_others_is_read(content: bytes, value: JsonValue) -> None:
     """A byte order mark is passed over, and half a surrogate pair becomes U+FFFD."""
     assert read_json(content) == value
     assert read_json(bytearray(content)) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b'{"cost": 0.0', {}),
+        (b'{"cost": 12', {}),
+        (b'{"cost": 12,', {"cost": 12}),
+        (b'{"cost": -', {}),
+        (b"[1, 2e", [1]),
+        (b'["a12', ["a"]),
+        (rb'["a\u00', ["a"]),
+        (b'["\xed\xa0\xbd", 0.', [HALF]),
+    ],
+)
+def test_cut_number_is_left_out(content: bytes, value: JsonValue) -> None:
+    """Of JSON that ends in a number, that number is unknown: more digits may be missing."""
+    assert read_cut_json(content) == (value, True)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ INDENTED = (b"\n    ", b"\n  ")
 #: The least bytes of a piece.
 _PIECE = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_OF_NUMBERS = b"0123456789+-.eE"
 #: What stands for half a surrogate pair, which can't be UTF-8.
 _HALF = "\ufffd"
 #: An escape in JSON, or half a surrogate pair in bytes: the last group is what is not valid.
@@ -46,7 +47,8 @@ def read_json(content: bytes | bytearray) -> JsonValue:
 def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
     """Return the value of JSON that may end early, and whether it does.
 
-    Numbers may be infinite or not a number.
+    Numbers may be infinite or not a number. A number at which it ends is left out: more digits
+    may be missing.
 
     Raises:
         ValueError: it is not even the beginning of JSON.
@@ -54,11 +56,16 @@ def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
     with suppress(ValueError):
         return cast("JsonValue", from_json(content)), False
     with suppress(ValueError):
-        return cast("JsonValue", from_json(content, allow_partial="trailing-strings")), True
+        return _beginning(content), True
     valid = _valid(content)  # which takes long for a large file
     with suppress(ValueError):
         return cast("JsonValue", from_json(valid)), False
-    return cast("JsonValue", from_json(valid, allow_partial="trailing-strings")), True
+    return _beginning(valid), True
+
+
+def _beginning(content: bytes) -> JsonValue:
+    whole = content.rstrip(_OF_NUMBERS)
+    return cast("JsonValue", from_json(whole, allow_partial="trailing-strings"))
 
 
 def parse_model(model: type[ModelT], content: bytes) -> ModelT:

@@ -141,7 +141,27 @@ class TestContinuation:
         assert [step.message for step in found.steps] == ["one", "two"]
         assert digest(found).cost == 1.5
 
-    @pytest.mark.parametrize("ref", ["../out.json", "/etc/hosts", "trajectory.json", "gone.json"])
+    def test_continuation_counts_once(self, tmp_path: Path) -> None:
+        """A file that continues another one, under a name that is looked for, is no second one."""
+        path = tmp_path / "trajectory.json"
+        write(path, turn("one"), continued_trajectory_ref="2/trajectory.json")
+        write(tmp_path / "2" / "trajectory.json", turn("two"))
+        found = [[step.message for step in each.steps] for _, each in read_trajectories(tmp_path)]
+        assert found == [["one", "two"]]
+
+    def test_link_to_a_folder_is_not_followed(self, tmp_path: Path) -> None:
+        """A reference through a folder that is a link ends it."""
+        write(tmp_path / "outside" / "next.json", turn("outside"))
+        path = tmp_path / "logs" / "trajectory.json"
+        write(path, turn("one"), continued_trajectory_ref="link/next.json")
+        (path.parent / "link").symlink_to(tmp_path / "outside")
+        found = read_trajectory(path)
+        assert found is not None
+        assert [step.message for step in found.steps] == ["one"]
+
+    @pytest.mark.parametrize(
+        "ref", ["../out.json", "/etc/hosts", "trajectory.json", "gone.json", "zero\0byte"]
+    )
     def test_bad_reference_ends_it(self, tmp_path: Path, ref: str) -> None:
         """A reference out of the folder, to itself or to nothing is not followed."""
         write(tmp_path / "out.json", turn("outside"))
@@ -150,7 +170,7 @@ class TestContinuation:
         found = read_trajectory(path)
         assert found is not None
         assert [step.message for step in found.steps] == ["one"]
-        assert found.is_cut is (ref == "gone.json")
+        assert found.is_cut is (ref in ("gone.json", "zero\0byte"))
 
     def test_named_subagent_is_left_out(self, tmp_path: Path) -> None:
         """The file of a subagent that the trajectory names is not counted a second time."""

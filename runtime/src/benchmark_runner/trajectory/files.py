@@ -56,12 +56,13 @@ def find_trajectories(log_dir: Path) -> list[Path]:
 def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     """Yield the trajectories in a folder with their files, one at a time.
 
-    The file of a subagent is left out where the trajectory that names it came before.
+    A file that continues one that came before, or is that of a subagent that one names, is left
+    out.
     """
-    named: set[Path] = set()
+    seen: set[Path] = set()
     for path in find_trajectories(log_dir):
-        if path not in named and (trajectory := read_trajectory(path)) is not None:
-            named |= {path.parent / ref for ref in _files_of_subagents(trajectory)}
+        if path not in seen and (trajectory := _read_joined(path, seen)) is not None:
+            seen |= {path.parent / ref for ref in _files_of_subagents(trajectory)}
             yield path, trajectory
 
 
@@ -71,15 +72,21 @@ def read_trajectory(path: Path) -> Trajectory | None:
     At most :data:`MOST_BYTES` of a file are read. One that ends early, as after a kill, is read as
     far as it goes. ``is_cut`` tells of both.
     """
+    return _read_joined(path, set())
+
+
+def _read_joined(path: Path, seen: set[Path]) -> Trajectory | None:
+    """Read a trajectory and what continues it, but for the files in ``seen``; add them there."""
     first = _read(path)
     if first is None:
         return None
-    last, seen = first, {path}
+    last = first
+    seen.add(path)
     for _ in range(_MOST_CONTINUATIONS):
         ref = last.continued_trajectory_ref
-        path = path.parent / (ref or "")
-        if not ref or ".." in PurePath(ref).parts or PurePath(ref).is_absolute() or path in seen:
+        if not ref or _leads_out(path.parent, PurePath(ref)) or path.parent / ref in seen:
             break
+        path = path.parent / ref
         seen.add(path)
         following = _read(path)
         if following is None:
@@ -88,6 +95,15 @@ def read_trajectory(path: Path) -> Trajectory | None:
         _join(first, following)
         last = following
     return first
+
+
+def _leads_out(folder: Path, ref: PurePath) -> bool:
+    """Return True if a reference may leave the folder: upwards, or through a link."""
+    return (
+        ref.is_absolute()
+        or ".." in ref.parts
+        or any((folder / part).is_symlink() for part in ref.parents)
+    )
 
 
 def _join(first: Trajectory, following: Trajectory) -> None:
@@ -152,7 +168,7 @@ def _lenient(model: type[ModelT], raw: dict[str, JsonValue]) -> ModelT:
 def _content(path: Path) -> bytes | None:
     try:
         descriptor = os.open(path, READ_ONLY)
-    except OSError:
+    except (OSError, ValueError):  # an agent may name what no file can be named
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
