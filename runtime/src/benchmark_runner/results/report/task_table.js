@@ -224,7 +224,7 @@ class TaskTable {
     this.body.replaceChildren(lines);
     const all = this.rows.length.toLocaleString("en");
     const found = this.found.length.toLocaleString("en");
-    const of = this.found.length === this.rows.length ? `${all} tasks` : `${found} of ${all} tasks`;
+    const of = this.found.length === this.rows.length ? `${all} ${all === "1" ? "task" : "tasks"}` : `${found} of ${all} tasks`;
     const part = last - first < this.found.length ? `, ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} shown` : "";
     this.said.textContent = this.found.length ? of + part : `No task of ${all} fits`;
     document.getElementById("previous").disabled = first === 0;

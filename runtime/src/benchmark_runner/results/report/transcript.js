@@ -100,7 +100,7 @@ class Transcript {
     this.failed.checked = false;
     this.failures.hidden = !this.steps.some((step) => this.hasFailed(step));
     this.back.hidden = this.came.length === 0;
-    this.back.textContent = "Back to the agent";
+    if (this.came.length) this.back.textContent = `Back to ${this.sections[this.came.at(-1)[0]].title}`;
     this.filter();
   }
 
@@ -144,8 +144,9 @@ class Transcript {
   show() {
     const last = Math.min(this.first + STEPS, this.found.length);
     this.list.replaceChildren(...this.found.slice(this.first, last).map((step) => this.line(step)));
-    const [all, found, first] = [this.steps.length, this.found.length, this.first + 1].map((count) => count.toLocaleString("en"));
-    const noun = this.steps.length === 1 ? "step" : "steps";
+    const count = (steps) => steps.reduce((sum, { gap }) => sum + (gap ?? 1), 0).toLocaleString("en");
+    const [all, found, first] = [count(this.steps), count(this.found), (this.first + 1).toLocaleString("en")];
+    const noun = all === "1" ? "step" : "steps";
     const of = found === all ? `${all} ${noun}` : `${found} of ${all} ${noun}`;
     const part = this.found.length > STEPS ? `, ${first} to ${last.toLocaleString("en")} shown` : "";
     this.said.textContent = this.found.length ? of + part : `No step of ${all} fits`;
