@@ -42,10 +42,11 @@ class SampleRunner(BenchmarkRunner):
 """
 #: It stays, with a child, and ignores what it is asked.
 STUBBORN = """\
-import os, signal, time
+import os, signal, sys, time
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.fork()
+if os.fork() == 0 and sys.platform == "linux":
+    os.setsid()
 os.write(os.open(os.environ["ALIVE"], os.O_WRONLY), b"r")
 time.sleep(1000)
 """

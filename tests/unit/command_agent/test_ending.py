@@ -35,6 +35,10 @@ STAYING = {
     "a flood": "hold()\nwhile True: os.write(1, b'x' * 65536)",
     "closed pipes": "hold(); os.close(1); os.close(2); time.sleep(1000)",
 }
+if sys.platform == "linux":
+    STAYING["a session of its own"] = (
+        "if os.fork() == 0: os.setsid(); ignore_sigterm()\nhold(); time.sleep(1000)"
+    )
 #: Programs that end and leave a process behind.
 LEAVING = {
     "a child with the pipes": "if os.fork() == 0: time.sleep(1000)",

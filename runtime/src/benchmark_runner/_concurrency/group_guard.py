@@ -17,13 +17,25 @@ GUARD = "benchmark_runner guard"
 _PROGRAM = f"""\
 # {GUARD}
 import os, signal, sys
-groups = set()
+groups = {{}}
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    number, _, mark = line.strip().partition(" ")
+    if mark:
+        groups[int(number)] = mark.encode()
+    else:
+        groups.pop(int(number), None)
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
     except OSError:
+        pass
+marks = {{*groups.values()}}
+for name in os.listdir("/proc") if marks and sys.platform == "linux" else ():
+    try:
+        with open(f"/proc/{{name}}/environ", "rb") as file:
+            if marks.intersection(file.read().split(b"\\0")):
+                os.kill(int(name), signal.SIGKILL)
+    except (OSError, ValueError):
         pass
 """
 
@@ -78,11 +90,11 @@ _guard = _Guard()
 os.register_at_fork(after_in_child=_guard.leave_to_parent)
 
 
-def guard(group: int) -> None:
+def guard(group: int, mark: str) -> None:
     """See that a group is killed if this process ends before :func:`release` is called."""
-    _guard.write(f"+{group}")
+    _guard.write(f"{group} {mark}")
 
 
 def release(group: int) -> None:
     """Remove a group from the list, before its number can become another's."""
-    _guard.write(f"-{group}")
+    _guard.write(f"{group}")

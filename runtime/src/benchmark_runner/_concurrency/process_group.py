@@ -13,9 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from benchmark_runner._concurrency.group_guard import guard, release
 
+#: In the environment of all that a program starts: on Linux, it tells what left the session.
+_MARK = "BENCHMARK_RUNNER_AGENT"
 #: The groups of this process that may still run.
 _running: set[ProcessGroup] = set()
 
@@ -36,10 +39,12 @@ class ProcessGroup:
         self._lock = threading.Lock()
         self._reaped = False
         self._owner = os.getpid()
+        mark = uuid4().hex
+        self._mark = f"{_MARK}={mark}".encode()
         self._popen = subprocess.Popen(  # noqa: S603 (the author's command, without a shell)
             command,
             cwd=folder,
-            env=environment,
+            env={**environment, _MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -47,7 +52,7 @@ class ProcessGroup:
             start_new_session=True,
         )
         self.pid = self._popen.pid
-        guard(self.pid)
+        guard(self.pid, self._mark.decode())
         _running.add(self)
         self.exit = _ExitWatch(self.pid)
 
@@ -58,20 +63,27 @@ class ProcessGroup:
             if pipe is not None:
                 yield pipe
 
-    def signal(self, number: int) -> None:
-        """Send a signal to every process of the group; from any thread."""
+    def signal(self, number: int, *, everywhere: bool = False) -> None:
+        """Send a signal to every process of the session; from any thread.
+
+        With ``everywhere`` those get it, too, that have left the session, as daemons do, and the
+        commands of some agents.
+        """
         with self._lock:
             if self._reaped:
                 return
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
-            for pid in _others_of_session(self.pid):
-                _signal_member(pid, self.pid, number)
+            mark = self._mark if everywhere else None
+            for pid, group in _members(self.pid, mark):
+                if group != self.pid:
+                    _signal_member(pid, self.pid, mark, number)
 
-    def is_running(self) -> bool:
-        """Return True while a process of the group has not ended, be it the leader or not."""
+    def is_running(self, *, everywhere: bool = False) -> bool:
+        """Return True while one of its processes has not ended, be it the leader or not."""
         if sys.platform == "linux":
-            return next(_members(self.pid), None) is not None
+            mark = self._mark if everywhere else None
+            return next(_members(self.pid, mark), None) is not None
         try:  # which fails where there are only zombies
             os.killpg(self.pid, 0)
         except OSError:
@@ -104,7 +116,7 @@ class ProcessGroup:
     def kill_as_owner(self) -> None:
         """Kill the group, unless this is a process that was forked from the one that owns it."""
         if os.getpid() == self._owner:
-            self.signal(signal.SIGKILL)
+            self.signal(signal.SIGKILL, everywhere=True)
 
 
 def kill_groups() -> None:
@@ -164,13 +176,29 @@ class _ExitWatch:
             self._descriptor = None
 
 
-def _members(session: int) -> Iterator[tuple[int, int]]:
-    """Yield process and group of what runs in a session, on Linux."""
+def _members(session: int, mark: bytes | None) -> Iterator[tuple[int, int]]:
+    """Yield process and group of what runs in a session or has its mark, on Linux."""
+    if sys.platform != "linux":
+        return
     for name in os.listdir("/proc"):  # noqa: PTH208 (a path costs more)
-        if name.isdecimal() and (state := _state_of(int(name))) and state[2] == session:
-            status, group, _ = state
-            if status not in "ZX":
-                yield int(name), group
+        if name.isdecimal() and (group := _group_of(int(name), session, mark)) is not None:
+            yield int(name), group
+
+
+def _group_of(pid: int, session: int, mark: bytes | None) -> int | None:
+    """Return the group of a process that runs in the session or has its mark."""
+    state = _state_of(pid)
+    if state is None or state[0] in "ZX":
+        return None
+    return state[1] if state[2] == session or _has_mark(pid, mark) else None
+
+
+def _has_mark(pid: int, mark: bytes | None) -> bool:
+    if mark is None:
+        return False
+    with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 (it has just ended, or is another user's)
+        return mark in file.read().split(b"\0")
+    return False
 
 
 def _state_of(pid: int) -> tuple[str, int, int] | None:
@@ -183,20 +211,13 @@ def _state_of(pid: int) -> tuple[str, int, int] | None:
     return None
 
 
-def _others_of_session(session: int) -> Iterator[int]:
-    """Yield the processes that made groups of their own in a session, as shells do."""
-    if sys.platform == "linux":
-        yield from (pid for pid, group in _members(session) if group != session)
-
-
-def _signal_member(pid: int, session: int, number: int) -> None:
-    """Signal a process if it still is one of the session."""
+def _signal_member(pid: int, session: int, mark: bytes | None, number: int) -> None:
+    """Signal a process if its number is not another's by now."""
     if sys.platform == "linux":
         with suppress(OSError):
             descriptor = os.pidfd_open(pid)
             try:
-                state = _state_of(pid)
-                if state is not None and state[2] == session:
+                if _group_of(pid, session, mark) is not None:
                     signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)

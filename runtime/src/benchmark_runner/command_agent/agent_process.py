@@ -73,6 +73,11 @@ class AgentProcess:
             if self._wake is not None:
                 os.write(self._wake, b".")
 
+    @property
+    def _is_stopped(self) -> bool:
+        """True if what has left the session is to end, too; one that ends itself may leave some."""
+        return self._kill_at is not None
+
     def _look_after(
         self,
         command: Sequence[str],
@@ -88,7 +93,7 @@ class AgentProcess:
             try:
                 self._watch(group)
             finally:
-                group.signal(signal.SIGKILL)
+                group.signal(signal.SIGKILL, everywhere=self._is_stopped)
                 has_ended = group.exit.has_ended()
                 group.close()
             if has_ended:
@@ -129,12 +134,12 @@ class AgentProcess:
                 has_ended = True
                 _forget(selector, group.exit.descriptor)
                 ending.plan(now + _LEFT_WITHIN, now + _LEFT_WITHIN + _LEFT_GRACE)
-            if has_ended and not group.is_running():
+            if has_ended and not group.is_running(everywhere=self._is_stopped):
                 break
             if self._kill_at is not None:
                 ending.plan(now, self._kill_at)
             for number in ending.due(now):
-                group.signal(number)
+                group.signal(number, everywhere=self._is_stopped)
                 self.left = self.left or has_ended
             if now >= ending.give_up_at:
                 break
