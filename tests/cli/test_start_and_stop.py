@@ -101,3 +101,24 @@ def test_plain_start_that_blocks_can_be_interrupted(project: RunnerProject, pipe
     ended = project.end(process, timeout=OUT_WITHIN)
     assert ended.code == 143
     assert "stop" not in project.calls
+
+
+def test_cap_stops_what_was_started(project: RunnerProject) -> None:
+    """At a cap, stop() is called once nothing is generated any more."""
+    share(project)
+    project.write_tasks([{"id": f"t{n}", "question": f"raise {n}", "answer": ""} for n in range(3)])
+    ended = project.run("run", "--run-id", "r1", "--max-errors", "1", "--parallelism", "1")
+    assert ended.code == 1
+    assert project.calls == ["start", "t0", "stop"]
+
+
+@pytest.mark.full
+def test_agent_that_clings_leaves_time_to_stop(project: RunnerProject, pipe: Pipe) -> None:
+    """After an agent that ignores its cancellation, there is time left for stop()."""
+    end = "(ROOT / 'calls.txt').open('a').write('stopped ')"
+    share(project, stop=f"await asyncio.sleep(0.5); {end}")
+    project.write_tasks([FIRST_DONE[0], {"id": "t2", "question": "cling", "answer": ""}])
+    process = start(project, pipe)
+    process.send_signal(signal.SIGINT)
+    assert project.end(process, timeout=OUT_WITHIN).code == 130
+    assert project.calls[-1] == "stopped"
