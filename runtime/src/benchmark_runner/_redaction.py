@@ -157,15 +157,15 @@ class PieceMasking:
 
     def __init__(self, redactor: Redactor, longest: int) -> None:
         self._redactor = redactor
-        self._longest = longest
+        self.longest = longest
         self._rest = b""
 
     def add(self, piece: bytes) -> bytes:
         """Add a piece, and return what can be masked by itself: no secret goes beyond it."""
         data, self._rest = self._rest + piece, b""
-        if not self._longest:
+        if not self.longest:
             return data
-        end = len(data) - self._longest
+        end = len(data) - self.longest
         while end > 0 and self._is_within_secret(data, end):
             end -= 1
         end = max(end, 0)
@@ -179,8 +179,8 @@ class PieceMasking:
 
     def _is_within_secret(self, data: bytes, place: int) -> bool:
         before, after = (
-            data[max(place - self._longest, 0) : place],
-            data[place : place + self._longest],
+            data[max(place - self.longest, 0) : place],
+            data[place : place + self.longest],
         )
         clean = self._redactor.clean
         return clean(before) + clean(after) != clean(before + after)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+from benchmark_runner.command_agent.output_log import OutputLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,3 +83,24 @@ class TestAFile:
         (tmp_path / "elsewhere" / "out.txt").write_text("secret")
         program = f"os.symlink({os.fspath(tmp_path / 'elsewhere')!r}, 'sub')"
         assert "not in the workspace" in str(agent.fail(program, answer_file="sub/out.txt"))
+
+
+class TestAFullDisk:
+    @pytest.fixture(autouse=True)
+    def full(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(log: OutputLog, _: bytes) -> None:
+            log.error = OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(OutputLog, "_put", refuse)
+
+    def test_answer_in_a_file_counts(self, agent: Agent) -> None:
+        """Logs that can't be written cost no answer that is in a file."""
+        result = agent.run("open('out.txt', 'w').write('42'); print(1)", answer_file="out.txt")
+        assert result.answer == "42"
+        assert result.metadata["command"]["stdout_error"] == "No space left on device"
+
+    @pytest.mark.parametrize("output", ["text", "codex", "claude-code"])
+    def test_answer_in_the_output_is_unknown(self, agent: Agent, output: str) -> None:
+        """Of an output that can't be written, the last line that was is no answer."""
+        failed = agent.fail("print(1)", output=output)
+        assert "output can't be written: No space left on device" in str(failed)

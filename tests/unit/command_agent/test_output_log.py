@@ -49,6 +49,25 @@ def test_no_part_of_a_key_is_left_at_the_cut(tmp_path: Path, offset: int) -> Non
     assert b"bytes left out" in text
 
 
+@pytest.mark.parametrize("left_out", range(9000, 9024, 4))
+def test_no_end_of_a_key_without_lines(tmp_path: Path, left_out: int) -> None:
+    """Nor is one left where the end has no lines."""
+    rest = LIMIT // 2 - len(KEY)
+    log = log_of(tmp_path, [b"-" * left_out, KEY.encode(), b"z" * rest, b"y" * 7])
+    assert b"ghij" not in log.path.read_bytes()
+
+
+def test_a_closed_log_writes_into_no_other_file(tmp_path: Path) -> None:
+    """What comes after the end is an error, and not in a file that was opened since."""
+    log = log_of(tmp_path, [b"42\n"])
+    log.close()
+    with (tmp_path / "other").open("wb") as other:
+        log.write(b"late" * 100)
+        assert other.tell() == 0
+    assert (tmp_path / "other").read_bytes() == b""
+    assert log.error is not None
+
+
 def test_the_size_is_bounded(tmp_path: Path) -> None:
     """Of a flood, beginning and end are kept, and the number of bytes left out is told."""
     log = log_of(tmp_path, [b"begin\n", *[b"middle\n" * 50] * 50, b"the end\n"])

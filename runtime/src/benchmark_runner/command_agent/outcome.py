@@ -57,11 +57,7 @@ class Ended:
 
         Raises:
             CommandError: it failed, and ``check`` is set; or its answer can't be used.
-            OSError: the disk refused its output.
         """
-        for log in (self.stdout, self.stderr):
-            if log.error is not None:
-                raise log.error
         report = report_of(self.output, self.stdout, self.report_file)
         result = self._without_answer(report)
         # One that reached its limit may end with any code.
@@ -101,6 +97,8 @@ class Ended:
             "signal": self._signal,
             "stdout_left_out": self.stdout.left_out or None,
             "stderr_left_out": self.stderr.left_out or None,
+            "stdout_error": _reason(self.stdout),
+            "stderr_error": _reason(self.stderr),
             "processes_left": self.process.left or None,
         }
         return {"command": {name: fact for name, fact in facts.items() if fact is not None}}
@@ -128,6 +126,8 @@ class Ended:
     def _answer(self, report: Report) -> str | None:
         if self.answer_file is not None:
             return read_answer(self.answer_file, self.workspace, self.answer_limit)
+        if self.stdout.error is not None and self.output != "mini-swe-agent":
+            raise AnswerError(f"its output can't be written: {_reason(self.stdout)}")
         if self.output != "text":
             return report.answer
         return last_line(self.stdout, self.answer_limit) or None
@@ -147,3 +147,7 @@ class Ended:
         told = printable(last_lines(self.stderr, _SHOWN_LINES, _SHOWN_BYTES))
         text = f"{message}; the end of its stderr:\n{told}" if told else message
         return CommandError(text, result, self.process.exit_code)
+
+
+def _reason(log: OutputLog) -> str | None:
+    return None if log.error is None else log.error.strerror

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class OutputLog:
 
     def __init__(self, folder: Path, name: str, limit: int, redactor: Redactor) -> None:
         self._descriptor, self.path = new_file(folder, name)
+        # A call that is cancelled closes it while the thread that writes may still be at work.
+        self._lock = threading.Lock()
         self._redactor = redactor
         self._masking = redactor.masking()
         self._end_size = min(_END, limit // 2)
@@ -64,20 +67,24 @@ class OutputLog:
             self._cut(end, max(0, len(end) - self._end_size))
         if self.left_out:
             line_end = end.find(b"\n") + 1
-            self._cut(end, line_end)
+            # Without a line end, it may begin in the middle of a secret.
+            self._cut(end, line_end or min(len(end), self._masking.longest))
             self._put(f"\n[{self.left_out:,} bytes left out: the log is full]\n".encode())
             self.cut_line_at = None if line_end else self._size
         self._put(self._redactor.clean(bytes(end)))
 
     def open(self) -> BinaryIO:
         """Open what was written, whatever stands under its name now."""
-        file = os.fdopen(os.dup(self._descriptor), "rb")
+        with self._lock:
+            file = os.fdopen(os.dup(self._descriptor), "rb")
         file.seek(0)
         return file
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        """Close the file; what is written later is an error."""
+        with self._lock:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _cut(self, end: bytearray, size: int) -> None:
         self.left_out += size
@@ -87,7 +94,8 @@ class OutputLog:
         rest = memoryview(data)
         try:
             while rest and self.error is None:
-                written = os.write(self._descriptor, rest)
+                with self._lock:
+                    written = os.write(self._descriptor, rest)
                 rest, self._size = rest[written:], self._size + written
         except OSError as error:
             self.error = error
