@@ -7,6 +7,7 @@ from tests.benchmarks import (
     forecast,
     latency,
     memory,
+    reports,
     resume,
     settled,
     stalls,
@@ -29,4 +30,5 @@ main(
     coverage.measure,
     forecast.measure,
     settled.measure,
+    reports.measure,
 )

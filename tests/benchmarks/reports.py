@@ -1,4 +1,4 @@
-"""Goal 15: a report of thousands of tasks with their transcripts opens at once and stays small.
+"""A report of thousands of tasks with their transcripts opens at once and stays small.
 
 Each task has a trajectory of 100 kB, of words that compress as text does. The time to write is
 beside that of reading and compressing the same files alone. Times in Chromium are measured where
@@ -62,7 +62,7 @@ def _figure(
     at_most: float | None = None,
 ) -> Figure:  # fmt: skip
     return Figure(
-        goal=f"15 report of {count:,} transcripts: {what}",
+        goal=f"report of {count:,} transcripts: {what}",
         ours=ours,
         other=other,
         other_is=other_is,
