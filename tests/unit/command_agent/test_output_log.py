@@ -58,7 +58,7 @@ def test_no_end_of_a_key_without_lines(tmp_path: Path, left_out: int) -> None:
 
 
 def test_a_closed_log_writes_into_no_other_file(tmp_path: Path) -> None:
-    """What comes after the end is an error, and not in a file that was opened since."""
+    """Output that comes after the end is in no file that was opened since, and an error."""
     log = log_of(tmp_path, [b"42\n"])
     log.close()
     with (tmp_path / "other").open("wb") as other:

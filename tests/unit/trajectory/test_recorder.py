@@ -25,7 +25,9 @@ from benchmark_runner.trajectory import (
     Trajectory,
     read_trajectory,
     record,
+    recorder,
 )
+from benchmark_runner.trajectory.growing_file import GrowingFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +127,34 @@ class TestFile:
         places = (tmp_path, tmp_path / "2", tmp_path / "3")
         answers = [content(place)["steps"][0]["message"] for place in places]
         assert answers == ["one", "two", "three"]
+
+    def test_file_that_another_thread_makes_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A recorder whose file another one has made just before gets the next folder."""
+
+        def too_late(path: Path, *, durable: bool) -> GrowingFile:
+            if path.parent == tmp_path:
+                path.write_text("{}")
+            return GrowingFile(path, durable=durable)
+
+        monkeypatch.setattr(recorder, "GrowingFile", too_late)
+        with record(tmp_path) as trajectory:
+            trajectory.agent("mine")
+        assert content(tmp_path / "2")["steps"][0]["message"] == "mine"
+
+    def test_link_in_place_of_its_folder(self, tmp_path: Path) -> None:
+        """A folder of a second trajectory that is a link, or a file, is passed over."""
+        logs, outside = tmp_path / "logs", tmp_path / "outside"
+        logs.mkdir()
+        outside.mkdir()
+        (logs / "2").symlink_to(outside)
+        (logs / "3").write_text("")
+        for answer in ("one", "two"):
+            with record(logs) as trajectory:
+                trajectory.agent(answer)
+        assert content(logs / "4")["steps"][0]["message"] == "two"
+        assert not [*outside.iterdir()]
 
     def test_killed_process_leaves_its_steps(self, tmp_path: Path) -> None:
         """After a SIGKILL the steps that were recorded are there."""

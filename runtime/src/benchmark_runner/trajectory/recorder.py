@@ -7,10 +7,10 @@ end the file, and the totals before them: a kill in the middle of a write can't 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
@@ -206,7 +206,7 @@ class Recorder:
         tail = ends + b'],"final_metrics":' + self._json(self._totals) + b"}\n"
         try:
             if self._file is None:
-                self._file = GrowingFile(_free_path(self._folder), durable=self._durable)
+                self._file = _new_file(self._folder, durable=self._durable)
             self._file.append(data, tail)
         except OSError as error:
             self.problem = error
@@ -223,10 +223,10 @@ class Recorder:
         totals.total_cached_tokens = _sum(totals.total_cached_tokens, metrics.cached_tokens)
         totals.total_cost_usd = _sum(totals.total_cost_usd, metrics.cost_usd)
         extra = totals.extra or {}
-        for name, count in (metrics.extra or {}).items():
-            if name in ("reasoning_tokens", "cache_write_tokens") and isinstance(count, int):
+        for name, tokens in (metrics.extra or {}).items():
+            if name in ("reasoning_tokens", "cache_write_tokens") and isinstance(tokens, int):
                 before = extra.get(f"total_{name}")
-                extra[f"total_{name}"] = count + (before if isinstance(before, int) else 0)
+                extra[f"total_{name}"] = tokens + (before if isinstance(before, int) else 0)
         totals.extra = extra or None
 
     def _json(self, model: BaseModel, leave_out: set[str] | None = None) -> bytes:
@@ -242,14 +242,16 @@ def _copy(extra: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
     return None if extra is None else dict(extra)
 
 
-def _free_path(folder: Path) -> Path:
-    number = 1
-    while True:
+def _new_file(folder: Path, *, durable: bool) -> GrowingFile:
+    """Open the file of a trajectory, in the first folder that has none."""
+    for number in count(1):
         below = folder if number == 1 else folder / str(number)
-        below.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(path := below / TRAJECTORY_FILE):
-            return path
-        number += 1
+        if number > 1 and below.is_symlink():  # an agent's, which may lead anywhere
+            continue
+        with suppress(FileExistsError):  # also that of a recorder in another thread
+            below.mkdir(parents=True, exist_ok=True)
+            return GrowingFile(below / TRAJECTORY_FILE, durable=durable)
+    raise AssertionError  # numbers don't end
 
 
 def _sum(total: NumberT | None, more: NumberT | None) -> NumberT | None:
