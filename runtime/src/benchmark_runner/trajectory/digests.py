@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from benchmark_runner._spend import known_amount
+from benchmark_runner._spend import Spend, known_amount
 from benchmark_runner.schemas import TokenUsage
 from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory, failed, text_of
 
@@ -132,11 +132,10 @@ def _sum(amounts: Iterable[float | None]) -> float | None:
 
 
 def _added(usages: Iterable[TokenUsage]) -> TokenUsage:
-    sums: dict[str, int] = {}
+    spend = Spend()
     for usage in usages:
-        for name, count in usage.model_dump(exclude_none=True).items():
-            sums[name] = sums.get(name, 0) + count
-    return TokenUsage(**sums)
+        spend.add(None, **dict(usage))
+    return spend.usage
 
 
 def _text(step: Step) -> str:

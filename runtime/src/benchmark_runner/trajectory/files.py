@@ -171,10 +171,12 @@ def _content(path: Path) -> bytes | None:
     except (OSError, ValueError):  # an agent may name what no file can be named
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             return None
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES + 1)
+            # As much room is made as is asked for.
+            return file.read(min(found.st_size, MOST_BYTES) + 1)
     except OSError:
         return None
     finally:
