@@ -317,11 +317,14 @@ def test_nothing_asks_for_trust(template_repo: Path) -> None:
         assert path == template_repo / "copier.yml"
 
 
-def test_next_steps_are_printed(template_repo: Path, tmp_path: Path) -> None:
-    """After a copy the next steps are printed."""
+@pytest.mark.parametrize(("agent", "needs_key"), [("baseline", False), ("tools", True)])
+def test_next_steps_are_printed(
+    agent: str, needs_key: bool, template_repo: Path, tmp_path: Path
+) -> None:
+    """After a copy the next steps are printed, with the key that the agent needs."""
     done = subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--defaults", "--vcs-ref", "HEAD",
-         template_repo, "my bench"],
+         "--data", f"sample_agent={agent}", template_repo, "my bench"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -330,3 +333,4 @@ def test_next_steps_are_printed(template_repo: Path, tmp_path: Path) -> None:
     steps = "\n".join(line.strip() for line in done.stderr.splitlines())
     assert "bench'\nmake install\nuv run my-bench-runner run --dataset-name validation" in steps
     assert "runner/benchmark.py" in steps
+    assert ("OPENAI_API_KEY" in steps) is needs_key
