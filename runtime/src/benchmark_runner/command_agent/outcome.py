@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from benchmark_runner.command_agent.agent_process import AgentProcess
+    from benchmark_runner.command_agent.earlier_files import EarlierFiles
     from benchmark_runner.command_agent.output_log import OutputLog
 
 __all__ = ["Ended"]
@@ -38,6 +39,7 @@ class Ended:
         report_file: The file for the report of an agent that writes one.
         output: The format of its output.
         answer_limit: The most bytes of an answer.
+        earlier: The files that were there before it.
         seconds: The time after which it was stopped; ``None`` if it ended by itself.
     """
 
@@ -50,6 +52,7 @@ class Ended:
     report_file: Path
     output: OutputFormat
     answer_limit: int
+    earlier: EarlierFiles
     seconds: float | None
 
     def result(self, *, check: bool) -> GenerationResult:
@@ -58,7 +61,8 @@ class Ended:
         Raises:
             CommandError: it failed, and ``check`` is set; or its answer can't be used.
         """
-        report = report_of(self.output, self.stdout, self.report_file)
+        own_report = None if self.report_file in self.earlier else self.report_file
+        report = report_of(self.output, self.stdout, own_report)
         result = self._without_answer(report)
         # One that reached its limit may end with any code.
         has_limit = result.status in (GenerationStatus.MAX_TIME, GenerationStatus.MAX_TURNS)
@@ -121,10 +125,15 @@ class Ended:
     @property
     def _missing(self) -> str:
         where = repr(self.answer_file.name) if self.answer_file else "its output"
-        return f"{self.name} ended well, but left no answer in {where}"
+        left = f"{self.name} ended well, but left no answer in {where}"
+        if self.answer_file is not None and self.answer_file in self.earlier:
+            return f"{left}: the file is as it was before"
+        return left
 
     def _answer(self, report: Report) -> str | None:
         if self.answer_file is not None:
+            if self.answer_file in self.earlier:
+                return None
             return read_answer(self.answer_file, self.workspace, self.answer_limit)
         if self.stdout.error is not None and self.output != "mini-swe-agent":
             raise AnswerError(f"its output can't be written: {_reason(self.stdout)}")

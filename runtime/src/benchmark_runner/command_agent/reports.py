@@ -65,13 +65,13 @@ class Report:
     turns: int | None = None
 
 
-def report_of(output: OutputFormat, stdout: OutputLog, report_file: Path) -> Report:
-    """Return the report in standard output, or in the file that the agent wrote for it."""
+def report_of(output: OutputFormat, stdout: OutputLog, report_file: Path | None) -> Report:
+    """Return the report in standard output, or in the file that the agent wrote for it, if any."""
     if output == "claude-code":
         return _of_claude(_json_lines(stdout))
     if output == "codex":
         return _of_codex(_json_lines(stdout))
-    if output == "mini-swe-agent":
+    if output == "mini-swe-agent" and report_file is not None:
         return _of_mini(report_file)
     return Report()
 

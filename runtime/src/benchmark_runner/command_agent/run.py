@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from benchmark_runner.base.current_generation import current_generation
 from benchmark_runner.command_agent.agent_process import AgentProcess
 from benchmark_runner.command_agent.answer import content_of
 from benchmark_runner.command_agent.arguments import Argument, fill, find_program
+from benchmark_runner.command_agent.earlier_files import EarlierFiles
 from benchmark_runner.command_agent.environment import agent_environment
 from benchmark_runner.command_agent.outcome import Ended
 from benchmark_runner.command_agent.output_log import OutputLog, new_file
@@ -78,7 +80,8 @@ async def run_command_agent(
             no keys are in its environment, nor those of the benchmark service.
         environment: More variables for it.
         answer_file: The file, in the workspace, that will hold the answer; without one, the answer
-            is the last line of standard output that is not empty, or the one in ``output``.
+            is the last line of standard output that is not empty, or the one in ``output``. A
+            file that was there before, and is not written, is none.
         output: The agent whose JSON is read for answer, tokens, cost and turns.
         timeout: The most seconds that it may take; never more than the generation has left.
         grace: Seconds from SIGTERM to SIGKILL, less where little time is left, at most 3 at Ctrl-C.
@@ -114,11 +117,18 @@ async def run_command_agent(
         arguments = fill(command, texts)
         variables = agent_environment(keys, environment or {})
         arguments[0] = find_program(arguments[0], place, variables)
+        recorded = await asyncio.to_thread(_trajectories, place, logs)
+        files = (answer, report_file, *recorded)
+        earlier = EarlierFiles(path for path in files if path is not None)
         redactor = current_generation().redactor or Redactor()
         with _logs(logs, output_limit, redactor) as (stdout, stderr):
             process = AgentProcess((stdout, stderr))
             limit = _TimeLimit(timeout, grace)
-            stopped_after = await _run(process, arguments, place, variables, limit)
+            try:
+                stopped_after = await _run(process, arguments, place, variables, limit)
+            except asyncio.CancelledError:
+                _copy_trajectories(place, logs, earlier)  # which tells what it has cost
+                raise
             if process.error is not None:
                 raise _start_error(process.error, arguments)
             ended = Ended(
@@ -131,6 +141,7 @@ async def run_command_agent(
                 report_file=report_file,
                 output=output,
                 answer_limit=answer_limit,
+                earlier=earlier,
                 seconds=stopped_after,
             )
             return await _to_the_end(partial(_result, ended, logs, check=check))
@@ -252,15 +263,19 @@ async def _to_the_end(function: Callable[[], GenerationResult]) -> GenerationRes
 
 
 def _result(ended: Ended, log_dir: Path, *, check: bool) -> GenerationResult:
-    _copy_trajectories(ended.workspace, log_dir)
+    _copy_trajectories(ended.workspace, log_dir, ended.earlier)
     return ended.result(check=check)
 
 
-def _copy_trajectories(workspace: Path, log_dir: Path) -> None:
+def _trajectories(workspace: Path, log_dir: Path) -> list[Path]:
+    """Return the trajectories in a workspace, unless they are found as part of the logs."""
+    return [] if workspace.is_relative_to(log_dir) else find_trajectories(workspace)
+
+
+def _copy_trajectories(workspace: Path, log_dir: Path, earlier: EarlierFiles) -> None:
     """Copy the trajectory that an agent has left in its workspace to where it is looked for."""
-    if workspace.is_relative_to(log_dir):
-        return
-    for path in find_trajectories(workspace)[:1]:
+    own = (path for path in _trajectories(workspace, log_dir) if path not in earlier)
+    for path in islice(own, 1):
         with suppress(OSError):
             content = content_of(path, MOST_BYTES)
             descriptor, _ = new_file(log_dir, path.name)
