@@ -54,6 +54,7 @@ def test_json_of_others_is_read(content: bytes, value: JsonValue) -> None:
         (b'["a12', ["a"]),
         (rb'["a\u00', ["a"]),
         (b'["\xed\xa0\xbd", 0.', [HALF]),
+        (b'["a\xff", 1', [f"a{HALF}"]),
     ],
 )
 def test_cut_number_is_left_out(content: bytes, value: JsonValue) -> None:

@@ -47,8 +47,8 @@ def read_json(content: bytes | bytearray) -> JsonValue:
 def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
     """Return the value of JSON that may end early, and whether it does.
 
-    Numbers may be infinite or not a number. A number at which it ends is left out: more digits
-    may be missing.
+    Numbers may be infinite or not a number, and bytes that are not UTF-8 become U+FFFD. A number
+    at which it ends is left out: more digits may be missing.
 
     Raises:
         ValueError: it is not even the beginning of JSON.
@@ -57,7 +57,8 @@ def read_cut_json(content: bytes) -> tuple[JsonValue, bool]:
         return cast("JsonValue", from_json(content)), False
     with suppress(ValueError):
         return _beginning(content), True
-    valid = _valid(content)  # which takes long for a large file
+    # Which takes long for a large file.
+    valid = _valid(content).decode(errors="replace").encode()
     with suppress(ValueError):
         return cast("JsonValue", from_json(valid)), False
     return _beginning(valid), True

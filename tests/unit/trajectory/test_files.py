@@ -97,6 +97,26 @@ class TestRead:
         assert [step.message for step in found.steps] == ["kept", "next"]
         assert found.is_cut
 
+    def test_what_stands_beside_an_unfit_value_stays(self, tmp_path: Path) -> None:
+        """Of a step's metrics and calls, only the value of the wrong type is passed over."""
+        calls = [None, {"function_name": "f", "arguments": "{}"}, 3, {"function_name": 4}]
+        metrics = {"prompt_tokens": 1.5, "cost_usd": 0.25}
+        step = turn("main", metrics=metrics, tool_calls=calls)
+        below = {"agent": {"name": "b"}, "steps": [turn("below", metrics=metrics), None]}
+        found = read_trajectory(write(tmp_path / "t.json", step, subagent_trajectories=[below]))
+        assert found is not None
+        assert digest(found).cost == 0.5
+        assert [call.function_name for call in found.steps[0].tool_calls or ()] == ["f", ""]
+
+    def test_bytes_that_are_no_text_are_replaced(self, tmp_path: Path) -> None:
+        """A byte that is not UTF-8, as tools print them, costs no more than itself."""
+        path = write(tmp_path / "t.json", turn("a?b"))
+        path.write_bytes(path.read_bytes().replace(b"?", b"\xff"))
+        found = read_trajectory(path)
+        assert found is not None
+        assert found.steps[0].message == "a\ufffdb"
+        assert not found.is_cut
+
     def test_byte_order_mark_and_half_pairs_are_read(self, tmp_path: Path) -> None:
         """A byte order mark is passed over; half a surrogate pair is replaced."""
         path = write(tmp_path / "t.json", turn("\ud800"))
@@ -160,7 +180,8 @@ class TestContinuation:
         assert [step.message for step in found.steps] == ["one"]
 
     @pytest.mark.parametrize(
-        "ref", ["../out.json", "/etc/hosts", "trajectory.json", "gone.json", "zero\0byte"]
+        "ref",
+        ["../out.json", "/etc/hosts", "trajectory.json", "gone.json", "zero\0byte", "a/" * 5000],
     )
     def test_bad_reference_ends_it(self, tmp_path: Path, ref: str) -> None:
         """A reference out of the folder, to itself or to nothing is not followed."""
@@ -170,7 +191,7 @@ class TestContinuation:
         found = read_trajectory(path)
         assert found is not None
         assert [step.message for step in found.steps] == ["one"]
-        assert found.is_cut is (ref in ("gone.json", "zero\0byte"))
+        assert found.is_cut is (ref in ("gone.json", "zero\0byte", "a/" * 5000))
 
     def test_named_subagent_is_left_out(self, tmp_path: Path) -> None:
         """The file of a subagent that the trajectory names is not counted a second time."""

@@ -102,7 +102,7 @@ def _leads_out(folder: Path, ref: PurePath) -> bool:
     return (
         ref.is_absolute()
         or ".." in ref.parts
-        or any((folder / part).is_symlink() for part in ref.parents)
+        or any(os.path.islink(folder / part) for part in ref.parents)  # noqa: PTH114 (of any text)
     )
 
 
@@ -157,12 +157,37 @@ def _read(path: Path) -> Trajectory | None:
 
 
 def _lenient(model: type[ModelT], raw: dict[str, JsonValue]) -> ModelT:
-    """Return the model in ``raw`` without the keys that do not fit it."""
+    """Return the model in ``raw``, from which the values that do not fit it are removed."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        places = [problem["loc"] for problem in error.errors(include_url=False)]
+    for place in reversed(places):  # of a list, the last items first
+        _remove(raw, place)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         unfit = {problem["loc"][0] for problem in error.errors(include_url=False)}
         return model.model_validate({name: raw[name] for name in raw if name not in unfit})
+
+
+def _remove(within: JsonValue, place: tuple[int | str, ...]) -> bool:
+    """Remove the value at a place, which may name types, too; return False if none was there."""
+    if isinstance(within, dict):
+        key = place[0] if place else None
+        if not isinstance(key, str) or key not in within:
+            return False
+        if not _remove(within[key], place[1:]):
+            del within[key]
+        return True
+    if isinstance(within, list):
+        index = place[0] if place else None
+        if not isinstance(index, int) or index >= len(within):
+            return False
+        if not _remove(within[index], place[1:]):
+            del within[index]
+        return True
+    return False
 
 
 def _content(path: Path) -> bytes | None:
