@@ -30,6 +30,8 @@ class Alive:
 
     def assert_all_ended(self, within: float = 20) -> None:
         """Wait until every process that had it open has ended."""
+        # Without a first writer there is no end to see: a program may have ended before it was one.
+        os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
         poll = select.poll()
         poll.register(self._descriptor, select.POLLHUP)
         assert poll.poll(within * 1000), "a process still runs"

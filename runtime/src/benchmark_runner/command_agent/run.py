@@ -156,7 +156,8 @@ class _TimeLimit:
         self._until = self._begin + timeout if timeout is not None else None
         left = self._generation.time_left()
         self._reserve = min(grace + _READING, left * _PART)
-        self.grace = min(grace, self._reserve * grace / (grace + _READING))
+        # Reading takes its time on a busy machine: of a short reserve, half is for it.
+        self.grace = min(grace, max(self._reserve - _READING, self._reserve / 2))
 
     def spent(self) -> float:
         """Return the seconds since the command began."""
