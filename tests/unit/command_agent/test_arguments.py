@@ -124,6 +124,13 @@ class TestPrograms:
         assert "can't be started" in error.message
         assert "{question_file}" in str(error.hint)
 
+    @pytest.mark.parametrize(("question", "value"), [("a\ud800", "x"), ("a", "x\0")])
+    def test_what_no_program_can_get(self, tmp_path: Path, question: str, value: str) -> None:
+        """An argument or a variable that can't be passed is an error with the reason."""
+        error = refusal(["true", "{question}"], tmp_path, question, environment={"A": value})
+        assert "can't be started: " in error.message
+        assert "Error: " in error.message
+
     def test_path_of_the_environment_is_searched(self, tmp_path: Path) -> None:
         """A program is looked for in the PATH that it gets."""
         (tmp_path / "bin").mkdir()

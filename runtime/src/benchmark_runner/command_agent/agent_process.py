@@ -47,7 +47,7 @@ class AgentProcess:
         self._lock = threading.Lock()
         self._kill_at: float | None = None
         self._wake: int | None = None
-        self.error: OSError | None = None
+        self.error: OSError | ValueError | None = None
         self.exit_code: int | None = None
         self.left = False
 
@@ -87,7 +87,7 @@ class AgentProcess:
     ) -> None:
         try:
             group = ProcessGroup(command, folder=folder, environment=environment)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # such as half a surrogate pair in an argument
             self.error = error
         else:
             try:

@@ -23,7 +23,7 @@ from benchmark_runner.command_agent.earlier_files import EarlierFiles
 from benchmark_runner.command_agent.environment import agent_environment
 from benchmark_runner.command_agent.outcome import Ended
 from benchmark_runner.command_agent.output_log import OutputLog, new_file
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import UsageError, describe
 from benchmark_runner.trajectory.files import MOST_BYTES, find_trajectories
 
 if TYPE_CHECKING:
@@ -246,12 +246,15 @@ def _logs(folder: Path, limit: int, redactor: Redactor) -> Generator[tuple[Outpu
         stdout.close()
 
 
-def _start_error(error: OSError, arguments: Sequence[str]) -> UsageError:
-    name = arguments[0]
-    hint = "Try the same command in a shell."
-    if error.errno == errno.E2BIG:
-        hint = "Give a long question by its file: {question_file}."
-    return UsageError(f"the agent's program {name!r} can't be started: {error.strerror}", hint=hint)
+def _start_error(error: OSError | ValueError, arguments: Sequence[str]) -> UsageError:
+    name, hint = arguments[0], "Try the same command in a shell."
+    if not isinstance(error, OSError):
+        reason, hint = describe(error), "Its arguments and its environment can't be given to it."
+    else:
+        reason = error.strerror
+        if error.errno == errno.E2BIG:
+            hint = "Give a long question by its file: {question_file}."
+    return UsageError(f"the agent's program {name!r} can't be started: {reason}", hint=hint)
 
 
 async def _to_the_end(function: Callable[[], GenerationResult]) -> GenerationResult:
