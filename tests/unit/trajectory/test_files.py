@@ -29,6 +29,10 @@ def turn(message: str, **more: Any) -> dict[str, Any]:
     return {"step_id": 1, "source": "agent", "message": message} | more
 
 
+def refers_to(path: str) -> dict[str, Any]:
+    return {"results": [{"subagent_trajectory_ref": [{"trajectory_path": path}]}]}
+
+
 class TestFind:
     def test_nearest_first_at_any_depth(self, tmp_path: Path) -> None:
         """Both names are found at any depth, the nearest to the folder first."""
@@ -168,6 +172,9 @@ class TestContinuation:
         write(tmp_path / "2" / "trajectory.json", turn("two"))
         found = [[step.message for step in each.steps] for _, each in read_trajectories(tmp_path)]
         assert found == [["one", "two"]]
+        whole = read_trajectory(path)
+        assert whole is not None
+        assert whole.files == find_trajectories(tmp_path)
 
     def test_link_to_a_folder_is_not_followed(self, tmp_path: Path) -> None:
         """A reference through a folder that is a link ends it."""
@@ -193,12 +200,25 @@ class TestContinuation:
         assert [step.message for step in found.steps] == ["one"]
         assert found.is_cut is (ref in ("gone.json", "zero\0byte", "a/" * 5000))
 
-    def test_named_subagent_is_left_out(self, tmp_path: Path) -> None:
-        """The file of a subagent that the trajectory names is not counted a second time."""
-        ref = [{"trajectory_path": "sub/trajectory.json"}]
-        results = {"results": [{"subagent_trajectory_ref": ref}]}
-        write(tmp_path / "trajectory.json", turn("main", observation=results))
-        write(tmp_path / "sub" / "trajectory.json", turn("below"))
-        write(tmp_path / "other" / "trajectory.json", turn("other"))
-        found = [trajectory.steps[0].message for _, trajectory in read_trajectories(tmp_path)]
-        assert found == ["main", "other"]
+    @pytest.mark.parametrize(
+        ("totals", "cost"), [({"total_cost_usd": 1.0}, 1.25), ({"total_prompt_tokens": 3}, 1.25)]
+    )
+    def test_cost_of_subagents_counts_once(
+        self, tmp_path: Path, totals: dict[str, float], cost: float
+    ) -> None:
+        """Subagents in files count as part of the agent, unless it states the cost of all."""
+        spent = {"metrics": {"cost_usd": 0.25}}
+        write(
+            tmp_path / "trajectory.json",
+            turn("main", observation=refers_to("sub/trajectory.json"), metrics={"cost_usd": 0.5}),
+            final_metrics=totals,
+        )
+        below = turn("below", observation=refers_to("sub/trajectory.json"), **spent)
+        below["observation"]["results"] += refers_to("deep/trajectory.json")["results"]
+        write(tmp_path / "sub" / "trajectory.json", below)
+        write(tmp_path / "sub" / "deep" / "trajectory.json", turn("deep", **spent))
+        write(tmp_path / "other" / "trajectory.json", turn("other", **spent))
+        found = [trajectory for _, trajectory in read_trajectories(tmp_path)]
+        assert [each.steps[0].message for each in found] == ["main", "other"]
+        assert digest(*found).cost == cost
+        assert digest(*found).turns == 2

@@ -85,7 +85,7 @@ def read_task_trajectories(
     if _has_link(artifacts.run_dir, folder):  # an agent's, which may lead anywhere
         return TaskTrajectories((), ())
     read = [*read_trajectories(folder)]
-    paths = {path for path, _ in read}
+    paths = {path for _, trajectory in read for path in trajectory.files}
     return TaskTrajectories(read, [path for path in find_trajectories(folder) if path not in paths])
 
 

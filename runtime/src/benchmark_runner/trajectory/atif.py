@@ -7,6 +7,7 @@ and a key that is missing has a default.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -184,6 +185,8 @@ class Trajectory(BaseModel):
     subagent_trajectories: list[Trajectory] | None = None
     is_cut: bool = Field(default=False, exclude=True)
     """True if the file ended early, was too large, or has steps that can't be read."""
+    files: list[Path] = Field(default_factory=list[Path], exclude=True)
+    """The files that it was read from: the first one, and those that continue it."""
 
     @property
     def own_steps(self) -> Iterator[Step]:

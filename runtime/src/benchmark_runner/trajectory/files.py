@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from benchmark_runner._json import read_cut_json
+from benchmark_runner._spend import known_amount
 from benchmark_runner.artifacts.file_reader import READ_ONLY
 from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory
 
@@ -56,14 +57,46 @@ def find_trajectories(log_dir: Path) -> list[Path]:
 def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     """Yield the trajectories in a folder with their files, one at a time.
 
-    A file that continues one that came before, or is that of a subagent that one names, is left
-    out.
+    A file that continues one that came before is left out, and so is that of a subagent that one
+    names. If that one does not state what both have cost, the subagent is made part of it.
     """
     seen: set[Path] = set()
-    for path in find_trajectories(log_dir):
+    found = find_trajectories(log_dir)
+    for path in found:
         if path not in seen and (trajectory := _read_joined(path, seen)) is not None:
-            seen |= {path.parent / ref for ref in _files_of_subagents(trajectory)}
+            _add_subagents(trajectory, {*found}, seen)
             yield path, trajectory
+
+
+def _add_subagents(trajectory: Trajectory, known: set[Path], seen: set[Path]) -> None:
+    waiting, size = deque([(trajectory, _states_cost(trajectory))]), 0
+    while waiting:
+        above, is_counted = waiting.popleft()
+        named = {above.files[0].parent / ref for ref in _files_of_subagents(above)} & known - seen
+        seen |= named
+        for path in sorted(named):
+            size += _size_of(path)
+            below = _read_joined(path, seen) if size <= MOST_BYTES else None
+            if below is None:
+                trajectory.is_cut |= not is_counted
+                continue
+            if not is_counted:
+                above.subagent_trajectories = [*(above.subagent_trajectories or ()), below]
+                trajectory.files += below.files
+                trajectory.is_cut |= below.is_cut
+            waiting.append((below, is_counted or _states_cost(below)))
+
+
+def _states_cost(trajectory: Trajectory) -> bool:
+    totals = trajectory.final_metrics
+    return totals is not None and known_amount(totals.total_cost_usd) is not None
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def read_trajectory(path: Path) -> Trajectory | None:
@@ -107,6 +140,7 @@ def _leads_out(folder: Path, ref: PurePath) -> bool:
 
 
 def _join(first: Trajectory, following: Trajectory) -> None:
+    first.files += following.files
     first.steps += following.own_steps
     first.is_cut |= following.is_cut
     below = [*(first.subagent_trajectories or ()), *(following.subagent_trajectories or ())]
@@ -147,6 +181,7 @@ def _read(path: Path) -> Trajectory | None:
         return None
     raw_steps = raw.pop("steps", None)
     trajectory = _lenient(Trajectory, raw)
+    trajectory.files = [path]
     trajectory.is_cut = is_cut or len(content) > MOST_BYTES
     for step in raw_steps if isinstance(raw_steps, list) else ():
         if isinstance(step, dict):
