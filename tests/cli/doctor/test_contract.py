@@ -190,6 +190,8 @@ def test_key_that_is_read_must_be_a_secret(write: Callable[..., RunnerProject], 
     ("text", "message"),
     [
         ("name: {x", "is no YAML, at line 1"),
+        ("name: 2024-12-32", "is no YAML"),
+        pytest.param("[" * 3000, "is no YAML", id="deep"),
         ("", "holds no keys"),
         ("- a\n", "holds no keys"),
         (

@@ -101,7 +101,7 @@ def read_contract(root: Path) -> Contract:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UsageError(f"{CONTRACT_FILE} can't be read: {reason}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day 32, for a date
         # Its own message may quote the file.
         mark = cast("yaml.Mark | None", getattr(error, "problem_mark", None))
         where = f", at line {mark.line + 1}" if mark else ""
