@@ -305,6 +305,17 @@ class TestKilledAttempts:
         assert killed.prepare_task("t1")[1] == 3
         assert [left.attempts for left in TaskFiles(killed, "t1").generations] == [2]
 
+    def test_half_moved_attempt_counts_once(self, killed: RunArtifacts) -> None:
+        """A kill between the writing of its generation and the move of its logs doubles nothing."""
+        (left,) = TaskFiles(killed, "t1").generations
+        moving = killed.task_dir("t1") / "attempts" / ".moving"
+        moving.mkdir(parents=True)
+        (moving / "generation.json").write_text(left.model_dump_json())
+        assert spend_on_disk(killed, ["t1"]).dollars == pytest.approx(0.5)
+        killed.prepare_task("t1")
+        assert spend_on_disk(killed, ["t1"]).dollars == pytest.approx(0.5)
+        assert len(TaskFiles(killed, "t1").generations) == 1
+
     def test_redo_keeps_it_as_well(self, killed: RunArtifacts) -> None:
         """An attempt that is put away on request keeps what it cost."""
         killed.keep_attempt("t1")

@@ -116,3 +116,9 @@ def test_duration_of_mixed_time_zones() -> None:
     steps = [Step(timestamp=stamp) for stamp in stamps]
     assert digest(Trajectory(steps=steps)).duration == 30
     assert digest(Trajectory()).duration is None
+
+
+def test_stated_cost_of_nothing_is_no_unknown_one() -> None:
+    """A total of 0 dollars is stated, as by a local model, whatever the steps say."""
+    steps = [turn(metrics=metrics(1, 0.5))]
+    assert digest(Trajectory(steps=steps, final_metrics=FinalMetrics(total_cost_usd=0))).cost == 0
