@@ -93,8 +93,15 @@ def test_question_of_an_object_is_the_question(project: RunnerProject) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["", ', "timeout": NaN}', ', "header": "\\ud800"}', ", }", ', "b": 1 "c": 2}'],
-    ids=["cut", "NaN", "half of a pair", "comma", "no comma"],
+    [
+        "",
+        ', "timeout": NaN}',
+        ', "header": "\\ud800"}',
+        ", }",
+        ', "b": 1 "c": 2}',
+        ', "b": ' + 5000 * "[" + 5000 * "]" + "}",
+    ],
+    ids=["cut", "NaN", "half of a pair", "comma", "no comma", "deep"],
 )
 def test_broken_object_is_refused(project: RunnerProject, rest: str) -> None:
     """An object with a question that can't be read is not the question: it may tell the answer."""

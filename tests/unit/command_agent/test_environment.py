@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from benchmark_runner import run_command_agent
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.command_agent.conftest import Agent
 
 SHOW = "import json; print(json.dumps(dict(os.environ)))"
@@ -54,3 +59,10 @@ def test_more_variables_can_be_given(agent: Agent, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("COLOUR", "red")
     given = environment_of(agent, keys=["NO_SUCH_KEY"], environment={"COLOUR": "blue", "NEW": "1"})
     assert (given["COLOUR"], given["NEW"], given.get("NO_SUCH_KEY")) == ("blue", "1", None)
+
+
+def test_variable_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """A variable of another type is the error, and no agent that ended without an exit code."""
+    variables = cast("dict[str, str]", {"A": 1})
+    with pytest.raises(TypeError, match="not int"):
+        asyncio.run(run_command_agent(["true"], "q", log_dir=tmp_path, environment=variables))

@@ -147,7 +147,7 @@ def _is_broken_task(text: str) -> bool:
         return False
     try:
         _, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return end == len(text)
 

@@ -21,4 +21,4 @@ def agent_environment(keys: Iterable[str], more: Mapping[str, str]) -> dict[str,
         for name, value in os.environ.items()
         if name in wanted or not is_secret_variable(name, value)
     }
-    return kept | dict(more)
+    return kept | {name: os.fspath(value) for name, value in more.items()}

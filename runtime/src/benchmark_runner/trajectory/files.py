@@ -28,6 +28,8 @@ MOST_BYTES = 64 * 1024**2
 #: Names in a folder of logs that are looked at: it may hold all that an agent has downloaded.
 _MOST_NAMES = 20_000
 _MOST_CONTINUATIONS = 100
+#: Characters of a path that are looked at; no system opens a longer one.
+_LONGEST_PATH = 4096
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -117,6 +119,9 @@ def _read_joined(path: Path, seen: set[Path]) -> Trajectory | None:
     seen.add(path)
     for _ in range(_MOST_CONTINUATIONS):
         ref = last.continued_trajectory_ref
+        if ref and len(ref) > _LONGEST_PATH:
+            first.is_cut = True
+            break
         if not ref or _leads_out(path.parent, PurePath(ref)) or path.parent / ref in seen:
             break
         path = path.parent / ref
