@@ -11,7 +11,7 @@ import pytest
 
 from benchmark_runner.results.report import transcript as module
 from benchmark_runner.results.report.transcript import Transcript
-from benchmark_runner.trajectory import read_trajectory
+from benchmark_runner.trajectory import read_trajectories, read_trajectory
 from tests.unit.results.report.agents import call, delegating, put, result, step, trajectory, usual
 from tests.unit.results.report.pages import texts
 
@@ -126,6 +126,21 @@ def test_subagents_have_sections(sections: Sections) -> None:
     ]  # fmt: skip
     assert made[1]["names"] == ["s1"]
     assert made[1]["steps"][1]["parts"][1]["subagents"] == ["s3"]
+
+
+def test_subagent_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """The file of a subagent has a section with its own place, to which results refer."""
+    ref = [{"trajectory_path": "sub/trajectory.json"}]
+    named = result("", "", subagent_trajectory_ref=ref)
+    put(tmp_path, trajectory(step(1, observation={"results": [named]})))
+    put(tmp_path / "sub", trajectory(step(1)))
+    ((_, found),) = read_trajectories(tmp_path)
+    made = Transcript(texts())
+    made.add(found, "", "trajectory.json", "t/agent_logs/trajectory.json")
+    main, below = json.loads(gzip.decompress(b64decode(made.pack().data)))
+    assert main["steps"][0]["parts"][0]["subagents"] == ["sub/trajectory.json"]
+    assert "sub/trajectory.json" in below["names"]
+    assert below["whole"] == "t/agent_logs/sub/trajectory.json"
 
 
 def test_number_of_subagents_is_bounded(

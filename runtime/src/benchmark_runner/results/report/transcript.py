@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from posixpath import normpath, relpath
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -68,12 +69,14 @@ class Transcript:
             path: The file, as other trajectories refer to it.
             whole: The file, as people find it.
         """
-        waiting = [(trajectory, title, path)]
+        waiting = [(trajectory, title, path, whole)]
         while waiting and len(self._sections) < _MOST_SECTIONS:
-            each, of, names = waiting.pop(0)
-            self._sections.append(self._section(each, of, names, whole))
-            below = each.subagent_trajectories or ()
-            waiting += [(sub, f"{title} Subagent".strip(), "") for sub in below]
+            each, of, name, file = waiting.pop(0)
+            self._sections.append(self._section(each, of, name, file))
+            for sub in each.subagent_trajectories or ():
+                own = _file_of(sub, each)
+                place = normpath(f"{file}/../{own}") if own else file
+                waiting.append((sub, f"{title} Subagent".strip(), own, place))
 
     def pack(self) -> PackedTranscript:
         """Return all of it."""
@@ -182,6 +185,13 @@ class Transcript:
         cut = self._texts.cut(text, _LONGEST if self._shown < _ALL_TEXTS else _SHORTEST)
         self._shown += len(cut.head) + len(cut.tail)
         return [*cut] if cut.left_out else [cut.head]
+
+
+def _file_of(below: Trajectory, above: Trajectory) -> str:
+    """Return the file of a subagent as the other one refers to it; empty if it is in the same."""
+    if not below.files or not above.files:
+        return ""
+    return relpath(below.files[0], above.files[0].parent)
 
 
 def _began(trajectory: Trajectory) -> datetime | None:
