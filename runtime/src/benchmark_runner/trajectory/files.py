@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TypeVar
@@ -63,20 +63,21 @@ def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     names. If that one does not state what both have cost, the subagent is made part of it.
     """
     seen: set[Path] = set()
-    found = find_trajectories(log_dir)
-    for path in found:
+    known = dict.fromkeys(find_trajectories(log_dir))
+    for path in known:
         if path not in seen and (trajectory := _read_joined(path, seen)) is not None:
-            _add_subagents(trajectory, {*found}, seen)
+            _add_subagents(trajectory, known, seen)
             yield path, trajectory
 
 
-def _add_subagents(trajectory: Trajectory, known: set[Path], seen: set[Path]) -> None:
+def _add_subagents(trajectory: Trajectory, known: Container[Path], seen: set[Path]) -> None:
     waiting, size = deque([(trajectory, _states_cost(trajectory))]), 0
     while waiting:
         above, is_counted = waiting.popleft()
-        named = {above.files[0].parent / ref for ref in _files_of_subagents(above)} & known - seen
-        seen |= named
-        for path in sorted(named):
+        paths = {above.files[0].parent / ref for ref in _files_of_subagents(above)}
+        named = sorted(path for path in paths if path in known and path not in seen)
+        seen.update(named)
+        for path in named:
             size += _size_of(path)
             below = _read_joined(path, seen) if size <= MOST_BYTES else None
             if below is None:
