@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 REPOSITORY = "https://github.com/vals-ai/create-benchmark-runner"
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
-#: Each section with commands; adopt.md has tests of its own, authoring.md with those of a copy.
+#: Each section with commands; adopt.md and trajectories.md have tests of their own, authoring.md
+#: those of a copy.
 QUICK_START = (README, "Quick start")
 USE = (README, "Use it")
 UPDATE = (README, "Update it")
@@ -58,10 +59,8 @@ TESTED_HERE = [
 
 def test_every_command_of_the_pages_is_tested() -> None:
     """Each section of the pages that has commands is tested."""
-    pages = {README, ON_THE_INDEX[0], *DOCS.glob("*.md")} - {
-        DOCS / "adopt.md",
-        DOCS / "authoring.md",
-    }
+    elsewhere = {DOCS / name for name in ("adopt.md", "authoring.md", "trajectories.md")}
+    pages = {README, ON_THE_INDEX[0], *DOCS.glob("*.md")} - elsewhere
     with_commands = {
         (page, heading)
         for page in pages
