@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from benchmark_runner._scores import default_task_score
 from benchmark_runner.base.evaluation import ServiceEvaluation, evaluate_without_service
+from benchmark_runner.base.no_options import NoOptions
 from benchmark_runner.base.per_call import PerCall
 from benchmark_runner.base.service_user import ServiceUser
 from benchmark_runner.base.shared_resources import SharedResources
@@ -34,13 +35,7 @@ if TYPE_CHECKING:
     from benchmark_runner.base.score_request import Submission
     from benchmark_runner.llm import LLMConfig
 
-__all__ = ["BenchmarkRunner", "NoOptions"]
-
-
-class NoOptions(BaseModel):
-    """The options of a runner that declares none."""
-
-    model_config = ConfigDict(extra="forbid")
+__all__ = ["BenchmarkRunner"]
 
 
 class BenchmarkRunner(ServiceUser, SharedResources, ABC):
