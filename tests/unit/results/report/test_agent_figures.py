@@ -81,6 +81,14 @@ class TestTools:
         assert agents.tools == [ToolUse("bash", 2, 0, 1)]
         assert agents.turns == {"t0": 3.5}
 
+    def test_mean_needs_all_repeats(self, tmp_path: Path) -> None:
+        """A task has no mean of its turns where those of a repeat are not known."""
+        run = graded(tmp_path, [2])
+        run.repeat(2).graded("t0", 1)
+        run.tasks = ["t0"]
+
+        assert not read_figures(run.save()).agents.turns
+
     def test_made_up_names_are_counted_together(self, tmp_path: Path) -> None:
         """Very many names of tools, as an agent may make up, take no more room."""
         run = graded(tmp_path, [None])
