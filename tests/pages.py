@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "runtime" / "docs"
@@ -68,3 +68,13 @@ def links(page: Path) -> list[str]:
 def anchor(heading: str) -> str:
     """Return the fragment by which a heading is linked."""
     return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+
+
+def sections_with_commands(pages: Iterable[Path]) -> set[tuple[Path, str]]:
+    """Return the sections of pages, by page and heading, that have commands."""
+    return {
+        (page, heading)
+        for page in pages
+        for heading, text in sections(page).items()
+        if blocks(text, "sh")
+    }

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark_runner import BenchmarkRunner, GenerationResult, Task
-from tests.pages import DOCS, README, ROOT, blocks, commands, sections
+from tests.pages import DOCS, README, ROOT, blocks, commands, sections, sections_with_commands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,13 +61,7 @@ def test_every_command_of_the_pages_is_tested() -> None:
     """Each section of the pages that has commands is tested."""
     elsewhere = {DOCS / name for name in ("adopt.md", "authoring.md", "trajectories.md")}
     pages = {README, ON_THE_INDEX[0], *DOCS.glob("*.md")} - elsewhere
-    with_commands = {
-        (page, heading)
-        for page in pages
-        for heading, text in sections(page).items()
-        if blocks(text, "sh")
-    }
-    assert with_commands == set(TESTED_HERE)
+    assert sections_with_commands(pages) == set(TESTED_HERE)
 
 
 @pytest.fixture(scope="module")

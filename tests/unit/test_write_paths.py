@@ -46,7 +46,7 @@ KNOWN = {
     ("_run/until.py", "copy"),  # likewise
     ("trajectory/files.py", "open"),  # of a descriptor, to read
     ("trajectory/growing_file.py", "ftruncate"),  # these in a task's folder of logs
-    ("trajectory/recorder.py", "mkdir"),
+    ("trajectory/growing_file.py", "mkdir"),
     ("trajectory/growing_file.py", "pwrite"),
 }
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner import GenerationResult, run_command_agent
+from benchmark_runner._concurrency.child_processes import ChildProcess, children_left
 from benchmark_runner.command_agent import CommandError
 from tests.alive import Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Children = Callable[[], list[ChildProcess]]
 
 #: What the programs import; ``hold()`` keeps the pipe open that tells of their end.
 BEGIN = """\
@@ -83,3 +86,10 @@ def agent(tmp_path: Path, logs: Path, alive: Alive) -> Agent:
 def descriptors() -> Callable[[], int]:
     """Return a function that counts the open descriptors of this process."""
     return lambda: len([*Path("/dev/fd").iterdir()])
+
+
+@pytest.fixture
+def new_children() -> Children:
+    """Return what names the child processes that were not there before the test."""
+    before = {child.pid for child in children_left()}
+    return lambda: [child for child in children_left() if child.pid not in before]

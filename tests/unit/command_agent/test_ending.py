@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner import GenerationResult, current_generation, run_command_agent
-from benchmark_runner._concurrency.child_processes import children_left
 from benchmark_runner._concurrency.deadline import call_within
 from benchmark_runner.base.current_generation import CurrentGeneration, use_generation
 from benchmark_runner.command_agent.outcome import Ended
@@ -23,7 +22,7 @@ from tests.unit.command_agent.conftest import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.command_agent.conftest import Agent, Alive
+    from tests.unit.command_agent.conftest import Agent, Alive, Children
 
 #: Programs that stay, by name.
 STAYING = {
@@ -138,7 +137,9 @@ class TestTheTimeLimit:
 
 class TestCancellation:
     @pytest.mark.parametrize("name", STAYING)
-    def test_all_of_it_ends(self, agent: Agent, alive: Alive, name: str) -> None:
+    def test_all_of_it_ends(
+        self, agent: Agent, alive: Alive, new_children: Children, name: str
+    ) -> None:
         """A cancelled call leaves no process behind, and no zombie."""
 
         async def cancel() -> None:
@@ -150,7 +151,7 @@ class TestCancellation:
             alive.assert_all_ended(within=0)
 
         asyncio.run(cancel())
-        assert not children_left()
+        assert not new_children()
 
     def test_a_second_one_kills_at_once(self, agent: Agent, alive: Alive) -> None:
         """A second cancellation does not wait for the grace."""
@@ -168,7 +169,7 @@ class TestCancellation:
         asyncio.run(asyncio.wait_for(cancel(), 2.5))
         alive.assert_all_ended()
 
-    def test_one_before_the_start(self, agent: Agent, alive: Alive) -> None:
+    def test_one_before_the_start(self, agent: Agent, new_children: Children) -> None:
         """A call that is cancelled while the program starts leaves nothing either."""
 
         async def cancel() -> None:
@@ -179,7 +180,7 @@ class TestCancellation:
                 await call
 
         asyncio.run(cancel())
-        assert not children_left()
+        assert not new_children()
 
     def test_an_ended_command_is_not_lost(
         self, agent: Agent, monkeypatch: pytest.MonkeyPatch
@@ -253,7 +254,9 @@ class TestTrajectories:
 
 
 class TestResources:
-    def test_nothing_is_left_open(self, agent: Agent, descriptors: Callable[[], int]) -> None:
+    def test_nothing_is_left_open(
+        self, agent: Agent, descriptors: Callable[[], int], new_children: Children
+    ) -> None:
         """Commands leave no descriptor and no zombie, however they end."""
         agent.run("print(1)")
         before = descriptors()
@@ -263,7 +266,7 @@ class TestResources:
         with pytest.raises(Exception, match="was not found"):
             asyncio.run(run_command_agent(["no-such-agent"], "q", log_dir=agent.logs))
         assert descriptors() == before
-        assert not children_left()
+        assert not new_children()
 
     def test_a_flood_takes_no_memory(self, agent: Agent) -> None:
         """Of hundreds of megabytes, the log has the beginning and the end, memory nothing."""

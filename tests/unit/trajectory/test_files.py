@@ -222,3 +222,11 @@ class TestContinuation:
         assert [each.steps[0].message for each in found] == ["main", "other"]
         assert digest(*found).cost == cost
         assert digest(*found).turns == 2
+
+    def test_two_versions_in_a_folder_count_once(self, tmp_path: Path) -> None:
+        """Of a trajectory that stands under both names in a folder, one is read."""
+        write(tmp_path / "trajectory_atif.json", turn("same"))
+        write(tmp_path / "trajectory.json", turn("same"))
+        assert [path.name for path, _ in read_trajectories(tmp_path)] == ["trajectory.json"]
+        (tmp_path / "trajectory.json").write_text("{}")
+        assert [path.name for path, _ in read_trajectories(tmp_path)] == ["trajectory_atif.json"]

@@ -23,9 +23,9 @@ from benchmark_runner.trajectory import (
     Source,
     ToolCall,
     Trajectory,
+    growing_file,
     read_trajectory,
     record,
-    recorder,
 )
 from benchmark_runner.trajectory.growing_file import GrowingFile
 
@@ -138,7 +138,7 @@ class TestFile:
                 path.write_text("{}")
             return GrowingFile(path, durable=durable)
 
-        monkeypatch.setattr(recorder, "GrowingFile", too_late)
+        monkeypatch.setattr(growing_file, "GrowingFile", too_late)
         with record(tmp_path) as trajectory:
             trajectory.agent("mine")
         assert content(tmp_path / "2")["steps"][0]["message"] == "mine"
@@ -213,6 +213,15 @@ class TestContent:
         step = content(tmp_path)["steps"][0]
         kept = text.replace("\ud800", "\ufffd")
         assert step["message"] == step["observation"]["results"][0]["content"] == kept
+
+    def test_anything_else_is_its_text(self, tmp_path: Path) -> None:
+        """A result that is neither a text nor parts is recorded as its text."""
+        value: Any = {"sum": 3}
+        with record(tmp_path) as trajectory:
+            trajectory.agent(value)
+            trajectory.observation(value)
+        step = content(tmp_path)["steps"][0]
+        assert step["message"] == step["observation"]["results"][0]["content"] == "{'sum': 3}"
 
     def test_infinite_numbers_become_null(self, tmp_path: Path) -> None:
         """A number that JSON has no form for is written as null."""

@@ -13,6 +13,8 @@ from contextlib import suppress
 
 #: In the command line of the process, so that it is told from what an author's code starts.
 GUARD = "benchmark_runner guard"
+#: In the environment of all that a program starts: on Linux, it tells what left the session.
+MARK = "BENCHMARK_RUNNER_AGENT"
 #: It reads the numbers of groups until nobody can write any more.
 _PROGRAM = f"""\
 # {GUARD}
@@ -68,6 +70,8 @@ class _Guard:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
+                # That of a runner within an agent is not a part of that agent.
+                env={name: value for name, value in os.environ.items() if name != MARK},
                 start_new_session=True,
             )
         except OSError:

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from benchmark_runner._concurrency.group_guard import guard, release
+from benchmark_runner._concurrency.group_guard import MARK, guard, release
 
-#: In the environment of all that a program starts: on Linux, it tells what left the session.
-_MARK = "BENCHMARK_RUNNER_AGENT"
 #: The groups of this process that may still run.
 _running: set[ProcessGroup] = set()
 
@@ -40,11 +38,11 @@ class ProcessGroup:
         self._reaped = False
         self._owner = os.getpid()
         mark = uuid4().hex
-        self._mark = f"{_MARK}={mark}".encode()
+        self._mark = f"{MARK}={mark}".encode()
         self._popen = subprocess.Popen(  # noqa: S603 (the author's command, without a shell)
             command,
             cwd=folder,
-            env={**environment, _MARK: mark},
+            env={**environment, MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

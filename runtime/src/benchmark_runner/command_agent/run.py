@@ -25,6 +25,7 @@ from benchmark_runner.command_agent.outcome import Ended
 from benchmark_runner.command_agent.output_log import OutputLog, new_file
 from benchmark_runner.errors import UsageError, describe
 from benchmark_runner.trajectory.files import MOST_BYTES, find_trajectories
+from benchmark_runner.trajectory.growing_file import new_trajectory_file
 
 if TYPE_CHECKING:
     from benchmark_runner.command_agent.reports import OutputFormat
@@ -282,6 +283,12 @@ def _copy_trajectories(workspace: Path, log_dir: Path, earlier: EarlierFiles) ->
     for path in islice(own, 1):
         with suppress(OSError):
             content = content_of(path, MOST_BYTES)
-            descriptor, _ = new_file(log_dir, path.name)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
-                file.write(content)
+            generation = current_generation()
+            redactor = generation.redactor or Redactor()
+            try:
+                content = redactor.clean_json(content)
+            except ValueError:  # of an agent that was stopped in the middle
+                content = redactor.clean(content)
+            file = new_trajectory_file(log_dir, durable=generation.durable)
+            file.append(content, b"")
+            file.close()

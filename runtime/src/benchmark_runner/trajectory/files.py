@@ -60,12 +60,17 @@ def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     """Yield the trajectories in a folder with their files, one at a time.
 
     A file that continues one that came before is left out, and so is that of a subagent that one
-    names. If that one does not state what both have cost, the subagent is made part of it.
+    names. If that one does not state what both have cost, the subagent is made part of it. Of two
+    in one folder, which are the same in two versions, the first one is read.
     """
     seen: set[Path] = set()
+    folders: set[Path] = set()
     known = dict.fromkeys(find_trajectories(log_dir))
     for path in known:
-        if path not in seen and (trajectory := _read_joined(path, seen)) is not None:
+        if path in seen or path.parent in folders:
+            continue
+        if (trajectory := _read_joined(path, seen)) is not None:
+            folders.add(path.parent)
             _add_subagents(trajectory, known, seen)
             yield path, trajectory
 

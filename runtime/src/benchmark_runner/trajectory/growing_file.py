@@ -6,13 +6,15 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from threading import RLock
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner.artifacts.atomic_file import flush
+from benchmark_runner.trajectory.files import TRAJECTORY_FILE
 
-__all__ = ["GrowingFile"]
+__all__ = ["GrowingFile", "new_trajectory_file"]
 
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -68,6 +70,22 @@ class GrowingFile:
                 self._flush()
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def new_trajectory_file(folder: Path, *, durable: bool) -> GrowingFile:
+    """Open the file of a trajectory, in ``folder`` or else in the first of 2, 3, … that has none.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for number in count(1):
+        below = folder if number == 1 else folder / str(number)
+        if number > 1 and below.is_symlink():  # an agent's, which may lead anywhere
+            continue
+        with suppress(FileExistsError):  # also that of a recorder in another thread
+            below.mkdir(parents=True, exist_ok=True)
+            return GrowingFile(below / TRAJECTORY_FILE, durable=durable)
+    raise AssertionError  # numbers don't end
 
 
 def _off_the_loop(function: Callable[[], None]) -> None:

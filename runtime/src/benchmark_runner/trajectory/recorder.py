@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from benchmark_runner._json import valid_text
@@ -33,14 +32,14 @@ from benchmark_runner.trajectory.atif import (
     ToolCall,
     Trajectory,
 )
-from benchmark_runner.trajectory.files import TRAJECTORY_FILE
-from benchmark_runner.trajectory.growing_file import GrowingFile
+from benchmark_runner.trajectory.growing_file import GrowingFile, new_trajectory_file
 from benchmark_runner.trajectory.valid import valid_content
 
 __all__ = ["Recorder", "record"]
 
 NumberT = TypeVar("NumberT", int, float)
 
+_CONTENT: TypeAdapter[Content | None] = TypeAdapter(Content | None)
 _TOOLS = TypeAdapter(list[dict[str, JsonValue]])
 _ENDS_STEP, _ENDS_RESULTS = b"}", b"]}}"
 
@@ -105,11 +104,11 @@ class Recorder:
 
     def system(self, message: Content, *, extra: Mapping[str, JsonValue] | None = None) -> None:
         """Record a message of the system, such as its prompt."""
-        self._step(Step(source="system", message=message, extra=_copy(extra)))
+        self._step(Step(source="system", message=_content(message) or "", extra=_copy(extra)))
 
     def user(self, message: Content, *, extra: Mapping[str, JsonValue] | None = None) -> None:
         """Record a message to the agent, such as the question."""
-        self._step(Step(source="user", message=message, extra=_copy(extra)))
+        self._step(Step(source="user", message=_content(message) or "", extra=_copy(extra)))
 
     def agent(
         self,
@@ -133,7 +132,7 @@ class Recorder:
         """
         step = Step(
             source="agent",
-            message=message or "",
+            message=_content(message) or "",
             reasoning_content=reasoning or None,
             tool_calls=[*tool_calls] or None,
             metrics=metrics,
@@ -163,7 +162,7 @@ class Recorder:
             extra: Anything else about the result.
         """
         about = {"is_error": True, **(extra or {})} if failed else _copy(extra)
-        shown = valid_content(content)
+        shown = valid_content(_content(content))
         result = ObservationResult(source_call_id=call_id, content=shown, extra=about)
         with self._lock:
             if not self._ends or (call_id is not None and call_id not in self._calls):
@@ -206,7 +205,7 @@ class Recorder:
         tail = ends + b'],"final_metrics":' + self._json(self._totals) + b"}\n"
         try:
             if self._file is None:
-                self._file = _new_file(self._folder, durable=self._durable)
+                self._file = new_trajectory_file(self._folder, durable=self._durable)
             self._file.append(data, tail)
         except OSError as error:
             self.problem = error
@@ -238,20 +237,16 @@ class Recorder:
         return self._redactor.clean_json(data).rstrip(b"\n")
 
 
+def _content(content: Content | None) -> Content | None:
+    """Return a message or a result; what is neither a text nor parts becomes its text."""
+    try:
+        return _CONTENT.validate_python(content)
+    except ValidationError:  # a log is no reason to lose an answer
+        return str(content)
+
+
 def _copy(extra: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
     return None if extra is None else dict(extra)
-
-
-def _new_file(folder: Path, *, durable: bool) -> GrowingFile:
-    """Open the file of a trajectory, in the first folder that has none."""
-    for number in count(1):
-        below = folder if number == 1 else folder / str(number)
-        if number > 1 and below.is_symlink():  # an agent's, which may lead anywhere
-            continue
-        with suppress(FileExistsError):  # also that of a recorder in another thread
-            below.mkdir(parents=True, exist_ok=True)
-            return GrowingFile(below / TRAJECTORY_FILE, durable=durable)
-    raise AssertionError  # numbers don't end
 
 
 def _sum(total: NumberT | None, more: NumberT | None) -> NumberT | None:
