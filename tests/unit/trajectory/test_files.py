@@ -136,10 +136,26 @@ class TestRead:
         """Of a file that is too large, the beginning is read, and that is told."""
         path = write(tmp_path / "t.json", *[turn("x" * 100) for _ in range(100)])
         monkeypatch.setattr(files, "MOST_BYTES", 2000)
+        monkeypatch.setattr(files, "_END", 300)
         found = read_trajectory(path)
         assert found is not None
         assert 5 < len(found.steps) < 20
         assert found.is_cut
+        assert found.final_metrics is None
+
+    @pytest.mark.parametrize(
+        ("totals", "cost"), [({"total_cost_usd": 2.0}, 2.0), ([], None), ("x" * 400, None)]
+    )
+    def test_totals_of_a_large_file_count(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, totals: Any, cost: float | None
+    ) -> None:
+        """The totals at the end of a file that is too large are read, if they can be."""
+        path = write(tmp_path / "t.json", *[turn("x")] * 100, final_metrics=totals, extra={"a": 1})
+        monkeypatch.setattr(files, "MOST_BYTES", 2000)
+        monkeypatch.setattr(files, "_END", 300)
+        found = read_trajectory(path)
+        assert found is not None
+        assert digest(found).cost == cost
 
     def test_deep_nesting_is_refused(self, tmp_path: Path) -> None:
         """A file that is nested without end is no trajectory, and no crash."""
@@ -200,14 +216,10 @@ class TestContinuation:
         assert [step.message for step in found.steps] == ["one"]
         assert found.is_cut is (ref in ("gone.json", "zero\0byte", "a/" * 5000))
 
-    @pytest.mark.parametrize(
-        ("totals", "cost"), [({"total_cost_usd": 1.0}, 1.25), ({"total_prompt_tokens": 3}, 1.25)]
-    )
-    def test_cost_of_subagents_counts_once(
-        self, tmp_path: Path, totals: dict[str, float], cost: float
-    ) -> None:
-        """Subagents in files count as part of the agent, unless it states the cost of all."""
-        spent = {"metrics": {"cost_usd": 0.25}}
+    @pytest.mark.parametrize("totals", [{"total_cost_usd": 1.0}, {"total_prompt_tokens": 3}])
+    def test_cost_of_subagents_counts_once(self, tmp_path: Path, totals: dict[str, float]) -> None:
+        """Subagents in files count as part of the agent, whose stated cost includes theirs."""
+        spent = {"metrics": {"cost_usd": 0.25, "completion_tokens": 4}}
         write(
             tmp_path / "trajectory.json",
             turn("main", observation=refers_to("sub/trajectory.json"), metrics={"cost_usd": 0.5}),
@@ -220,8 +232,8 @@ class TestContinuation:
         write(tmp_path / "other" / "trajectory.json", turn("other", **spent))
         found = [trajectory for _, trajectory in read_trajectories(tmp_path)]
         assert [each.steps[0].message for each in found] == ["main", "other"]
-        assert digest(*found).cost == cost
-        assert digest(*found).turns == 2
+        sums = digest(*found)
+        assert (sums.cost, sums.turns, sums.usage.output) == (1.25, 2, 12)
 
     def test_two_versions_in_a_folder_count_once(self, tmp_path: Path) -> None:
         """Of a trajectory that stands under both names in a folder, one is read."""

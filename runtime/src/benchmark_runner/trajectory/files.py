@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Container, Iterator
 from contextlib import suppress
+from json import JSONDecoder
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from benchmark_runner._json import read_cut_json
-from benchmark_runner._spend import known_amount
 from benchmark_runner.artifacts.file_reader import READ_ONLY
 from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory
 
@@ -25,6 +26,9 @@ TRAJECTORY_FILE = "trajectory.json"
 _NAMES = (TRAJECTORY_FILE, "trajectory_atif.json")
 #: Bytes of a file that are read.
 MOST_BYTES = 64 * 1024**2
+#: Bytes at the end of a larger one, and what stands before the totals there.
+_END = 64 * 1024
+_TOTALS = re.compile(rb'"final_metrics"\s*:\s*')
 #: Names in a folder of logs that are looked at: it may hold all that an agent has downloaded.
 _MOST_NAMES = 20_000
 _MOST_CONTINUATIONS = 100
@@ -59,9 +63,9 @@ def find_trajectories(log_dir: Path) -> list[Path]:
 def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     """Yield the trajectories in a folder with their files, one at a time.
 
-    A file that continues one that came before is left out, and so is that of a subagent that one
-    names. If that one does not state what both have cost, the subagent is made part of it. Of two
-    in one folder, which are the same in two versions, the first one is read.
+    A file that continues one that came before is left out; that of a subagent which one names is
+    made part of that one. Of two in one folder, which are the same in two versions, the first one
+    is read.
     """
     seen: set[Path] = set()
     folders: set[Path] = set()
@@ -76,9 +80,10 @@ def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
 
 
 def _add_subagents(trajectory: Trajectory, known: Container[Path], seen: set[Path]) -> None:
-    waiting, size = deque([(trajectory, _states_cost(trajectory))]), 0
+    """Make the subagents whose files it names, and theirs, a part of a trajectory."""
+    waiting, size = deque([trajectory]), 0
     while waiting:
-        above, is_counted = waiting.popleft()
+        above = waiting.popleft()
         paths = {above.files[0].parent / ref for ref in _files_of_subagents(above)}
         named = sorted(path for path in paths if path in known and path not in seen)
         seen.update(named)
@@ -86,18 +91,12 @@ def _add_subagents(trajectory: Trajectory, known: Container[Path], seen: set[Pat
             size += _size_of(path)
             below = _read_joined(path, seen) if size <= MOST_BYTES else None
             if below is None:
-                trajectory.is_cut |= not is_counted
+                trajectory.is_cut = True
                 continue
-            if not is_counted:
-                above.subagent_trajectories = [*(above.subagent_trajectories or ()), below]
-                trajectory.files += below.files
-                trajectory.is_cut |= below.is_cut
-            waiting.append((below, is_counted or _states_cost(below)))
-
-
-def _states_cost(trajectory: Trajectory) -> bool:
-    totals = trajectory.final_metrics
-    return totals is not None and known_amount(totals.total_cost_usd) is not None
+            above.subagent_trajectories = [*(above.subagent_trajectories or ()), below]
+            trajectory.files += below.files
+            trajectory.is_cut |= below.is_cut
+            waiting.append(below)
 
 
 def _size_of(path: Path) -> int:
@@ -181,11 +180,11 @@ def _files_of_subagents(trajectory: Trajectory) -> Iterator[str]:
 
 
 def _read(path: Path) -> Trajectory | None:
-    content = _content(path)
+    content, end = _content(path)
     if content is None:
         return None
     try:
-        raw, is_cut = read_cut_json(content[:MOST_BYTES])
+        raw, is_cut = read_cut_json(content)
     except ValueError:
         return None
     if not isinstance(raw, dict) or not str(raw.get("schema_version")).startswith("ATIF-"):
@@ -193,7 +192,9 @@ def _read(path: Path) -> Trajectory | None:
     raw_steps = raw.pop("steps", None)
     trajectory = _lenient(Trajectory, raw)
     trajectory.files = [path]
-    trajectory.is_cut = is_cut or len(content) > MOST_BYTES
+    trajectory.is_cut = is_cut or bool(end)
+    if end:
+        trajectory.final_metrics = _totals_in(end) or trajectory.final_metrics
     for step in raw_steps if isinstance(raw_steps, list) else ():
         if isinstance(step, dict):
             trajectory.steps.append(_lenient(Step, step))
@@ -236,19 +237,32 @@ def _remove(within: JsonValue, place: tuple[int | str, ...]) -> bool:
     return False
 
 
-def _content(path: Path) -> bytes | None:
+def _totals_in(end: bytes) -> FinalMetrics | None:
+    """Return the totals that stand at the end of a file, which is too large to be read whole."""
+    _, *found = _TOTALS.split(end)
+    try:
+        totals: JsonValue = JSONDecoder().raw_decode(found[-1].decode(errors="replace"))[0]
+    except (IndexError, ValueError, RecursionError):
+        return None
+    return _lenient(FinalMetrics, totals) if isinstance(totals, dict) else None
+
+
+def _content(path: Path) -> tuple[bytes | None, bytes]:
+    """Return the beginning of a file, and the end of one that is too large."""
     try:
         descriptor = os.open(path, READ_ONLY)
     except (OSError, ValueError):  # an agent may name what no file can be named
-        return None
+        return None, b""
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            return None
+            return None, b""
+        size = found.st_size
+        end = os.pread(descriptor, _END, size - _END) if size > MOST_BYTES else b""
         with open(descriptor, "rb", closefd=False) as file:
             # As much room is made as is asked for.
-            return file.read(min(found.st_size, MOST_BYTES) + 1)
+            return file.read(min(size, MOST_BYTES)), end
     except OSError:
-        return None
+        return None, b""
     finally:
         os.close(descriptor)
