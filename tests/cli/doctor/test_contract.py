@@ -141,6 +141,7 @@ def test_other_forms_fit_too(write: Callable[..., RunnerProject], change: tuple[
         (("path: generation.json", "path: /generation.json"), "is not relative", "atif"),
         (("path: generation.json", "path: atif/trajectory.json"), "several output_art", "own"),
         (("secrets: {}", "secrets: {MY_API_KEY: x}"), "MY_API_KEY is a secret that the", ".env.ex"),
+        (("output_artifacts:", "output_artifacts: yes\nx:"), "output_artifacts is no li", "path"),
         (("secrets: {}", "secrets: x"), "secrets is no table", "NAME"),
         (("secrets: {}", "secret: {}"), "secret is no key", "Did you mean secrets?"),
         (("[https://index.example]", "index.example"), "install_egress is no list", "*"),

@@ -138,3 +138,10 @@ class TestPrograms:
         path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
         answer = run_command_agent(["my-agent", "hi"], "q", environment={"PATH": path})
         assert asyncio.run(answer).answer == "hi"
+
+
+def test_unknown_output_is_refused(tmp_path: Path) -> None:
+    """An unknown kind of output is refused before the command is run."""
+    refused = refusal([sys.executable, "-c", "open('ran', 'w')"], tmp_path, output="claude")
+    assert "output='claude' is none of 'text', 'claude-code'" in str(refused)
+    assert not [*tmp_path.rglob("ran")]

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.base.current_generation import current_generation
@@ -23,12 +23,12 @@ from benchmark_runner.command_agent.earlier_files import EarlierFiles
 from benchmark_runner.command_agent.environment import agent_environment
 from benchmark_runner.command_agent.outcome import Ended
 from benchmark_runner.command_agent.output_log import OutputLog, new_file
+from benchmark_runner.command_agent.reports import OutputFormat
 from benchmark_runner.errors import UsageError, describe
 from benchmark_runner.trajectory.files import MOST_BYTES, find_trajectories
 from benchmark_runner.trajectory.growing_file import new_trajectory_file
 
 if TYPE_CHECKING:
-    from benchmark_runner.command_agent.reports import OutputFormat
     from benchmark_runner.schemas import GenerationResult
 
 __all__ = ["run_command_agent"]
@@ -98,8 +98,11 @@ async def run_command_agent(
 
     Raises:
         CommandError: the command failed, or left no answer.
-        UsageError: the command can't be run: a program that is missing, an unknown placeholder.
+        UsageError: the command can't be run: a program that is missing, an unknown placeholder or
+            ``output``.
     """
+    if output not in (known := get_args(OutputFormat)):
+        raise UsageError(f"output={output!r} is none of {', '.join(map(repr, known))}")
     with _folder(log_dir) as logs:
         place = _made(workspace or logs / "workspace")
         answer = None if answer_file is None else place / answer_file

@@ -122,6 +122,9 @@ def check_shape(contract: Contract) -> Iterator[Finding]:
             yield fault(f"{name} is no key that an orchestrator knows", advice=meant.strip())
     if not _is_egress(contract.content.get("install_egress", "*")):
         yield fault("install_egress is no list of hosts", advice='Give a list, or "*" for all.')
+    if not isinstance(contract.content.get("output_artifacts", []), list):
+        advice = "Give a path: and a source: for each."
+        yield fault("output_artifacts is no list", advice=advice)
     if not isinstance(contract.content.get("secrets", {}), (dict, list)):
         yield fault("secrets is no table", advice="Give NAME: VALUE_OF_THE_ORCHESTRATOR lines.")
     for name, each in contract.parameters.items():
