@@ -15,23 +15,24 @@ from contextlib import suppress
 GUARD = "benchmark_runner guard"
 #: In the environment of all that a program starts: on Linux, it tells what left the session.
 MARK = "BENCHMARK_RUNNER_AGENT"
-#: It reads the numbers of groups until nobody can write any more.
+#: It reads marks, and the numbers of their groups, until nobody can write any more.
 _PROGRAM = f"""\
 # {GUARD}
 import os, signal, sys
 groups = {{}}
 for line in sys.stdin:
-    number, _, mark = line.strip().partition(" ")
-    if mark:
-        groups[int(number)] = mark.encode()
+    mark, _, number = line.strip().partition(" ")
+    if number:
+        groups[mark.encode()] = int(number)
     else:
-        groups.pop(int(number), None)
-for group in groups:
+        groups.pop(mark.encode(), None)
+for group in groups.values():
     try:
-        os.killpg(group, signal.SIGKILL)
+        if group:
+            os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
-marks = {{*groups.values()}}
+marks = {{*groups}}
 for name in os.listdir("/proc") if marks and sys.platform == "linux" else ():
     try:
         with open(f"/proc/{{name}}/environ", "rb") as file:
@@ -94,11 +95,14 @@ _guard = _Guard()
 os.register_at_fork(after_in_child=_guard.leave_to_parent)
 
 
-def guard(group: int, mark: str) -> None:
-    """See that a group is killed if this process ends before :func:`release` is called."""
-    _guard.write(f"{group} {mark}")
+def guard(mark: str, group: int = 0) -> None:
+    """See that what has a mark is killed if this process ends before :func:`release` is called.
+
+    The mark is told before anything has it, the number of the group once there is one.
+    """
+    _guard.write(f"{mark} {group}")
 
 
-def release(group: int) -> None:
-    """Remove a group from the list, before its number can become another's."""
-    _guard.write(f"{group}")
+def release(mark: str) -> None:
+    """Remove a mark from the list, before the number of its group can become another's."""
+    _guard.write(mark)

@@ -39,18 +39,23 @@ class ProcessGroup:
         self._owner = os.getpid()
         mark = uuid4().hex
         self._mark = f"{MARK}={mark}".encode()
-        self._popen = subprocess.Popen(  # noqa: S603 (the author's command, without a shell)
-            command,
-            cwd=folder,
-            env={**environment, MARK: mark},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        guard(self._mark.decode())
+        try:
+            self._popen = subprocess.Popen(  # noqa: S603 (the author's command, without a shell)
+                command,
+                cwd=folder,
+                env={**environment, MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except BaseException:
+            release(self._mark.decode())
+            raise
         self.pid = self._popen.pid
-        guard(self.pid, self._mark.decode())
+        guard(self._mark.decode(), self.pid)
         _running.add(self)
         self.exit = _ExitWatch(self.pid)
 
@@ -93,7 +98,7 @@ class ProcessGroup:
 
         ``None`` if other code of this process has waited for it.
         """
-        release(self.pid)
+        release(self._mark.decode())
         try:
             _, status = os.waitpid(self.pid, 0)
             code = os.waitstatus_to_exitcode(status)
