@@ -30,10 +30,6 @@ def task_of(unit: str) -> str:
     return unit.partition("/")[0]
 
 
-def repeat_of(unit: str) -> int:
-    return int(unit.rpartition("/repeats/")[2]) if "/" in unit else 1
-
-
 class Folder:
     """A run on disk as it is now, read without the code under test."""
 

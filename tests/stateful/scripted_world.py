@@ -88,6 +88,7 @@ class World:
     Attributes:
         calls: How often ``generate()`` was called, by run and repeat of a task.
         answers: What the last of these calls returned.
+        numbers: One for each answer and grade, so that no two are the same.
         reported: Answers and grades whose being on disk was reported, by run and repeat of a task.
         grader_version: What the service says of itself.
     """
@@ -101,7 +102,7 @@ class World:
         self.grades: dict[tuple[str, str], str] = {}
         self.reported: dict[tuple[str, str], list[str]] = {}
         self.grader_version = 1
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         self._patch = pytest.MonkeyPatch()
         self._app = Starlette(
             routes=[
@@ -200,7 +201,7 @@ class World:
                 return GenerationResult(status=GenerationStatus.MAX_TURNS, cost=COST)
             case _:
                 pass
-        self.answers[key] = f"answer no. {next(self._numbers)}."
+        self.answers[key] = f"answer no. {next(self.numbers)}."
         return GenerationResult(answer=self.answers[key], cost=COST)
 
     # The disk, the threads, the clock and the display.
@@ -361,7 +362,7 @@ class World:
                 return None
             case _:
                 pass
-        grade = f"grade no. {next(self._numbers)}."
+        grade = f"grade no. {next(self.numbers)}."
         self.grades[self._run_id, unit] = grade
         return {"pass_percentage": worth(answer), "of": answer, "by": version, "grade": grade}
 
