@@ -84,6 +84,11 @@ class TestAFile:
         program = f"os.symlink({os.fspath(tmp_path / 'elsewhere')!r}, 'sub')"
         assert "not in the workspace" in str(agent.fail(program, answer_file="sub/out.txt"))
 
+    def test_a_loop_of_links_is_refused(self, agent: Agent) -> None:
+        """So is a file below a link that leads to itself."""
+        failed = agent.fail("os.symlink('sub', 'sub')", answer_file="sub/out.txt")
+        assert "the answer 'out.txt' can't be read" in str(failed)
+
 
 class TestAFullDisk:
     @pytest.fixture(autouse=True)

@@ -28,7 +28,10 @@ def read_answer(path: Path, folder: Path, most: int) -> str | None:
         AnswerError: it leads out of the folder by a link, is no regular file, or is larger than
             ``most`` bytes.
     """
-    place = path.parent.resolve()
+    try:
+        place = path.parent.resolve()
+    except RuntimeError:  # before Python 3.13
+        raise AnswerError(f"the answer {path.name!r} can't be read: a loop of links") from None
     if not place.is_relative_to(folder.resolve()):
         raise AnswerError(f"the answer {path.name!r} is not in the workspace, {folder}")
     try:
