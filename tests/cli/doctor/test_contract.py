@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ from tests.cli.doctor.repositories import CHECKS, COLUMNS, offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.cli.conftest import RunnerProject
 
@@ -210,6 +213,20 @@ def test_damaged_contract_is_a_problem(healthy: RunnerProject, text: str, messag
     assert message in found[0]["message"]
     assert {each["status"] for each in found} == {"fault"}
     assert all(each["remedy"] for each in found if message != "not UTF-8 text")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [(os.mkfifo, "is no file"), (partial(os.symlink, "gone"), "can't be read: No such file")],
+    ids=["pipe", "dangling link"],
+)
+def test_what_is_no_file_is_a_problem(
+    healthy: RunnerProject, make: Callable[[Path], None], message: str
+) -> None:
+    """A pipe in the contract's place is not waited for, and a link to nothing is told."""
+    make(healthy.root / "contract.yaml")
+    (found,) = found_in(healthy)
+    assert (found["status"], message in found["message"]) == ("fault", True)
 
 
 @pytest.mark.parametrize(

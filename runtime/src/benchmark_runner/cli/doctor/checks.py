@@ -15,7 +15,7 @@ from benchmark_runner.cli.doctor.answers_file import (
     read_answers,
 )
 from benchmark_runner.cli.doctor.contract import check_contract
-from benchmark_runner.cli.doctor.contract_file import CONTRACT_FILE
+from benchmark_runner.cli.doctor.contract_file import has_contract
 from benchmark_runner.cli.doctor.drift import check_drift
 from benchmark_runner.cli.doctor.findings import Finding, NotChecked, fault, not_checked
 from benchmark_runner.cli.doctor.processes import ProgramError
@@ -66,7 +66,7 @@ class Checks:
         }
         for name, check in checks.items():
             yield name, await _finding_of(check)
-            if name == "runner" and self.root and (self.root / CONTRACT_FILE).exists():
+            if name == "runner" and self.root and has_contract(self.root):
                 for finding in await _findings_of(self._check_contract):
                     yield "contract", finding
 

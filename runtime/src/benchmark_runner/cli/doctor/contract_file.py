@@ -1,5 +1,6 @@
 """``contract.yaml``, which tells an orchestrator how to install and run the agent."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,15 @@ from benchmark_runner._text import did_you_mean
 from benchmark_runner.cli.doctor.findings import Finding, fault
 from benchmark_runner.errors import UsageError
 
-__all__ = ["CONTRACT_FILE", "Artifact", "Contract", "Table", "check_shape", "read_contract"]
+__all__ = [
+    "CONTRACT_FILE",
+    "Artifact",
+    "Contract",
+    "Table",
+    "check_shape",
+    "has_contract",
+    "read_contract",
+]
 
 Table = Mapping[str, object]
 
@@ -89,14 +98,22 @@ class Contract:
         return [*dict.fromkeys(_PLACEHOLDER.findall(self.get("run_cmd")))]
 
 
+def has_contract(root: Path) -> bool:
+    """Return True if anything is in the contract's place, be it a link that leads nowhere."""
+    return os.path.lexists(root / CONTRACT_FILE)
+
+
 def read_contract(root: Path) -> Contract:
     """Return the contract of the project.
 
     Raises:
         UsageError: it can't be read.
     """
+    path = root / CONTRACT_FILE
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UsageError(f"{CONTRACT_FILE} is no file", hint="Restore it from git.")
     try:
-        text = (root / CONTRACT_FILE).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         content: object = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
