@@ -35,7 +35,7 @@ class ProcessGroup:
         self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
     ) -> None:
         self._lock = threading.Lock()
-        self._reaped = False
+        self._is_over = False
         self._owner = os.getpid()
         mark = uuid4().hex
         self._mark = f"{MARK}={mark}".encode()
@@ -67,13 +67,13 @@ class ProcessGroup:
                 yield pipe
 
     def signal(self, number: int, *, everywhere: bool = False) -> None:
-        """Send a signal to every process of the session; from any thread.
+        """Send a signal to every process of the session, before :meth:`reap`; from any thread.
 
         With ``everywhere`` those get it, too, that have left the session, as daemons do, and the
         commands of some agents.
         """
         with self._lock:
-            if self._reaped:
+            if self._is_over:
                 return
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -99,14 +99,14 @@ class ProcessGroup:
         ``None`` if other code of this process has waited for it.
         """
         release(self._mark.decode())
+        with self._lock:  # before it is waited for: its number is another's then
+            self._is_over = True
+        _running.discard(self)
         try:
             _, status = os.waitpid(self.pid, 0)
             code = os.waitstatus_to_exitcode(status)
         except ChildProcessError:
             code = None
-        with self._lock:
-            self._reaped = True
-        _running.discard(self)
         self._popen.returncode = -1 if code is None else code
         return code
 
