@@ -100,6 +100,8 @@ def test_fresh_copy_passes_its_own_checks(installed: Path, run: Run) -> None:
     assert "0 errors" in printed
 
 
+# The pages' commands, in tests/e2e/test_readme.py, are the sample.
+@pytest.mark.full
 def test_every_command_works_after_install(installed: Path, run: Run) -> None:
     """Every command works after make install."""
     run("make", "install", cwd=installed)

@@ -222,7 +222,15 @@ def test_update_adds_and_keeps_the_contract(template_repo: Path, run: Run, tmp_p
     update(project)
     assert (project / "contract.yaml").read_text() == own
     assert (project / "setup.sh").read_text().endswith("# New.\n")
-    run("sh", "-c", "git add --all && git commit -qm Work", cwd=project)
+
+
+# As an update with docker=false removes the Dockerfile, in test_ownership.py.
+@pytest.mark.full
+def test_update_removes_the_script(template_repo: Path, run: Run, tmp_path: Path) -> None:
+    """Another answer removes the script later."""
+    template = clone_with_release(template_repo, tmp_path / "template", run)
+    project = copy(template, tmp_path / "my-bench", {"orchestrator": "contract"})
+    init_and_commit(project, run)
     run("sh", "-c", "make update ARGS='--data orchestrator=none'", cwd=project)
     assert not (project / "setup.sh").exists()
 

@@ -75,10 +75,11 @@ def assert_merged(project: Path, run: Run) -> None:
     run("git", "grep", "-E", "^(<{7}|>{7}) ", cwd=project, code=1)
 
 
-def test_update_brings_framework_files(
+def test_update_brings_only_the_frameworks(
     author_project: Path, release: Callable[[], None], run: Run
 ) -> None:
-    """An update brings the framework's files and the runtime's version."""
+    """An update brings the framework's files and the runtime's version, and no other."""
+    before = {name: (author_project / name).read_bytes() for name in AUTHORS_FILES}
     release()
     update(author_project)
     assert_merged(author_project, run)
@@ -88,15 +89,6 @@ def test_update_brings_framework_files(
     metadata = (author_project / "pyproject.toml").read_text()
     assert '"vals-benchmark-runner>=0.2.0,<0.3"' in metadata
     assert '"pytest>=9"' in metadata
-
-
-def test_update_keeps_the_authors_files(
-    author_project: Path, release: Callable[[], None], run: Run
-) -> None:
-    """An update leaves the author's files as they are."""
-    before = {name: (author_project / name).read_bytes() for name in AUTHORS_FILES}
-    release()
-    update(author_project)
     assert {name: (author_project / name).read_bytes() for name in AUTHORS_FILES} == before
 
 
@@ -116,19 +108,11 @@ def test_update_restores_no_deleted_file(
 
 
 def test_update_changes_an_answer(author_project: Path, run: Run) -> None:
-    """An update with another answer changes what depends on it."""
+    """An update with another answer changes what depends on it, and prints the next steps."""
     assert (author_project / "Dockerfile").is_file()
-    run("sh", "-c", 'make update ARGS="--data docker=false"', cwd=author_project)
+    printed = run("sh", "-c", 'make update ARGS="--data docker=false"', cwd=author_project)
     assert_merged(author_project, run)
     assert not (author_project / "Dockerfile").exists()
-
-
-def test_update_prints_the_next_steps(
-    author_project: Path, release: Callable[[], None], run: Run
-) -> None:
-    """After an update the next steps are printed."""
-    release()
-    printed = run("make", "update", cwd=author_project)
     assert "git diff --check" in printed
     assert "make install test" in printed
     assert "CHANGELOG.md" in printed

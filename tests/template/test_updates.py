@@ -47,7 +47,8 @@ def assert_no_conflict(project: Path, run: Run) -> None:
     run("git", "grep", "--no-index", "-E", "^(<{7}|>{7}) ", cwd=project, code=1)
 
 
-@pytest.mark.sampled(1)
+# Of these, the places and the runtime's sources below are the samples.
+@pytest.mark.full
 @pytest.mark.parametrize("older", [*SYNTHETIC, *released()], ids=lambda older: older.name)
 def test_update_brings_news_and_keeps_edits(
     older: Older, releases: Releases, run: Run, tmp_path: Path

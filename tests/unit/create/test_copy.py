@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 class TestWhatIsMade:
     def test_runner_comes_from_the_runtimes_tag(self, create: Command) -> None:
-        """The runner is made from the tag of the installed runtime's version."""
+        """The runner is made from the tag of the runtime's version, with copier's messages."""
         ended = create("my-bench", "--defaults")
         assert ended.code == 0, ended.err
         assert create.made() == ["my-bench-runner"]
@@ -35,10 +35,6 @@ class TestWhatIsMade:
         assert answers["runtime_source"] == "git"
         makefile = (create.folder / "my-bench-runner" / "Makefile").read_text()
         assert "A newer framework." not in makefile
-
-    def test_copiers_messages_are_shown(self, create: Command) -> None:
-        """The messages of copier, the next steps included, are shown."""
-        ended = create("my-bench", "--defaults")
         assert f"Copying from template version {VERSION}" in ended.err
         assert "my-bench-runner is ready. Next:" in ended.err
         assert "cd my-bench-runner\n" in ended.err

@@ -24,12 +24,14 @@ def page_of(view: RunView, *, groups: dict[str, str] | None = None) -> Parsed:
     return Parsed(write_page(view, view.artifacts.run_dir / "report.html", groups=groups))
 
 
-class TestSafety:
-    @pytest.fixture
-    def page(self, tmp_path: Path) -> Parsed:
-        run = hostile_run(tmp_path)
-        return page_of(run.save(), groups=hostile_groups(run))
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    """The page of a hostile run; to be read only."""
+    run = hostile_run(tmp_path_factory.mktemp("hostile"))
+    return page_of(run.save(), groups=hostile_groups(run))
 
+
+class TestSafety:
     def test_only_own_script_and_style(self, page: Parsed, tmp_path: Path) -> None:
         """The page has only its own script and style."""
         harmless = page_of(every_outcome(tmp_path, "r2").save())
