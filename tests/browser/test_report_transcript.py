@@ -52,7 +52,7 @@ class TestContent:
         """A result leads to the subagents behind it, and these back to it."""
         shown = open_transcript(open_page(agents_page, loads=True), "delegating")
 
-        shown.get_by_role("button", name="Open helpers/trajectory.json: helper 1.0").click()
+        shown.get_by_role("button", name="Open Subagent: helper 1.0").click()
         expect(said(shown, "Nobody asked me.")).to_be_visible()
         shown.get_by_role("button", name="Back").click()
         assert focused(shown.page) == "2"
