@@ -235,6 +235,18 @@ class TestContinuation:
         sums = digest(*found)
         assert (sums.cost, sums.turns, sums.usage.output) == (1.25, 2, 12)
 
+    def test_two_versions_of_a_subagent_count_once(self, tmp_path: Path) -> None:
+        """The other version of a subagent, or of a continuation, is left out, too."""
+        named = turn("main", observation=refers_to("sub/trajectory.json"))
+        ref = "next/trajectory.json"
+        write(tmp_path / "trajectory.json", named, continued_trajectory_ref=ref)
+        for name in ("trajectory.json", "trajectory_atif.json"):
+            write(tmp_path / "sub" / name, turn("sub"))
+            write(tmp_path / "next" / name, turn("next"))
+        write(tmp_path / "other" / "trajectory.json", turn("other"))
+        found = [trajectory for _, trajectory in read_trajectories(tmp_path)]
+        assert [each.steps[0].message for each in found] == ["main", "other"]
+
     def test_two_versions_in_a_folder_count_once(self, tmp_path: Path) -> None:
         """Of a trajectory that stands under both names in a folder, one is read."""
         write(tmp_path / "trajectory_atif.json", turn("same"))

@@ -186,7 +186,7 @@ class Trajectory(BaseModel):
     is_cut: bool = Field(default=False, exclude=True)
     """True if the file ended early, was too large, or has steps that can't be read."""
     files: list[Path] = Field(default_factory=list[Path], exclude=True)
-    """The files that it was read from: the first one, and those that continue it."""
+    """The files that it was read from: the first one, those that continue it, and subagents'."""
 
     @property
     def own_steps(self) -> Iterator[Step]:

@@ -74,8 +74,8 @@ def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
         if path in seen or path.parent in folders:
             continue
         if (trajectory := _read_joined(path, seen)) is not None:
-            folders.add(path.parent)
             _add_subagents(trajectory, known, seen)
+            folders |= {file.parent for file in trajectory.files if file.name in _NAMES}
             yield path, trajectory
 
 
