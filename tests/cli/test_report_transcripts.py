@@ -47,6 +47,15 @@ def test_folder_is_beside_the_page(agents: RunnerProject) -> None:
     assert len(content_of(folder / "t1.html")[0]["steps"]) == 6
 
 
+def test_two_versions_are_shown_once(agents: RunnerProject) -> None:
+    """A trajectory that stands under both names in a folder has one section."""
+    put(agents.results / "r1" / "t1" / "agent_logs", usual(), "trajectory_atif.json")
+
+    agents.run("report", "r1")
+
+    assert len(content_of(agents.results / "r1" / "report_transcripts" / "t1.html")) == 1
+
+
 def test_output_takes_its_folder_along(agents: RunnerProject) -> None:
     """With --output the folder is beside the page there, and links lead into it."""
     (agents.root / "there").mkdir()

@@ -30,8 +30,7 @@ class TaskTrajectories:
 
     Attributes:
         read: Each trajectory with its file, that of the agent itself first.
-        unread: More such files: those of subagents that a trajectory names, and what can't be
-            read.
+        unread: More such files: what can't be read, and the other version of one that was read.
     """
 
     read: Sequence[tuple[Path, Trajectory]]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -19,12 +18,11 @@ from benchmark_runner.results.trajectories import (
     read_task_trajectories,
 )
 from benchmark_runner.schemas import TaskRepeat
-from benchmark_runner.trajectory import Trajectory, read_trajectory
 
 __all__ = ["TaskTranscripts"]
 
-#: More files than that are no trajectories of subagents, more attempts are not read.
-_MOST_FILES, _MOST_ATTEMPTS = 50, 20
+#: Those before are not read.
+_MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +58,12 @@ class TaskTranscripts:
             return
         folder = log_folder(self.artifacts, key, attempt)
         title = "" if attempt is None else f"Attempt {attempt}"
-        for number, (path, trajectory) in enumerate(_all_of(found)):
+        for number, (path, trajectory) in enumerate(found.read):
             place = path.relative_to(folder).as_posix()
             of = f"{title} {place if number else ''}".strip()
             whole = path.relative_to(self.artifacts.run_dir).as_posix()
             transcript.add(trajectory, of, place, whole)
         yield _extent(found)
-
-
-def _all_of(found: TaskTrajectories) -> Iterator[tuple[Path, Trajectory]]:
-    yield from found.read
-    for path in found.unread[:_MOST_FILES]:
-        if (trajectory := read_trajectory(path)) is not None:
-            yield path, trajectory
 
 
 def _extent(found: TaskTrajectories) -> str:
