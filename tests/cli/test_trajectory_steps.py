@@ -140,6 +140,28 @@ class TestWhole:
             "Step /1.1  agent",
         ]
 
+    def test_subagent_of_another_file_follows_its_step(self, written: Written) -> None:
+        """The steps of a subagent in a file of its own follow the step that names it, too."""
+        helped = {"source": "agent", "message": "helped"}
+        file = written.write(helped, name="sub/trajectory.json")
+        refs = [{"trajectory_path": "sub/trajectory.json"}]
+        written.write(
+            {"source": "agent", "observation": {"results": [{"subagent_trajectory_ref": refs}]}},
+            {"source": "agent", "message": "thanks"},
+        )
+
+        text = written.shown()
+
+        heads = [line for line in text.splitlines() if line.startswith(("Step", "Subagent"))]
+        assert heads == [
+            "Step 1  agent",
+            "Subagent of step 1: other 1",
+            "Step 1/1.1  agent",
+            "Step 2  agent",
+        ]
+        assert str(file.relative_to(written.project.root)) in text
+        assert "in a file of its own" not in text
+
     def test_calls_without_results(self, written: Written) -> None:
         """A call that was under way, and a result of no call, are shown as such."""
         calls = [{"tool_call_id": name, "function_name": name} for name in ("wait", "late")]

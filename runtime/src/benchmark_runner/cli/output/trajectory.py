@@ -4,9 +4,10 @@ Lines of ours begin at the left or after two spaces, texts of others after four,
 looks like a step. Their lines are left as they are: they can be searched, and copied whole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from textwrap import indent
 from typing import Self
 
@@ -100,9 +101,10 @@ class _Steps:
     def of(self, trajectory: Trajectory, prefix: str = "", depth: int = _DEPTH) -> Iterator[str]:
         """Yield the steps, those of a subagent after the step that refers to it."""
         left, calls = [*(trajectory.subagent_trajectories or ())], _Calls.of(trajectory)
+        folder = trajectory.files[0].parent if trajectory.files else Path()
         for place, step in enumerate(trajectory.steps, start=1):
             number = f"{prefix}{step.step_id or place}"
-            called, elsewhere = _subagents(step, left)
+            called, elsewhere = _subagents(step, left, folder)
             left = [each for each in left if not any(each is other for other in called)]
             yield ""
             yield from self._step(number, step)
@@ -116,6 +118,7 @@ class _Steps:
     def _below(self, below: Trajectory, prefix: str, of: str, depth: int) -> Iterator[str]:
         yield ""
         yield f"Subagent{of}: {agent_text(below.agent)}"
+        yield from (f"  file {in_one_line(short_path(path))}" for path in below.files[:1])
         if depth:
             yield from self.of(below, prefix, depth - 1)
         else:
@@ -212,8 +215,13 @@ def _item_lines(label: str, value: JsonValue) -> Iterator[str]:
     yield from (f"  {line}" if line else "" for line in lines)
 
 
-def _subagents(step: Step, known: list[Trajectory]) -> tuple[list[Trajectory], list[str]]:
-    """Return the subagents that a step refers to, and the names of those in other files."""
+def _subagents(
+    step: Step, known: list[Trajectory], folder: Path
+) -> tuple[list[Trajectory], list[str]]:
+    """Return the subagents that a step refers to, and the names of those that are not known.
+
+    Their files are named from ``folder``.
+    """
     found: list[Trajectory] = []
     elsewhere: list[str] = []
     for result in step.results:
@@ -222,11 +230,19 @@ def _subagents(step: Step, known: list[Trajectory]) -> tuple[list[Trajectory], l
             if not isinstance(ref, dict):
                 continue
             ids = [ref[name] for name in _REFERENCES if isinstance(ref.get(name), str)]
-            own = [each for each in known if each.trajectory_id in ids or each.session_id in ids]
+            own = [each for each in known if _is_named(each, ids, folder)]
             found += (each for each in own if not any(each is other for other in found))
             if not own:
                 elsewhere.append(in_one_line(safe(str(ids[0] if ids else "not named"))))
     return found, elsewhere
+
+
+def _is_named(subagent: Trajectory, names: Sequence[JsonValue], folder: Path) -> bool:
+    return (
+        subagent.trajectory_id in names
+        or subagent.session_id in names
+        or any(path == folder / str(name) for path in subagent.files[:1] for name in names)
+    )
 
 
 def _spent(step: Step) -> str:
