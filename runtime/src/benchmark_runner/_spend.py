@@ -1,9 +1,13 @@
 """Money and tokens that generations take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from benchmark_runner._scores import finite
 from benchmark_runner.schemas import GenerationResult, TokenUsage
+
+NumberT = TypeVar("NumberT", int, float)
 
 #: Greater amounts of money, tokens, seconds or attempts are mistakes, and count as unknown.
 _MOST = 10**12
@@ -65,3 +69,9 @@ def known_amount(amount: float | None) -> float | None:
 def known_count(number: int | None) -> int | None:
     """Return a number of tokens, turns or attempts; ``None`` if it is not possible."""
     return number if number is not None and 0 <= number <= _MOST else None
+
+
+def known_sum(numbers: Iterable[NumberT | None]) -> NumberT | None:
+    """Return the sum of the numbers that are known; ``None`` if none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known[1:], known[0]) if known else None

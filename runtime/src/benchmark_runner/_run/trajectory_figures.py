@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._spend import known_amount, known_count
+from benchmark_runner._spend import Spend, known_amount, known_count
 from benchmark_runner.schemas import (
     Failure,
     FailureKind,
@@ -81,22 +80,21 @@ def _is_empty(log_dir: Path) -> bool:
 def _sums_in(log_dir: Path) -> dict[str, object] | None:
     from benchmark_runner.trajectory import digest, read_trajectories, time_of
 
-    tokens: Counter[str] = Counter()
-    costs: list[float] = []
+    spend = Spend()
     starts: list[datetime] = []
-    turns, is_found = 0, False
+    turns = found = 0
     for _, trajectory in read_trajectories(log_dir):  # one at a time: each may be large
-        sums, is_found = digest(trajectory), True
+        sums = digest(trajectory)
+        found += 1
         turns += sums.turns
-        tokens.update(sums.usage.model_dump(exclude_none=True))
-        costs += [] if sums.cost is None else [sums.cost]
+        spend.add(sums.cost, **dict(sums.usage))
         starts += [time for step in trajectory.own_steps if (time := time_of(step)) is not None]
-    if not is_found:
+    if not found:
         return None
-    usage = {name: known_count(count) for name, count in tokens.items()}
+    usage = {name: known_count(count) for name, count in spend.tokens.items()}
     return {
         "usage": TokenUsage(**usage) if any(each is not None for each in usage.values()) else None,
-        "cost": known_amount(sum(costs)) if costs else None,
+        "cost": known_amount(spend.dollars) if spend.unknown < found else None,
         "total_turns": known_count(turns) or None,
         "started_at": min(starts, default=None),
     }

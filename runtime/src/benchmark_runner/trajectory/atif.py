@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, JsonValue
 
-from benchmark_runner._spend import known_count
+from benchmark_runner._spend import known_count, known_sum
 from benchmark_runner.schemas import TokenUsage
 
 __all__ = [
@@ -25,6 +25,10 @@ _Extra = dict[str, JsonValue]
 #: What others name a failure in the ``extra`` of a result.
 _EXIT_CODES = ("exit_code", "returncode", "return_code")
 _FAILED_STATUS = frozenset({"error", "failed", "failure"})
+#: Classes of tokens for which the format has no key: they stand in ``extra``.
+_REASONING, _CACHE_WRITE = "reasoning_tokens", "cache_write_tokens"
+#: Stands before the name of each number of a step in those of the whole.
+_TOTAL = "total_"
 
 
 class Source(BaseModel):
@@ -93,11 +97,11 @@ class Metrics(BaseModel):
             cost_usd: Its cost in US dollars; ``None`` if unknown.
         """
         found = usage or TokenUsage()
-        classes = {"reasoning_tokens": found.reasoning, "cache_write_tokens": found.cache_write}
+        classes = {_REASONING: found.reasoning, _CACHE_WRITE: found.cache_write}
         extra: _Extra = {name: count for name, count in classes.items() if count is not None}
         return cls(
-            prompt_tokens=_sum(found.input, found.cache_read, found.cache_write),
-            completion_tokens=_sum(found.output, found.reasoning),
+            prompt_tokens=known_sum((found.input, found.cache_read, found.cache_write)),
+            completion_tokens=known_sum((found.output, found.reasoning)),
             cached_tokens=found.cache_read,
             cost_usd=cost_usd,
             extra=extra or None,
@@ -128,7 +132,7 @@ class FinalMetrics(BaseModel):
             self.total_completion_tokens,
             self.total_cached_tokens,
             self.extra or {},
-            "total_",
+            _TOTAL,
         )
 
 
@@ -218,11 +222,27 @@ def failed(result: ObservationResult) -> bool:
     )
 
 
+def add_to_totals(totals: FinalMetrics, metrics: Metrics) -> None:
+    """Add the tokens and the cost of a step to those of its trajectory."""
+    totals.total_prompt_tokens = known_sum((totals.total_prompt_tokens, metrics.prompt_tokens))
+    totals.total_completion_tokens = known_sum(
+        (totals.total_completion_tokens, metrics.completion_tokens)
+    )
+    totals.total_cached_tokens = known_sum((totals.total_cached_tokens, metrics.cached_tokens))
+    totals.total_cost_usd = known_sum((totals.total_cost_usd, metrics.cost_usd))
+    extra, more = totals.extra or {}, metrics.extra or {}
+    for name in (_REASONING, _CACHE_WRITE):
+        if isinstance(tokens := more.get(name), int):
+            before = extra.get(_TOTAL + name)
+            extra[_TOTAL + name] = tokens + (before if isinstance(before, int) else 0)
+    totals.extra = extra or None
+
+
 def _usage(
     prompt: int | None, completion: int | None, cached: int | None, extra: _Extra, prefix: str
 ) -> TokenUsage:
-    reasoning = _count(extra.get(f"{prefix}reasoning_tokens"))
-    written = _count(extra.get(f"{prefix}cache_write_tokens"))
+    reasoning = _count(extra.get(prefix + _REASONING))
+    written = _count(extra.get(prefix + _CACHE_WRITE))
     return TokenUsage(
         input=_without(known_count(prompt), known_count(cached), written),
         output=_without(known_count(completion), reasoning),
@@ -238,8 +258,3 @@ def _count(value: JsonValue) -> int | None:
 
 def _without(total: int | None, *parts: int | None) -> int | None:
     return None if total is None else max(total - sum(part or 0 for part in parts), 0)
-
-
-def _sum(*counts: int | None) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from benchmark_runner._spend import Spend, known_amount
+from benchmark_runner._spend import Spend, known_amount, known_sum
 from benchmark_runner.schemas import TokenUsage
 from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory, failed, text_of
 
@@ -71,7 +71,7 @@ def digest(*trajectories: Trajectory) -> Digest:
         turns=len(agent_steps),
         steps=len(own),
         usage=_added(map(_usage, trajectories)),
-        cost=_sum(map(_cost, trajectories)),
+        cost=known_sum(map(_cost, trajectories)),
         last_message=next((text for step in reversed(agent_steps) if (text := _text(step))), ""),
         duration=_duration(own),
         is_cut=any(each.is_cut for each in trajectories),
@@ -123,12 +123,7 @@ def _cost(trajectory: Trajectory, depth: int = _DEPTH) -> float | None:
     costs = [known_amount(step.metrics.cost_usd) for step in trajectory.own_steps if step.metrics]
     if depth:
         costs += [_cost(each, depth - 1) for each in trajectory.subagent_trajectories or ()]
-    return _sum(costs)
-
-
-def _sum(amounts: Iterable[float | None]) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
+    return known_sum(costs)
 
 
 def _added(usages: Iterable[TokenUsage]) -> TokenUsage:

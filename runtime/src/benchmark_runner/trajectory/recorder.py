@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
@@ -31,13 +30,12 @@ from benchmark_runner.trajectory.atif import (
     Step,
     ToolCall,
     Trajectory,
+    add_to_totals,
 )
 from benchmark_runner.trajectory.growing_file import GrowingFile, new_trajectory_file
 from benchmark_runner.trajectory.valid import valid_content
 
 __all__ = ["Recorder", "record"]
-
-NumberT = TypeVar("NumberT", int, float)
 
 _CONTENT: TypeAdapter[Content | None] = TypeAdapter(Content | None)
 _TOOLS = TypeAdapter(list[dict[str, JsonValue]])
@@ -140,7 +138,8 @@ class Recorder:
             extra=_copy(extra),
         )
         with self._lock:
-            self._add_to_totals(metrics)
+            if metrics is not None:
+                add_to_totals(self._totals, metrics)
             self._step(step)
             self._calls = frozenset(call.tool_call_id for call in tool_calls)
             self._ends = _ENDS_STEP
@@ -211,23 +210,6 @@ class Recorder:
             self.problem = error
         self._ends = ends
 
-    def _add_to_totals(self, metrics: Metrics | None) -> None:
-        totals = self._totals
-        if metrics is None:
-            return
-        totals.total_prompt_tokens = _sum(totals.total_prompt_tokens, metrics.prompt_tokens)
-        totals.total_completion_tokens = _sum(
-            totals.total_completion_tokens, metrics.completion_tokens
-        )
-        totals.total_cached_tokens = _sum(totals.total_cached_tokens, metrics.cached_tokens)
-        totals.total_cost_usd = _sum(totals.total_cost_usd, metrics.cost_usd)
-        extra = totals.extra or {}
-        for name, tokens in (metrics.extra or {}).items():
-            if name in ("reasoning_tokens", "cache_write_tokens") and isinstance(tokens, int):
-                before = extra.get(f"total_{name}")
-                extra[f"total_{name}"] = tokens + (before if isinstance(before, int) else 0)
-        totals.extra = extra or None
-
     def _json(self, model: BaseModel, leave_out: set[str] | None = None) -> bytes:
         try:
             data = to_json(model, exclude_none=True, exclude=leave_out, inf_nan_mode="null")
@@ -247,7 +229,3 @@ def _content(content: Content | None) -> Content | None:
 
 def _copy(extra: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
     return None if extra is None else dict(extra)
-
-
-def _sum(total: NumberT | None, more: NumberT | None) -> NumberT | None:
-    return total if more is None else more if total is None else total + more
