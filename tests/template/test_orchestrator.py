@@ -224,6 +224,18 @@ def test_update_adds_and_keeps_the_contract(template_repo: Path, run: Run, tmp_p
     assert (project / "setup.sh").read_text().endswith("# New.\n")
 
 
+def test_update_restores_no_deleted_contract(template_repo: Path, run: Run, tmp_path: Path) -> None:
+    """An update does not bring back a contract that the author deleted."""
+    template = clone_with_release(template_repo, tmp_path / "template", run)
+    project = copy(template, tmp_path / "my-bench", {"orchestrator": "contract"})
+    (project / "contract.yaml").unlink()
+    init_and_commit(project, run)
+    commit(template, run)
+    run("git", "tag", "v0.2.0", cwd=template)
+    update(project)
+    assert not (project / "contract.yaml").exists()
+
+
 # As an update with docker=false removes the Dockerfile, in test_ownership.py.
 @pytest.mark.full
 def test_update_removes_the_script(template_repo: Path, run: Run, tmp_path: Path) -> None:
