@@ -157,4 +157,4 @@ class TestWhich:
 
         assert (alone.code, missing.code) == (2, 2)
         assert "--attempt needs --trajectory" in alone.err
-        assert "no trajectory of attempt 7" in missing.err
+        assert "t1 has no attempt 7\nIts current attempt is 1," in missing.err

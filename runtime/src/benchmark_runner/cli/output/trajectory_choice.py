@@ -50,7 +50,14 @@ def choose_trajectories(
         UsageError: there is no such attempt, or it has no trajectory.
         ArtifactError: its trajectory can't be read.
     """
-    if attempt == max(earlier_attempts(view.artifacts, key), default=0) + 1:
+    before = earlier_attempts(view.artifacts, key)
+    current = max(before, default=0) + 1
+    if attempt is not None and attempt not in (*before, current):
+        raise UsageError(
+            f"{key} has no attempt {attempt}",
+            hint=f"Its current attempt is {current}, which is shown without --attempt.",
+        )
+    if attempt == current:
         attempt = None  # by its number
     found = read_task_trajectories(view.artifacts, key, attempt)
     if found:
