@@ -164,6 +164,15 @@ def test_problem_has_a_remedy(
     assert remedy in found[0]["remedy"]
 
 
+def test_deleted_setup_comes_from_git(write: Callable[..., RunnerProject]) -> None:
+    """Of a setup.sh that was deleted, the remedy is git: an update brings it back no more."""
+    project = write()
+    (project.root / "setup.sh").unlink()
+    (found,) = found_in(project)
+    assert found["message"] == "install_cmd uses setup.sh, which does not exist"
+    assert found["remedy"].startswith("Restore it from git.")
+
+
 def test_too_many_artifacts_are_a_problem(write: Callable[..., RunnerProject]) -> None:
     """More than ten artifacts are a problem."""
     more = "".join(OUTPUT.replace("FILE", str(n)).replace("SOURCE", f"/logs/{n}") for n in range(8))

@@ -22,6 +22,11 @@ from benchmark_runner.errors import BenchmarkRunnerError
 __all__ = ["check_contract"]
 
 _BUNDLE = re.compile(r"/bundle/([^/\s\"']+)")
+#: An update brings back no file that was deleted.
+_FROM_TEMPLATE = (
+    "Restore it from git. A copy that never had it gets it with "
+    "copier update --data orchestrator=contract."
+)
 _SCRIPT = re.compile(r"[^\s\"';&|]+\.(?:sh|py)\b")
 
 
@@ -71,7 +76,7 @@ class _Check:
         for script in _SCRIPT.findall(self.contract.get("install_cmd")):
             inside = re.sub(r"^/bundle/[^/]+/", "", script)
             if not inside.startswith("/") and not (self.root / inside).is_file():
-                advice = "Add it; copier update --data orchestrator=contract restores setup.sh."
+                advice = _FROM_TEMPLATE if inside == "setup.sh" else "Add it, or correct the name."
                 yield fault(f"install_cmd uses {inside}, which does not exist", advice=advice)
 
     def _check_run(self) -> Iterator[Finding]:
