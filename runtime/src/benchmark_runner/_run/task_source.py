@@ -156,10 +156,7 @@ def _question(file: Path | None) -> str:
     try:
         return absolute(Path(file or "")).read_text(encoding="utf-8-sig").strip()
     except OSError as error:
-        reason, hint = (
-            error.strerror or str(error),
-            "Give the path of a text file with the question.",
-        )
+        reason, hint = error.strerror or str(error), "Give the path of a file with the question."
     except UnicodeDecodeError:
         reason, hint = "not UTF-8 text", "Save the file as UTF-8."
     raise UsageError(f"--problem {file}: {reason}", hint=hint)
