@@ -39,7 +39,7 @@ class ProcessGroup:
         self._owner = os.getpid()
         mark = uuid4().hex
         self._mark = f"{MARK}={mark}".encode()
-        guard(self._mark.decode())
+        guard(self._mark)
         try:
             self._popen = subprocess.Popen(  # noqa: S603 (the author's command, without a shell)
                 command,
@@ -52,10 +52,10 @@ class ProcessGroup:
                 start_new_session=True,
             )
         except BaseException:
-            release(self._mark.decode())
+            release(self._mark)
             raise
         self.pid = self._popen.pid
-        guard(self._mark.decode(), self.pid)
+        guard(self._mark, self.pid)
         _running.add(self)
         self.exit = _ExitWatch(self.pid)
 
@@ -98,7 +98,7 @@ class ProcessGroup:
 
         ``None`` if other code of this process has waited for it.
         """
-        release(self._mark.decode())
+        release(self._mark)
         with self._lock:  # before it is waited for: its number is another's then
             self._is_over = True
         _running.discard(self)
