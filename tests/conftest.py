@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -197,6 +198,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kept = of_one[:: ceil(len(of_one) / size)]
         for item in set(of_one).difference(kept):
             item.add_marker(pytest.mark.full)
+
+
+def pytest_collection_finish() -> None:
+    """Have no garbage collection look through thousands of tests."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

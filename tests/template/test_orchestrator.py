@@ -268,6 +268,7 @@ def test_doctor_finds_no_problem(
         assert checked["message"].startswith(f"{key}, named in ")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("agent", "keys"),
     [

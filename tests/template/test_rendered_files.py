@@ -172,6 +172,7 @@ def test_template_does_not_leak(
         assert not text.endswith("\n\n"), name
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_file_names_are_safe_on_windows(
     agent: str, copy_template: CopyTemplate, template_repo: Path, tmp_path: Path
