@@ -76,6 +76,14 @@ class TestWhole:
 
         assert f"  message\n    a\n\n    {long}\n" in written.shown()
 
+    def test_names_of_tools_are_left_whole(self, written: Written) -> None:
+        """The long name of a tool, as those of an MCP server are, is not cut."""
+        name = "mcp__" + "x" * 123
+        call = {"tool_call_id": "1", "function_name": name}
+        written.write({"source": "agent", "tool_calls": [call]})
+
+        assert f"  call {name}\n  no result of {name}\n" in written.shown()
+
     def test_copied_context_is_told_apart(self, written: Written) -> None:
         """Steps that were copied from an earlier trajectory say so, and are not counted."""
         written.write(

@@ -37,6 +37,8 @@ from benchmark_runner.trajectory import (
 )
 
 _TEXT = "    "
+#: Characters of a tool's name: as many as providers allow, so that it can be searched.
+_TOOL_NAME = 128
 #: Trajectories within trajectories are shown down to here; a hostile file may hold more.
 _DEPTH = 20
 _REFERENCES = ("trajectory_path", "trajectory_id", "session_id")
@@ -160,7 +162,7 @@ class _Calls:
         for result in step.results:
             results.setdefault(result.source_call_id, []).append(result)
         for call in step.tool_calls or ():
-            name = short_name(call.function_name) or "without a name"
+            name = short_name(call.function_name, _TOOL_NAME) or "without a name"
             self.names[call.tool_call_id] = name
             yield f"  call {name}"
             if call.arguments:

@@ -75,10 +75,10 @@ def safe(text: str) -> str:
     return masked(for_terminal(text))
 
 
-def short_name(text: str) -> str:
+def short_name(text: str, longest: int = _NAME) -> str:
     """Return a name of others in one line, and cut if it is long."""
     line = in_one_line(safe(text))
-    return line if len(line) <= _NAME else f"{line[: _NAME - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
