@@ -41,6 +41,11 @@ class TestTheLastLine:
         """An agent that ends well without an answer has failed."""
         assert "left no answer in its output" in str(agent.fail(WRITE.format(printed)))
 
+    def test_text_for_an_output_format_is_an_error(self, agent: Agent) -> None:
+        """A text where JSON is expected is no answer, and the error names the format."""
+        failed = agent.fail("print('hello')", output="claude-code")
+        assert str(failed).endswith("in its output, read with output='claude-code'")
+
     def test_an_endless_line_is_refused(self, agent: Agent) -> None:
         """A line that is longer than an answer may be is an error."""
         failed = agent.fail("print('x' * 2000)", answer_limit=1000)

@@ -124,7 +124,12 @@ class Ended:
 
     @property
     def _missing(self) -> str:
-        where = repr(self.answer_file.name) if self.answer_file else "its output"
+        if self.answer_file is not None:
+            where = repr(self.answer_file.name)
+        elif self.output == "text":
+            where = "its output"
+        else:  # with a flag forgotten, it prints a text
+            where = f"its output, read with output={self.output!r}"
         left = f"{self.name} ended well, but left no answer in {where}"
         if self.answer_file is not None and self.answer_file in self.earlier:
             return f"{left}: the file is as it was before"
