@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.alive import Alive
-from tests.cli.interruption import OUT_WITHIN, SOON, end_in_order_within
+from tests.cli.interruption import OUT_WITHIN, SLEEP, SOON, end_in_order_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 AGENT = """\
 import sys
-import time
 from pathlib import Path
 
 from benchmark_runner import BenchmarkRunner, run_command_agent
@@ -31,8 +31,6 @@ class SampleRunner(BenchmarkRunner):
     NAME = "sample"
 
     async def generate(self, task, model, llm_config=None, log_dir=None):
-        if task.question == "block":
-            time.sleep(1000)
         return await run_command_agent(
             [Path(sys.executable), PROGRAM, "{question}"],
             task.question,
@@ -42,14 +40,22 @@ class SampleRunner(BenchmarkRunner):
 """
 #: It stays, with a child, and ignores what it is asked.
 STUBBORN = """\
-import os, signal, sys, time
+import os, signal, sys
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0 and sys.platform == "linux":
     os.setsid()
 os.write(os.open(os.environ["ALIVE"], os.O_WRONLY), b"r")
-time.sleep(1000)
+signal.pause()
 """
+#: What blocks the event loop once it is told to, and tells that it does.
+BLOCKED = f"""\
+if task.question == "block":
+            import asyncio, os
+            await asyncio.to_thread(Path(os.environ["GO"]).read_bytes)
+            os.write(os.open(os.environ["ALIVE"], os.O_WRONLY), b"r")
+            {SLEEP}
+        return await"""
 KEY = "sk-0123456789abcdefghij"
 
 
@@ -100,11 +106,12 @@ class TestSignals:
         tasks = [{"id": f"t{n}", "question": "q", "answer": "42"} for n in (1, 2)]
         tasks[1]["question"] = "block"
         project.write_tasks(tasks)
-        project.change_agent(
-            ("time.sleep(1000)", "import asyncio; await asyncio.sleep(0.5); time.sleep(1000)")
-        )
-        process = project.start("run", "--run-id", "r1", ALIVE=str(alive.path))
+        project.change_agent(("return await", BLOCKED))
+        os.mkfifo(go := alive.path.with_name("go"))
+        process = project.start("run", "--run-id", "r1", ALIVE=str(alive.path), GO=str(go))
         alive.wait_for(2)
+        go.write_bytes(b"")
+        alive.wait_for(1)
         process.send_signal(signal.SIGTERM)
         assert project.end(process, timeout=OUT_WITHIN).code == 143
         alive.assert_all_ended()
@@ -122,7 +129,7 @@ class TestSignals:
 class TestOutcomes:
     def test_time_limit_leaves_an_answer(self, project: RunnerProject, alive: Alive) -> None:
         """A command that is stopped as its time is up is out of time, with what it has."""
-        use(project, "import time; print('so far', flush=True); time.sleep(1000)")
+        use(project, "import signal; print('so far', flush=True); signal.pause()")
         ended = project.run("run", "--run-id", "r1", "--timeout", "2")
         assert ended.code == 0, ended.err
         generation = project.read("r1", "t1", "generation.json")
