@@ -41,7 +41,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
-        """Show one task: question, answer, result, error, attempts, logs.
+        """Show one task: question, answer, result, error, trajectory, logs.
 
         Of a task of several repeats, it first shows how each one ended.
         Texts are shown whole and are not paged: pipe them into less to page.
