@@ -42,7 +42,14 @@ class AgentProcess:
         left: True if it ended while processes that it had started still ran.
     """
 
-    def __init__(self, logs: Sequence[OutputLog]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        logs: Sequence[OutputLog],
+    ) -> None:
+        self._command, self._folder, self._environment = command, folder, environment
         self._logs = logs
         self._lock = threading.Lock()
         self._kill_at: float | None = None
@@ -51,15 +58,9 @@ class AgentProcess:
         self.exit_code: int | None = None
         self.left = False
 
-    def start(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        on_end: Callable[[], None],
-    ) -> None:
+    def start(self, on_end: Callable[[], None]) -> None:
         """Start it in a thread, which calls ``on_end`` when all of it has ended."""
-        look_after = partial(self._look_after, command, folder, environment, on_end)
+        look_after = partial(self._look_after, on_end)
         threading.Thread(target=look_after, name="command agent", daemon=True).start()
 
     def stop(self, grace: float) -> None:
@@ -78,15 +79,9 @@ class AgentProcess:
         """True if what has left the session is to end, too; one that ends itself may leave some."""
         return self._kill_at is not None
 
-    def _look_after(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        on_end: Callable[[], None],
-    ) -> None:
+    def _look_after(self, on_end: Callable[[], None]) -> None:
         try:
-            group = ProcessGroup(command, folder=folder, environment=environment)
+            group = ProcessGroup(self._command, folder=self._folder, environment=self._environment)
         except (OSError, ValueError) as error:  # such as half a surrogate pair in an argument
             self.error = error
         else:

@@ -126,10 +126,10 @@ async def run_command_agent(
         earlier = EarlierFiles(path for path in files if path is not None)
         redactor = current_generation().redactor or Redactor()
         with _logs(logs, output_limit, redactor) as (stdout, stderr):
-            process = AgentProcess((stdout, stderr))
+            process = AgentProcess(arguments, place, variables, (stdout, stderr))
             limit = _TimeLimit(timeout, grace)
             try:
-                stopped_after = await _run(process, arguments, place, variables, limit)
+                stopped_after = await _run(process, limit)
             except asyncio.CancelledError:
                 _copy_trajectories(place, logs, earlier)  # which tells what it has cost
                 raise
@@ -176,13 +176,7 @@ class _TimeLimit:
         return None if left == float("inf") else max(left, 0.0)
 
 
-async def _run(
-    process: AgentProcess,
-    arguments: Sequence[str],
-    folder: Path,
-    variables: Mapping[str, str],
-    limit: _TimeLimit,
-) -> float | None:
+async def _run(process: AgentProcess, limit: _TimeLimit) -> float | None:
     """Run the process to its end; return the seconds after which it was stopped, if it was."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
@@ -195,7 +189,7 @@ async def _run(
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell)
 
-    process.start(arguments, folder, variables, on_end)
+    process.start(on_end)
     try:
         while not ended.done():
             left = limit.left()
