@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from benchmark_runner.local.server import Server
+from tests.alive import Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,6 +149,14 @@ def template_repo(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def alive(tmp_path: Path) -> Iterator[Alive]:
+    """Return a pipe that tells when all processes which have opened it have ended."""
+    made = Alive(tmp_path / "alive")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

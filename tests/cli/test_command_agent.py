@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.alive import Alive
 from tests.cli.interruption import OUT_WITHIN, SLEEP, SOON, end_in_order_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from tests.alive import Alive
     from tests.cli.conftest import RunnerProject
 
 AGENT = """\
@@ -57,13 +54,6 @@ if task.question == "block":
             {SLEEP}
         return await"""
 KEY = "sk-0123456789abcdefghij"
-
-
-@pytest.fixture
-def alive(tmp_path: Path) -> Iterator[Alive]:
-    made = Alive(tmp_path / "alive")
-    yield made
-    made.close()
 
 
 def use(project: RunnerProject, program: str, options: str = "") -> None:

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.alive import Alive
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.alive import Alive
 
 #: What runners and programs begin with; ``hold()`` keeps the pipe open that tells of their end.
 BEGIN = """\
@@ -70,13 +67,6 @@ signal.pause()
 DAEMON = "if os.fork() == 0: os.setsid(); hold()\nsignal.pause()"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of sessions")
-
-
-@pytest.fixture
-def alive(tmp_path: Path) -> Iterator[Alive]:
-    made = Alive(tmp_path / "alive")
-    yield made
-    made.close()
 
 
 def start(alive: Alive, runner: str, program: str = STAY) -> subprocess.Popen[bytes]:

@@ -12,10 +12,11 @@ import pytest
 from benchmark_runner import GenerationResult, run_command_agent
 from benchmark_runner._concurrency.child_processes import ChildProcess, children_left
 from benchmark_runner.command_agent import CommandError
-from tests.alive import Alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.alive import Alive
 
     Children = Callable[[], list[ChildProcess]]
 
@@ -33,13 +34,6 @@ def ignore_sigterm():
 """
 #: So long that nothing ends for it while a test waits.
 NEVER = 1000
-
-
-@pytest.fixture
-def alive(tmp_path: Path) -> Any:
-    pipe = Alive(tmp_path / "alive")
-    yield pipe
-    pipe.close()
 
 
 @pytest.fixture

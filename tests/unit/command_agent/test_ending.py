@@ -22,7 +22,8 @@ from tests.unit.command_agent.conftest import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.command_agent.conftest import Agent, Alive, Children
+    from tests.alive import Alive
+    from tests.unit.command_agent.conftest import Agent, Children
 
 #: Programs that stay, by name.
 STAYING = {
