@@ -55,7 +55,7 @@ def kill():
 until = time.monotonic() + ({_START_WITHIN} if is_starting else 0)
 if groups and sys.platform == "linux":
     while kill() or time.monotonic() < until:
-        time.sleep(0.02)
+        time.sleep(0.1)
 """
 
 
