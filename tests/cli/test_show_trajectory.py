@@ -69,6 +69,18 @@ class TestDigest:
         assert max(map(len, lines)) <= 80
         assert lines[-1].endswith("…")
 
+    def test_long_names_of_tools_differ(self, written: Written) -> None:
+        """Long names of tools that begin alike stay apart, within 80 columns."""
+        names = [f"mcp__{'x' * 50}__{verb}" for verb in ("read", "write")]
+        calls = [{"tool_call_id": name, "function_name": name} for name in names]
+        written.write({"source": "agent", "tool_calls": calls})
+
+        lines = section(written.digest().out, "Trajectory").splitlines()
+
+        rows = [line for line in lines if "mcp__" in line]
+        assert [row.partition("…")[2].split()[0][-7:] for row in rows] == ["x__read", "__write"]
+        assert max(map(len, rows)) <= 80
+
     def test_more_files_are_named(self, written: Written) -> None:
         """Several trajectories are counted together; a file that holds none is named apart."""
         for name in ("trajectory.json", "2/trajectory.json"):

@@ -76,9 +76,13 @@ def safe(text: str) -> str:
 
 
 def short_name(text: str, longest: int = _NAME) -> str:
-    """Return a name of others in one line, and cut if it is long."""
+    """Return a name of others in one line, and cut if it is long.
+
+    It is cut in the middle: tools of one MCP server begin alike.
+    """
     line = in_one_line(safe(text))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    half = (longest - 1) // 2
+    return line if len(line) <= longest else f"{line[: longest - 1 - half]}…{line[-half:]}"
 
 
 def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
