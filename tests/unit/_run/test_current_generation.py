@@ -157,14 +157,16 @@ async def test_time_that_others_block_is_given_back(
     """The deadline becomes later when another task has blocked the loop until then."""
     monkeypatch.setattr(loop_watch, "_BEAT", 0.05)
     deadlines: list[float] = []
-    blocked = asyncio.Event()
+    started, blocked = asyncio.Event(), asyncio.Event()
+
+    async def block() -> None:
+        await started.wait()
+        time.sleep(1.5)  # noqa: ASYNC251 (that is the point)
+        blocked.set()
 
     async def generate(task: Task) -> GenerationResult:
-        if current_generation().repeat == 2:
-            time.sleep(2.5)  # noqa: ASYNC251 (that is the point)
-            blocked.set()
-            return await answer(task)
         deadlines.append(current_generation().deadline)
+        started.set()
         await blocked.wait()
         while current_generation().deadline == deadlines[0]:  # noqa: ASYNC110 (no event tells)
             await asyncio.sleep(0.01)
@@ -172,7 +174,9 @@ async def test_time_that_others_block_is_given_back(
         return await answer(task)
 
     run.script(1, generate)
-    await run(repeats=2, parallelism=2, timeout=1.5)
+    async with asyncio.TaskGroup() as others:
+        others.create_task(block())
+        await run(timeout=1)
     assert run.generation("t1").answer == "answer to q1"
     assert deadlines[1] > deadlines[0]
 
