@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchmark_runner
-from benchmark_runner.cli.output.export import COLUMNS
+from benchmark_runner.results.export.table import COLUMNS
 from tests.cli.outcomes import TASKS, run_to_all_ends
 
 if TYPE_CHECKING:

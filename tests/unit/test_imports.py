@@ -27,6 +27,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.options",
     "benchmark_runner.cli.shortage",
     "benchmark_runner.cli.console",
+    "benchmark_runner.cli.export_format",
     "benchmark_runner.cli.commands.report",
     "benchmark_runner.cli.commands.run",
     "benchmark_runner.cli.commands.runs",

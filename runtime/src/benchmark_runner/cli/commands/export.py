@@ -1,22 +1,14 @@
 """``export``: a run as a table, one row a repeat of a task."""
 
-from contextlib import nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark_runner._run.defaults import CliSettings
-from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json, say
+from benchmark_runner.cli.console import failures_as_messages, only_rows, print_json
+from benchmark_runner.cli.export_format import ExportFormat
 from benchmark_runner.cli.options import AsJson, Reduce, ResultsDir, RunArgument
-
-
-class _Format(StrEnum):
-    """The format of the rows."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 def register(app: typer.Typer, settings: CliSettings) -> None:
@@ -26,7 +18,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     def export(
         run_id: RunArgument,
         format_: Annotated[
-            _Format | None,
+            ExportFormat | None,
             typer.Option(
                 "--format", help=r"Format of the rows.  \[default: by the name of FILE, else csv]"
             ),
@@ -56,10 +48,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         it is.
         """
         with failures_as_messages("export", as_json=json):
-            from benchmark_runner._text import plural
             from benchmark_runner.cli.inspection import inspect_runs
-            from benchmark_runner.cli.output.export import file_for_rows, write_rows
-            from benchmark_runner.cli.shell import short_path
+            from benchmark_runner.cli.output.export import Export, export_run, say_exported
             from benchmark_runner.errors import UsageError
             from benchmark_runner.results.reduced_score import check_repeats, parse_reduction
 
@@ -69,19 +59,15 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     "--json needs --output: without it, the rows go to standard output",
                     hint="Give --output FILE, or --format jsonl without --json.",
                 )
-            by_name = output is not None and output.suffix.lower() in {".jsonl", ".ndjson"}
-            chosen = format_ or (_Format.JSONL if by_name else _Format.CSV)
+            chosen = format_ or ExportFormat.of(output)
             with only_rows() as to_standard_output:
                 inspection = inspect_runs(settings, results_dir)
                 view = inspection.open(run_id)
                 check_repeats(reduction, view.config)
-                to_file = file_for_rows(output) if output else nullcontext(to_standard_output)
-                with to_file as write:
-                    count = write_rows(view, write, reduction, as_csv=chosen is _Format.CSV)
+                exported = export_run(Export(view, chosen, output, to_standard_output, reduction))
             if json:
                 content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
-                print_json(
-                    "export", {**content, "format": chosen, "output": str(output), "rows": count}
-                )
+                written = {"output": str(output), f"{exported.noun}s": exported.count}
+                print_json("export", {**content, "format": chosen, **written})
             elif output is not None:
-                say(f"Table   {short_path(output)}, {plural(count, 'row')}")
+                say_exported(exported, output)
