@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchmark_runner
-from benchmark_runner.results.export.table import COLUMNS
+from benchmark_runner.results.export.columns import COLUMNS
 from tests.cli.outcomes import TASKS, run_to_all_ends
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TestTheRows:
 
         rows = as_jsonl(project.run("export", "r1", "--format", "jsonl").out)
 
-        assert {tuple(row) for row in rows} == {COLUMNS}
+        assert {tuple(row) for row in rows} == {(*COLUMNS,)}
         assert [row["task_id"] for row in rows] == [task["id"] for task in TASKS]
         assert [row["score"] for row in rows[:5]] == [1, 0, 0, 0, None]
         assert rows[0]["grade"] == '{"pass_percentage": 1.0, "reason": "as told"}'
@@ -72,7 +72,7 @@ class TestTheRows:
 
         heading = project.run("export", "r1").out.splitlines()[0]
 
-        assert tuple(heading.split(",")) == COLUMNS
+        assert tuple(heading.split(",")) == (*COLUMNS,)
         listed = PAGE.read_text().partition("## Columns")[2]
         names = [part for place, part in enumerate(listed.split("`")) if place % 2]
         assert [name for name in names if name in COLUMNS] == [*COLUMNS]

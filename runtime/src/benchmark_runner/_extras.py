@@ -22,15 +22,21 @@ MODULES = {
 def require_extra(extra: str, error: type[BenchmarkRunnerError] = UsageError) -> None:
     """Raise ``error`` with the command that installs the extra, unless it is installed."""
     if missing := [name for name in MODULES[extra] if find_spec(name) is None]:
+        command = _install_command(f"{RUNTIME_DISTRIBUTION}[{extra}]")
         raise error(
             f"not installed: {', '.join(missing)}",
-            hint=f"Install what {extra} needs: {_install_command(extra)}",
+            hint=f"Install what {extra} needs: {command}",
         )
 
 
-def _install_command(extra: str) -> str:
-    """Return the command that adds the extra to this environment, for a new shell."""
-    requirement = f"{RUNTIME_DISTRIBUTION}[{extra}]"
+def require_package(name: str) -> None:
+    """Raise an error with the command that installs a package, unless it is installed."""
+    if find_spec(name) is None:
+        raise UsageError(f"not installed: {name}", hint=f"Install it: {_install_command(name)}")
+
+
+def _install_command(requirement: str) -> str:
+    """Return the command that adds a package to this environment, for a new shell."""
     if _is_uv_project():
         # What is only installed goes with the next `uv sync`.
         return shell_line(["uv", "add", "--dev", requirement])

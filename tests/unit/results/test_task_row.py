@@ -219,7 +219,7 @@ class TestAsPlainValues:
         """A flat row always has the same columns."""
         rows = [put(artifacts), put(artifacts, generated(), EvalStatus.EVALUATED)]
 
-        assert [tuple(row_as_json(row)) for row in rows] == [COLUMNS, COLUMNS]
+        assert [tuple(row_as_json(row)) for row in rows] == [(*COLUMNS,)] * 2
 
     def test_flat_row_is_plain_json(self, artifacts: RunArtifacts) -> None:
         """A flat row holds only values of JSON."""

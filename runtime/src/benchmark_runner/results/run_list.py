@@ -55,7 +55,9 @@ class RunOverview:
 
 
 def list_runs(
-    results_dir: Path | str, runner: BenchmarkRunner, reduction: Reduction = MEAN
+    results_dir: Path | str,
+    runner: BenchmarkRunner | type[BenchmarkRunner],
+    reduction: Reduction = MEAN,
 ) -> list[RunOverview]:
     """Return an overview of each run in a folder, the newest first.
 
@@ -66,7 +68,7 @@ def list_runs(
 
     Args:
         results_dir: The folder that holds a folder for each run.
-        runner: An instance of the author's runner class, for ``task_score()``.
+        runner: The author's runner class, or an instance, for ``task_score()``.
         reduction: Another way to score a task by its repeats, beside the mean.
 
     Raises:
@@ -77,7 +79,10 @@ def list_runs(
 
 
 def _overview(
-    results_dir: Path | str, run_id: str, runner: BenchmarkRunner, reduction: Reduction
+    results_dir: Path | str,
+    run_id: str,
+    runner: BenchmarkRunner | type[BenchmarkRunner],
+    reduction: Reduction,
 ) -> RunOverview:
     try:
         return _overview_of(open_view(results_dir, run_id, runner), reduction)

@@ -18,6 +18,7 @@ from benchmark_runner._run.author_options import options_on_disk
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question, QuestionVerdict
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
+from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._run.summary import RunSummary, Summariser
 from benchmark_runner._run.trajectory_figures import count_interrupted
 from benchmark_runner._text import did_you_mean, plural, some_ids
@@ -30,11 +31,11 @@ from benchmark_runner.results.read_only import ReadOnlyArtifacts
 from benchmark_runner.results.task_row import TaskRow, TaskState, make_row, with_time_zone
 from benchmark_runner.schemas import ScoreResult, TokenUsage, safe_path_segment
 
-__all__ = ["RunScan", "RunView", "modified_at", "open_view", "run_ids"]
+__all__ = ["RunScan", "RunView", "is_run", "modified_at", "open_view", "run_ids"]
 
 
 class RunView:
-    """One run on disk, opened by :func:`open_view`.
+    """One run on disk.
 
     Args:
         artifacts: The files of the run.
@@ -207,14 +208,17 @@ class RunScan:
 
 
 def open_view(
-    results_dir: Path | str, run_id: str, runner: BenchmarkRunner, redactor: Redactor | None = None
+    results_dir: Path | str,
+    run_id: str,
+    runner: BenchmarkRunner | type[BenchmarkRunner],
+    redactor: Redactor | None = None,
 ) -> RunView:
     """Open a run for reading.
 
     Args:
         results_dir: The folder that holds a folder for each run.
         run_id: The id of the run.
-        runner: An instance of the author's runner class, for ``task_score()``.
+        runner: The author's runner class, or an instance, for ``task_score()``.
         redactor: Masks secrets in what is shown.
 
     Raises:
@@ -226,8 +230,8 @@ def open_view(
     config = load_run_config(artifacts)
     if config is not None:
         # A copy, as task_score() may depend on the options of the run.
-        own = copy(runner)
-        own.options = options_on_disk(runner, config)
+        own = runner(LOCAL) if isinstance(runner, type) else copy(runner)
+        own.options = options_on_disk(own, config)
         return RunView(artifacts, config, own)
     if artifacts.set_aside:
         raise ArtifactError(
@@ -263,10 +267,11 @@ def run_ids(results_dir: Path | str) -> list[str]:
             f"{results_dir}: can't be read: {error.strerror or error}",
             hint="Give the folder that holds the runs, with --results-dir.",
         ) from error
-    return [name for name in folders if _is_run(Path(results_dir), name)]
+    return [name for name in folders if is_run(Path(results_dir), name)]
 
 
-def _is_run(results_dir: Path, name: str) -> bool:
+def is_run(results_dir: Path, name: str) -> bool:
+    """Return True if a folder has a run of this name, with a config or at least a generation."""
     try:
         artifacts = RunArtifacts(results_dir, safe_path_segment(name), read_only=True)
     except ValueError:

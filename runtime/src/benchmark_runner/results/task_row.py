@@ -1,8 +1,11 @@
 """One repeat of a task of a run as a flat row, without its long texts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import NoneType
+from typing import get_args, get_type_hints
 
 from pydantic import JsonValue
 
@@ -13,7 +16,15 @@ from benchmark_runner._spend import known_amount, known_cost, known_count, known
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.schemas import EvalStatus, FailureKind, GenerationStatus, Phase
 
-__all__ = ["COLUMNS", "TaskRow", "TaskState", "make_row", "row_as_json", "with_time_zone"]
+__all__ = [
+    "COLUMNS", "Cell", "Kind", "TaskRow", "TaskState", "cell_as_json", "make_row", "row_as_json",
+    "row_values", "with_time_zone",
+]  # fmt: skip
+
+#: A value in a column; ``None`` if unknown or missing.
+Cell = str | bool | int | float | datetime | None
+#: The type of the values in a column.
+Kind = type[str] | type[bool] | type[int] | type[float] | type[datetime]
 
 
 class TaskState(StrEnum):
@@ -110,30 +121,48 @@ class TaskRow:
     repeat: int = 1
 
 
-def row_as_json(row: TaskRow) -> dict[str, JsonValue]:
-    """Return a row as JSON values by name: the names of :data:`COLUMNS`, in that order.
+def row_values(row: TaskRow) -> dict[str, Cell]:
+    """Return the values of a row by column: those of :data:`COLUMNS`, in that order.
 
-    The grader becomes ``service_url``, ``evaluation_api``, ``service_version`` and
-    ``evaluator_version``; times become ISO 8601 texts.
+    The grader becomes ``service_url``, ``evaluation_api``, ``service_version``,
+    ``evaluator_version`` and ``dataset_version``.
     """
-    plain: dict[str, JsonValue] = {}
+    values: dict[str, Cell] = {}
     for name in _FIELDS:
         value = getattr(row, name)
         if name == "graded_by":
-            plain |= {part: getattr(value, part, None) for part in _GRADER_FIELDS}
-        elif isinstance(value, datetime):
-            plain[name] = value.isoformat()
-        elif isinstance(value, float):
-            plain[name] = finite(value)
+            values |= {part: getattr(value, part, None) for part in _GRADER_FIELDS}
+        elif isinstance(value, StrEnum):
+            values[name] = str(value)
         else:
-            plain[name] = str(value) if isinstance(value, StrEnum) else value
-    return plain
+            values[name] = finite(value) if isinstance(value, float) else value
+    return values
+
+
+def row_as_json(row: TaskRow) -> dict[str, JsonValue]:
+    """Return the same as JSON values: times become ISO 8601 texts."""
+    return {name: cell_as_json(value) for name, value in row_values(row).items()}
+
+
+def cell_as_json(value: Cell) -> JsonValue:
+    """Return a value of a column for JSON."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _kinds(of: type) -> Iterator[tuple[str, Kind]]:
+    """Yield the columns that the fields of a dataclass become."""
+    for name, hint in get_type_hints(of).items():
+        (kind,) = (each for each in get_args(hint) or (hint,) if each is not NoneType)
+        if kind is GradedBy:
+            yield from _kinds(kind)
+        else:
+            yield name, str if issubclass(kind, StrEnum) else kind
 
 
 _FIELDS = tuple(field.name for field in fields(TaskRow))
 _GRADER_FIELDS = tuple(field.name for field in fields(GradedBy))
-#: The names of :func:`row_as_json`, in its order.
-COLUMNS = tuple(row_as_json(TaskRow(task_id="", state=TaskState.NOT_GENERATED)))
+#: The columns of :func:`row_values`, in their order, with the type of their values.
+COLUMNS: dict[str, Kind] = dict(_kinds(TaskRow))
 
 
 def make_row(task: TaskFiles, score: float | None) -> TaskRow:

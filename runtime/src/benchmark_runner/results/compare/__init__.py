@@ -2,10 +2,10 @@
 
 .. code-block:: python
 
-    from benchmark_runner.results import open_view
+    from benchmark_runner.results import open_run
     from benchmark_runner.results.compare import compare, judge, read_side
 
-    a, b = (read_side(open_view("results", name, runner)) for name in ("first", "second"))
+    a, b = (read_side(open_run(f"results/{name}", MyBenchRunner)) for name in ("first", "second"))
     comparison = compare(a, b)
     print(judge(comparison).verdict, comparison.effect.difference.mean)
 """
