@@ -18,7 +18,7 @@ from benchmark_runner.results.run_view import RunView
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What is asked for.
+    """An export that is asked for.
 
     Attributes:
         view: The run.
@@ -37,7 +37,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: its kind, and the number of what ``noun`` names."""
+    """The output of an export: its kind, and the number of what ``noun`` names."""
 
     kind: str
     count: int
