@@ -79,7 +79,11 @@ class TestErrors:
             ),
             ("nowhere/evening-2", "no run nowhere/evening-2", "mean results/evening-2 or"),
             ("results/zzz", "no run results/zzz", "2 runs: results/evening-1, results/evening-2."),
-            ("results", "results is a folder of runs", "of its 2 runs: evening-1, evening-2."),
+            (
+                "results",
+                "results is a folder of runs",
+                "2 runs: results/evening-1, results/evening-2.",
+            ),
             ("results/evening-1/t1", "is part of a run", "results/evening-1"),
             ("results/evening-1/run_config.json", "is part of a run", "results/evening-1"),
             ("other", "other is no run: it has no run_config.json", "such as results/my-run"),

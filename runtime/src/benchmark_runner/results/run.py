@@ -111,10 +111,10 @@ def _no_run(folder: Path, whole: Path) -> UsageError:
             )
     if not whole.exists():
         return UsageError(f"there is no run {folder}", hint=_where_runs_are(folder))
-    if whole.is_dir() and (names := run_ids(whole)):
+    if whole.is_dir() and (runs := [folder / name for name in run_ids(whole)]):
         return UsageError(
             f"{folder} is a folder of runs, and is none itself",
-            hint=f"Open one of its {plural(len(names), 'run')}: {some_ids(names)}.",
+            hint=f"It has {plural(len(runs), 'run')}: {some_ids(runs)}.",
         )
     return UsageError(
         f"{folder} is no run: it has no run_config.json",
@@ -131,7 +131,7 @@ def _where_runs_are(folder: Path) -> str:
     if near := get_close_matches(folder.name, runs):
         return f"Did you mean {' or '.join(str(runs[name]) for name in near)}?"
     if runs:
-        return f"There are {plural(len(runs), 'run')}: {some_ids([*runs.values()])}."
+        return f"Found {plural(len(runs), 'run')}: {some_ids([*runs.values()])}."
     return f"{folder.parent} has no runs; the working directory is {Path.cwd()}."
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from benchmark_runner._spend import known_count
 from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.run_view import RunView
@@ -58,5 +59,7 @@ def _has_artifacts(view: RunView) -> bool:
 
 def _artifact_values(task: TaskFiles) -> dict[str, Cell]:
     artifact = task.artifact
-    values = (artifact.filename, artifact.size, artifact.sha256) if artifact else (None,) * 3
+    if artifact is None:
+        return dict.fromkeys(_OF_ARTIFACTS)
+    values = (artifact.filename, known_count(artifact.size), artifact.sha256)
     return dict(zip(_OF_ARTIFACTS, values, strict=True))
