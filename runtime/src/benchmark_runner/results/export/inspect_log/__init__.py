@@ -1,0 +1,1 @@
+"""A run as a log of Inspect, made without it."""
