@@ -42,6 +42,10 @@ KNOWN = {
     ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
     ("local/submissions.py", "rmtree"),
     ("local/submissions.py", "unlink"),
+    ("results/export/export_folder.py", "mkdir"),  # these in a folder that a person has named
+    ("results/export/export_folder.py", "rename"),
+    ("results/export/export_folder.py", "rmdir"),
+    ("results/export/export_folder.py", "rmtree"),
     ("results/run_view.py", "copy"),  # of a runner, in memory
     ("_run/until.py", "copy"),  # likewise
     ("trajectory/files.py", "open"),  # of a descriptor, to read

@@ -10,6 +10,8 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    ATIF = "atif"
+    OTEL = "otel"
 
     @classmethod
     def of(cls, output: Path | None) -> Self:

@@ -6,10 +6,11 @@ and a key that is missing has a default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, field_validator
+from pydantic_core import from_json
 
 from benchmark_runner._spend import known_count, known_sum
 from benchmark_runner.schemas import TokenUsage
@@ -27,6 +28,8 @@ _EXIT_CODES = ("exit_code", "returncode", "return_code")
 _FAILED_STATUS = frozenset({"error", "failed", "failure"})
 #: Classes of tokens for which the format has no key: they stand in ``extra``.
 _REASONING, _CACHE_WRITE = "reasoning_tokens", "cache_write_tokens"
+#: In ``extra``: what an agent wrote that the format has no place for.
+_UNFIT = "not_in_format"
 #: Stands before the name of each number of a step in those of the whole.
 _TOTAL = "total_"
 
@@ -59,6 +62,12 @@ class ToolCall(BaseModel):
     arguments: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     extra: _Extra | None = None
 
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _read_text(cls, value: object) -> object:
+        """Return the arguments; some agents write them as models send them, as JSON text."""
+        return from_json(value) if isinstance(value, str) else value
+
 
 class ObservationResult(BaseModel):
     """The result of a call, or of what is no call."""
@@ -86,6 +95,10 @@ class Metrics(BaseModel):
     """Tokens of the input that were read from a cache."""
     cost_usd: float | None = None
     """US dollars."""
+    prompt_token_ids: list[int] | None = None
+    completion_token_ids: list[int] | None = None
+    logprobs: list[float] | None = None
+    """The logarithm of the probability of each token of the output."""
     extra: _Extra | None = None
 
     @classmethod
@@ -220,6 +233,16 @@ def failed(result: ObservationResult) -> bool:
         or any(extra.get(name) not in (None, 0, "0") for name in _EXIT_CODES)
         or str(extra.get("status")).lower() in _FAILED_STATUS
     )
+
+
+def with_unfit(extra: JsonValue, unfit: Mapping[str, JsonValue]) -> _Extra | None:
+    """Return ``extra`` with values, by their places, that the format has no key for."""
+    known: _Extra = {**extra} if isinstance(extra, dict) else {}
+    kept = {name: value for name, value in unfit.items() if value is not None}
+    if kept:
+        before = known.get(_UNFIT)
+        known[_UNFIT] = {**(before if isinstance(before, dict) else {}), **kept}
+    return known or None
 
 
 def add_to_totals(totals: FinalMetrics, metrics: Metrics) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from json import JSONDecoder
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from benchmark_runner._json import read_cut_json
 from benchmark_runner.artifacts.file_reader import READ_ONLY
-from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory
+from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory, with_unfit
 
 __all__ = [
     "MOST_BYTES", "TRAJECTORY_FILE", "find_trajectories", "read_trajectories", "read_trajectory",
@@ -36,6 +36,8 @@ _MOST_CONTINUATIONS = 100
 _LONGEST_PATH = 4096
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+#: An object or a list.
+_Container = dict[int | str, JsonValue]
 
 
 def find_trajectories(log_dir: Path) -> list[Path]:
@@ -204,37 +206,57 @@ def _read(path: Path) -> Trajectory | None:
 
 
 def _lenient(model: type[ModelT], raw: dict[str, JsonValue]) -> ModelT:
-    """Return the model in ``raw``, from which the values that do not fit it are removed."""
+    """Return the model in ``raw``; the values that have no place in it are kept in ``extra``."""
+    try:
+        return model.model_validate(raw, extra="forbid")
+    except ValidationError as error:
+        places = {_place(raw, problem["loc"]) for problem in error.errors(include_url=False)}
+    unfit: dict[str, JsonValue] = {}
+    for place in sorted(places - {()}, reverse=True):  # of a list, the last items first
+        value = _take(raw, place)
+        if value is not None:
+            unfit[".".join(map(str, place))] = value
+    raw["extra"] = with_unfit(raw.get("extra"), unfit)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        places = [problem["loc"] for problem in error.errors(include_url=False)]
-    for place in reversed(places):  # of a list, the last items first
-        _remove(raw, place)
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        unfit = {problem["loc"][0] for problem in error.errors(include_url=False)}
-        return model.model_validate({name: raw[name] for name in raw if name not in unfit})
+        names = {problem["loc"][0] for problem in error.errors(include_url=False)}
+        return model.model_validate({name: raw[name] for name in raw if name not in names})
 
 
-def _remove(within: JsonValue, place: tuple[int | str, ...]) -> bool:
-    """Remove the value at a place, which may name types, too; return False if none was there."""
+def _place(within: JsonValue, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the place of a value in JSON; the location of a problem names types, too.
+
+    It is empty for a problem with a type that the value is not meant to have.
+    """
+    place: list[int | str] = []
+    for part in location:
+        if isinstance(within, list) and isinstance(part, str):
+            if not part.startswith("list["):
+                return ()
+        elif _has(within, part):
+            within = cast("_Container", within)[part]
+            place.append(part)
+        else:
+            break
+    return tuple(place)
+
+
+def _has(within: JsonValue, part: int | str) -> bool:
     if isinstance(within, dict):
-        key = place[0] if place else None
-        if not isinstance(key, str) or key not in within:
-            return False
-        if not _remove(within[key], place[1:]):
-            del within[key]
-        return True
-    if isinstance(within, list):
-        index = place[0] if place else None
-        if not isinstance(index, int) or index >= len(within):
-            return False
-        if not _remove(within[index], place[1:]):
-            del within[index]
-        return True
-    return False
+        return part in within
+    return isinstance(within, list) and isinstance(part, int) and part < len(within)
+
+
+def _take(within: JsonValue, place: tuple[int | str, ...]) -> JsonValue:
+    """Remove the value at a place, and return it."""
+    *above, last = place
+    for part in above:
+        within = cast("_Container", within)[part]
+    container = cast("_Container", within)
+    value = container[last]
+    del container[last]
+    return value
 
 
 def _totals_in(end: bytes) -> FinalMetrics | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from mimetypes import guess_type
 
 from pydantic import JsonValue
@@ -16,6 +16,7 @@ from benchmark_runner.trajectory.atif import (
     Step,
     Trajectory,
     text_of,
+    with_unfit,
 )
 from benchmark_runner.trajectory.digests import time_of
 
@@ -31,7 +32,13 @@ _MEDIA_TYPES = {
     ),
 }
 #: Other names, which the format takes, too.
-_ALIASES = {"audio/mp3": "audio/mpeg", "audio/x-wav": "audio/wav", "image/jpg": "image/jpeg"}
+_ALIASES = {
+    "image/jpg": "image/jpeg",
+    **dict.fromkeys(("audio/mp3", "audio/mpga", "audio/x-mpeg"), "audio/mpeg"),
+    **dict.fromkeys(("audio/x-wav", "audio/wave", "audio/vnd.wave"), "audio/wav"),
+    **dict.fromkeys(("audio/x-m4a", "audio/m4a"), "audio/mp4"),
+    **{f"audio/x-{name}": f"audio/{name}" for name in ("aac", "flac", "aiff")},
+}
 _KEYS_OF_REF = frozenset({"trajectory_id", "trajectory_path", "session_id", "extra"})
 
 
@@ -39,7 +46,7 @@ def dump_trajectory(trajectory: Trajectory) -> str:
     """Return the JSON text of a trajectory, valid by ATIF v1.8.
 
     One that was read may be of an older version, cut short, joined of several files, or not valid:
-    its steps are numbered from 1, and keys with values that the format refuses are left out.
+    its steps are numbered from 1, and values that the format refuses are in ``extra``.
     """
     return to_json(_valid(trajectory), exclude_none=True, inf_nan_mode="null").decode()
 
@@ -87,38 +94,48 @@ def _numbered(trajectories: list[Trajectory] | tuple[()]) -> Iterator[Trajectory
 
 
 def _valid_step(step: Step, number: int) -> Step:
-    source = step.source if step.source in _SOURCES else "system"
-    new: dict[str, object] = {
-        "step_id": number,
-        "source": source,
-        "message": valid_content(step.message),
-        "timestamp": step.timestamp if time_of(step) else None,
-    }
-    if source != "agent":
+    new: dict[str, object] = {"step_id": number, "message": valid_content(step.message)}
+    unfit: dict[str, JsonValue] = {}
+    if step.source not in _SOURCES:
+        new["source"], unfit["source"] = "system", step.source
+    is_agent = step.source == "agent"
+    if step.timestamp is not None and not time_of(step):
+        new["timestamp"], unfit["timestamp"] = None, step.timestamp
+    if not is_agent:
         new |= dict.fromkeys(_OF_AGENT)
-    if (step.llm_call_count or 0) <= 0:
-        # Refused below 0, and a 0 beside tokens or reasoning.
-        new["llm_call_count"] = None
+        unfit |= step.model_dump(mode="json", include={*_OF_AGENT}, exclude_none=True)
+    calls = step.llm_call_count
+    thought = step.metrics is not None or step.reasoning_content is not None
+    if calls is not None and (calls < 0 or (calls == 0 and is_agent and thought)):
+        new["llm_call_count"], unfit["llm_call_count"] = None, calls
     if step.observation is not None:
-        calls = step.tool_calls if source == "agent" else None
-        ids = None if calls is None else {call.tool_call_id for call in calls}
+        made = step.tool_calls if is_agent else None
+        ids = None if made is None else {call.tool_call_id for call in made}
         results = [_valid_result(result, ids) for result in step.results]
         new["observation"] = step.observation.model_copy(update={"results": results})
-    return step.model_copy(update=new)
+    return step.model_copy(update={**new, "extra": with_unfit(step.extra, unfit)})
 
 
 def _valid_result(result: ObservationResult, ids: set[str] | None) -> ObservationResult:
-    new: dict[str, object] = {
+    given, unfit = result.subagent_trajectory_ref, dict[str, JsonValue]()
+    refs = given if isinstance(given, list) else [given]
+    valid = [*_valid_refs(refs)]
+    if given is not None and valid != refs:
+        unfit["subagent_trajectory_ref"] = given
+    call = result.source_call_id
+    if ids is not None and call not in ids:
+        call, unfit["source_call_id"] = None, call
+    new = {
         "content": valid_content(result.content),
-        "subagent_trajectory_ref": list(_valid_refs(result.subagent_trajectory_ref)) or None,
+        "subagent_trajectory_ref": valid or None,
+        "source_call_id": call,
+        "extra": with_unfit(result.extra, unfit),
     }
-    if ids is not None and result.source_call_id not in ids:
-        new["source_call_id"] = None
     return result.model_copy(update=new)
 
 
-def _valid_refs(refs: JsonValue) -> Iterator[JsonValue]:
-    for ref in refs if isinstance(refs, list) else [refs]:
+def _valid_refs(refs: Sequence[JsonValue]) -> Iterator[JsonValue]:
+    for ref in refs:
         if not isinstance(ref, dict):
             continue
         known: dict[str, JsonValue] = {

@@ -12,6 +12,7 @@ from benchmark_runner.cli.console import say
 from benchmark_runner.cli.export_format import ExportFormat
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.cli.validation import check_output
+from benchmark_runner.errors import UsageError
 from benchmark_runner.results.export.table import Write, write_rows
 from benchmark_runner.results.run_view import RunView
 
@@ -26,6 +27,7 @@ class Export:
         output: The file or folder to write; ``None`` for standard output.
         standard_output: Writes there.
         reduction: How the repeats of a task become its score.
+        contents: Whether traces hold what was said, and not only that it was.
     """
 
     view: RunView
@@ -33,6 +35,7 @@ class Export:
     output: Path | None
     standard_output: Write
     reduction: Reduction
+    contents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,22 @@ class Exported:
 
 def export_run(export: Export) -> Exported:
     """Write the run in the format."""
+    if export.chosen is ExportFormat.ATIF:
+        return _export_trajectories(export)
     with _written(export) as write:
         as_csv = export.chosen is ExportFormat.CSV
         count = write_rows(export.view, write, export.reduction, as_csv=as_csv)
     return Exported("Table", count, "row")
+
+
+def _export_trajectories(export: Export) -> Exported:
+    from benchmark_runner.results.export.atif_folder import write_trajectories
+
+    if export.output is None:
+        raise UsageError(
+            "--format atif needs --output, a folder", hint="Give a new folder, or an empty one."
+        )
+    return Exported("Folder", write_trajectories(export.view, export.output), "file")
 
 
 def say_exported(exported: Exported, output: Path) -> None:

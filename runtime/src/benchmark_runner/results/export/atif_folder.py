@@ -1,0 +1,138 @@
+"""A run as a folder of trajectories in the ATIF format, each with its grade in its metadata.
+
+.. code-block:: text
+
+    <folder>/
+        run.json               the run: its settings and its score
+        index.jsonl            a line for each trajectory: its path, and what is known of it
+        trajectories/<task>/   as in the folder of the run:
+            trajectory.json        the current attempt
+            attempts/N/            earlier attempts
+            repeats/N/             the same for the repeats 2, 3, …
+            media/                 images and sounds that a trajectory names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from benchmark_runner.artifacts.atomic_file import open_atomically
+from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.results.export.atif_media import Media
+from benchmark_runner.results.export.atif_trajectory import (
+    attempt_facts,
+    made_trajectory,
+    whole_trajectory,
+)
+from benchmark_runner.results.export.attempts import Attempt, attempts_of
+from benchmark_runner.results.export.export_folder import ABOUT, ExportFolder, open_folder
+from benchmark_runner.results.json_facts import config_facts
+from benchmark_runner.results.run_view import RunScan, RunView
+from benchmark_runner.results.task_row import TaskRow
+from benchmark_runner.trajectory import TRAJECTORY_FILE, Trajectory, dump_trajectory
+from benchmark_runner.trajectory.atif import ATIF_VERSION
+
+__all__ = ["write_trajectories"]
+
+_INDEX, _TRAJECTORIES = "index.jsonl", "trajectories"
+#: Facts that may be long, and so are in the trajectory alone.
+_LONG = frozenset({"answer", "result", "metadata"})
+_OF_RUN = (
+    "sampling", "options", "generation_version", "runner_commit", "runner_dirty", "runner_version",
+    "runtime_version", "python_version", "payload_schema", "payload_type", "created_at",
+)  # fmt: skip
+
+
+def write_trajectories(view: RunView, folder: Path) -> int:
+    """Write a trajectory for each attempt at each repeat of each task, and return their number.
+
+    The folder is new, empty, or that of an earlier export of the same run, which is replaced.
+
+    Raises:
+        UsageError: it holds something else.
+        ArtifactError: the disk refuses.
+    """
+    owner: dict[str, JsonValue] = {
+        "format": "atif",
+        "benchmark": view.runner.NAME,
+        "run_id": view.run_id,
+    }
+    scan, count = view.scan(), 0
+    with open_folder(folder, owner) as content:
+        clean = view.artifacts.redactor.clean_json
+        with open_atomically(content.root / _INDEX) as index:
+            for row, task in scan.with_files():
+                for attempt in attempts_of(view.artifacts, task):
+                    for line in _write_attempt(view, attempt, row, task, content):
+                        index.write(clean(to_json(line, inf_nan_mode="null")).rstrip() + b"\n")
+                        count += 1
+        about = {**owner, "schema": 1, "atif": ATIF_VERSION, "trajectories": count}
+        facts = to_json({**about, **_run_facts(view, scan)}, indent=2, inf_nan_mode="null")
+        content.write(content.root / ABOUT, clean(facts, indent=2))
+    return count
+
+
+def _write_attempt(
+    view: RunView, attempt: Attempt, row: TaskRow, task: TaskFiles, content: ExportFolder
+) -> Iterator[dict[str, JsonValue]]:
+    """Write the trajectories of an attempt, and yield the line of each in the index."""
+    facts = attempt_facts(view, attempt, row, task)
+    found = attempt.read()
+    folder = content.root / _TRAJECTORIES / _place(attempt)
+    if not found:
+        facts["recorded"] = False
+        made = made_trajectory(attempt.generation, facts, found.unread)
+        yield _write(view, made, folder, content, facts)
+    for number, (path, trajectory) in enumerate(found.read, start=1):
+        own: dict[str, JsonValue] = {
+            **facts,
+            "recorded": True,
+            "file": path.relative_to(view.artifacts.run_dir).as_posix(),
+        }
+        if len(found.read) > 1:
+            own |= {"part": number, "parts": len(found.read)}
+        place = folder if number == 1 else folder / str(number)
+        recorded = attempt.generation.log_dir if attempt.generation else None
+        media = Media(attempt.logs, recorded, content, place, view.artifacts.redactor)
+        media.place(trajectory)
+        yield _write(view, whole_trajectory(trajectory, attempt, own), place, content, own)
+
+
+def _write(
+    view: RunView,
+    trajectory: Trajectory,
+    folder: Path,
+    content: ExportFolder,
+    facts: dict[str, JsonValue],
+) -> dict[str, JsonValue]:
+    path = folder / TRAJECTORY_FILE
+    data = dump_trajectory(trajectory).encode()
+    content.write(path, view.artifacts.redactor.clean_json(data))
+    short = {name: value for name, value in facts.items() if name not in _LONG}
+    place = path.relative_to(content.root).as_posix()
+    return {"path": place, **short, "steps": len(trajectory.steps)}
+
+
+def _place(attempt: Attempt) -> str:
+    """Return the folder of an attempt, as it is in the folder of the run."""
+    key = attempt.key
+    repeat = "" if key.repeat == 1 else f"/repeats/{key.repeat}"
+    return f"{key.task_id}{repeat}" + ("" if attempt.is_current else f"/attempts/{attempt.number}")
+
+
+def _run_facts(view: RunView, scan: RunScan) -> dict[str, object]:
+    config, summary, score = view.config, scan.summary, scan.score
+    return {
+        **config_facts(config),
+        **{name: getattr(config, name) for name in _OF_RUN},
+        "local": view.local,
+        "complete": summary.complete,
+        "counts": summary.counts.model_dump(),
+        "mean": summary.mean,
+        "stderr": summary.stderr,
+        "final_score": score.final_score if score else None,
+    }
