@@ -76,10 +76,10 @@ class EventList:
         content, calls = message["content"], _items(message.get("tool_calls"))
         if isinstance(content, str) and not calls:
             return message | {"content": self.attached.attach(content)}
-        if isinstance(content, str):  # references in arguments are read only beside parts
-            text: JsonValue = {"type": "text", "text": content}
-            content = [text] if content else []
-        own: Message = {"content": [self._part(part) for part in _items(content)]}
+        # References in arguments are read only beside parts.
+        text: JsonValue = {"type": "text", "text": content}
+        parts = _items(content) or ([text] if content else [])
+        own: Message = {"content": [self._part(part) for part in parts]}
         if calls:
             own["tool_calls"] = [self._call(call) for call in calls]
         return message | own
