@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmark_runner._extras import require_package
+from benchmark_runner._json import valid_text
 from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner.results.export.columns import columns_of, rows_of
 from benchmark_runner.results.run_view import RunView
@@ -74,7 +75,7 @@ def _fit(value: Cell, mask: Callable[[str], str]) -> Cell:
     match value:
         case str():
             # Arrow, in which both keep texts, has no half surrogate pairs.
-            return mask(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return valid_text(mask(value))
         case datetime():
             return value.astimezone(UTC)
         case _:

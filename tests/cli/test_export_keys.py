@@ -1,0 +1,127 @@
+"""Keys in the files of a run, put there before anybody knew them: no export has a byte of them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.exports import EXPORTS, export
+from tests.cli.planted_secrets import PLANTED, no_secret_in
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunnerProject
+
+#: Those of the environment, which an export knows, too.
+SECRETS = [
+    value for name, value in PLANTED.items()
+    if not name.startswith("--") and "://" not in value and name not in ("CUSTOM_ENDPOINT",
+    "SERVICE_URL", "HTTPS_PROXY")
+]  # fmt: skip
+ENVIRONMENT = {
+    **{name: value for name, value in PLANTED.items() if value in SECRETS},
+    "SERVICE_HEADERS": f"x-gateway={PLANTED['SERVICE_HEADERS']}",
+}
+
+
+def keyed(what: str) -> str:
+    """A text with every key in it, plain and in JSON."""
+    return f"{what} {' '.join(SECRETS)} {json.dumps(SECRETS)} after"
+
+
+def trajectory() -> dict[str, Any]:
+    """A trajectory with keys in each of its texts."""
+    in_extra = {keyed("name"): keyed("extra"), "list": [keyed("item")]}
+    call = {
+        "tool_call_id": keyed("c1"),
+        "function_name": keyed("bash"),
+        "arguments": {keyed("argument"): [keyed("value"), {"deep": keyed("deeper")}]},
+        "extra": in_extra,
+    }
+    image = {"type": "image", "source": {"media_type": keyed("image/png"), "path": keyed("a.png")}}
+    seen = {"source_call_id": keyed("c1"), "content": keyed("result"), "extra": in_extra}
+    parts = [{"type": "text", "text": keyed("part")}, image]
+    steps: list[dict[str, Any]] = [
+        {"source": "system", "message": keyed("system")},
+        {"source": "user", "message": parts},
+        {
+            "source": "agent",
+            "message": keyed("agent"),
+            "model_name": keyed("model"),
+            "reasoning_content": keyed("reasoning"),
+            "reasoning_effort": keyed("high"),
+            "tool_calls": [call],
+            "observation": {"results": [seen, {"content": parts}]},
+            "extra": in_extra,
+        },
+    ]
+    return {
+        "schema_version": "ATIF-v1.8",
+        "session_id": keyed("session"),
+        "trajectory_id": keyed("trajectory"),
+        "agent": {
+            "name": keyed("agent"),
+            "version": keyed("1"),
+            "model_name": keyed("model"),
+            "tool_definitions": [{keyed("tool"): keyed("definition")}],
+            "extra": in_extra,
+        },
+        "steps": [{"step_id": place, **step} for place, step in enumerate(steps, start=1)],
+        "notes": keyed("notes"),
+        "extra": in_extra,
+    }
+
+
+@pytest.fixture
+def keyed_run(project: RunnerProject) -> RunnerProject:
+    """A run with keys in every text of its files, of a failed attempt, too."""
+    project.write_tasks(
+        [
+            {"id": "t1", "question": "say yes", "answer": "yes"},
+            {"id": "t2", "question": "raise no luck", "answer": ""},
+            {"id": "t3", "question": "say no", "answer": "refuse"},
+        ]
+    )
+    project.write_grader(
+        "def grade(task, response):\n"
+        '    if task["answer"] == "refuse":\n'
+        '        raise KeyError("no such rubric")\n'
+        '    return {"score": 1.0, "reason": "as told"}\n'
+    )
+    for _ in range(2):
+        project.run("run", "--run-id", "r1", "--repeats", "2")
+    run_dir = project.results / "r1"
+    for path in run_dir.rglob("generation.json"):
+        content = json.loads(path.read_text())
+        for name in ("data", "answer", "question", "model", "stop_reason"):
+            content[name] = keyed(name)
+        if content["error"]:
+            content["error"] = keyed("ValueError: no luck")
+            content["failure"] = {**(content["failure"] or {}), "hint": keyed("hint")}
+        content["metadata"] = {keyed("name"): keyed("metadata")}
+        path.write_text(json.dumps(content))
+        logs = path.parent / "agent_logs"
+        logs.mkdir(exist_ok=True)
+        (logs / "trajectory.json").write_text(json.dumps(trajectory()))
+    for path in run_dir.rglob("eval.json"):
+        content = json.loads(path.read_text())
+        content["generation_hash"] = None
+        if content["error"]:
+            content["error"] = keyed("KeyError: no such rubric")
+        else:
+            content["result"] = {"score": 1.0, keyed("name"): keyed("result")}
+            content["service_version"] = content["evaluator_version"] = keyed("version")
+        path.write_text(json.dumps(content))
+    return project
+
+
+@pytest.mark.parametrize("arguments", EXPORTS, ids=" ".join)
+def test_no_byte_of_a_key_is_exported(keyed_run: RunnerProject, arguments: list[str]) -> None:
+    """No byte of a key is in an export, wherever in the run's files it is."""
+    written = export(keyed_run, arguments, **ENVIRONMENT)
+
+    assert any(b"***" in data for data in written.values())
+    for name, data in written.items():
+        no_secret_in(name, "a name")
+        no_secret_in(data.decode(), name)
