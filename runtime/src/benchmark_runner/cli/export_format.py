@@ -10,6 +10,7 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    INSPECT = "inspect"
     ATIF = "atif"
     OTEL = "otel"
 
@@ -20,4 +21,4 @@ class ExportFormat(StrEnum):
         return cls(_BY_SUFFIX.get(suffix, "csv"))
 
 
-_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl"}
+_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".eval": "inspect"}

@@ -67,7 +67,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 exported = export_run(Export(view, chosen, output, to_standard_output, reduction))
             if json:
                 content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
-                written = {"output": str(output), f"{exported.noun}s": exported.count}
+                written = {"output": str(exported.output), f"{exported.noun}s": exported.count}
                 print_json("export", {**content, "format": chosen, **written})
-            elif output is not None:
-                say_exported(exported, output)
+            else:
+                say_exported(exported)

@@ -40,21 +40,41 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The output of an export: its kind, and the number of what ``noun`` names."""
+    """The output of an export: its kind, and the number of what ``noun`` names.
+
+    ``output`` is its file or folder; ``None`` for standard output.
+    """
 
     kind: str
     count: int
     noun: str
+    output: Path | None
 
 
 def export_run(export: Export) -> Exported:
     """Write the run in the format."""
+    if export.chosen is ExportFormat.INSPECT:
+        return _export_log(export)
     if export.chosen is ExportFormat.ATIF:
         return _export_trajectories(export)
     with _written(export) as write:
         as_csv = export.chosen is ExportFormat.CSV
         count = write_rows(export.view, write, export.reduction, as_csv=as_csv)
-    return Exported("Table", count, "row")
+    return Exported("Table", count, "row", export.output)
+
+
+def _export_log(export: Export) -> Exported:
+    from benchmark_runner.results.export.inspect_log import log_file_name, write_log
+
+    output, hint = export.output, "Give a name such as R.eval, or a folder that exists."
+    if output is not None and output.is_dir():
+        output /= log_file_name(export.view, export.reduction)
+    if output is None or output.suffix != ".eval":
+        raise UsageError("--format inspect needs --output, a file named *.eval", hint=hint)
+    check_output(output, f"--output {output}", hint)
+    with open_atomically(output) as file:
+        count = write_log(export.view, file, export.reduction)
+    return Exported("Log", count, "sample", output)
 
 
 def _export_trajectories(export: Export) -> Exported:
@@ -64,11 +84,14 @@ def _export_trajectories(export: Export) -> Exported:
         raise UsageError(
             "--format atif needs --output, a folder", hint="Give a new folder, or an empty one."
         )
-    return Exported("Folder", write_trajectories(export.view, export.output), "file")
+    count = write_trajectories(export.view, export.output)
+    return Exported("Folder", count, "file", export.output)
 
 
-def say_exported(exported: Exported, output: Path) -> None:
-    """Print what was written, and where."""
+def say_exported(exported: Exported) -> None:
+    """Print what was written, and where; nothing of what is on standard output."""
+    if (output := exported.output) is None:
+        return
     say(f"{exported.kind}   {short_path(output)}, {plural(exported.count, exported.noun)}")
 
 

@@ -1,0 +1,136 @@
+"""The beginning of a log: the identity of the run, its settings, and the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark_runner._stats.reduction import Reduction, ReductionKind
+from benchmark_runner._versions import RUNTIME_DISTRIBUTION
+from benchmark_runner.results.export.inspect_log.names import (
+    METRICS,
+    log_id,
+    model_name,
+    registered_name,
+    scorer_name,
+    task_name,
+)
+from benchmark_runner.results.phrases import dataset_label, first_of
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from benchmark_runner.checkpoint import RunConfig
+    from benchmark_runner.results.run_view import RunView
+
+__all__ = ["eval_plan", "eval_spec", "reducer_name"]
+
+#: The settings of a model that have the same name and meaning in Inspect.
+_SAMPLING = ("max_tokens", "temperature", "top_p", "top_k")
+_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+_REDUCERS = {
+    ReductionKind.MEAN: "mean",
+    ReductionKind.MAX: "max",
+    ReductionKind.ANY: "pass_at_{}",
+    ReductionKind.ALL: "pass_k_{}",
+}
+#: What is stated of a run under its own name; what it lacks is left out.
+_FACTS = (
+    "run_id", "model", "task_source", "dataset_name", "dataset_version", "dataset_version_id",
+    "dataset_size", "limit", "sampling", "options", "payload_schema", "service_url",
+    "evaluation_api", "service_version", "local", "generation_version", "runner_version",
+    "runtime_version", "python_version", "imported",
+)  # fmt: skip
+
+
+def reducer_name(reduction: Reduction) -> str:
+    """Return the name of Inspect's reducer that does the same."""
+    return _REDUCERS[reduction.kind].format(reduction.k)
+
+
+def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
+    """Return the identity and the settings of a run: an ``EvalSpec``."""
+    config, benchmark = view.config, view.runner.NAME
+    created = view.started_at.isoformat()
+    identity = (config.run_id, created, config.model)
+    task = task_name(benchmark)
+    return {
+        "eval_id": log_id("eval", *identity, reduction),
+        "run_id": config.run_id,
+        "created": created,
+        "task": task,
+        "task_id": log_id("task", *identity),
+        "task_registry_name": task,
+        "task_display_name": benchmark,
+        "task_args": dict(config.options),
+        "solver": registered_name(benchmark, "generate"),
+        "tags": _tags(config, local=view.local),
+        "dataset": {
+            "name": dataset_label(config),
+            "location": config.dataset_file,
+            "samples": len(config.tasks),
+            "sample_ids": [*config.tasks],
+            "shuffled": False,
+        },
+        "model": model_name(config.model),
+        "model_generate_config": _sampling(config),
+        "model_base_url": config.sampling.get("custom_endpoint"),
+        "config": {
+            "limit": config.limit,
+            "epochs": config.repeats,
+            "epochs_reducer": [reducer_name(reduction)],
+            "fail_on_error": False,
+            "max_samples": config.operational.get("parallelism"),
+        },
+        "revision": _revision(config),
+        "packages": _packages(config, benchmark),
+        "metadata": _facts(config),
+        "scorers": [
+            {"name": scorer_name(benchmark), "metrics": [{"name": name} for name in METRICS]}
+        ],
+    }
+
+
+def eval_plan(view: RunView) -> dict[str, JsonValue]:
+    """Return the one step of the plan, which is ``generate()``: an ``EvalPlan``."""
+    solver = registered_name(view.runner.NAME, "generate")
+    return {
+        "name": "plan",
+        "steps": [{"solver": solver, "params": {}}],
+        "config": _sampling(view.config),
+    }
+
+
+def _sampling(config: RunConfig) -> dict[str, JsonValue]:
+    given = {name: config.sampling.get(name) for name in _SAMPLING}
+    effort = config.sampling.get("reasoning_effort")
+    return {**given, "reasoning_effort": effort if effort in _EFFORTS else None}
+
+
+def _revision(config: RunConfig) -> JsonValue:
+    if config.runner_commit is None:
+        return None
+    # The runner does not record where its repository comes from.
+    return {
+        "type": "git",
+        "origin": "",
+        "commit": config.runner_commit,
+        "dirty": config.runner_dirty,
+    }
+
+
+def _packages(config: RunConfig, benchmark: str) -> dict[str, JsonValue]:
+    versions = {
+        RUNTIME_DISTRIBUTION: config.runtime_version,
+        f"{benchmark}-runner": config.runner_version,
+    }
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def _tags(config: RunConfig, *, local: bool | None) -> list[JsonValue]:
+    tags = ["local" if local else "", first_of(config) or ""]
+    return [tag for tag in tags if tag]
+
+
+def _facts(config: RunConfig) -> dict[str, JsonValue]:
+    facts = config.model_dump(mode="json", include={*_FACTS})
+    return {name: facts[name] for name in _FACTS if facts.get(name) not in (None, {})}
