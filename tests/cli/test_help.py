@@ -69,6 +69,7 @@ def test_defaults_are_shown() -> None:
                 "show",
                 "plan",
                 "export",
+                "import",
             )
         ),
     ],

@@ -23,6 +23,7 @@ COMMAND_LINE = {
     "benchmark_runner.cli.commands.doctor",
     "benchmark_runner.cli.commands.evaluate",
     "benchmark_runner.cli.commands.export",
+    "benchmark_runner.cli.commands.import_",
     "benchmark_runner.cli.commands.plan",
     "benchmark_runner.cli.options",
     "benchmark_runner.cli.shortage",

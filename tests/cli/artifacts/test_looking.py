@@ -63,7 +63,8 @@ class TestExport:
         rows = list(csv.DictReader(io.StringIO(patches.run("export", "r1").out)))
         row = next(row for row in rows if row["task_id"] == "t1")
         assert [row[name] for name in ARTIFACT_COLUMNS] == ["fix.patch", "17", SHA256]
-        assert [*row][-6:] == [*ARTIFACT_COLUMNS, "question", "answer", "grade"]
+        assert row["artifact"] == str(patches.results / "r1" / "t1" / "submission" / "fix.patch")
+        assert [*row][-7:] == [*ARTIFACT_COLUMNS, "artifact", "question", "answer", "grade"]
         lines = patches.run("export", "r1", "--format", "jsonl").out.splitlines()
         found: list[dict[str, Any]] = [json.loads(line) for line in lines]
         line = next(line for line in found if line["task_id"] == "t1")

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     from benchmark_runner._run.defaults import CliSettings
 
-Command = Literal["run", "evaluate", "score"]
+Command = Literal["run", "evaluate", "score", "import"]
 
-ALL_COMMANDS: tuple[Command, ...] = ("run", "evaluate", "score")
+ALL_COMMANDS: tuple[Command, ...] = ("run", "evaluate", "score", "import")
+WITH_REQUESTS: tuple[Command, ...] = ("run", "evaluate", "score")
 WITH_EVALUATION: tuple[Command, ...] = ("run", "evaluate")
+WITH_TASKS: tuple[Command, ...] = ("run", "import")
 _RUN: tuple[Command, ...] = ("run",)
 
 

@@ -95,6 +95,7 @@ class GenerationStep(Step):
                 "ended_at": result.ended_at or datetime.now(UTC),
                 "duration": duration if result.duration is None else result.duration,
                 "attempts": attempt,
+                "imported": False,
             }
         )
         if cancelled is not None and cancelled.is_late:

@@ -15,11 +15,29 @@ from benchmark_runner.errors import RunIdentityError
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from benchmark_runner._run.flags import Command
     from benchmark_runner.checkpoint import RunConfig, TaskSourceKind
     from benchmark_runner.schemas import Task
 
 #: Settings whose flag has another name.
 _BEHIND_FLAGS = {"native": "chat-completions", "provider_config": "disable-streaming"}
+
+
+def check_same_origin(frozen: RunConfig, command: Command) -> None:
+    """Refuse to generate for a run whose answers were imported, and the reverse."""
+    if command == "run" and frozen.imported is not None:
+        error = RunIdentityError(
+            f"the answers of run {frozen.run_id!r} were imported; run would add those of an agent "
+            "here",
+            hint="Use another --run-id to generate, or evaluate what was imported",
+        )
+        error.way_out = ("evaluate",)
+        raise error
+    if command == "import" and frozen.imported is None:
+        raise RunIdentityError(
+            f"the answers of run {frozen.run_id!r} are generated here, not imported",
+            hint="Use another --run-id: all answers of a run are of one agent.",
+        )
 
 
 def check_same_settings(
@@ -128,7 +146,9 @@ def refuse_changed_tasks(frozen: RunConfig, changes: TaskChanges, file: Path | N
         elsewhere = f"; --dataset-file was {before}, now {file}" if moved else ""
         raise RunIdentityError(
             f"the tasks of run {frozen.run_id!r} are not what they were: {changes}{elsewhere}",
-            hint="Restore the dataset, use another --run-id for a new run, or accept the new "
+            hint="Restore the dataset, or import the answers under another --run-id."
+            if frozen.imported is not None
+            else "Restore the dataset, use another --run-id for a new run, or accept the new "
             "tasks: run --accept-changed-tasks redoes just those.",
         )
 

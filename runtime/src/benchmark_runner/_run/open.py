@@ -29,6 +29,7 @@ from benchmark_runner._run.identity import (
     check_no_fewer_repeats,
     check_same_code,
     check_same_limit,
+    check_same_origin,
     check_same_payload,
     check_same_settings,
 )
@@ -58,12 +59,14 @@ async def open_run(
     runner: BenchmarkRunner, artifacts: RunArtifacts, request: RunRequest, connect: Connect
 ) -> Session:
     """Start a run, or resume the one of the same id."""
-    frozen, code = load_run_config(artifacts), request.code or Code()
+    frozen = load_run_config(artifacts)
     if frozen is None and artifacts.has_generations():
         raise RunIdentityError(
             f"{artifacts.run_dir} holds generations, but no run_config.json that says of what",
             hint="Restore the file, or use another --run-id for a new run.",
         )
+    if frozen is not None:
+        check_same_origin(frozen, request.command)
     sampling, given = public_sampling(request.llm_config), split_options(request.options)
     options = (frozen.options if frozen else {}) | given
     runner.options = parse_options(runner.OPTIONS_MODEL, options)
@@ -103,12 +106,7 @@ async def open_run(
         resumed=frozen is not None,
         redo=_tasks_to_redo(config, request, changes),
         changes=changes,
-        facts={
-            **_versions(runner),
-            "generation_version": runner.generation_version,
-            "runner_commit": code.commit,
-            "runner_dirty": code.dirty,
-        },
+        facts=_versions(runner) | _code_of_agent(runner, request),
     )
 
 
@@ -220,6 +218,17 @@ def _versions(runner: BenchmarkRunner) -> dict[str, JsonValue]:
         "runner_version": installed_version(f"{runner.NAME}-runner"),
         "runtime_version": installed_version(RUNTIME_DISTRIBUTION),
         "python_version": platform.python_version(),
+    }
+
+
+def _code_of_agent(runner: BenchmarkRunner, request: RunRequest) -> dict[str, JsonValue]:
+    if request.command == "import":  # not this one's
+        return {}
+    code = request.code or Code()
+    return {
+        "generation_version": runner.generation_version,
+        "runner_commit": code.commit,
+        "runner_dirty": code.dirty,
     }
 
 

@@ -1,4 +1,4 @@
-"""The request of a person: the flags of ``run``, ``evaluate`` and ``score``, each declared once.
+"""The request of a person: the flags of the commands that change a run, each declared once.
 
 Those about the service are in :mod:`benchmark_runner._run.service_settings`. ``--help`` reads
 both modules, and so they import nothing heavy.
@@ -13,6 +13,7 @@ from benchmark_runner._part import Part
 from benchmark_runner._run.flags import (
     ALL_COMMANDS,
     WITH_EVALUATION,
+    WITH_TASKS,
     Command,
     flag,
     flags_of,
@@ -53,8 +54,20 @@ class RunRequest:
     task_ids: list[str] = flag(
         "TASK_IDS", "TASK_IDS", "Run only these tasks.", Part.INVOCATION, default=list
     )
+    answers: Path | None = flag(
+        "FILE",
+        "FILE",
+        "File with the answers, one JSON object a line.",
+        Part.INVOCATION,
+        commands=("import",),
+    )
     model: str | None = flag(
-        "--model", "M", "Model that generates.", Part.IDENTITY, setting="default_model"
+        "--model",
+        "M",
+        "Model that generates.",
+        Part.IDENTITY,
+        commands=WITH_TASKS,
+        setting="default_model",
     )
     run_id: str | None = flag(
         "--run-id",
@@ -72,13 +85,18 @@ class RunRequest:
         commands=ALL_COMMANDS,
     )
     dataset_name: str | None = flag(
-        "--dataset-name", "N", "Use this dataset of the benchmark service.", Part.IDENTITY
+        "--dataset-name",
+        "N",
+        "Use this dataset of the benchmark service.",
+        Part.IDENTITY,
+        commands=WITH_TASKS,
     )
     dataset_version: str | None = flag(
         "--dataset-version",
         "SELECTOR",
         "Use this version of the service's dataset, such as 1.2; the run stays on it.",
         Part.IDENTITY,
+        commands=WITH_TASKS,
         default_text="the service's default, where it keeps versions",
     )
     problem: Path | None = flag(
@@ -91,7 +109,12 @@ class RunRequest:
         "--task-file", "F", "File with the ids of the tasks to run, one per line.", Part.INVOCATION
     )
     limit: int | None = flag(
-        "--limit", "N", "Use only the first N tasks of the dataset.", Part.IDENTITY, minimum=1
+        "--limit",
+        "N",
+        "Use only the first N tasks of the dataset.",
+        Part.IDENTITY,
+        commands=WITH_TASKS,
+        minimum=1,
     )
     regrade: bool = switch(
         "--regrade",
@@ -151,6 +174,7 @@ class RunRequest:
         "KEY=VALUE",
         "Option of this benchmark; may be repeated.",
         Part.IDENTITY,
+        commands=WITH_TASKS,
         default=list,
         secret=True,
     )
@@ -208,7 +232,7 @@ class RunRequest:
         "--no-durable",
         "Do not flush each result to disk: faster, but a power failure may lose some.",
         Part.OPERATIONAL,
-        commands=WITH_EVALUATION,
+        commands=("run", "evaluate", "import"),
     )
     quiet: bool = switch("--quiet", "Show no progress.", Part.INVOCATION, commands=WITH_EVALUATION)
     json: bool = switch(

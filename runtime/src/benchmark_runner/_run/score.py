@@ -118,6 +118,7 @@ async def make_score(
     score = scored.model_copy(
         update={
             "complete": summary.complete,
+            "imported": session.config.imported is not None,
             "local": grader.local,
             "service_url": grader.by.service_url,
             "dataset_version": summary.dataset_version,

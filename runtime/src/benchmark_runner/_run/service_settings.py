@@ -5,7 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from benchmark_runner._part import Part
-from benchmark_runner._run.flags import ALL_COMMANDS, WITH_EVALUATION, flag, switch
+from benchmark_runner._run.flags import (
+    ALL_COMMANDS,
+    WITH_EVALUATION,
+    WITH_REQUESTS,
+    flag,
+    switch,
+)
 
 if TYPE_CHECKING:
     from benchmark_runner.client.retry import RetryPolicy
@@ -52,6 +58,7 @@ class ServiceSettings:
         "SECONDS",
         "Time limit of one request to evaluate; over the WebSocket, of the silence between two "
         "messages, after which the service is asked if it is well.",
+        commands=WITH_REQUESTS,
         default_text=f"{_REQUEST:g}; {_SILENCE:g} over the WebSocket",
     )
     eval_total_timeout: float = flag(

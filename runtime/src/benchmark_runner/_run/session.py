@@ -19,7 +19,7 @@ from benchmark_runner._run.plan import Reason
 from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._start_state import absolute
 from benchmark_runner.checkpoint import RunConfig, load_run_config, save_run_config
-from benchmark_runner.errors import ArtifactError, UsageError
+from benchmark_runner.errors import ArtifactError, RunLockedError, UsageError
 from benchmark_runner.schemas import Task, TaskRepeat
 
 if TYPE_CHECKING:
@@ -116,15 +116,28 @@ class Session:
         )
 
 
+def refuse_change_by_others(artifacts: RunArtifacts, before: str | None) -> None:
+    """Refuse a run that another process started or changed before it was locked.
+
+    ``before`` is the hash of its config from before it was opened.
+    """
+    if artifacts.config_hash() != before:
+        raise RunLockedError(
+            f"run {artifacts.run_id!r} was changed by another process just now",
+            hint="Run the same command again.",
+        )
+
+
 def new_config(
     runner: BenchmarkRunner, request: RunRequest, source: TaskSource, tasks: Sequence[Task]
 ) -> RunConfig:
     """Return the config of a new run, and register its tasks up to its limit."""
     model = request.model or request.default_model
     if model is None or not model.strip():
-        raise UsageError(
-            "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
-        )
+        hint = "Give --model NAME, or set default_model in runner/cli.py."
+        if request.command == "import":
+            hint = "Give --model NAME: the model whose answers they are."
+        raise UsageError("no model was given", hint=hint)
     file = source.file if source.kind == "file" else None
     limit = request.limit if source.kind != "problem" else None
     first = tasks[:limit]

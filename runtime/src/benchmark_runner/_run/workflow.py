@@ -27,6 +27,7 @@ from benchmark_runner._run.preparation import Preparation, make_planner, plan_of
 from benchmark_runner._run.question import Question
 from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.score import make_score
+from benchmark_runner._run.session import refuse_change_by_others
 from benchmark_runner._run.summary import RunSummary, Summaries
 from benchmark_runner._run.trajectory_figures import count_interrupted
 from benchmark_runner._run.until import check_baseline_grader
@@ -36,7 +37,6 @@ from benchmark_runner.errors import (
     ArtifactError,
     BenchmarkRunnerError,
     RunIdentityError,
-    RunLockedError,
     ServiceError,
 )
 from benchmark_runner.schemas import Phase, TaskRepeat
@@ -107,7 +107,7 @@ class Workflow:
                 task_id = session.chosen[0] if self._request.problem is not None else None
                 locks.enter_context(self.artifacts.locked(task_id))
                 if session.source.kind != "problem":
-                    self._check_untouched(before)
+                    refuse_change_by_others(self.artifacts, before)
                 locks.enter_context(self.listeners)  # ends before the lock is released
                 return await self._carry_out(session, announce)
             except asyncio.CancelledError:
@@ -201,14 +201,6 @@ class Workflow:
         with suppress(TimeoutError):  # a connection that does not close is left to the system
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await self._runner.aclose()
-
-    def _check_untouched(self, before: str | None) -> None:
-        """Refuse a run that another process started or changed before it was locked."""
-        if self.artifacts.config_hash() != before:
-            raise RunLockedError(
-                f"run {self.artifacts.run_id!r} was changed by another process just now",
-                hint="Run the same command again.",
-            )
 
     async def _carry_out(
         self, session: Session, announce: Callable[[Session, Plan, bool], None]

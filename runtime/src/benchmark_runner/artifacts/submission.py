@@ -13,7 +13,7 @@ from benchmark_runner.errors import UnusableArtifactError
 from benchmark_runner.schemas import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmark_runner._redaction import Redactor
     from benchmark_runner.artifacts.storage import Storage
@@ -53,6 +53,19 @@ class Submission:
         Returns:
             Its record, and whether a key in its text was masked.
         """
+        return self._copy(source, filename, most, self._write)
+
+    def check(self, source: Path, most: int) -> tuple[Artifact, bool]:
+        """Return what :meth:`keep` would return for a file, which is not copied."""
+        return self._copy(source, None, most, _read_only)
+
+    def _copy(
+        self,
+        source: Artifact | Path | bytes,
+        filename: str | None,
+        most: int,
+        write: Callable[[ArtifactCopy, Iterator[bytes]], None],
+    ) -> tuple[Artifact, bool]:
         if isinstance(source, Artifact):
             raise UnusableArtifactError(
                 "the artifact is the record of another one, not a file",
@@ -61,12 +74,12 @@ class Submission:
         if isinstance(source, bytes):
             copy = ArtifactCopy(self._checked_name(filename, None), most, self._redactor)
             copy.check_size(len(source))
-            self._write(copy, _slices(source))
+            write(copy, _slices(source))
         else:
             copy = ArtifactCopy(self._checked_name(filename, source), most, self._redactor)
             try:
                 with copy.opened(self._target_of(source)) as descriptor:
-                    self._write(copy, copy.pieces_of(descriptor))
+                    write(copy, copy.pieces_of(descriptor))
             except ValueError as error:  # such as a zero byte in the path
                 message = f"the path of the artifact {copy.name!r} can't be used: {error}"
                 raise UnusableArtifactError(message) from None
@@ -117,6 +130,11 @@ class Submission:
                 hint="Return the path of the file itself, or copy it there.",
             )
         return target
+
+
+def _read_only(copy: ArtifactCopy, pieces: Iterator[bytes]) -> None:
+    for _ in copy.clean(pieces):
+        pass
 
 
 def _slices(content: bytes) -> Iterator[bytes]:

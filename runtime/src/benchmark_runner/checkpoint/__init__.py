@@ -6,6 +6,7 @@ from benchmark_runner.checkpoint.earlier import (
     is_generation_redoable,
     load_or_create_run_config,
 )
+from benchmark_runner.checkpoint.import_record import ImportedFile
 from benchmark_runner.checkpoint.run_config import (
     Invocation,
     RunConfig,
@@ -19,7 +20,7 @@ from benchmark_runner.checkpoint.run_config import (
 from benchmark_runner.checkpoint.until import Until
 
 __all__ = [
-    "Invocation", "Part", "RunConfig", "TaskSourceKind", "Until", "field_words", "fields_with",
-    "is_eval_redoable", "is_generation_redoable", "load_or_create_run_config", "load_run_config",
-    "part_of", "save_run_config",
+    "ImportedFile", "Invocation", "Part", "RunConfig", "TaskSourceKind", "Until", "field_words",
+    "fields_with", "is_eval_redoable", "is_generation_redoable", "load_or_create_run_config",
+    "load_run_config", "part_of", "save_run_config",
 ]  # fmt: skip

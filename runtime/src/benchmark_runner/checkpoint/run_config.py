@@ -19,6 +19,7 @@ from benchmark_runner._json import INDENTED, fill, json_file, parse_model, probl
 from benchmark_runner._part import Part
 from benchmark_runner.artifacts.eval_rules import EvalRules
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.checkpoint.import_record import ImportedFile
 from benchmark_runner.checkpoint.until import Until
 from benchmark_runner.errors import ArtifactError, RunIdentityError
 from benchmark_runner.schemas import (
@@ -111,6 +112,8 @@ class RunConfig(BaseModel):
     runner_version: Annotated[str | None, Part.PROVENANCE] = None
     runtime_version: Annotated[str | None, Part.PROVENANCE] = None
     python_version: Annotated[str | None, Part.PROVENANCE] = None
+    imported: Annotated[ImportedFile | None, Part.PROVENANCE] = None
+    """The file with the answers, if they were made elsewhere; of several files, the last one."""
     operational: Annotated[dict[str, JsonValue], Part.OPERATIONAL] = Field(
         default_factory=dict[str, JsonValue]
     )
@@ -154,7 +157,7 @@ class RunConfig(BaseModel):
         )
         # A command without a setting leaves its value as it was.
         kept = {name: _over(before.get(name), value) for name, value in now.items()}
-        return self.model_copy(update={**kept, "history": [*self.history, entry]})
+        return self.model_validate({**dict(self), **kept, "history": [*self.history, entry]})
 
     def without_hashes(self, **changes: object) -> RunConfig:
         """Return a copy without the hashes of tasks, and with other ``changes``."""

@@ -34,7 +34,7 @@ _LONGEST_ERROR = 6000
 #: Characters of a long result that are printed together.
 _AT_A_TIME = 64 * 1024
 #: Commands whose exit code tells of the run, and not of what they print.
-_WORKING = frozenset({"run", "evaluate", "score"})
+_WORKING = frozenset({"run", "evaluate", "score", "import"})
 
 _redactors: list[Redactor] = []
 

@@ -56,6 +56,6 @@ def exit_code(outcome: Outcome, request: RunRequest) -> int:
             done = chosen.complete
         case "evaluate":
             done = not chosen.without_eval and not chosen.failures
-        case "score":
+        case _:  # score
             done = outcome.score is not None
     return 0 if done else 1

@@ -70,7 +70,7 @@ class Job:
         if error.way_out:
             command, *arguments = error.way_out
             run_id, url = self.artifacts.run_id, self.service.url
-            typed = self._commands.on_run(command, run_id, url, *arguments)
+            typed = self.commands.on_run(command, run_id, url, *arguments)
             error.hint = f"{(error.hint or '').rstrip('.')}: {typed}"
             error.way_out = ()
         return error
@@ -85,17 +85,18 @@ class Job:
         verdict, complete = outcome.verdict, outcome.overall.complete
         if self.request.asks and verdict is not None and not (verdict.side or complete):
             more = (*more, *until_arguments(verdict.until))
-        return self._commands.resume(outcome.config, *more, part=part, last=self.request.command)
+        return self.commands.resume(outcome.config, *more, part=part, last=self.request.command)
 
     @property
-    def _commands(self) -> NextCommands:
+    def commands(self) -> NextCommands:
+        """The commands that are printed for the run."""
         return NextCommands(self.benchmark, self.artifacts.results_dir)
 
 
 def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> NoReturn:
     """Carry out the command, and end it with its exit code."""
     require_threads()
-    job = _open_job(settings, request, service)
+    job = open_job(settings, request, service)
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     connect = partial(connect_to_service, job.service, job.benchmark)
     workflow = Workflow(runner, job.artifacts, job.request, job.service, connect)
@@ -107,7 +108,8 @@ def carry_out(settings: CliSettings, request: RunRequest, service: ServiceSettin
     raise typer.Exit(exit_code(outcome, job.request))
 
 
-def _open_job(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> Job:
+def open_job(settings: CliSettings, request: RunRequest, service: ServiceSettings) -> Job:
+    """Open what the command needs, which is not the run yet."""
     part = part_arguments(request)
     request = replace(request, task_ids=named_tasks(request.task_ids, request.task_file))
     check_flags(request, service)

@@ -110,7 +110,8 @@ def with_flags(
 
 def _option(command: Command, declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
     if not found.name.startswith("--"):
-        return typer.Argument(None, metavar=found.name, help=found.help, show_default=False)
+        default = ... if command == "import" else None
+        return typer.Argument(default, metavar=found.name, help=found.help, show_default=False)
     if found.required_help is not None and command != "run":
         return typer.Option(..., found.name, **_details(found, found.required_help))
     default = default_of(declared, found, settings)

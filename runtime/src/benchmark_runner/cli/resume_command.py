@@ -39,8 +39,8 @@ class NextCommands:
     ) -> str:
         """Return the command that resumes a run.
 
-        Only ``run --problem`` can generate for a run of such tasks, and that needs the file:
-        without it, it is the command that evaluates.
+        It is the command that evaluates if nothing can be generated: the answers were imported,
+        or the tasks are those of ``run --problem``, which needs the file.
 
         Args:
             config: The run.
@@ -48,7 +48,7 @@ class NextCommands:
             part: The arguments that choose a part of its tasks.
             last: The command that ends, which the run's history may leave out.
         """
-        if config.task_source == "problem" and not part:
+        if config.imported is not None or (config.task_source == "problem" and not part):
             return self.evaluate(config)
         repeated = self._repeated("run", config)
         if not skips_eval(config, last):
@@ -61,14 +61,22 @@ class NextCommands:
         repeated = self._repeated("evaluate", config)
         return self.on_run("evaluate", config.run_id, self.service_url(config), *repeated)
 
+    def import_again(self, config: RunConfig) -> str | None:
+        """Return the command that imports the answers; ``None`` if they are generated here."""
+        if config.imported is None:
+            return None
+        file = short_path(Path(config.imported.file))
+        return self.on_run("import", config.run_id, self.service_url(config), file)
+
     def reproduce(self, config: RunConfig, **changed: int | None) -> str | None:
         """Return the command that does the same in a new run, whose id is generated then.
 
-        Secrets that were given are not in it. ``None`` for tasks of ``--problem``: their files
-        are not recorded. ``changed`` are flags with another value, such as ``limit``.
+        Secrets that were given are not in it. ``None`` for tasks of ``--problem``, whose files
+        are not recorded, and for answers that were imported. ``changed`` are flags with another
+        value, such as ``limit``.
         """
         source, sampling = config.task_source, config.sampling
-        if source == "problem":
+        if source == "problem" or config.imported is not None:
             return None
         file = config.dataset_file
         given = {

@@ -31,7 +31,12 @@ _OF_A_CONFIG = (
 def config_facts(config: RunConfig | None) -> dict[str, object]:
     """Return the model, the source of the tasks and their number; ``None`` without a config."""
     facts: dict[str, object] = {name: getattr(config, name, None) for name in _OF_A_CONFIG}
-    return {**facts, "tasks": None if config is None else len(config.tasks)}
+    imported = config.imported if config is not None else None
+    return {
+        **facts,
+        "tasks": None if config is None else len(config.tasks),
+        "imported": imported and imported.model_dump(mode="json"),
+    }
 
 
 def grader_facts(summary: RunSummary) -> list[dict[str, object]]:

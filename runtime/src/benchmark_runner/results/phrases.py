@@ -16,7 +16,8 @@ from benchmark_runner.schemas import Artifact, FailureKind, Phase, ScoreResult, 
 
 __all__ = [
     "METHODS", "amount", "artifact_text", "bounds_text", "cost_text", "dataset_label", "duration",
-    "extent_text", "failure_heading", "failure_text", "first_of", "interval_text", "legend",
+    "extent_text", "failure_heading", "failure_text", "first_of", "imported_text", "interval_text",
+    "legend",
     "missing_text", "moment_text", "noise_text", "number", "plural", "pretty_json", "range_text",
     "score_is_mean", "score_notes", "spread_text", "task_score_text", "token_text", "tokens_of",
     "without_score_text",
@@ -56,6 +57,11 @@ def moment_text(moment: datetime, *, seconds: bool = False) -> str:
 def first_of(config: RunConfig) -> str | None:
     """Return ``first N of M`` for a run of a part of its dataset."""
     return f"first {len(config.tasks):,} of {config.dataset_size:,}" if config.limit else None
+
+
+def imported_text(config: RunConfig) -> str | None:
+    """Return ``imported from FILE`` for answers that were made elsewhere."""
+    return f"imported from {Path(config.imported.file).name}" if config.imported else None
 
 
 def extent_text(config: RunConfig) -> str | None:

@@ -88,6 +88,7 @@ class TaskRow:
         unreadable: True if one of its files can't be read.
         log_dir: The author's log folder, as it was when the task was generated.
         repeat: The number of the repeat, from 1.
+        imported: True if the answer was made elsewhere.
     """
 
     task_id: str
@@ -119,6 +120,7 @@ class TaskRow:
     unreadable: bool = False
     log_dir: str | None = None
     repeat: int = 1
+    imported: bool = False
 
 
 def row_values(row: TaskRow) -> dict[str, Cell]:
@@ -216,6 +218,7 @@ def make_row(task: TaskFiles, score: float | None) -> TaskRow:
         stale_eval=reason_to_evaluate(task) is Reason.OTHER_GENERATION,
         unreadable=task.has_unreadable_eval,
         log_dir=generation.log_dir,
+        imported=generation.imported,
     )
 
 

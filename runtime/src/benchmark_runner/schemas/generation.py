@@ -55,6 +55,10 @@ def _is_no_record(artifact: object) -> bool:
     return not isinstance(artifact, Artifact)
 
 
+def _is_false(imported: object) -> bool:
+    return not imported
+
+
 class GenerationResult(BaseModel):
     """The result of ``generate()`` for one task: the content of ``generation.json``.
 
@@ -95,6 +99,8 @@ class GenerationResult(BaseModel):
     cost: float | None = None
     """US dollars; ``None`` means unknown, which is not zero."""
     stop_reason: str | None = None
+    imported: bool = Field(default=False, exclude_if=_is_false)
+    """True if the answer was made elsewhere; filled in by the framework."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     """Anything else that the author wants to keep."""
 

@@ -32,8 +32,8 @@ class RepeatScore(BaseModel):
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-def _is_empty(repeats: object) -> bool:
-    return not repeats
+def _is_empty(value: object) -> bool:
+    return not value
 
 
 class ScoreResult(BaseModel):
@@ -48,6 +48,8 @@ class ScoreResult(BaseModel):
     """The score of each repeat; empty where there is one."""
     complete: bool = False
     """True if every task of the run is evaluated or ran out of time or turns."""
+    imported: bool = Field(default=False, exclude_if=_is_empty)
+    """True if the answers were made elsewhere."""
     local: bool | None = None
     """True if the score is from the embedded service."""
     service_url: str | None = None

@@ -196,7 +196,8 @@ def _ways_out(inspection: Inspection, a: RunView, b: RunView) -> dict[Concern, s
         (view.config.task_source, view.config.dataset_name, view.config.dataset_file)
         for view in (a, b)
     ]
-    if sources[0] == sources[1] and older.config.task_source != "problem":
+    is_generated = older.config.task_source != "problem" and older.config.imported is None
+    if sources[0] == sources[1] and is_generated:
         ways[Concern.TASK_CONTENT] = inspection.commands.resume(
             older.config, "--accept-changed-tasks"
         )

@@ -13,7 +13,7 @@ from benchmark_runner.cli.output.totals import tasks_text
 from benchmark_runner.results.compare.effect import Comparison, Effect
 from benchmark_runner.results.compare.pairing import Exclusion
 from benchmark_runner.results.compare.side import Side, TaskOutcome, Total, mean_of_known
-from benchmark_runner.results.phrases import score_is_mean, spread_text
+from benchmark_runner.results.phrases import imported_text, score_is_mean, spread_text
 from benchmark_runner.results.verdict_text import verdict_lines
 
 _WAY_OUT = "Way out"
@@ -59,6 +59,8 @@ def _side_entries(name: str, comparison: Comparison, side: Side) -> Iterator[_En
     done = counts.scored + summary.did_not_complete
     yield "Run", f"{side.view.run_id} ({name})"
     yield "  model", in_one_line(config.model)
+    if imported := imported_text(config):
+        yield "  answers", in_one_line(imported)
     yield "  tasks", in_one_line(tasks_text(config, config.tasks))
     if comparison.has_repeats:
         yield "  repeats", f"{config.repeats} of each task"

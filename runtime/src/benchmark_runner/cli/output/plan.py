@@ -70,7 +70,7 @@ def plan_study(
             limit=None if whole else chosen.tasks,
             repeats=chosen.repeats if chosen.repeats > 1 else None,
         )
-    if study.basis is Basis.SINGLE_REPEATS:
+    if study.basis is Basis.SINGLE_REPEATS and runs[0].view.config.imported is None:
         again = inspection.commands.resume(runs[0].view.config, "--repeats", "2")
     return PlannedStudy(study, following, again)
 

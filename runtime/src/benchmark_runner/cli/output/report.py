@@ -214,7 +214,8 @@ def _grouping(inspection: Inspection, view: RunView, by: str | None) -> Grouping
 
 
 def _commands(inspection: Inspection, view: RunView) -> dict[str, str]:
-    commands = {"Resume this run": inspection.commands.resume(view.config)}
+    action = "Resume" if view.config.imported is None else "Evaluate"
+    commands = {f"{action} this run": inspection.commands.resume(view.config)}
     if (again := inspection.commands.reproduce(view.config)) is not None:
         commands["Repeat it in a new run"] = again
     return commands

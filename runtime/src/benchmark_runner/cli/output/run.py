@@ -26,7 +26,7 @@ from benchmark_runner.cli.output.totals import (
 from benchmark_runner.cli.shell import short_path
 from benchmark_runner.errors import RunPausedError, describe
 from benchmark_runner.results.json_facts import summary_facts
-from benchmark_runner.results.phrases import dataset_label, missing_text
+from benchmark_runner.results.phrases import dataset_label, imported_text, missing_text
 from benchmark_runner.results.verdict_text import (
     level_text,
     question_text,
@@ -97,6 +97,8 @@ def start_lines(session: Session, plan: Plan, request: RunRequest, *, local: boo
     start = doing.get(request.command, "Resuming" if session.resumed else "Starting")
     yield f"{start} run {config.run_id}"
     yield f"  model    {config.model}"
+    if imported := imported_text(config):
+        yield f"  answers  {imported}"
     yield f"  tasks    {tasks_text(config, session.chosen)}"
     if unused := session.runner.unused_fields:
         yield f"  unused   {some_ids(unused)} of the dataset file: agents get fields of tasks only"

@@ -207,6 +207,7 @@ def _facts(details: TaskDetails) -> dict[str, str]:
     seconds = {"generating": row.generation_seconds, "evaluating": row.grading_seconds}
     facts = {
         "model": in_one_line(row.model or ""),
+        "answer": "imported, made elsewhere" if row.imported else "",
         "turns": "" if row.total_turns is None else str(row.total_turns),
         "tokens": token_text(tokens_of(row)),
         "cost": cost_text(row),

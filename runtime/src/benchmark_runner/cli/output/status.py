@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from benchmark_runner._run.until import until_arguments
 from benchmark_runner._stats.reduction import Reduction
-from benchmark_runner._text import age, plural
+from benchmark_runner._text import age, plural, some_ids
 from benchmark_runner.cli.inspection import Inspection
 from benchmark_runner.cli.output.dry_run import group_lines, groups_as_json
 from benchmark_runner.cli.output.totals import (
@@ -30,6 +30,7 @@ from benchmark_runner.results.json_facts import (
 )
 from benchmark_runner.results.phrases import (
     extent_text,
+    imported_text,
     legend,
     missing_text,
     number,
@@ -55,6 +56,7 @@ class RunStatus:
         resume: The command that resumes it.
         evaluate: The command that evaluates what the resume leaves out, if that is anything.
         retry_timeouts: The command that regenerates what ran out of time or turns, if any did.
+        import_again: The command that imports answers, if some of an imported run are missing.
         reduced: The score by another reduction than the mean, if one was asked for.
         flaky: The tasks whose repeats differ, those that vary most first; ``None`` if not asked.
     """
@@ -64,6 +66,7 @@ class RunStatus:
     resume: str
     evaluate: str | None
     retry_timeouts: str | None
+    import_again: str | None
     reduced: ReducedScore | None
     flaky: list[TaskRepeats] | None
 
@@ -76,7 +79,8 @@ def read_status(
     Raises:
         UsageError: the reduction is not for scores such as these.
     """
-    of_problem = view.config.task_source == "problem"
+    config = view.config
+    of_problem = config.task_source == "problem"
     skips = skips_eval(view.config) and not of_problem
     scan = view.scan(skip_eval=skips)
     differing: list[TaskRepeats] = []
@@ -86,8 +90,10 @@ def read_status(
             differing.append(task)
 
     reduced = reduce_run(scan, reduction, note if flaky else None)
-    ran_out = any(scan.states[state] for state in _RAN_OUT) and not of_problem
+    can_generate = not of_problem and config.imported is None
+    ran_out = any(scan.states[state] for state in _RAN_OUT) and can_generate
     ungraded = skips and bool(scan.summary.without_eval)
+    missing = bool(scan.summary.without_generation)
     return RunStatus(
         view,
         scan,
@@ -96,6 +102,7 @@ def read_status(
         retry_timeouts=inspection.commands.resume(view.config, "--retry-timeouts")
         if ran_out
         else None,
+        import_again=inspection.commands.import_again(config) if missing else None,
         reduced=reduced,
         flaky=sorted(differing, key=lambda task: -(task.spread or 0)) if flaky else None,
     )
@@ -115,6 +122,8 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     now = datetime.now(UTC)
     yield f"Run {view.run_id}"
     yield f"  model    {config.model}"
+    if imported := imported_text(config):
+        yield f"  answers  {imported}"
     yield f"  tasks    {tasks_text(config, config.tasks)}"
     yield f"  results  {short_path(view.artifacts.run_dir)}"
     if summary.graded:
@@ -140,6 +149,14 @@ def status_lines(status: RunStatus) -> Iterator[str]:
         yield f"Tokens   {tokens}"
     for path in scan.unreadable:
         yield f"Can't be read: {short_path(path)}"
+    yield from _next_lines(status)
+
+
+def _next_lines(status: RunStatus) -> Iterator[str]:
+    scan, config = status.scan, status.view.config
+    if config.imported is not None:
+        yield from _next_lines_of_import(status)
+        return
     yield "A resume would"
     yield from group_lines(scan.plan.grouped(), config)
     if status.evaluate:
@@ -149,6 +166,16 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     if config.task_source == "problem" and scan.plan.generate:
         yield "To generate again, give run --problem FILE TASK_ID as before."
     yield f"Resume   {status.resume}"
+
+
+def _next_lines_of_import(status: RunStatus) -> Iterator[str]:
+    plan = status.scan.plan
+    yield "evaluate would"
+    yield from group_lines(plan.without(plan.generate).grouped(), status.view.config)
+    if missing := status.scan.summary.without_generation:
+        yield f"Missing  {plural(len(missing), 'answer')}: {some_ids(missing)}"
+        yield f"Import   {status.import_again}"
+    yield f"Evaluate {status.resume}"
 
 
 def as_json(status: RunStatus) -> dict[str, object]:
@@ -178,6 +205,7 @@ def as_json(status: RunStatus) -> dict[str, object]:
         "resume_command": status.resume,
         "evaluate_command": status.evaluate,
         "retry_timeouts_command": status.retry_timeouts,
+        "import_command": status.import_again,
     }
 
 

@@ -17,6 +17,7 @@ _OF_ARTIFACTS: dict[str, Kind] = {
     "artifact_filename": str,
     "artifact_size": int,
     "artifact_sha256": str,
+    "artifact": str,
 }
 _TEXTS: dict[str, Kind] = {"question": str, "answer": str, "grade": str}
 #: In the order in which they are written. What a later version adds comes before the texts.
@@ -61,5 +62,7 @@ def _artifact_values(task: TaskFiles) -> dict[str, Cell]:
     artifact = task.artifact
     if artifact is None:
         return dict.fromkeys(_OF_ARTIFACTS)
-    values = (artifact.filename, known_count(artifact.size), artifact.sha256)
+    path = task.artifact_path
+    place = None if path is None else str(path)
+    values = (artifact.filename, known_count(artifact.size), artifact.sha256, place)
     return dict(zip(_OF_ARTIFACTS, values, strict=True))

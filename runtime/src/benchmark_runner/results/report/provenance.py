@@ -9,7 +9,13 @@ from benchmark_runner._run.service_settings import LOCAL
 from benchmark_runner._text import some_ids
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
 from benchmark_runner.checkpoint import Invocation, RunConfig
-from benchmark_runner.results.phrases import dataset_label, first_of, moment_text, plural
+from benchmark_runner.results.phrases import (
+    dataset_label,
+    first_of,
+    imported_text,
+    moment_text,
+    plural,
+)
 from benchmark_runner.results.report.run_figures import RunFigures
 
 __all__ = ["head_facts", "history", "provenance_facts"]
@@ -26,6 +32,7 @@ def head_facts(figures: RunFigures) -> dict[str, list[str]]:
     tasks = f"{part} tasks" if part else plural(len(config.tasks), "task")
     return {
         "Model": [config.model],
+        "Answers": _known(imported_text(config)),
         "Dataset": [f"{dataset_label(config)}: {tasks}"],
         "Repeats": [f"{config.repeats} of each task"] if config.repeats > 1 else [],
         "Started": [moment_text(figures.side.view.started_at)],
@@ -42,6 +49,7 @@ def provenance_facts(figures: RunFigures) -> dict[str, list[str]]:
     dirty = ", with edits that are in no commit" if config.runner_dirty else ""
     return {
         "Model": [config.model],
+        "Answers": _answers(config),
         "Sampling": _settings(config.sampling) or ["as the model has it by default"],
         "Options": _settings(config.options),
         "Tasks": [_tasks(config)],
@@ -84,6 +92,13 @@ def _service(figures: RunFigures) -> list[str]:
     url = config.service_url if config.service_url != LOCAL else ""
     version = f"version {config.service_version}" if config.service_version else ""
     return _known(", ".join(filter(None, [url, where, version])))
+
+
+def _answers(config: RunConfig) -> list[str]:
+    if (record := config.imported) is None:
+        return []
+    count = plural(record.answers, "answer")
+    return [f"imported from {record.file} ({count}, sha256 {record.sha256})"]
 
 
 def _tasks(config: RunConfig) -> str:

@@ -221,6 +221,7 @@ def _facts(figures: RunFigures) -> Iterator[tuple[str, str]]:
     yield "Tokens a task", median_text(figures.agents.tokens)
     yield "Tool calls", calls_text(figures.agents)
     yield "Model", config.model
+    yield "Answers", phrases.imported_text(config) or "generated here"
     yield "Dataset", phrases.dataset_label(config)
     yield "Complete", "yes" if summary.complete else "no"
     yield "Running", f"yes: {figures.worked_on_by}" if figures.worked_on_by else "no"

@@ -1,0 +1,227 @@
+"""The answers in a file, made elsewhere: read and checked one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark_runner._run.answer_line import AnswerLine, LineError, parse_line
+from benchmark_runner._run.failure_kinds import failure_of
+from benchmark_runner._start_state import absolute
+from benchmark_runner.errors import UnusableArtifactError, UsageError
+from benchmark_runner.schemas import (
+    Artifact,
+    GenerationResult,
+    GenerationStatus,
+    Phase,
+    TaskRepeat,
+    TokenUsage,
+)
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+    from benchmark_runner._run.session import Session
+
+#: Bytes of a line, which is in memory as a whole.
+LONGEST_LINE = 256 * 1024**2
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAnswer:
+    """An answer that can be imported.
+
+    Attributes:
+        key: The repeat of the task that it is of.
+        generation: The generation, without what its trajectory tells.
+        artifact: The file that is the answer, if it is one; its record is in ``generation``.
+        trajectory: The JSON text of its trajectory, if it has one, without keys.
+        masked: True if a key in the answer is masked.
+        other_question: True if the line says that it answers another question than the task's.
+        digest: A hash of all that is imported.
+    """
+
+    key: TaskRepeat
+    generation: GenerationResult
+    artifact: Path | None
+    trajectory: str | None
+    masked: bool
+    other_question: bool
+    digest: bytes
+
+
+@contextmanager
+def open_answers(path: Path) -> Generator[BufferedReader]:
+    """Open a file of answers, which is read twice.
+
+    Raises:
+        UsageError: it is no file that can be read.
+    """
+    if path == Path("-"):
+        raise UsageError("standard input can't be read twice", hint="Save the answers as a file.")
+    try:
+        # A pipe that nobody writes to would block.
+        descriptor = os.open(absolute(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+                raise UsageError(f"{path}: {kind}, not a file", hint="Save the answers as a file.")
+            yield file
+    except FileNotFoundError:
+        hint = "Check the path; relative ones start at this folder."
+        raise UsageError(f"{path}: no such file", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def lines_of(file: BufferedReader) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file that are not empty, with their numbers.
+
+    Of one that is too long, the beginning is the last that is yielded.
+    """
+    file.seek(0)
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if stripped := line.strip():
+            yield number, stripped
+        if len(line) > LONGEST_LINE:
+            return
+
+
+class AnswerReader:
+    """Makes generations of the lines of a file at ``path``, for the tasks of a run."""
+
+    def __init__(self, session: Session, path: Path) -> None:
+        self._session = session
+        self._artifacts = session.artifacts
+        self._clean = session.artifacts.redactor.clean_text
+        self._folder = os.path.realpath(absolute(path).parent)
+        self._tasks = frozenset(session.config.tasks)
+
+    def read(self, content: bytes) -> ImportedAnswer | None:
+        """Return the answer in a line; ``None`` for a row of a task that was not generated.
+
+        Raises:
+            LineError: it can't be imported.
+        """
+        if len(content) > LONGEST_LINE:
+            raise LineError(f"longer than {LONGEST_LINE // 1024**2} MiB")
+        line = parse_line(content)
+        name = self._session.runner.NAME
+        if line.benchmark not in (None, name):
+            raise LineError(f"is {line.benchmark!r}, and this is {name!r}", "benchmark")
+        if line.task_id not in self._tasks:
+            message = f"the run has no task {line.task_id!r}"
+            raise LineError(message, "task_id", unknown_task=line.task_id)
+        if line.is_empty:
+            return None
+        key = TaskRepeat(line.task_id, line.repeat or 1)
+        record, source, masked_file = self._artifact(key, line)
+        trajectory = None if line.trajectory is None else self._trajectory(line.trajectory)
+        generation = self._generation(line, record)
+        digest = hashlib.sha256(content)
+        digest.update((record.sha256 if record else "").encode())
+        digest.update((trajectory or "").encode())
+        return ImportedAnswer(
+            key,
+            generation,
+            source,
+            trajectory,
+            masked=masked_file or generation.data != (line.answer or ""),
+            other_question=self._is_of_other_question(line, generation),
+            digest=digest.digest(),
+        )
+
+    def _generation(self, line: AnswerLine, artifact: Artifact | None) -> GenerationResult:
+        status, task_id = line.outcome, line.task_id
+        if status is GenerationStatus.SUCCESS and line.answer is None and artifact is None:
+            raise LineError("missing", "answer")
+        usage = TokenUsage(
+            input=line.input_tokens,
+            output=line.output_tokens,
+            reasoning=line.reasoning_tokens,
+            cache_read=line.cache_read_tokens,
+            cache_write=line.cache_write_tokens,
+        )
+        error = line.error_of_generation
+        result = GenerationResult(
+            task_id=task_id,
+            status=status,
+            data=self._clean(line.answer or ""),
+            artifact=artifact,
+            question=self._session.runner.registered_task(task_id).question,
+            model=self._session.config.model,
+            total_turns=line.total_turns,
+            error=self._clean(error) if error else None,
+            started_at=line.started_at,
+            ended_at=line.ended_at,
+            duration=line.generation_seconds,
+            attempts=1,
+            usage=None if usage == TokenUsage() else usage,
+            cost=line.cost,
+        )
+        failure = failure_of(result, Phase.GENERATE)
+        return result.model_copy(update={"failure": failure, "imported": True})
+
+    def _artifact(
+        self, key: TaskRepeat, line: AnswerLine
+    ) -> tuple[Artifact | None, Path | None, bool]:
+        runner = self._session.runner
+        of_files = runner.PAYLOAD_TYPE == "artifact"
+        if line.artifact is None:
+            if of_files and line.outcome is GenerationStatus.SUCCESS:
+                raise LineError("missing: an answer of this benchmark is a file", "artifact")
+            return None, None, False
+        if not of_files:
+            raise LineError("an answer of this benchmark is a text, not a file", "artifact")
+        path = self._path(line.artifact, "artifact")
+        submission = self._artifacts.of_repeat(key.repeat).submission(key.task_id)
+        try:
+            record, masked = submission.check(path, runner.ARTIFACT_MAX_BYTES)
+        except UnusableArtifactError as error:
+            raise LineError(error.message, "artifact") from None
+        if line.artifact_sha256 not in (None, record.sha256):
+            raise LineError(f"{line.artifact!r} is not the file with this hash", "artifact_sha256")
+        return record, path, masked
+
+    def _trajectory(self, given: str) -> str:
+        from benchmark_runner.trajectory import dump_trajectory, read_trajectory
+
+        found = read_trajectory(self._path(given, "trajectory"))
+        if found is None:
+            raise LineError(f"{given!r} is no trajectory in the ATIF format", "trajectory")
+        masked = self._artifacts.redactor.clean_json(dump_trajectory(found).encode())
+        return masked.decode()
+
+    def _path(self, given: str, field: str) -> Path:
+        """Return the path of a file that a line names, without links.
+
+        A relative one is in the folder of the answers.
+        """
+        try:
+            path = os.path.realpath(os.path.join(self._folder, given))  # noqa: PTH118 (of any text)
+        except ValueError as error:  # such as a zero byte
+            raise LineError(f"{given!r} can't be a path: {error}", field) from None
+        if not os.path.isabs(given) and not Path(path).is_relative_to(self._folder):  # noqa: PTH117
+            raise LineError(f"{given!r} leads out of the folder of the answers", field)
+        return Path(path)
+
+    def _is_of_other_question(self, line: AnswerLine, generation: GenerationResult) -> bool:
+        asked = line.question
+        return bool(
+            isinstance(asked, str)
+            and generation.question
+            and asked != generation.question
+            and asked != self._clean(generation.question)
+        )
