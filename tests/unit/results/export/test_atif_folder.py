@@ -339,7 +339,11 @@ class TestFolder:
         view = run.save()
         write_trajectories(view, folder)
         before = contents(folder)
-        monkeypatch.setattr(view.runner, "task_score", lambda _: 1 / 0)
+
+        def fail(_: object) -> float:
+            return 1 / 0
+
+        monkeypatch.setattr(view.runner, "task_score", fail)
         for place in (folder, folder.with_name("new")):
             with pytest.raises(Exception, match="division"):
                 write_trajectories(view, place)

@@ -31,6 +31,14 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                 help="File to write, whole or not at all, instead of standard output.",
             ),
         ] = None,
+        contents: Annotated[
+            bool,
+            typer.Option(
+                "--contents",
+                help="With --format otel: hold questions, answers and messages, too, not only "
+                "times, tokens and grades.",
+            ),
+        ] = False,
         reduce: Reduce = "mean",
         results_dir: ResultsDir = None,
         json: AsJson = False,
@@ -60,11 +68,17 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
                     hint="Give --output FILE, or --format jsonl without --json.",
                 )
             chosen = format_ or ExportFormat.of(output)
+            if contents and chosen is not ExportFormat.OTEL:
+                raise UsageError(
+                    "--contents needs --format otel", hint="The other formats have them anyway."
+                )
             with only_rows() as to_standard_output:
                 inspection = inspect_runs(settings, results_dir)
                 view = inspection.open(run_id)
                 check_repeats(reduction, view.config)
-                exported = export_run(Export(view, chosen, output, to_standard_output, reduction))
+                exported = export_run(
+                    Export(view, chosen, output, to_standard_output, reduction, contents)
+                )
             if json:
                 content = {"run_id": run_id, "results_dir": str(inspection.results_dir)}
                 written = {"output": str(exported.output), f"{exported.noun}s": exported.count}

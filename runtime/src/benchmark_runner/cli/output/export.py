@@ -57,6 +57,8 @@ def export_run(export: Export) -> Exported:
         return _export_log(export)
     if export.chosen is ExportFormat.ATIF:
         return _export_trajectories(export)
+    if export.chosen is ExportFormat.OTEL:
+        return _export_trace(export)
     with _written(export) as write:
         as_csv = export.chosen is ExportFormat.CSV
         count = write_rows(export.view, write, export.reduction, as_csv=as_csv)
@@ -86,6 +88,14 @@ def _export_trajectories(export: Export) -> Exported:
         )
     count = write_trajectories(export.view, export.output)
     return Exported("Folder", count, "file", export.output)
+
+
+def _export_trace(export: Export) -> Exported:
+    from benchmark_runner.results.export.otel_lines import write_spans
+
+    with _written(export) as write:
+        count = write_spans(export.view, write, contents=export.contents)
+    return Exported("Trace", count, "span", export.output)
 
 
 def say_exported(exported: Exported) -> None:

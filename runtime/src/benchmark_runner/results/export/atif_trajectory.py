@@ -24,7 +24,7 @@ from benchmark_runner.trajectory import (
 )
 from benchmark_runner.trajectory.atif import add_to_totals, with_unfit
 
-__all__ = ["EXTRA", "attempt_facts", "made_trajectory", "whole_trajectory"]
+__all__ = ["EXTRA", "attempt_facts", "join_parts", "made_trajectory", "whole_trajectory"]
 
 #: In the ``extra`` of a trajectory: what the run knows of it.
 EXTRA = "benchmark_runner"
@@ -90,7 +90,7 @@ def whole_trajectory(
 
     What continues it, and its subagents, are part of it, so that no reference leads to a file.
     """
-    _join(trajectory)
+    join_parts(trajectory)
     generation, agent = attempt.generation, trajectory.agent
     if not trajectory.steps and generation is not None:
         trajectory.steps = [*_steps_of(generation)]
@@ -158,7 +158,7 @@ def _steps_of(generation: GenerationResult) -> Iterator[Step]:
         yield Step(message=f"Error: {generation.error}", timestamp=at)
 
 
-def _join(trajectory: Trajectory) -> None:
+def join_parts(trajectory: Trajectory) -> None:
     """Make references to files of subagents, which are part of the trajectory, such to parts."""
     if trajectory.continued_trajectory_ref is not None:
         ref: JsonValue = trajectory.continued_trajectory_ref
@@ -172,7 +172,7 @@ def _join(trajectory: Trajectory) -> None:
             name += "'"
         taken.add(name)
         each.trajectory_id = name
-        _join(each)
+        join_parts(each)
     ids = {normpath(each.files[0]): each.trajectory_id for each in below if each.files}
     if ids and trajectory.files:
         folders = [path.parent for path in trajectory.files]
