@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.results.export.inspect_log.failures import eval_error
+from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.names import SCORE, model_name
 from benchmark_runner.results.export.inspect_log.score import UNSCORED
 from benchmark_runner.results.export.inspect_log.spec import reducer_name
@@ -51,8 +52,8 @@ class LogResults:
     def add(self, task: TaskRepeats, samples: list[dict[str, JsonValue]]) -> None:
         """Add a task, with the samples of its repeats."""
         self._reduced.add(task)
-        self._completed += sum(sample["error"] is None for sample in samples)
-        if any(sample["scores"] for sample in samples):
+        self._completed += sum("error" not in sample for sample in samples)
+        if any("scores" in sample for sample in samples):
             self._tasks.append(task.task_id)
             self._values.append(UNSCORED if task.score is None else task.score)
         if not self._is_worked_on and self._view.config.task_source == "problem":
@@ -77,12 +78,14 @@ class LogResults:
         """
         self._reduced.is_sample = scan.summary.is_sample
         status = self._status(scan)
-        return {
-            "status": status,
-            "results": self._results(scan),
-            "stats": _statistics(self._view, scan),
-            "error": _error(scan) if status == "error" else None,
-        }
+        return stated(
+            {
+                "status": status,
+                "results": self._results(scan),
+                "stats": _statistics(self._view, scan),
+                "error": _error(scan) if status == "error" else None,
+            }
+        )
 
     def _status(self, scan: RunScan) -> str:
         if scan.summary.complete:
@@ -100,13 +103,15 @@ class LogResults:
         unscored = sum(map(math.isnan, self._values))
         counts = {"scored_samples": len(self._values) - unscored, "unscored_samples": unscored}
         headline = {**self.reducer, "score": SCORE, "metric": "mean"}
-        return {
-            "total_samples": scan.summary.counts.total,
-            "completed_samples": self._completed,
-            "scores": [{**score, **counts, "params": {}, "metrics": metrics}],
-            "headline": headline if metrics else None,
-            "metadata": self._facts(scan),
-        }
+        return stated(
+            {
+                "total_samples": scan.summary.counts.total,
+                "completed_samples": self._completed,
+                "scores": [{**score, **counts, "params": {}, "metrics": metrics}],
+                "headline": headline if metrics else None,
+                "metadata": self._facts(scan),
+            }
+        )
 
     def _metrics(self) -> dict[str, JsonValue]:
         values = {"mean": self._reduced.mean, "stderr": self._reduced.stderr}
@@ -118,18 +123,18 @@ class LogResults:
 
     def _facts(self, scan: RunScan) -> dict[str, JsonValue]:
         facts = summary_facts(scan.summary, scan.score)
-        known = {name: fact for name, fact in facts.items() if name not in _LONG_FACTS}
+        short = {name: fact for name, fact in facts.items() if name not in _LONG_FACTS}
         verdict = scan.verdict
         answer = None if verdict is None else answer_text(verdict)
-        without = None if self._reduced.mean is not None else self._reduced.missing_text
-        more = {"verdict": answer, "no_mean": without}
-        stated = {**known, **{name: fact for name, fact in more.items() if fact is not None}}
-        return cast("dict[str, JsonValue]", stated)
+        missing = None if self._reduced.mean is not None else self._reduced.missing_text
+        more: dict[str, JsonValue] = {"verdict": answer, "no_mean": missing}
+        return stated({**cast("dict[str, JsonValue]", short), **more})
 
 
 def _statistics(view: RunView, scan: RunScan) -> dict[str, JsonValue]:
     spend = scan.summary.spend
-    usage = model_usage(spend.usage, spend.dollars or None)
+    cost = None if spend.unknown and not spend.dollars else spend.dollars
+    usage = model_usage(spend.usage, cost)
     ended = scan.last_ended
     return {
         "started_at": view.started_at.isoformat(),

@@ -10,6 +10,7 @@ from benchmark_runner.results.export.inspect_log.failures import (
     generation_error,
     sample_limit,
 )
+from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.messages import sample_texts
 from benchmark_runner.results.export.inspect_log.names import SCORE, log_id, model_name
 from benchmark_runner.results.export.inspect_log.score import sample_score
@@ -71,48 +72,52 @@ def eval_sample(
         uuid=uuid,
         usage=usage,
     )
-    sample: dict[str, JsonValue] = {
-        "id": row.task_id,
-        "epoch": row.repeat,
-        "input": question,
-        # The reference answer stays with the grader.
-        "target": "",
-        "uuid": uuid,
-        "messages": texts.messages,
-        "output": texts.output,
-        "scores": None if score is None else {SCORE: score},
-        "metadata": _metadata(row, task, generation),
-        "store": {},
-        "model_usage": {} if usage is None else {model: usage},
-        "started_at": row.started_at and row.started_at.isoformat(),
-        "completed_at": row.ended_at and row.ended_at.isoformat(),
-        "total_time": row.generation_seconds,
-        "working_time": row.generation_seconds,
-        "turn_count": row.total_turns,
-        "error": generation_error(view.artifacts, task),
-        "error_retries": error_retries(view.artifacts, task),
-        "limit": sample_limit(generation),
-    }
+    sample = stated(
+        {
+            "id": row.task_id,
+            "epoch": row.repeat,
+            "input": question,
+            # The reference answer stays with the grader.
+            "target": "",
+            "uuid": uuid,
+            "messages": texts.messages,
+            "output": texts.output,
+            "scores": None if score is None else {SCORE: score},
+            "metadata": _metadata(row, task, generation),
+            "store": {},
+            "model_usage": {} if usage is None else {model: usage},
+            "started_at": row.started_at and row.started_at.isoformat(),
+            "completed_at": row.ended_at and row.ended_at.isoformat(),
+            "total_time": row.generation_seconds,
+            "working_time": row.generation_seconds,
+            "turn_count": row.total_turns,
+            "error": generation_error(view.artifacts, task),
+            "error_retries": error_retries(view.artifacts, task),
+            "limit": sample_limit(generation),
+        }
+    )
     return sample | texts.events(sample, view.started_at.isoformat())
 
 
 def sample_summary(sample: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the summary of a sample, with short texts: an ``EvalSampleSummary``."""
     error, limit = _part(sample, "error"), _part(sample, "limit")
-    retries, messages = sample["error_retries"], sample["messages"]
+    retries, messages = sample.get("error_retries"), sample["messages"]
     score = _part(_part(sample, "scores"), SCORE)
-    return {
-        **{name: sample[name] for name in _IN_SUMMARY},
-        "input": _short(sample["input"]),
-        "metadata": _thin(_part(sample, "metadata")),
-        "scores": {SCORE: _thin_score(score)} if score else None,
-        "error": error.get("message"),
-        "limit": limit.get("type"),
-        "limit_reason": _short(limit.get("reason")),
-        "retries": len(retries) if isinstance(retries, list) else None,
-        "completed": True,
-        "message_count": len(messages) if isinstance(messages, list) else None,
-    }
+    return stated(
+        {
+            **{name: sample.get(name) for name in _IN_SUMMARY},
+            "input": _short(sample["input"]),
+            "metadata": _thin(_part(sample, "metadata")),
+            "scores": {SCORE: _thin_score(score)} if score else None,
+            "error": error.get("message"),
+            "limit": limit.get("type"),
+            "limit_reason": _short(limit.get("reason")),
+            "retries": len(retries) if isinstance(retries, list) else None,
+            "completed": True,
+            "message_count": len(messages) if isinstance(messages, list) else None,
+        }
+    )
 
 
 def _answer(task: TaskFiles, generation: GenerationResult) -> str:
@@ -137,7 +142,8 @@ def _part(value: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
 
 def _thin_score(score: dict[str, JsonValue]) -> dict[str, JsonValue]:
     texts = {name: _short(score.get(name)) for name in ("answer", "explanation", "reason")}
-    return {"value": score["value"], **texts, "metadata": _thin(_part(score, "metadata"))}
+    metadata = _thin(_part(score, "metadata"))
+    return stated({"value": score["value"], **texts, "metadata": metadata})
 
 
 def _thin(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:

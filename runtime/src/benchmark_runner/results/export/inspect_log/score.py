@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from benchmark_runner._run.graded_by import GradedBy
+from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["UNSCORED", "sample_score"]
 
 #: The value of a score that does not count.
 UNSCORED = math.nan
+_GRADER = tuple(field.name for field in fields(GradedBy))
 #: The names under which graders give the reason for a score.
 _REASONS = ("explanation", "reason", "rationale", "feedback", "message")
 
@@ -28,29 +31,33 @@ def sample_score(row: TaskRow, task: TaskFiles, answer: str) -> dict[str, JsonVa
     An evaluation that failed has a score that does not count, with the reason.
     """
     if row.state is TaskState.FAILED_GRADING:
-        return {
-            "value": UNSCORED,
-            "answer": answer,
-            "explanation": row.error,
-            "reason": "grader_failed",
-        }
+        return stated(
+            {
+                "value": UNSCORED,
+                "answer": answer,
+                "explanation": row.error,
+                "reason": "grader_failed",
+            }
+        )
     result = task.evaluation
     if result is None or not row.state.is_done:
         return None
     if row.score is None and row.state is not TaskState.SCORED:
         return None
     grade = result.result_json()
-    return {
-        "value": UNSCORED if row.score is None else row.score,
-        "answer": answer,
-        "explanation": _explanation(row, grade),
-        "reason": "scoring_failed" if row.score is None else None,
-        "metadata": {
-            **({} if grade is None else {"result": grade}),
-            **({"errors": [*result.errors]} if result.errors else {}),
-            **_grader(row),
-        },
-    }
+    return stated(
+        {
+            "value": UNSCORED if row.score is None else row.score,
+            "answer": answer,
+            "explanation": _explanation(row, grade),
+            "reason": "scoring_failed" if row.score is None else None,
+            "metadata": {
+                **({} if grade is None else {"result": grade}),
+                **({"errors": [*result.errors]} if result.errors else {}),
+                **_grader(row),
+            },
+        }
+    )
 
 
 def _explanation(row: TaskRow, grade: JsonValue) -> str | None:
@@ -63,5 +70,5 @@ def _explanation(row: TaskRow, grade: JsonValue) -> str | None:
 
 
 def _grader(row: TaskRow) -> dict[str, JsonValue]:
-    facts = asdict(row.graded_by) if row.graded_by is not None else {}
-    return {name: value for name, value in facts.items() if value is not None}
+    by = row.graded_by
+    return {} if by is None else stated({name: getattr(by, name) for name in _GRADER})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._stats.reduction import Reduction, ReductionKind
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
+from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.names import (
     METRICS,
     log_id,
@@ -53,41 +54,47 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
     created = view.started_at.isoformat()
     identity = (config.run_id, created, config.model)
     task = task_name(benchmark)
-    return {
-        "eval_id": log_id("eval", *identity, reduction),
-        "run_id": config.run_id,
-        "created": created,
-        "task": task,
-        "task_id": log_id("task", *identity),
-        "task_registry_name": task,
-        "task_display_name": benchmark,
-        "task_args": dict(config.options),
-        "solver": registered_name(benchmark, "generate"),
-        "tags": _tags(config, local=view.local),
-        "dataset": {
-            "name": dataset_label(config),
-            "location": config.dataset_file,
-            "samples": len(config.tasks),
-            "sample_ids": [*config.tasks],
-            "shuffled": False,
-        },
-        "model": model_name(config.model),
-        "model_generate_config": _sampling(config),
-        "model_base_url": config.sampling.get("custom_endpoint"),
-        "config": {
-            "limit": config.limit,
-            "epochs": config.repeats,
-            "epochs_reducer": [reducer_name(reduction)],
-            "fail_on_error": False,
-            "max_samples": config.operational.get("parallelism"),
-        },
-        "revision": _revision(config),
-        "packages": _packages(config, benchmark),
-        "metadata": _facts(config),
-        "scorers": [
-            {"name": scorer_name(benchmark), "metrics": [{"name": name} for name in METRICS]}
-        ],
-    }
+    return stated(
+        {
+            "eval_id": log_id("eval", *identity, reduction),
+            "run_id": config.run_id,
+            "created": created,
+            "task": task,
+            "task_id": log_id("task", *identity),
+            "task_registry_name": task,
+            "task_display_name": benchmark,
+            "task_args": dict(config.options),
+            "solver": registered_name(benchmark, "generate"),
+            "tags": _tags(config, local=view.local),
+            "dataset": stated(
+                {
+                    "name": dataset_label(config),
+                    "location": config.dataset_file,
+                    "samples": len(config.tasks),
+                    "sample_ids": [*config.tasks],
+                    "shuffled": False,
+                }
+            ),
+            "model": model_name(config.model),
+            "model_generate_config": _sampling(config),
+            "model_base_url": config.sampling.get("custom_endpoint"),
+            "config": stated(
+                {
+                    "limit": config.limit,
+                    "epochs": config.repeats,
+                    "epochs_reducer": [reducer_name(reduction)],
+                    "fail_on_error": False,
+                    "max_samples": config.operational.get("parallelism"),
+                }
+            ),
+            "revision": _revision(config),
+            "packages": _packages(config, benchmark),
+            "metadata": _facts(config),
+            "scorers": [
+                {"name": scorer_name(benchmark), "metrics": [{"name": name} for name in METRICS]}
+            ],
+        }
+    )
 
 
 def eval_plan(view: RunView) -> dict[str, JsonValue]:
@@ -103,27 +110,30 @@ def eval_plan(view: RunView) -> dict[str, JsonValue]:
 def _sampling(config: RunConfig) -> dict[str, JsonValue]:
     given = {name: config.sampling.get(name) for name in _SAMPLING}
     effort = config.sampling.get("reasoning_effort")
-    return {**given, "reasoning_effort": effort if effort in _EFFORTS else None}
+    return stated({**given, "reasoning_effort": effort if effort in _EFFORTS else None})
 
 
 def _revision(config: RunConfig) -> JsonValue:
     if config.runner_commit is None:
         return None
     # The runner does not record where its repository comes from.
-    return {
-        "type": "git",
-        "origin": "",
-        "commit": config.runner_commit,
-        "dirty": config.runner_dirty,
-    }
+    return stated(
+        {
+            "type": "git",
+            "origin": "",
+            "commit": config.runner_commit,
+            "dirty": config.runner_dirty,
+        }
+    )
 
 
 def _packages(config: RunConfig, benchmark: str) -> dict[str, JsonValue]:
-    versions = {
-        RUNTIME_DISTRIBUTION: config.runtime_version,
-        f"{benchmark}-runner": config.runner_version,
-    }
-    return {name: version for name, version in versions.items() if version is not None}
+    return stated(
+        {
+            RUNTIME_DISTRIBUTION: config.runtime_version,
+            f"{benchmark}-runner": config.runner_version,
+        }
+    )
 
 
 def _tags(config: RunConfig, *, local: bool | None) -> list[JsonValue]:

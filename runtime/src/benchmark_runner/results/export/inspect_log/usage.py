@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner.results.export.inspect_log.fields import stated
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
@@ -20,12 +22,14 @@ def model_usage(usage: TokenUsage, cost: float | None) -> dict[str, JsonValue] |
     counts = usage.model_dump()
     if cost is None and not any(count is not None for count in counts.values()):
         return None
-    return {
-        "input_tokens": usage.input or 0,
-        "output_tokens": (usage.output or 0) + (usage.reasoning or 0),
-        "total_tokens": sum(count or 0 for count in counts.values()),
-        "input_tokens_cache_read": usage.cache_read,
-        "input_tokens_cache_write": usage.cache_write,
-        "reasoning_tokens": usage.reasoning,
-        "total_cost": cost,
-    }
+    return stated(
+        {
+            "input_tokens": usage.input or 0,
+            "output_tokens": (usage.output or 0) + (usage.reasoning or 0),
+            "total_tokens": sum(count or 0 for count in counts.values()),
+            "input_tokens_cache_read": usage.cache_read,
+            "input_tokens_cache_write": usage.cache_write,
+            "reasoning_tokens": usage.reasoning,
+            "total_cost": cost,
+        }
+    )
