@@ -1,10 +1,12 @@
 """A run of thousands of tasks is exported in seconds and in flat memory, whatever the format.
 
-The tasks have a trajectory of some 2 kB each, and in a variant none.
+Each task has a trajectory of some 2 kB, and in a variant none. What JSON Lines hold is imported
+as another run.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.figures import Figure, main
@@ -13,51 +15,88 @@ from tests.benchmarks.resume import multiply
 from tests.benchmarks.service import service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from tests.benchmarks.project import Project
+    from tests.benchmarks.project import Project, Ran
 
 _FEW = 500
 _MANY = 5000
+#: For so many.
 _SECONDS = 10
-#: The arguments of each format, the last of which names what is written for a run.
-_TABLES = {"csv": ("{}.csv",), "jsonl": ("{}.jsonl",)}
-_STEPS = 4
-_TEXT = "It looks for the right place first, and then it changes what is there. "
+#: The arguments of each export, and the ending of what it writes.
+_TABLES = {"csv": ([], ".csv"), "jsonl": ([], ".jsonl")}
+_OF_TRAJECTORIES = {
+    "inspect": (["--format", "inspect"], ".eval"),
+    "atif": (["--format", "atif"], "-atif"),
+}
+_TEXT = "It looks for the right place first, and then it changes what is there. " * 3
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Export runs of few and of many tasks to each format."""
+    """Export runs of few and of many tasks to each format, and import them."""
     many = 2 * _FEW if quick else _MANY
     with project() as made:
         with service() as url:
             made.run(made.write_tasks(1), "one", url, "--no-durable")
         for count in (_FEW, many):
             multiply(made, "one", f"{count}", made.write_tasks(count))
-        for name, arguments in _TABLES.items():
-            yield from _exported(made, many, name, arguments)
+        for name, (flags, ending) in _TABLES.items():
+            yield from _figures(f"export, {name}", many, _export(made, flags, ending))
+        for name, (flags, ending) in _OF_TRAJECTORIES.items():
+            again = _export(made, flags, f"-without{ending}")
+            yield from _figures(f"export, {name} without trajectories", many, again)
+        for count in (_FEW, many):
+            _write_trajectories(made.run_dir(f"{count}"))
+        for name, (flags, ending) in _OF_TRAJECTORIES.items():
+            yield from _figures(f"export, {name}", many, _export(made, flags, ending))
 
 
-def _exported(made: Project, many: int, name: str, arguments: tuple[str, ...]) -> Iterator[Figure]:
-    few, lot = (
-        made.start("export", f"{count}", "--output", *(part.format(count) for part in arguments))
-        for count in (_FEW, many)
-    )
-    goal = f"export of {many:,} tasks, {name}"
-    yield from _figures(goal, many, (few.seconds, few.peak_mb), (lot.seconds, lot.peak_mb))
+def _export(made: Project, flags: list[str], ending: str) -> Callable[[int], Ran]:
+    return lambda count: made.start("export", f"{count}", *flags, "--output", f"{count}{ending}")
 
 
-def _figures(
-    goal: str, many: int, few: tuple[float, float], lot: tuple[float, float]
-) -> Iterator[Figure]:
+def _figures(goal: str, many: int, start: Callable[[int], Ran]) -> Iterator[Figure]:
+    few, lot = start(_FEW), start(many)
     yield Figure(
-        goal=goal, ours=lot[0], other=_SECONDS * many / _MANY, other_is="the limit", unit="s",
+        goal=f"{goal}: seconds of {many:,} tasks",
+        ours=lot.seconds,
+        other=_SECONDS * many / _MANY,
+        other_is="the limit",
+        unit="s",
         at_most=1,
-    )  # fmt: skip
+    )
     yield Figure(
-        goal=f"{goal}: memory", ours=lot[1], other=few[1], other_is=f"{_FEW:,} tasks", unit="MB",
+        goal=f"{goal}: memory of {many:,} tasks",
+        ours=lot.peak_mb,
+        other=few.peak_mb,
+        other_is=f"{_FEW:,} tasks",
+        unit="MB",
         at_most=1.2,
-    )  # fmt: skip
+    )
+
+
+def _write_trajectories(run_dir: Path) -> None:
+    call = {"tool_call_id": "c1", "function_name": "run", "arguments": {"code": _TEXT}}
+    seen = {"source_call_id": "c1", "content": _TEXT, "extra": {"exit_code": 0}}
+    metrics = {"prompt_tokens": 1000, "completion_tokens": 200, "cost_usd": 0.01}
+    acts = {"message": _TEXT, "reasoning_content": _TEXT, "metrics": metrics}
+    steps = [
+        {"source": "user", "message": _TEXT},
+        {"source": "agent", **acts, "tool_calls": [call], "observation": {"results": [seen]}},
+        {"source": "agent", **acts},
+    ]
+    trajectory = {
+        "schema_version": "ATIF-v1.8",
+        "agent": {"name": "an-agent", "version": "1"},
+        "steps": [
+            {"step_id": number, "timestamp": f"2026-05-04T03:00:{number:02}Z", **step}
+            for number, step in enumerate(steps, start=1)
+        ],
+    }
+    content = json.dumps(trajectory)
+    for logs in run_dir.glob("*/agent_logs"):
+        (logs / "trajectory.json").write_text(content)
 
 
 if __name__ == "__main__":
