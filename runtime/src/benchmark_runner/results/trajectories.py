@@ -10,13 +10,8 @@ from pathlib import Path
 
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.schemas import TaskRepeat
-from benchmark_runner.trajectory import (
-    Digest,
-    Trajectory,
-    digest,
-    find_trajectories,
-    read_trajectories,
-)
+from benchmark_runner.trajectory import Digest, Trajectory, digest, find_trajectories
+from benchmark_runner.trajectory.files import read_files
 
 __all__ = [
     "TaskTrajectories", "TrajectoryReader", "attempts_with_trajectories", "earlier_attempts",
@@ -83,9 +78,10 @@ def read_task_trajectories(
     folder = log_folder(artifacts, key, attempt)
     if _has_link(artifacts.run_dir, folder):  # an agent's, which may lead anywhere
         return TaskTrajectories((), ())
-    read = [*read_trajectories(folder)]
+    found = find_trajectories(folder)
+    read = [*read_files(found)]
     paths = {path for _, trajectory in read for path in trajectory.files}
-    return TaskTrajectories(read, [path for path in find_trajectories(folder) if path not in paths])
+    return TaskTrajectories(read, [path for path in found if path not in paths])
 
 
 def log_folder(artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None = None) -> Path:
@@ -119,4 +115,5 @@ def earlier_attempts(artifacts: RunArtifacts, key: TaskRepeat) -> list[int]:
 def _has_link(root: Path, folder: Path) -> bool:
     """Return True if a folder on the way from ``root`` to ``folder`` is a link."""
     path = str(root)
-    return any(os.path.islink(path := f"{path}/{part}") for part in folder.relative_to(root).parts)  # noqa: PTH114 (of text)
+    parts = str(folder).removeprefix(path).split("/")[1:]
+    return any(os.path.islink(path := f"{path}/{part}") for part in parts)  # noqa: PTH114 (of text)

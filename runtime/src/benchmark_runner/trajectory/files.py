@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from json import JSONDecoder
 from pathlib import Path, PurePath
@@ -19,7 +19,8 @@ from benchmark_runner.artifacts.file_reader import READ_ONLY
 from benchmark_runner.trajectory.atif import FinalMetrics, Step, Trajectory, with_unfit
 
 __all__ = [
-    "MOST_BYTES", "TRAJECTORY_FILE", "find_trajectories", "read_trajectories", "read_trajectory",
+    "MOST_BYTES", "TRAJECTORY_FILE", "find_trajectories", "read_files", "read_trajectories",
+    "read_trajectory",
 ]  # fmt: skip
 
 TRAJECTORY_FILE = "trajectory.json"
@@ -69,9 +70,14 @@ def read_trajectories(log_dir: Path) -> Iterator[tuple[Path, Trajectory]]:
     made part of that one. Of two in one folder, which are the same in two versions, the first one
     is read.
     """
+    return read_files(find_trajectories(log_dir))
+
+
+def read_files(found: Iterable[Path]) -> Iterator[tuple[Path, Trajectory]]:
+    """Do as :func:`read_trajectories`, of the files that were found in its folder."""
     seen: set[Path] = set()
     folders: set[Path] = set()
-    known = dict.fromkeys(find_trajectories(log_dir))
+    known = dict.fromkeys(found)
     for path in known:
         if path in seen or path.parent in folders:
             continue
