@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+import benchmark_runner
+from benchmark_runner.artifacts.locks import hold_lock
 from tests.cli.outcomes import run_to_all_ends
+from tests.cli.trajectories import RECORDING_AGENT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Ended, RunnerProject
 
+PAGE = Path(benchmark_runner.__file__).parents[2] / "docs" / "import.md"
+KEY = "sk-hidden-model-key-42"
 #: Two right and one wrong answer to the tasks of a project.
 ANSWERS = [
     {"task_id": "t1", "answer": "one", "cost": 0.25, "input_tokens": 12},
@@ -124,3 +130,171 @@ class TestAnExport:
         assert score_of(project, "r2") == score_of(project, "r1")
         assert project.read("r2", "final_score.json")["imported"] is True
         assert "imported" not in project.read("r1", "final_score.json")
+
+    @pytest.mark.parametrize("repeats", [1, 3])
+    def test_repeats_and_their_score(self, project: RunnerProject, repeats: int) -> None:
+        """Repeats are imported as repeats; each has its grade, and the score is their mean."""
+        project.run("run", "--run-id", "r1", "--repeats", str(repeats))
+        project.run("export", "r1", "--output", "r1.jsonl")
+
+        assert project.run("import", "r1.jsonl", "--run-id", "r2", "--model", "m").code == 0
+        assert project.run("evaluate", "--run-id", "r2").code == 0
+
+        assert project.read("r2", "run_config.json")["repeats"] == repeats
+        assert [{**row, "model": "m"} for row in rows_of(project, "r1")] == rows_of(project, "r2")
+        assert score_of(project, "r2") == score_of(project, "r1")
+        compared = project.run("compare", "r1", "r2", "--json").json
+        assert compared["effect"]["difference"] == 0
+        assert compared["b"]["imported"]["file"] == str(project.root / "r1.jsonl")
+        assert compared["a"]["imported"] is None
+
+    def test_export_of_an_import_is_one_too(self, project: RunnerProject) -> None:
+        """The export of an imported run can be imported, and says that it was imported."""
+        import_lines(project, ANSWERS)
+        project.run("export", "r1", "--output", "r1.jsonl")
+
+        assert project.run("import", "r1.jsonl", "--run-id", "r2", "--model", "m").code == 0
+        rows = [json.loads(row) for row in (project.root / "r1.jsonl").read_text().splitlines()]
+        assert [row["imported"] for row in rows] == [True] * 3
+        assert rows_of(project, "r2") == rows_of(project, "r1")
+
+
+class TestMoreAnswers:
+    def test_further_answers_are_added(self, project: RunnerProject) -> None:
+        """Another file adds tasks and repeats; a score of fewer answers is removed."""
+        import_lines(project, ANSWERS)
+        project.run("evaluate", "--run-id", "r1")
+        again = [{**line, "repeat": 2, "answer": "two"} for line in ANSWERS]
+
+        ended = import_lines(project, [*ANSWERS, *again])
+
+        assert "  answers  3 added, 3 there before" in ended.out
+        assert "Tasks    3 x 2 repeats: 6 generations" in ended.out
+        assert not (project.results / "r1" / "final_score.json").exists()
+        assert project.run("evaluate", "--run-id", "r1").code == 0
+        assert project.read("r1", "final_score.json")["final_score"] == (2 / 3 + 0) / 2
+        changed = project.read("r1", "run_config.json")["history"][2]["changed"]
+        assert changed["answers"] == [3, 6]
+
+    def test_missing_answers_are_named(self, project: RunnerProject) -> None:
+        """Tasks without an answer are missing; status prints the commands that are next."""
+        import_lines(project, ANSWERS[:1])
+        project.run("evaluate", "--run-id", "r1")
+
+        shown = project.run("status", "r1")
+
+        lines = shown.out.splitlines()
+        assert "  answers  imported from answers.jsonl" in lines
+        assert "Missing  2 answers: t3, t2" in lines
+        assert "Import   bin/sample-runner import --run-id r1 answers.jsonl" in lines
+        assert lines[-1] == "Evaluate bin/sample-runner evaluate --run-id r1"
+        assert "Retry" not in shown.out
+        found = project.run("status", "r1", "--json").json
+        assert found["resume_command"] == "bin/sample-runner evaluate --run-id r1"
+        assert found["retry_timeouts_command"] is None
+
+    def test_answer_takes_the_place_of_an_error(self, project: RunnerProject) -> None:
+        """An answer to a task that failed takes its place; the error is an earlier attempt."""
+        error = {"task_id": "t1", "status": "error", "error": "RateLimitError: 429", "cost": 1}
+        import_lines(project, [error])
+
+        ended = import_lines(project, [{"task_id": "t1", "answer": "one"}])
+
+        assert "  answers  1 added" in ended.out
+        earlier = project.read("r1", "t1", "attempts", "1", "generation.json")
+        assert (earlier["error"], earlier["cost"]) == ("RateLimitError: 429", 1)
+        generation = project.read("r1", "t1", "generation.json")
+        assert (generation["answer"], generation["attempts"]) == ("one", 2)
+        assert (
+            "  answers  0 added, 1 there before"
+            in import_lines(project, [{"task_id": "t1", "answer": "one"}]).out
+        )
+
+
+class TestTexts:
+    def test_documented_lines_can_be_imported(self, project: RunnerProject) -> None:
+        """The lines and the keys in the documentation can be imported."""
+        page = PAGE.read_text()
+        lines = [json.loads(line) for line in page.splitlines() if line.startswith('{"task_id"')]
+
+        ended = import_lines(project, lines)
+
+        assert len(lines) == 3
+        assert ended.code == 0
+        assert "1 attempted, " not in ended.out
+        assert project.read("r1", "t2", "generation.json")["status"] == "max_time"
+        assert project.read("r1", "t3", "generation.json")["error"] == "RateLimitError: 429"
+
+    def test_unusual_texts_are_kept(self, project: RunnerProject) -> None:
+        """A byte order mark, half a surrogate pair, and numbers of unknown keys do no harm."""
+        line = r'{"task_id": "t1", "answer": "a\ud800b", "logprobs": [NaN, 1e999]}'
+        (project.root / "answers.jsonl").write_bytes(f"\ufeff{line}\r\n".encode())
+
+        ended = project.run("import", "answers.jsonl", "--run-id", "r1", "--model", "m")
+
+        assert (ended.code, ended.err) == (0, "")
+        assert project.read("r1", "t1", "generation.json")["answer"] == "a\ufffdb"
+        again = project.run("import", "answers.jsonl", "--run-id", "r1", "--model", "m")
+        assert "  answers  0 added, 1 there before" in again.out
+
+    def test_key_in_an_answer_is_masked(self, project: RunnerProject) -> None:
+        """A key in an answer or an error is masked, and the answer named."""
+        line = {"task_id": "t1", "answer": f"it is {KEY}"}
+        failed = {"task_id": "t2", "status": "error"}
+        project.monkeypatch.setenv("VALS_AUTH_KEY", KEY)
+
+        for _ in range(2):
+            ended = import_lines(project, [line, {**failed, "error": KEY}])
+
+            assert ended.code == 0, ended.err
+            assert "Warning: a key was masked in the answer of: t1" in ended.out
+        assert project.read("r1", "t1", "generation.json")["answer"] == "it is ***"
+        assert project.read("r1", "t2", "generation.json")["error"] == "***"
+
+    def test_other_questions_are_a_warning(self, project: RunnerProject) -> None:
+        """An answer to another question than the task's is imported with a warning."""
+        lines = [{**line, "question": f"say {line['answer']}"} for line in ANSWERS]
+
+        ended = import_lines(project, [*lines[:2], {**lines[2], "question": "say something else"}])
+
+        assert ended.code == 0
+        assert "Warning: the question is not that of the task: t3" in ended.out
+
+
+class TestTrajectories:
+    def test_figures_come_from_it(self, project: RunnerProject) -> None:
+        """A trajectory is copied, and tells the tokens and the cost that the line leaves out."""
+        agent = (project.root / "runner" / "benchmark.py").read_text()
+        project.write_agent(RECORDING_AGENT)
+        project.run("run", "--run-id", "r0", "t1")
+        project.write_agent(agent)
+        path = "results/r0/t1/agent_logs/trajectory.json"
+        lines = [{"task_id": "t1", "answer": "one", "trajectory": path, "total_turns": 7}]
+
+        assert import_lines(project, lines).code == 0
+
+        made, first = (project.read(run, "t1", "generation.json") for run in ("r1", "r0"))
+        assert made["usage"] == first["usage"]
+        assert (made["cost"], made["total_turns"]) == (0.25, 7)
+        assert "I look." in project.run("show", "r1", "t1", "--trajectory").out
+        assert "  answers  0 added" in import_lines(project, lines).out
+        (project.root / path).write_text(
+            (project.root / path).read_text().replace("I look.", "I listen.")
+        )
+        ended = import_lines(project, lines)
+        assert ended.code == 2
+        assert "line 1: field trajectory: the run has another one" in ended.err
+
+
+class TestLocks:
+    def test_run_that_is_held_is_refused(self, project: RunnerProject) -> None:
+        """A run that another process holds is refused, and stays as it is."""
+        import_lines(project, ANSWERS[:1])
+        before = project.files()
+
+        with hold_lock(project.results / "r1" / ".lock", "run 'r1'"):
+            ended = import_lines(project, ANSWERS)
+
+        assert ended.code == 1
+        assert ended.err.startswith("RunLockedError: run 'r1' is being worked on")
+        assert project.files() == before

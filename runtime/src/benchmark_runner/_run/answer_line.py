@@ -160,7 +160,8 @@ def parse_line(content: bytes) -> AnswerLine:
         return AnswerLine.model_validate(value)
     except ValidationError as error:
         field, problem = next(problems_of(error))
-        raise LineError(problem, field.partition(".")[0]) from None
+        missing = problem == "Field required"
+        raise LineError("missing" if missing else problem, field.partition(".")[0]) from None
 
 
 def _parse(content: bytes) -> object:
@@ -178,5 +179,5 @@ def _parse(content: bytes) -> object:
             value, is_cut = read_cut_json(content)
             if not is_cut:
                 return value
-        message = f"not JSON: {error}"
+        message = f"not JSON: {error}".replace(" at line 1 column ", " at column ")
         raise LineError(message) from None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a line, which is in memory as a whole.
 LONGEST_LINE = 256 * 1024**2
+_SAVE = "Save the answers as a file."
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -65,15 +66,15 @@ def open_answers(path: Path) -> Generator[BufferedReader]:
         UsageError: it is no file that can be read.
     """
     if path == Path("-"):
-        raise UsageError("standard input can't be read twice", hint="Save the answers as a file.")
+        raise UsageError("standard input can't be read twice", hint=_SAVE)
+    if absolute(path).is_dir():
+        raise UsageError(f"{path}: a folder, not a file", hint=_SAVE)
     try:
         # A pipe that nobody writes to would block.
         descriptor = os.open(absolute(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-                raise UsageError(f"{path}: {kind}, not a file", hint="Save the answers as a file.")
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UsageError(f"{path}: a pipe or a device, not a file", hint=_SAVE)
             yield file
     except FileNotFoundError:
         hint = "Check the path; relative ones start at this folder."
