@@ -20,7 +20,7 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         format_: Annotated[
             ExportFormat | None,
             typer.Option(
-                "--format", help=r"Format of the rows.  \[default: by the name of FILE, else csv]"
+                "--format", help=r"Format to write.  \[default: by the name of FILE, else csv]"
             ),
         ] = None,
         output: Annotated[
@@ -43,17 +43,21 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         results_dir: ResultsDir = None,
         json: AsJson = False,
     ) -> None:
-        """Write a run as a table: a row for each task, in the run's order.
+        """Write a run as a table, or in the format of another tool.
 
-        A task of several repeats has a row for each of them. The columns are always the
-        same, but for those of files that are answers: the state of the task, its score,
-        failure, tokens, costs and times, and last its question, its answer and its
-        result as JSON text. The documentation lists them.
+        A table has a row for each task, in the run's order; a task of several repeats has
+        a row for each of them. The columns are always the same, but for those of files
+        that are answers: the state of the task, its score, failure, tokens, costs and
+        times, and last its question, its answer and its result as JSON text. The
+        documentation lists them.
 
         In CSV, a text that a spreadsheet would take for a formula (it starts with =,
         +, -, @, a tab or a carriage return) gets an apostrophe before it, and control
         characters are left out. Numbers stay numbers. JSON Lines hold every text as
         it is.
+
+        The format inspect is a log of Inspect, in a file R.eval or in a folder. Nothing of
+        the other tools needs to be installed.
         """
         with failures_as_messages("export", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs

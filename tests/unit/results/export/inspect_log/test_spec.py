@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.results.export.inspect_log.logs import Log
-from tests.unit.results.report.runs import MadeRun
+from tests.unit.results.report.runs import START, MadeRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,8 +103,17 @@ class TestSettings:
         assert spec["model_generate_config"] == {}
         assert spec["metadata"]["sampling"] == {"reasoning_effort": effort}
 
+    def test_imported_run_says_so(self, tmp_path: Path) -> None:
+        """A run of answers that were made elsewhere has a tag that says so, and where from."""
+        record = {"file": "a.jsonl", "sha256": "0" * 64, "answers": 1, "at": START}
+
+        spec = spec_of(tmp_path, imported=record, local=False)
+
+        assert spec["tags"] == ["imported"]
+        assert spec["metadata"]["imported"]["file"] == "a.jsonl"
+
     def test_what_is_unknown_is_left_out(self, tmp_path: Path) -> None:
-        """What an older run does not record is left out."""
+        """Facts that an older run does not record are left out."""
         unknown = dict.fromkeys(
             ("runner_commit", "runner_dirty", "runtime_version", "runner_version", "dataset_file")
         )

@@ -34,7 +34,7 @@ __all__ = ["eval_sample", "sample_summary"]
 #: The columns that become metadata; the others have a place of their own.
 _METADATA = (
     "state", "generation_status", "eval_status", "phase", "kind", "retryable", "hint", "attempts",
-    "cost_of_earlier_attempts", "grading_seconds", "stale_eval", "unreadable",
+    "cost_of_earlier_attempts", "grading_seconds", "stale_eval", "unreadable", "imported",
 )  # fmt: skip
 #: Longer texts are cut in summaries, as Inspect does; larger values are left out.
 _LONGEST = 1024

@@ -137,8 +137,8 @@ def _packages(config: RunConfig, benchmark: str) -> dict[str, JsonValue]:
 
 
 def _tags(config: RunConfig, *, local: bool | None) -> list[JsonValue]:
-    tags = ["local" if local else "", first_of(config) or ""]
-    return [tag for tag in tags if tag]
+    tags = {"local": local, "imported": config.imported, first_of(config): config.limit}
+    return [tag for tag, holds in tags.items() if holds]
 
 
 def _facts(config: RunConfig) -> dict[str, JsonValue]:
