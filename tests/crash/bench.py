@@ -196,6 +196,25 @@ class Bench:
         assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
         assert not self.project.calls, "generated again"
 
+    def check_import(self, point: Point) -> None:
+        """Kill an import; the same command completes it, and writes no answer twice."""
+        scenario, known = point.scenario, self.uninterrupted(point.scenario)
+        child = self._break(point)
+        assert child.killed, f"it was not killed: {child}"
+        finished, run = self._finished_work(), self.project.results / "r1"
+
+        child = self._command(scenario, *scenario.arguments, command=scenario.command)
+        assert child.code == 0, child
+        outcome = outcome_of(run)
+        differ = outcome.keys() ^ known.outcome.keys()
+        assert not differ, f"left behind or missing: {differ}"
+        assert outcome == known.outcome
+        check_nothing_is_torn(run)
+        check_files_are_kept(self.project.results)
+        after = finished_work_of(run)
+        assert finished.generations.items() <= after.generations.items(), "an answer changed"
+        assert not self.project.calls, "generated"
+
     def carry_out(self, scenario: Scenario, before: Path) -> Uninterrupted:
         """Carry out a scenario from how things were before it."""
         self._restore(scenario, before)
@@ -242,6 +261,8 @@ class Bench:
             shutil.copytree(before, project.results)
         project.write_agent(scenario.agent)
         project.write_tasks(scenario.tasks)
+        if scenario.command == "import":
+            project.write_answers(scenario.tasks, of_files="artifact" in scenario.agent)
         project.heal()
         project.forget_calls()
         self.service.references = {task["id"]: task["answer"] for task in scenario.tasks}
@@ -296,7 +317,8 @@ class Bench:
     ) -> Child:
         limit = str(scenario.parallelism)
         flags = ["--parallelism", limit] if command == "run" else []
-        flags += ["--eval-parallelism", limit, *arguments]
+        flags += ["--eval-parallelism", limit] if command != "import" else []
+        flags += arguments
         orders = Orders(
             results=str(self.project.results),
             port=self.service.port,

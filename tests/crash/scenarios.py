@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.cli.conftest import RunnerProject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 Arguments = tuple[str, ...]
@@ -138,6 +140,23 @@ class CrashProject(RunnerProject):
         """While this file is there, the agent does not stumble."""
         return self.root / "healed"
 
+    def write_answers(self, tasks: Iterable[Mapping[str, str]], *, of_files: bool) -> None:
+        """Write a file of answers for import, and the files that it names."""
+        step = {"step_id": 1, "source": "agent", "message": "here", "metrics": {"cost_usd": 1}}
+        agent = {"name": "other", "version": "1"}
+        trajectory = {"schema_version": "ATIF-v1.8", "agent": agent, "steps": [step]}
+        (self.root / "trajectory.json").write_text(json.dumps(trajectory))
+        lines: list[str] = []
+        for task in tasks:
+            word, _, rest = task["question"].partition(" ")
+            line = {"task_id": task["id"], "trajectory": "trajectory.json"}
+            line["status"] = "max_turns" if word == "wander" else "success"
+            if of_files:
+                line["artifact"] = f"{task['id']}.patch"
+                (self.root / line["artifact"]).write_text(rest)
+            lines.append(json.dumps({**line, "answer": rest}))
+        (self.root / "answers.jsonl").write_text("\n".join(lines))
+
     def forget_calls(self) -> None:
         (self.root / "calls.txt").unlink(missing_ok=True)
 
@@ -237,6 +256,17 @@ REGRADE = Scenario(
     arguments=("--regrade",),
     corrected={"right": "no", "wrong": "no", "shaky": "no"},
 )
+_ANSWERS = ("answers.jsonl", "--model", "m")
+OF_IMPORTS = [
+    Scenario("import", command="import", arguments=_ANSWERS, tasks=TASKS[1:3]),
+    Scenario(
+        "import of files",
+        command="import",
+        arguments=_ANSWERS,
+        tasks=TASKS[1:3],
+        agent=AGENT_OF_FILES,
+    ),
+]
 REGRADE_OF_REPEATS = Scenario(
     "regrade of repeats",
     before=(_TWICE,),
