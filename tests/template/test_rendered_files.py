@@ -37,6 +37,7 @@ ALWAYS = {
     "runner/benchmark.py",
     "runner/cli.py",
     "runner/grader.py",
+    "runner/inspect_task.py",
     "tests/__init__.py",
     "tests/test_benchmark.py",
     "tests/test_grader.py",

@@ -38,6 +38,7 @@ KNOWN = {
     ("command_agent/answer.py", "open"),  # of a descriptor, to read
     ("command_agent/run.py", "mkdir"),  # these in a task's folder of logs, and the workspace
     ("command_agent/run.py", "open"),
+    ("inspect_task/live_run.py", "open"),  # a service, for a run
     ("local/grader.py", "copy"),
     ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
     ("local/submissions.py", "rmtree"),

@@ -14,6 +14,7 @@ from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 MODULES = {
     "create": ("copier",),
     "doctor": ("packaging", "yaml"),
+    "inspect": ("inspect_ai",),
     "report": ("jinja2", "vl_convert"),
     "serve": ("uvicorn", "wsproto"),
 }

@@ -1,6 +1,7 @@
 """The generation of one repeat of a task: call the author's agent, and save the result."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -43,8 +44,11 @@ class SavedGeneration:
     """True if a key in the answer was masked just now."""
 
 
+@dataclass(frozen=True, slots=True)
 class GenerationStep(Step):
-    """Generates repeats of tasks, one at a time."""
+    """Generates repeats of tasks, one at a time, each for at most so many ``seconds``."""
+
+    seconds: float = math.inf
 
     async def generate(self, key: TaskRepeat) -> SavedGeneration:
         """Generate one repeat of a task and save the result, which may be an error.
@@ -110,7 +114,7 @@ class GenerationStep(Step):
         return SavedGeneration(generation, content_hash, masked)
 
     async def _generate(self, key: TaskRepeat, task: Task, log_dir: Path) -> GenerationResult:
-        limit = self.session.request.timeout if task.timeout is None else task.timeout
+        limit = self._limit_of(task)
         generate, session = self.session.runner.generate, self.session
         settings = own_copy(session.llm_config)
         call = partial(generate, task, session.config.model, llm_config=settings, log_dir=log_dir)
@@ -126,6 +130,12 @@ class GenerationStep(Step):
                 stop_reason="max_time",
             )
         return await self._checked(key, result, error)
+
+    def _limit_of(self, task: Task) -> float | None:
+        limit = self.session.request.timeout if task.timeout is None else task.timeout
+        if math.isinf(self.seconds):
+            return limit
+        return min(limit, self.seconds) if limit is not None and limit > 0 else self.seconds
 
     async def _checked(
         self, key: TaskRepeat, result: object, error: BaseException | None = None

@@ -79,7 +79,8 @@ def make_cli(
         default_service_url=default_service_url,
         data_dir=data_dir,
     )
-    app = typer.Typer(cls=_RunnerGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = RunnerApp(cls=_RunnerGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.settings = settings
     app.callback()(_main_options)
     for command in (
         run,
@@ -103,6 +104,12 @@ def make_cli(
         paragraphs = (getdoc(each.callback) or "").split("\n\n")
         each.help = "\n\n".join(text.replace("\n", " ") for text in paragraphs)
     return app
+
+
+class RunnerApp(typer.Typer):
+    """The command line of a runner, which keeps the arguments of :func:`make_cli`."""
+
+    settings: CliSettings
 
 
 class _RunnerGroup(TyperGroup):

@@ -1,0 +1,147 @@
+"""The content of a sample of Inspect that is from a generation, and the end of the sample."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, NoReturn, cast
+
+from benchmark_runner._spend import known_cost, known_tokens
+from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
+from benchmark_runner.inspect_task.transcript import add_event, add_events
+from benchmark_runner.results.export.inspect_log.messages import sample_texts
+from benchmark_runner.results.trajectories import read_task_trajectories
+from benchmark_runner.schemas import Artifact, GenerationStatus
+
+if TYPE_CHECKING:
+    from inspect_ai.model import ModelUsage
+    from inspect_ai.solver import TaskState
+    from pydantic import JsonValue
+
+    from benchmark_runner.artifacts.run_folder import RunArtifacts
+    from benchmark_runner.schemas import GenerationResult, TaskRepeat
+
+__all__ = ["AgentError", "end_sample", "fill_state"]
+
+
+class AgentError(Exception):
+    """The error of a generation, which becomes that of the sample."""
+
+
+def fill_state(
+    state: TaskState, generation: GenerationResult, artifacts: RunArtifacts, key: TaskRepeat
+) -> None:
+    """Put a generation into the state and the transcript of its sample, with the keys masked."""
+    from inspect_ai.model import ChatMessage, ModelOutput
+    from pydantic import TypeAdapter
+
+    redactor, artifact = artifacts.redactor, generation.artifact
+    named = artifact.filename if isinstance(artifact, Artifact) else ""
+    usage, model = _usage_of(generation), generation.model or ""
+    texts = sample_texts(
+        read_task_trajectories(artifacts, key),
+        generation.question or "",
+        generation.data or named,
+        model,
+        redactor=redactor,
+        uuid=state.uuid,
+    )
+    messages = TypeAdapter[list[ChatMessage]](list[ChatMessage])
+    state.messages = messages.validate_python(redactor.clean_value(texts.messages))
+    state.output = ModelOutput.model_validate(redactor.clean_value(texts.output))
+    state.output.usage, state.output.time = usage, generation.duration
+    state.metadata |= cast("dict[str, object]", redactor.clean_value(_facts(generation, artifacts)))
+    began = (generation.started_at or datetime.now(UTC)).isoformat()
+    found = texts.events({"started_at": began}, began)
+    add_events(cast("dict[str, JsonValue]", redactor.clean_value(found)))
+    if usage is not None:
+        _record(model, usage)
+
+
+def _facts(generation: GenerationResult, artifacts: RunArtifacts) -> dict[str, JsonValue]:
+    """Return the metadata of the sample, with the names that an export has for it."""
+    artifact = generation.artifact
+    facts: dict[str, JsonValue] = {
+        "generation_status": generation.status.value,
+        "attempts": generation.attempts,
+        "stop_reason": generation.stop_reason,
+        "total_turns": generation.total_turns,
+        "artifact": artifact.model_dump() if isinstance(artifact, Artifact) else None,
+        "generation": generation.metadata or None,
+        "run_dir": str(artifacts.run_dir),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def end_sample(generation: GenerationResult, artifacts: RunArtifacts, key: TaskRepeat) -> None:
+    """End the sample of a generation that is no success.
+
+    Raises:
+        AgentError: the generation failed.
+        LimitExceededError: it ran out of time or turns.
+    """
+    message = artifacts.redactor.clean_text(generation.error or generation.status.value)
+    match generation.status:
+        case GenerationStatus.ERROR:
+            _note_traceback(artifacts, key)
+            raise AgentError(message)
+        case GenerationStatus.MAX_TIME:
+            seconds = round(generation.duration or 0.0, 3)
+            _exceed("time", seconds, message)
+        case GenerationStatus.MAX_TURNS:
+            _exceed("turn", float(generation.total_turns or 0), message)
+        case _:
+            pass
+
+
+def _exceed(kind: Literal["time", "turn"], limit: float, message: str) -> NoReturn:
+    from inspect_ai.event import SampleLimitEvent
+    from inspect_ai.util import LimitExceededError
+
+    add_event(SampleLimitEvent(type=kind, message=message, limit=limit))
+    raise LimitExceededError(kind, value=limit, limit=limit, message=message)
+
+
+def _note_traceback(artifacts: RunArtifacts, key: TaskRepeat) -> None:
+    from inspect_ai.log import transcript
+
+    log = artifacts.of_repeat(key.repeat).agent_logs_dir(key.task_id) / TRACEBACK_LOG
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    transcript().info({"traceback": text}, source="generate()")
+
+
+def _usage_of(generation: GenerationResult) -> ModelUsage | None:
+    """Return the tokens and the cost; Inspect counts reasoning as output."""
+    from inspect_ai.model import ModelUsage
+
+    tokens, cost = known_tokens(generation), known_cost(generation)
+    if not tokens and cost is None:
+        return None
+    reasoning = tokens.get("reasoning")
+    output = tokens.get("output", 0) + (reasoning or 0)
+    return ModelUsage(
+        input_tokens=tokens.get("input", 0),
+        output_tokens=output,
+        total_tokens=sum(tokens.values()),
+        input_tokens_cache_read=tokens.get("cache_read"),
+        input_tokens_cache_write=tokens.get("cache_write"),
+        reasoning_tokens=reasoning,
+        total_cost=cost,
+    )
+
+
+def _record(model: str, usage: ModelUsage) -> None:
+    """Add the usage to that of the sample and of the evaluation.
+
+    Inspect has no public function for models that it does not call itself.
+    """
+    from inspect_ai.model import ModelUsage
+
+    try:
+        from inspect_ai.model._model import model_usage, sample_model_usage
+    except ImportError:
+        return
+    for total in (sample_model_usage(), model_usage()):
+        total[model] = total.get(model, ModelUsage()) + usage
