@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import zipfile
@@ -11,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from benchmark_runner.cli.export_format import ExportFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.conftest import RunnerProject
 
 _OUTPUTS = {"inspect": "r1.eval", "atif": "r1-atif", "otel": "r1-otel.jsonl"}
 #: The arguments of each export that there is.
-EXPORTS = [["--format", str(each)] for each in ExportFormat if each != "otel"]
+EXPORTS = [*(["--format", str(each)] for each in ExportFormat), ["--format", "otel", "--contents"]]
 #: Those that hold the texts of a task.
-WITH_TEXTS = EXPORTS
+WITH_TEXTS = [each for each in EXPORTS if each != ["--format", "otel"]]
 
 
 def export(project: RunnerProject, arguments: list[str], **environment: str) -> dict[str, bytes]:
@@ -32,6 +33,23 @@ def export(project: RunnerProject, arguments: list[str], **environment: str) -> 
     assert ended.code == 0, ended.err
     assert {*project.root.iterdir()} - before == {output}
     return {"output": (ended.out + ended.err).encode(), **dict(_contents(output))}
+
+
+def rewrite(project: RunnerProject, change: Callable[[str, dict[str, Any]], object]) -> None:
+    """Change the files of the run ``r1``; its evaluations stay those of its generations.
+
+    ``change`` is called with the name and the content of each.
+    """
+    for generation in (project.results / "r1").rglob("generation.json"):
+        content_hash = ""
+        for path in (generation, generation.with_name("eval.json")):
+            if path.exists():
+                content = json.loads(path.read_text())
+                change(path.name, content)
+                if path != generation and "generation_hash" in content:
+                    content["generation_hash"] = content_hash
+                path.write_text(json.dumps(content))
+                content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def texts(files: dict[str, bytes]) -> set[str]:

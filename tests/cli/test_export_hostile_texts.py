@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.exports import WITH_TEXTS, export, texts
+from tests.cli.exports import WITH_TEXTS, export, rewrite, texts
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
@@ -62,16 +62,17 @@ def text(kind: str, project: RunnerProject) -> str:
     text = HOSTILE[kind]
     project.write_tasks([{"id": "t1", "question": "say yes", "answer": "yes"}])
     project.run("run", "--run-id", "r1")
-    folder = project.results / "r1" / "t1"
-    for name in ("generation.json", "eval.json"):
-        content = json.loads((folder / name).read_text())
+
+    def put_text(name: str, content: dict[str, Any]) -> None:
         if name == "generation.json":
             content |= dict.fromkeys(("data", "answer", "question", "model", "error"), text)
             content["metadata"] = {text: text}
         else:
-            content |= {"result": {"score": 1.0, text: text}, "generation_hash": None}
-        (folder / name).write_text(json.dumps(content))
-    (folder / "agent_logs" / "trajectory.json").write_text(json.dumps(trajectory(text)))
+            content["result"] = {"score": 1.0, text: text}
+
+    rewrite(project, put_text)
+    logs = project.results / "r1" / "t1" / "agent_logs"
+    (logs / "trajectory.json").write_text(json.dumps(trajectory(text)))
     return text
 
 
@@ -89,5 +90,8 @@ def test_hostile_text_stays_a_text(
     expected = _HALVES.sub("\ufffd", text)
     if arguments[1] == "csv":
         expected = IN_CSV.get(kind, expected)
-    assert expected in found
+    if (arguments[1], kind) == ("otel", "long"):  # no attribute is that long
+        assert any(each[:9000] == text[:9000] for each in found)
+    else:
+        assert expected in found
     assert not any(_HALVES.search(each) for each in found)

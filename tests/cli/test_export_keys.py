@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.exports import EXPORTS, export
+from tests.cli.exports import EXPORTS, export, rewrite
 from tests.cli.planted_secrets import PLANTED, no_secret_in
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunnerProject
 
-#: Those of the environment, which an export knows, too.
-SECRETS = [
-    value for name, value in PLANTED.items()
-    if not name.startswith("--") and "://" not in value and name not in ("CUSTOM_ENDPOINT",
-    "SERVICE_URL", "HTTPS_PROXY")
-]  # fmt: skip
+#: One that could be the name of a class.
+LIKE_A_CLASS = "hidden_key_of_17_letters"
+#: The environment of an export.
 ENVIRONMENT = {
-    **{name: value for name, value in PLANTED.items() if value in SECRETS},
+    **{name: value for name, value in PLANTED.items() if name.endswith(("KEY", "PASSWORD"))},
+    "MISTRAL_API_KEY": LIKE_A_CLASS,
     "SERVICE_HEADERS": f"x-gateway={PLANTED['SERVICE_HEADERS']}",
 }
+SECRETS = [value.removeprefix("x-gateway=") for value in ENVIRONMENT.values()]
 
 
 def keyed(what: str) -> str:
@@ -73,6 +72,19 @@ def trajectory() -> dict[str, Any]:
     }
 
 
+def put_keys(name: str, content: dict[str, Any]) -> None:
+    if content["failure"]:
+        content["error"] = f"{LIKE_A_CLASS}: {keyed('no luck')}"
+        content["failure"]["hint"] = keyed("hint")
+    if name == "generation.json":
+        texts = ("data", "answer", "question", "model", "stop_reason")
+        content |= {text: keyed(text) for text in texts}
+        content["metadata"] = {keyed("name"): keyed("metadata")}
+    elif content["result"] is not None:
+        content["result"] = {"score": 1.0, keyed("name"): keyed("result")}
+        content["service_version"] = content["evaluator_version"] = keyed("version")
+
+
 @pytest.fixture
 def keyed_run(project: RunnerProject) -> RunnerProject:
     """A run with keys in every text of its files, of a failed attempt, too."""
@@ -91,28 +103,9 @@ def keyed_run(project: RunnerProject) -> RunnerProject:
     )
     for _ in range(2):
         project.run("run", "--run-id", "r1", "--repeats", "2")
-    run_dir = project.results / "r1"
-    for path in run_dir.rglob("generation.json"):
-        content = json.loads(path.read_text())
-        for name in ("data", "answer", "question", "model", "stop_reason"):
-            content[name] = keyed(name)
-        if content["error"]:
-            content["error"] = keyed("ValueError: no luck")
-            content["failure"] = {**(content["failure"] or {}), "hint": keyed("hint")}
-        content["metadata"] = {keyed("name"): keyed("metadata")}
-        path.write_text(json.dumps(content))
-        logs = path.parent / "agent_logs"
-        logs.mkdir(exist_ok=True)
+    rewrite(project, put_keys)
+    for logs in (project.results / "r1").rglob("agent_logs"):
         (logs / "trajectory.json").write_text(json.dumps(trajectory()))
-    for path in run_dir.rglob("eval.json"):
-        content = json.loads(path.read_text())
-        content["generation_hash"] = None
-        if content["error"]:
-            content["error"] = keyed("KeyError: no such rubric")
-        else:
-            content["result"] = {"score": 1.0, keyed("name"): keyed("result")}
-            content["service_version"] = content["evaluator_version"] = keyed("version")
-        path.write_text(json.dumps(content))
     return project
 
 

@@ -114,7 +114,7 @@ class AgentSpans:
         usage = usage_attributes(metrics.usage()) if metrics else {}
         attributes: dict[str, str | float | None] = {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": texts.short(provider_of(model)),
+            "gen_ai.provider.name": provider_of(shown),
             "gen_ai.request.model": shown,
             "gen_ai.request.reasoning.level": texts.short(str(effort)) if effort else None,
             "gen_ai.conversation.id": texts.short(session) if session else None,
@@ -180,7 +180,9 @@ class AgentSpans:
             self.window,
             {
                 "gen_ai.operation.name": "invoke_agent",
-                "gen_ai.provider.name": texts.short(provider_of(agent.model_name or self.model)),
+                "gen_ai.provider.name": provider_of(
+                    texts.short(agent.model_name or self.model or "")
+                ),
                 **self.described(texts),
             },
         )

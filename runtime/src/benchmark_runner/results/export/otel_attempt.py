@@ -108,12 +108,14 @@ class AttemptSpans:
         name = described.get("gen_ai.agent.name") or self.view.runner.NAME
         attributes = {
             "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.provider.name": texts.short(provider_of(model)),
+            "gen_ai.provider.name": provider_of(texts.short(model)),
             **described,
             "gen_ai.agent.name": name,
             "gen_ai.request.model": texts.short(model),
             **self._sampling(),
-            "error.type": error_type(error, failure and failure.kind) if is_error else None,
+            "error.type": error_type(texts.short(error), failure and failure.kind)
+            if is_error
+            else None,
             **self._facts(generation),
             **(self._contents(texts) if self.trace.contents else {}),
         }
@@ -183,7 +185,7 @@ class AttemptSpans:
             )
             graded["gen_ai.evaluation.score.label"] = self.outcome.text
         elif row.state is TaskState.FAILED_GRADING:
-            graded["error.type"] = error_type(row.error, row.kind)
+            graded["error.type"] = error_type(texts.short(row.error or ""), row.kind)
             graded["benchmark_runner.error"] = texts.short(row.error or "")
         else:
             return
