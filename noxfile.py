@@ -45,6 +45,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def interop(session: nox.Session) -> None:
+    """Test exports with the tools that read them; `-- --shots DIR` saves screenshots."""
+    install(session, "interop")
+    session.run("pytest", "tests/interop", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the format, lint, and check that each room imports only rooms below it."""
     install(session, "lint")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from posixpath import relpath
 
@@ -52,6 +52,7 @@ class AgentEvents:
         path: Path | None,
         conversation: Conversation | None = None,
         level: int = 0,
+        then: Callable[[], None] | None = None,
     ) -> str | None:
         """Add the trajectory of an agent, and return the id of its span; ``None`` if too many.
 
@@ -60,6 +61,7 @@ class AgentEvents:
             path: Its file; ``None`` for that of a subagent in the same file.
             conversation: Its conversation, if there is one already.
             level: Number of agents above it.
+            then: Adds what else belongs to the end of its span.
         """
         if self._agents >= _MOST_AGENTS or level > _MOST_LEVELS:
             return None
@@ -77,6 +79,8 @@ class AgentEvents:
             _AgentSpan(self, trajectory, conversation, level).add()
             if trajectory.is_cut:
                 self.events.info("trajectory", {"note": "Not all of it can be read."})
+            if then is not None:
+                then()
         return span
 
     def tools_of(self, trajectory: Trajectory) -> list[JsonValue]:

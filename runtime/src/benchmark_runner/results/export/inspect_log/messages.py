@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from pydantic import JsonValue
 
@@ -78,6 +79,7 @@ class SampleTexts:
         self._limit = SampleTextLimit(redactor)
         own = assistant_message(answer, model, uuid)
         last: Message | None = None
+        self._first: Conversation | None = None
         if trajectories:
             first = trajectories.read[0][1]
             self._first = Conversation(first, model, self._limit, uuid, MOST_STEPS)
@@ -109,41 +111,47 @@ class SampleTexts:
                 if isinstance(retry, dict):
                     about: Message = {"attempt": number, "error": retry.get("message")}
                     events.info("earlier attempt", about)
-            self._add_trajectories(events)
-        _add_end(events, sample)
+            self._add_trajectories(events, partial(_add_outcome, events, sample))
+        _add_scores(events, sample)
         return {
             "events": events.all,
             "attachments": events.attached.texts,
             "events_data": {"messages": events.pool, "calls": []},
         }
 
-    def _add_trajectories(self, events: EventList) -> None:
-        read = self._trajectories.read
-        if not read:
-            note = "The agent recorded no trajectory."
-            about: Message = {"answer": self._answer} if self._answer else {}
-            events.info("generation", about | {"note": note})
-        agents = AgentEvents(events, self._limit, self._model, self._uuid)
-        for number, (path, trajectory) in enumerate(read):
-            agents.add(trajectory, path, None if number else self._first)
+    def _add_trajectories(self, events: EventList, add_outcome: Callable[[], None]) -> None:
         if unread := self._trajectories.unread:
             names: list[JsonValue] = [name_of_file(path) for path in unread[:_MOST_FILES]]
             events.info("trajectory", {"files": names, "note": "These are not shown."})
+        read = self._trajectories.read
+        if not read:
+            about: Message = {"answer": self._answer} if self._answer else {}
+            events.info("generation", about | {"note": "The agent recorded no trajectory."})
+            add_outcome()
+        agents = AgentEvents(events, self._limit, self._model, self._uuid)
+        for number, (path, trajectory) in enumerate(read, start=1):
+            first = self._first if number == 1 else None
+            # Within the last agent, as Inspect shows what stands beside one before it.
+            agents.add(trajectory, path, first, then=add_outcome if number == len(read) else None)
         if self._limit.has_cut:
             note = "Texts are cut here, as there are too many; the file has them whole."
             events.info("trajectory", {"note": note})
 
 
-def _add_end(events: EventList, sample: Mapping[str, JsonValue]) -> None:
-    """Add the limit, the error and the scores of the sample."""
+def _add_outcome(events: EventList, sample: Mapping[str, JsonValue]) -> None:
+    """Add the limit or the error that ended the sample."""
     if ended := sample.get("completed_at"):
         events.at_text(str(ended))
-    limit, error, scores = (sample.get(name) for name in ("limit", "error", "scores"))
+    limit, error = sample.get("limit"), sample.get("error")
     if isinstance(limit, dict):
         reason = str(limit.get("reason") or "The agent ran into a limit.")
         events.add("sample_limit", type=limit["type"], limit=limit["limit"], message=reason)
     if isinstance(error, dict):
         events.add("error", error=error)
+
+
+def _add_scores(events: EventList, sample: Mapping[str, JsonValue]) -> None:
+    scores = sample.get("scores")
     if isinstance(scores, dict) and scores:
         with events.span("scorers", "scorers"):
             for name, score in scores.items():
