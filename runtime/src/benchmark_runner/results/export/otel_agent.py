@@ -172,29 +172,25 @@ class AgentSpans:
 
     def own(self, caller: str) -> Span:
         """Return the span of the agent itself, where it is a part of another one's work."""
-        texts, agent = self.trace.texts(), self.trajectory.agent
+        described = self.described(self.trace.texts())
         return span_of(
             (self.trace.trace_id, self.parent, caller),
-            f"invoke_agent {texts.short(agent.name)}".rstrip(),
+            f"invoke_agent {described['gen_ai.agent.name'] or ''}".rstrip(),
             INTERNAL,
             self.window,
-            {
-                "gen_ai.operation.name": "invoke_agent",
-                "gen_ai.provider.name": provider_of(
-                    texts.short(agent.model_name or self.model or "")
-                ),
-                **self.described(texts),
-            },
+            {"gen_ai.operation.name": "invoke_agent", **described},
         )
 
-    def described(self, texts: Texts) -> dict[str, str | float | None]:
+    def described(self, texts: Texts) -> dict[str, str | None]:
         """Return the attributes that tell of the agent."""
         agent = self.trajectory.agent
         model, session = agent.model_name or self.model, self.trajectory.session_id
+        shown = texts.short(model) if model else None
         return {
+            "gen_ai.provider.name": provider_of(shown),
             "gen_ai.agent.name": texts.short(agent.name) or None,
             "gen_ai.agent.version": texts.short(agent.version) or None,
-            "gen_ai.request.model": texts.short(model) if model else None,
+            "gen_ai.request.model": shown,
             "gen_ai.conversation.id": texts.short(session) if session else None,
         }
 

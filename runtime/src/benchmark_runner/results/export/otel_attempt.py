@@ -102,20 +102,19 @@ class AttemptSpans:
         texts, generation = self.trace.texts(), self.attempt.generation
         failure = generation.failure if generation else None
         status = generation.status if generation else None
-        error = (generation.error if generation else None) or "There is no result"
+        error = texts.short((generation.error if generation else None) or "There is no result")
         is_error = status in (None, GenerationStatus.ERROR)
         described = agent.described(texts) if agent else {}
         name = described.get("gen_ai.agent.name") or self.view.runner.NAME
+        shown = texts.short(model)
         attributes = {
             "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.provider.name": provider_of(texts.short(model)),
             **described,
+            "gen_ai.provider.name": provider_of(shown),
             "gen_ai.agent.name": name,
-            "gen_ai.request.model": texts.short(model),
+            "gen_ai.request.model": shown,
             **self._sampling(),
-            "error.type": error_type(texts.short(error), failure and failure.kind)
-            if is_error
-            else None,
+            "error.type": error_type(error, failure and failure.kind) if is_error else None,
             **self._facts(generation),
             **(self._contents(texts) if self.trace.contents else {}),
         }
@@ -125,7 +124,7 @@ class AttemptSpans:
             INTERNAL,
             window,
             attributes,
-            error=texts.short(error) if is_error else None,
+            error=error if is_error else None,
             events=[*self._grade(texts, window[1])],
         )
 
@@ -185,8 +184,9 @@ class AttemptSpans:
             )
             graded["gen_ai.evaluation.score.label"] = self.outcome.text
         elif row.state is TaskState.FAILED_GRADING:
-            graded["error.type"] = error_type(texts.short(row.error or ""), row.kind)
-            graded["benchmark_runner.error"] = texts.short(row.error or "")
+            error = texts.short(row.error or "")
+            graded["error.type"] = error_type(error, row.kind)
+            graded["benchmark_runner.error"] = error
         else:
             return
         yield event_of("gen_ai.evaluation.result", at, graded)

@@ -54,7 +54,7 @@ class Trace:
 
 
 def provider_of(model: str | None) -> str:
-    """Return the provider that a model's name begins with, by the names of the conventions."""
+    """Return the provider that a model's masked name begins with, as the conventions call it."""
     name, slash, _ = (model or "").partition("/")
     return _PROVIDERS.get(name.lower(), name.lower()) if slash and name else "unknown"
 

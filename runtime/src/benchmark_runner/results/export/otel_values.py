@@ -31,8 +31,8 @@ Window = tuple[int, int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 2**63
-#: Characters of a name or a message, and of a text that was asked for.
-_SHORT, _LONG = 2000, 100_000
+#: Characters of a name or a message.
+_SHORT = 2000
 #: Bytes of JSON that the texts of one span may take, and those around each.
 _TEXTS_OF_SPAN, _AROUND = 400_000, 150
 _TYPE = re.compile(r"([A-Za-z_][\w.]{0,99}): ")
@@ -118,7 +118,7 @@ def event_of(name: str, at: int, attributes: Attributes) -> JsonValue:
 
 
 def error_type(error: str | None, kind: str | None) -> str:
-    """Return the class of an error: the type in its message, or else its kind."""
+    """Return the class of a masked error: the type in its message, or else its kind."""
     found = _TYPE.match(error or "")
     return found[1] if found else kind or "_OTHER"
 
@@ -142,9 +142,11 @@ class Texts:
     def long(self, text: str) -> str:
         """Return a text that was asked for, without its middle if there is no room for it."""
         masked = self._mask(valid_text(text))
-        cut = without_middle(masked, _LONG)
-        while (size := _size(cut)) > self._left and len(cut) > _AROUND:
-            cut = without_middle(masked, max(len(cut) * self._left // (size + size // 8), 3))
+        limit = max(self._left, _AROUND)  # each character takes a byte or more
+        cut = without_middle(masked, limit)
+        while (size := _size(cut)) > self._left and limit > _AROUND:
+            limit = limit * 3 // 4
+            cut = without_middle(masked, limit)
         self._left = max(self._left - size - _AROUND, 0)
         return cut
 
