@@ -15,7 +15,7 @@ from benchmark_runner.trajectory.files import read_files
 
 __all__ = [
     "TaskTrajectories", "TrajectoryReader", "attempts_with_trajectories", "earlier_attempts",
-    "log_folder", "read_task_trajectories",
+    "has_link", "log_folder", "read_task_trajectories",
 ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def read_task_trajectories(
             still be under way, or have been killed.
     """
     folder = log_folder(artifacts, key, attempt)
-    if _has_link(artifacts.run_dir, folder):  # an agent's, which may lead anywhere
+    if has_link(artifacts.run_dir, folder):  # an agent's, which may lead anywhere
         return TaskTrajectories((), ())
     found = find_trajectories(folder)
     read = [*read_files(found)]
@@ -97,7 +97,7 @@ def attempts_with_trajectories(artifacts: RunArtifacts, key: TaskRepeat) -> list
     return [
         number
         for number in earlier_attempts(artifacts, key)
-        if not _has_link(artifacts.run_dir, folder := log_folder(artifacts, key, number))
+        if not has_link(artifacts.run_dir, folder := log_folder(artifacts, key, number))
         and find_trajectories(folder)
     ]
 
@@ -112,7 +112,7 @@ def earlier_attempts(artifacts: RunArtifacts, key: TaskRepeat) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def _has_link(root: Path, folder: Path) -> bool:
+def has_link(root: Path, folder: Path) -> bool:
     """Return True if a folder on the way from ``root`` to ``folder`` is a link."""
     path = str(root)
     parts = str(folder).removeprefix(path).split("/")[1:]

@@ -74,6 +74,9 @@ class TestMetrics:
         assert log.metrics["stderr"] == pytest.approx(stdev(expected) / math.sqrt(3), abs=1e-12)
         assert log.score["reducer"] == log["reductions"][0]["reducer"] == reducer
         assert log["header"]["eval"]["config"]["epochs_reducer"] == [reducer]
+        facts = log["header"]["results"]["metadata"]
+        assert {name: facts[name] for name in ("mean", "stderr")} == log.metrics
+        assert (facts["reduce"], facts["tasks"]) == (reduce, 3)
 
     def test_unscored_repeats_do_not_count(self, run: MadeRun) -> None:
         """A task counts with the repeats that have a score, and one without any does not."""

@@ -122,14 +122,15 @@ class TestOutcomes:
         """A task that ran out of time has the limit that it ran into, and counts 0."""
         run.ran_out("t1", error="no answer within 2.5 s; it waited in agent.py, line 3")
         run.ran_out("t2", duration=7.0)
+        run.ran_out("t3", duration=7.0, error="no answer within ... s, says the agent")
 
         log = Log(run.save())
 
         limit = log.sample("t1")["limit"]
         assert (limit["type"], limit["limit"]) == ("time", 2.5)
         assert limit["reason"].startswith("no answer within 2.5 s")
-        assert log.sample("t2")["limit"]["limit"] == 7.0
-        assert [score_of(sample)["value"] for sample in log.samples] == [0.0, 0.0]
+        assert log.sample("t2")["limit"]["limit"] == log.sample("t3")["limit"]["limit"] == 7.0
+        assert [score_of(sample)["value"] for sample in log.samples] == [0.0, 0.0, 0.0]
         assert not any("error" in sample for sample in log.samples)
 
     def test_task_out_of_turns_ran_into_a_limit(self, run: MadeRun) -> None:
@@ -156,14 +157,21 @@ class TestOutcomes:
 
     def test_link_is_no_traceback(self, run: MadeRun, tmp_path: Path) -> None:
         """A link that an agent put in the place of the traceback is not followed."""
-        secret = tmp_path / "passwd"
-        secret.write_text("root:x")
-        run.failed("t1", "ValueError: no")
-        traceback = run.artifacts.agent_logs_dir("t1") / "traceback.log"
-        traceback.unlink()
-        traceback.symlink_to(secret)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "traceback.log").write_text("root:x")
+        for task_id in ("t1", "t2"):
+            run.failed(task_id, "ValueError: no")
+        logs = [run.artifacts.agent_logs_dir(task_id) for task_id in run.tasks]
+        for folder in logs:
+            (folder / "traceback.log").unlink()
+        (logs[0] / "traceback.log").symlink_to(elsewhere / "traceback.log")
+        logs[1].rmdir()
+        logs[1].symlink_to(elsewhere)
 
-        assert Log(run.save()).sample("t1")["error"]["traceback"] == "ValueError: no"
+        errors = [sample["error"]["traceback"] for sample in Log(run.save()).samples]
+
+        assert errors == ["ValueError: no"] * 2
 
 
 class TestFigures:

@@ -95,7 +95,7 @@ class TestSettings:
         }
         assert spec["metadata"]["generation_version"] == "g1"
 
-    @pytest.mark.parametrize("effort", ["a lot", True])
+    @pytest.mark.parametrize("effort", ["a lot", True, ["high"]])
     def test_effort_that_inspect_does_not_know(self, tmp_path: Path, effort: object) -> None:
         """An effort that Inspect does not know is in the metadata alone."""
         spec = spec_of(tmp_path, sampling={"reasoning_effort": effort})

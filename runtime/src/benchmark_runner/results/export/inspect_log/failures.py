@@ -10,7 +10,7 @@ from benchmark_runner._text import printable, without_middle
 from benchmark_runner.artifacts.file_reader import content_of
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.errors import ArtifactError
-from benchmark_runner.results.trajectories import log_folder
+from benchmark_runner.results.trajectories import has_link, log_folder
 from benchmark_runner.schemas import GenerationResult, GenerationStatus
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["error_retries", "eval_error", "generation_error", "sample_limit"]
 #: The most characters of a traceback.
 _LONGEST = 20_000
 #: The framework's own message about a generation without an answer in time.
-_TIME_LIMIT = re.compile(r"no answer within ([0-9.e+]+) s")
+_TIME_LIMIT = re.compile(r"no answer within ([0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?) s")
 _REDONE = {
     GenerationStatus.SUCCESS: "redone although it had an answer",
     GenerationStatus.MAX_TIME: "ran out of time",
@@ -82,9 +82,11 @@ def _error_of(
 
 
 def _traceback(artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None) -> str:
-    path = log_folder(artifacts, key, attempt) / TRACEBACK_LOG
+    folder = log_folder(artifacts, key, attempt)
+    if has_link(artifacts.run_dir, folder):
+        return ""
     try:
-        content = content_of(str(path)) or b""
+        content = content_of(str(folder / TRACEBACK_LOG)) or b""
     except ArtifactError:  # an agent may have put anything there
         return ""
     # Before it is cut, as a half of a secret is not recognised.

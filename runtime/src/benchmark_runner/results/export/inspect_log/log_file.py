@@ -63,14 +63,12 @@ def write_log(view: RunView, file: BinaryIO, reduction: Reduction) -> int:
     ):
         members.write("_journal/start.json", start)
         for task, files in by_task(scan.with_files(), reduction):
-            found = [
-                eval_sample(view, row, each, str(spec["eval_id"]))
-                for row, each in zip(task.rows, files, strict=True)
-            ]
-            samples = [sample for sample in found if sample is not None]
-            for sample in samples:
-                summaries.add(_write_sample(members, sample))
-            results.add(task, samples)
+            for row, each in zip(task.rows, files, strict=True):
+                sample = eval_sample(view, row, each, str(spec["eval_id"]))
+                if sample is not None:
+                    summaries.add(_write_sample(members, sample))
+                    results.add_sample(sample)
+            results.add_task(task)
         summaries.finish()
         members.write_pieces("reductions.json", _reductions(members, results))
         members.write("header.json", {**start, **results.header(scan)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LogResults"]
 
 #: Facts with the ids of all tasks concerned, which the samples tell.
-_LONG_FACTS = frozenset({"failures", "service_figures"})
+_LONG_FACTS = frozenset({"failures", "left_out", "service_figures"})
 
 
 class LogResults:
@@ -47,15 +47,21 @@ class LogResults:
         self._tasks: list[str] = []
         self._values = array("d")
         self._completed = 0
+        self._has_score = False
         self._is_worked_on = holder_of(view.artifacts.run_dir / LOCK_FILE) is not None
 
-    def add(self, task: TaskRepeats, samples: list[dict[str, JsonValue]]) -> None:
-        """Add a task, with the samples of its repeats."""
+    def add_sample(self, sample: Mapping[str, JsonValue]) -> None:
+        """Add the sample of a repeat of the next task."""
+        self._completed += "error" not in sample
+        self._has_score |= "scores" in sample
+
+    def add_task(self, task: TaskRepeats) -> None:
+        """Add a task, after the samples of its repeats."""
         self._reduced.add(task)
-        self._completed += sum("error" not in sample for sample in samples)
-        if any("scores" in sample for sample in samples):
+        if self._has_score:
             self._tasks.append(task.task_id)
             self._values.append(UNSCORED if task.score is None else task.score)
+        self._has_score = False
         if not self._is_worked_on and self._view.config.task_source == "problem":
             lock = self._view.artifacts.task_dir(task.task_id) / LOCK_FILE
             self._is_worked_on = holder_of(lock) is not None
@@ -122,7 +128,7 @@ class LogResults:
         }
 
     def _facts(self, scan: RunScan) -> dict[str, JsonValue]:
-        facts = summary_facts(scan.summary, scan.score)
+        facts = summary_facts(scan.summary, scan.score) | self._reduced.facts()
         short = {name: fact for name, fact in facts.items() if name not in _LONG_FACTS}
         verdict = scan.verdict
         answer = None if verdict is None else answer_text(verdict)

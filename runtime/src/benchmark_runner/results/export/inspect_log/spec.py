@@ -110,7 +110,8 @@ def eval_plan(view: RunView) -> dict[str, JsonValue]:
 def _sampling(config: RunConfig) -> dict[str, JsonValue]:
     given = {name: config.sampling.get(name) for name in _SAMPLING}
     effort = config.sampling.get("reasoning_effort")
-    return stated({**given, "reasoning_effort": effort if effort in _EFFORTS else None})
+    known = effort if isinstance(effort, str) and effort in _EFFORTS else None
+    return stated({**given, "reasoning_effort": known})
 
 
 def _revision(config: RunConfig) -> JsonValue:
