@@ -29,6 +29,8 @@ _TABLES = {"csv": ([], ".csv"), "jsonl": ([], ".jsonl")}
 _OF_TRAJECTORIES = {
     "inspect": (["--format", "inspect"], ".eval"),
     "atif": (["--format", "atif"], "-atif"),
+    "otel": (["--format", "otel"], "-otel.jsonl"),
+    "otel with contents": (["--format", "otel", "--contents"], "-contents.jsonl"),
 }
 _TEXT = "It looks for the right place first, and then it changes what is there. " * 3
 
@@ -50,6 +52,13 @@ def measure(quick: bool) -> Iterator[Figure]:
             _write_trajectories(made.run_dir(f"{count}"))
         for name, (flags, ending) in _OF_TRAJECTORIES.items():
             yield from _figures(f"export, {name}", many, _export(made, flags, ending))
+        yield from _figures("import", many, lambda count: _import(made, count))
+
+
+def _import(made: Project, count: int) -> Ran:
+    tasks = made.root / f"{count}-tasks.jsonl"
+    of_run = ["--run-id", f"{count}-imported", "--model", "no-op", "--dataset-file", tasks]
+    return made.start("import", f"{count}.jsonl", *of_run)
 
 
 def _export(made: Project, flags: list[str], ending: str) -> Callable[[int], Ran]:

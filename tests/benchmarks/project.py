@@ -13,7 +13,6 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import benchmark_runner
@@ -46,6 +45,16 @@ _CLI = """\
 from benchmark_runner import make_cli
 
 cli = make_cli("runner.benchmark:NoOpRunner", default_model="no-op")
+"""
+#: Starts a program from a small process: to Linux, what starts one had its memory, too.
+_STARTER = """\
+import json, os, sys, time
+began = time.perf_counter()
+process = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(process, 0)
+seconds = time.perf_counter() - began
+with open(sys.argv[1], "w") as measured:
+    json.dump([os.waitstatus_to_exitcode(status), seconds, used.ru_maxrss], measured)
 """
 _SCRIPT = """\
 import sys
@@ -160,16 +169,20 @@ def run(command: Sequence[str | Path], folder: Path, *, code: int = 0, **environ
     """
     paths = os.pathsep.join(map(str, (folder, RUNTIME.parent, REPOSITORY)))
     environment = {**os.environ, "PYTHONPATH": paths, **environment}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER]
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+        tempfile.NamedTemporaryFile("r") as measured,
+    ):
+        subprocess.run(
+            [*starter, measured.name, *command],
+            cwd=folder, env=environment, stdout=out, stderr=err, check=True,
+        )  # fmt: skip
+        ended, seconds, most = json.load(measured)
         out.seek(0)
         err.seek(0)
-        if process.returncode != code:
-            raise RuntimeError(f"{command} ended with {process.returncode}:\n{err.read()}")
+        if ended != code:
+            raise RuntimeError(f"{command} ended with {ended}:\n{err.read()}")
         # In KiB, but on macOS in bytes.
-        peak_mb = used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-        return Ran(seconds, peak_mb, out.read())
+        return Ran(seconds, most / (1024**2 if sys.platform == "darwin" else 1024), out.read())
