@@ -44,6 +44,7 @@ def measure(quick: bool) -> Iterator[Figure]:
             multiply(made, "one", f"{count}", made.write_tasks(count))
         for name, (flags, ending) in _TABLES.items():
             yield from _figures(f"export, {name}", many, _export(made, flags, ending))
+        yield from _figures("import of what jsonl has", many, _import(made))
         for name, (flags, ending) in _OF_TRAJECTORIES.items():
             again = _export(made, flags, f"-without{ending}")
             yield from _figures(f"export, {name} without trajectories", many, again)
@@ -62,6 +63,15 @@ def _import(made: Project, count: int) -> Ran:
 
 def _export(made: Project, flags: list[str], ending: str) -> Callable[[int], Ran]:
     return lambda count: made.start("export", f"{count}", *flags, "--output", f"{count}{ending}")
+
+
+def _import(made: Project) -> Callable[[int], Ran]:
+    def start(count: int) -> Ran:
+        run = ["--run-id", f"imported-{count}", "--model", "m"]
+        tasks = ["--dataset-file", made.write_tasks(count)]
+        return made.start("import", f"{count}.jsonl", *run, *tasks)
+
+    return start
 
 
 def _figures(goal: str, many: int, start: Callable[[int], Ran]) -> Iterator[Figure]:

@@ -182,6 +182,7 @@ class AnswerImport:
                 files.keep_attempt(task_id)
             attempts = len(files.earlier_generations(task_id)) + 1
             generation = generation.model_copy(update={"attempts": attempts})
+        files.make_task_folder(task_id)
         source = answer.artifact
         if source is not None and self._kept(files, task_id, source) != generation.artifact:
             raise _changed(str(source))

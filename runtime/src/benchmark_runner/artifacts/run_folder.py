@@ -246,6 +246,11 @@ class RunArtifacts(ConfigFile, EvalStateFile):
         self.locks.check()
         return self._in_task(task_id, self._attempts(task_id).begin_next)
 
+    def make_task_folder(self, task_id: str) -> None:
+        """Create the folder of a task, which is flushed to disk with its generation."""
+        make = partial(self._storage.make_folder, self.task_dir(task_id), flush=False)
+        self._in_task(task_id, make)
+
     def keep_attempt(self, task_id: str) -> None:
         """Move a task's current attempt to ``attempts/N/``; the task is then owed again."""
         self._in_task(task_id, self._attempts(task_id).keep_current)
