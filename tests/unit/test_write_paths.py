@@ -47,6 +47,7 @@ KNOWN = {
     ("results/export/export_folder.py", "rename"),
     ("results/export/export_folder.py", "rmdir"),
     ("results/export/export_folder.py", "rmtree"),
+    ("results/export/export_folder.py", "unlink"),
     ("results/export/inspect_log/zip_members.py", "open"),  # a member of a file that is open
     ("results/run_view.py", "copy"),  # of a runner, in memory
     ("_run/until.py", "copy"),  # likewise

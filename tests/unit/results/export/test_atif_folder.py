@@ -45,7 +45,7 @@ def exported(run: MadeRun, folder: Path, task_id: str = "t1") -> dict[str, Any]:
 
 
 def read(folder: Path, place: str) -> dict[str, Any]:
-    data = (folder / "trajectories" / place / "trajectory.json").read_bytes()
+    data = (folder / "trajectories" / f"{place}.json").read_bytes()
     atif.Trajectory.model_validate_json(data)
     return json.loads(data)
 
@@ -73,15 +73,14 @@ class TestEveryOutcome:
     def test_each_attempt_has_a_valid_file(self, view: RunView, folder: Path) -> None:
         """Each attempt at each repeat has a file, valid by the format, and a line of the index."""
         count = write_trajectories(view, folder)
-        found = [*(folder / "trajectories").rglob("trajectory.json")]
+        found = [*(folder / "trajectories").rglob("*.json")]
         for path in found:
             atif.Trajectory.model_validate_json(path.read_bytes())
         names = {path.relative_to(folder / "trajectories").as_posix() for path in found}
         assert names == {
-            "right/trajectory.json", "right/repeats/2/trajectory.json", "wrong/trajectory.json",
-            "slow/trajectory.json", "chatty/trajectory.json", "broken/trajectory.json",
-            "broken/attempts/1/trajectory.json", "unfair/trajectory.json",
-            "ungraded/trajectory.json", "killed/trajectory.json", "odd id.json/trajectory.json",
+            "right.json", "repeats/2/right.json", "wrong.json", "slow.json", "chatty.json",
+            "broken.json", "attempts/1/broken.json", "unfair.json", "ungraded.json",
+            "killed.json", "odd id.json.json",
         }  # fmt: skip
         assert index(folder).keys() == names
         assert count == len(names)
@@ -99,8 +98,8 @@ class TestEveryOutcome:
         own = facts(read(folder, "right"))
         assert own.items() >= expected.items()
         assert (own["answer"], own["result"]) == ("It is right.", 1.0)
-        assert index(folder)["right/trajectory.json"].items() >= expected.items()
-        again = facts(read(folder, "right/repeats/2"))
+        assert index(folder)["right.json"].items() >= expected.items()
+        again = facts(read(folder, "repeats/2/right"))
         assert (again["repeat"], again["score"]) == (2, 0.0)
 
     def test_failures_are_told(self, view: RunView, folder: Path) -> None:
@@ -108,15 +107,15 @@ class TestEveryOutcome:
         write_trajectories(view, folder)
         rows = index(folder)
         states = {name: row.get("state") for name, row in rows.items()}
-        assert states["slow/trajectory.json"] == "timed out"
-        assert states["chatty/trajectory.json"] == "out of turns"
-        assert states["unfair/trajectory.json"] == "failed in grading"
-        assert states["killed/trajectory.json"] == "not generated yet"
-        assert rows["broken/trajectory.json"]["error"] == "ValueError: no luck again"
-        earlier = rows["broken/attempts/1/trajectory.json"]
+        assert states["slow.json"] == "timed out"
+        assert states["chatty.json"] == "out of turns"
+        assert states["unfair.json"] == "failed in grading"
+        assert states["killed.json"] == "not generated yet"
+        assert rows["broken.json"]["error"] == "ValueError: no luck again"
+        earlier = rows["attempts/1/broken.json"]
         assert (earlier["error"], earlier["is_current"]) == ("ValueError: no luck", False)
         assert "score" not in earlier
-        assert rows["killed/trajectory.json"]["error"].startswith("Interrupted")
+        assert rows["killed.json"]["error"].startswith("Interrupted")
 
     def test_task_without_one_gets_question_and_answer(self, view: RunView, folder: Path) -> None:
         """A task whose agent recorded nothing has its question and its answer as steps."""
@@ -216,7 +215,7 @@ class TestWhatAgentsWrite:
         add(run, "t1", trajectory(step(1, message="a")))
         put(logs(run, "t1") / "2", trajectory(step(1, message="b")))
         assert facts(exported(run, folder))["parts"] == 2
-        other = read(folder, "t1/2")
+        other = read(folder, "parts/2/t1")
         assert (other["steps"][0]["message"], facts(other)["part"]) == ("b", 2)
 
     @pytest.mark.parametrize("text", ["", "{no json", '{"schema_version": "ATIF-v1.8"}'])
@@ -242,7 +241,7 @@ class TestMedia:
         shots.mkdir()
         (shots / "1.png").write_bytes(b"\x89PNG")
         (path,) = paths(exported(run, folder), 2)[1:]
-        assert (folder / "trajectories" / "t1" / path).read_bytes() == b"\x89PNG"
+        assert (folder / "trajectories" / path).read_bytes() == b"\x89PNG"
 
     def test_absolute_path_of_the_time_is_found(self, run: MadeRun, folder: Path) -> None:
         """A path in the folder of logs, as that was called then, is found."""
@@ -251,7 +250,7 @@ class TestMedia:
         image = {"media_type": "image/png", "path": "/app/results/r1/t1/agent_logs/a.png"}
         add(run, "t1", trajectory(step(1, message=[{"type": "image", "source": image}])))
         (logs(run, "t1") / "a.png").write_bytes(b"\x89PNG")
-        assert paths(exported(run, folder), 1) == ["media/a.png"]
+        assert paths(exported(run, folder), 1) == ["t1.media/a.png"]
 
     @pytest.mark.parametrize(
         "path", ["none.png", "../../r1/run_config.json", "/etc/hostname", "l.png", "d/a.png"]
@@ -266,7 +265,7 @@ class TestMedia:
         (logs(run, "t1") / "l.png").symlink_to(outside / "a.png")
         (logs(run, "t1") / "d").symlink_to(outside)
         assert paths(exported(run, folder), 1) == [f"[image: {path}]"]
-        assert not (folder / "trajectories" / "t1" / "media").exists()
+        assert not (folder / "trajectories" / "t1.media").exists()
 
     def test_large_file_is_named(
         self, run: MadeRun, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,13 +3,14 @@
 .. code-block:: text
 
     <folder>/
-        run.json               the run: its settings and its score
-        index.jsonl            a line for each trajectory: its path, and what is known of it
-        trajectories/<task>/   as in the folder of the run:
-            trajectory.json        the current attempt
-            attempts/N/            earlier attempts
+        run.json                   the run: its settings and its score
+        index.jsonl                a line for each trajectory: its path, and what is known of it
+        trajectories/
+            <task>.json            the current attempt at the first repeat of a task
+            <task>.media/          images and sounds that it names
+            attempts/N/            the same for earlier attempts
             repeats/N/             the same for the repeats 2, 3, …
-            media/                 images and sounds that a trajectory names
+            parts/N/               the same for further trajectories of an attempt
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from benchmark_runner.results.export.export_folder import ABOUT, ExportFolder, o
 from benchmark_runner.results.json_facts import config_facts
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_row import TaskRow
-from benchmark_runner.trajectory import TRAJECTORY_FILE, Trajectory, dump_trajectory
+from benchmark_runner.trajectory import Trajectory, dump_trajectory
 from benchmark_runner.trajectory.atif import ATIF_VERSION
 
 __all__ = ["write_trajectories"]
@@ -82,11 +83,11 @@ def _write_attempt(
     """Write the trajectories of an attempt, and yield the line of each in the index."""
     facts = attempt_facts(view, attempt, row, task)
     found = attempt.read()
-    folder = content.root / _TRAJECTORIES / _place(attempt)
+    folder, name = content.root / _TRAJECTORIES / _place(attempt), attempt.key.task_id
     if not found:
         facts["recorded"] = False
         made = made_trajectory(attempt.generation, facts, found.unread)
-        yield _write(view, made, folder, content, facts)
+        yield _write(view, made, folder / f"{name}.json", content, facts)
     for number, (path, trajectory) in enumerate(found.read, start=1):
         own: dict[str, JsonValue] = {
             **facts,
@@ -95,21 +96,22 @@ def _write_attempt(
         }
         if len(found.read) > 1:
             own |= {"part": number, "parts": len(found.read)}
-        place = folder if number == 1 else folder / str(number)
+        place = folder if number == 1 else folder / "parts" / str(number)
         recorded = attempt.generation.log_dir if attempt.generation else None
-        media = Media(attempt.logs, recorded, content, place, view.artifacts.redactor)
+        copies = place / f"{name}.media"
+        media = Media(attempt.logs, recorded, content, copies, view.artifacts.redactor)
         media.place(trajectory)
-        yield _write(view, whole_trajectory(trajectory, attempt, own), place, content, own)
+        whole = whole_trajectory(trajectory, attempt, own)
+        yield _write(view, whole, place / f"{name}.json", content, own)
 
 
 def _write(
     view: RunView,
     trajectory: Trajectory,
-    folder: Path,
+    path: Path,
     content: ExportFolder,
     facts: dict[str, JsonValue],
 ) -> dict[str, JsonValue]:
-    path = folder / TRAJECTORY_FILE
     data = dump_trajectory(trajectory).encode()
     content.write(path, view.artifacts.redactor.clean_json(data))
     short = {name: value for name, value in facts.items() if name not in _LONG}
@@ -118,10 +120,12 @@ def _write(
 
 
 def _place(attempt: Attempt) -> str:
-    """Return the folder of an attempt, as it is in the folder of the run."""
-    key = attempt.key
-    repeat = "" if key.repeat == 1 else f"/repeats/{key.repeat}"
-    return f"{key.task_id}{repeat}" + ("" if attempt.is_current else f"/attempts/{attempt.number}")
+    """Return the folder for the attempts of this number at the repeats of this number."""
+    repeat = attempt.key.repeat
+    parts = ([] if repeat == 1 else ["repeats", str(repeat)]) + (
+        [] if attempt.is_current else ["attempts", str(attempt.number)]
+    )
+    return "/".join(parts)
 
 
 def _run_facts(view: RunView, scan: RunScan) -> dict[str, object]:

@@ -15,7 +15,6 @@ from benchmark_runner.trajectory import Content, ContentPart, Trajectory, text_o
 
 __all__ = ["Media"]
 
-_FOLDER = "media"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 #: Bytes of a file that is copied, and of all those of a trajectory; a hostile one may name any.
 _MOST_BYTES, _MOST_TOGETHER, _MOST_FILES = 64 * 1024**2, 512 * 1024**2, 2000
@@ -30,7 +29,7 @@ class Media:
         logs: The folder of the agent's logs; nothing outside it, or behind a link, is copied.
         recorded: The same folder as it was called when the agent ran.
         content: Where the copies are written.
-        folder: The folder of the trajectory there.
+        folder: Their folder there, beside the trajectory.
         redactor: Masks keys; a file that is no text and holds one is not copied.
     """
 
@@ -110,7 +109,7 @@ class Media:
         try:
             with copy.opened(str(file)) as descriptor:
                 pieces = copy.clean(copy.pieces_of(descriptor))
-                self._content.write(self._folder / _FOLDER / within, pieces)
+                self._content.write(self._folder / within, pieces)
         except UnusableArtifactError:
             return None
         except ArtifactError:
@@ -118,4 +117,4 @@ class Media:
                 return None
             raise
         self._size += copy.record.size
-        return f"{_FOLDER}/{within.as_posix()}"
+        return f"{self._folder.name}/{within.as_posix()}"

@@ -11,8 +11,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from benchmark_runner.artifacts.atomic_file import write_errors
-from benchmark_runner.artifacts.storage import Storage
+from benchmark_runner.artifacts.atomic_file import write_errors, write_new
 from benchmark_runner.errors import UsageError
 
 __all__ = ["ABOUT", "ExportFolder", "open_folder"]
@@ -28,11 +27,21 @@ class ExportFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._storage = Storage(root, durable=False)
 
     def write(self, path: Path, data: bytes | Iterable[bytes]) -> None:
-        """Write a file below ``root``, with its folders."""
-        self._storage.write(path, data)
+        """Write a file below ``root``, with its folders; if its pieces fail, there is none."""
+        try:
+            self._write(path, data)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(path, data)
+
+    def _write(self, path: Path, data: bytes | Iterable[bytes]) -> None:
+        try:
+            write_new(str(path), data, durable=False)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
