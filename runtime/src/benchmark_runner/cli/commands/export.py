@@ -20,15 +20,18 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
         format_: Annotated[
             ExportFormat | None,
             typer.Option(
-                "--format", help=r"Format to write.  \[default: by the name of FILE, else csv]"
+                "--format",
+                metavar="F",
+                help="Format to write: csv, jsonl, inspect, atif or otel.  "
+                r"\[default: by the name of PATH, else csv]",
             ),
         ] = None,
         output: Annotated[
             Path | None,
             typer.Option(
                 "--output",
-                metavar="FILE",
-                help="File to write, whole or not at all, instead of standard output.",
+                metavar="PATH",
+                help="File or folder to write, whole or not at all, instead of standard output.",
             ),
         ] = None,
         contents: Annotated[
@@ -45,19 +48,16 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
     ) -> None:
         """Write a run as a table, or in the format of another tool.
 
-        A table has a row for each task, in the run's order; a task of several repeats has
-        a row for each of them. The columns are always the same, but for those of files
-        that are answers: the state of the task, its score, failure, tokens, costs and
-        times, and last its question, its answer and its result as JSON text. The
-        documentation lists them.
+        csv and jsonl have a row for each task, in the run's order, or for each of its
+        repeats: its state, score, failure, tokens, costs and times, and last its question,
+        its answer and its result as JSON text. The columns are always the same, but for
+        those of files that are answers; the documentation lists them. In csv, a text that a
+        spreadsheet would take for a formula gets an apostrophe before it, and control
+        characters are left out.
 
-        In CSV, a text that a spreadsheet would take for a formula (it starts with =,
-        +, -, @, a tab or a carriage return) gets an apostrophe before it, and control
-        characters are left out. Numbers stay numbers. JSON Lines hold every text as
-        it is.
-
-        The format inspect is a log of Inspect, in a file R.eval or in a folder. Nothing of
-        the other tools needs to be installed.
+        inspect is a log of Inspect, in a file R.eval or in a folder. atif is a folder of
+        trajectories, each with its grade. otel is a trace in the JSON lines of
+        OpenTelemetry. Nothing of the other tools needs to be installed.
         """
         with failures_as_messages("export", as_json=json):
             from benchmark_runner.cli.inspection import inspect_runs
