@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchmark_runner
-from benchmark_runner.artifacts.locks import hold_lock
 from tests.cli.outcomes import run_to_all_ends
 from tests.cli.trajectories import RECORDING_AGENT
 
@@ -159,6 +158,37 @@ class TestAnExport:
         assert rows_of(project, "r2") == rows_of(project, "r1")
 
 
+class TestTasks:
+    def test_first_tasks_of_a_dataset(self, project: RunnerProject) -> None:
+        """--limit makes a run of the first tasks, and a line of another task is refused."""
+        refused = import_lines(project, ANSWERS, "--limit", "2")
+        assert "answers.jsonl, line 2: field task_id: the run has no task 't2'" in refused.err
+
+        assert import_lines(project, [ANSWERS[0], ANSWERS[2]], "--limit", "2").code == 0
+        assert project.run("evaluate", "--run-id", "r1").code == 0
+        assert project.read("r1", "final_score.json")["complete"] is True
+
+    def test_dataset_of_the_service(self, project: RunnerProject) -> None:
+        """The tasks may be those of a dataset of the service, which stays that of the run."""
+        assert import_lines(project, ANSWERS, "--dataset-name", "validation").code == 0
+
+        config = project.read("r1", "run_config.json")
+        assert (config["task_source"], config["dataset_name"]) == ("service", "validation")
+        assert "  answers  0 added" in import_lines(project, ANSWERS).out
+        assert project.run("evaluate", "--run-id", "r1").code == 0
+
+    def test_changed_tasks_are_refused(self, project: RunnerProject) -> None:
+        """Answers are not added to a run whose tasks have changed; the way out is another run."""
+        import_lines(project, ANSWERS[:1])
+        project.write_tasks([{"id": "t1", "question": "say otherwise", "answer": "one"}])
+
+        ended = import_lines(project, ANSWERS[:1])
+
+        assert ended.code == 2
+        assert ended.err.startswith("RunIdentityError: the tasks of run 'r1' are not what they")
+        assert "Restore the dataset, or import the answers under another --run-id." in ended.err
+
+
 class TestMoreAnswers:
     def test_further_answers_are_added(self, project: RunnerProject) -> None:
         """Another file adds tasks and repeats; a score of fewer answers is removed."""
@@ -186,7 +216,7 @@ class TestMoreAnswers:
         lines = shown.out.splitlines()
         assert "  answers  imported from answers.jsonl" in lines
         assert "Missing  2 answers: t3, t2" in lines
-        assert "Import   bin/sample-runner import --run-id r1 answers.jsonl" in lines
+        assert "Import   bin/sample-runner import --run-id r1 --model m answers.jsonl" in lines
         assert lines[-1] == "Evaluate bin/sample-runner evaluate --run-id r1"
         assert "Retry" not in shown.out
         found = project.run("status", "r1", "--json").json
@@ -284,17 +314,3 @@ class TestTrajectories:
         ended = import_lines(project, lines)
         assert ended.code == 2
         assert "line 1: field trajectory: the run has another one" in ended.err
-
-
-class TestLocks:
-    def test_run_that_is_held_is_refused(self, project: RunnerProject) -> None:
-        """A run that another process holds is refused, and stays as it is."""
-        import_lines(project, ANSWERS[:1])
-        before = project.files()
-
-        with hold_lock(project.results / "r1" / ".lock", "run 'r1'"):
-            ended = import_lines(project, ANSWERS)
-
-        assert ended.code == 1
-        assert ended.err.startswith("RunLockedError: run 'r1' is being worked on")
-        assert project.files() == before

@@ -155,13 +155,13 @@ class TestWhatIsNoFile:
 
 class TestRuns:
     def test_model_is_required(self, project: RunnerProject) -> None:
-        """The model is not that of the runner, and so it has to be named."""
+        """The model is not the default one of the runner, and so it has to be named."""
         (project.root / "answers.jsonl").write_text(GOOD)
 
         ended = project.run("import", "answers.jsonl", "--run-id", "r1")
 
         assert ended.code == 2
-        assert "Give --model NAME: the model whose answers they are." in ended.err
+        assert "--model" in ended.err
 
     def test_run_is_refused_for_imported_answers(self, project: RunnerProject) -> None:
         """Nothing is generated for a run of imported answers; the error names the next command."""
@@ -213,6 +213,6 @@ class TestRuns:
         import_bytes(project, GOOD.encode())
 
         for more in (("--model", "other"), ("--limit", "1")):
-            ended = project.run("import", "answers.jsonl", "--run-id", "r1", *more)
+            ended = import_bytes(project, GOOD.encode(), *more)
             assert ended.code == 2, ended.err
             assert ended.err.startswith("RunIdentityError: run 'r1' was started with")

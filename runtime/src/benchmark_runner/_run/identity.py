@@ -66,7 +66,8 @@ def check_same_settings(
         for _, name, before, now in map(_as_typed, changes)
     )
     flags = ", ".join(flag for flag, *_ in changes if flag)
-    way_out = f"Leave out {flags} to resume it, or use" if flags else "Use"
+    can_resume = flags and frozen.imported is None
+    way_out = f"Leave out {flags} to resume it, or use" if can_resume else "Use"
     raise RunIdentityError(
         f"run {frozen.run_id!r} was started with other settings: {listed}",
         hint=f"{way_out} another --run-id for a new run.",

@@ -60,6 +60,7 @@ class RunRequest:
         "File with the answers, one JSON object a line.",
         Part.INVOCATION,
         commands=("import",),
+        required_help="File with the answers, one JSON object a line.",
     )
     model: str | None = flag(
         "--model",
@@ -68,6 +69,7 @@ class RunRequest:
         Part.IDENTITY,
         commands=WITH_TASKS,
         setting="default_model",
+        required_help="Model whose answers they are.",
     )
     run_id: str | None = flag(
         "--run-id",

@@ -134,10 +134,9 @@ def new_config(
     """Return the config of a new run, and register its tasks up to its limit."""
     model = request.model or request.default_model
     if model is None or not model.strip():
-        hint = "Give --model NAME, or set default_model in runner/cli.py."
-        if request.command == "import":
-            hint = "Give --model NAME: the model whose answers they are."
-        raise UsageError("no model was given", hint=hint)
+        raise UsageError(
+            "no model was given", hint="Give --model NAME, or set default_model in runner/cli.py."
+        )
     file = source.file if source.kind == "file" else None
     limit = request.limit if source.kind != "problem" else None
     first = tasks[:limit]

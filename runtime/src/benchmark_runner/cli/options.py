@@ -109,11 +109,12 @@ def with_flags(
 
 
 def _option(command: Command, declared: Field[Any], found: Flag, settings: CliSettings) -> Any:
+    required = found.required_help if command != "run" else None
     if not found.name.startswith("--"):
-        default = ... if command == "import" else None
+        default = None if required is None else ...
         return typer.Argument(default, metavar=found.name, help=found.help, show_default=False)
-    if found.required_help is not None and command != "run":
-        return typer.Option(..., found.name, **_details(found, found.required_help))
+    if required is not None:
+        return typer.Option(..., found.name, **_details(found, required))
     default = default_of(declared, found, settings)
     text = found.help
     if default is None and found.setting and (shown := getattr(settings, found.setting)):

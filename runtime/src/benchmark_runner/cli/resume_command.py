@@ -66,7 +66,8 @@ class NextCommands:
         if config.imported is None:
             return None
         file = short_path(Path(config.imported.file))
-        return self.on_run("import", config.run_id, self.service_url(config), file)
+        given = ["--model", config.model, file]
+        return self.on_run("import", config.run_id, self.service_url(config), *given)
 
     def reproduce(self, config: RunConfig, **changed: int | None) -> str | None:
         """Return the command that does the same in a new run, whose id is generated then.

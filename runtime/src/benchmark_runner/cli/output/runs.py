@@ -93,7 +93,7 @@ def _line(run: RunOverview, now: datetime, score: str) -> _Line:
         score=score,
         age=age((now - run.started_at).total_seconds()),
         grader={True: "local", False: "service", None: ""}[run.local],
-        model=in_one_line(config.model) if config else "",
+        model=in_one_line(_model(config)) if config else "",
         dataset=in_one_line(_dataset(config)) if config else "",
     )
 
@@ -114,6 +114,10 @@ def _reduced(run: RunOverview) -> str:
     error = run.reduced.stderr
     so_far = "" if run.complete else " so far"
     return f"{run.reduced.mean:.4g}{'' if error is None else f' ± {error:.2g}'}{so_far}"
+
+
+def _model(config: RunConfig) -> str:
+    return f"{config.model} (imported)" if config.imported else config.model
 
 
 def _dataset(config: RunConfig) -> str:

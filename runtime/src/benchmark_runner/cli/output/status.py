@@ -170,8 +170,10 @@ def _next_lines(status: RunStatus) -> Iterator[str]:
 
 def _next_lines_of_import(status: RunStatus) -> Iterator[str]:
     plan = status.scan.plan
-    yield "evaluate would"
-    yield from group_lines(plan.without(plan.generate).grouped(), status.view.config)
+    groups = plan.without(plan.generate).grouped()
+    del groups["rerun"]
+    yield "The command evaluate would"
+    yield from group_lines(groups, status.view.config)
     if missing := status.scan.summary.without_generation:
         yield f"Missing  {plural(len(missing), 'answer')}: {some_ids(missing)}"
         yield f"Import   {status.import_again}"
