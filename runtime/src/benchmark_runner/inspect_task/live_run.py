@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -74,16 +74,16 @@ class LiveRun:
         self._saved: dict[TaskRepeat, SavedGeneration] = {}
 
     async def generate(
-        self, key: TaskRepeat, request: RunRequest, seconds: float
+        self, key: TaskRepeat, request: RunRequest, seconds_left: Callable[[], float]
     ) -> SavedGeneration:
-        """Generate a repeat of a task, for at most so many seconds, and save the result.
+        """Generate a repeat of a task in the time that is left then, and save the result.
 
         Raises:
             BenchmarkRunnerError: the run can't be opened, or the result can't be written.
         """
         opened = await self._open(request)
         shared = (opened.session, opened.disk, opened.watch, _ignore)
-        step = GenerationStep(*shared, seconds=seconds)
+        step = GenerationStep(*shared, seconds=seconds_left())
         saved = await _uninterrupted(step.generate(key))
         self._saved[key] = saved
         return saved
@@ -105,6 +105,9 @@ class LiveRun:
 
     async def close(self) -> None:
         """Call the author's ``stop()``, and close what the run has open."""
+        await _uninterrupted(self._close())
+
+    async def _close(self) -> None:
         async with self._opening:
             try:
                 if self._lifespan is not None:

@@ -35,12 +35,16 @@ class LogScorer:
         self._closer: asyncio.Task[None] | None = None
         self._most = asyncio.Semaphore(job.service.eval_parallelism)
 
-    async def score(self, state: TaskState) -> Score:
-        """Evaluate the answer of a sample again."""
+    async def score(self, state: TaskState) -> Score | None:
+        """Evaluate the answer of a sample again; ``None`` if its generation failed."""
         about: dict[str, object] = state.metadata
-        status = GenerationStatus(str(about.get("generation_status", GenerationStatus.SUCCESS)))
         key = TaskRepeat(str(state.sample_id), state.epoch)
         answer = state.output.completion if state.output.choices else ""
+        if (found := about.get("generation_status")) is None and not answer:
+            return unscored("the log holds no answer", answer, "no_response")
+        status = GenerationStatus(str(found or GenerationStatus.SUCCESS))
+        if status is GenerationStatus.ERROR:
+            return None
         generation = GenerationResult(task_id=key.task_id, status=status, answer=answer)
         unsent = evaluate_without_service(key.task_id, generation)
         async with self._most:

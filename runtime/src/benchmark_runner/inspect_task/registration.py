@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner.cli.app import RunnerApp
-from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError
+from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, UsageError
 from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job
 from benchmark_runner.inspect_task.evals import close_with_inspect
 from benchmark_runner.inspect_task.sample import Agent, Evaluation
@@ -92,6 +93,7 @@ def _task_of(
     from inspect_ai.dataset import MemoryDataset
 
     try:
+        _check_backend()
         job = open_task_job(settings, arguments)
         tasks, dataset = load_checked_tasks(job)
     except BenchmarkRunnerError as error:
@@ -106,6 +108,14 @@ def _task_of(
         fail_on_error=False,
         metadata={"benchmark": runner_class.NAME},
     )
+
+
+def _check_backend() -> None:
+    if os.environ.get("INSPECT_ASYNC_BACKEND", "").lower() == "trio":
+        raise UsageError(
+            "agents of this runner need asyncio, and INSPECT_ASYNC_BACKEND is trio",
+            hint="Unset INSPECT_ASYNC_BACKEND.",
+        )
 
 
 def _solver_of(job: Job, package: str) -> Solver:
@@ -138,7 +148,7 @@ def _evaluation_of(settings: CliSettings) -> Callable[..., Scorer]:
         )
         of_samples = Evaluation(settings, arguments)
 
-        async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 (the references are at the service)
+        async def score(state: TaskState, target: Target) -> Score | None:  # noqa: ARG001 (the references are at the service)
             return await of_samples.score(state)
 
         return score

@@ -14,7 +14,7 @@ from benchmark_runner.inspect_task.evals import current_run, open_current_run
 from benchmark_runner.inspect_task.log_score import LogScorer
 from benchmark_runner.inspect_task.sample_state import end_sample, fill_state
 from benchmark_runner.inspect_task.scores import no_answer, score_of, unscored
-from benchmark_runner.schemas import TaskRepeat
+from benchmark_runner.schemas import GenerationStatus, TaskRepeat
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -30,7 +30,7 @@ __all__ = ["Agent", "Evaluation"]
 #: The provider of Inspect for models that it does not call itself.
 _NO_PROVIDER = "none/"
 #: Seconds, and share of a time limit of Inspect, that are left for what comes after the agent.
-_MARGIN, _MARGIN_SHARE = 1.0, 0.05
+_MARGIN, _MARGIN_SHARE = 2.0, 0.1
 
 
 class Agent:
@@ -44,9 +44,9 @@ class Agent:
         from inspect_ai.model import get_model
 
         run, key = open_current_run(self._job), TaskRepeat(str(state.sample_id), state.epoch)
-        request, seconds = _with_model(self._job.request, get_model()), _seconds_left()
+        request = _with_model(self._job.request, get_model())
         run.artifacts.redactor.hide(user_info(request.custom_endpoint or ""))
-        saved = await run.generate(key, request, seconds)
+        saved = await run.generate(key, request, _seconds_left)
         fill_state(state, saved.generation, run.artifacts, key)
         end_sample(saved.generation, run.artifacts, key)
         return state
@@ -59,8 +59,8 @@ class Evaluation:
         self._settings = settings
         self._arguments = arguments
 
-    async def score(self, state: TaskState) -> Score:
-        """Return the score of a sample."""
+    async def score(self, state: TaskState) -> Score | None:
+        """Return the score of a sample; ``None`` if it has none."""
         run = current_run()
         if run is None:
             return await self._scorer_of_log.score(state)
@@ -69,7 +69,8 @@ class Evaluation:
             evaluated = await run.evaluate(TaskRepeat(str(state.sample_id), state.epoch))
         except BenchmarkRunnerError as error:
             return unscored(run.artifacts.redactor.clean_text(describe(error)), answer)
-        if evaluated is None:
+        if evaluated is None:  # stopped by a limit of Inspect, or by a person
+            state.metadata["generation_status"] = GenerationStatus.MAX_TIME.value
             return no_answer()
         return score_of(run.runner, evaluated, answer, run.artifacts.redactor)
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal, NoReturn, cast
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.inspect_task.transcript import add_event, add_events
+from benchmark_runner.results.export.inspect_log.failures import sample_limit
 from benchmark_runner.results.export.inspect_log.messages import sample_texts
+from benchmark_runner.results.export.inspect_log.usage import model_usage
 from benchmark_runner.results.trajectories import read_task_trajectories
-from benchmark_runner.schemas import Artifact, GenerationStatus
+from benchmark_runner.schemas import Artifact, GenerationStatus, TokenUsage
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelUsage
@@ -24,7 +26,14 @@ __all__ = ["AgentError", "end_sample", "fill_state"]
 
 
 class AgentError(Exception):
-    """The error of a generation, which becomes that of the sample."""
+    """The error of a generation, which becomes that of the sample.
+
+    Inspect takes its ``message``, and not the name of this class.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def fill_state(
@@ -79,18 +88,14 @@ def end_sample(generation: GenerationResult, artifacts: RunArtifacts, key: TaskR
         AgentError: the generation failed.
         LimitExceededError: it ran out of time or turns.
     """
-    message = artifacts.redactor.clean_text(generation.error or generation.status.value)
-    match generation.status:
-        case GenerationStatus.ERROR:
-            _note_traceback(artifacts, key)
-            raise AgentError(message)
-        case GenerationStatus.MAX_TIME:
-            seconds = round(generation.duration or 0.0, 3)
-            _exceed("time", seconds, message)
-        case GenerationStatus.MAX_TURNS:
-            _exceed("turn", float(generation.total_turns or 0), message)
-        case _:
-            pass
+    clean = artifacts.redactor.clean_text
+    if generation.status is GenerationStatus.ERROR:
+        _note_traceback(artifacts, key)
+        raise AgentError(clean(generation.error or "no reason given"))
+    limit = sample_limit(generation)
+    if limit is not None:
+        kind: Literal["time", "turn"] = "time" if limit["type"] == "time" else "turn"
+        _exceed(kind, float(str(limit["limit"])), clean(str(limit["reason"])))
 
 
 def _exceed(kind: Literal["time", "turn"], limit: float, message: str) -> NoReturn:
@@ -113,23 +118,11 @@ def _note_traceback(artifacts: RunArtifacts, key: TaskRepeat) -> None:
 
 
 def _usage_of(generation: GenerationResult) -> ModelUsage | None:
-    """Return the tokens and the cost; Inspect counts reasoning as output."""
     from inspect_ai.model import ModelUsage
 
-    tokens, cost = known_tokens(generation), known_cost(generation)
-    if not tokens and cost is None:
-        return None
-    reasoning = tokens.get("reasoning")
-    output = tokens.get("output", 0) + (reasoning or 0)
-    return ModelUsage(
-        input_tokens=tokens.get("input", 0),
-        output_tokens=output,
-        total_tokens=sum(tokens.values()),
-        input_tokens_cache_read=tokens.get("cache_read"),
-        input_tokens_cache_write=tokens.get("cache_write"),
-        reasoning_tokens=reasoning,
-        total_cost=cost,
-    )
+    tokens = TokenUsage.model_validate(known_tokens(generation))
+    usage = model_usage(tokens, known_cost(generation))
+    return None if usage is None else ModelUsage.model_validate(usage)
 
 
 def _record(model: str, usage: ModelUsage) -> None:
@@ -140,8 +133,9 @@ def _record(model: str, usage: ModelUsage) -> None:
     from inspect_ai.model import ModelUsage
 
     try:
-        from inspect_ai.model._model import model_usage, sample_model_usage
+        from inspect_ai.model._model import model_usage as usage_of_all
+        from inspect_ai.model._model import sample_model_usage
     except ImportError:
         return
-    for total in (sample_model_usage(), model_usage()):
+    for total in (sample_model_usage(), usage_of_all()):
         total[model] = total.get(model, ModelUsage()) + usage

@@ -33,7 +33,7 @@ T = TypeVar("T")
 CLOSE_WITHIN = 3.0
 
 
-def load_checked_tasks(job: Job) -> tuple[Sequence[Task], str | None]:
+def load_checked_tasks(job: Job) -> tuple[Sequence[Task], str]:
     """Return the tasks and the name of their dataset, after a look at the service.
 
     Inspect makes tasks in a function that is not async, within its event loop or without one.
@@ -42,11 +42,12 @@ def load_checked_tasks(job: Job) -> tuple[Sequence[Task], str | None]:
         BenchmarkRunnerError: there are no tasks, or the service can't be used.
     """
 
-    async def load() -> tuple[Sequence[Task], str | None]:
+    async def load() -> tuple[Sequence[Task], str]:
         runner, source = await open_runner(job)
         try:
             await check_and_find_grader(job, runner, source)
-            return [*runner.registered_tasks()], runner.dataset_name
+            name = runner.dataset_name or (source.file.stem if source.file else runner.NAME)
+            return [*runner.registered_tasks()], name
         finally:
             await close(runner)
 

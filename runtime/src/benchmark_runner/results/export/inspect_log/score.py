@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.results.task_row import TaskRow
 
-__all__ = ["UNSCORED", "sample_score"]
+__all__ = ["UNSCORED", "reason_in", "sample_score"]
 
 #: The value of a score that does not count.
 UNSCORED = math.nan
@@ -65,6 +65,11 @@ def _explanation(row: TaskRow, grade: JsonValue) -> str | None:
         return str(row.state)
     if row.score is None:
         return "the result has no numeric score"
+    return reason_in(grade)
+
+
+def reason_in(grade: JsonValue) -> str | None:
+    """Return the reason that a grader gave; ``None`` without one."""
     named = grade if isinstance(grade, dict) else {}
     return next((text for name in _REASONS if isinstance(text := named.get(name), str)), None)
 
