@@ -52,13 +52,6 @@ def measure(quick: bool) -> Iterator[Figure]:
             _write_trajectories(made.run_dir(f"{count}"))
         for name, (flags, ending) in _OF_TRAJECTORIES.items():
             yield from _figures(f"export, {name}", many, _export(made, flags, ending))
-        yield from _figures("import", many, lambda count: _import(made, count))
-
-
-def _import(made: Project, count: int) -> Ran:
-    tasks = made.root / f"{count}-tasks.jsonl"
-    of_run = ["--run-id", f"{count}-imported", "--model", "no-op", "--dataset-file", tasks]
-    return made.start("import", f"{count}.jsonl", *of_run)
 
 
 def _export(made: Project, flags: list[str], ending: str) -> Callable[[int], Ran]:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import RunnerProject
 
-_OUTPUTS = {"inspect": "r1.eval", "atif": "r1-atif", "otel": "r1-otel.jsonl"}
+_OUTPUTS = {
+    "inspect": "r1.eval",
+    "atif": "r1-atif",
+    "otel": "r1-otel.jsonl",
+    "--contents": "r1-contents.jsonl",
+}
 #: The arguments of each export that there is.
 EXPORTS = [*(["--format", str(each)] for each in ExportFormat), ["--format", "otel", "--contents"]]
 #: Those that hold the texts of a task.
@@ -26,7 +31,7 @@ WITH_TEXTS = [each for each in EXPORTS if each != ["--format", "otel"]]
 
 def export(project: RunnerProject, arguments: list[str], **environment: str) -> dict[str, bytes]:
     """Export the run ``r1``, and return all that is written by name: of a zip, its members."""
-    name = _OUTPUTS.get(arguments[1], f"r1.{arguments[1]}")
+    name = _OUTPUTS.get(arguments[-1], f"r1.{arguments[1]}")
     output = project.root / name
     before = {*project.root.iterdir()}
     ended = project.run("export", "r1", *arguments, "--output", name, **environment)

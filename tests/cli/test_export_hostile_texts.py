@@ -21,7 +21,7 @@ HOSTILE = {
     "json": '{"answer": "\\"}]}\\n", "status": "success"}\n{"task_id": "t9"}',
     "carriage return": "one\rtwo\r\nthree\u2028four\u0085five",
     "number": "NaN",
-    "long": "0123456789" * 200_000,
+    "long": "0123456789" * 50_000,
     "traversal": "../../../../etc/passwd",
     "direction": "\u202eevil\u2066 \ufeff\U0001f600",
 }
@@ -77,21 +77,19 @@ def text(kind: str, project: RunnerProject) -> str:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("arguments", WITH_TEXTS, ids=lambda each: each[1])
-def test_hostile_text_stays_a_text(
-    project: RunnerProject, kind: str, text: str, arguments: list[str]
-) -> None:
-    """A hostile text is a text in the export, whole, and nothing of it is elsewhere."""
-    written = export(project, arguments)
+def test_hostile_text_stays_a_text(project: RunnerProject, kind: str, text: str) -> None:
+    """A hostile text is a text in an export of any format, whole, and nothing else."""
+    for arguments in WITH_TEXTS:
+        written = export(project, arguments)
 
-    assert not {*"\x1b\x07\x9b\x00"} & {*written["output"].decode()}
-    assert all("passwd" not in name for name in written)
-    found = texts(written)
-    expected = _HALVES.sub("\ufffd", text)
-    if arguments[1] == "csv":
-        expected = IN_CSV.get(kind, expected)
-    if (arguments[1], kind) == ("otel", "long"):  # no attribute is that long
-        assert any(each[:9000] == text[:9000] for each in found)
-    else:
-        assert expected in found
-    assert not any(_HALVES.search(each) for each in found)
+        assert not {*"\x1b\x07\x9b\x00"} & {*written["output"].decode()}
+        assert all("passwd" not in name for name in written)
+        found = texts(written)
+        assert not any(_HALVES.search(each) for each in found)
+        expected = _HALVES.sub("\ufffd", text)
+        if arguments[1] == "csv":
+            expected = IN_CSV.get(kind, expected)
+        if (arguments[1], kind) == ("otel", "long"):  # no attribute is that long
+            assert any(each[:9000] == text[:9000] for each in found)
+        else:
+            assert expected in found, arguments
