@@ -29,6 +29,10 @@ def keyed(what: str) -> str:
     return f"{what} {' '.join(SECRETS)} {json.dumps(SECRETS)} after"
 
 
+def _image(path: str) -> dict[str, Any]:
+    return {"type": "image", "source": {"media_type": "image/png", "path": path}}
+
+
 def trajectory() -> dict[str, Any]:
     """A trajectory with keys in each of its texts."""
     in_extra = {keyed("name"): keyed("extra"), "list": [keyed("item")]}
@@ -38,12 +42,13 @@ def trajectory() -> dict[str, Any]:
         "arguments": {keyed("argument"): [keyed("value"), {"deep": keyed("deeper")}]},
         "extra": in_extra,
     }
-    image = {"type": "image", "source": {"media_type": keyed("image/png"), "path": keyed("a.png")}}
+    image = _image(keyed("a.png"))
     seen = {"source_call_id": keyed("c1"), "content": keyed("result"), "extra": in_extra}
     parts = [{"type": "text", "text": keyed("part")}, image]
     steps: list[dict[str, Any]] = [
         {"source": "system", "message": keyed("system")},
         {"source": "user", "message": parts},
+        {"source": "user", "message": [_image("seen.svg"), _image("seen.png")]},
         {
             "source": "agent",
             "message": keyed("agent"),
@@ -106,6 +111,10 @@ def keyed_run(project: RunnerProject) -> RunnerProject:
     rewrite(project, put_keys)
     for logs in (project.results / "r1").rglob("agent_logs"):
         (logs / "trajectory.json").write_text(json.dumps(trajectory()))
+        (logs / "traceback.log").write_text(keyed("Traceback"))
+        (logs / "eval-traceback.log").write_text(keyed("Traceback"))
+        (logs / "seen.svg").write_text(keyed("<svg>"))
+        (logs / "seen.png").write_bytes(b"\x89PNG\0" + keyed("").encode())
     return project
 
 
@@ -117,4 +126,28 @@ def test_no_byte_of_a_key_is_exported(keyed_run: RunnerProject) -> None:
         assert any(b"***" in data for data in written.values()), arguments
         for name, data in written.items():
             no_secret_in(name, "a name")
+            no_secret_in(data.decode(errors="replace"), name)
+
+
+def test_no_byte_of_a_key_in_a_score_is_exported(project: RunnerProject) -> None:
+    """No byte of a key in what the service said of a run is in an export."""
+    project.run("run", "--run-id", "r1")
+    path = project.results / "r1" / "final_score.json"
+    score = json.loads(path.read_text())
+    score["metadata"] = {keyed("name"): [keyed("said")]}
+    score["service_version"] = keyed("version")
+    path.write_text(json.dumps(score))
+
+    for arguments in EXPORTS:
+        for name, data in export(project, arguments, **ENVIRONMENT).items():
             no_secret_in(data.decode(), name)
+
+
+def test_no_reference_answer_is_exported(project: RunnerProject) -> None:
+    """A reference answer is in no export."""
+    project.write_tasks([{"id": "t1", "question": "say no", "answer": "the-reference"}])
+    project.run("run", "--run-id", "r1")
+
+    for arguments in EXPORTS:
+        for name, data in export(project, arguments).items():
+            assert b"the-reference" not in data, name
