@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmark_runner.results import open_run
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,6 +71,16 @@ class TestExport:
         found: list[dict[str, Any]] = [json.loads(line) for line in lines]
         line = next(line for line in found if line["task_id"] == "t1")
         assert [line[name] for name in ARTIFACT_COLUMNS] == ["fix.patch", 17, SHA256]
+
+    def test_data_frames_have_the_same_columns(self, patches: RunnerProject) -> None:
+        """Data frames have the file's record in the same columns, with their types."""
+        header, *_ = patches.run("export", "r1").out.splitlines()
+        from runner.benchmark import SampleRunner  # type: ignore[import-not-found]
+
+        run = open_run("results/r1", SampleRunner)
+        for frame in (run.to_pandas(), run.to_polars()):
+            assert [*frame.columns] == header.split(",")
+            assert [frame[name][1] for name in ARTIFACT_COLUMNS] == ["fix.patch", 17, SHA256]
 
 
 class TestReport:
