@@ -30,20 +30,10 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
 
 
-def as_protobuf_has_it(value: Any) -> Any:
-    """Return the JSON with ids in base64, as protobuf reads bytes; in traces they are hex."""
-    match value:
-        case dict():
-            return {
-                name: b64encode(bytes.fromhex(item)).decode()
-                if name in IDS
-                else as_protobuf_has_it(item)
-                for name, item in value.items()
-            }
-        case list():
-            return [as_protobuf_has_it(item) for item in value]
-        case _:
-            return value
+def with_ids_in_base64(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of JSON as protobuf reads bytes; the ids in traces are hexadecimal."""
+    made = {name: b64encode(bytes.fromhex(raw[name])).decode() for name in IDS & raw.keys()}
+    return {**raw, **made}
 
 
 def read_spans(file: Path) -> list[Any]:
@@ -51,7 +41,8 @@ def read_spans(file: Path) -> list[Any]:
     found: list[Any] = []
     for line in file.read_text().splitlines():
         request = ExportTraceServiceRequest()
-        json_format.ParseDict(as_protobuf_has_it(json.loads(line)), request)
+        content = json.loads(line, object_hook=with_ids_in_base64)
+        json_format.ParseDict(content, request)
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
                 found += scope.spans

@@ -86,7 +86,7 @@ def _export_trajectories(export: Export) -> Exported:
         raise UsageError(
             "--format atif needs --output, a folder", hint="Give a new folder, or an empty one."
         )
-    count = write_trajectories(export.view, export.output)
+    count = write_trajectories(export.view, export.output, export.reduction)
     return Exported("Folder", count, "file", export.output)
 
 
@@ -94,7 +94,7 @@ def _export_trace(export: Export) -> Exported:
     from benchmark_runner.results.export.otel_lines import write_spans
 
     with _written(export) as write:
-        count = write_spans(export.view, write, contents=export.contents)
+        count = write_spans(export.view, write, export.reduction, contents=export.contents)
     return Exported("Trace", count, "span", export.output)
 
 

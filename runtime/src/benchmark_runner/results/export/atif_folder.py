@@ -21,6 +21,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.export.atif_media import Media
@@ -33,7 +34,7 @@ from benchmark_runner.results.export.attempts import Attempt, attempts_of
 from benchmark_runner.results.export.export_folder import ABOUT, ExportFolder, open_folder
 from benchmark_runner.results.json_facts import config_facts
 from benchmark_runner.results.run_view import RunScan, RunView
-from benchmark_runner.results.task_row import TaskRow
+from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.trajectory import Trajectory, dump_trajectory
 from benchmark_runner.trajectory.atif import ATIF_VERSION
 
@@ -48,10 +49,14 @@ _OF_RUN = (
 )  # fmt: skip
 
 
-def write_trajectories(view: RunView, folder: Path) -> int:
+def write_trajectories(view: RunView, folder: Path, reduction: Reduction = MEAN) -> int:
     """Write a trajectory for each attempt at each repeat of each task, and return their number.
 
-    The folder is new, empty, or that of an earlier export of the same run, which is replaced.
+    Args:
+        view: The run.
+        folder: A folder that is new, empty, or that of an earlier export of the same run, which
+            is replaced.
+        reduction: The way in which the scores of its repeats become that of a task.
 
     Raises:
         UsageError: it holds something else.
@@ -66,22 +71,32 @@ def write_trajectories(view: RunView, folder: Path) -> int:
     with open_folder(folder, owner) as content:
         clean = view.artifacts.redactor.clean_json
         with open_atomically(content.root / _INDEX) as index:
-            for row, task in scan.with_files():
-                for attempt in attempts_of(view.artifacts, task):
-                    for line in _write_attempt(view, attempt, row, task, content):
-                        index.write(clean(to_json(line, inf_nan_mode="null")).rstrip() + b"\n")
-                        count += 1
+            for task, files in by_task(scan.with_files(), reduction):
+                for line in _write_task(view, task, files, content):
+                    index.write(clean(to_json(line, inf_nan_mode="null")).rstrip() + b"\n")
+                    count += 1
         about = {**owner, "schema": 1, "atif": ATIF_VERSION, "trajectories": count}
         facts = to_json({**about, **_run_facts(view, scan)}, indent=2, inf_nan_mode="null")
         content.write(content.root / ABOUT, clean(facts, indent=2))
     return count
 
 
+def _write_task(
+    view: RunView, task: TaskRepeats, files: list[TaskFiles], content: ExportFolder
+) -> Iterator[dict[str, JsonValue]]:
+    score = task.score
+    for row, each in zip(task.rows, files, strict=True):
+        for attempt in attempts_of(view.artifacts, each):
+            facts = attempt_facts(view, attempt, row, each)
+            if attempt.is_current and score is not None:
+                facts["task_score"] = score
+            yield from _write_attempt(view, attempt, facts, content)
+
+
 def _write_attempt(
-    view: RunView, attempt: Attempt, row: TaskRow, task: TaskFiles, content: ExportFolder
+    view: RunView, attempt: Attempt, facts: dict[str, JsonValue], content: ExportFolder
 ) -> Iterator[dict[str, JsonValue]]:
     """Write the trajectories of an attempt, and yield the line of each in the index."""
-    facts = attempt_facts(view, attempt, row, task)
     found = attempt.read()
     folder, name = content.root / _TRAJECTORIES / _place(attempt), attempt.key.task_id
     if not found:

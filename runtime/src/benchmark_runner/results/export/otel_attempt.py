@@ -47,6 +47,7 @@ class AttemptSpans:
         attempt: The attempt.
         row: The repeat of the task, of which it may be the current one.
         outcome: The outcome of that.
+        task_score: The score of the task.
         task: Its files.
         began: The time the run began, for an attempt of which no time is known.
     """
@@ -56,6 +57,7 @@ class AttemptSpans:
     attempt: Attempt
     row: TaskRow
     outcome: Outcome
+    task_score: float | None
     task: TaskFiles
     began: int
 
@@ -138,6 +140,7 @@ class AttemptSpans:
             "benchmark_runner.attempt": self.attempt.number,
             "benchmark_runner.is_current": self.attempt.is_current,
             "benchmark_runner.state": self.row.state if self.attempt.is_current else None,
+            "benchmark_runner.task_score": self.task_score if self.attempt.is_current else None,
             "benchmark_runner.generation_status": generation.status if generation else None,
             "benchmark_runner.turns": known_count(generation.total_turns) if generation else None,
             "benchmark_runner.cost": known_cost(generation) if generation else None,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.export.attempts import attempts_of
@@ -31,16 +32,23 @@ _LINE = 500_000
 Span = dict[str, JsonValue]
 
 
-def write_spans(view: RunView, write: Callable[[bytes], object], *, contents: bool) -> int:
+def write_spans(
+    view: RunView,
+    write: Callable[[bytes], object],
+    reduction: Reduction = MEAN,
+    *,
+    contents: bool,
+) -> int:
     """Write the spans of a run, and return their number.
 
     Args:
         view: The run.
         write: Writes a line.
+        reduction: The way in which the scores of its repeats become that of a task.
         contents: Whether they hold what was said: questions, answers, messages and results.
     """
     lines = _Lines(view, write)
-    for span in _spans(view, Trace.of(view, contents=contents)):
+    for span in _spans(view, Trace.of(view, contents=contents), reduction):
         lines.add(span)
     lines.flush()
     return lines.count
@@ -77,9 +85,9 @@ class _Lines:
         self._spans, self._size = [], 0
 
 
-def _spans(view: RunView, trace: Trace) -> Iterator[Span]:
+def _spans(view: RunView, trace: Trace, reduction: Reduction) -> Iterator[Span]:
     scan = view.scan()
-    for task, files in by_task(scan.with_files()):
+    for task, files in by_task(scan.with_files(), reduction):
         yield from _of_task(view, trace, task, files)
     yield _of_run(view, trace, scan)
 
@@ -87,10 +95,10 @@ def _spans(view: RunView, trace: Trace) -> Iterator[Span]:
 def _of_task(
     view: RunView, trace: Trace, task: TaskRepeats, files: list[TaskFiles]
 ) -> Iterator[Span]:
-    began = nanoseconds(view.started_at) or 1
+    began, score = nanoseconds(view.started_at) or 1, task.score
     for row, outcome, each in zip(task.rows, task.outcomes, files, strict=True):
         for attempt in attempts_of(view.artifacts, each):
-            yield from AttemptSpans(view, trace, attempt, row, outcome, each, began)
+            yield from AttemptSpans(view, trace, attempt, row, outcome, score, each, began)
 
 
 def _of_run(view: RunView, trace: Trace, scan: RunScan) -> Span:
