@@ -281,6 +281,23 @@ class TestTexts:
         assert project.read("r1", "t1", "generation.json")["answer"] == "it is ***"
         assert project.read("r1", "t2", "generation.json")["error"] == "***"
 
+    def test_key_is_in_no_file(self, project: RunnerProject) -> None:
+        """A key in a trajectory is in no file of the run."""
+        steps = [{"step_id": 1, "source": "agent", "message": f"with {KEY}", "extra": {KEY: [KEY]}}]
+        agent = {"name": KEY, "version": "1"}
+        content = {"schema_version": "ATIF-v1.8", "agent": agent, "steps": steps}
+        (project.root / "t.json").write_text(json.dumps(content))
+        project.monkeypatch.setenv("VALS_AUTH_KEY", KEY)
+        lines = [{**ANSWERS[0], "trajectory": "t.json"}]
+
+        assert import_lines(project, lines).code == 0
+
+        for name in project.files():
+            assert KEY.encode() not in (project.results / name).read_bytes(), name
+        kept = project.read("r1", "t1", "agent_logs", "trajectory.json")
+        assert kept["steps"][0]["message"] == "with ***"
+        assert "  answers  0 added" in import_lines(project, lines).out
+
     def test_other_questions_are_a_warning(self, project: RunnerProject) -> None:
         """An answer to another question than the task's is imported with a warning."""
         lines = [{**line, "question": f"say {line['answer']}"} for line in ANSWERS]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run import imported_answers
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -131,6 +133,28 @@ def test_file_is_refused_as_a_whole(project: RunnerProject, content: bytes, prob
     assert ended.code == 2
     assert ended.err.startswith(f"UsageError: {problem}"), ended.err
     assert not project.results.exists()
+
+
+def test_json_has_the_error(project: RunnerProject) -> None:
+    """--json has the error as an object, and a long value is cut in it."""
+    ended = import_bytes(project, f'{{"task_id": "{"x" * 10_000}"}}'.encode(), "--json")
+
+    assert ended.code == 2
+    error = ended.json["error"]
+    assert error["type"] == "UsageError"
+    assert error["message"].startswith("answers.jsonl, line 1: field task_id: the run has no task")
+    assert len(error["message"]) < 400
+    assert error["hint"] == "The run has 3 tasks (t3, t1, t2). Nothing was imported."
+
+
+def test_long_line_is_refused(project: RunnerProject) -> None:
+    """A line that is too long is refused, also one of white space."""
+    project.monkeypatch.setattr(imported_answers, "LONGEST_LINE", 100)
+    for long in (b"x" * 101, b" " * 200):
+        ended = import_bytes(project, b"\n".join([GOOD.encode(), long, GOOD.encode()]))
+
+        assert ended.code == 2
+        assert ended.err.startswith("UsageError: answers.jsonl, line 2: longer than")
 
 
 class TestWhatIsNoFile:

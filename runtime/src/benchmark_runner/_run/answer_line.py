@@ -21,6 +21,8 @@ from benchmark_runner.schemas import GenerationStatus, Phase
 
 #: Greater amounts of money, tokens, seconds or turns are mistakes.
 _MOST = 10**12
+#: Characters of a message.
+_LONGEST = 300
 #: The years of a time that can be compared with others.
 _YEARS = range(1970, 9999)
 
@@ -34,7 +36,10 @@ class LineError(ValueError):
     def __init__(
         self, problem: str, field: str | None = None, *, unknown_task: str | None = None
     ) -> None:
-        super().__init__(problem if field is None else f"field {field}: {problem}")
+        text = problem if field is None else f"field {field}: {problem}"
+        # It may repeat a value, which may be of any length.
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+        self.field = field
         self.unknown_task = unknown_task
 
 

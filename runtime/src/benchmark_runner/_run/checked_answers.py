@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._run.answer_line import LineError
 from benchmark_runner._run.imported_answers import lines_of
-from benchmark_runner._run.line_problems import LineProblems
+from benchmark_runner._run.line_problems import SHAPE, LineProblems
 from benchmark_runner._run.same_answer import difference
 from benchmark_runner.errors import UsageError
 from benchmark_runner.schemas import GenerationStatus, TaskRepeat
@@ -80,10 +80,7 @@ def check_answers(
             checked.add(number, answer, is_new=is_new)
     problems.refuse()
     if not checked.count:
-        raise UsageError(
-            f"{path}: holds no answers",
-            hint='Each line is a JSON object, such as {"task_id": "t1", "answer": "42"}.',
-        )
+        raise UsageError(f"{path}: holds no answers", hint=SHAPE)
     return checked
 
 

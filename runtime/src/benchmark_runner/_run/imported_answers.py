@@ -94,10 +94,11 @@ def lines_of(file: BufferedReader) -> Iterator[tuple[int, bytes]]:
         number += 1
         if number == 1:
             line = line.removeprefix(_BOM)
+        if len(line) > LONGEST_LINE:
+            yield number, line
+            return
         if stripped := line.strip():
             yield number, stripped
-        if len(line) > LONGEST_LINE:
-            return
 
 
 class AnswerReader:

@@ -10,6 +10,7 @@ from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.errors import UsageError
 
 _SHOWN = 5
+SHAPE = 'Each line is a JSON object, such as {"task_id": "t1", "answer": "42"}.'
 _CORRECT = "Correct the file: nothing was imported."
 
 
@@ -41,7 +42,7 @@ class LineProblems:
             count = plural(self._count, "line")
             message = f"{self._path}: {count} can't be imported:\n{lines}{more}"
         unknown = next((each.unknown_task for _, each in self._shown if each.unknown_task), None)
-        hint = _CORRECT
+        hint = _CORRECT if first.field else f"{SHAPE} Nothing was imported."
         if unknown is not None:
             near = did_you_mean(unknown, self._tasks)
             known = f"{plural(len(self._tasks), 'task')} ({some_ids(self._tasks)})"
