@@ -29,9 +29,14 @@ EXPORTS = [*(["--format", str(each)] for each in ExportFormat), ["--format", "ot
 WITH_TEXTS = [each for each in EXPORTS if each != ["--format", "otel"]]
 
 
+def output_of(arguments: list[str]) -> str:
+    """Return the name of what an export is to write."""
+    return _OUTPUTS.get(arguments[-1], f"r1.{arguments[1]}")
+
+
 def export(project: RunnerProject, arguments: list[str], **environment: str) -> dict[str, bytes]:
     """Export the run ``r1``, and return all that is written by name: of a zip, its members."""
-    name = _OUTPUTS.get(arguments[-1], f"r1.{arguments[1]}")
+    name = output_of(arguments)
     output = project.root / name
     before = {*project.root.iterdir()}
     ended = project.run("export", "r1", *arguments, "--output", name, **environment)
