@@ -219,6 +219,7 @@ class TestFigures:
         assert score_of(sample)["answer"] == "fix.patch, 3 bytes"
         assert sample["output"]["completion"] == "fix.patch, 3 bytes"
         assert sample["metadata"]["artifact"] == artifact
+        assert sample["metadata"]["run_dir"] == str(run.artifacts.run_dir)
 
     def test_metadata_has_what_has_no_place_elsewhere(self, run: MadeRun) -> None:
         """The metadata has the state, the failure, and what the author keeps of a generation."""

@@ -33,9 +33,27 @@ class TestNames:
         assert spec["scorers"] == [
             {
                 "name": "my_bench_runner/evaluation",
+                "options": {"dataset_file": "data/validation.json", "service_url": "local"},
                 "metrics": [{"name": "inspect_ai/mean"}, {"name": "inspect_ai/stderr"}],
             }
         ]
+
+    @pytest.mark.parametrize(
+        ("source", "options"),
+        [
+            ("service", {"dataset_name": "validation", "dataset_version": "1.x"}),
+            ("problem", {}),
+        ],
+    )
+    def test_scorer_has_the_dataset_of_the_run(
+        self, tmp_path: Path, source: str, options: Fields
+    ) -> None:
+        """A scorer of the copy evaluates with the dataset and the service of the run."""
+        run = {"task_source": source, "dataset_version_selector": "1.x"}
+
+        (scorer,) = spec_of(tmp_path, **run, service_url="https://g.example.com")["scorers"]
+
+        assert scorer["options"] == {**options, "service_url": "https://g.example.com"}
 
     @pytest.mark.parametrize(
         ("model", "name"), [("openai/gpt-5", "openai/gpt-5"), ("local-1", "none/local-1")]

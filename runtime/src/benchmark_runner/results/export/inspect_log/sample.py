@@ -83,7 +83,7 @@ def eval_sample(
             "messages": texts.messages,
             "output": texts.output,
             "scores": None if score is None else {SCORE: score},
-            "metadata": _metadata(row, task, generation),
+            "metadata": _metadata(row, generation) | _artifact(view, task),
             "store": {},
             "model_usage": {} if usage is None else {model: usage},
             "started_at": row.started_at and row.started_at.isoformat(),
@@ -124,16 +124,25 @@ def _answer(task: TaskFiles, generation: GenerationResult) -> str:
     return generation.data or artifact_text(task.artifact)
 
 
-def _metadata(row: TaskRow, task: TaskFiles, generation: GenerationResult) -> dict[str, JsonValue]:
+def _metadata(row: TaskRow, generation: GenerationResult) -> dict[str, JsonValue]:
     columns = row_as_json(row)
     known = {name: columns[name] for name in _METADATA if columns[name] not in (None, False)}
-    artifact = task.artifact
     return {
         **known,
         **({"stop_reason": generation.stop_reason} if generation.stop_reason else {}),
-        **({"artifact": artifact.model_dump()} if artifact else {}),
         **({"generation": generation.metadata} if generation.metadata else {}),
     }
+
+
+def _artifact(view: RunView, task: TaskFiles) -> dict[str, JsonValue]:
+    """Return the record of the file that is the answer, and the folder that a copy reads it from.
+
+    Inspect's logs hold no files.
+    """
+    if (artifact := task.artifact) is None:
+        return {}
+    run_dir = str(view.artifacts.run_dir.absolute())
+    return {"artifact": artifact.model_dump(), "run_dir": run_dir}
 
 
 def _part(value: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:

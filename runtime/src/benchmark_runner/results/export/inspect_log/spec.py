@@ -91,7 +91,11 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
             "packages": _packages(config, benchmark),
             "metadata": _facts(config),
             "scorers": [
-                {"name": scorer_name(benchmark), "metrics": [{"name": name} for name in METRICS]}
+                {
+                    "name": scorer_name(benchmark),
+                    "options": _scorer_options(config),
+                    "metrics": [{"name": name} for name in METRICS],
+                }
             ],
         }
     )
@@ -112,6 +116,17 @@ def _sampling(config: RunConfig) -> dict[str, JsonValue]:
     effort = config.sampling.get("reasoning_effort")
     known = effort if isinstance(effort, str) and effort in _EFFORTS else None
     return stated({**given, "reasoning_effort": known})
+
+
+def _scorer_options(config: RunConfig) -> dict[str, JsonValue]:
+    """Return the arguments with which a copy's scorer evaluates as the run was evaluated."""
+    of_tasks: dict[str, JsonValue] = {}
+    if config.task_source == "file":
+        of_tasks["dataset_file"] = config.dataset_file
+    elif config.task_source == "service":
+        of_tasks["dataset_name"] = config.dataset_name
+        of_tasks["dataset_version"] = config.dataset_version_selector
+    return stated({**of_tasks, "service_url": config.service_url})
 
 
 def _revision(config: RunConfig) -> JsonValue:
