@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 #: A line that can be imported, before each that can't.
 GOOD = '{"task_id": "t1", "answer": "one"}'
-DEEP = f'{{"task_id": "t2", "answer": {"[" * 100_000}'
 
 
 def import_bytes(project: RunnerProject, content: bytes, *more: str) -> Ended:
@@ -33,29 +32,14 @@ def import_file(project: RunnerProject, path: Path | str, *more: str) -> Ended:
     ("line", "problem"),
     [
         ("what", "not JSON: expected value at column 1"),
-        ('{"task_id": "t2", "answer": "cut', "not JSON: "),
-        (DEEP, "not JSON: "),
-        ('["t2", "two"]', "must be an object, not a list"),
-        ("null", "must be an object, not null"),
-        ('{"task_id": "t2", "answer": "a", "answer": "b"}', "an object has the key 'answer' twice"),
-        ('{"answer": "two"}', "field task_id: missing"),
-        ('{"task_id": null, "answer": "two"}', "field task_id: "),
-        ('{"task_id": ["t2"], "answer": "two"}', "field task_id: must be a text, not a list"),
         ('{"task_id": "t9", "answer": "two"}', "field task_id: the run has no task 't9'"),
         ('{"task_id": "t1", "answer": "two"}', "field task_id: 't1' is taken by line 1"),
         (
             '{"task_id": "t1", "repeat": 1, "answer": "two"}',
             "field task_id: 't1' is taken by line 1",
         ),
-        ('{"task_id": "t2", "repeat": 0, "answer": "two"}', "field repeat: "),
-        ('{"task_id": "t2", "repeat": 1.5, "answer": "two"}', "field repeat: "),
-        ('{"task_id": "t2", "repeat": true, "answer": "two"}', "field repeat: must be a number"),
-        ('{"task_id": "t2", "repeat": 10001, "answer": "two"}', "field repeat: "),
         ('{"task_id": "t2"}', "field answer: missing"),
         ('{"task_id": "t2", "answer": null}', "field answer: missing"),
-        ('{"task_id": "t2", "answer": 42}', "field answer: must be a text, not a number"),
-        ('{"task_id": "t2", "answer": {}}', "field answer: must be a text, not an object"),
-        ('{"task_id": "t2", "answer": "", "status": "ok"}', "field status: Input should be "),
         (
             '{"task_id": "t2", "answer": "", "status": "success", "generation_status": "error"}',
             "field status: is not the same as generation_status",
@@ -64,21 +48,8 @@ def import_file(project: RunnerProject, path: Path | str, *more: str) -> Ended:
             '{"task_id": "t2", "answer": "two", "error": "ValueError: no"}',
             "field status: missing, although there is an error: success or error?",
         ),
-        ('{"task_id": "t2", "answer": "", "error": 5}', "field error: must be a text"),
         ('{"task_id": "t2", "answer": "", "cost": -0.5}', "field cost: Input should be greater"),
         ('{"task_id": "t2", "answer": "", "cost": NaN}', "field cost: must be a finite number"),
-        ('{"task_id": "t2", "answer": "", "cost": 1e999}', "field cost: must be a finite number"),
-        ('{"task_id": "t2", "answer": "", "cost": 1e13}', "field cost: Input should be less"),
-        ('{"task_id": "t2", "answer": "", "cost": "0.5"}', "field cost: must be a number, not a"),
-        (f'{{"task_id": "t2", "answer": "", "cost": {"9" * 400}}}', "field cost: "),
-        ('{"task_id": "t2", "answer": "", "input_tokens": 1.5}', "field input_tokens: "),
-        (f'{{"task_id": "t2", "answer": "", "input_tokens": {"9" * 400}}}', "field input_tokens: "),
-        ('{"task_id": "t2", "answer": "", "started_at": "noon"}', "field started_at: "),
-        ('{"task_id": "t2", "answer": "", "started_at": 5}', "field started_at: must be a time"),
-        (
-            '{"task_id": "t2", "answer": "", "ended_at": "0001-01-01T00:00:00Z"}',
-            "field ended_at: in the year 1",
-        ),
         (
             '{"task_id": "t2", "answer": "two", "benchmark": "other"}',
             "field benchmark: is 'other', and this is 'sample'",

@@ -144,4 +144,5 @@ def _resource(view: RunView) -> dict[str, str | float | None]:
         "benchmark_runner.run.generation_version": config.generation_version,
         "benchmark_runner.run.service_url": config.service_url,
         "benchmark_runner.run.local": view.local,
+        "benchmark_runner.run.imported": config.imported is not None,
     }
