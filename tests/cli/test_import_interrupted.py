@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmark_runner._run import disk_retry
 from benchmark_runner.artifacts.locks import hold_lock
 from benchmark_runner.artifacts.run_folder import RunArtifacts
+from benchmark_runner.errors import ArtifactError
 from tests.cli.test_import import ANSWERS, import_lines, write_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmark_runner.schemas import GenerationResult
     from tests.cli.conftest import RunnerProject
 
 IMPORT = ("import", "answers.jsonl", "--run-id", "r1", "--model", "m")
@@ -104,6 +107,32 @@ class TestChanges:
         assert json.loads((project.results / "r1" / "t3" / "generation.json").read_bytes())
 
 
+class TestADiskThatRefuses:
+    @pytest.mark.parametrize("patience", [30, 0])
+    def test_write_is_retried(self, project: RunnerProject, patience: float) -> None:
+        """A write that fails is retried for a while; then the same command does the rest."""
+        save, failed = RunArtifacts.save_generation, list[str]()
+
+        def save_generation(files: RunArtifacts, task_id: str, found: GenerationResult) -> str:
+            if task_id == "t1" and not failed:
+                failed.append(task_id)
+                raise ArtifactError("no space left", hint="Free space.")
+            return save(files, task_id, found)
+
+        project.monkeypatch.setattr(disk_retry, "DISK_PATIENCE", patience)
+        project.monkeypatch.setattr(RunArtifacts, "save_generation", save_generation)
+
+        ended = import_lines(project, ANSWERS)
+
+        if patience:
+            assert (ended.code, ended.err) == (0, "no space left; another attempt in 0.05 s\n")
+        else:
+            assert (ended.code, ended.err) == (1, "ArtifactError: no space left\nFree space.\n")
+            assert "r1/t1/generation.json" not in project.files()
+            assert import_lines(project, ANSWERS).code == 0
+        assert project.run("evaluate", "--run-id", "r1").code == 0
+
+
 class TestWhatShowsTheRun:
     def test_everything_says_that_it_is_imported(self, project: RunnerProject) -> None:
         """Lists, tasks, comparisons, reports and tables say that the answers are imported."""
@@ -113,7 +142,9 @@ class TestWhatShowsTheRun:
 
         assert "m (imported)" in project.run("runs").out
         assert "  answer   imported" in project.run("show", "r1", "t1").out
-        assert "imported from answers.jsonl" in project.run("compare", "r0", "r1").out
+        compared = project.run("compare", "r0", "r1").out
+        assert "imported from answers.jsonl" in compared
+        assert "imported: False -> True" in compared
         runs = project.run("runs", "--json").json["runs"]
         imported = {run["run_id"]: run["imported"] for run in runs}
         assert imported["r0"] is None

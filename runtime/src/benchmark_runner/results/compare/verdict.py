@@ -138,6 +138,7 @@ def _not_shown_text(comparison: Comparison, effect: Effect) -> str:
 def _differences(a: RunConfig, b: RunConfig) -> Iterator[Difference]:
     if a.model != b.model:
         yield Difference("model", a.model, b.model)
+    yield from _unlike(*({"imported": each.imported is not None} for each in (a, b)))
     yield from _unlike(a.sampling, b.sampling)
     yield from _unlike(a.options, b.options)
     yield from _unlike(*({"timeout": each.operational.get("timeout")} for each in (a, b)))
