@@ -12,6 +12,7 @@ from benchmark_runner.trajectory import (
     find_trajectories,
     read_trajectories,
     read_trajectory,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -111,6 +112,28 @@ class TestRead:
         assert found is not None
         assert digest(found).cost == 0.5
         assert [call.function_name for call in found.steps[0].tool_calls or ()] == ["f", ""]
+
+    def test_values_without_a_place_are_kept(self, tmp_path: Path) -> None:
+        """A value of the wrong type, or of an unknown key, is kept in ``extra`` by its place."""
+        parts = [{"type": "text", "text": "hi", "cache": True}, 3]
+        results = [{"content": 5, "score": 1}, {"content": "kept"}]
+        odd = turn("", message=parts, reasoning_effort=[], observation={"results": results})
+        path = write(tmp_path / "t.json", odd, shape=[1], extra={"mine": 1})
+        found = read_trajectory(path)
+        assert found is not None
+        (step,) = found.steps
+        assert text_of(step.message) == "hi"
+        assert [result.content for result in step.results] == [None, "kept"]
+        assert step.extra == {
+            "not_in_format": {
+                "message.0.cache": True,
+                "message.1": 3,
+                "observation.results.0.content": 5,
+                "observation.results.0.score": 1,
+                "reasoning_effort": [],
+            }
+        }
+        assert found.extra == {"mine": 1, "not_in_format": {"shape": [1]}}
 
     def test_bytes_that_are_no_text_are_replaced(self, tmp_path: Path) -> None:
         """A byte that is not UTF-8, as tools print them, costs no more than itself."""

@@ -46,6 +46,7 @@ _LONG = frozenset({"answer", "result", "metadata"})
 _OF_RUN = (
     "sampling", "options", "generation_version", "runner_commit", "runner_dirty", "runner_version",
     "runtime_version", "python_version", "payload_schema", "payload_type", "created_at",
+    "imported",
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ EXTRA = "benchmark_runner"
 _MADE = "Made of the question and the answer: the agent has left no trajectory."
 _CUT = "Not all of the agent's trajectory can be read."
 _OF_CONFIG = ("model", "dataset_name", "dataset_version", "dataset_version_id", "payload_schema")
-_OF_GENERATION = ("generation_version", "runner_commit", "runner_dirty", "stop_reason")
+_OF_GENERATION = ("generation_version", "runner_commit", "runner_dirty", "stop_reason", "imported")
 
 
 def attempt_facts(

@@ -118,7 +118,7 @@ class AttemptSpans:
             **self._sampling(),
             "error.type": error_type(error, failure and failure.kind) if is_error else None,
             **self._facts(generation),
-            **(self._contents(texts) if self.trace.contents else {}),
+            **(self._contents(texts, agent) if self.trace.contents else {}),
         }
         return span_of(
             (self.trace.trace_id, span_id, self.trace.root),
@@ -157,16 +157,16 @@ class AttemptSpans:
             found["gen_ai.request.reasoning.level"] = effort
         return found
 
-    def _contents(self, texts: Texts) -> dict[str, str | float | None]:
+    def _contents(self, texts: Texts, agent: AgentSpans | None) -> dict[str, str | float | None]:
         generation = self.attempt.generation
-        if generation is None:
-            return {}
-        question, answer = generation.question, generation.data
+        question, answer = (generation.question, generation.data) if generation else (None, None)
         shown = [message_of("user", question, texts)] if question else []
         given = [message_of("assistant", answer, texts)] if answer else []
+        tools = agent.trajectory.agent.tool_definitions if agent else None
         return {
             "gen_ai.input.messages": json_of(shown) if shown else None,
             "gen_ai.output.messages": json_of(given) if given else None,
+            "gen_ai.tool.definitions": texts.long(json_of(tools)) if tools else None,
         }
 
     def _grade(self, texts: Texts, at: int) -> Iterator[JsonValue]:
