@@ -298,14 +298,15 @@ class TestTexts:
         assert kept["steps"][0]["message"] == "with ***"
         assert "  answers  0 added" in import_lines(project, lines).out
 
-    def test_other_questions_are_a_warning(self, project: RunnerProject) -> None:
-        """An answer to another question than the task's is imported with a warning."""
+    def test_other_question_is_refused(self, project: RunnerProject) -> None:
+        """An answer to another question than the task's is that of another dataset."""
         lines = [{**line, "question": f"say {line['answer']}"} for line in ANSWERS]
 
         ended = import_lines(project, [*lines[:2], {**lines[2], "question": "say something else"}])
 
-        assert ended.code == 0
-        assert "Warning: the question is not that of the task: t3" in ended.out
+        assert ended.code == 2
+        assert "line 3: field question: is not that of the task" in ended.err
+        assert import_lines(project, lines).code == 0
 
 
 class TestTrajectories:

@@ -120,7 +120,7 @@ class AnswerLine(BaseModel):
     generation_seconds: _Amount = None
     started_at: _Moment = None
     ended_at: _Moment = None
-    question: object = None
+    question: _Text = None
     """The question that was answered, if the line says so."""
 
     @property

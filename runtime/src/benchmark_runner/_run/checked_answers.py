@@ -32,7 +32,6 @@ class CheckedAnswers:
         repeats: The highest number of a repeat.
         skipped: Number of rows of an export that have no generation.
         masked: The answers in which a key is masked.
-        other_questions: The answers whose lines have another question than the task.
     """
 
     sha256: str
@@ -41,7 +40,6 @@ class CheckedAnswers:
     repeats: int = 1
     skipped: int = 0
     masked: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
-    other_questions: list[TaskRepeat] = field(default_factory=list[TaskRepeat])
 
     def add(self, line: int, answer: ImportedAnswer, *, is_new: bool) -> None:
         """Add an answer that can be imported."""
@@ -51,8 +49,6 @@ class CheckedAnswers:
             self.digests[line] = answer.digest
         if answer.masked:
             self.masked.append(answer.key)
-        if answer.other_question:
-            self.other_questions.append(answer.key)
 
 
 def check_answers(

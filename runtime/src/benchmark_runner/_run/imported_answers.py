@@ -45,7 +45,6 @@ class ImportedAnswer:
         artifact: The file that is the answer, if it is one; its record is in ``generation``.
         trajectory: The JSON text of its trajectory, if it has one, without keys.
         masked: True if a key in the answer is masked.
-        other_question: True if the line says that it answers another question than the task's.
         digest: A hash of all that is imported.
     """
 
@@ -54,7 +53,6 @@ class ImportedAnswer:
     artifact: Path | None
     trajectory: str | None
     masked: bool
-    other_question: bool
     digest: bytes
 
 
@@ -128,6 +126,7 @@ class AnswerReader:
             raise LineError(message, "task_id", unknown_task=line.task_id)
         if line.is_empty:
             return None
+        self._check_question(line)
         key = TaskRepeat(line.task_id, line.repeat or 1)
         record, source, masked_file = self._artifact(key, line)
         trajectory = None if line.trajectory is None else self._trajectory(line.trajectory)
@@ -141,9 +140,15 @@ class AnswerReader:
             source,
             trajectory,
             masked=masked_file or generation.data != (line.answer or ""),
-            other_question=self._is_of_other_question(line, generation),
             digest=digest.digest(),
         )
+
+    def _check_question(self, line: AnswerLine) -> None:
+        """Refuse an answer to another question, as of another version of the dataset."""
+        question = self._session.runner.registered_task(line.task_id).question
+        if question and line.question not in (None, question, self._clean(question)):
+            problem = "is not that of the task; leave the key out if it only words it differently"
+            raise LineError(problem, "question")
 
     def _generation(self, line: AnswerLine, artifact: Artifact | None) -> GenerationResult:
         status, task_id = line.outcome, line.task_id
@@ -218,12 +223,3 @@ class AnswerReader:
         if not os.path.isabs(given) and not Path(path).is_relative_to(self._folder):  # noqa: PTH117
             raise LineError(f"{given!r} leads out of the folder of the answers", field)
         return Path(path)
-
-    def _is_of_other_question(self, line: AnswerLine, generation: GenerationResult) -> bool:
-        asked = line.question
-        return bool(
-            isinstance(asked, str)
-            and generation.question
-            and asked != generation.question
-            and asked != self._clean(generation.question)
-        )

@@ -39,9 +39,6 @@ def lines(outcome: ImportOutcome, evaluate: str) -> Iterator[str]:
     yield from answer_lines(summary, artifacts)
     if summary.spend.dollars:
         yield cost_line(summary.spend)
-    if others := checked.other_questions:
-        yield f"Warning: the question is not that of the task: {some_ids(others)}"
-        yield f"  {plural(len(others), 'answer')}, perhaps to another version of the dataset"
     if checked.masked:
         yield f"Warning: a key was masked in the answer of: {some_ids(checked.masked)}"
     yield f"Results  {short_path(artifacts.run_dir)}"
@@ -60,7 +57,6 @@ def as_json(outcome: ImportOutcome, evaluate: str) -> dict[str, object]:
         **summary_facts(outcome.summary, None),
         **config_facts(config),
         "masked": [*map(str, checked.masked)],
-        "other_questions": [*map(str, checked.other_questions)],
         "missing": [*map(str, outcome.summary.without_generation)],
         "evaluate_command": evaluate,
         "resume_command": evaluate,
