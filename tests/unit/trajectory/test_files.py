@@ -117,7 +117,8 @@ class TestRead:
         """A value of the wrong type, or of an unknown key, is kept in ``extra`` by its place."""
         parts = [{"type": "text", "text": "hi", "cache": True}, 3]
         results = [{"content": 5, "score": 1}, {"content": "kept"}]
-        odd = turn("", message=parts, reasoning_effort=[], observation={"results": results})
+        odd = {**turn(""), "message": parts, "reasoning_effort": []}
+        odd["observation"] = {"results": results}
         path = write(tmp_path / "t.json", odd, shape=[1], extra={"mine": 1})
         found = read_trajectory(path)
         assert found is not None

@@ -217,17 +217,16 @@ def _lenient(model: type[ModelT], raw: dict[str, JsonValue]) -> ModelT:
         return model.model_validate(raw, extra="forbid")
     except ValidationError as error:
         places = {_place(raw, problem["loc"]) for problem in error.errors(include_url=False)}
-    unfit: dict[str, JsonValue] = {}
-    for place in sorted(places - {()}, reverse=True):  # of a list, the last items first
-        value = _take(raw, place)
-        if value is not None:
-            unfit[".".join(map(str, place))] = value
+    in_order = sorted(places - {()}, reverse=True)  # of a list, the last items first
+    unfit = {".".join(map(str, place)): _take(raw, place) for place in in_order}
     raw["extra"] = with_unfit(raw.get("extra"), unfit)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        names = {problem["loc"][0] for problem in error.errors(include_url=False)}
-        return model.model_validate({name: raw[name] for name in raw if name not in names})
+        names = {str(problem["loc"][0]) for problem in error.errors(include_url=False)}
+    unfit = {name: raw.pop(name) for name in sorted(names & raw.keys())}
+    raw["extra"] = with_unfit(raw.get("extra"), unfit)
+    return model.model_validate(raw)
 
 
 def _place(within: JsonValue, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
