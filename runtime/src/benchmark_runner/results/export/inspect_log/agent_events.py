@@ -14,11 +14,11 @@ from benchmark_runner.results.export.inspect_log.conversation import (
     Conversation,
     Message,
     Turn,
-    model_usage,
     text_in,
 )
 from benchmark_runner.results.export.inspect_log.events import EventList
 from benchmark_runner.results.export.inspect_log.texts import SampleTextLimit
+from benchmark_runner.results.export.inspect_log.usage import model_usage
 from benchmark_runner.trajectory import Trajectory, time_of
 
 __all__ = ["MOST_STEPS", "AgentEvents", "name_of_file"]
@@ -45,6 +45,7 @@ class AgentEvents:
         self.events = events
         self._limit, self._model, self._uuid = limit, model, uuid
         self._steps = self._tool_names = self._agents = 0
+        self._has_left_out = False
 
     def add(
         self,
@@ -64,6 +65,7 @@ class AgentEvents:
             then: Adds what else belongs to the end of its span.
         """
         if self._agents >= _MOST_AGENTS or level > _MOST_LEVELS:
+            self._leave_out(then)
             return None
         self._agents += 1
         if conversation is None:
@@ -82,6 +84,13 @@ class AgentEvents:
             if then is not None:
                 then()
         return span
+
+    def _leave_out(self, then: Callable[[], None] | None) -> None:
+        if not self._has_left_out:
+            self._has_left_out = True
+            self.events.info("trajectory", {"note": "There are more agents, which are not shown."})
+        if then is not None:
+            then()
 
     def tools_of(self, trajectory: Trajectory) -> list[JsonValue]:
         """Return the tools of an agent, for one of its turns."""

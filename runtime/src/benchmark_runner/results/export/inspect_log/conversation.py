@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from benchmark_runner._spend import known_amount
 from benchmark_runner.results.export.inspect_log.texts import SampleTextLimit
-from benchmark_runner.schemas import TokenUsage
 from benchmark_runner.trajectory import ObservationResult, Step, Trajectory, failed
 
-__all__ = ["Call", "Conversation", "Message", "Turn", "assistant_message", "model_usage"]
+__all__ = ["Call", "Conversation", "Message", "Turn", "assistant_message", "text_in"]
 
 Message = dict[str, JsonValue]
 
@@ -26,7 +24,7 @@ class Call:
         name: The tool.
         arguments: Its arguments.
         results: What it returned, mostly in one piece.
-        failed: True if a result says that it failed.
+        error: The error of one that failed.
         message_id: The id of the message with its result; ``None`` if there is none.
         subagents: The references of the result to trajectories of subagents.
     """
@@ -35,7 +33,7 @@ class Call:
     name: str
     arguments: dict[str, JsonValue]
     results: list[str] = field(default_factory=list[str])
-    failed: bool = False
+    error: Message | None = None
     message_id: str | None = None
     subagents: list[JsonValue] = field(default_factory=list[JsonValue])
 
@@ -48,11 +46,6 @@ class Call:
             "arguments": self.arguments,
             "type": "function",
         }
-
-    @property
-    def error(self) -> Message | None:
-        """The error of a call that failed."""
-        return _error("\n".join(self.results)) if self.failed else None
 
 
 @dataclass(slots=True)
@@ -153,8 +146,8 @@ class Conversation:
         message = self._message("tool", text)
         message |= {"tool_call_id": call.id, "function": call.name}
         if failed(result):
-            call.failed = True
-            message["error"] = _error(text)
+            reason = self._limit.reason(text) or "The call failed."
+            message["error"] = call.error = {"type": "unknown", "message": reason}
         call.results.append(text)
         call.subagents += refs
         call.message_id = call.message_id or str(message["id"])
@@ -183,36 +176,11 @@ def text_in(message: Message) -> str:
     )
 
 
-def model_usage(usage: TokenUsage, cost: float | None) -> dict[str, JsonValue] | None:
-    """Return tokens and cost as Inspect counts them; ``None`` if nothing is known.
-
-    Its output includes reasoning; its input is without what a cache read or wrote.
-    """
-    known = {
-        "input_tokens_cache_read": usage.cache_read,
-        "input_tokens_cache_write": usage.cache_write,
-        "reasoning_tokens": usage.reasoning,
-        "total_cost": known_amount(cost),
-    }
-    more: dict[str, JsonValue] = {name: each for name, each in known.items() if each is not None}
-    if not more and usage.input is None and usage.output is None:
-        return None
-    output = (usage.output or 0) + (usage.reasoning or 0)
-    cached = (usage.cache_read or 0) + (usage.cache_write or 0)
-    given = usage.input or 0
-    counts: dict[str, JsonValue] = {"input_tokens": given, "output_tokens": output}
-    return counts | {"total_tokens": given + cached + output} | more
-
-
 def _content(text: str, reasoning: str) -> JsonValue:
     if not reasoning:
         return text
     thought: JsonValue = {"type": "reasoning", "reasoning": reasoning}
     return [thought, {"type": "text", "text": text}] if text else [thought]
-
-
-def _error(text: str) -> Message:
-    return {"type": "unknown", "message": text or "The call failed."}
 
 
 def _refs(result: ObservationResult) -> list[JsonValue]:

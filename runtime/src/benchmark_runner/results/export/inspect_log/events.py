@@ -13,6 +13,9 @@ from benchmark_runner.results.export.inspect_log.texts import SampleAttachments
 
 __all__ = ["EventList"]
 
+#: Agents write any, and not each can be put into another zone.
+_YEARS = range(1970, 9999)
+
 
 class EventList:
     """The events of a sample.
@@ -37,7 +40,8 @@ class EventList:
 
     def at(self, time: datetime | None) -> None:
         """Set the time of the events that follow, if it is known."""
-        self._now = time or self._now
+        if time is not None and time.year in _YEARS:
+            self._now = time
 
     def at_text(self, time: str) -> None:
         """Set the time of the events that follow from a text in ISO 8601."""

@@ -7,13 +7,14 @@ from hashlib import sha256
 from pydantic import JsonValue
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._text import plural
+from benchmark_runner._text import json_text, plural, without_middle
 from benchmark_runner.trajectory import Content, text_of
 
 __all__ = ["SampleAttachments", "SampleTextLimit"]
 
 #: Characters that all texts may have together, and those of one that comes after them.
 _ALL_TEXTS, _SHORT = 16_000_000, 500
+_LONGEST_REASON = 10_000
 #: Characters of a text in an event; a longer one is an attachment.
 _INLINE = 100
 #: Levels of JSON; a value that lies deeper becomes a text.
@@ -41,6 +42,12 @@ class SampleTextLimit:
         self._left -= len(text)
         return text
 
+    def reason(self, text: str) -> str:
+        """Return the reason for a failure, a text that stands elsewhere, too, cut if it is long."""
+        if len(text) <= _LONGEST_REASON:
+            return text
+        return without_middle(self._redactor.clean_text(text), _LONGEST_REASON)
+
     def value(self, value: JsonValue, depth: int = _DEPTH) -> JsonValue:
         """Return a JSON value with its texts cut like others."""
         if isinstance(value, str):
@@ -48,7 +55,7 @@ class SampleTextLimit:
         if not isinstance(value, (dict, list)):
             return value
         if not depth:
-            return self.text(str(value))
+            return self.text(json_text(value))
         if isinstance(value, list):
             return [self.value(each, depth - 1) for each in value]
         return self.arguments(value, depth)
