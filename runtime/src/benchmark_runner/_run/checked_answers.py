@@ -62,7 +62,7 @@ def check_answers(
     checked = CheckedAnswers(hashlib.file_digest(file, "sha256").hexdigest())
     problems = LineProblems(path, session.config.tasks)
     lines: dict[TaskRepeat, int] = {}
-    for number, content in lines_of(file):
+    for number, content in lines_of(path, file):
         try:
             answer = reader.read(content)
             if answer is None:

@@ -139,7 +139,7 @@ class AnswerImport:
     ) -> Iterator[ImportedAnswer]:
         """Read the answers again that are not in the run, and must be as they were checked."""
         left = {**checked.digests}
-        for number, content in lines_of(file):
+        for number, content in lines_of(self._path, file):
             if (digest := left.pop(number, None)) is None:
                 continue
             try:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,29 +68,25 @@ def open_answers(path: Path) -> Generator[BufferedReader]:
         raise UsageError("standard input can't be read twice", hint=_SAVE)
     if absolute(path).is_dir():
         raise UsageError(f"{path}: a folder, not a file", hint=_SAVE)
-    try:
-        # A pipe that nobody writes to would block.
+    with _read_errors(path):  # a pipe that nobody writes to would block
         descriptor = os.open(absolute(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(f"{path}: a pipe or a device, not a file", hint=_SAVE)
-            yield file
-    except FileNotFoundError:
-        hint = "Check the path; relative ones start at this folder."
-        raise UsageError(f"{path}: no such file", hint=hint) from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 (of a descriptor)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"{path}: a pipe or a device, not a file", hint=_SAVE)
+        yield file
 
 
-def lines_of(file: BufferedReader) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of a file that are not empty, with their numbers.
+def lines_of(path: Path, file: BufferedReader) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of the file at a path that are not empty, with their numbers.
 
     Of one that is too long, the beginning is the last that is yielded.
     """
     file.seek(0)
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
+    for number in count(1):
+        with _read_errors(path):
+            line = file.readline(LONGEST_LINE + 1)
+        if not line:
+            return
         if number == 1:
             line = line.removeprefix(_BOM)
         if len(line) > LONGEST_LINE:
@@ -97,6 +94,17 @@ def lines_of(file: BufferedReader) -> Iterator[tuple[int, bytes]]:
             return
         if stripped := line.strip():
             yield number, stripped
+
+
+@contextmanager
+def _read_errors(path: Path) -> Generator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        hint = "Check the path; relative ones start at this folder."
+        raise UsageError(f"{path}: no such file", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror or error}") from None
 
 
 class AnswerReader:
