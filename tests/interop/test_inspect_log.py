@@ -168,11 +168,11 @@ class TestTheResults:
         assert states == {"complete": ["success"] * 2, "outcomes": ["error"] * 2}
 
     def test_no_mean_without_all_scores(self, runs: Runs, inspect: Release) -> None:
-        """A log has no mean where a result is no score, as nothing of ours has one."""
+        """A log has no mean where a result is no score, but the final score of the service."""
         found = read(inspect, runs.log("unscored"))
 
         assert runs.status("unscored")["mean"] is None
-        assert found["results"][0]["scores"][0]["metrics"] == {}
+        assert found["results"][0]["scores"][0]["metrics"].keys() == {"final_score"}
         assert first_of_each(found)["odd"]["scores"]["evaluation"]["reason"] == "scoring_failed"
 
     def test_task_scores_are_reductions(self, runs: Runs, inspect: Release) -> None:

@@ -34,10 +34,9 @@ def viewer(every_viewer: Viewer) -> Iterator[Viewer]:
 class TestTheLists:
     def test_list_of_runs(self, viewer: Viewer) -> None:
         """The list has each run, with its score."""
-        text = viewer.text(awaited="sample_runner/sample", name="list")
+        text = viewer.text(awaited="0.556", name="list")
 
         assert text.count("sample_runner/sample") >= 2
-        assert "0.556" in text
 
     def test_list_of_samples(self, viewer: Viewer) -> None:
         """The list of a run has each sample with its answer, score, error, limit and retries."""

@@ -123,14 +123,36 @@ class TestMetrics:
         assert results["metadata"]["no_mean"] == "1 evaluated repeat without a numeric score"
         assert (log.score["scored_samples"], log.score["unscored_samples"]) == (1, 1)
 
-    def test_final_score_of_the_service_is_stated(self, run: MadeRun) -> None:
-        """The service's final score is in the metadata, with a note where it is another number."""
+    def test_final_score_beside_the_mean(self, run: MadeRun) -> None:
+        """A final score that is another number than the mean is a metric, too, with a note."""
         run.graded("t1", 0.5)
 
-        facts = Log(run.save(final_score=50.0))["header"]["results"]["metadata"]
+        log = Log(run.save(final_score=50.0))
 
+        facts = log["header"]["results"]["metadata"]
+        assert log.metrics == {"mean": 0.5, "final_score": 50.0}
+        assert log["header"]["results"]["headline"]["metric"] == "mean"
         assert (facts["final_score"], facts["mean"], facts["complete"]) == (50.0, 0.5, True)
         assert "in percent" in facts["score_notes"][0]
+        assert "final_score" not in Log(run.view(), "max").metrics
+
+    def test_final_score_that_is_the_mean(self, run: MadeRun) -> None:
+        """A final score that is the mean is in the metadata alone."""
+        run.graded("t1", 0.5)
+
+        log = Log(run.save(final_score=0.5))
+
+        assert log.metrics == {"mean": 0.5}
+        assert log["header"]["results"]["metadata"]["final_score"] == 0.5
+
+    def test_final_score_without_a_mean(self, run: MadeRun) -> None:
+        """The final score is the headline of a run that has no mean."""
+        run.graded("t1", {"verdict": "fine"})
+
+        log = Log(run.save(final_score=0.75))
+
+        assert log.metrics == {"final_score": 0.75}
+        assert log["header"]["results"]["headline"]["metric"] == "final_score"
 
     def test_samples_are_counted(self, tmp_path: Path) -> None:
         """All samples of the run are counted, and those that ended without an error."""

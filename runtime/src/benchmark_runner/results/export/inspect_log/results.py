@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._stats.reduction import MEAN
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.results.export.inspect_log.failures import eval_error
 from benchmark_runner.results.export.inspect_log.fields import stated
@@ -15,7 +16,7 @@ from benchmark_runner.results.export.inspect_log.score import UNSCORED
 from benchmark_runner.results.export.inspect_log.spec import reducer_name
 from benchmark_runner.results.export.inspect_log.usage import model_usage
 from benchmark_runner.results.json_facts import summary_facts
-from benchmark_runner.results.phrases import failure_heading
+from benchmark_runner.results.phrases import failure_heading, score_is_mean
 from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.verdict_text import answer_text
 
@@ -104,11 +105,11 @@ class LogResults:
         return "error" if scan.summary.failures else "cancelled"
 
     def _results(self, scan: RunScan) -> dict[str, JsonValue]:
-        metrics = self._metrics()
+        metrics = self._metrics(scan)
         score: dict[str, JsonValue] = {"name": SCORE, **self.reducer}
         unscored = sum(map(math.isnan, self._values))
         counts = {"scored_samples": len(self._values) - unscored, "unscored_samples": unscored}
-        headline = {**self.reducer, "score": SCORE, "metric": "mean"}
+        headline = {**self.reducer, "score": SCORE, "metric": next(iter(metrics), None)}
         return stated(
             {
                 "total_samples": scan.summary.counts.total,
@@ -119,8 +120,15 @@ class LogResults:
             }
         )
 
-    def _metrics(self) -> dict[str, JsonValue]:
+    def _metrics(self, scan: RunScan) -> dict[str, JsonValue]:
+        """Return the mean and its error, and the service's final score if that is another number.
+
+        The service reduces repeats to their mean.
+        """
         values = {"mean": self._reduced.mean, "stderr": self._reduced.stderr}
+        score, mean = scan.score, self._reduced.mean
+        if score and self._reduced.reduction == MEAN and not score_is_mean(score, mean):
+            values["final_score"] = score.final_score
         return {
             name: {"name": name, "value": value, "params": {}}
             for name, value in values.items()

@@ -52,11 +52,12 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
     """Return the identity and the settings of a run: an ``EvalSpec``."""
     config, benchmark = view.config, view.runner.NAME
     created = view.started_at.isoformat()
-    identity = (config.run_id, created, config.model)
+    # Of several logs of the same task, Inspect shows the newest one only.
+    identity = (config.run_id, created, config.model, reduction)
     task = task_name(benchmark)
     return stated(
         {
-            "eval_id": log_id("eval", *identity, reduction),
+            "eval_id": log_id("eval", *identity),
             "run_id": config.run_id,
             "created": created,
             "task": task,
