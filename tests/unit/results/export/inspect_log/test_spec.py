@@ -93,7 +93,9 @@ class TestSettings:
         assert spec["model_generate_config"] == {
             "temperature": 0.5, "max_tokens": 9, "reasoning_effort": "high",
         }  # fmt: skip
-        assert spec["task_args"] == {"tools": "all"}
+        assert spec["task_args"] == {
+            "dataset_file": "data/validation.json", "service_url": "local", "tools": "all",
+        }  # fmt: skip
         assert spec["config"] == {
             "limit": 1, "epochs": 1, "epochs_reducer": ["mean"], "fail_on_error": False,
             "max_samples": 4,

@@ -64,7 +64,7 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
             "task_id": log_id("task", *identity),
             "task_registry_name": task,
             "task_display_name": benchmark,
-            "task_args": dict(config.options),
+            "task_args": {**_arguments(config), **config.options},
             "solver": registered_name(benchmark, "generate"),
             "tags": _tags(config, local=view.local),
             "dataset": stated(
@@ -94,7 +94,7 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
             "scorers": [
                 {
                     "name": scorer_name(benchmark),
-                    "options": _scorer_options(config),
+                    "options": _arguments(config),
                     "metrics": [{"name": name} for name in METRICS],
                 }
             ],
@@ -119,8 +119,8 @@ def _sampling(config: RunConfig) -> dict[str, JsonValue]:
     return stated({**given, "reasoning_effort": known})
 
 
-def _scorer_options(config: RunConfig) -> dict[str, JsonValue]:
-    """Return the arguments with which a copy's scorer evaluates as the run was evaluated."""
+def _arguments(config: RunConfig) -> dict[str, JsonValue]:
+    """Return the arguments with which a copy's task and scorer have the tasks of the run."""
     of_tasks: dict[str, JsonValue] = {}
     if config.task_source == "file":
         of_tasks["dataset_file"] = config.dataset_file
