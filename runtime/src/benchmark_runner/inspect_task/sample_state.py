@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 from benchmark_runner._spend import known_cost, known_tokens
-from benchmark_runner.artifacts.run_folder import TRACEBACK_LOG
 from benchmark_runner.inspect_task.transcript import add_event, add_events
-from benchmark_runner.results.export.inspect_log.failures import sample_limit
+from benchmark_runner.results.export.inspect_log.failures import sample_limit, traceback_of
 from benchmark_runner.results.export.inspect_log.messages import sample_texts
 from benchmark_runner.results.export.inspect_log.usage import model_usage
 from benchmark_runner.results.trajectories import read_task_trajectories
@@ -109,12 +108,8 @@ def _exceed(kind: Literal["time", "turn"], limit: float, message: str) -> NoRetu
 def _note_traceback(artifacts: RunArtifacts, key: TaskRepeat) -> None:
     from inspect_ai.log import transcript
 
-    log = artifacts.of_repeat(key.repeat).agent_logs_dir(key.task_id) / TRACEBACK_LOG
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    transcript().info({"traceback": text}, source="generate()")
+    if text := traceback_of(artifacts, key):
+        transcript().info({"traceback": text}, source="generate()")
 
 
 def _usage_of(generation: GenerationResult) -> ModelUsage | None:

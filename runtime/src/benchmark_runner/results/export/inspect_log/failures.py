@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.task_files import TaskFiles
     from benchmark_runner.schemas import TaskRepeat
 
-__all__ = ["error_retries", "eval_error", "generation_error", "sample_limit"]
+__all__ = ["error_retries", "eval_error", "generation_error", "sample_limit", "traceback_of"]
 
 #: The most characters of a traceback.
 _LONGEST = 20_000
@@ -78,10 +78,17 @@ def _error_of(
     message = generation.error or _REDONE[generation.status]
     if generation.status is not GenerationStatus.ERROR:
         return eval_error(message)
-    return eval_error(message, _traceback(artifacts, key, attempt))
+    return eval_error(message, traceback_of(artifacts, key, attempt))
 
 
-def _traceback(artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None) -> str:
+def traceback_of(artifacts: RunArtifacts, key: TaskRepeat, attempt: int | None = None) -> str:
+    """Return the traceback of an attempt, without keys; empty without one.
+
+    Args:
+        artifacts: The files of the run.
+        key: The task and its repeat.
+        attempt: The number of an earlier attempt; ``None`` for the current one.
+    """
     folder = log_folder(artifacts, key, attempt)
     if has_link(artifacts.run_dir, folder):
         return ""
