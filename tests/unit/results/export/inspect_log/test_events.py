@@ -136,6 +136,14 @@ class TestTurns:
         assert first["usage"]["total_cost"] == 0.0123
         assert "usage" not in last
 
+    @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -0.5])
+    def test_impossible_cost(self, tmp_path: Path, cost: float) -> None:
+        """A cost that can't be is left out, and so are tokens if nothing else is known."""
+        turn = step(1, message="6", metrics={"cost_usd": cost})
+
+        (event,) = Texts(tmp_path, trajectory(turn)).of("model")
+        assert "usage" not in event["output"]
+
     def test_calls_have_results_of_later_steps(self, tmp_path: Path) -> None:
         """A call has its result, which a later step may hold, and the error if it failed."""
         calls = Texts(tmp_path, usual()).of("tool")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._spend import known_amount
 from benchmark_runner.results.export.inspect_log.fields import stated
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def model_usage(usage: TokenUsage, cost: float | None) -> dict[str, JsonValue] |
 
     Tokens of reasoning are part of the output there; those of a cache are no part of the input.
     """
-    counts = usage.model_dump()
+    counts, cost = usage.model_dump(), known_amount(cost)
     if cost is None and not any(count is not None for count in counts.values()):
         return None
     return stated(
