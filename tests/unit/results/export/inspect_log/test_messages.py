@@ -132,7 +132,7 @@ class TestLimits:
         assert SECRET[:6] not in texts.messages[3]["content"]
 
     def test_deep_arguments_become_texts(self, tmp_path: Path) -> None:
-        """What lies deep in arguments becomes a text, as readers refuse deep values."""
+        """Values deep in arguments become texts, as readers refuse deep ones."""
         deep: Any = "end"
         for _ in range(90):
             deep = [deep]
