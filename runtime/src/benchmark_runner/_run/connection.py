@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.client.service_client import BenchmarkServiceClient
     from benchmark_runner.local.datasets import LocalDatasets
+
+
+#: Seconds for closing the connections to the service.
+_CLOSE_WITHIN = 3.0
 
 
 async def connect_to_service(
@@ -44,6 +50,13 @@ async def connect_to_service(
     )
     client.calls.silence = service.attempt_timeout
     return client
+
+
+async def close_connections(runner: BenchmarkRunner) -> None:
+    """Close what the runner has open; a connection that does not close is left to the system."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_WITHIN):
+            await runner.aclose()
 
 
 async def _connect_to_embedded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from benchmark_runner._concurrency.thread_pool import THREADS, run_in_thread
 from benchmark_runner._run.answer_line import LineError
 from benchmark_runner._run.checked_answers import CheckedAnswers, check_answers
+from benchmark_runner._run.connection import close_connections
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.flags import operational_settings
@@ -45,15 +46,13 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
 
-#: Seconds for closing the connections to the service.
-_CLOSE_WITHIN = 3.0
-
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
     """The state of a run after an import.
 
     Attributes:
+        session: The run.
         config: The content of ``run_config.json``, without the hashes of the tasks.
         checked: The answers in the file.
         added: Number of those that were not in the run before.
@@ -104,9 +103,7 @@ class AnswerImport:
                 self._runner.pin_run(self._artifacts)
                 return await self._import(session, file, DiskWriter(listener))
             finally:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_CLOSE_WITHIN):
-                        await self._runner.aclose()
+                await close_connections(self._runner)
 
     async def _import(
         self, session: Session, file: BufferedReader, disk: DiskWriter

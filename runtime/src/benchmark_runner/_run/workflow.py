@@ -11,6 +11,7 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._progress.events import InvocationStarted, ScoringStarted
 from benchmark_runner._progress.listeners import Listeners
 from benchmark_runner._run.caps import Caps
+from benchmark_runner._run.connection import close_connections
 from benchmark_runner._run.engine import Engine
 from benchmark_runner._run.failure_kinds import attributed_to
 from benchmark_runner._run.generate import note_interruption
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.base import BenchmarkRunner
     from benchmark_runner.checkpoint import RunConfig
-
-#: Seconds for closing the connections to the service.
-_CLOSE_WITHIN = 3.0
 
 
 class Workflow:
@@ -114,7 +112,7 @@ class Workflow:
                 await run_in_thread(self.note_interruption)
                 raise
             finally:
-                await self._close()
+                await close_connections(self._runner)
 
     async def plan_only(self) -> tuple[Session, Plan, GradedBy | None, Spend]:
         """Plan the command without changing anything.
@@ -135,7 +133,7 @@ class Workflow:
             grader = await ask_who_grades(session.runner, local=self._service.local, retry=once)
             return session, plan, grader.by, inventory.spend
         finally:
-            await self._close()
+            await close_connections(self._runner)
 
     def take_stock(
         self, session: Session, summaries: tuple[RunSummary, RunSummary] | None = None
@@ -196,11 +194,6 @@ class Workflow:
         if self._request.command == "run":
             return await open_run(*arguments)
         return await open_existing_run(*arguments, needs_file=self._service.local)
-
-    async def _close(self) -> None:
-        with suppress(TimeoutError):  # a connection that does not close is left to the system
-            async with asyncio.timeout(_CLOSE_WITHIN):
-                await self._runner.aclose()
 
     async def _carry_out(
         self, session: Session, announce: Callable[[Session, Plan, bool], None]

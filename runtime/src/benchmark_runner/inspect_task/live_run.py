@@ -13,7 +13,7 @@ from benchmark_runner._concurrency.deadline import CANCEL_GRACE
 from benchmark_runner._concurrency.loop_watch import LoopWatch
 from benchmark_runner._concurrency.slots import Slots
 from benchmark_runner._concurrency.thread_pool import GRACE, run_in_thread
-from benchmark_runner._run.connection import connect_to_service
+from benchmark_runner._run.connection import close_connections, connect_to_service
 from benchmark_runner._run.disk_retry import DiskWriter
 from benchmark_runner._run.evaluate import EvaluationStep
 from benchmark_runner._run.generate import GenerationStep, SavedGeneration
@@ -22,7 +22,7 @@ from benchmark_runner._run.run_service import RunService
 from benchmark_runner._run.runner_lifespan import RunnerLifespan
 from benchmark_runner._run.trajectory_figures import count_interrupted
 from benchmark_runner.artifacts.run_folder import RunArtifacts
-from benchmark_runner.inspect_task.task_set import check_and_find_grader, close
+from benchmark_runner.inspect_task.task_set import check_and_find_grader
 
 if TYPE_CHECKING:
     from benchmark_runner._progress.events import Event
@@ -114,7 +114,7 @@ class LiveRun:
                     await self._lifespan.stop()
             finally:
                 self._held.close()
-                await close(self.runner)
+                await close_connections(self.runner)
 
     async def _in_slot(
         self, slots: Slots, step: EvaluationStep, key: TaskRepeat, saved: SavedGeneration

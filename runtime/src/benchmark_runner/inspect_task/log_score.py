@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.deadline import DeadlineExceeded, call_within
+from benchmark_runner._run.connection import close_connections
 from benchmark_runner.artifacts.run_folder import RunArtifacts
 from benchmark_runner.base.evaluation import evaluate_without_service
 from benchmark_runner.errors import UnusableArtifactError, describe
 from benchmark_runner.inspect_task.scores import score_of, unscored
-from benchmark_runner.inspect_task.task_set import close, open_runner
+from benchmark_runner.inspect_task.task_set import open_runner
 from benchmark_runner.schemas import EvalResult, GenerationResult, GenerationStatus, TaskRepeat
 
 if TYPE_CHECKING:
@@ -101,4 +102,4 @@ async def _close_at_end(runner: BenchmarkRunner) -> None:
     try:
         await asyncio.get_running_loop().create_future()
     finally:
-        await close(runner)
+        await close_connections(runner)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner._run.author_options import parse_options, split_options
-from benchmark_runner._run.connection import connect_to_service
+from benchmark_runner._run.connection import close_connections, connect_to_service
 from benchmark_runner._run.dataset_version import choose_version
 from benchmark_runner._run.graded_by import CommandGrader, ask_who_grades, grades_itself
 from benchmark_runner._run.task_source import choose_source, load_tasks
@@ -29,9 +29,6 @@ __all__ = ["check_and_find_grader", "load_checked_tasks", "open_runner"]
 
 T = TypeVar("T")
 
-#: Seconds for closing the connections to the service.
-CLOSE_WITHIN = 3.0
-
 
 def load_checked_tasks(job: Job) -> tuple[Sequence[Task], str]:
     """Return the tasks and the name of their dataset, after a look at the service.
@@ -49,7 +46,7 @@ def load_checked_tasks(job: Job) -> tuple[Sequence[Task], str]:
             name = runner.dataset_name or (source.file.stem if source.file else runner.NAME)
             return [*runner.registered_tasks()], name
         finally:
-            await close(runner)
+            await close_connections(runner)
 
     return _in_loop_of_its_own(load())
 
@@ -70,7 +67,7 @@ async def open_runner(job: Job) -> tuple[BenchmarkRunner, TaskSource]:
         dataset = source.dataset_name if source.kind == "service" else runner.dataset_name
         await choose_version(runner.service, dataset, job.request.dataset_version)
     except BaseException:
-        await close(runner)
+        await close_connections(runner)
         raise
     return runner, source
 
@@ -92,15 +89,6 @@ async def check_and_find_grader(
         uploads_for=job.artifacts.run_id if of_files else None,
     )
     return await ask_who_grades(runner, local=job.service.local, version=version)
-
-
-async def close(runner: BenchmarkRunner) -> None:
-    """Close the connections to the service; one that does not close is left to the system."""
-    try:
-        async with asyncio.timeout(CLOSE_WITHIN):
-            await runner.aclose()
-    except TimeoutError:
-        pass
 
 
 def _in_loop_of_its_own(work: Coroutine[None, None, T]) -> T:
