@@ -286,6 +286,15 @@ class TestContents:
         ((_, graded),) = attempts(found)["wrong", 1, 1].events
         assert json.loads(graded["gen_ai.evaluation.explanation"])["reason"] == "no"
 
+    def test_tools_are_defined_if_asked_for(self, run: MadeRun) -> None:
+        """The definitions of an agent's tools are contents, too."""
+        tools = [{"name": "search", "description": "Search the web."}]
+        agent = {"name": "a", "version": "1", "tool_definitions": tools}
+        add(run, "t1", {**trajectory(step(1, message="a")), "agent": agent})
+        view, name = run.save(), "gen_ai.tool.definitions"
+        assert json.loads(attempts(spans(view, contents=True))["t1", 1, 1][name]) == tools
+        assert attempts(spans(view))["t1", 1, 1][name] is None
+
     def test_lines_stay_small(self, run: MadeRun) -> None:
         """Lines stay below a million bytes, however much an agent has said."""
         loud = "\x00\u20ac" * 400_000
