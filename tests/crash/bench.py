@@ -196,25 +196,6 @@ class Bench:
         assert again.total() <= scenario.parallelism, f"graded more than once: {again}"
         assert not self.project.calls, "generated again"
 
-    def check_import(self, point: Point) -> None:
-        """Kill an import; the same command completes it, and writes no answer twice."""
-        scenario, known = point.scenario, self.uninterrupted(point.scenario)
-        child = self._break(point)
-        assert child.killed, f"it was not killed: {child}"
-        finished, run = self._finished_work(), self.project.results / "r1"
-
-        child = self._command(scenario, *scenario.arguments, command=scenario.command)
-        assert child.code == 0, child
-        outcome = outcome_of(run)
-        differ = outcome.keys() ^ known.outcome.keys()
-        assert not differ, f"left behind or missing: {differ}"
-        assert outcome == known.outcome
-        check_nothing_is_torn(run)
-        check_files_are_kept(self.project.results)
-        after = finished_work_of(run)
-        assert finished.generations.items() <= after.generations.items(), "an answer changed"
-        assert not self.project.calls, "generated"
-
     def carry_out(self, scenario: Scenario, before: Path) -> Uninterrupted:
         """Carry out a scenario from how things were before it."""
         self._restore(scenario, before)
@@ -282,7 +263,7 @@ class Bench:
         """Give the command again: what was finished stays as it is, the rest is made."""
         run = self.project.results / "r1"
         calls, gradings = Counter(self.project.calls), self.service.gradings
-        child = self._command(scenario, *scenario.resumed_with)
+        child = self._command(scenario, *scenario.resumed_with, command=scenario.resumed_by)
         assert child.code == 0, child
         assert "Traceback" not in child.out + child.err, child
 

@@ -172,7 +172,8 @@ class Scenario:
         gone: A file that somebody has deleted since.
         command: The command that gets broken.
         arguments: What it is given besides the usual flags.
-        resumed_with: Likewise, what the next command is given.
+        resumed_by: The next command.
+        resumed_with: Likewise, what it is given.
         corrected: References that are corrected before it, without another version.
         tasks: The dataset.
         parallelism: The most generations, and the most gradings, at a time.
@@ -185,6 +186,7 @@ class Scenario:
     gone: str | None = None
     command: str = "run"
     arguments: Arguments = ()
+    resumed_by: str = "run"
     resumed_with: Arguments = ()
     corrected: dict[str, str] = field(default_factory=dict)
     tasks: tuple[dict[str, str], ...] = TASKS
@@ -258,14 +260,16 @@ REGRADE = Scenario(
 )
 _ANSWERS = ("answers.jsonl", "--model", "m")
 OF_IMPORTS = [
-    Scenario("import", command="import", arguments=_ANSWERS, tasks=TASKS[1:3]),
     Scenario(
-        "import of files",
+        name,
         command="import",
         arguments=_ANSWERS,
+        resumed_by="import",
+        resumed_with=_ANSWERS,
         tasks=TASKS[1:3],
-        agent=AGENT_OF_FILES,
-    ),
+        agent=agent,
+    )
+    for name, agent in (("import", AGENT), ("import of files", AGENT_OF_FILES))
 ]
 REGRADE_OF_REPEATS = Scenario(
     "regrade of repeats",

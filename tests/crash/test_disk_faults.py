@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.crash.points import sample
-from tests.crash.scenarios import OF_FILES, OF_REPEATS, SCENARIOS, Scenario
+from tests.crash.scenarios import OF_FILES, OF_IMPORTS, OF_REPEATS, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from tests.crash.bench import Bench
@@ -24,7 +24,7 @@ def test_refusal_at_sample_steps_is_recovered(bench: Bench, try_all: TryAll) -> 
 
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES, *OF_REPEATS], ids=str)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OF_FILES, *OF_REPEATS, *OF_IMPORTS], ids=str)
 def test_refusal_at_any_step_is_recovered(
     bench: Bench, scenario: Scenario, part: int, try_all: TryAll
 ) -> None:

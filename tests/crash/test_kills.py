@@ -36,10 +36,9 @@ RECORDS = ("run_config", "final_score")
 UPLOADS = ("submission", "/storage", "/v1/")
 GRADES = ("attempts", *RECORDS)
 CHECKS: list[tuple[Scenario, Check]] = [
-    *((scenario, Bench.check_kill) for scenario in [*SCENARIOS, *OF_REPEATS]),
+    *((scenario, Bench.check_kill) for scenario in [*SCENARIOS, *OF_REPEATS, *OF_IMPORTS]),
     *((scenario, Bench.check_costs) for scenario in OF_COSTS),
     *((scenario, Bench.check_kill_of_files) for scenario in OF_FILES),
-    *((scenario, Bench.check_import) for scenario in OF_IMPORTS),
     *((scenario, Bench.check_verdict) for scenario in OF_A_QUESTION),
     *((scenario, Bench.check_regrade) for scenario in (REGRADE, REGRADE_OF_REPEATS)),
 ]
@@ -52,7 +51,7 @@ CHECKS: list[tuple[Scenario, Check]] = [
         pytest.param(OF_REPEATS, Bench.check_kill, ["repeats", *RECORDS], 4, id="repeats"),
         pytest.param(OF_COSTS, Bench.check_costs, ["attempts", "generation"], 6, id="costs"),
         pytest.param(OF_FILES, Bench.check_kill_of_files, UPLOADS, 4, id="files"),
-        pytest.param(OF_IMPORTS, Bench.check_import, [""], 6, id="imports"),
+        pytest.param(OF_IMPORTS, Bench.check_kill, [""], 6, id="imports"),
         pytest.param(OF_A_QUESTION[:1], Bench.check_verdict, [""], 4, id="question"),
         pytest.param([REGRADE], Bench.check_regrade, GRADES, 6, id="regrade"),
         pytest.param([REGRADE_OF_REPEATS], Bench.check_regrade, GRADES, 3, id="all repeats"),
