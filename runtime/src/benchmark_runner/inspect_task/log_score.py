@@ -82,6 +82,7 @@ class LogScorer:
         artifacts = RunArtifacts(
             run_dir.parent, run_dir.name, self._job.artifacts.redactor, read_only=True
         )
+        runner.run_id = artifacts.run_id
         runner.pin_run(artifacts)
         generation = artifacts.of_repeat(key.repeat).load_generation(key.task_id)
         if generation is None:

@@ -55,6 +55,7 @@ async def open_runner(job: Job) -> tuple[BenchmarkRunner, TaskSource]:
     """Return a runner that has its tasks and is connected to its service, outside a run."""
     runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
     runner.options = parse_options(runner.OPTIONS_MODEL, split_options(job.request.options))
+    runner.run_id = job.artifacts.run_id
     source = choose_source(None, job.request)
     connect = partial(connect_to_service, job.service, job.benchmark)
     try:
