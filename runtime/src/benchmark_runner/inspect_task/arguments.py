@@ -13,12 +13,12 @@ from benchmark_runner._run.author_options import parse_options, refuse_keys_in, 
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner.cli.job import Job, open_job
-from benchmark_runner.errors import UsageError
+from benchmark_runner.errors import BenchmarkRunnerError, UsageError
 
 if TYPE_CHECKING:
     from benchmark_runner._run.defaults import CliSettings
 
-__all__ = ["TaskArguments", "open_task_job"]
+__all__ = ["TaskArguments", "open_task_job", "without_traceback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,14 @@ def open_task_job(settings: CliSettings, arguments: TaskArguments) -> Job:
     job = open_job(settings, request, ServiceSettings(url=url or ""))
     _refuse_secrets(job, {name: _text(value) for name, value in arguments.options.items()})
     return job
+
+
+def without_traceback(error: BenchmarkRunnerError) -> Exception:
+    """Return an error that Inspect shows as a message only."""
+    from inspect_ai._util.error import PrerequisiteError
+
+    hint = f"\n{error.hint}" if error.hint else ""
+    return PrerequisiteError(f"{error.message}{hint}")
 
 
 def _refuse_secrets(job: Job, options: Mapping[str, str]) -> None:

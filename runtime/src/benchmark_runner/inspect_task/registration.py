@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_runner.cli.app import RunnerApp
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, UsageError
-from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job
+from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job, without_traceback
 from benchmark_runner.inspect_task.evals import close_with_inspect
 from benchmark_runner.inspect_task.sample import Agent, Evaluation
 from benchmark_runner.inspect_task.task_set import load_checked_tasks
@@ -97,7 +97,7 @@ def _task_of(
         job = open_task_job(settings, arguments)
         tasks, dataset = load_checked_tasks(job)
     except BenchmarkRunnerError as error:
-        raise _shown_without_traceback(error) from None
+        raise without_traceback(error) from None
     close_with_inspect()
     samples = [_sample_of(task, job.artifacts.redactor) for task in tasks]
     runner_class = job.benchmark.runner_class
@@ -168,10 +168,3 @@ def _sample_of(task: Task, redactor: Redactor) -> Sample:
         target="",
         metadata={name: redactor.clean_value(value) for name, value in plain.items()},
     )
-
-
-def _shown_without_traceback(error: BenchmarkRunnerError) -> Exception:
-    from inspect_ai._util.error import PrerequisiteError
-
-    hint = f"\n{error.hint}" if error.hint else ""
-    return PrerequisiteError(f"{error.message}{hint}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_runner._secrets import user_info
 from benchmark_runner.errors import BenchmarkRunnerError, describe
-from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job
+from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job, without_traceback
 from benchmark_runner.inspect_task.evals import current_run, open_current_run
 from benchmark_runner.inspect_task.log_score import LogScorer
 from benchmark_runner.inspect_task.sample_state import end_sample, fill_state
@@ -63,7 +63,10 @@ class Evaluation:
         """Return the score of a sample; ``None`` if it has none."""
         run = current_run()
         if run is None:
-            return await self._scorer_of_log.score(state)
+            try:
+                return await self._scorer_of_log.score(state)
+            except BenchmarkRunnerError as error:
+                raise without_traceback(error) from None
         answer = state.output.completion if state.output.choices else ""
         try:
             evaluated = await run.evaluate(TaskRepeat(str(state.sample_id), state.epoch))
