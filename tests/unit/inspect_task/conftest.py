@@ -43,6 +43,7 @@ class NotingRunner(BenchmarkRunner):
         self.notes.append("start")
 
     async def stop(self) -> None:
+        await asyncio.sleep(0.05)
         self.notes.append("stop")
 
     async def generate(

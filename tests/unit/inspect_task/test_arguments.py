@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     [("a", "a"), (["a", "b"], "a,b"), (True, "true"), (1.5, "1.5"), (None, "null")],
 )
 def test_values_become_the_texts_they_were(settings: CliSettings, given: object, text: str) -> None:
-    """What Inspect has parsed or split is again the text that a person gave."""
+    """A value that Inspect has parsed or split is again the text that a person gave."""
     job = open_task_job(settings, TaskArguments(options={"word": given}))
     assert job.request.options == [f"word={text}"]
 
 
 def test_defaults_are_those_of_the_command_line(settings: CliSettings) -> None:
-    """What is omitted is as the command line has it."""
+    """An omitted argument has the default of the command line."""
     request = open_task_job(settings, TaskArguments(options={})).request
     assert (request.default_model, request.timeout) == ("a-model", settings.default_timeout)
     assert request.default_file is not None

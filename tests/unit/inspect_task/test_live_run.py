@@ -52,7 +52,7 @@ async def test_samples_are_repeats_of_one_run(job: Job) -> None:
 
 
 async def test_another_try_is_an_attempt(job: Job) -> None:
-    """What Inspect generates again is another attempt, and the earlier one is kept."""
+    """A generation that Inspect repeats is another attempt, and the earlier one is kept."""
     run = LiveRun(job, "eval-1", epochs=1)
     key = TaskRepeat("easy", 1)
     for _ in range(2):
