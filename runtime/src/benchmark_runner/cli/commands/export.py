@@ -1,4 +1,4 @@
-"""``export``: a run as a table, one row a repeat of a task."""
+"""``export``: a run as a table, or in the format of another tool."""
 
 from pathlib import Path
 from typing import Annotated
