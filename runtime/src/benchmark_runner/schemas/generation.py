@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from operator import not_
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -55,10 +56,6 @@ def _is_no_record(artifact: object) -> bool:
     return not isinstance(artifact, Artifact)
 
 
-def _is_false(imported: object) -> bool:
-    return not imported
-
-
 class GenerationResult(BaseModel):
     """The result of ``generate()`` for one task: the content of ``generation.json``.
 
@@ -99,7 +96,7 @@ class GenerationResult(BaseModel):
     cost: float | None = None
     """US dollars; ``None`` means unknown, which is not zero."""
     stop_reason: str | None = None
-    imported: bool = Field(default=False, exclude_if=_is_false)
+    imported: bool = Field(default=False, exclude_if=not_)
     """True if the answer was made elsewhere; filled in by the framework."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     """Anything else that the author wants to keep."""

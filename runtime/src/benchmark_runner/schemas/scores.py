@@ -1,5 +1,7 @@
 """The final score of a run, on disk."""
 
+from operator import not_
+
 from pydantic import BaseModel, Field, JsonValue
 
 __all__ = ["RepeatScore", "ScoreBounds", "ScoreCounts", "ScoreResult"]
@@ -32,10 +34,6 @@ class RepeatScore(BaseModel):
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-def _is_empty(value: object) -> bool:
-    return not value
-
-
 class ScoreResult(BaseModel):
     """The content of ``final_score.json``."""
 
@@ -44,11 +42,11 @@ class ScoreResult(BaseModel):
     """Of a run with several repeats, the mean of theirs."""
     metadata: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     """Of a run with several repeats, the means of their numbers, and what they have in common."""
-    repeats: list[RepeatScore] = Field(default_factory=list[RepeatScore], exclude_if=_is_empty)
+    repeats: list[RepeatScore] = Field(default_factory=list[RepeatScore], exclude_if=not_)
     """The score of each repeat; empty where there is one."""
     complete: bool = False
     """True if every task of the run is evaluated or ran out of time or turns."""
-    imported: bool = Field(default=False, exclude_if=_is_empty)
+    imported: bool = Field(default=False, exclude_if=not_)
     """True if the answers were made elsewhere."""
     local: bool | None = None
     """True if the score is from the embedded service."""
