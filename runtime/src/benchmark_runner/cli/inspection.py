@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._run.author_options import public_texts
 from benchmark_runner._run.benchmark import Benchmark, open_benchmark
 from benchmark_runner._run.connection import connect_to_service
 from benchmark_runner._run.defaults import CliSettings
@@ -38,14 +37,11 @@ class Inspection:
     def open(self, run_id: str) -> RunView:
         """Open a run; the hint for one that does not exist names the command that lists them."""
         try:
-            view = open_view(self.results_dir, run_id, self.runner, self.redactor)
+            return open_view(self.results_dir, run_id, self.runner, self.redactor)
         except UsageError as error:
             listing = self.commands.inspect("runs")
             error.hint = f"{error.hint or ''} List the runs: {listing}".lstrip()
             raise
-        config = view.config
-        self.redactor.spare(public_texts(config, config.task_hashes.items(), view.artifacts))
-        return view
 
     def task_fields(self, view: RunView, names: Sequence[str]) -> TaskFields:
         """Load fields of a run's tasks, as a resume loads the tasks."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._run.author_options import public_texts
 from benchmark_runner._secrets import secrets_of_environment
 from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner._text import plural, some_ids
@@ -98,9 +97,7 @@ def open_run(path: Path | str, runner: BenchmarkRunner | type[BenchmarkRunner]) 
             raise _no_run(folder, whole)
         redactor = Redactor(secrets_of_environment(os.environ), reserved=field_words)
         view = open_view(whole.parent, whole.name, runner, redactor)
-        config = view.config
-        redactor.spare(public_texts(config, config.task_hashes.items(), view.artifacts))
-        return Run(view.artifacts, config, view.runner)
+        return Run(view.artifacts, view.config, view.runner)
 
 
 def _no_run(folder: Path, whole: Path) -> UsageError:

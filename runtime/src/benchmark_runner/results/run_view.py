@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner._run.author_options import options_on_disk
+from benchmark_runner._run.author_options import options_on_disk, public_texts
 from benchmark_runner._run.plan import Plan, Planner, Reason
 from benchmark_runner._run.question import Question, QuestionVerdict
 from benchmark_runner._run.score import EvalsDigest, contradiction, is_current
@@ -219,7 +219,7 @@ def open_view(
         results_dir: The folder that holds a folder for each run.
         run_id: The id of the run.
         runner: The author's runner class, or an instance, for ``task_score()``.
-        redactor: Masks secrets in what is shown.
+        redactor: Masks secrets in what is shown, but not in what was written of the run on purpose.
 
     Raises:
         UsageError: there is no such run; the hint names runs with a similar name.
@@ -232,6 +232,8 @@ def open_view(
         # A copy, as task_score() may depend on the options of the run.
         own = runner(LOCAL) if isinstance(runner, type) else copy(runner)
         own.options = options_on_disk(own, config)
+        if redactor is not None:
+            redactor.spare(public_texts(config, config.task_hashes.items(), artifacts))
         return RunView(artifacts, config, own)
     if artifacts.set_aside:
         raise ArtifactError(
