@@ -9,6 +9,7 @@ import atif
 import pytest
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.export import atif_media
 from benchmark_runner.results.export.atif_folder import write_trajectories
@@ -148,6 +149,13 @@ class TestEveryOutcome:
         assert about["trajectories"] == 11
         assert about["counts"]["error"] == 2
         assert about["complete"] is False
+
+    def test_score_is_reduced_as_asked_for(self, run: MadeRun, folder: Path) -> None:
+        """The mean of the run is that of the reduction by which its tasks are scored."""
+        run.repeat(2).graded("t1", 0.0)
+        write_trajectories(run.save(), folder, Reduction.parse("max"))
+        about = json.loads((folder / "run.json").read_bytes())
+        assert (about["reduce"], about["mean"]) == ("max", facts(read(folder, "t1"))["task_score"])
 
     def test_second_export_is_the_same(self, view: RunView, folder: Path) -> None:
         """An export of the same run replaces the folder by the same content."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmark_runner._redaction import Redactor
+from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.results.export.otel_lines import write_spans
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import GenerationResult
@@ -55,18 +56,18 @@ def values(raw: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def lines(view: RunView, *, contents: bool = False) -> list[bytes]:
+def lines(view: RunView, *, contents: bool = False, reduction: Reduction = MEAN) -> list[bytes]:
     written: list[bytes] = []
-    count = write_spans(view, written.append, contents=contents)
+    count = write_spans(view, written.append, reduction, contents=contents)
     assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for line in written)
     assert count == sum(line.count(b'"spanId"') for line in written)
     return written
 
 
-def spans(view: RunView, *, contents: bool = False) -> list[Span]:
+def spans(view: RunView, *, contents: bool = False, reduction: Reduction = MEAN) -> list[Span]:
     return [
         Span(raw)
-        for line in lines(view, contents=contents)
+        for line in lines(view, contents=contents, reduction=reduction)
         for of in json.loads(line)["resourceSpans"]
         for scope in of["scopeSpans"]
         for raw in scope["spans"]
@@ -119,6 +120,13 @@ class TestTrace:
     def test_second_export_is_the_same(self, view: RunView) -> None:
         """Another export of the same run has the same bytes."""
         assert lines(view, contents=True) == lines(view, contents=True)
+
+    def test_score_is_reduced_as_asked_for(self, run: MadeRun) -> None:
+        """The mean of the run is that of the reduction by which its tasks are scored."""
+        run.repeat(2).graded("t1", 0.0)
+        *_, root = spans(run.save(), reduction=Reduction.parse("max"))
+        assert root["benchmark_runner.reduce"] == "max"
+        assert root["benchmark_runner.mean"] == 1.0
 
     def test_run_is_the_resource(self, view: RunView) -> None:
         """Each line names the run as its resource."""

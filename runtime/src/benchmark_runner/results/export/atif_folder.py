@@ -33,6 +33,7 @@ from benchmark_runner.results.export.atif_trajectory import (
 from benchmark_runner.results.export.attempts import Attempt, attempts_of
 from benchmark_runner.results.export.export_folder import ABOUT, ExportFolder, open_folder
 from benchmark_runner.results.json_facts import config_facts
+from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 from benchmark_runner.trajectory import Trajectory, dump_trajectory
@@ -68,16 +69,17 @@ def write_trajectories(view: RunView, folder: Path, reduction: Reduction = MEAN)
         "benchmark": view.runner.NAME,
         "run_id": view.run_id,
     }
-    scan, count = view.scan(), 0
+    scan, reduced, count = view.scan(), ReducedScore(reduction), 0
     with open_folder(folder, owner) as content:
         clean = view.artifacts.redactor.clean_json
         with open_atomically(content.root / _INDEX) as index:
             for task, files in by_task(scan.with_files(), reduction):
+                reduced.add(task)
                 for line in _write_task(view, task, files, content):
                     index.write(clean(to_json(line, inf_nan_mode="null")).rstrip() + b"\n")
                     count += 1
         about = {**owner, "schema": 1, "atif": ATIF_VERSION, "trajectories": count}
-        facts = to_json({**about, **_run_facts(view, scan)}, indent=2, inf_nan_mode="null")
+        facts = to_json({**about, **_run_facts(view, scan, reduced)}, indent=2, inf_nan_mode="null")
         content.write(content.root / ABOUT, clean(facts, indent=2))
     return count
 
@@ -144,15 +146,17 @@ def _place(attempt: Attempt) -> str:
     return "/".join(parts)
 
 
-def _run_facts(view: RunView, scan: RunScan) -> dict[str, object]:
+def _run_facts(view: RunView, scan: RunScan, reduced: ReducedScore) -> dict[str, object]:
     config, summary, score = view.config, scan.summary, scan.score
+    reduced.is_sample = summary.is_sample
     return {
         **config_facts(config),
         **{name: getattr(config, name) for name in _OF_RUN},
         "local": view.local,
         "complete": summary.complete,
         "counts": summary.counts.model_dump(),
-        "mean": summary.mean,
-        "stderr": summary.stderr,
+        "reduce": str(reduced.reduction),
+        "mean": reduced.mean,
+        "stderr": reduced.stderr,
         "final_score": score.final_score if score else None,
     }

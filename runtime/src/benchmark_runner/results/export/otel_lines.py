@@ -22,6 +22,7 @@ from benchmark_runner.results.export.otel_values import (
     nanoseconds,
     span_of,
 )
+from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
 
@@ -86,10 +87,11 @@ class _Lines:
 
 
 def _spans(view: RunView, trace: Trace, reduction: Reduction) -> Iterator[Span]:
-    scan = view.scan()
+    scan, reduced = view.scan(), ReducedScore(reduction)
     for task, files in by_task(scan.with_files(), reduction):
+        reduced.add(task)
         yield from _of_task(view, trace, task, files)
-    yield _of_run(view, trace, scan)
+    yield _of_run(view, trace, scan, reduced)
 
 
 def _of_task(
@@ -101,8 +103,9 @@ def _of_task(
             yield from AttemptSpans(view, trace, attempt, row, outcome, score, each, began)
 
 
-def _of_run(view: RunView, trace: Trace, scan: RunScan) -> Span:
+def _of_run(view: RunView, trace: Trace, scan: RunScan, reduced: ReducedScore) -> Span:
     summary, score, name = scan.summary, scan.score, view.runner.NAME
+    reduced.is_sample = summary.is_sample
     starts = (nanoseconds(view.started_at), nanoseconds(scan.first_started))
     began = min(filter(None, starts), default=1)
     return span_of(
@@ -118,8 +121,9 @@ def _of_run(view: RunView, trace: Trace, scan: RunScan) -> Span:
             "benchmark_runner.cost": None if summary.spend.unknown else summary.spend.dollars,
             "benchmark_runner.complete": summary.complete,
             "benchmark_runner.final_score": score.final_score if score else None,
-            "benchmark_runner.mean": summary.mean,
-            "benchmark_runner.stderr": summary.stderr,
+            "benchmark_runner.reduce": str(reduced.reduction),
+            "benchmark_runner.mean": reduced.mean,
+            "benchmark_runner.stderr": reduced.stderr,
             **{
                 f"benchmark_runner.count.{outcome}": count
                 for outcome, count in summary.counts.model_dump().items()
