@@ -15,14 +15,20 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = "there is no Chromium: apt-get install chromium, or your system's package"
+
+
+def find_chromium() -> str | None:
+    """Return the path of Chromium; ``None`` if it is not installed."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
 def open_chromium() -> Generator[Browser]:
     """Open the Chromium of the machine, for the length of a block."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_chromium()
     if path is None:
-        pytest.fail("there is no Chromium: apt-get install chromium, or your system's package")
+        pytest.fail(MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser

@@ -170,5 +170,6 @@ class TestModels:
 
         newest.command("score", export(run), *flags, *args, cwd=tmp_path)
 
-        _, results = newest.read("log", tmp_path / "scored.eval")["results"]
+        (scored,) = newest.read("log", tmp_path / "scored.eval")
+        _, results = scored["results"]
         assert [score["name"] for score in results["scores"]] == ["evaluation", "includes"]

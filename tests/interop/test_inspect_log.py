@@ -22,26 +22,28 @@ CLOSE = 1e-9
 TURNS = ("system", "user", "assistant", "tool", "tool", "assistant")
 
 
-def read(inspect: Release, log: Path) -> Any:
-    """Return what a release reads from a log."""
-    return inspect.read("log", log)
-
-
 def first_of_each(found: Mapping[str, Any]) -> dict[str, Sample]:
     """Return the samples of the first epoch by their ids."""
     return {sample["id"]: sample for sample in found["samples"] if sample["epoch"] == 1}
 
 
 @pytest.fixture(scope="session")
-def outcomes(runs: Runs, inspect: Release) -> dict[str, Sample]:
+def logs(runs: Runs, inspect: Release) -> dict[str, Any]:
+    """What a release reads from the logs, by the ids of their runs."""
+    ids = ("outcomes", "complete", "unscored")
+    return dict(zip(ids, inspect.read("log", *map(runs.log, ids)), strict=True))
+
+
+@pytest.fixture(scope="session")
+def outcomes(logs: dict[str, Any]) -> dict[str, Sample]:
     """The first repeat of each task of a run with every outcome."""
-    return first_of_each(read(inspect, runs.log("outcomes")))
+    return first_of_each(logs["outcomes"])
 
 
 class TestTheSamples:
-    def test_each_generation_is_a_sample(self, runs: Runs, inspect: Release) -> None:
+    def test_each_generation_is_a_sample(self, logs: dict[str, Any]) -> None:
         """Each generated repeat of a task is a sample, and an epoch of it."""
-        found = read(inspect, runs.log("outcomes"))
+        found = logs["outcomes"]
 
         generated = [task["id"] for task in TASKS if task["id"] != "missing"]
         samples = {(sample["id"], sample["epoch"]) for sample in found["samples"]}
@@ -148,9 +150,9 @@ class TestTheConversation:
 
 class TestTheResults:
     @pytest.mark.parametrize("run_id", ["complete", "outcomes"])
-    def test_score_and_error_are_ours(self, runs: Runs, inspect: Release, run_id: str) -> None:
+    def test_score_and_error_are_ours(self, runs: Runs, logs: dict[str, Any], run_id: str) -> None:
         """The mean and its standard error are those that ``status`` shows."""
-        header, whole = read(inspect, runs.log(run_id))["results"]
+        header, whole = logs[run_id]["results"]
         status = runs.status(run_id)
 
         assert header == whole
@@ -159,25 +161,23 @@ class TestTheResults:
         assert metrics["mean"] == pytest.approx(status["mean"], abs=CLOSE)
         assert metrics["stderr"] == pytest.approx(status["stderr"], abs=CLOSE)
 
-    def test_states(self, runs: Runs, inspect: Release) -> None:
+    def test_states(self, logs: dict[str, Any]) -> None:
         """A run that is done is a success; one in which tasks failed is an error."""
-        states = {
-            name: read(inspect, runs.log(name))["status"] for name in ("complete", "outcomes")
-        }
+        states = {name: logs[name]["status"] for name in ("complete", "outcomes")}
 
         assert states == {"complete": ["success"] * 2, "outcomes": ["error"] * 2}
 
-    def test_no_mean_without_all_scores(self, runs: Runs, inspect: Release) -> None:
+    def test_no_mean_without_all_scores(self, runs: Runs, logs: dict[str, Any]) -> None:
         """A log has no mean where a result is no score, but the final score of the service."""
-        found = read(inspect, runs.log("unscored"))
+        found = logs["unscored"]
 
         assert runs.status("unscored")["mean"] is None
         assert found["results"][0]["scores"][0]["metrics"].keys() == {"final_score"}
         assert first_of_each(found)["odd"]["scores"]["evaluation"]["reason"] == "scoring_failed"
 
-    def test_task_scores_are_reductions(self, runs: Runs, inspect: Release) -> None:
+    def test_task_scores_are_reductions(self, logs: dict[str, Any]) -> None:
         """The score of a task is its reduction over the epochs."""
-        (reduction,) = read(inspect, runs.log("complete"))["reductions"]
+        (reduction,) = logs["complete"]["reductions"]
 
         scores = {each["sample_id"]: each["value"] for each in reduction["samples"]}
         assert (scores["flaky"], scores["half"], scores["slow"]) == (0.5, 0.5, 0)
@@ -205,7 +205,8 @@ class TestItsTools:
 
         inspect.command("score", runs.log("complete"), *args, cwd=tmp_path)
 
-        ours, added = inspect.read("log", file)["results"][1]["scores"]
+        (scored,) = inspect.read("log", file)
+        ours, added = scored["results"][1]["scores"]
         status = runs.status("complete")
         assert ours["metrics"]["mean"]["value"] == pytest.approx(status["mean"], abs=CLOSE)
         assert ours["metrics"]["stderr"]["value"] == pytest.approx(status["stderr"], abs=CLOSE)

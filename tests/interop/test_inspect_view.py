@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chromium import open_chromium
+from tests.chromium import MISSING, find_chromium, open_chromium
 from tests.interop.viewer import Viewer, serve
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from tests.interop.conftest import Runs
     from tests.interop.releases import Release
+
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason=MISSING)
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +36,11 @@ def viewer(every_viewer: Viewer) -> Iterator[Viewer]:
 
 class TestTheLists:
     def test_list_of_runs(self, viewer: Viewer) -> None:
-        """The list has each run, with its score."""
-        text = viewer.text(awaited="0.556", name="list")
+        """The list has each run, with its score, its samples, their limits and their tokens."""
+        text = viewer.text(awaited="23,580", name="list")
 
         assert text.count("sample_runner/sample") >= 2
+        assert {"0.556", "18", "time, turn"} <= {*text.split("\n")}
 
     def test_list_of_samples(self, viewer: Viewer) -> None:
         """The list of a run has each sample with its answer, score, error, limit and retries."""

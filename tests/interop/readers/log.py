@@ -1,4 +1,4 @@
-"""Prints what Inspect reads from a log: the whole of it, and its header alone."""
+"""Prints what Inspect reads from logs."""
 
 import json
 import sys
@@ -57,16 +57,20 @@ def results_of(log: EvalLog) -> object:
     return log.results and log.results.model_dump()
 
 
-header = read_eval_log(sys.argv[1], header_only=True)
-log = read_eval_log(sys.argv[1], resolve_attachments=True)
-summaries = read_eval_log_sample_summaries(sys.argv[1])
-found = {
-    "status": [header.status, log.status],
-    "eval": log.eval.model_dump(),
-    "stats": log.stats.model_dump(),
-    "results": [results_of(header), results_of(log)],
-    "reductions": [each.model_dump() for each in log.reductions or ()],
-    "samples": [sample_facts(sample) for sample in log.samples or ()],
-    "summaries": [[each.id, each.epoch, each.error, each.limit] for each in summaries],
-}
-sys.stdout.write(json.dumps(found, default=str))
+def log_facts(file: str) -> dict[str, object]:
+    """Return facts about a log: the whole of it, its header alone, and its summaries."""
+    header = read_eval_log(file, header_only=True)
+    log = read_eval_log(file, resolve_attachments=True)
+    summaries = read_eval_log_sample_summaries(file)
+    return {
+        "status": [header.status, log.status],
+        "eval": log.eval.model_dump(),
+        "stats": log.stats.model_dump(),
+        "results": [results_of(header), results_of(log)],
+        "reductions": [each.model_dump() for each in log.reductions or ()],
+        "samples": [sample_facts(sample) for sample in log.samples or ()],
+        "summaries": [[each.id, each.epoch, each.error, each.limit] for each in summaries],
+    }
+
+
+sys.stdout.write(json.dumps([log_facts(file) for file in sys.argv[1:]], default=str))
