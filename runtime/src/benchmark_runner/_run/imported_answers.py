@@ -134,11 +134,11 @@ class AnswerReader:
             raise LineError(message, "task_id", unknown_task=line.task_id)
         if line.is_empty:
             return None
-        self._check_question(line)
+        question = self._question(line)
         key = TaskRepeat(line.task_id, line.repeat or 1)
         record, source, masked_file = self._artifact(key, line)
         trajectory = None if line.trajectory is None else self._trajectory(line.trajectory)
-        generation = self._generation(line, record)
+        generation = self._generation(line, question, record)
         digest = hashlib.sha256(content)
         digest.update((record.sha256 if record else "").encode())
         digest.update((trajectory or "").encode())
@@ -151,14 +151,21 @@ class AnswerReader:
             digest=digest.digest(),
         )
 
-    def _check_question(self, line: AnswerLine) -> None:
-        """Refuse an answer to another question, as of another version of the dataset."""
+    def _question(self, line: AnswerLine) -> str:
+        """Return the question of the task.
+
+        Raises:
+            LineError: the answer is to another one, as of another version of the dataset.
+        """
         question = self._session.runner.registered_task(line.task_id).question
         if question and line.question not in (None, question, self._clean(question)):
             problem = "is not that of the task; leave the key out if it only words it differently"
             raise LineError(problem, "question")
+        return question
 
-    def _generation(self, line: AnswerLine, artifact: Artifact | None) -> GenerationResult:
+    def _generation(
+        self, line: AnswerLine, question: str, artifact: Artifact | None
+    ) -> GenerationResult:
         status, task_id = line.outcome, line.task_id
         if status is GenerationStatus.SUCCESS and line.answer is None and artifact is None:
             raise LineError("missing", "answer")
@@ -175,7 +182,7 @@ class AnswerReader:
             status=status,
             data=self._clean(line.answer or ""),
             artifact=artifact,
-            question=self._session.runner.registered_task(task_id).question,
+            question=question,
             model=self._session.config.model,
             total_turns=line.total_turns,
             error=self._clean(error) if error else None,
