@@ -45,6 +45,10 @@ SETTLE = (DOCS / "repeats.md", "Stop when the question is settled")
 COMPARE = (DOCS / "compare.md", "In CI")
 REPORT = (DOCS / "report.md", "Reports")
 EXPORT = (DOCS / "export.md", "Exporting results")
+INSPECT_LOG = (DOCS / "export.md", "Logs of Inspect")
+ATIF = (DOCS / "export.md", "Trajectories in ATIF")
+OTEL = (DOCS / "export.md", "Traces for OpenTelemetry")
+IMPORT = (DOCS / "import.md", "Importing answers")
 UPDATE_AGAIN = (DOCS / "versioning.md", "Taking an update")
 INSTALL = (DOCS / "versioning.md", "Install the runtime alone")
 CREATE = (DOCS / "versioning.md", "Make a runner from a release")
@@ -52,8 +56,8 @@ FROM_A_CLONE = (DOCS / "versioning.md", "Make a runner from a clone")
 ON_THE_INDEX = (ROOT / "runtime" / "README.md", "vals-benchmark-runner")
 TESTED_HERE = [
     QUICK_START, USE, UPDATE, SET_UP, RUN_COMMANDS, ORCHESTRATE, FOR_AN_ORCHESTRATOR, SERVE, RESUME,
-    REPEATS, PLAN, SETTLE, COMPARE, REPORT, EXPORT, UPDATE_AGAIN, INSTALL, CREATE, FROM_A_CLONE,
-    ON_THE_INDEX,
+    REPEATS, PLAN, SETTLE, COMPARE, REPORT, EXPORT, INSPECT_LOG, ATIF, OTEL, IMPORT, UPDATE_AGAIN,
+    INSTALL, CREATE, FROM_A_CLONE, ON_THE_INDEX,
 ]  # fmt: skip
 
 
@@ -289,13 +293,13 @@ def test_repeats_and_questions_work(copied: Copied, tmp_path: Path) -> None:
     )
 
 
-def test_eight_commands_work(copied: Copied, tmp_path: Path) -> None:
-    """The eight commands of the README work."""
+def test_nine_commands_work(copied: Copied, tmp_path: Path) -> None:
+    """The nine commands of the README work."""
 
     def type_(command: str) -> str:
         return shell([command], copied.project, RESULTS_DIR=str(tmp_path))
 
-    start, resume, plan, follow, evaluate, compare, report, serve_it = commands(*USE)
+    start, resume, plan, follow, evaluate, compare, report, export, serve_it = commands(*USE)
     assert "Starting run first" in type_(start)
     assert "Resuming run first" in type_(resume)
     assert "Plan of run first" in type_(plan)
@@ -305,6 +309,7 @@ def test_eight_commands_work(copied: Copied, tmp_path: Path) -> None:
     assert "Verdict" in type_(compare)
     type_(report)
     assert (tmp_path / "first" / "report.html").is_file()
+    assert "16 samples" in type_(f"{export} && rm first.eval")
     assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
 
 
@@ -321,10 +326,24 @@ def test_report_export_and_serve_commands_work(copied: Copied, tmp_path: Path) -
     """The commands of the pages on report, export and serve work."""
     results = {"RESULTS_DIR": str(tmp_path)}
     shell(["uv run my-bench-runner run --run-id R --limit 2"], copied.project, **results)
-    (report,), (export,), (serve_it,) = (commands(*place) for place in (REPORT, EXPORT, SERVE))
-    shell([report, export, "rm R.csv"], copied.project, **results)
+    (report,), (serve_it,) = (commands(*place) for place in (REPORT, SERVE))
+    exports = [line for place in (EXPORT, INSPECT_LOG, ATIF, OTEL) for line in commands(*place)]
+    shell([report, *exports], copied.project, **results)
     assert (tmp_path / "R" / "report.html").is_file()
+    assert {path.suffix for path in copied.project.glob("R*")} >= {".csv", ".eval", ".jsonl"}
+    assert (copied.project / "R-atif" / "run.json").is_file()
+    shell(["rm -r R.* R-atif *.eval"], copied.project)
     assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
+
+
+def test_import_commands_work(copied: Copied, tmp_path: Path) -> None:
+    """The commands that import answers, evaluate and compare them work."""
+    results = {"RESULTS_DIR": str(tmp_path)}
+    export = "uv run my-bench-runner export mine --output answers.jsonl"
+    shell(["uv run my-bench-runner run --run-id mine", export], copied.project, **results)
+    printed = shell([*commands(*IMPORT), "rm answers.jsonl"], copied.project, **results)
+    assert "answers  imported from answers.jsonl" in printed
+    assert "Verdict" in printed
 
 
 def test_orchestrator_command_writes_a_generation(copied: Copied) -> None:
