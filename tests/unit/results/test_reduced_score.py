@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmark_runner._stats.reduction import Reduction
+from benchmark_runner.checkpoint import ImportedFile
 from benchmark_runner.errors import UsageError
 from benchmark_runner.results.reduced_score import (
     check_repeats,
@@ -167,3 +169,7 @@ def test_more_repeats_than_there_are_is_refused(runs: TwoRuns) -> None:
     with pytest.raises(UsageError, match="has 3 repeats of each task") as caught:
         check_repeats(Reduction.parse("pass@4"), config)
     assert "--repeats 4" in (caught.value.hint or "")
+    file = ImportedFile(file="a.jsonl", sha256="0" * 64, answers=3, at=datetime.now(UTC))
+    with pytest.raises(UsageError) as caught:
+        check_repeats(Reduction.parse("pass@4"), config.model_copy(update={"imported": file}))
+    assert "import answers of further repeats" in (caught.value.hint or "")

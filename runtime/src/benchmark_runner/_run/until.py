@@ -151,11 +151,12 @@ def _baseline(
     own = copy(runner)  # as task_score() may depend on the options of the run
     own.options = options_on_disk(runner, baseline)
     scores = {task_id: _scores(own, files, baseline, task_id) for task_id in config.tasks}
+    command = "run" if baseline.imported is None else "evaluate"
     if missing := [task_id for task_id, found in scores.items() if not found]:
         raise UsageError(
             f"{named}: not finished, or without a numeric score of each task: "
             f"{plural(len(missing), 'task')} ({some_ids(missing)})",
-            hint=f"Complete it first: run --run-id {run_id}.",
+            hint=f"Complete it first: {command} --run-id {run_id}.",
         )
     if beyond := [task_id for task_id, found in scores.items() if not _all_in_range(found)]:
         raise UsageError(

@@ -128,11 +128,15 @@ def check_repeats(reduction: Reduction, config: RunConfig) -> None:
         UsageError: it has fewer, and so no task could have a score.
     """
     if reduction.k > config.repeats:
-        more = f"run --run-id {config.run_id} --repeats {reduction.k}"
+        more = (
+            f"add repeats: run --run-id {config.run_id} --repeats {reduction.k}"
+            if config.imported is None
+            else "import answers of further repeats"
+        )
         raise UsageError(
             f"--reduce {reduction}: run {config.run_id!r} has "
             f"{plural(config.repeats, 'repeat')} of each task",
-            hint=f"Give a K of at most {config.repeats}, or add repeats: {more}",
+            hint=f"Give a K of at most {config.repeats}, or {more}",
         )
 
 
