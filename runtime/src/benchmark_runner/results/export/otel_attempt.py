@@ -9,7 +9,6 @@ from pydantic import JsonValue
 
 from benchmark_runner._spend import known_amount, known_cost, known_count, known_tokens
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.results.export.atif_trajectory import join_parts
 from benchmark_runner.results.export.attempts import Attempt
 from benchmark_runner.results.export.otel_agent import AgentSpans, Span, window_of
 from benchmark_runner.results.export.otel_messages import json_of, message_of
@@ -28,6 +27,7 @@ from benchmark_runner.results.task_repeats import Outcome
 from benchmark_runner.results.task_row import TaskRow, TaskState, with_time_zone
 from benchmark_runner.schemas import GenerationResult, GenerationStatus, TokenUsage
 from benchmark_runner.trajectory import Trajectory
+from benchmark_runner.trajectory.parts import join_parts
 
 __all__ = ["AttemptSpans"]
 
