@@ -36,12 +36,14 @@ class EventList:
         self.attached = SampleAttachments()
         self._uuid = uuid
         self._spans: list[str] = []
-        self._began = self._now = _time(began)
+        self._began = _time(began)
+        self._when: Message = {}
+        self._set(self._began)
 
     def at(self, time: datetime | None) -> None:
         """Set the time of the events that follow, if it is known."""
         if time is not None and time.year in _YEARS:
-            self._now = time
+            self._set(time)
 
     def at_text(self, time: str) -> None:
         """Set the time of the events that follow from a text in ISO 8601."""
@@ -52,12 +54,11 @@ class EventList:
         event: Message = {"uuid": f"{self._uuid}-event-{len(self.all) + 1}"}
         if self._spans:
             event["span_id"] = self._spans[-1]
-        event |= {
-            "timestamp": self._now.isoformat(),
-            "working_start": max((self._now - self._began).total_seconds(), 0.0),
-            "event": kind,
-        }
-        self.all.append(event | content)
+        self.all.append({**event, **self._when, "event": kind, **content})
+
+    def _set(self, time: datetime) -> None:
+        seconds = max((time - self._began).total_seconds(), 0.0)
+        self._when = {"timestamp": time.isoformat(), "working_start": seconds}
 
     def info(self, source: str, data: Message) -> None:
         """Add a note."""

@@ -70,14 +70,18 @@ class SampleAttachments:
 
     def __init__(self) -> None:
         self.texts: dict[str, JsonValue] = {}
+        self._references: dict[str, str] = {}
 
     def attach(self, text: str) -> str:
         """Return a text, or the reference to it if it is long."""
         if len(text) <= _INLINE:
             return text
-        name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-        self.texts[name] = text
-        return _PROTOCOL + name
+        reference = self._references.get(text)
+        if reference is None:
+            name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+            self.texts[name] = text
+            reference = self._references[text] = _PROTOCOL + name
+        return reference
 
     def attach_within(self, value: JsonValue) -> JsonValue:
         """Return a JSON value, such as a call's arguments, with references for its long texts."""
