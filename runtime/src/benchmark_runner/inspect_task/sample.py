@@ -47,7 +47,7 @@ class Agent:
         request = _with_model(self._job.request, get_model())
         run.artifacts.redactor.hide(user_info(request.custom_endpoint or ""))
         saved = await run.generate(key, request, _seconds_left)
-        fill_state(state, saved.generation, run.artifacts, key)
+        await fill_state(state, saved.generation, run.artifacts, key)
         end_sample(saved.generation, run.artifacts, key)
         return state
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
+from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner.inspect_task.transcript import add_event, add_events
 from benchmark_runner.results.export.inspect_log.failures import sample_limit, traceback_of
@@ -35,34 +36,43 @@ class AgentError(Exception):
         self.message = message
 
 
-def fill_state(
+async def fill_state(
     state: TaskState, generation: GenerationResult, artifacts: RunArtifacts, key: TaskRepeat
 ) -> None:
     """Put a generation into the state and the transcript of its sample, with the keys masked."""
     from inspect_ai.model import ChatMessage, ModelOutput
     from pydantic import TypeAdapter
 
+    usage, facts = _usage_of(generation), _facts(generation, artifacts)
+    texts = await run_in_thread(_texts_of, generation, artifacts, key, state.uuid)
+    messages = TypeAdapter[list[ChatMessage]](list[ChatMessage])
+    state.messages = messages.validate_python(texts["messages"])
+    state.output = ModelOutput.model_validate(texts["output"])
+    state.output.usage, state.output.time = usage, generation.duration
+    state.metadata |= cast("dict[str, object]", artifacts.redactor.clean_value(facts))
+    add_events(texts)
+    if usage is not None:
+        _record(generation.model or "", usage)
+
+
+def _texts_of(
+    generation: GenerationResult, artifacts: RunArtifacts, key: TaskRepeat, uuid: str
+) -> dict[str, JsonValue]:
+    """Return the messages, the output and the events, from the files of the generation."""
     redactor, artifact = artifacts.redactor, generation.artifact
     named = artifact.filename if isinstance(artifact, Artifact) else ""
-    usage, model = _usage_of(generation), generation.model or ""
     texts = sample_texts(
         read_task_trajectories(artifacts, key),
         generation.question or "",
         generation.data or named,
-        model,
+        generation.model or "",
         redactor=redactor,
-        uuid=state.uuid,
+        uuid=uuid,
     )
-    messages = TypeAdapter[list[ChatMessage]](list[ChatMessage])
-    state.messages = messages.validate_python(redactor.clean_value(texts.messages))
-    state.output = ModelOutput.model_validate(redactor.clean_value(texts.output))
-    state.output.usage, state.output.time = usage, generation.duration
-    state.metadata |= cast("dict[str, object]", redactor.clean_value(_facts(generation, artifacts)))
     began = (generation.started_at or datetime.now(UTC)).isoformat()
     found = texts.events({"started_at": began}, began)
-    add_events(cast("dict[str, JsonValue]", redactor.clean_value(found)))
-    if usage is not None:
-        _record(model, usage)
+    whole = found | {"messages": texts.messages, "output": texts.output}
+    return cast("dict[str, JsonValue]", redactor.clean_value(whole))
 
 
 def _facts(generation: GenerationResult, artifacts: RunArtifacts) -> dict[str, JsonValue]:
