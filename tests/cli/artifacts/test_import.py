@@ -66,6 +66,20 @@ def test_export_has_the_same_files_again(patches: RunnerProject) -> None:
     assert scores[0] == scores[1]
 
 
+def test_key_in_a_text_is_masked(patches: RunnerProject) -> None:
+    """A key in a file of text is masked in the copy, and the answer named."""
+    (patches.root / "answers" / "one.patch").write_text(f"login {KEY}\n")
+    patches.monkeypatch.setenv("VALS_AUTH_KEY", KEY)
+
+    for _ in range(2):
+        ended = import_lines(patches, {"task_id": "t1", "artifact": "one.patch"})
+
+        assert ended.code == 0, ended.err
+        assert "Warning: a key was masked in the answer of: t1" in ended.out
+    kept = patches.results / "r1" / "t1" / "submission" / "one.patch"
+    assert kept.read_text() == "login ***\n"
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

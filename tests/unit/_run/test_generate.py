@@ -64,6 +64,7 @@ class TestGeneration:
                 duration=7.5,
                 cost=0.0,
                 generation_version="mine",
+                imported=True,
                 metadata={"seed": 1},
             )
 
@@ -73,6 +74,7 @@ class TestGeneration:
         assert (found.question, found.model, found.total_turns) == ("as asked", "the-model-0101", 3)
         assert (found.started_at, found.ended_at, found.duration) == (moment, moment, 7.5)
         assert (found.cost, found.generation_version) == (0.0, "mine")
+        assert found.imported is False  # it was made here
         assert found.metadata == {"seed": 1}
 
     async def test_log_folder_is_there_and_empty(self, run: EngineRun) -> None:

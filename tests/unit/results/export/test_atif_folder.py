@@ -332,6 +332,13 @@ class TestFolder:
             write_trajectories(other.save(), folder)
         assert facts(read(folder, "t1"))["run_id"] == "r1"
 
+    def test_another_benchmark_is_refused(self, run: MadeRun, folder: Path) -> None:
+        """The export of a run of the same name of another benchmark is refused."""
+        write_trajectories(run.save(), folder)
+        runner = type("Other", (FakeRunner,), {"NAME": "other-bench"})("https://grader.example")
+        with pytest.raises(UsageError, match="an export of run 'r1'"):
+            write_trajectories(open_view(run.results, "r1", runner), folder)
+
     @pytest.mark.parametrize("place", ["none/out", "file"])
     def test_impossible_place_is_refused(self, run: MadeRun, tmp_path: Path, place: str) -> None:
         """A place in no folder, and a file, are refused."""

@@ -199,6 +199,14 @@ class TestAttempts:
             "gen_ai.evaluation.score.label": label,
         }
 
+    def test_grade_is_of_the_current_attempt(self, run: MadeRun) -> None:
+        """An earlier attempt, whose result does not count, has no grade."""
+        run.failed("t1", "ValueError: no luck")
+        run.graded("t1", 0.5)
+        run.tasks = ["t1"]
+        found = attempts(spans(run.save()))
+        assert [len(span.events) for span in found.values()] == [0, 0, 1]
+
     def test_failed_grade_has_no_score(self, view: RunView) -> None:
         """A failed evaluation is an event with the error; without an evaluation there is none."""
         found = attempts(spans(view))
