@@ -64,6 +64,25 @@ class TestAFileThatAPersonAsksFor:
         assert (tmp_path / "link.csv").is_symlink()
         assert (tmp_path / "table.csv").read_bytes() == b"one"
 
+    def test_link_to_itself_becomes_the_file(self, tmp_path: Path) -> None:
+        """A link that leads to itself is replaced."""
+        (tmp_path / "link.csv").symlink_to("link.csv")
+
+        with open_atomically(tmp_path / "link.csv") as writing:
+            writing.write(b"one")
+
+        assert (tmp_path / "link.csv").read_bytes() == b"one"
+
+    def test_two_writers_in_one_process(self, tmp_path: Path) -> None:
+        """Two may write a file at once, also with one process number; the last one wins."""
+        file = tmp_path / "table.csv"
+
+        with open_atomically(file) as first, open_atomically(file) as second:
+            first.write(b"first")
+            second.write(b"second")
+
+        assert file.read_bytes() == b"first"
+
     def test_system_error_is_an_artifact_error(self, tmp_path: Path) -> None:
         """An error of the system is an ArtifactError."""
         with pytest.raises(ArtifactError, match="can't be written"):  # noqa: SIM117 (which raises)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from benchmark_runner.errors import ArtifactError
@@ -26,9 +27,9 @@ def open_atomically(path: Path) -> Generator[BinaryIO]:
         ArtifactError: the disk refuses.
     """
     with write_errors(path):
-        target = path.resolve()
-        # With the process's number: two of them may write the same file.
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        target = Path(os.path.realpath(path))  # also of links that lead to each other
+        # Two processes may write the same file, and in containers they have the same number.
+        temporary = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
         descriptor = os.open(temporary, _NEW_FILE, 0o666)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123 (of a descriptor)
