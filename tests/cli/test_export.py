@@ -224,6 +224,17 @@ class TestErrors:
         assert ended.code == 2
         assert "exists and is not a file" in ended.err
 
+    @pytest.mark.parametrize("name", ["events.jsonl", "t1/generation.json"])
+    def test_no_file_of_a_run_is_replaced(self, project: RunnerProject, name: str) -> None:
+        """A table does not take the place of a file that the run has itself."""
+        project.run("run", "--run-id", "r1")
+        before = project.results.joinpath("r1", name).read_bytes()
+
+        ended = project.run("export", "r1", "--output", f"results/r1/{name}")
+
+        assert (ended.code, ended.err.count("the run has this file itself")) == (2, 1)
+        assert project.results.joinpath("r1", name).read_bytes() == before
+
     def test_an_unknown_format_is_refused(self, project: RunnerProject) -> None:
         """An unknown format is refused."""
         ended = project.run("export", "r1", "--format", "xlsx")

@@ -11,9 +11,13 @@ from benchmark_runner._run.flags import flags_of
 from benchmark_runner._run.request import RunRequest
 from benchmark_runner._run.service_settings import ServiceSettings
 from benchmark_runner._text import plural, some_ids
+from benchmark_runner.artifacts.task_obstacles import RESULT_FILES
 from benchmark_runner.checkpoint.run_config import MOST_REPEATS
 from benchmark_runner.client.own_headers import read_headers
 from benchmark_runner.errors import UsageError
+
+#: No report or export takes the place of one of these.
+_FILES_OF_RUNS = {*RESULT_FILES, "run_config.json", "final_score.json", "events.jsonl"}
 
 
 def named_tasks(task_ids: Sequence[str], task_file: Path | None) -> list[str]:
@@ -47,6 +51,10 @@ def check_output(file: Path, named: str, hint: str) -> None:
         raise UsageError(f"{named}: there is no folder {file.parent}", hint="Make it first.")
     if file.exists() and not file.is_file():
         raise UsageError(f"{named}: exists and is not a file", hint=hint)
+    file = Path(os.path.realpath(file))
+    in_run = any(os.path.lexists(above / "run_config.json") for above in file.parents)
+    if in_run and file.name.casefold() in _FILES_OF_RUNS:
+        raise UsageError(f"{named}: the run has this file itself", hint="Give another name.")
 
 
 def check_flags(request: RunRequest, service: ServiceSettings) -> None:
