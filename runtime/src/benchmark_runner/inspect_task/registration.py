@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark_runner._extras import require_extra
 from benchmark_runner.cli.app import RunnerApp
 from benchmark_runner.errors import BenchmarkRunnerError, RunnerDefinitionError, UsageError
 from benchmark_runner.inspect_task.arguments import TaskArguments, open_task_job, without_traceback
@@ -40,15 +41,17 @@ def register_task(name: str, cli: typer.Typer) -> None:
 
     Raises:
         RunnerDefinitionError: ``cli`` is not the one that ``make_cli()`` has returned.
+        UsageError: Inspect is not installed.
     """
-    from inspect_ai import task
-    from inspect_ai.scorer import mean, scorer, stderr
-
     if not isinstance(cli, RunnerApp):
         raise RunnerDefinitionError(
             f"the command line of {name} was not made by make_cli()",
             hint="Hand over what make_cli() returns in runner/cli.py.",
         )
+    require_extra("inspect")
+    from inspect_ai import task
+    from inspect_ai.scorer import mean, scorer, stderr
+
     settings, package = cli.settings, name.partition("/")[0]
     evaluation = scorer(metrics=[mean(), stderr()], name=f"{package}/evaluation")(
         _nowhere(_evaluation_of(settings), package)
