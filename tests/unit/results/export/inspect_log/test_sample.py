@@ -118,6 +118,16 @@ class TestOutcomes:
 
         assert retry["message"] == retry["traceback"] == "ValueError: no luck"
 
+    def test_attempt_that_is_torn_is_left_out(self, run: MadeRun) -> None:
+        """An earlier attempt that can't be read is left out; the others keep their tracebacks."""
+        for number, error in enumerate(("E: one", "E: two", "E: three"), start=1):
+            run.failed("t1", error, attempts=number)
+        run.tasks = ["t1"]
+        (run.artifacts.task_dir("t1") / "attempts" / "1" / "generation.json").write_text("{")
+
+        (retry,) = Log(run.save()).sample("t1")["error_retries"]
+        assert retry["message"] == retry["traceback"] == "E: two"
+
     def test_task_out_of_time_ran_into_a_limit(self, run: MadeRun) -> None:
         """A task that ran out of time has the limit that it ran into, and counts 0."""
         run.ran_out("t1", error="no answer within 2.5 s; it waited in agent.py, line 3")
