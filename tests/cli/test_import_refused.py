@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark_runner._run import imported_answers
+from benchmark_runner._run.answer_import import reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +120,7 @@ def test_json_has_the_error(project: RunnerProject) -> None:
 
 def test_long_line_is_refused(project: RunnerProject) -> None:
     """A line that is too long is refused, also one of white space."""
-    project.monkeypatch.setattr(imported_answers, "LONGEST_LINE", 100)
+    project.monkeypatch.setattr(reader, "LONGEST_LINE", 100)
     for long in (b"x" * 101, b" " * 200):
         ended = import_bytes(project, b"\n".join([GOOD.encode(), long, GOOD.encode()]))
 

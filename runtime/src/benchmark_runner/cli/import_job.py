@@ -11,8 +11,8 @@ import typer
 
 from benchmark_runner._concurrency.gc_threshold import raise_gc_threshold
 from benchmark_runner._progress.events import RetryScheduled
+from benchmark_runner._run.answer_import import AnswerImport
 from benchmark_runner._run.connection import connect_to_service
-from benchmark_runner._run.import_run import AnswerImport
 from benchmark_runner._run.stray_errors import StrayErrors
 from benchmark_runner.cli.console import note, print_failure, print_json, say
 from benchmark_runner.cli.job import open_job

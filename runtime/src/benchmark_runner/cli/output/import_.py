@@ -18,7 +18,7 @@ from benchmark_runner.cli.shell import short_path
 from benchmark_runner.results.json_facts import config_facts, summary_facts
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.import_run import ImportOutcome
+    from benchmark_runner._run.answer_import import ImportOutcome
 
 
 def lines(outcome: ImportOutcome, evaluate: str) -> Iterator[str]:

@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.answer_line import LineError
-from benchmark_runner._run.imported_answers import lines_of
-from benchmark_runner._run.line_problems import SHAPE, LineProblems
-from benchmark_runner._run.same_answer import difference
+from benchmark_runner._run.answer_import.difference import difference
+from benchmark_runner._run.answer_import.line import LineError
+from benchmark_runner._run.answer_import.problems import SHAPE, LineProblems
+from benchmark_runner._run.answer_import.reader import lines_of
 from benchmark_runner.errors import UsageError
 from benchmark_runner.schemas import GenerationStatus, TaskRepeat
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from benchmark_runner._run.imported_answers import AnswerReader, ImportedAnswer
+    from benchmark_runner._run.answer_import.reader import AnswerReader, ImportedAnswer
     from benchmark_runner._run.session import Session
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark_runner._run.answer_line import LineError, parse_line
+from benchmark_runner._run.answer_import.line import LineError, parse_line
 from benchmark_runner.schemas import GenerationStatus
 
 DEEP = f'{{"task_id": "t2", "answer": {"[" * 100_000}'

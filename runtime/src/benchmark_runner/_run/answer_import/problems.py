@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark_runner._run.answer_line import LineError
+from benchmark_runner._run.answer_import.line import LineError
 from benchmark_runner._text import did_you_mean, plural, some_ids
 from benchmark_runner.errors import UsageError
 

@@ -11,18 +11,18 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from benchmark_runner._concurrency.thread_pool import THREADS, run_in_thread
-from benchmark_runner._run.answer_line import LineError
-from benchmark_runner._run.checked_answers import CheckedAnswers, check_answers
-from benchmark_runner._run.connection import close_connections
-from benchmark_runner._run.disk_retry import DiskWriter
-from benchmark_runner._run.failure_kinds import attributed_to
-from benchmark_runner._run.flags import operational_settings
-from benchmark_runner._run.imported_answers import (
+from benchmark_runner._run.answer_import.check import CheckedAnswers, check_answers
+from benchmark_runner._run.answer_import.line import LineError
+from benchmark_runner._run.answer_import.reader import (
     AnswerReader,
     ImportedAnswer,
     lines_of,
     open_answers,
 )
+from benchmark_runner._run.connection import close_connections
+from benchmark_runner._run.disk_retry import DiskWriter
+from benchmark_runner._run.failure_kinds import attributed_to
+from benchmark_runner._run.flags import operational_settings
 from benchmark_runner._run.open import open_run
 from benchmark_runner._run.session import refuse_change_by_others
 from benchmark_runner._run.summary import RunSummary, Summariser

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark_runner._run.answer_line import AnswerLine, LineError, parse_line
+from benchmark_runner._run.answer_import.line import AnswerLine, LineError, parse_line
 from benchmark_runner._run.failure_kinds import failure_of
 from benchmark_runner._start_state import absolute
 from benchmark_runner.errors import UnusableArtifactError, UsageError

@@ -9,7 +9,7 @@ from benchmark_runner.schemas import Artifact, TokenUsage
 from benchmark_runner.trajectory import TRAJECTORY_FILE
 
 if TYPE_CHECKING:
-    from benchmark_runner._run.imported_answers import ImportedAnswer
+    from benchmark_runner._run.answer_import.reader import ImportedAnswer
     from benchmark_runner.artifacts.run_folder import RunArtifacts
     from benchmark_runner.schemas import GenerationResult
 
