@@ -299,14 +299,16 @@ class TestTexts:
         assert "  answers  0 added" in import_lines(project, lines).out
 
     def test_other_question_is_refused(self, project: RunnerProject) -> None:
-        """An answer to another question than the task's is that of another dataset."""
+        """An answer to another question is refused; a prompt may hold that of the task."""
         lines = [{**line, "question": f"say {line['answer']}"} for line in ANSWERS]
+        lines[0]["question"] = f"Be brief: {lines[0]['question']}"
 
         ended = import_lines(project, [*lines[:2], {**lines[2], "question": "say something else"}])
 
         assert ended.code == 2
-        assert "line 3: field question: is not that of the task" in ended.err
+        assert "line 3: field question: does not hold that of the task" in ended.err
         assert import_lines(project, lines).code == 0
+        assert project.read("r1", "t1", "generation.json")["question"] == "Be brief: say one"
 
 
 class TestTrajectories:

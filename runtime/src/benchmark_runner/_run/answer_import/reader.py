@@ -152,16 +152,18 @@ class AnswerReader:
         )
 
     def _question(self, line: AnswerLine) -> str:
-        """Return the question of the task.
+        """Return the question that was answered: that of the task, or a prompt that holds it.
 
         Raises:
-            LineError: the answer is to another one, as of another version of the dataset.
+            LineError: it is another one, as of another version of the dataset.
         """
-        question = self._session.runner.registered_task(line.task_id).question
-        if question and line.question not in (None, question, self._clean(question)):
-            problem = "is not that of the task; leave the key out if it only words it differently"
+        question, asked = self._session.runner.registered_task(line.task_id).question, line.question
+        if not asked:
+            return question
+        if question not in asked and self._clean(question) not in asked:
+            problem = "does not hold that of the task; leave it out if it says the same otherwise"
             raise LineError(problem, "question")
-        return question
+        return asked
 
     def _generation(
         self, line: AnswerLine, question: str, artifact: Artifact | None
