@@ -179,7 +179,7 @@ def evaluated(evaluate: Callable[[Release], Copy], inspect: Release) -> Copy:
 @pytest.fixture
 def found(evaluated: Copy) -> Any:
     """The log, as Inspect reads it."""
-    return evaluated.inspect.read("log", evaluated.log())
+    return evaluated.inspect.read("log", evaluated.log())[0]
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def sample(found: Any, kind: str, epoch: int = 1) -> Any:
 
 def metrics_of(made: Copy, log: Path) -> Any:
     """Return the metrics of a log."""
-    (only,) = made.inspect.read("log", log)["results"][1]["scores"]
+    (only,) = made.inspect.read("log", log)[0]["results"][1]["scores"]
     return only["metrics"]
 
 
