@@ -223,6 +223,13 @@ class TestNotes:
 
         assert Texts(tmp_path, answer="six").notes() == [{"answer": "six", "note": note}]
 
+    def test_trajectory_without_steps(self, tmp_path: Path) -> None:
+        """An agent that was killed before its first step has its span, and nothing in it."""
+        texts = Texts(tmp_path, trajectory())
+
+        assert "agent" in str(texts.tree())
+        assert texts.of("model") == []
+
     def test_many_steps_are_left_out(self, tmp_path: Path) -> None:
         """Of more than twenty thousand steps those in the middle are left out, and counted."""
         texts = Texts(

@@ -134,7 +134,7 @@ class _AgentSpan:
         turns = self._conversation.turns
         ends = [*(turn.before for turn in turns[1:]), len(messages)]
         gap = len(turns) // 2 if self._conversation.left_out else None
-        for place, (turn, end) in enumerate(zip(turns, ends, strict=True)):
+        for place, (turn, end) in enumerate(zip(turns, ends, strict=False)):  # none without steps
             if place == gap:
                 self._add_gap()
             if not turn.step.is_copied_context:
