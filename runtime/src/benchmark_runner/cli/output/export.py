@@ -80,7 +80,7 @@ def _export_log(export: Export) -> Exported:
 
 
 def _export_trajectories(export: Export) -> Exported:
-    from benchmark_runner.results.export.atif_folder import write_trajectories
+    from benchmark_runner.results.export.atif import write_trajectories
 
     if export.output is None:
         raise UsageError(
@@ -91,7 +91,7 @@ def _export_trajectories(export: Export) -> Exported:
 
 
 def _export_trace(export: Export) -> Exported:
-    from benchmark_runner.results.export.otel_lines import write_spans
+    from benchmark_runner.results.export.otel import write_spans
 
     with _written(export) as write:
         count = write_spans(export.view, write, export.reduction, contents=export.contents)

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pydantic import JsonValue
 from pydantic_core import to_json
 
 from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION, installed_version
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.export.attempts import attempts_of
-from benchmark_runner.results.export.otel_attempt import AttemptSpans
-from benchmark_runner.results.export.otel_trace import Trace, usage_attributes
-from benchmark_runner.results.export.otel_values import (
+from benchmark_runner.results.export.otel.attempt import AttemptSpans
+from benchmark_runner.results.export.otel.span import (
     INTERNAL,
+    Attributes,
+    Span,
     attributes_of,
     nanoseconds,
     span_of,
 )
+from benchmark_runner.results.export.otel.trace import Trace, usage_attributes
 from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunScan, RunView
 from benchmark_runner.results.task_repeats import TaskRepeats, by_task
@@ -30,7 +31,6 @@ __all__ = ["write_spans"]
 
 #: Bytes of a line, unless a span alone has more; collectors read 1 MiB by default.
 _LINE = 500_000
-Span = dict[str, JsonValue]
 
 
 def write_spans(
@@ -132,7 +132,7 @@ def _of_run(view: RunView, trace: Trace, scan: RunScan, reduced: ReducedScore) -
     )
 
 
-def _resource(view: RunView) -> dict[str, str | float | None]:
+def _resource(view: RunView) -> Attributes:
     config = view.config
     return {
         "service.name": view.runner.NAME,

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from benchmark_runner._spend import known_amount
-from benchmark_runner.results.export.otel_messages import json_of, results_of, said_in
-from benchmark_runner.results.export.otel_trace import Trace, provider_of, usage_attributes
-from benchmark_runner.results.export.otel_values import (
+from benchmark_runner.results.export.otel.messages import json_of, results_of, said_in
+from benchmark_runner.results.export.otel.span import (
     CLIENT,
     INTERNAL,
+    Span,
     Texts,
     Window,
     nanoseconds,
     span_of,
 )
+from benchmark_runner.results.export.otel.trace import Trace, provider_of, usage_attributes
 from benchmark_runner.trajectory import (
     ObservationResult,
     Step,
@@ -36,7 +37,6 @@ __all__ = ["AgentSpans", "window_of"]
 
 #: Trajectories within trajectories are shown down to here.
 _DEPTH = 20
-Span = dict[str, JsonValue]
 
 
 def window_of(trajectory: Trajectory, within: Window) -> Window:

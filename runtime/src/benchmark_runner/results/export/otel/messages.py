@@ -8,7 +8,7 @@ from mimetypes import guess_type
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from benchmark_runner.results.export.otel_values import Texts
+from benchmark_runner.results.export.otel.span import Texts
 from benchmark_runner.trajectory import Content, ObservationResult, Step, text_of
 
 __all__ = ["json_of", "message_of", "results_of", "said_in"]

@@ -11,8 +11,8 @@ import pytest
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._stats.reduction import Reduction
 from benchmark_runner.errors import UsageError
-from benchmark_runner.results.export import atif_media
-from benchmark_runner.results.export.atif_folder import write_trajectories
+from benchmark_runner.results.export.atif import media
+from benchmark_runner.results.export.atif.folder import write_trajectories
 from benchmark_runner.results.run_view import open_view
 from tests.fakes import FakeRunner
 from tests.files import contents
@@ -279,7 +279,7 @@ class TestMedia:
         self, run: MadeRun, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file beyond the limit is named, and not copied."""
-        monkeypatch.setattr(atif_media, "_MOST_BYTES", 3)
+        monkeypatch.setattr(media, "_MOST_BYTES", 3)
         add(run, "t1", trajectory(step(1, message=[{"type": "image", "source": IMAGE["source"]}])))
         (logs(run, "t1") / "shots").mkdir()
         (logs(run, "t1") / "shots" / "1.png").write_bytes(b"\x89PNG")

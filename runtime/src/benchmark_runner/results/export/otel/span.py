@@ -17,7 +17,7 @@ from benchmark_runner._scores import finite
 from benchmark_runner._text import without_middle
 
 __all__ = [
-    "CLIENT", "INTERNAL", "Attributes", "Texts", "Window", "attributes_of", "error_type",
+    "CLIENT", "INTERNAL", "Attributes", "Span", "Texts", "Window", "attributes_of", "error_type",
     "event_of", "hex_id", "nanoseconds", "span_of",
 ]  # fmt: skip
 
@@ -25,6 +25,7 @@ __all__ = [
 INTERNAL, CLIENT = 1, 3
 _ERROR = 2
 
+Span = dict[str, JsonValue]
 Attributes = Mapping[str, str | float | bool | None]
 #: The beginning and the end of a span in nanoseconds since 1970.
 Window = tuple[int, int]
@@ -84,7 +85,7 @@ def span_of(
     *,
     error: str | None = None,
     events: Sequence[JsonValue] = (),
-) -> dict[str, JsonValue]:
+) -> Span:
     """Return a span.
 
     Args:

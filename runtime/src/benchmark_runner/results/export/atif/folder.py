@@ -24,8 +24,8 @@ from pydantic_core import to_json
 from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
-from benchmark_runner.results.export.atif_media import Media
-from benchmark_runner.results.export.atif_trajectory import (
+from benchmark_runner.results.export.atif.media import Media
+from benchmark_runner.results.export.atif.trajectory import (
     attempt_facts,
     made_trajectory,
     whole_trajectory,

@@ -10,11 +10,12 @@ from pydantic import JsonValue
 from benchmark_runner._spend import known_amount, known_cost, known_count, known_tokens
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.export.attempts import Attempt
-from benchmark_runner.results.export.otel_agent import AgentSpans, Span, window_of
-from benchmark_runner.results.export.otel_messages import json_of, message_of
-from benchmark_runner.results.export.otel_trace import Trace, provider_of, usage_attributes
-from benchmark_runner.results.export.otel_values import (
+from benchmark_runner.results.export.otel.agent import AgentSpans, window_of
+from benchmark_runner.results.export.otel.messages import json_of, message_of
+from benchmark_runner.results.export.otel.span import (
     INTERNAL,
+    Attributes,
+    Span,
     Texts,
     Window,
     error_type,
@@ -22,6 +23,7 @@ from benchmark_runner.results.export.otel_values import (
     nanoseconds,
     span_of,
 )
+from benchmark_runner.results.export.otel.trace import Trace, provider_of, usage_attributes
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.results.task_repeats import Outcome
 from benchmark_runner.results.task_row import TaskRow, TaskState, with_time_zone
@@ -130,7 +132,7 @@ class AttemptSpans:
             events=[*self._grade(texts, window[1])],
         )
 
-    def _facts(self, generation: GenerationResult | None) -> dict[str, str | float | None]:
+    def _facts(self, generation: GenerationResult | None) -> Attributes:
         key = self.attempt.key
         tokens = known_tokens(generation) if generation else {}
         return {
@@ -146,7 +148,7 @@ class AttemptSpans:
             "benchmark_runner.cost": known_cost(generation) if generation else None,
         }
 
-    def _sampling(self) -> dict[str, str | float | None]:
+    def _sampling(self) -> Attributes:
         found: dict[str, str | float | None] = {}
         sampling = self.view.config.sampling
         for name in _SAMPLING:
@@ -157,7 +159,7 @@ class AttemptSpans:
             found["gen_ai.request.reasoning.level"] = effort
         return found
 
-    def _contents(self, texts: Texts, agent: AgentSpans | None) -> dict[str, str | float | None]:
+    def _contents(self, texts: Texts, agent: AgentSpans | None) -> Attributes:
         generation = self.attempt.generation
         question, answer = (generation.question, generation.data) if generation else (None, None)
         shown = [message_of("user", question, texts)] if question else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.results.export.otel_values import Texts, hex_id
+from benchmark_runner.results.export.otel.span import Texts, hex_id
 from benchmark_runner.results.run_view import RunView
 from benchmark_runner.schemas import TokenUsage
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark_runner._redaction import Redactor
 from benchmark_runner._stats.reduction import MEAN, Reduction
-from benchmark_runner.results.export.otel_lines import write_spans
+from benchmark_runner.results.export.otel.lines import write_spans
 from benchmark_runner.results.run_view import open_view
 from benchmark_runner.schemas import GenerationResult
 from tests.fakes import FakeRunner
