@@ -179,13 +179,19 @@ def evaluated(evaluate: Callable[[Release], Copy], inspect: Release) -> Copy:
 @pytest.fixture
 def found(evaluated: Copy) -> Any:
     """The log, as Inspect reads it."""
-    return evaluated.inspect.read("log", evaluated.log())[0]
+    return read(evaluated, evaluated.log())
 
 
 @pytest.fixture
 def newer(evaluate: Callable[[Release], Copy], newest: Release) -> Copy:
     """The copy beside the newest release."""
     return evaluate(newest)
+
+
+def read(made: Copy, log: Path) -> Any:
+    """Return what the release reads from a log."""
+    (only,) = made.inspect.read("log", log)
+    return only
 
 
 def sample(found: Any, kind: str, epoch: int = 1) -> Any:
@@ -196,7 +202,7 @@ def sample(found: Any, kind: str, epoch: int = 1) -> Any:
 
 def metrics_of(made: Copy, log: Path) -> Any:
     """Return the metrics of a log."""
-    (only,) = made.inspect.read("log", log)[0]["results"][1]["scores"]
+    (only,) = read(made, log)["results"][1]["scores"]
     return only["metrics"]
 
 

@@ -51,9 +51,19 @@ async def test_samples_are_repeats_of_one_run(job: Job) -> None:
     assert (config.run_id, config.repeats, config.model) == ("eval-1", 2, "a-model")
 
 
+async def test_limit_of_inspect_is_that_of_the_run(job: Job) -> None:
+    """An evaluation of the first tasks is a run of the first tasks."""
+    run = LiveRun(job, "eval-1", limit=1)
+    await run.generate(TaskRepeat("easy", 1), job.request, unlimited)
+    await run.close()
+    config = load_run_config(run.artifacts)
+    assert config is not None
+    assert (config.tasks, config.limit, config.dataset_size) == (["easy"], 1, 3)
+
+
 async def test_another_try_is_an_attempt(job: Job) -> None:
     """A generation that Inspect repeats is another attempt, and the earlier one is kept."""
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     key = TaskRepeat("easy", 1)
     for _ in range(2):
         saved = await run.generate(key, job.request, unlimited)
@@ -64,7 +74,7 @@ async def test_another_try_is_an_attempt(job: Job) -> None:
 
 async def test_ungraded_is_an_error_of_the_evaluation(job: Job) -> None:
     """A grader that fails makes an evaluation that is an error, with the generation kept."""
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     key = TaskRepeat("unfair", 1)
     await run.generate(key, job.request, unlimited)
     evaluated = await run.evaluate(key)
@@ -76,7 +86,7 @@ async def test_ungraded_is_an_error_of_the_evaluation(job: Job) -> None:
 
 async def test_inspects_limit_is_the_deadline(job: Job) -> None:
     """The time that Inspect leaves is that of the agent, if the task has no shorter limit."""
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     saved = await run.generate(TaskRepeat("hangs", 1), job.request, lambda: 0.2)
     await run.close()
     assert saved.generation.status is GenerationStatus.MAX_TIME
@@ -86,14 +96,14 @@ async def test_inspects_limit_is_the_deadline(job: Job) -> None:
 
 async def test_what_was_not_generated_has_no_evaluation(job: Job) -> None:
     """A sample that Inspect has stopped before it had an answer is not evaluated."""
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     assert await run.evaluate(TaskRepeat("easy", 1)) is None
     await run.close()
 
 
 async def test_cancelled_sample_frees_the_run(job: Job) -> None:
     """A cancelled generation ends, as does the run, whose stop() is called all the same."""
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     async with anyio.create_task_group() as group:
         group.start_soon(run.generate, TaskRepeat("hangs", 1), job.request, unlimited)
         await NotingRunner.hanging.wait()
@@ -116,7 +126,7 @@ async def test_failed_start_is_an_error_of_each_sample(
         raise ConnectionError("no browser")
 
     monkeypatch.setattr(NotingRunner, "start", fail)
-    run = LiveRun(job, "eval-1", epochs=1)
+    run = LiveRun(job, "eval-1")
     for _ in range(2):
         with pytest.raises(RunnerStartError, match="no browser"):
             await run.generate(TaskRepeat("easy", 1), job.request, unlimited)

@@ -21,11 +21,15 @@ __all__ = ["close_with_inspect", "current_run", "open_current_run"]
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """An evaluation of one task with one model; ``invocation`` is the id of Inspect's command."""
+    """An evaluation of one task with one model; ``invocation`` is the id of Inspect's command.
+
+    ``limit`` is the number of the first tasks that it is for, if it is not for all or others.
+    """
 
     eval_id: str
-    epochs: int
-    invocation: str
+    epochs: int = 1
+    limit: int | None = None
+    invocation: str = ""
 
 
 _current: ContextVar[_Evaluation | None] = ContextVar("evaluation", default=None)
@@ -36,10 +40,12 @@ def open_current_run(job: Job) -> LiveRun:
     """Return the run of the evaluation that the current code belongs to."""
     evaluation = _current.get()
     if evaluation is None:  # a sample that something else than an evaluation runs
-        evaluation = _Evaluation(uuid4().hex, 1, "")
+        evaluation = _Evaluation(uuid4().hex)
         _current.set(evaluation)
     if evaluation not in _runs:
-        _runs[evaluation] = LiveRun(job, evaluation.eval_id, evaluation.epochs)
+        _runs[evaluation] = LiveRun(
+            job, evaluation.eval_id, evaluation.epochs, limit=evaluation.limit
+        )
     return _runs[evaluation]
 
 
@@ -56,8 +62,15 @@ def close_with_inspect() -> None:
 
     class _Ends(Hooks):
         async def on_task_start(self, data: TaskStart) -> None:
-            epochs = data.spec.config.epochs or 1
-            _current.set(_Evaluation(data.eval_id, epochs, data.run_id))
+            config = data.spec.config
+            others = config.sample_id or config.sample_shuffle
+            evaluation = _Evaluation(
+                data.eval_id,
+                epochs=config.epochs or 1,
+                limit=config.limit if isinstance(config.limit, int) and not others else None,
+                invocation=data.run_id,
+            )
+            _current.set(evaluation)
 
         async def on_task_end(self, data: TaskEnd) -> None:
             await _close(each for each in _runs if each.eval_id == data.eval_id)

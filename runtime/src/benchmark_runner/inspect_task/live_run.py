@@ -56,15 +56,18 @@ class LiveRun:
         job: The settings of the task.
         eval_id: The id of the evaluation.
         epochs: The number of its epochs, which are the repeats of the run.
+        limit: The number of the first tasks that the run is for; ``None`` for all.
     """
 
-    def __init__(self, job: Job, eval_id: str, epochs: int) -> None:
+    def __init__(
+        self, job: Job, eval_id: str, epochs: int = 1, *, limit: int | None = None
+    ) -> None:
         self.job = job
         self.artifacts = RunArtifacts(
             job.artifacts.results_dir / FOLDER, eval_id, job.artifacts.redactor
         )
         count_interrupted(self.artifacts)
-        self._epochs = epochs
+        self._epochs, self._limit = epochs, limit
         self.runner = job.benchmark.runner(job.service.url, job.service.eval_parallelism)
         self._lifespan: RunnerLifespan | None = None
         self._held = ExitStack()
@@ -140,7 +143,9 @@ class LiveRun:
 
     async def _open_first(self, request: RunRequest) -> _Opened:
         job, runner = self.job, self.runner
-        request = replace(request, run_id=self.artifacts.run_id, repeats=self._epochs)
+        request = replace(
+            request, run_id=self.artifacts.run_id, repeats=self._epochs, limit=self._limit
+        )
         connect = partial(connect_to_service, job.service, job.benchmark)
         session = await open_run(runner, self.artifacts, request, connect)
         self._held.enter_context(self.artifacts.locked())
