@@ -231,12 +231,12 @@ class TestNotes:
         assert texts.of("model") == []
 
     def test_many_steps_are_left_out(self, tmp_path: Path) -> None:
-        """Of more than twenty thousand steps those in the middle are left out, and counted."""
+        """Of more than five thousand steps those in the middle are left out, and counted."""
         texts = Texts(
-            tmp_path, trajectory(*({"source": "agent", "message": str(n)} for n in range(20_007)))
+            tmp_path, trajectory(*({"source": "agent", "message": str(n)} for n in range(5_007)))
         )
 
-        assert len(texts.of("model")) == 20_000
+        assert len(texts.of("model")) == 5_000
         assert {"note": "7 steps are left out here."} in texts.notes()
 
 

@@ -23,8 +23,9 @@ from benchmark_runner.trajectory import Trajectory, time_of
 
 __all__ = ["MOST_STEPS", "AgentEvents", "name_of_file"]
 
-#: A hostile file may hold any number of them.
-MOST_STEPS = 20_000
+#: Inspect holds for each call of a model all messages before it, so its memory grows with the
+#: square of their number: half a gigabyte for these.
+MOST_STEPS = 5_000
 _MOST_AGENTS, _MOST_LEVELS = 200, 20
 #: Names of tools in all turns together: each turn has those of its agent.
 _MOST_TOOL_NAMES = 20_000
