@@ -9,7 +9,7 @@ from benchmark_runner._concurrency.thread_pool import run_in_thread
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner.inspect_task.transcript import add_event, add_events
 from benchmark_runner.results.export.inspect_log.failures import sample_limit, traceback_of
-from benchmark_runner.results.export.inspect_log.messages import sample_texts
+from benchmark_runner.results.export.inspect_log.messages import SampleTexts
 from benchmark_runner.results.export.inspect_log.usage import model_usage
 from benchmark_runner.results.trajectories import read_task_trajectories
 from benchmark_runner.schemas import Artifact, GenerationStatus, TokenUsage
@@ -61,7 +61,7 @@ def _texts_of(
     """Return the messages, the output and the events, from the files of the generation."""
     redactor, artifact = artifacts.redactor, generation.artifact
     named = artifact.filename if isinstance(artifact, Artifact) else ""
-    texts = sample_texts(
+    texts = SampleTexts(
         read_task_trajectories(artifacts, key),
         generation.question or "",
         generation.data or named,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmark_runner._redaction import Redactor
-from benchmark_runner.results.export.inspect_log.messages import SampleTexts, sample_texts
+from benchmark_runner.results.export.inspect_log.messages import SampleTexts
 from benchmark_runner.results.trajectories import TaskTrajectories
 from benchmark_runner.trajectory import find_trajectories, read_trajectories
 from tests.unit.results.report.agents import put
@@ -42,7 +42,7 @@ class Texts:
         unread = [path for path in find_trajectories(logs) if path not in paths]
         found = TaskTrajectories(read, unread)
         redactor = Redactor([SECRET])
-        self.texts: SampleTexts = sample_texts(
+        self.texts = SampleTexts(
             found, "What is the area?", answer, "m", redactor=redactor, uuid="u"
         )
         given = {"id": "t1", "input": "What is the area?", "target": "", **sample}

@@ -23,23 +23,14 @@ from benchmark_runner.results.export.inspect_log.events import EventList
 from benchmark_runner.results.export.inspect_log.texts import SampleTextLimit
 from benchmark_runner.results.trajectories import TaskTrajectories
 
-__all__ = ["SampleTexts", "sample_texts"]
+__all__ = ["SampleTexts"]
 
 #: Files that are named because they could not be read.
 _MOST_FILES = 100
 
 
-def sample_texts(
-    trajectories: TaskTrajectories,
-    question: str,
-    answer: str,
-    model: str,
-    *,
-    redactor: Redactor,
-    uuid: str,
-    usage: JsonValue = None,
-) -> SampleTexts:
-    """Return the texts of a sample.
+class SampleTexts:
+    """The messages, the output and the events of a sample.
 
     Args:
         trajectories: What its agent recorded, which may be nothing.
@@ -49,12 +40,6 @@ def sample_texts(
         redactor: Masks the secrets of texts that are cut.
         uuid: The id of the sample, with which those of its messages and events begin.
         usage: The tokens and the cost of the generation, as Inspect counts them.
-    """
-    return SampleTexts(trajectories, question, answer, model, redactor, uuid, usage)
-
-
-class SampleTexts:
-    """The messages and the output of a sample; made by :func:`sample_texts`.
 
     Attributes:
         messages: The conversation of the agent, or the question and the answer.
@@ -70,9 +55,10 @@ class SampleTexts:
         question: str,
         answer: str,
         model: str,
+        *,
         redactor: Redactor,
         uuid: str,
-        usage: JsonValue,
+        usage: JsonValue = None,
     ) -> None:
         self._trajectories, self._answer, self._model = trajectories, answer, model
         self._uuid = uuid

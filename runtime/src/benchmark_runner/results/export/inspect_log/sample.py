@@ -11,7 +11,7 @@ from benchmark_runner.results.export.inspect_log.failures import (
     sample_limit,
 )
 from benchmark_runner.results.export.inspect_log.fields import stated
-from benchmark_runner.results.export.inspect_log.messages import sample_texts
+from benchmark_runner.results.export.inspect_log.messages import SampleTexts
 from benchmark_runner.results.export.inspect_log.names import SCORE, log_id, model_name
 from benchmark_runner.results.export.inspect_log.score import sample_score
 from benchmark_runner.results.export.inspect_log.usage import model_usage
@@ -63,7 +63,7 @@ def eval_sample(
     question, answer = generation.question or "", _answer(task, generation)
     model, uuid = model_name(row.model or view.config.model), log_id(eval_id, *task.key)
     score, usage = sample_score(row, task, answer), model_usage(tokens_of(row), row.cost)
-    texts = sample_texts(
+    texts = SampleTexts(
         read_task_trajectories(view.artifacts, task.key),
         question,
         answer,
