@@ -28,7 +28,7 @@ class TestTheFile:
 
         ended = project.run("export", "r1", "--output", "r1.eval")
 
-        assert (ended.code, ended.out, ended.err) == (0, "Log   r1.eval, 8 samples\n", "")
+        assert (ended.code, ended.out, ended.err) == (0, "Log     r1.eval, 8 samples\n", "")
         header = header_of(project.root / "r1.eval")
         assert header["eval"]["task"] == "sample_runner/sample"
         assert header["status"] == "error"

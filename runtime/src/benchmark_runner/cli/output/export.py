@@ -102,7 +102,7 @@ def say_exported(exported: Exported) -> None:
     """Print what was written, and where; nothing of what is on standard output."""
     if (output := exported.output) is None:
         return
-    say(f"{exported.kind}   {short_path(output)}, {plural(exported.count, exported.noun)}")
+    say(f"{exported.kind:<8}{short_path(output)}, {plural(exported.count, exported.noun)}")
 
 
 @contextmanager
