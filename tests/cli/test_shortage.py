@@ -47,7 +47,7 @@ def test_shortage_is_a_sentence(
     def fail(*_: object) -> None:
         raise ValueError from error
 
-    monkeypatch.setattr(job, "_open_job", fail)
+    monkeypatch.setattr(job, "open_job", fail)
     ended = project.run("run", "--run-id", "r1", *flags)
     assert ended.code == 1
     assert "Traceback" not in ended.err

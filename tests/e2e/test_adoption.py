@@ -305,6 +305,7 @@ def test_next_template_version_merges(
         "AGENTS.md",  # its links name the version
         "Makefile",
         "pyproject.toml",
+        "runner/inspect_task.py",
         "tests/test_runner_contract.py",
         "uv.lock",
     }

@@ -332,7 +332,7 @@ def test_report_export_and_serve_commands_work(copied: Copied, tmp_path: Path) -
     assert (tmp_path / "R" / "report.html").is_file()
     assert {path.suffix for path in copied.project.glob("R*")} >= {".csv", ".eval", ".jsonl"}
     assert (copied.project / "R-atif" / "run.json").is_file()
-    shell(["rm -r R.* R-atif *.eval"], copied.project)
+    shell(["rm -r R.* R-atif 2*.eval"], copied.project)
     assert serve(serve_it, copied.project).startswith("Serving my-bench on http://127.0.0.1:")
 
 
