@@ -14,6 +14,7 @@ ADDITIONS = {
         ("# Your own metadata goes below this line", 'license = "MIT"\nkeywords = ["x"]\n'),
         ("    # Your own dependencies go below this line", '    "numpy>=2",\n'),
         ("# Your own scripts go below this line", 'my-tool = "runner.tool:main"\n'),
+        ("# Your own entry points go below this line", 'my_tasks = "tool.tasks"\n'),
         ("    # Your own development tools go below this line", '    "ipython",\n'),
         ("    # Your own packages and modules beside runner/ go below this line", '    "/tool",\n'),
         ("# Your own sources go below this line", "thing = { workspace = true }\n"),

@@ -27,8 +27,13 @@ STEP = re.compile(rf"```(\w*)\n(.*?)```|`((?:{'|'.join(TOOLS)})\s[^`]+)`", re.DO
 RUN = re.compile(r"my-bench-runner run ")
 OF_A_RUN = re.compile(r"my-bench-runner (run|status|report|show) ")
 ASK_A_MODEL = ("tools", "chat", "model-library")
+IN_INSPECT = {
+    "uv add --dev inspect-ai",
+    "uv run inspect eval my_bench_runner/my_bench --epochs 3",
+}
 WITHOUT_DOCKER = "a machine that runs the tests need not have a Docker engine"
 WITHOUT_KEY = "it asks a model, with a key that not everybody has"
+WITHOUT_INSPECT = "tests/interop does it, in a session that installs Inspect"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,8 @@ class Reader:
         """Why a command is not run here, if it isn't."""
         if command.startswith("docker ") or command == "make docker-build":
             return WITHOUT_DOCKER
+        if command in IN_INSPECT:
+            return WITHOUT_INSPECT
         if OF_A_RUN.search(command) and self.agent in ASK_A_MODEL and not self.has_own_agent:
             return WITHOUT_KEY
         return None
@@ -150,6 +157,7 @@ def test_readme_commands_work(agent: str, releases: Releases, run: Run, tmp_path
     for command, reason in reader.left_out.items():
         not_run.setdefault(reason, set()).add(command)
     docker = not_run.pop(WITHOUT_DOCKER)
+    assert not_run.pop(WITHOUT_INSPECT) == IN_INSPECT
     assert {command.split()[0] for command in docker} == {"make", "docker"}
     assert runs <= not_run.pop(WITHOUT_KEY, set()) or agent not in ASK_A_MODEL
     assert not not_run
