@@ -156,6 +156,7 @@ def test_make_run_passes_its_arguments(installed: Path, run: Run, tmp_path: Path
     assert run_result(tmp_path / "results")["tasks_evaluated"] == ["sum-of-products"]
 
 
+@pytest.mark.full
 def test_documented_agent_works(
     copy_template: CopyTemplate, installed: Path, run: Run, tmp_path: Path
 ) -> None:

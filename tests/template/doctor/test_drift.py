@@ -98,6 +98,7 @@ class TestDrift:
         (authors / "data/more.json").write_text("[]\n")
         assert drift_of(authors)["status"] == "ok"
 
+    @pytest.mark.full
     def test_script_of_the_orchestrator(self, released: Path, run: Run, tmp_path: Path) -> None:
         """The contract is the author's, and the script has a place for the author's lines."""
         project = copy(released, tmp_path / "my-bench", {"orchestrator": "contract"})
@@ -157,6 +158,7 @@ class TestDrift:
         shell(found["remedy"].splitlines()[-1], authors, run)
         assert (authors / "Dockerfile").read_text() == was
 
+    @pytest.mark.full
     def test_larger_repository_is_compared_in_part(
         self, authors: Path, run: Run, tmp_path: Path
     ) -> None:
