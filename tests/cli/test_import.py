@@ -312,6 +312,13 @@ class TestTexts:
 
 
 class TestTrajectories:
+    def test_advice_is_for_the_file(self, project: RunnerProject) -> None:
+        """Where an imported answer has no trajectory, the advice is about its file."""
+        import_lines(project, ANSWERS)
+        advice = "the file that is imported can name one for each answer"
+        assert f"Trajectory: none; {advice}" in project.run("show", "r1", "t1").out
+        assert advice in project.run("show", "r1", "t1", "--trajectory").err
+
     def test_figures_come_from_it(self, project: RunnerProject) -> None:
         """A trajectory is copied, and tells the tokens and the cost that the line leaves out."""
         agent = (project.root / "runner" / "benchmark.py").read_text()

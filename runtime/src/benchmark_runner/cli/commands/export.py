@@ -74,7 +74,8 @@ def register(app: typer.Typer, settings: CliSettings) -> None:
             chosen = format_ or ExportFormat.of(output)
             if contents and chosen is not ExportFormat.OTEL:
                 raise UsageError(
-                    "--contents needs --format otel", hint="The other formats have them anyway."
+                    "--contents needs --format otel",
+                    hint="Leave it out: the other formats have them anyway.",
                 )
             with only_rows() as to_standard_output:
                 inspection = inspect_runs(settings, results_dir)

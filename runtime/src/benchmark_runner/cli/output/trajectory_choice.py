@@ -18,6 +18,7 @@ from benchmark_runner.results.trajectories import (
 from benchmark_runner.schemas import TaskRepeat
 
 _HOW = "generate() can record one with benchmark_runner.trajectory"
+_HOW_IMPORTED = "the file that is imported can name one for each answer"
 
 
 def section_lines(
@@ -35,7 +36,8 @@ def section_lines(
     if found.unread:
         yield f"Trajectory: can't be read: {short_path(found.unread[0])}"
     else:
-        yield f"Trajectory: none{'' if earlier else f'; {_HOW}'}"
+        how = _HOW if view.config.imported is None else _HOW_IMPORTED
+        yield f"Trajectory: none{'' if earlier else f'; {how}'}"
     if earlier:
         command = _command(view, key, commands, earlier[-1])
         yield f"  {_numbers(earlier)}: {command}"
@@ -69,11 +71,14 @@ def choose_trajectories(
         )
     earlier = attempts_with_trajectories(view.artifacts, key)
     which = "" if attempt is None else f" of attempt {attempt}"
+    how = f"{_HOW}, or its agent can write trajectory.json into log_dir."
+    if view.config.imported is not None:
+        how = f"{_HOW_IMPORTED}."
     raise UsageError(
         f"{key} has no trajectory{which} in {short_path(log_folder(view.artifacts, key, attempt))}",
         hint=f"There is that of {_numbers(earlier)}: {_command(view, key, commands, earlier[-1])}"
         if earlier
-        else f"{_HOW}, or its agent can write trajectory.json into log_dir.",
+        else how,
     )
 
 
