@@ -313,7 +313,7 @@ class TestTexts:
 
 class TestTrajectories:
     def test_advice_is_for_the_file(self, project: RunnerProject) -> None:
-        """Where an imported answer has no trajectory, the advice is about its file."""
+        """An imported answer without a trajectory has advice about its file."""
         import_lines(project, ANSWERS)
         advice = "the file that is imported can name one for each answer"
         assert f"Trajectory: none; {advice}" in project.run("show", "r1", "t1").out
