@@ -55,7 +55,7 @@ def kill():
 until = time.monotonic() + ({_START_WITHIN} if is_starting else 0)
 if groups and sys.platform == "linux":
     while kill() or time.monotonic() < until:
-        time.sleep(0.1)
+        time.sleep(0.1)  # nothing tells of a new process: all are looked at again
 """
 
 
