@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from typing import TypeVar, cast
@@ -151,6 +151,11 @@ def valid_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def without_nulls(fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the fields whose value is known."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def json_file(content: BaseModel) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._text import printable
 from benchmark_runner.command_agent.answer import AnswerError, last_line, last_lines, read_answer
 from benchmark_runner.command_agent.reports import OutputFormat, Report, report_of
@@ -105,7 +106,7 @@ class Ended:
             "stderr_error": _reason(self.stderr),
             "processes_left": self.process.left or None,
         }
-        return {"command": {name: fact for name, fact in facts.items() if fact is not None}}
+        return {"command": without_nulls(facts)}
 
     @property
     def _exit_code(self) -> int | None:

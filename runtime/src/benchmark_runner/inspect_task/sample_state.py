@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 from benchmark_runner._concurrency.thread_pool import run_in_thread
+from benchmark_runner._json import without_nulls
 from benchmark_runner._spend import known_cost, known_tokens
 from benchmark_runner.inspect_task.transcript import add_event, add_events
 from benchmark_runner.results.export.inspect_log.failures import sample_limit, traceback_of
@@ -87,7 +88,7 @@ def _facts(generation: GenerationResult, artifacts: RunArtifacts) -> dict[str, J
         "generation": generation.metadata or None,
         "run_dir": str(artifacts.run_dir),
     }
-    return {name: value for name, value in facts.items() if value is not None}
+    return without_nulls(facts)
 
 
 def end_sample(generation: GenerationResult, artifacts: RunArtifacts, key: TaskRepeat) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, JsonValue, field_validator
 from pydantic_core import from_json
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._spend import known_count, known_sum
 from benchmark_runner.schemas import TokenUsage
 
@@ -238,7 +239,7 @@ def failed(result: ObservationResult) -> bool:
 def with_unfit(extra: JsonValue, unfit: Mapping[str, JsonValue]) -> _Extra | None:
     """Return ``extra`` with values, by their places, that the format has no key for."""
     known: _Extra = {**extra} if isinstance(extra, dict) else {}
-    kept = {name: value for name, value in unfit.items() if value is not None}
+    kept = without_nulls(unfit)
     if kept:
         before = known.get(_UNFIT)
         known[_UNFIT] = {**(before if isinstance(before, dict) else {}), **kept}

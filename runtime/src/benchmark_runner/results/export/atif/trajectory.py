@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._spend import known_amount, known_cost, known_count, known_tokens
 from benchmark_runner.artifacts.task_files import TaskFiles
 from benchmark_runner.results.export.attempts import Attempt
@@ -47,16 +48,12 @@ def attempt_facts(
         **{name: getattr(view.config, name) for name in _OF_CONFIG},
     }
     if attempt.generation is not None:
-        facts |= _known(_generation_facts(attempt.generation))
+        facts |= without_nulls(_generation_facts(attempt.generation))
     if attempt.is_current:
-        facts |= _known(row_as_json(row))
+        facts |= without_nulls(row_as_json(row))
         if not row.stale_eval and task.evaluation is not None:
             facts["result"] = task.evaluation.result_json()
-    return _known(facts)
-
-
-def _known(facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    return {name: value for name, value in facts.items() if value is not None}
+    return without_nulls(facts)
 
 
 def _generation_facts(generation: GenerationResult) -> dict[str, JsonValue]:

@@ -7,10 +7,10 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._stats.reduction import MEAN
 from benchmark_runner.artifacts.locks import LOCK_FILE, holder_of
 from benchmark_runner.results.export.inspect_log.failures import eval_error
-from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.names import SCORE, model_name
 from benchmark_runner.results.export.inspect_log.score import UNSCORED
 from benchmark_runner.results.export.inspect_log.spec import reducer_name
@@ -85,7 +85,7 @@ class LogResults:
         """
         self._reduced.is_sample = scan.summary.is_sample
         status = self._status(scan)
-        return stated(
+        return without_nulls(
             {
                 "status": status,
                 "results": self._results(scan),
@@ -110,7 +110,7 @@ class LogResults:
         unscored = sum(map(math.isnan, self._values))
         counts = {"scored_samples": len(self._values) - unscored, "unscored_samples": unscored}
         headline = {**self.reducer, "score": SCORE, "metric": next(iter(metrics), None)}
-        return stated(
+        return without_nulls(
             {
                 "total_samples": scan.summary.counts.total,
                 "completed_samples": self._completed,
@@ -142,7 +142,7 @@ class LogResults:
         answer = None if verdict is None else answer_text(verdict)
         missing = None if self._reduced.mean is not None else self._reduced.missing_text
         more: dict[str, JsonValue] = {"verdict": answer, "no_mean": missing}
-        return stated({**cast("dict[str, JsonValue]", short), **more})
+        return without_nulls({**cast("dict[str, JsonValue]", short), **more})
 
 
 def _statistics(view: RunView, scan: RunScan) -> dict[str, JsonValue]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner.results.export.inspect_log.failures import (
     error_retries,
     generation_error,
     sample_limit,
 )
-from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.messages import SampleTexts
 from benchmark_runner.results.export.inspect_log.names import SCORE, log_id, model_name
 from benchmark_runner.results.export.inspect_log.score import sample_score
@@ -72,7 +72,7 @@ def eval_sample(
         uuid=uuid,
         usage=usage,
     )
-    sample = stated(
+    sample = without_nulls(
         {
             "id": row.task_id,
             "epoch": row.repeat,
@@ -104,7 +104,7 @@ def sample_summary(sample: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     error, limit = _part(sample, "error"), _part(sample, "limit")
     retries, messages = sample.get("error_retries"), sample["messages"]
     score = _part(_part(sample, "scores"), SCORE)
-    return stated(
+    return without_nulls(
         {
             **{name: sample.get(name) for name in _IN_SUMMARY},
             "input": _short(sample["input"]),
@@ -152,7 +152,7 @@ def _part(value: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
 def _thin_score(score: dict[str, JsonValue]) -> dict[str, JsonValue]:
     texts = {name: _short(score.get(name)) for name in ("answer", "explanation", "reason")}
     metadata = _thin(_part(score, "metadata"))
-    return stated({"value": score["value"], **texts, "metadata": metadata})
+    return without_nulls({"value": score["value"], **texts, "metadata": metadata})
 
 
 def _thin(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:

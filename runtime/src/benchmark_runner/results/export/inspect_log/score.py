@@ -6,8 +6,8 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._run.graded_by import GradedBy
-from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.task_row import TaskState
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def sample_score(row: TaskRow, task: TaskFiles, answer: str) -> dict[str, JsonVa
     An evaluation that failed has a score that does not count, with the reason.
     """
     if row.state is TaskState.FAILED_GRADING:
-        return stated(
+        return without_nulls(
             {
                 "value": UNSCORED,
                 "answer": answer,
@@ -45,7 +45,7 @@ def sample_score(row: TaskRow, task: TaskFiles, answer: str) -> dict[str, JsonVa
     if row.score is None and row.state is not TaskState.SCORED:
         return None
     grade = result.result_json()
-    return stated(
+    return without_nulls(
         {
             "value": UNSCORED if row.score is None else row.score,
             "answer": answer,
@@ -76,4 +76,4 @@ def reason_in(grade: JsonValue) -> str | None:
 
 def _grader(row: TaskRow) -> dict[str, JsonValue]:
     by = row.graded_by
-    return {} if by is None else stated({name: getattr(by, name) for name in _GRADER})
+    return {} if by is None else without_nulls({name: getattr(by, name) for name in _GRADER})

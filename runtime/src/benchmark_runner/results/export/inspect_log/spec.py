@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._stats.reduction import Reduction, ReductionKind
 from benchmark_runner._versions import RUNTIME_DISTRIBUTION
-from benchmark_runner.results.export.inspect_log.fields import stated
 from benchmark_runner.results.export.inspect_log.names import (
     METRICS,
     log_id,
@@ -55,7 +55,7 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
     # Of several logs of the same task, Inspect shows the newest one only.
     identity = (config.run_id, created, config.model, reduction)
     task = task_name(benchmark)
-    return stated(
+    return without_nulls(
         {
             "eval_id": log_id("eval", *identity),
             "run_id": config.run_id,
@@ -67,7 +67,7 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
             "task_args": {**_arguments(config), **config.options},
             "solver": registered_name(benchmark, "generate"),
             "tags": _tags(config, local=view.local),
-            "dataset": stated(
+            "dataset": without_nulls(
                 {
                     "name": dataset_label(config),
                     "location": config.dataset_file,
@@ -79,7 +79,7 @@ def eval_spec(view: RunView, reduction: Reduction) -> dict[str, JsonValue]:
             "model": model_name(config.model),
             "model_generate_config": _sampling(config),
             "model_base_url": config.sampling.get("custom_endpoint"),
-            "config": stated(
+            "config": without_nulls(
                 {
                     "limit": config.limit,
                     "epochs": config.repeats,
@@ -116,7 +116,7 @@ def _sampling(config: RunConfig) -> dict[str, JsonValue]:
     given = {name: config.sampling.get(name) for name in _SAMPLING}
     effort = config.sampling.get("reasoning_effort")
     known = effort if isinstance(effort, str) and effort in _EFFORTS else None
-    return stated({**given, "reasoning_effort": known})
+    return without_nulls({**given, "reasoning_effort": known})
 
 
 def _arguments(config: RunConfig) -> dict[str, JsonValue]:
@@ -127,14 +127,14 @@ def _arguments(config: RunConfig) -> dict[str, JsonValue]:
     elif config.task_source == "service":
         of_tasks["dataset_name"] = config.dataset_name
         of_tasks["dataset_version"] = config.dataset_version_selector
-    return stated({**of_tasks, "service_url": config.service_url})
+    return without_nulls({**of_tasks, "service_url": config.service_url})
 
 
 def _revision(config: RunConfig) -> JsonValue:
     if config.runner_commit is None:
         return None
     # The runner does not record where its repository comes from.
-    return stated(
+    return without_nulls(
         {
             "type": "git",
             "origin": "",
@@ -145,7 +145,7 @@ def _revision(config: RunConfig) -> JsonValue:
 
 
 def _packages(config: RunConfig, benchmark: str) -> dict[str, JsonValue]:
-    return stated(
+    return without_nulls(
         {
             RUNTIME_DISTRIBUTION: config.runtime_version,
             f"{benchmark}-runner": config.runner_version,

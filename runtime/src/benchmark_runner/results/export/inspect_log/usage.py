@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmark_runner._json import without_nulls
 from benchmark_runner._spend import known_amount
-from benchmark_runner.results.export.inspect_log.fields import stated
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -23,7 +23,7 @@ def model_usage(usage: TokenUsage, cost: float | None) -> dict[str, JsonValue] |
     counts, cost = usage.model_dump(), known_amount(cost)
     if cost is None and not any(count is not None for count in counts.values()):
         return None
-    return stated(
+    return without_nulls(
         {
             "input_tokens": usage.input or 0,
             "output_tokens": (usage.output or 0) + (usage.reasoning or 0),
