@@ -43,11 +43,11 @@ KNOWN = {
     ("local/submissions.py", "copyfile"),  # these in a temporary folder of its own
     ("local/submissions.py", "rmtree"),
     ("local/submissions.py", "unlink"),
-    ("results/export/export_folder.py", "mkdir"),  # these in a folder that a person has named
-    ("results/export/export_folder.py", "rename"),
-    ("results/export/export_folder.py", "rmdir"),
-    ("results/export/export_folder.py", "rmtree"),
-    ("results/export/export_folder.py", "unlink"),
+    ("results/export/atif/export_folder.py", "mkdir"),  # these in a folder that a person has named
+    ("results/export/atif/export_folder.py", "rename"),
+    ("results/export/atif/export_folder.py", "rmdir"),
+    ("results/export/atif/export_folder.py", "rmtree"),
+    ("results/export/atif/export_folder.py", "unlink"),
     ("results/export/inspect_log/zip_members.py", "open"),  # a member of a file that is open
     ("results/run_view.py", "copy"),  # of a runner, in memory
     ("_run/until.py", "copy"),  # likewise

@@ -24,6 +24,7 @@ from pydantic_core import to_json
 from benchmark_runner._stats.reduction import MEAN, Reduction
 from benchmark_runner.artifacts.atomic_file import open_atomically
 from benchmark_runner.artifacts.task_files import TaskFiles
+from benchmark_runner.results.export.atif.export_folder import ABOUT, ExportFolder, open_folder
 from benchmark_runner.results.export.atif.media import Media
 from benchmark_runner.results.export.atif.trajectory import (
     attempt_facts,
@@ -31,7 +32,6 @@ from benchmark_runner.results.export.atif.trajectory import (
     whole_trajectory,
 )
 from benchmark_runner.results.export.attempts import Attempt, attempts_of
-from benchmark_runner.results.export.export_folder import ABOUT, ExportFolder, open_folder
 from benchmark_runner.results.json_facts import config_facts
 from benchmark_runner.results.reduced_score import ReducedScore
 from benchmark_runner.results.run_view import RunScan, RunView

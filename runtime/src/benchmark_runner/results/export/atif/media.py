@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from benchmark_runner._redaction import Redactor
 from benchmark_runner.artifacts.artifact_copy import ArtifactCopy
 from benchmark_runner.errors import ArtifactError, UnusableArtifactError
-from benchmark_runner.results.export.export_folder import ExportFolder
+from benchmark_runner.results.export.atif.export_folder import ExportFolder
 from benchmark_runner.trajectory import Content, ContentPart, Trajectory, text_of
 
 __all__ = ["Media"]
